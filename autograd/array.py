@@ -1,0 +1,230 @@
+"""Operators, methods and protocols of `Array`: tables from Python's names to functions of autograd.numpy.
+
+NumPy's functions and CuPy's ufuncs that meet an Array are sent to our function of the same name, so that a gradient is
+never lost silently: it is right, or the call raises and says what to write.
+"""
+
+import functools
+import sys
+
+import numpy as onp
+
+from . import backend
+from . import numpy as anp
+from .core import Array, Reference, Tracer, library
+from .numpy._indexing import IndexUpdate, getitem
+
+_OPERATORS = {
+    "add": anp.add, "sub": anp.subtract, "mul": anp.multiply, "truediv": anp.divide, "floordiv": anp.floor_divide,
+    "mod": anp.remainder, "pow": anp.power, "matmul": anp.matmul, "divmod": anp.divmod, "and": anp.bitwise_and,
+    "or": anp.bitwise_or, "xor": anp.bitwise_xor, "lshift": anp.left_shift, "rshift": anp.right_shift,
+}  # fmt: skip
+_COMPARISONS = {
+    "eq": anp.equal, "ne": anp.not_equal, "lt": anp.less, "le": anp.less_equal, "gt": anp.greater,
+    "ge": anp.greater_equal,
+}  # fmt: skip
+_UNARY = {"neg": anp.negative, "pos": anp.positive, "abs": anp.absolute, "invert": anp.invert}
+_METHODS = (
+    "all any argmax argmin argsort astype clip compress conj conjugate cumprod cumsum diagonal dot max mean min nonzero "
+    "prod ptp ravel repeat round sort squeeze std sum swapaxes take trace var"
+).split()
+_PROPERTIES = {"real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp.matrix_transpose}
+
+
+def _define_operators_and_methods():
+    for name, function in {**_OPERATORS, **_COMPARISONS}.items():
+        setattr(Array, f"__{name}__", lambda self, other, function=function: function(self, other))
+    for name, function in _OPERATORS.items():
+        setattr(Array, f"__r{name}__", lambda self, other, function=function: function(other, self))
+    for name, function in _UNARY.items():
+        setattr(Array, f"__{name}__", lambda self, function=function: function(self))
+    for name in _METHODS:
+        function = getattr(anp, name)
+        setattr(Array, name, lambda self, *args, function=function, **kwargs: function(self, *args, **kwargs))
+    for name, function in _PROPERTIES.items():
+        setattr(Array, name, property(lambda self, function=function: function(self)))
+    for name in ("__complex__", "__float__", "__int__", "__index__"):
+        setattr(Array, name, functools.partialmethod(_converted, name))
+    for function in _SPECIAL:
+        setattr(Array, function.__name__, function)
+    Array.at = property(IndexUpdate, doc="`x.at[index].set(values)` and its like: see `IndexUpdate`.")
+    Array.__hash__ = None
+    Array.__array_priority__ = 1000  # CuPy defers to an operand with more than 100
+
+
+def reshape(self, *shape, order="C"):
+    """The array with another shape: `x.reshape(2, 3)` or `x.reshape((2, 3))`."""
+    return anp.reshape(self, shape[0] if len(shape) == 1 else shape, order)
+
+
+def transpose(self, *axes):
+    """The array with permuted axes: `x.transpose()`, `x.transpose(1, 0)` or `x.transpose((1, 0))`."""
+    axes = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+    return anp.transpose(self, axes or None)
+
+
+def flatten(self, order="C"):
+    """The array as a vector."""
+    return anp.ravel(self, order)
+
+
+def copy(self):
+    """The array itself, which never changes."""
+    return anp.positive(self) if isinstance(self, Tracer) else Array(self.raw)
+
+
+def __getitem__(self, index):
+    return getitem(self, index)
+
+
+def __setitem__(self, index, value):
+    raise TypeError("Array: expected no assignment to elements, arrays never change. Use x = x.at[index].set(value).")
+
+
+def __len__(self):
+    if not self.shape:
+        raise TypeError("len() of an array without axes.")
+    return self.shape[0]
+
+
+def __iter__(self):
+    return iter([self[i] for i in range(len(self))])
+
+
+def __contains__(self, value):
+    return bool((self == value).any())
+
+
+def __bool__(self):
+    return bool(_concrete(self, "bool()"))
+
+
+def _converted(self, conversion):
+    return getattr(_concrete(self, f"{conversion.strip('_')}()"), conversion)()
+
+
+def item(self, *index):
+    """One element as a Python number."""
+    return _concrete(self, "item()").item(*index)
+
+
+def tolist(self):
+    """The elements as nested lists of Python numbers."""
+    return _concrete(self, "tolist()").tolist()
+
+
+def __format__(self, specification):
+    return format(_concrete(self, "format()").item(), specification) if specification else str(self)
+
+
+def __array__(self, dtype=None, copy=None):
+    raw = _concrete(self, "conversion to a NumPy array")
+    if backend.is_cupy(raw):
+        raw = raw.get()
+    elif not copy:
+        raw = onp.asarray(raw).view()
+        raw.flags.writeable = False
+    return onp.array(raw, dtype, copy=copy)
+
+
+def __dlpack__(self, **kwargs):
+    return _concrete(self, "DLPack").__dlpack__(**kwargs)
+
+
+def __dlpack_device__(self):
+    return _concrete(self, "DLPack").__dlpack_device__()
+
+
+def __str__(self):
+    return f"Traced{self!r}" if isinstance(self, Tracer) else str(self.raw)
+
+
+def __repr__(self):
+    values = self
+    while isinstance(values, Array):
+        values = values._value
+    text = onp.array2string(onp.asarray(values.get() if backend.is_cupy(values) else values), separator=", ", prefix="Array(")
+    kind = "" if not isinstance(self, Tracer) else f", traced by {type(self._trace).__name__}"
+    return f"Array({text}, dtype={self.dtype}{kind})"
+
+
+def _concrete(x, use):
+    """The raw array under a plain Array; a traced one would lose its gradient there."""
+    while isinstance(x, Reference):
+        x = x._value
+    if isinstance(x, Tracer):
+        raise TypeError(
+            f"Array: expected a plain Array for {use}, got one that is being traced; its gradient would be lost. Write "
+            "the computation with functions of autograd.numpy (cuobjax.numpy), where its gradient is not wanted use "
+            "stop_gradient(x)."
+        )
+    return x._value
+
+
+def _ours(name):
+    """Our function of NumPy's name, in the namespace or in its `linalg`."""
+    return getattr(anp, name, None) or getattr(anp.linalg, name, None)
+
+
+def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+    function = _ours(ufunc.__name__)
+    if method == "reduce" and ufunc.__name__ in _REDUCTIONS:
+        function = getattr(anp, _REDUCTIONS[ufunc.__name__])
+        kwargs.setdefault("axis", 0)
+    elif method != "__call__":
+        function = None
+    if out is not None:
+        raise TypeError(f"numpy.{ufunc.__name__}: expected no output array next to an Array. Bind the result to a name.")
+    if function is None:
+        raise TypeError(f"numpy.{ufunc.__name__}: cannot take an Array ({method}). Use functions of autograd.numpy.")
+    return function(*inputs, **kwargs)
+
+
+_REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any"}
+
+
+def __array_function__(self, function, types, args, kwargs):
+    name = function.__name__
+    ours = _ours(name)
+    if ours is None or not callable(ours):
+        raise TypeError(f"numpy.{name}: has no counterpart for an Array. Convert with numpy.asarray(x) if no gradient is wanted.")
+    if kwargs.pop("out", None) is not None:
+        raise TypeError(f"numpy.{name}: expected no output array next to an Array. Bind the result to a name.")
+    return ours(*args, **kwargs)
+
+
+def __cupy_override_elementwise_kernel__(self, kernel, *args, **kwargs):
+    function = _cupy_kernels().get(id(kernel))
+    if function is None:
+        name = getattr(kernel, "name", "kernel")
+        raise TypeError(f"cupy: {name} cannot take an Array. Use functions of autograd.numpy (cuobjax.numpy) or x.raw.")
+    if kwargs.get("out") is not None or any(a is not None for a in args[kernel.nin :]):
+        raise TypeError(f"cupy.{function.__name__}: expected no output array next to an Array. Bind the result to a name.")
+    return function(*args[: kernel.nin])
+
+
+@functools.cache
+def _cupy_kernels():
+    """Our function for each of CuPy's ufuncs, by identity."""
+    cupy = sys.modules["cupy"]
+    kernels = {id(getattr(cupy, name)): function for name, function in vars(anp).items() if _is_ufunc(cupy, name)}
+    internal = sys.modules["cupy._core._routines_indexing"], sys.modules["cupy._core._routines_math"]
+    kernels[id(internal[0]._where_ufunc)] = anp.where
+    kernels[id(internal[1]._clip)] = anp.clip
+    return kernels
+
+
+def _is_ufunc(cupy, name):
+    return isinstance(getattr(cupy, name, None), cupy.ufunc)
+
+
+def __cupy_override_reduction_kernel__(self, kernel, axis, dtype, out, keepdims):
+    raise TypeError("cupy: this reduction cannot take an Array. Use functions of autograd.numpy (cuobjax.numpy) or x.raw.")
+
+
+_SPECIAL = (
+    reshape, transpose, flatten, copy, __getitem__, __setitem__, __len__, __iter__, __contains__, __bool__, item, tolist,
+    __format__, __array__, __dlpack__, __dlpack_device__, __str__, __repr__, __array_ufunc__, __array_function__,
+    __cupy_override_elementwise_kernel__, __cupy_override_reduction_kernel__,
+)  # fmt: skip
+_define_operators_and_methods()

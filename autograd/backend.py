@@ -1,0 +1,160 @@
+"""Array libraries and devices: the only file that imports CuPy, and only when it is needed."""
+
+import contextlib
+import contextvars
+import functools
+import importlib.util
+import os
+import sys
+
+import numpy
+
+_HOST_ARRAYS = (numpy.ndarray, numpy.generic)
+
+
+class DeviceError(TypeError):
+    """Arrays of different devices met in one operation, or a device was asked for that is not there."""
+
+
+class Device:
+    """Where arrays live: `Device("cpu")`, `Device("gpu")` or `Device("gpu", 1)`.
+
+    Attributes:
+        kind: "cpu" or "gpu".
+        index: The number of the GPU, 0 on the CPU.
+    """
+
+    __slots__ = ("index", "kind")
+
+    def __init__(self, kind, index=0):
+        self.kind = kind
+        self.index = index
+
+    @property
+    def library(self):
+        """The array library of the device, `numpy` or `cupy`."""
+        return numpy if self.kind == "cpu" else _cupy()
+
+    def __repr__(self):
+        return f"Device({str(self)!r})"
+
+    def __str__(self):
+        return self.kind if self.kind == "cpu" else f"{self.kind}:{self.index}"
+
+    def __eq__(self, other):
+        return isinstance(other, Device) and (self.kind, self.index) == (other.kind, other.index)
+
+    def __hash__(self):
+        return hash((self.kind, self.index))
+
+    def put(self, raw):
+        """A copy of the raw array or scalar `raw` on this device; `raw` itself where it is a CuPy array there already."""
+        if self.kind == "cpu":
+            return numpy.array(raw) if isinstance(raw, _HOST_ARRAYS) else raw.get()
+        if is_cupy(raw) and raw.device.id == self.index:
+            return raw
+        with self.current():
+            return _cupy().array(raw)
+
+    def current(self):
+        """A context in which the array library allocates and computes on this device."""
+        return contextlib.nullcontext() if self.kind == "cpu" else _cupy().cuda.Device(self.index)
+
+
+CPU = Device("cpu")
+_chosen = contextvars.ContextVar("autograd.device", default=None)
+
+
+def default_device():
+    """The device of newly created arrays: that of the innermost `with device(...)`, else `CUOBJAX_DEVICE`, else a GPU
+    if CuPy finds one, else the CPU."""
+    return _chosen.get() or _initial_device()
+
+
+@functools.cache
+def _initial_device():
+    name = os.environ.get("CUOBJAX_DEVICE")
+    if name:
+        return as_device(name)
+    return Device("gpu") if _gpu_count() else CPU
+
+
+@contextlib.contextmanager
+def device(name):
+    """Creates arrays on a device within the context: "cpu", "gpu", "gpu:1" or a `Device`.
+
+    Raises:
+        DeviceError: If the device is not there.
+    """
+    chosen = as_device(name)
+    token = _chosen.set(chosen)
+    try:
+        with chosen.current():
+            yield chosen
+    finally:
+        _chosen.reset(token)
+
+
+def as_device(name):
+    """The Device that a name means: "cpu", "gpu", "gpu:1"; a `Device` is returned as it is."""
+    if isinstance(name, Device):
+        return name
+    kind, _, index = str(name).partition(":")
+    if kind not in ("cpu", "gpu") or (index and (kind == "cpu" or not index.isdecimal())):
+        raise DeviceError(f"device: expected 'cpu', 'gpu' or 'gpu:<number>', got {name!r}.")
+    if kind == "cpu":
+        return CPU
+    chosen, count = int(index or 0), _gpu_count()
+    if chosen >= count:
+        found = f"CuPy finds {count} GPUs" if count else "CuPy is not installed or finds no GPU"
+        raise DeviceError(f"device: expected a device that is there, got {name!r}, but {found}. Use 'cpu'.")
+    return Device("gpu", chosen)
+
+
+def device_of(raw):
+    """The device of a raw array or scalar."""
+    return Device("gpu", raw.device.id) if is_cupy(raw) else CPU
+
+
+@functools.cache
+def _gpu_count():
+    if importlib.util.find_spec("cupy") is None:
+        return 0
+    cupy = _cupy()
+    return cupy.cuda.runtime.getDeviceCount() if cupy.cuda.is_available() else 0
+
+
+def _cupy():
+    import cupy
+
+    return cupy
+
+
+def is_cupy(value):
+    """Whether `value` is a `cupy.ndarray`; CuPy is not imported to find out."""
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(value, getattr(cupy, "ndarray", ()))
+
+
+def is_array(value):
+    """Whether `value` is a raw array or a NumPy scalar."""
+    return isinstance(value, _HOST_ARRAYS) or is_cupy(value)
+
+
+def library(args, where="operation"):
+    """The array library that computes with raw `args`: `cupy` if one of them is a CuPy array, else `numpy`.
+
+    Raises:
+        DeviceError: If arrays of the CPU and of a GPU are mixed; NumPy's and Python's scalars go with both.
+    """
+    found = numpy
+    for a in args:
+        if is_cupy(a):
+            found = sys.modules["cupy"]
+    if found is not numpy and any(isinstance(a, numpy.ndarray) for a in args):
+        shapes = ", ".join(f"{device_of(a)} {a.shape}" for a in args if is_array(a))
+        raise DeviceError(
+            f"{where}: expected all arrays on one device, got {shapes}. "
+            "Move them with device_put(x, 'gpu') or device_put(x, 'cpu')."
+        )
+    return found

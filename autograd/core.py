@@ -1,0 +1,284 @@
+"""Arrays, primitives and their dispatch: knows no operation, no transformation.
+
+An operation applied to plain arrays runs at once. As soon as one argument is a `Tracer`, the transformation that made
+the tracer (its `Interpreter`) decides what the operation means. Where several transformations are active, the youngest
+handles the call, unwraps its own tracers only and applies the operation again to what it found inside, so that
+transformations nest in any order.
+"""
+
+import inspect
+import itertools
+import math
+import sys
+
+import numpy
+
+from . import backend
+
+_activations = itertools.count(1)
+PRIMITIVES = {}  # every primitive by its name
+
+
+class Interpreter:
+    """Gives primitives a meaning; one instance per activation of a transformation.
+
+    Attributes:
+        level: The order in which activations began. An inner activation always begins later, so that it has the higher
+            level in any thread, and an exception leaves nothing behind that would have to be reset.
+    """
+
+    __slots__ = ("level",)
+
+    def __init__(self):
+        self.level = next(_activations)
+
+    def apply(self, primitive, args, params):
+        """Applies `primitive` to arguments of which at least one belongs to this interpreter."""
+        raise NotImplementedError
+
+
+class _Eager(Interpreter):
+    """Runs primitives at once: the interpreter of plain Arrays."""
+
+    __slots__ = ()
+
+    def __init__(self):
+        self.level = 0
+
+    def apply(self, primitive, args, params):
+        y = primitive(*[a._value if isinstance(a, Array) else a for a in args], **params)
+        return tuple(map(Array, y)) if type(y) is tuple else Array(y)
+
+
+class Array:
+    """An immutable n-d array: a handle of one `numpy.ndarray` or `cupy.ndarray`.
+
+    Operators, methods and NumPy's functions act on it as on an ndarray, except that nothing changes it: `x += 1` binds
+    the name `x` to a new Array, and `x.at[index].set(value)` returns a changed copy. `raw` is the array under it.
+    """
+
+    __slots__ = ("__weakref__", "_value")
+    _trace = _Eager()
+
+    def __init__(self, value):
+        self._value = value
+
+    @property
+    def shape(self):
+        return self._value.shape
+
+    @property
+    def dtype(self):
+        return self._value.dtype
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    @property
+    def size(self):
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self):
+        return self.size * self.dtype.itemsize
+
+    @property
+    def device(self):
+        """Where the elements are, a `Device`."""
+        value = self._value
+        return value.device if isinstance(value, Array) else backend.device_of(value)
+
+    @property
+    def raw(self):
+        """The array under this one: read it, or hand it to CuPy and to kernels of your own, but do not write to it."""
+        return self._value
+
+
+class Tracer(Array):
+    """An array inside a transformation: `_trace` is its interpreter, `_value` what is known of it one level below."""
+
+    __slots__ = ("_trace",)
+
+    def __init__(self, trace, value):
+        self._trace = trace
+        self._value = value
+
+    @property
+    def raw(self):
+        raise TypeError(
+            "Array.raw: expected a plain Array, got one that is being traced. Use functions of autograd.numpy or "
+            "cuobjax.numpy on it, or autograd.stop_gradient(x).raw where its gradient is not wanted."
+        )
+
+
+class _Dereference(Interpreter):
+    """Applies primitives to what references stand for."""
+
+    __slots__ = ()
+
+    def __init__(self):
+        self.level = float("inf")
+
+    def apply(self, primitive, args, params):
+        return lift(primitive(*[a._value if isinstance(a, Reference) else a for a in args], **params))
+
+
+class Reference(Array):
+    """An Array that stands for another one and looks it up whenever it is used: subclasses define `_value`."""
+
+    __slots__ = ()
+    _trace = _Dereference()
+
+    @property
+    def raw(self):
+        return self._value.raw
+
+
+def lift(value):
+    """Raw arrays and NumPy scalars in `value`, a tuple of them included, as Arrays; all else as it is."""
+    if isinstance(value, Array):
+        return value._value if isinstance(value, Reference) else value
+    if type(value) is tuple:
+        return tuple(map(lift, value))
+    return Array(value) if backend.is_array(value) else value
+
+
+def library(x):
+    """The array library under an Array, a traced or a raw array."""
+    while isinstance(x, Array):
+        x = x._value
+    return backend.library((x,))
+
+
+class Primitive:
+    """An operation: a name, a forward function and the rules that transformations need.
+
+    Calling it applies it: arrays are positional, parameters keyword; raw arrays give raw arrays. `autograd.families`
+    declares primitives.
+
+    Attributes:
+        forward: `(xp, *arrays, **params)`, or the name of a function that NumPy and CuPy share, called `(*arrays)`.
+        arguments, rest: Names of the array arguments, and of the tuple of further ones (`*args` in `forward`).
+        rules: Reverse-mode rules, one per argument (the last one serves all further arguments); None for an argument
+            that has no gradient. Empty if the result has none.
+        linear: How the result depends on its arguments: "" (not linearly), "each" (linearly in each of them), "all"
+            (linearly in all of them together). Rules then see a `Spec` in place of the array that they do not need.
+    """
+
+    def __init__(self, name, forward, rules=(), *, arguments=None, linear=""):
+        self.__name__ = self.__qualname__ = self.name = name
+        self.forward = forward
+        self.linear = linear
+        self.arguments, self.rest, self.parameters = arguments, None, frozenset()
+        if not isinstance(forward, str):
+            self.arguments, self.rest, self.parameters = _parameters(forward)
+        self.rules = tuple(rule and Rule(rule, self, i) for i, rule in enumerate(rules))
+        self.__signature__ = _signature(self)
+        if PRIMITIVES.setdefault(name, self) is not self:
+            raise ValueError(f"Primitive: expected a new name, got {name!r}.")
+        self._kernels = {}
+        self._host = self._kernel(numpy)
+
+    def __repr__(self):
+        return f"<primitive {self.name}>"
+
+    def __reduce__(self):
+        return PRIMITIVES.__getitem__, (self.name,)
+
+    def __call__(self, *args, **params):
+        trace = None
+        for a in args:
+            if isinstance(a, Array):
+                t = a._trace
+                if trace is None or (t is not trace and t.level > trace.level):
+                    trace = t
+        if trace is not None:
+            if params and not self.parameters >= params.keys():
+                raise self._unknown(params)
+            return trace.apply(self, args, params)
+        if "cupy" not in sys.modules:
+            return self._host(*args, **params)
+        return self._kernel(backend.library(args, self.name))(*args, **params)
+
+    def rule(self, i):
+        """The reverse-mode rule for argument `i`, None if it has no gradient."""
+        return self.rules[min(i, len(self.rules) - 1)]
+
+    def _kernel(self, xp):
+        """The forward function bound to an array library."""
+        kernel = self._kernels.get(xp)
+        if kernel is None:
+            forward = self.forward
+            kernel = getattr(xp, forward) if isinstance(forward, str) else _bind_library(forward, xp)
+            self._kernels[xp] = kernel
+        return kernel
+
+    def _unknown(self, params):
+        names = ", ".join(sorted(params.keys() - self.parameters))
+        remedy = "Arrays never change: bind the result to a name." if "out" in params else "It works on raw arrays only."
+        return TypeError(f"{self.name}: expected no argument {names} with an Array or a traced value. {remedy}")
+
+
+class Spec:
+    """Shape and dtype of an array that a rule does not need to keep."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, array):
+        self.shape = array.shape
+        self.dtype = array.dtype
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+
+class Rule:
+    """A reverse-mode rule `(g, ...) -> cotangent`; its parameter names say what the tape keeps for it.
+
+    After `g`, the cotangent of the result, a rule may name `y` (the result), `i` (the position of the argument that it is
+    for), arguments of the forward function and its parameters. What it does not name is free to be released. Where the
+    operation is linear in the argument, the argument itself comes as a `Spec`.
+
+    `keep(y, args, params, i)` collects for the tape what the rule names, as a tuple.
+    """
+
+    __slots__ = ("function", "keep")
+
+    def __init__(self, function, primitive, index):
+        self.function = function
+        sources = {name: f"args[{i}]" for i, name in enumerate(primitive.arguments)}
+        sources.update({"y": "y", "i": "i", primitive.rest: f"tuple(args[{len(primitive.arguments)}:])"})
+        if primitive.linear and index < len(primitive.arguments):
+            sources[primitive.arguments[index]] = f"Spec(args[{index}])"
+        elif primitive.linear:
+            specs = {"all": "tuple(map(Spec, args))", "each": "(*args[:i], Spec(args[i]), *args[i + 1:])"}
+            sources[primitive.rest] = specs[primitive.linear]
+        names = list(inspect.signature(function).parameters)[1:]
+        kept = "".join(sources.get(name, f"params[{name!r}]") + ", " for name in names)
+        self.keep = eval(f"lambda y, args, params, i: ({kept})", {"Spec": Spec})
+
+
+def _parameters(forward):
+    """Names of the array arguments, of the tuple of further ones and of the parameters of a forward function."""
+    parameters = list(inspect.signature(forward).parameters.values())[1:]
+    arrays = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+    rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
+    return arrays, rest[0] if rest else None, frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+
+
+def _signature(primitive):
+    """What `inspect.signature` and `help` show."""
+    kind = inspect.Parameter
+    names = [(name, kind.POSITIONAL_ONLY) for name in primitive.arguments or ()]
+    names += [(primitive.rest, kind.VAR_POSITIONAL)] if primitive.rest else []
+    names += [(name, kind.KEYWORD_ONLY) for name in sorted(primitive.parameters)]
+    return inspect.Signature([inspect.Parameter(*each) for each in names])
+
+
+def _bind_library(forward, xp):
+    def kernel(*args, **params):
+        return forward(xp, *args, **params)
+
+    return kernel

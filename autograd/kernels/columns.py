@@ -1,0 +1,203 @@
+"""Windows of an image batch laid out as matrices, and back: the two passes around a convolution's matrix product.
+
+In full, the matrix of a group is (C * K, n * L): K elements of the kernel by L outputs (im2col). On the CPU, copying is
+as dear as multiplying, so wherever the first spatial axis has stride 1 it is left folded: the axes then are
+(C, *kernel[1:], rows, n, *out[1:]), and each offset k along the first axis of the kernel is a contiguous range of
+rows, so one array, smaller by kernel[0], serves as the matrix of every k without a copy.
+"""
+
+import functools
+import math
+from itertools import product
+from typing import NamedTuple
+
+import numpy
+
+from autograd.kernels.windows import overlap, scan_arguments, scan_covering, scan_parameters, scan_window
+
+# Bytes of the unfolded windows. On the CPU they should stay in the second-level cache; a GPU wants few launches.
+HOST_WORKSPACE = 2**20
+DEVICE_WORKSPACE = 512 * 2**20
+
+
+class Plan(NamedTuple):
+    """The shapes and parameters of one convolution; `out` is its spatial shape."""
+
+    x_shape: tuple
+    w_shape: tuple
+    out: tuple
+    strides: tuple
+    padding: tuple
+    dilation: tuple
+    groups: int
+
+    @property
+    def kernel(self):
+        return self.w_shape[2:]
+
+    @property
+    def length(self):
+        return math.prod(self.out)
+
+    @property
+    def y_shape(self):
+        return (self.x_shape[0], self.w_shape[0], *self.out)
+
+    @property
+    def matrix_shape(self):
+        """The shape of w as one matrix per group."""
+        return self.groups, self.w_shape[0] // self.groups, math.prod(self.w_shape[1:])
+
+    def is_matrix_product(self):
+        """Whether x itself is the matrix of its windows."""
+        return math.prod(self.kernel) == math.prod(self.strides) == 1 and not any(map(any, self.padding))
+
+    def is_cheaper_reversed(self):
+        """Whether the transpose is best taken as another convolution: one that unfolds y, where `fold` would add up
+        the windows of x, which takes about twice as long per element."""
+        return math.prod(self.strides) == 1 and self.w_shape[0] <= 2 * self.x_shape[1] and 0 not in self.x_shape
+
+    def shifts(self, xp):
+        """The number of matrices that `unfold` makes: one per offset along the first axis of the kernel, or one."""
+        _, outputs, windows = self.matrix_shape
+        folded = xp is numpy and len(self.kernel) > 1 and self.strides[0] == 1 and windows >= 4 * outputs
+        return self.kernel[0] if folded else 1
+
+    def blocks(self, xp, dtype, shifts):
+        """Cuts the batch, and each image's output along its first axis, so that the workspace suffices."""
+        batch, channels, size = self.x_shape[:3]
+        workspace = HOST_WORKSPACE if xp is numpy else DEVICE_WORKSPACE
+        row = channels * math.prod(self.kernel) // shifts * self.length // self.out[0] * numpy.dtype(dtype).itemsize
+        rows = max(1, workspace // max(1, row))
+        images, rows = max(1, rows // self.out[0]), min(rows, self.out[0])
+        stride, reach, low = self.strides[0], (self.kernel[0] - 1) * self.dilation[0], self.padding[0][0]
+        for n, o in product(range(0, batch, images), range(0, self.out[0], rows)):
+            part, stop = slice(n, min(n + images, batch)), min(o + rows, self.out[0])
+            first = min(max(0, o * stride - low), size)
+            last = max(first, min(size, (stop - 1) * stride + reach + 1 - low))
+            yield Block(self, shifts, part.stop - n, (stop - o, *self.out[1:]), (last - first, *self.x_shape[3:]),
+                        (first + low - o * stride, *(lo for lo, _ in self.padding[1:])),
+                        (part, slice(None), slice(first, last)), (part, slice(None), slice(o, stop)))
+
+
+class Block(NamedTuple):
+    """`batch` images and `out` outputs of each, with the input (`spatial` without padding, from `low`) they need."""
+
+    plan: Plan
+    shifts: int
+    batch: int
+    out: tuple
+    spatial: tuple
+    low: tuple
+    inputs: tuple
+    outputs: tuple
+
+    def load(self, y):
+        """This block of y (N, O, *out) as one matrix (O // groups, n * L) per group."""
+        return self._view(y, self.outputs).reshape(*self.plan.matrix_shape[:2], self.batch * math.prod(self.out))
+
+    def store(self, matrices, y):
+        """The reverse of `load`."""
+        view = self._view(y, self.outputs)
+        view[...] = matrices.reshape(view.shape)
+
+    def input(self, x):
+        """This block of x (N, C, *spatial) with the axes in the order of the matrix."""
+        return self._view(x, self.inputs)
+
+    def overlaps(self, axis):
+        """The slices of outputs and inputs that meet, for each offset along this axis of the kernel."""
+        stride, dilation = self.plan.strides[axis], self.plan.dilation[axis]
+        return [overlap(self.spatial[axis], self.out[axis], k * dilation - self.low[axis], stride)
+                for k in range(self.plan.kernel[axis])]
+
+    def _view(self, array, index):
+        first = (1, 0, 2) if self.shifts == 1 else (1, 2, 0)
+        return array[index].transpose(*first, *range(3, array.ndim))
+
+
+def unfold(xp, x, block):
+    """The windows of this block of x (N, C, *spatial): `block.shifts` matrices (C // groups * K / shifts, n * L) per
+    group."""
+    groups, _, rows = block.plan.matrix_shape
+    if xp is not numpy:
+        return [_device_unfold(xp, x[block.inputs], block).reshape(groups, rows, -1)]
+    current, rank = block.input(x), len(block.out)
+    if block.shifts == 1:
+        for axis in reversed(range(rank)):
+            current = _unfold_axis(current, axis - rank, block.out[axis], block.overlaps(axis))
+        return [current.reshape(groups, rows, -1)]
+    dilation = block.plan.dilation[0]
+    height = block.out[0] + (block.shifts - 1) * dilation
+    current = _unfold_axis(current, -1 - rank, height, [overlap(block.spatial[0], height, -block.low[0], 1)])
+    for axis in reversed(range(1, rank)):
+        current = _unfold_axis(current, axis - rank, block.out[axis], block.overlaps(axis))
+    rows, current = rows // block.shifts, current.reshape(groups, rows // block.shifts, height, -1)
+    starts = range(0, block.shifts * dilation, dilation)
+    return [current[:, :, start:start + block.out[0]].reshape(groups, rows, -1) for start in starts]
+
+
+def _unfold_axis(current, axis, out, overlaps):
+    """(C, ..., size, ...) to (C, k, ..., out, ...), where `axis` counts from the end. Unfolding the last axis first, only
+    that one copies runs shorter than a row, and it copies the fewest elements."""
+    shape, tail = list(current.shape), (slice(None),) * (-1 - axis)
+    shape[axis] = out
+    unfolded = numpy.empty((shape[0], len(overlaps), *shape[1:]), current.dtype)
+    for k, (outputs, inputs) in enumerate(overlaps):
+        part = unfolded[:, k]
+        part[..., :outputs.start, *tail] = 0
+        part[..., outputs, *tail] = current[..., inputs, *tail]
+        part[..., outputs.stop:, *tail] = 0
+    return unfolded
+
+
+def fold(xp, columns, x, block):
+    """The transpose of `unfold` in full: adds columns (groups, C // groups * K, n * L) to this block of x."""
+    if xp is not numpy:
+        return _device_fold(xp, columns, x[block.inputs], block)
+    target, rank = block.input(x), len(block.out)
+    current = columns.reshape(target.shape[0], *block.plan.kernel, block.batch, *block.out)
+    for axis in range(rank):
+        folded, tail = target, (slice(None),) * (rank - 1 - axis)
+        if axis < rank - 1:
+            shape = [current.shape[0], *current.shape[2:]]
+            shape[axis - rank] = block.spatial[axis]
+            folded = numpy.zeros(shape, x.dtype)
+        for k, (outputs, inputs) in enumerate(block.overlaps(axis)):
+            folded[..., inputs, *tail] += current[:, k][..., outputs, *tail]
+        current = folded
+
+
+def _device_unfold(xp, x, block):
+    """(n, C, *spatial) to (C, K, n, *out)."""
+    plan = block.plan
+    columns = xp.empty((x.shape[1], math.prod(plan.kernel), block.batch, *block.out), x.dtype)
+    _unfold_kernel(xp, plan.kernel, plan.strides, plan.dilation)(
+        x, block.batch, x.shape[1], *_arguments(block), columns, size=columns.size // columns.shape[1])
+    return columns
+
+
+def _device_fold(xp, columns, x, block):
+    """Adds (C, K, n, *out) to (n, C, *spatial). Every thread gathers into one element of x: no atomics, so a result is
+    the same on every run."""
+    plan = block.plan
+    half = columns.dtype == numpy.float16
+    _fold_kernel(xp, plan.kernel, plan.strides, plan.dilation, half)(
+        columns, block.batch, x.shape[1], *_arguments(block), x)
+
+
+def _arguments(block):
+    return scan_arguments(block.spatial, block.out, block.low)
+
+
+@functools.cache
+def _unfold_kernel(xp, kernel, strides, dilation):
+    rank, size = len(kernel), math.prod(kernel)
+    return xp.ElementwiseKernel(
+        f"raw T x, int32 batch, int32 channels, {scan_parameters(rank)}", "raw T columns",
+        f"""
+        const int image = i / outputs_per_plane % batch;
+        """ + scan_window(kernel, strides, dilation, f"""
+            columns[((plane / batch * {size} + offset) * batch + plane % batch) * per_plane + output] =
+                inside ? x[(plane % batch * channels + plane / batch) * inputs_per_plane + input] : T(0);"""),
+        "unfold")

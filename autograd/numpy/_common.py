@@ -1,0 +1,76 @@
+"""What the functions of the namespace share: arrays from what a caller passes, and complete axes."""
+
+import builtins
+import operator
+
+import numpy as onp
+
+from .. import backend
+from ..core import Array, Reference, Tracer, library, lift
+from ..ops import shape as shape_ops
+from ..ops.elementwise import astype
+
+
+def as_array(x, dtype=None):
+    """`x` itself if it is an array, Arrays and tracers included; else an array of it on the default device."""
+    if isinstance(x, Array):
+        while isinstance(x, Reference):
+            x = x._value
+    elif not backend.is_array(x):
+        x = array(x)
+    return x if dtype is None or x.dtype == dtype else astype(x, dtype=onp.dtype(dtype))
+
+
+def array(object, dtype=None):
+    """A new array of `object`: an array, a number, or a nested list or tuple of them, traced ones included."""
+    if isinstance(object, Reference):
+        object = object._value
+    if isinstance(object, Tracer):
+        return object if dtype is None else astype(object, dtype=onp.dtype(dtype))
+    if isinstance(object, Array):
+        return Array(library(object).array(object._value, dtype))
+    if backend.is_array(object):
+        return library(object).array(object, dtype)
+    if isinstance(object, list | tuple) and _holds_arrays(object):
+        return stack_all([array(part, dtype) for part in object])
+    device = backend.default_device()
+    with device.current():
+        return device.library.array(object, dtype)
+
+
+def stack_all(arrays):
+    """Stacks arrays of one shape along a new first axis."""
+    shapes = {a.shape for a in arrays}
+    if len(shapes) != 1:
+        raise ValueError(f"stack: expected arrays of one shape, got {', '.join(str(a.shape) for a in arrays)}.")
+    return shape_ops.concatenate(*[shape_ops.reshape(a, shape=(1, *a.shape)) for a in arrays], axis=0)
+
+
+def _holds_arrays(nested):
+    return builtins.any(
+        _holds_arrays(part) if isinstance(part, list | tuple) else isinstance(part, Array) or backend.is_cupy(part)
+        for part in nested
+    )
+
+
+def like(x, raw):
+    """`raw` as what `x` is: an Array next to an Array, else raw."""
+    return lift(raw) if isinstance(x, Array) else raw
+
+
+def complete_axis(axis, ndim):
+    """`axis` as a number from 0 to ndim - 1."""
+    number = operator.index(axis)
+    if not -ndim <= number < ndim:
+        raise onp.exceptions.AxisError(number, ndim)
+    return number % ndim
+
+
+def complete_axes(axis, ndim):
+    """`axis` (None for all, a number or a tuple) as a tuple of distinct numbers from 0 to ndim - 1."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(complete_axis(a, ndim) for a in (axis if isinstance(axis, tuple | list) else (axis,)))
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"axis: expected distinct axes, got {axis}.")
+    return axes

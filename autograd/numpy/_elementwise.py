@@ -1,0 +1,108 @@
+"""Elementwise functions. Most are the operations themselves."""
+
+import numpy as onp
+
+from ..core import Array
+from ..ops import elementwise as ops
+from ..ops.elementwise import (  # noqa: F401
+    absolute, add, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, bitwise_and, bitwise_or, bitwise_xor,
+    cbrt, ceil, conj, cos, cosh, deg2rad, divide, equal, exp, exp2, expm1, floor, floor_divide, fmax, fmin, fmod, gcd,
+    greater, greater_equal, hypot, imag, invert, isfinite, isinf, isnan, lcm, left_shift, less, less_equal, log, log1p,
+    log2, log10, logaddexp, logaddexp2, logical_and, logical_not, logical_or, logical_xor, maximum, minimum, multiply,
+    negative, not_equal, positive, rad2deg, real, reciprocal, remainder, right_shift, rint, sign, signbit, sin, sinc,
+    sinh, sqrt, square, subtract, tan, tanh, trunc,
+)
+from ._common import as_array
+
+abs = absolute
+acos, acosh, asin, asinh, atan, atan2, atanh = arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh
+bitwise_not = bitwise_invert = invert
+conjugate = conj
+degrees, radians = rad2deg, deg2rad
+mod = remainder
+true_divide = divide
+
+
+def power(x1, x2):
+    """`x1 ** x2`. Gradients at 0 are finite where they can be: see `autograd.ops.elementwise`."""
+    if isinstance(x2, int | float | complex) and not isinstance(x2, bool):
+        return ops.square(x1) if x2 == 2 else ops.power_of(as_array(x1), exponent=x2)
+    if isinstance(x1, int | float | complex) and isinstance(x2, Array):
+        x1 = as_array(x1, x2.dtype if x2.dtype.kind in "fc" else None)
+    return ops.power(x1, x2)
+
+
+pow = power
+
+
+def divmod(x1, x2):
+    """The quotient rounded down, which has no gradient, and the remainder, which has one."""
+    return floor_divide(x1, x2), remainder(x1, x2)
+
+
+def modf(x):
+    """The fractional part, which has the gradient, and the integral part."""
+    whole = trunc(x)
+    return subtract(x, whole), whole
+
+
+def round(a, decimals=0):
+    """Rounded to the nearest even value of `decimals` places; the gradient is zero."""
+    return ops.round(a, decimals=decimals)
+
+
+around = round
+
+
+def clip(a, a_min=None, a_max=None, *, min=None, max=None):
+    """`a` limited to the interval; bounds that are numbers are cheaper than arrays and have no gradient."""
+    low, high = a_min if min is None else min, a_max if max is None else max
+    if not isinstance(low, Array) and not isinstance(high, Array):
+        return ops.clip(as_array(a), low=low, high=high)
+    a = a if low is None else maximum(a, low)
+    return a if high is None else minimum(a, high)
+
+
+def where(condition, x=None, y=None):
+    """Elements of `x` where `condition` is true, else of `y`; with `condition` alone, the places where it is true.
+
+    An operand gets no gradient where it was not chosen, whatever stands there. If it was computed by a function whose
+    derivative is infinite or NaN at such a place, then 0 * inf = NaN comes out of that function (as in PyTorch): there
+    compute it from a safe argument, `where(x > 0, log(where(x > 0, x, 1)), 0)`.
+    """
+    if (x is None) != (y is None):
+        raise ValueError("where: expected both x and y, or neither.")
+    return nonzero(condition) if x is None else ops.where(as_array(condition), x, y)
+
+
+def nonzero(a):
+    """Indices of the elements that are not zero, one array for each axis."""
+    return ops.nonzero(as_array(a))
+
+
+def isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether elements are equal within a tolerance."""
+    return ops.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+def allclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether all elements are equal within a tolerance, as a bool."""
+    return bool(isclose(a, b, rtol, atol, equal_nan).all())
+
+
+def array_equal(a1, a2):
+    """Whether two arrays have one shape and the same elements, as a bool."""
+    a1, a2 = as_array(a1), as_array(a2)
+    return a1.shape == a2.shape and bool(equal(a1, a2).all())
+
+
+def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
+    """Replaces NaN and infinities by numbers; replaced elements get no gradient."""
+    x = as_array(x)
+    if x.dtype.kind not in "fc":
+        return x
+    limits = onp.finfo(x.dtype)
+    x = where(isnan(x), nan, x)
+    x = where(equal(x, float("inf")), limits.max if posinf is None else posinf, x)
+    return where(equal(x, float("-inf")), limits.min if neginf is None else neginf, x)
+

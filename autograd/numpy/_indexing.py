@@ -1,0 +1,157 @@
+"""Indexing and selection."""
+
+import numpy as onp
+
+from .. import backend
+from ..core import Array, library
+from ..ops import indexing as ops
+from ..ops.indexing import ARRAY
+from ._common import as_array, complete_axis, like
+from ._elementwise import maximum, minimum
+from ._shape import broadcast_to, moveaxis, ravel
+
+
+def split_index(index):
+    """An index in the two parts that the operations take: a tuple with `ARRAY` for arrays, and the list of them."""
+    template, arrays = [], []
+    for part in index if isinstance(index, tuple) else (index,):
+        if isinstance(part, list):
+            part = onp.array(part, dtype=None if part else int)
+        if isinstance(part, Array) or backend.is_array(part) or isinstance(part, bool):
+            part = onp.asarray(part) if isinstance(part, bool | onp.generic) else part
+            if part.dtype.kind not in "iub":
+                raise IndexError(f"Array[...]: expected an index of integers or booleans, got dtype {part.dtype}.")
+            arrays.append(part)
+            part = ARRAY
+        template.append(part)
+    return tuple(template), arrays
+
+
+def getitem(x, index):
+    """`x[index]`, as NumPy's."""
+    template, arrays = split_index(index)
+    return ops.getitem(x, *arrays, index=template)
+
+
+class IndexUpdate:
+    """`x.at[index]`: its methods return a copy of `x` that is changed at the index, differentiable in both.
+
+    `add` adds all values to a place that the index names several times; the others raise ValueError for such an index,
+    because which value wins would be undefined.
+    """
+
+    __slots__ = ("_arrays", "_index", "_x")
+
+    def __init__(self, x, index=()):
+        self._x = x
+        self._index, self._arrays = split_index(index)
+
+    def __getitem__(self, index):
+        return IndexUpdate(self._x, index)
+
+    def get(self):
+        """`x[index]`."""
+        return ops.getitem(self._x, *self._arrays, index=self._index)
+
+    def set(self, values):
+        """`values`, which broadcast to the shape of `x[index]`, in place of the elements there."""
+        self._require_distinct()
+        return ops.set_at(self._x, as_array(values, self._x.dtype), *self._arrays, index=self._index)
+
+    def add(self, values):
+        """`values` added to the elements there."""
+        there = self.get()
+        values = as_array(values, self._x.dtype)
+        if values.shape != there.shape:
+            values = broadcast_to(values, there.shape)
+        return self._x + ops.add_at(values, *self._arrays, index=self._index, shape=self._x.shape)
+
+    def multiply(self, values):
+        """The elements there multiplied by `values`."""
+        return self.set(self.get() * values)
+
+    def divide(self, values):
+        """The elements there divided by `values`."""
+        return self.set(self.get() / values)
+
+    def power(self, values):
+        """The elements there to the power of `values`."""
+        return self.set(self.get() ** values)
+
+    def min(self, values):
+        """The lesser of the elements there and `values`."""
+        return self.set(minimum(self.get(), values))
+
+    def max(self, values):
+        """The greater of the elements there and `values`."""
+        return self.set(maximum(self.get(), values))
+
+    def _require_distinct(self):
+        if any(a.dtype.kind != "b" for a in self._arrays):
+            xp = library(self._x)
+            numbers = xp.arange(self._x.size).reshape(self._x.shape)
+            places = ops.getitem(numbers, *[a.raw if isinstance(a, Array) else a for a in self._arrays],
+                                 index=self._index)
+            if len(xp.unique(places)) != places.size:
+                raise ValueError("Array.at: expected an index that names no element twice. Use .add, or merge the values.")
+
+
+def take(a, indices, axis=None, mode="raise"):
+    """Elements of `a` at integer `indices` along an axis, of the flattened array without one."""
+    a = as_array(a)
+    a, axis = (ravel(a), 0) if axis is None else (a, complete_axis(axis, a.ndim))
+    indices = as_array(indices) if not isinstance(indices, int) else indices
+    if mode == "wrap":
+        indices = indices % a.shape[axis]
+    elif mode == "clip":
+        indices = indices.clip(0, a.shape[axis] - 1) if not isinstance(indices, int) else indices
+    elif mode != "raise":
+        raise ValueError(f"take: expected mode 'raise', 'wrap' or 'clip', got {mode!r}.")
+    return getitem(a, (slice(None),) * axis + (indices,))
+
+
+def take_along_axis(arr, indices, axis=-1):
+    """Elements of `arr` at `indices` along an axis; all other axes are matched."""
+    arr, indices = as_array(arr), as_array(indices)
+    if axis is None:
+        arr, axis = ravel(arr), 0
+    axis = complete_axis(axis, arr.ndim)
+    shape = arr.shape[:axis] + (indices.shape[axis],) + arr.shape[axis + 1 :]
+    if indices.shape != shape:  # the transpose needs every place
+        indices = broadcast_to(indices, shape)
+    return ops.take_along_axis(arr, indices, axis=axis)
+
+
+def compress(condition, a, axis=None):
+    """Slices of `a` along an axis where a vector of booleans is true."""
+    a = as_array(a)
+    a, axis = (ravel(a), 0) if axis is None else (a, complete_axis(axis, a.ndim))
+    return a[(slice(None),) * axis + (as_array(condition).nonzero()[0],)]
+
+
+def diagonal(a, offset=0, axis1=0, axis2=1):
+    """The diagonal of two axes, as a new last axis."""
+    a = moveaxis(as_array(a), (axis1, axis2), (-2, -1))
+    rows, columns = a.shape[-2:]
+    start_row, start_column = max(-offset, 0), max(offset, 0)
+    count = max(0, min(rows - start_row, columns - start_column))
+    steps = library(a).arange(count)
+    return a[..., steps + start_row, steps + start_column]
+
+
+def trace(a, offset=0, axis1=0, axis2=1):
+    """The sum of the diagonal of two axes."""
+    return diagonal(a, offset, axis1, axis2).sum(-1)
+
+
+def diag(v, k=0):
+    """A matrix with the vector `v` as its k-th diagonal, or the diagonal of a matrix."""
+    v = as_array(v)
+    if v.ndim == 2:
+        return diagonal(v, k)
+    if v.ndim != 1:
+        raise ValueError(f"diag: expected a vector or a matrix, got shape {v.shape}.")
+    xp, n = library(v), v.shape[0] + abs(k)
+    steps = xp.arange(v.shape[0])
+    place = (steps + max(-k, 0), steps + max(k, 0))
+    return ops.add_at(v, *place, index=(ARRAY, ARRAY), shape=(n, n))

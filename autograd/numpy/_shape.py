@@ -1,0 +1,305 @@
+"""Functions that rearrange, join, split and repeat."""
+
+import math
+import operator
+
+from ..core import library
+from ..ops import shape as ops
+from ._common import as_array, complete_axes, complete_axis, like, stack_all
+from ._elementwise import where
+
+
+def shape(a):
+    """The shape of an array or nested list."""
+    return as_array(a).shape
+
+
+def ndim(a):
+    """The number of axes of an array or nested list."""
+    return as_array(a).ndim
+
+
+def size(a, axis=None):
+    """The number of elements, or the length of an axis."""
+    return math.prod(as_array(a).shape) if axis is None else as_array(a).shape[axis]
+
+
+def reshape(a, shape, order="C"):
+    """`a` with another shape of the same size; one -1 in it is computed."""
+    a = as_array(a)
+    shape = tuple(map(operator.index, shape)) if isinstance(shape, tuple | list) else (operator.index(shape),)
+    if -1 in shape:
+        known = math.prod(n for n in shape if n != -1)
+        if shape.count(-1) > 1 or known == 0 or a.size % known:
+            raise ValueError(f"reshape: cannot reshape an array of shape {a.shape} into {shape}.")
+        shape = tuple(a.size // known if n == -1 else n for n in shape)
+    if order == "F":
+        return transpose(ops.reshape(transpose(a), shape=shape[::-1]))
+    return a if shape == a.shape else ops.reshape(a, shape=shape)
+
+
+def ravel(a, order="C"):
+    """`a` as a vector."""
+    return reshape(a, (-1,) if as_array(a).size else (0,), order)
+
+
+def transpose(a, axes=None):
+    """`a` with permuted axes; reversed without `axes`."""
+    a = as_array(a)
+    axes = tuple(range(a.ndim))[::-1] if axes is None else complete_axes(tuple(axes), a.ndim)
+    if len(axes) != a.ndim:
+        raise ValueError(f"transpose: expected {a.ndim} axes for shape {a.shape}, got {axes}.")
+    return ops.transpose(a, axes=axes)
+
+
+permute_dims = transpose
+
+
+def swapaxes(a, axis1, axis2):
+    """`a` with two axes exchanged."""
+    a = as_array(a)
+    axes = list(range(a.ndim))
+    i, j = complete_axis(axis1, a.ndim), complete_axis(axis2, a.ndim)
+    axes[i], axes[j] = j, i
+    return ops.transpose(a, axes=tuple(axes))
+
+
+def matrix_transpose(x):
+    """The last two axes exchanged."""
+    return swapaxes(x, -1, -2)
+
+
+def moveaxis(a, source, destination):
+    """`a` with axes moved to new places; the others keep their order."""
+    a = as_array(a)
+    source, destination = complete_axes(source, a.ndim), complete_axes(destination, a.ndim)
+    if len(source) != len(destination):
+        raise ValueError(f"moveaxis: expected as many sources as destinations, got {source} and {destination}.")
+    axes = [i for i in range(a.ndim) if i not in source]
+    for place, axis in sorted(zip(destination, source, strict=True)):
+        axes.insert(place, axis)
+    return ops.transpose(a, axes=tuple(axes))
+
+
+def rollaxis(a, axis, start=0):
+    """`a` with an axis rolled backwards until it stands before `start`."""
+    a = as_array(a)
+    axis, start = complete_axis(axis, a.ndim), start + a.ndim if start < 0 else start
+    return moveaxis(a, axis, start - 1 if axis < start else start)
+
+
+def expand_dims(a, axis):
+    """`a` with new axes of length 1 at places of the result."""
+    a = as_array(a)
+    count = len(axis) if isinstance(axis, tuple | list) else 1
+    axes = complete_axes(axis, a.ndim + count)
+    lengths = iter(a.shape)
+    return ops.reshape(a, shape=tuple(1 if i in axes else next(lengths) for i in range(a.ndim + count)))
+
+
+def squeeze(a, axis=None):
+    """`a` without axes of length 1, without those named if `axis` is given."""
+    a = as_array(a)
+    axes = [i for i, n in enumerate(a.shape) if n == 1] if axis is None else complete_axes(axis, a.ndim)
+    for i in axes:
+        if a.shape[i] != 1:
+            raise ValueError(f"squeeze: expected axis {i} of length 1, got shape {a.shape}.")
+    return ops.reshape(a, shape=tuple(n for i, n in enumerate(a.shape) if i not in axes))
+
+
+def broadcast_to(a, shape):
+    """`a` repeated to a shape."""
+    shape = (shape,) if isinstance(shape, int) else tuple(map(operator.index, shape))
+    return ops.broadcast_to(as_array(a), shape=shape)
+
+
+def broadcast_shapes(*shapes):
+    """The shape that arrays of these shapes broadcast to."""
+    return library(0).broadcast_shapes(*shapes)
+
+
+def broadcast_arrays(*args):
+    """The arrays, broadcast to their common shape."""
+    args = [as_array(a) for a in args]
+    shape = broadcast_shapes(*[a.shape for a in args])
+    return tuple(broadcast_to(a, shape) for a in args)
+
+
+def atleast_1d(*arrays):
+    """Each array with at least one axis."""
+    return _each(lambda a: a if a.ndim else a.reshape((1,)), arrays)
+
+
+def atleast_2d(*arrays):
+    """Each array with at least two axes, new ones in front."""
+    return _each(lambda a: a if a.ndim > 1 else a.reshape((1, a.size)), arrays)
+
+
+def _each(function, arrays):
+    results = tuple(function(as_array(a)) for a in arrays)
+    return results[0] if len(results) == 1 else results
+
+
+def concatenate(arrays, axis=0):
+    """Arrays joined along an axis, flattened before if it is None."""
+    arrays = [as_array(a) for a in arrays]
+    if not arrays:
+        raise ValueError("concatenate: expected at least one array, got none.")
+    if axis is None:
+        arrays, axis = [ravel(a) for a in arrays], 0
+    return ops.concatenate(*arrays, axis=complete_axis(axis, arrays[0].ndim))
+
+
+concat = concatenate
+
+
+def stack(arrays, axis=0):
+    """Arrays of one shape joined along a new axis."""
+    arrays = [as_array(a) for a in arrays]
+    if not arrays:
+        raise ValueError("stack: expected at least one array, got none.")
+    return moveaxis(stack_all(arrays), 0, axis)
+
+
+def vstack(arrays):
+    """Arrays joined along the first axis; vectors are rows."""
+    return concatenate([atleast_2d(a) for a in arrays])
+
+
+def hstack(arrays):
+    """Arrays joined along the second axis, vectors along their only one."""
+    arrays = [atleast_1d(a) for a in arrays]
+    return concatenate(arrays, 0 if arrays and arrays[0].ndim == 1 else 1)
+
+
+def column_stack(arrays):
+    """Vectors as columns, and matrices, joined along the second axis."""
+    return concatenate([a.reshape((-1, 1)) if a.ndim == 1 else a for a in map(as_array, arrays)], 1)
+
+
+def append(arr, values, axis=None):
+    """`values` joined to the end of `arr`."""
+    return concatenate([arr, values], axis)
+
+
+def split(ary, indices_or_sections, axis=0):
+    """Equal parts, or the parts between indices, along an axis."""
+    length = as_array(ary).shape[axis]
+    if isinstance(indices_or_sections, int) and length % indices_or_sections:
+        raise ValueError(f"split: expected an axis divisible by {indices_or_sections}, got length {length}.")
+    return array_split(ary, indices_or_sections, axis)
+
+
+def array_split(ary, indices_or_sections, axis=0):
+    """Parts of nearly equal length, or the parts between indices, along an axis."""
+    ary = as_array(ary)
+    axis = complete_axis(axis, ary.ndim)
+    length = ary.shape[axis]
+    if isinstance(indices_or_sections, int):
+        small, longer = divmod(length, indices_or_sections)
+        lengths = [small + 1] * longer + [small] * (indices_or_sections - longer)
+        cuts = [sum(lengths[:i]) for i in range(1, len(lengths))]
+    else:
+        cuts = [operator.index(i) for i in indices_or_sections]
+    before = (slice(None),) * axis
+    return [ary[(*before, slice(start, stop))] for start, stop in zip([0, *cuts], [*cuts, length], strict=True)]
+
+
+def flip(m, axis=None):
+    """The order of elements reversed along axes, along all without any."""
+    m = as_array(m)
+    return ops.flip(m, axis=complete_axes(axis, m.ndim))
+
+
+def flipud(m):
+    """The first axis reversed."""
+    return flip(m, 0)
+
+
+def fliplr(m):
+    """The second axis reversed."""
+    return flip(m, 1)
+
+
+def roll(a, shift, axis=None):
+    """Elements shifted along axes, those that leave at the end come in at the beginning."""
+    a = as_array(a)
+    if axis is None:
+        return reshape(roll(ravel(a), shift, 0), a.shape)
+    axes = complete_axes(axis, a.ndim)
+    shifts = tuple(shift) if isinstance(shift, tuple | list) else (shift,) * len(axes)
+    return ops.roll(a, shift=shifts, axis=axes)
+
+
+def rot90(m, k=1, axes=(0, 1)):
+    """`m` rotated by k times 90 degrees in the plane of two axes, from the first towards the second."""
+    m = as_array(m)
+    first, second = complete_axes(axes, m.ndim)
+    turned = [lambda: m, lambda: swapaxes(flip(m, second), first, second), lambda: flip(m, (first, second)),
+              lambda: flip(swapaxes(m, first, second), second)]
+    return turned[k % 4]()
+
+
+def repeat(a, repeats, axis=None):
+    """Each element repeated, `repeats` times or as many times as `repeats` says for it."""
+    a = as_array(a)
+    a, axis = (ravel(a), 0) if axis is None else (a, complete_axis(axis, a.ndim))
+    if isinstance(repeats, int):
+        return ops.repeat(a, repeats=repeats, axis=axis)
+    counts = [operator.index(n) for n in repeats]
+    places = [i for i, n in enumerate(counts) for _ in range(n)]
+    return a[(slice(None),) * axis + (library(a).array(places, dtype=int),)]
+
+
+def tile(A, reps):
+    """`A` repeated as a whole, `reps[i]` times along axis i."""
+    A = as_array(A)
+    reps = (reps,) if isinstance(reps, int) else tuple(reps)
+    reps = (1,) * (A.ndim - len(reps)) + reps
+    lengths = (1,) * (len(reps) - A.ndim) + A.shape
+    apart = reshape(A, tuple(part for n in lengths for part in (1, n)))
+    repeated = broadcast_to(apart, tuple(part for r, n in zip(reps, lengths, strict=True) for part in (r, n)))
+    return reshape(repeated, tuple(r * n for r, n in zip(reps, lengths, strict=True)))
+
+
+def pad(array, pad_width, mode="constant", *, constant_values=0):
+    """`array` with `pad_width` elements around it: a number, (before, after), or one pair for each axis.
+
+    Modes are "constant", "edge", "reflect", "symmetric" and "wrap", as in NumPy.
+    """
+    array = as_array(array)
+    widths = _pad_widths(pad_width, array.ndim)
+    if mode != "constant":
+        places = library(0).pad  # on the host: where each element of the result comes from
+        for axis, (n, width) in enumerate(zip(array.shape, widths, strict=True)):
+            if any(width):
+                source = places(range(n), width, mode)
+                array = array[(slice(None),) * axis + (library(array).array(source),)]
+        return array
+    padded = ops.pad(array, width=widths)
+    if isinstance(constant_values, int | float) and constant_values == 0:
+        return padded
+    inside = ops.pad(like(array, library(array).ones(array.shape, bool)), width=widths)
+    return where(inside, padded, constant_values)
+
+
+def _pad_widths(pad_width, ndim):
+    if isinstance(pad_width, int):
+        return ((pad_width, pad_width),) * ndim
+    pairs = tuple(pad_width)
+    if all(isinstance(n, int) for n in pairs):
+        pairs = (pairs if len(pairs) == 2 else pairs * 2,) * ndim
+    pairs = tuple(tuple(pair) for pair in (pairs * ndim if len(pairs) == 1 else pairs))
+    if len(pairs) != ndim or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"pad: expected a number, a pair, or {ndim} pairs, got {pad_width}.")
+    return pairs
+
+
+def tril(m, k=0):
+    """The lower triangle of matrices (..., n, m), diagonal `k` included."""
+    return ops.triangle(as_array(m), k=k, upper=False)
+
+
+def triu(m, k=0):
+    """The upper triangle of matrices (..., n, m), diagonal `k` included."""
+    return ops.triangle(as_array(m), k=k, upper=True)

@@ -1,0 +1,203 @@
+"""Operations on each element, with their derivatives.
+
+Conventions where a derivative does not exist (PyTorch's): `absolute` and `sign` have 0 at 0, `maximum` and `minimum` halve the
+gradient at ties, `clip` passes it at its bounds, `sqrt` has infinity at 0, `power` has 0 with respect to the base where
+the exponent is 0 and with respect to the exponent where the base is 0.
+"""
+
+import math
+
+from ..families import elementwise, linear, nondifferentiable
+from ..kernels import special
+
+# Arithmetic. Names are NumPy's; `a`, `b` are the operands, `y` the result, `g` the cotangent of the result.
+add = elementwise("add", lambda g: g, lambda g: g)
+subtract = elementwise("subtract", lambda g: g, lambda g: -g)
+multiply = elementwise("multiply", lambda g, b: g * b, lambda g, a: g * a)
+divide = elementwise("divide", lambda g, b: g / b, lambda g, y, b: -g * y / b)
+negative = elementwise("negative", lambda g: -g)
+positive = elementwise("positive", lambda g: g)
+remainder = elementwise("remainder", lambda g: g, lambda g, a, b: -g * floor_divide(a, b))
+fmod = elementwise("fmod", lambda g: g, lambda g, a, b: -g * trunc(a / b))
+reciprocal = elementwise("reciprocal", lambda g, y: -g * y * y)
+square = elementwise("square", lambda g, x: g * (2 * x))
+power = elementwise(
+    "power",
+    lambda g, a, b: g * where(equal(b, 0), 0, b * power(a, where(equal(b, 0), 1, b - 1))),
+    lambda g, y, a, b: g * where(equal(a, 0), 0, y * log(where(equal(a, 0), 1, a))),
+)
+
+
+
+def _power_of(xp, x, *, exponent):
+    return x**exponent
+
+
+# With a Python number as exponent: cheaper, and the dtype of `x` is kept.
+power_of = elementwise(
+    "power_of",
+    lambda g, x, exponent: g * (exponent * power_of(x, exponent=exponent - 1)) if exponent else g * 0,
+    forward=_power_of,
+)
+absolute = elementwise("absolute", lambda g, x: g * conj(sign(x)))
+hypot = elementwise("hypot", lambda g, y, a: g * _ratio(a, y), lambda g, y, b: g * _ratio(b, y))
+
+# Exponentials and logarithms.
+exp = elementwise("exp", lambda g, y: g * y)
+exp2 = elementwise("exp2", lambda g, y: g * (math.log(2) * y))
+expm1 = elementwise("expm1", lambda g, y: g * (y + 1))
+log = elementwise("log", lambda g, x: g / x)
+log2 = elementwise("log2", lambda g, x: g / (math.log(2) * x))
+log10 = elementwise("log10", lambda g, x: g / (math.log(10) * x))
+log1p = elementwise("log1p", lambda g, x: g / (x + 1))
+logaddexp = elementwise("logaddexp", lambda g, y, a: g * exp(a - y), lambda g, y, b: g * exp(b - y))
+logaddexp2 = elementwise("logaddexp2", lambda g, y, a: g * exp2(a - y), lambda g, y, b: g * exp2(b - y))
+sqrt = elementwise("sqrt", lambda g, y: g / (2 * y))
+cbrt = elementwise("cbrt", lambda g, y: g / (3 * y * y))
+
+# Trigonometric and hyperbolic functions.
+sin = elementwise("sin", lambda g, x: g * cos(x))
+cos = elementwise("cos", lambda g, x: -g * sin(x))
+tan = elementwise("tan", lambda g, y: g * (y * y + 1))
+arcsin = elementwise("arcsin", lambda g, x: g / sqrt(1 - x * x))
+arccos = elementwise("arccos", lambda g, x: -g / sqrt(1 - x * x))
+arctan = elementwise("arctan", lambda g, x: g / (x * x + 1))
+arctan2 = elementwise("arctan2", lambda g, a, b: g * b / (a * a + b * b), lambda g, a, b: -g * a / (a * a + b * b))
+sinh = elementwise("sinh", lambda g, x: g * cosh(x))
+cosh = elementwise("cosh", lambda g, x: g * sinh(x))
+tanh = elementwise("tanh", lambda g, y: g * (1 - y * y))
+arcsinh = elementwise("arcsinh", lambda g, x: g / sqrt(x * x + 1))
+arccosh = elementwise("arccosh", lambda g, x: g / sqrt(x * x - 1))
+arctanh = elementwise("arctanh", lambda g, x: g / (1 - x * x))
+deg2rad = elementwise("deg2rad", lambda g: g * (math.pi / 180))
+rad2deg = elementwise("rad2deg", lambda g: g * (180 / math.pi))
+sinc = elementwise("sinc", lambda g, y, x: g * where(equal(x, 0), 0, (cos(math.pi * x) - y) / where(equal(x, 0), 1, x)))
+
+# Choice. At a tie each operand gets half of the gradient.
+maximum = elementwise("maximum", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
+minimum = elementwise("minimum", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
+fmax = elementwise("fmax", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
+fmin = elementwise("fmin", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
+
+
+def _where(xp, condition, a, b):
+    if xp.__name__ == "cupy":  # wants an array of booleans
+        condition = xp.asarray(condition)
+    return xp.where(condition, a, b)
+
+
+where = elementwise(
+    "where",
+    None,
+    lambda g, condition: where(condition, g, 0),
+    lambda g, condition: where(condition, 0, g),
+    forward=_where,
+)
+
+
+def _ratio(a, y):
+    return a / where(equal(y, 0), 1, y)
+
+
+def _share(a, b, y):
+    """1 where `a` was chosen, 1/2 where `b` is the same, 0 elsewhere; in the dtype of `y`."""
+    chosen = where(equal(a, b), 0.5, where(equal(a, y), 1.0, 0.0))
+    return astype(chosen, dtype=y.dtype)
+
+
+def _clip(xp, x, *, low, high):
+    return xp.clip(x, low, high)
+
+
+def _within(x, low, high):
+    inside = True
+    if low is not None:
+        inside = greater_equal(x, low)
+    if high is not None:
+        inside = logical_and(inside, less_equal(x, high))
+    return inside
+
+
+clip = elementwise("clip", lambda g, x, low, high: where(_within(x, low, high), g, 0), forward=_clip)
+
+
+# Functions of neural networks and statistics that NumPy lacks.
+def _sigmoid(xp, x):
+    return xp.tanh(x * 0.5) * 0.5 + 0.5
+
+
+def _softplus(xp, x):
+    return xp.logaddexp(x, 0)
+
+
+def _relu(xp, x):
+    return xp.maximum(x, 0)
+
+
+def _leaky_relu(xp, x, *, negative_slope):
+    return xp.where(x >= 0, x, x * negative_slope)
+
+
+sigmoid = elementwise("sigmoid", lambda g, y: g * (y * (1 - y)), forward=_sigmoid)
+softplus = elementwise("softplus", lambda g, x: g * sigmoid(x), forward=_softplus)
+relu = elementwise("relu", lambda g, y: where(greater(y, 0), g, 0), forward=_relu)
+leaky_relu = elementwise(
+    "leaky_relu", lambda g, x, negative_slope: where(greater_equal(x, 0), g, g * negative_slope), forward=_leaky_relu
+)
+erf = elementwise("erf", lambda g, x: g * (exp(-x * x) * (2 / math.sqrt(math.pi))), forward=special.erf)
+erfc = elementwise("erfc", lambda g, x: g * (exp(-x * x) * (-2 / math.sqrt(math.pi))), forward=special.erfc)
+erfinv = elementwise("erfinv", lambda g, y: g * (exp(y * y) * (math.sqrt(math.pi) / 2)), forward=special.erfinv)
+
+
+# Complex numbers and dtypes.
+def _astype(xp, x, *, dtype):
+    return x.astype(dtype)
+
+
+conj = elementwise("conj", lambda g: conj(g))
+real = elementwise("real", lambda g: g)
+imag = elementwise("imag", lambda g: -1j * g)
+astype = linear(_astype, lambda g: g)
+
+
+
+def _device_put(xp, x, *, source, target):
+    return target.put(x)
+
+
+device_put = linear(_device_put, lambda g, source, target: device_put(g, source=target, target=source))
+
+# Steps, comparisons and predicates.
+sign, floor, ceil, trunc, rint, signbit, isnan, isinf, isfinite, logical_not, invert = map(
+    nondifferentiable,
+    ("sign", "floor", "ceil", "trunc", "rint", "signbit", "isnan", "isinf", "isfinite", "logical_not", "invert"),
+)
+(equal, not_equal, less, less_equal, greater, greater_equal, logical_and, logical_or, logical_xor) = (
+    nondifferentiable(name, ("a", "b"))
+    for name in (
+        "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor".split()
+    )
+)
+(floor_divide, bitwise_and, bitwise_or, bitwise_xor, left_shift, right_shift, gcd, lcm) = (
+    nondifferentiable(name, ("a", "b"))
+    for name in "floor_divide bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd lcm".split()
+)
+
+
+def _round(xp, x, *, decimals):
+    return xp.round(x, decimals)
+
+
+def _nonzero(xp, x):
+    return xp.nonzero(x)
+
+
+def _isclose(xp, a, b, *, rtol, atol, equal_nan):
+    return xp.isclose(a, b, rtol, atol, equal_nan)
+
+
+def _stop_gradient(xp, x):
+    return x
+
+
+round, nonzero, isclose, stop_gradient = map(nondifferentiable, (_round, _nonzero, _isclose, _stop_gradient))

@@ -1,0 +1,155 @@
+"""Reductions over axes, and cumulative sums and products.
+
+Each reduction takes `axis`, a tuple of distinct non-negative numbers, and `keepdims`; autograd.numpy completes them.
+Conventions (PyTorch's): `max` and `min` share the gradient equally among equal extremes, `std` and `norm` have gradient
+0 where they are 0.
+"""
+
+import math
+
+from ..core import library
+from ..families import irregular, linear, nondifferentiable
+from .elementwise import astype, conj, equal, exp, isfinite, where
+from .shape import broadcast_to, concatenate, flip, inverse, reshape, transpose
+
+
+def _sum(xp, x, *, axis, keepdims):
+    return x.sum(axis, keepdims=keepdims)
+
+
+def _mean(xp, x, *, axis, keepdims):
+    return x.mean(axis, keepdims=keepdims)
+
+
+def _max(xp, x, *, axis, keepdims):
+    return x.max(axis, keepdims=keepdims)
+
+
+def _min(xp, x, *, axis, keepdims):
+    return x.min(axis, keepdims=keepdims)
+
+
+def _prod(xp, x, *, axis, keepdims):
+    return x.prod(axis, keepdims=keepdims)
+
+
+def _var(xp, x, *, axis, keepdims, ddof):
+    return x.var(axis, keepdims=keepdims, ddof=ddof)
+
+
+def _std(xp, x, *, axis, keepdims, ddof):
+    return x.std(axis, keepdims=keepdims, ddof=ddof)
+
+
+def _norm(xp, x, *, axis, keepdims):
+    """The Euclidean norm of each vector."""
+    squares = (x * x) if x.dtype.kind == "f" else (x.real * x.real + x.imag * x.imag)
+    return xp.sqrt(squares.sum(axis, keepdims=keepdims))
+
+
+def _logsumexp(xp, x, *, axis, keepdims):
+    top = x.max(axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))  # so that inf - inf does not occur
+    total = xp.log(xp.exp(x - top).sum(axis, keepdims=True)) + top
+    return total if keepdims else xp.squeeze(total, axis)
+
+
+def _cumsum(xp, x, *, axis):
+    return xp.cumsum(x, axis)
+
+
+def _restore(g, x, axis, keepdims):
+    """`g` with the axes that the reduction of `x` removed, of length 1."""
+    return g if keepdims else reshape(g, shape=tuple(1 if i in axis else n for i, n in enumerate(x.shape)))
+
+
+def _spread(g, x, axis, keepdims):
+    return broadcast_to(_restore(g, x, axis, keepdims), shape=x.shape)
+
+
+def _count(x, axis):
+    return math.prod(x.shape[i] for i in axis)
+
+
+def _to_extremes(g, y, x, axis, keepdims):
+    chosen = astype(equal(x, _restore(y, x, axis, keepdims)), dtype=y.dtype)
+    return _restore(g, x, axis, keepdims) * (chosen / chosen.sum(axis, keepdims=True))
+
+
+def _to_deviations(g, x, axis, keepdims):
+    return _restore(g, x, axis, keepdims) * conj(x - x.mean(axis, keepdims=True))
+
+
+def _nonzero(y):
+    return where(equal(y, 0), 1, y)
+
+
+def cumulative_product(x, axis, exclusive=False):
+    """Cumulative products by doubling, in differentiable steps that never divide. Source: Hillis & Steele 1986."""
+    count = x.shape[axis]
+
+    def delay(p, steps):
+        one = library(x).ones((*x.shape[:axis], steps, *x.shape[axis + 1 :]), x.dtype)
+        return concatenate(one, p[(slice(None),) * axis + (slice(0, count - steps),)], axis=axis)
+
+    products, steps = (delay(x, 1) if exclusive else x), 1
+    while steps < count:
+        products, steps = products * delay(products, steps), 2 * steps
+    return products
+
+
+def _to_factors(g, x, axis, keepdims):
+    """Multiplies `g` by the product of all other elements."""
+    kept = [i for i in range(len(x.shape)) if i not in axis]
+    moved = transpose(x, axes=(*kept, *axis))
+    last = len(kept)
+    rows = reshape(moved, shape=(*moved.shape[:last], _count(x, axis)))
+    others = cumulative_product(rows, last, exclusive=True) * flip(cumulative_product(flip(rows, axis=(last,)), last, exclusive=True), axis=(last,))
+    others = transpose(reshape(others, shape=moved.shape), axes=inverse(tuple(kept) + axis))
+    return _restore(g, x, axis, keepdims) * others
+
+
+def _to_exponents(g, y, x, axis, keepdims):
+    y = _restore(y, x, axis, keepdims)
+    return _restore(g, x, axis, keepdims) * exp(x - where(isfinite(y), y, 0))
+
+
+sum = linear(_sum, _spread)
+mean = linear(_mean, lambda g, x, axis, keepdims: _spread(g / _count(x, axis), x, axis, keepdims))
+cumsum = linear(_cumsum, lambda g, axis: flip(cumsum(flip(g, axis=(axis,)), axis=axis), axis=(axis,)))
+max = irregular(_max, _to_extremes)
+min = irregular(_min, _to_extremes)
+prod = irregular(_prod, _to_factors)
+logsumexp = irregular(_logsumexp, _to_exponents)
+var = irregular(
+    _var,
+    lambda g, x, axis, keepdims, ddof: _to_deviations(g * 2 / (_count(x, axis) - ddof), x, axis, keepdims),
+)
+std = irregular(
+    _std,
+    lambda g, y, x, axis, keepdims, ddof: _to_deviations(
+        g * where(equal(y, 0), 0, 1 / (_nonzero(y) * (_count(x, axis) - ddof))), x, axis, keepdims
+    ),
+)
+norm = irregular(
+    _norm, lambda g, y, x, axis, keepdims: conj(x) * _restore(g / _nonzero(y), x, axis, keepdims)
+)
+
+
+def _index_of_max(xp, x, *, axis):
+    return xp.argmax(x, axis)
+
+
+def _index_of_min(xp, x, *, axis):
+    return xp.argmin(x, axis)
+
+
+def _any(xp, x, *, axis, keepdims):
+    return xp.any(x, axis, keepdims=keepdims)
+
+
+def _all(xp, x, *, axis, keepdims):
+    return xp.all(x, axis, keepdims=keepdims)
+
+
+argmax, argmin, any, all = map(nondifferentiable, (_index_of_max, _index_of_min, _any, _all))

@@ -1,0 +1,67 @@
+"""Operations that move elements without changing them: every one is linear, and its transpose moves them back."""
+
+from ..families import jointly_linear, linear
+
+
+def _reshape(xp, x, *, shape):
+    return xp.reshape(x, shape)
+
+
+def _transpose(xp, x, *, axes):
+    return xp.transpose(x, axes)
+
+
+def _broadcast_to(xp, x, *, shape):
+    return xp.broadcast_to(x, shape)
+
+
+def _flip(xp, x, *, axis):
+    return xp.flip(x, axis)
+
+
+def _roll(xp, x, *, shift, axis):
+    return xp.roll(x, shift, axis)
+
+
+def _repeat(xp, x, *, repeats, axis):
+    return xp.repeat(x, repeats, axis)
+
+
+def _pad(xp, x, *, width):
+    return xp.pad(x, width)
+
+
+def _concatenate(xp, *args, axis):
+    return xp.concatenate(args, axis)
+
+
+def _triangle(xp, x, *, k, upper):
+    return xp.triu(x, k) if upper else xp.tril(x, k)
+
+
+def inverse(axes):
+    """The permutation of axes that undoes `axes`."""
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
+def _part(g, i, args, axis):
+    """The part of `g` that argument `i` of a concatenation became."""
+    start = sum(a.shape[axis] for a in args[:i])
+    return g[(slice(None),) * axis + (slice(start, start + args[i].shape[axis]),)]
+
+
+def _sum_repeats(g, x, repeats, axis):
+    split = (*x.shape[:axis], x.shape[axis], repeats, *x.shape[axis + 1 :])
+    return reshape(g, shape=split).sum(axis + 1)
+
+
+# `axes` and `axis` are complete and not negative here, `shape` has no -1: autograd.numpy sees to that.
+reshape = linear(_reshape, lambda g, x: reshape(g, shape=x.shape))
+transpose = linear(_transpose, lambda g, axes: transpose(g, axes=inverse(axes)))
+broadcast_to = linear(_broadcast_to, lambda g: g)  # the backward pass sums what was broadcast
+flip = linear(_flip, lambda g, axis: flip(g, axis=axis))
+roll = linear(_roll, lambda g, shift, axis: roll(g, shift=tuple(-s for s in shift), axis=axis))
+repeat = linear(_repeat, _sum_repeats)  # each element the same number of times
+pad = linear(_pad, lambda g, x, width: g[tuple(slice(low, low + n) for (low, _), n in zip(width, x.shape))])
+triangle = linear(_triangle, lambda g, k, upper: triangle(g, k=k, upper=upper))
+concatenate = jointly_linear(_concatenate, _part)

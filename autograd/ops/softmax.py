@@ -1,0 +1,49 @@
+"""Softmax and cross entropy, each a single operation: stable, and with few steps each way."""
+
+import math
+
+from ..core import library
+from ..families import irregular
+from .elementwise import equal, exp
+from .reduction import sum
+
+
+def _softmax(xp, x, *, axis):
+    y = xp.exp(x - x.max(axis, keepdims=True))
+    y /= y.sum(axis, keepdims=True)
+    return y
+
+
+def _log_softmax(xp, x, *, axis):
+    y = x - x.max(axis, keepdims=True)
+    y -= xp.log(xp.exp(y).sum(axis, keepdims=True))
+    return y
+
+
+def _total(x, axis):
+    return sum(x, axis=(axis,), keepdims=True)
+
+
+# `axis` is a number that is not negative.
+softmax = irregular(_softmax, lambda g, y, axis: (g - _total(g * y, axis)) * y)
+log_softmax = irregular(_log_softmax, lambda g, y, axis: g - exp(y) * _total(g, axis))
+
+
+def _cross_entropy(xp, logits, labels):
+    """-log_softmax(logits)[row, label] of each row; logits (rows, classes), labels (rows,).
+
+    A label that is no class gives NaN: raising would have to wait for the GPU.
+    """
+    rows, classes = logits.shape
+    top = logits.max(1)
+    total = xp.log(xp.exp(logits - top[:, None]).sum(1)) + top
+    chosen = logits[xp.arange(rows), xp.clip(labels, 0, classes - 1)]
+    return xp.where((labels >= 0) & (labels < classes), total - chosen, xp.asarray(math.nan, logits.dtype))
+
+
+def _to_logits(g, logits, labels):
+    hits = equal(labels[:, None], library(logits).arange(logits.shape[1]))
+    return (softmax(logits, axis=1) - hits) * g[:, None]
+
+
+cross_entropy = irregular(_cross_entropy, _to_logits, None)

@@ -1,0 +1,246 @@
+"""Transformations of functions: `grad` and its relatives.
+
+A function under a transformation gets its array arguments as Arrays, wherever they stand in nested tuples, lists and
+dictionaries. What comes back are raw arrays if no argument was an Array (NumPy's style), else Arrays.
+"""
+
+import functools
+import operator
+
+import numpy as onp
+
+from . import backend, tree
+from .core import Array, Reference, library, lift
+from .numpy._common import stack_all
+from .ops.elementwise import astype
+from .ops.elementwise import stop_gradient as _stop_gradient
+from .ops.shape import reshape
+from .reverse import Tape
+
+
+class Recording:
+    """One run of a function on a new tape.
+
+    Attributes:
+        output: What the function returned, values on the tape included.
+    """
+
+    def __init__(self, f, args, kwargs, argnums, where):
+        self._raw = not any(isinstance(leaf, Array) for leaf in tree.flatten((args, kwargs))[0])
+        self._tape = Tape()
+        leaves, self._structure = tree.flatten(_selected(args, argnums, where))
+        self._inputs = [self._tape.watch(_differentiable(leaf, where)) for leaf in leaves]
+        inputs = tree.unflatten(self._structure, self._inputs)
+        args, kwargs = tree.tree_map(lift, (list(args), kwargs))
+        for i, value in [(argnums, inputs)] if isinstance(argnums, int) else zip(argnums, inputs, strict=True):
+            args[i] = value
+        self.output = f(*args, **kwargs)
+
+    def values(self, outputs):
+        """A tree of outputs as the caller sees it, off the tape."""
+        return tree.tree_map(lambda x: self._shown(self._tape.value(x)), outputs)
+
+    def gradients(self, outputs, cotangents, consume=True):
+        """The cotangents of the inputs, in their structure; zeros where no output depends on one."""
+        found = self._tape.pull(outputs, cotangents, self._inputs, consume=consume)
+        seen, results = {id(g) for g in cotangents}, []
+        for x, g in zip(self._inputs, found, strict=True):
+            g = library(x).zeros(x.shape, x.dtype) if g is None else g
+            if self._raw and isinstance(g, onp.ndarray) and (id(g) in seen or g.base is not None):
+                g = g.copy()  # the caller may write to it
+            seen.add(id(g))
+            results.append(self._shown(g))
+        return tree.unflatten(self._structure, results)
+
+    def _shown(self, x):
+        if self._raw:
+            return x._value if type(x) is Array else x
+        return lift(x)
+
+
+def _selected(args, argnums, where):
+    numbers = (argnums,) if isinstance(argnums, int) else argnums
+    for i in numbers:
+        if not -len(args) <= operator.index(i) < len(args):
+            raise TypeError(f"{where}: expected a positional argument {i} to differentiate, got {len(args)} of them.")
+    return args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in argnums)
+
+
+def _differentiable(x, where):
+    """The value one level below an Array or number that is to be differentiated."""
+    while isinstance(x, Reference):
+        x = x._value
+    if isinstance(x, float | complex) and not isinstance(x, onp.generic):
+        return onp.asarray(x)[()]
+    value = x._value if type(x) is Array else x
+    if not (isinstance(value, Array) or backend.is_array(value)) or not is_inexact(value.dtype):
+        got = f"dtype {value.dtype}" if hasattr(value, "dtype") else f"{type(value).__name__}"
+        raise TypeError(f"{where}: expected arrays of real or complex numbers to differentiate, got {got}. "
+                        "Convert integers, or leave the argument out of those that are differentiated.")
+    return value
+
+
+def is_inexact(dtype):
+    """Whether a dtype has derivatives: real and complex numbers, bfloat16 included."""
+    return dtype.kind in "fc" or dtype.name == "bfloat16"
+
+
+def scalar_seed(x, where):
+    """The cotangent 1 of a scalar output, which must be real."""
+    shape, dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
+    if isinstance(x, float | int):
+        return 1.0
+    if shape != ():
+        got = f"shape {shape}" if shape else f"{type(x).__name__}"
+        raise TypeError(f"{where}: expected a function whose output is a real scalar, got an output of {got}.")
+    if dtype.kind == "c":
+        raise TypeError(f"{where}: expected a function whose output is a real scalar, got dtype {dtype}. Take its real part.")
+    return library(x).ones((), dtype)
+
+
+def value_and_grad(f, argnums=0, has_aux=False):
+    """The function that computes the value of `f` and its gradient: see `grad`.
+
+    Returns:
+        A function with the arguments of `f` that returns (value, gradient), ((value, aux), gradient) with `has_aux`.
+    """
+
+    @functools.wraps(f)
+    def value_and_gradient(*args, **kwargs):
+        run = Recording(f, args, kwargs, argnums, "grad")
+        output = run.output[0] if has_aux else run.output
+        seed = scalar_seed(output, "grad")
+        values = run.values(run.output)
+        return values, run.gradients([output], [seed])
+
+    return value_and_gradient
+
+
+def grad(f, argnums=0, has_aux=False):
+    """The function that computes the gradient of `f`, whose output is a real scalar.
+
+    Args:
+        f: A function of nested arrays.
+        argnums: Position of the argument to differentiate, or a tuple of positions.
+        has_aux: `f` returns (value, aux).
+
+    Returns:
+        A function with the arguments of `f` that returns the gradient, in the structure, shapes and dtypes of the
+        argument (a tuple of gradients for a tuple of positions); (gradient, aux) with `has_aux`.
+
+    The gradient with respect to a complex z = x + iy is df/dx - i df/dy (as in JAX and HIPS autograd): its conjugate is
+    the direction of steepest ascent.
+
+    Raises:
+        TypeError: If an argument to differentiate is not of real or complex numbers, or the output is no real scalar.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+        array([2., 4.])
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    @functools.wraps(f)
+    def gradient(*args, **kwargs):
+        value, gradients = both(*args, **kwargs)
+        return (gradients, value[1]) if has_aux else gradients
+
+    return gradient
+
+
+def elementwise_grad(f, argnums=0):
+    """The gradient of the sum of the outputs: the derivative of each element, where `f` acts on each element alone."""
+
+    @functools.wraps(f)
+    def derivative(*args, **kwargs):
+        run = Recording(f, args, kwargs, argnums, "elementwise_grad")
+        return run.gradients([run.output], [library(run.output).ones(run.output.shape, run.output.dtype)])
+
+    return derivative
+
+
+def jacobian(f, argnums=0):
+    """The function that computes all derivatives of `f`, whose output is one array.
+
+    Returns:
+        A function with the arguments of `f` that returns an array of shape `output.shape + input.shape` for each array of
+        the argument, in its structure.
+    """
+
+    @functools.wraps(f)
+    def derivatives(*args, **kwargs):
+        run = Recording(f, args, kwargs, argnums, "jacobian")
+        y = run.output
+        if not isinstance(y, Array) and not backend.is_array(y):
+            raise TypeError(f"jacobian: expected a function whose output is one array, got {type(y).__name__}.")
+        xp = library(y)
+        basis = xp.eye(y.size, dtype=y.dtype).reshape((y.size, *y.shape))
+        rows = [tree.flatten(run.gradients([y], [g], consume=False)) for g in basis]
+        if not rows:
+            rows = [tree.flatten(run.gradients([y], [xp.zeros(y.shape, y.dtype)], consume=False))]
+        columns = [stack_all(column) for column in zip(*[leaves for leaves, _ in rows], strict=True)]
+        columns = [reshape(c[: y.size], shape=(*y.shape, *c.shape[1:])) for c in columns]
+        return tree.unflatten(rows[0][1], columns)
+
+    return derivatives
+
+
+def hessian(f, argnums=0):
+    """The function that computes all second derivatives of `f`, whose output is a real scalar.
+
+    Returns:
+        A function with the arguments of `f` that returns an array of shape `input.shape + input.shape`; with a tuple of
+        positions a tuple of tuples.
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def stop_gradient(x):
+    """`x`, a nested structure of arrays, as constants: no gradient flows through them."""
+    return tree.tree_map(lambda leaf: _stop_gradient(leaf) if isinstance(leaf, Array) else leaf, x)
+
+
+def vjp(f, *args, has_aux=False):
+    """Runs `f` and returns its output and the function that pulls cotangents back.
+
+    Args:
+        f: Any function of nested arrays that returns nested arrays.
+        args: Arrays, or nested tuples, lists and dictionaries of them; all are differentiated.
+        has_aux: `f` returns (output, aux); aux is returned as third.
+
+    Returns:
+        (output, pullback). `pullback(g)`, which may be called again, takes cotangents in the structure of the output and returns a
+        tuple of those of `args`.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> y, pullback = vjp(lambda a, b: a * b, np.array(2.0), np.array(3.0))
+        >>> y, pullback(np.array(1.0))
+        (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
+    """
+    args = tree.tree_map(_copied, args)
+    run = Recording(f, args, {}, tuple(range(len(args))), "vjp")
+    output, aux = run.output if has_aux else (run.output, None)
+    leaves, structure = tree.flatten(output)
+
+    def pullback(g):
+        cotangents, given = tree.flatten(g)
+        if given != structure or any(onp.shape(c) != onp.shape(x) for c, x in zip(cotangents, leaves, strict=True)):
+            raise TypeError("vjp: expected cotangents in the structure and shapes of the output.")
+        return run.gradients(leaves, [_cotangent(c, x) for c, x in zip(cotangents, leaves, strict=True)], consume=False)
+
+    return (run.values(output), pullback, run.values(aux)) if has_aux else (run.values(output), pullback)
+
+
+def _copied(x):
+    """A copy of a host array: the pullback would see what the caller writes to it later."""
+    return x.copy() if isinstance(x, onp.ndarray) else x
+
+
+def _cotangent(c, x):
+    """A caller's cotangent as the backward pass wants it: raw, or traced, in the dtype of the output `x`."""
+    while type(c) is Array or isinstance(c, Reference):
+        c = c._value
+    c = c if isinstance(c, Array) or backend.is_array(c) else library(x).asarray(c)
+    return c if c.dtype == x.dtype else astype(c, dtype=x.dtype)

@@ -1,0 +1,48 @@
+"""Nested tuples, lists and dictionaries of arrays, taken apart and put together again."""
+
+_LEAF = object()
+
+
+def flatten(tree):
+    """The leaves of `tree`, in order, and its structure for `unflatten`; None is an empty container."""
+    leaves = []
+    return leaves, _flatten(tree, leaves)
+
+
+def _flatten(tree, leaves):
+    kind = type(tree)
+    if isinstance(tree, tuple | list):
+        return kind, [_flatten(part, leaves) for part in tree]
+    if isinstance(tree, dict):
+        return kind, {key: _flatten(part, leaves) for key, part in tree.items()}
+    if tree is None:
+        return None
+    leaves.append(tree)
+    return _LEAF
+
+
+def unflatten(structure, leaves):
+    """The tree of a structure with other leaves."""
+    leaves = iter(leaves)
+    tree = _unflatten(structure, leaves)
+    if next(leaves, _LEAF) is not _LEAF:
+        raise ValueError("unflatten: expected as many leaves as the structure has, got more.")
+    return tree
+
+
+def _unflatten(structure, leaves):
+    if structure is None:
+        return None
+    if structure is _LEAF:
+        return next(leaves)
+    kind, parts = structure
+    if isinstance(parts, dict):
+        return kind((key, _unflatten(part, leaves)) for key, part in parts.items())
+    parts = [_unflatten(part, leaves) for part in parts]
+    return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
+
+
+def tree_map(function, tree):
+    """The tree with `function` applied to each leaf."""
+    leaves, structure = flatten(tree)
+    return unflatten(structure, map(function, leaves))

@@ -1,0 +1,10 @@
+"""Objax's variables and modules on CuPy arrays, with a tape of our own; on NumPy where there is no GPU."""
+
+from autograd import Array, Device, DeviceError, default_device, device, device_put, stop_gradient
+
+from . import constants, functional, nn, numpy, optimizer, random, util
+from .constants import ConvPadding
+from .gradient import Grad, GradValues
+from .lifting import default_dtype, set_default_dtype
+from .module import Function, Module, ModuleList
+from .variable import BaseState, BaseVar, RandomState, StateVar, TrainRef, TrainVar, VarCollection

@@ -1,0 +1,22 @@
+"""Functions without variables, on Arrays."""
+
+from autograd import stop_gradient
+
+from . import divergence, loss
+from .activation import (
+    celu,
+    elu,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    logsumexp,
+    relu,
+    rsqrt,
+    selu,
+    sigmoid,
+    softmax,
+    softplus,
+    swish,
+    tanh,
+)
+from .window import average_pool_2d, conv, flatten, max_pool_2d, one_hot

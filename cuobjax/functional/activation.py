@@ -1,0 +1,81 @@
+"""Activations: elementwise functions of Arrays, and softmax."""
+
+from autograd.ops import elementwise as ops
+from autograd.scipy import special
+
+import cuobjax.numpy as jn
+
+from ..lifting import lifting
+
+tanh = jn.tanh
+
+
+@lifting
+def relu(x):
+    """max(x, 0); its gradient at 0 is 0."""
+    return ops.relu(x)
+
+
+@lifting
+def softplus(x):
+    """log(1 + exp(x)), computed so that it does not overflow."""
+    return ops.softplus(x)
+
+
+@lifting
+def sigmoid(x):
+    """1 / (1 + exp(-x))."""
+    return ops.sigmoid(x)
+
+
+@lifting
+def softmax(x, axis=-1):
+    """exp(x) / sum(exp(x)) along an axis."""
+    return special.softmax(x, axis)
+
+
+@lifting
+def log_softmax(x, axis=-1):
+    """log(softmax(x)) along an axis, computed so that it does not underflow."""
+    return special.log_softmax(x, axis)
+
+
+@lifting
+def logsumexp(a, axis=None, b=None, keepdims=False):
+    """log(sum(b * exp(a))) over axes, computed so that exp does not overflow."""
+    return special.logsumexp(a, axis, b, keepdims)
+
+
+def leaky_relu(x, negative_slope=0.01):
+    """`x` where it is not negative, elsewhere `negative_slope * x`."""
+    return ops.leaky_relu(jn.asarray(x), negative_slope=negative_slope)
+
+
+def elu(x, alpha=1.0):
+    """`x` where it is positive, elsewhere `alpha * (exp(x) - 1)`."""
+    return relu(x) + alpha * jn.expm1(-relu(-x))
+
+
+def celu(x, alpha=1.0):
+    """`x` where it is positive, elsewhere `alpha * (exp(x / alpha) - 1)`."""
+    return elu(x / alpha) * alpha
+
+
+def selu(x):
+    """Scaled `elu` that keeps mean 0 and variance 1. Source: Klambauer et al. 2017."""
+    return 1.0507009873554805 * elu(x, 1.6732632423543772)
+
+
+def swish(x):
+    """`x * sigmoid(x)`, also known as SiLU."""
+    return x * sigmoid(x)
+
+
+def log_sigmoid(x):
+    """log(sigmoid(x)), computed so that it does not underflow."""
+    return -softplus(-x)
+
+
+def rsqrt(x):
+    """1 / sqrt(x)."""
+    return 1 / jn.sqrt(x)

@@ -1,0 +1,68 @@
+"""Losses, one number for each example unless said otherwise."""
+
+import warnings
+
+from autograd.ops.softmax import cross_entropy
+
+import cuobjax.numpy as jn
+
+from .activation import logsumexp, softplus
+
+
+def _warn_if_shapes_differ(where, a, b):
+    if jn.shape(a) != jn.shape(b):
+        message = f"Argument shape mismatch in {where}: arg1 {jn.shape(a)} and arg2 {jn.shape(b)}"
+        warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def cross_entropy_logits(logits, labels):
+    """Cross entropy of the softmax of `logits` and `labels`, both (..., classes): the probabilities of classes. Returns (...)."""
+    _warn_if_shapes_differ("cross_entropy_logits", logits, labels)
+    return logsumexp(logits, axis=-1) - (logits * labels).sum(-1)
+
+
+def cross_entropy_logits_sparse(logits, labels):
+    """Cross entropy of the softmax of `logits` (..., classes) and integer `labels` (...). Returns (...).
+
+    The loss of a label that is no class is NaN.
+    """
+    logits, labels = jn.asarray(logits), jn.asarray(labels)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"cross_entropy_logits_sparse: expected labels of integers, got dtype {labels.dtype}.")
+    batch, classes = logits.shape[:-1], logits.shape[-1]
+    labels = jn.broadcast_to(labels, batch)
+    return cross_entropy(logits.reshape((-1, classes)), labels.reshape(-1)).reshape(batch)
+
+
+def sigmoid_cross_entropy_logits(logits, labels):
+    """Binary cross entropy of the sigmoid of `logits` and `labels`, probabilities of the same shape."""
+    _warn_if_shapes_differ("sigmoid_cross_entropy_logits", logits, labels)
+    return softplus(logits) - logits * labels
+
+
+def l2(x):
+    """Half the sum of squares, a scalar."""
+    return 0.5 * (x * x).sum()
+
+
+def _mean_except(x, keep_axis):
+    kept = () if keep_axis is None else tuple(axis % x.ndim for axis in keep_axis)
+    return x.mean(tuple(axis for axis in range(x.ndim) if axis not in kept))
+
+
+def mean_absolute_error(x, y, keep_axis=(0,)):
+    """Mean of the absolute differences over all axes but `keep_axis`; None keeps none, for a scalar."""
+    _warn_if_shapes_differ("mean_absolute_error", x, y)
+    return _mean_except(abs(jn.asarray(x) - y), keep_axis)
+
+
+def mean_squared_error(x, y, keep_axis=(0,)):
+    """Mean of the squared differences over all axes but `keep_axis`; None keeps none, for a scalar."""
+    _warn_if_shapes_differ("mean_squared_error", x, y)
+    return _mean_except((jn.asarray(x) - y) ** 2, keep_axis)
+
+
+def mean_squared_log_error(y_true, y_pred, keep_axis=(0,)):
+    """Mean of the squared differences of log(1 + y) over all axes but `keep_axis`; None keeps none, for a scalar."""
+    _warn_if_shapes_differ("mean_squared_log_error", y_true, y_pred)
+    return _mean_except((jn.log1p(y_true) - jn.log1p(y_pred)) ** 2, keep_axis)

@@ -1,0 +1,131 @@
+"""Gradients with respect to inputs and variables, as modules."""
+
+import inspect
+
+from autograd import tree
+from autograd.backend import default_device, is_array
+from autograd.core import Array
+from autograd.transforms import Recording, is_inexact, scalar_seed
+
+from .module import Module
+from .scope import scope, write
+from .util import class_name, repr_function
+from .variable import TrainVar, VarCollection
+
+
+class _Gradient(Module):
+    """What `Grad` and `GradValues` share: one differentiated call of `f` in a scope of its own.
+
+    Args:
+        f: A function or module. Only its first output is differentiated, which must be a real scalar.
+        variables: The VarCollection (or dictionary, or pairs) whose TrainVars are differentiated; None for none.
+        input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
+    """
+
+    def __init__(self, f, variables, input_argnums=None):
+        if input_argnums is not None and not isinstance(input_argnums, tuple):
+            raise TypeError(
+                f"{type(self).__name__}: expected a tuple of positions as input_argnums, got {input_argnums!r}."
+            )
+        self.f = f
+        self.variables = VarCollection(() if variables is None else variables)
+        self.input_argnums = input_argnums or ()
+        trained = self.variables.subset(TrainVar)
+        self._train_vars = list(trained)
+        for name, v in trained.items():
+            if not is_inexact(v.dtype):
+                raise TypeError(f"{type(self).__name__}: expected TrainVars of real or complex numbers, {name} has {v.dtype}.")
+        signature = _signature(f)
+        if signature is not None:
+            self.__signature__ = signature.replace(return_annotation=self._returns(signature.return_annotation))
+
+    def vars(self, scope=""):
+        """The variables, under the names that they were given with."""
+        return VarCollection((scope + name, v) for name, v in self.variables.items())
+
+    def _differentiate(self, args, kwargs):
+        """The gradients (inputs first, then TrainVars) and the outputs as `f` returned them.
+
+        Variables that `f` wrote to have their new values in the caller's scope afterwards; after an exception no
+        variable has changed.
+        """
+
+        def run(values, *args, **kwargs):
+            with scope(zip(self._train_vars, values, strict=True)) as inner:
+                outputs = self.f(*args, **kwargs)
+            return outputs, inner.changes()
+
+        args, kwargs = tree.tree_map(self._as_input, (args, kwargs))
+        argnums = (*(i + (i >= 0) for i in self.input_argnums), 0)
+        recording = Recording(run, ([v.value for v in self._train_vars], *args), kwargs, argnums, type(self).__name__)
+        outputs, changes = recording.output
+        first = outputs[0] if isinstance(outputs, tuple | list) else outputs
+        *inputs, trained = recording.gradients([first], [scalar_seed(first, type(self).__name__)])
+        outputs, values = recording.values((outputs, list(changes.values())))
+        for variable, value in zip(changes, values, strict=True):
+            write(variable, value)
+        return [*inputs, *trained], outputs
+
+    def _as_input(self, x):
+        """A raw array as an Array on the variables' device, which does not change with it."""
+        if isinstance(x, Array) or not is_array(x):
+            return x
+        device = self._train_vars[0].device if self._train_vars else default_device()
+        return Array(device.put(x))
+
+    def __repr__(self):
+        return f"{class_name(self)}(f={repr_function(self.f)}, input_argnums={self.input_argnums or None})"
+
+
+def _signature(f):
+    try:
+        return inspect.signature(f)
+    except (TypeError, ValueError):
+        return None
+
+
+class Grad(_Gradient):
+    """The gradient of the first output of `f` with respect to inputs and TrainVars.
+
+    Calling it with the arguments of `f` returns a list of gradients: those of the inputs in the order of
+    `input_argnums`, then those of the TrainVars in the order of the collection, each variable once.
+
+    Args:
+        f: A function or module. Only its first output is differentiated, which must be a real scalar.
+        variables: The VarCollection (or dictionary, or pairs) whose TrainVars are differentiated; None for none.
+        input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
+
+    Raises:
+        TypeError: If the first output is no real scalar, or what to differentiate is not of real or complex numbers.
+    """
+
+    @staticmethod
+    def _returns(annotation):
+        return list[Array]
+
+    def __call__(self, *args, **kwargs):
+        return self._differentiate(args, kwargs)[0]
+
+
+class GradValues(_Gradient):
+    """As `Grad`, but returns the outputs of `f`, too.
+
+    Calling it returns (gradients, outputs): the list of gradients as `Grad` returns it, and the outputs as `f` returned
+    them; an output that is neither a tuple nor a list is returned as a list of one.
+
+    Args:
+        f: A function or module. Only its first output is differentiated, which must be a real scalar.
+        variables: The VarCollection (or dictionary, or pairs) whose TrainVars are differentiated; None for none.
+        input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
+
+    Raises:
+        TypeError: If the first output is no real scalar, or what to differentiate is not of real or complex numbers.
+    """
+
+    @staticmethod
+    def _returns(annotation):
+        return tuple[list[Array], annotation]
+
+    def __call__(self, *args, **kwargs):
+        gradients, outputs = self._differentiate(args, kwargs)
+        return gradients, outputs if isinstance(outputs, tuple | list) else [outputs]

@@ -1,0 +1,110 @@
+"""Optimizers: modules that are called with a learning rate and gradients and change the variables they were made for."""
+
+import numpy as onp
+
+import cuobjax.numpy as jn
+
+from ..functional import rsqrt
+from ..module import Module, ModuleList
+from ..util import class_name
+from ..variable import StateVar, TrainRef, TrainVar
+
+
+class _Optimizer(Module):
+    """Refers to the TrainVars of a collection, each one once.
+
+    Args:
+        vc: The VarCollection with the variables to train; other variables in it are ignored.
+    """
+
+    def __init__(self, vc):
+        self.train_vars = ModuleList(TrainRef(v) for v in vc.subset(TrainVar))
+
+    def _paired(self, grads, *states):
+        """(variable, gradient, states...) for each variable; the gradients are checked before any is used."""
+        grads = list(grads)
+        if len(grads) != len(self.train_vars):
+            raise ValueError(
+                f"{type(self).__name__}: expected as many gradients as trainable variables, "
+                f"got {len(grads)} for {len(self.train_vars)}."
+            )
+        for i, (g, p) in enumerate(zip(grads, self.train_vars, strict=True)):
+            if jn.shape(g) != p.shape:
+                raise ValueError(f"{type(self).__name__}: expected gradient {i} of shape {p.shape}, got {jn.shape(g)}.")
+        return zip(self.train_vars, grads, *states, strict=True)
+
+    def _zeros(self):
+        return ModuleList(StateVar(jn.zeros_like(p.value)) for p in self.train_vars)
+
+
+class SGD(_Optimizer):
+    """Stochastic gradient descent: p -= lr * g.
+
+    Args:
+        vc: The VarCollection with the variables to train; other variables in it are ignored.
+    """
+
+    def __call__(self, lr, grads):
+        for p, g in self._paired(grads):
+            p.value -= lr * g
+
+    def __repr__(self):
+        return f"{class_name(self)}()"
+
+
+class Momentum(_Optimizer):
+    """Gradient descent with momentum: m = momentum * m + g, p -= lr * m; Nesterov's: p -= lr * (g + momentum * m).
+
+    Args:
+        vc: The VarCollection with the variables to train; other variables in it are ignored.
+        momentum: The factor of what was before; a call can give another one.
+        nesterov: Whether the step looks ahead. Source: Sutskever et al. 2013.
+    """
+
+    def __init__(self, vc, momentum=0.9, nesterov=False):
+        super().__init__(vc)
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.m = self._zeros()
+
+    def __call__(self, lr, grads, momentum=None):
+        momentum = self.momentum if momentum is None else momentum
+        for p, g, m in self._paired(grads, self.m):
+            m.value = g + momentum * m.value
+            p.value -= lr * (g + momentum * m.value if self.nesterov else m.value)
+
+    def __repr__(self):
+        return f"{class_name(self)}(momentum={self.momentum}, nesterov={self.nesterov})"
+
+
+class Adam(_Optimizer):
+    """Adam. Source: Kingma & Ba 2015, Algorithm 1 in its efficient form; eps is inside the root and not debiased, as in Objax:
+    m += (1 - beta1) * (g - m), v += (1 - beta2) * (g**2 - v), p -= lr * debias * m / sqrt(v + eps).
+
+    Args:
+        vc: The VarCollection with the variables to train; other variables in it are ignored.
+        beta1, beta2: The decay rates of the means of g and of g**2; a call can give others.
+        eps: Added to the mean of g**2.
+    """
+
+    def __init__(self, vc, beta1=0.9, beta2=0.999, eps=1e-8):
+        super().__init__(vc)
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        self.step = StateVar(jn.array(0, dtype=onp.uint32), reduce=lambda x: x[0])
+        self.m = self._zeros()
+        self.v = self._zeros()
+
+    def __call__(self, lr, grads, beta1=None, beta2=None):
+        beta1 = self.beta1 if beta1 is None else beta1
+        beta2 = self.beta2 if beta2 is None else beta2
+        paired = self._paired(grads, self.m, self.v)
+        self.step.value += 1
+        step = self.step.value.astype(onp.float32)
+        lr = lr * (jn.sqrt(1 - beta2**step) / (1 - beta1**step))
+        for p, g, m, v in paired:
+            m.value += (1 - beta1) * (g - m.value)
+            v.value += (1 - beta2) * (g * g - v.value)
+            p.value -= lr * m.value * rsqrt(v.value + self.eps)
+
+    def __repr__(self):
+        return f"{class_name(self)}(beta1={self.beta1}, beta2={self.beta2}, eps={self.eps})"

@@ -1,0 +1,64 @@
+"""Scopes: the one place where a call sees other values in variables than those they store.
+
+A transformation runs a function in a scope, an overlay {variable: value}. Reading a variable looks through the scopes from
+the innermost one outwards and then at what the variable stores; writing goes to the innermost scope. When the call has
+succeeded, the transformation hands the changed values to the caller's scope; after an exception it does not, and nothing
+has happened. Each thread, and each asyncio task, has its own scopes.
+"""
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_innermost = ContextVar("cuobjax.scope", default=None)
+
+
+class Scope:
+    """Values that variables have during a call.
+
+    Attributes:
+        values: The value of each variable that this scope holds.
+        written: The variables that were written to, in order.
+        outer: The scope around this one, None for the outermost.
+    """
+
+    __slots__ = ("outer", "values", "written")
+
+    def __init__(self, values, outer):
+        self.values = dict(values)
+        self.written = {}
+        self.outer = outer
+
+    def changes(self):
+        """The variables that were written to, with their values."""
+        return {variable: self.values[variable] for variable in self.written}
+
+
+@contextmanager
+def scope(values=()):
+    """Opens a scope with values for variables, a dictionary or pairs, and yields it."""
+    opened = Scope(values, _innermost.get())
+    token = _innermost.set(opened)
+    try:
+        yield opened
+    finally:
+        _innermost.reset(token)
+
+
+def read(variable):
+    """The value of a variable where it is read."""
+    inner = _innermost.get()
+    while inner is not None:
+        if variable in inner.values:
+            return inner.values[variable]
+        inner = inner.outer
+    return variable.stored
+
+
+def write(variable, value):
+    """Gives a variable a value: in the innermost scope, without one for good."""
+    inner = _innermost.get()
+    if inner is None:
+        variable.stored = value
+    else:
+        inner.values[variable] = value
+        inner.written[variable] = True

@@ -1,0 +1,72 @@
+"""Names, signatures and arguments of functions."""
+
+import functools
+import inspect
+
+from ..constants import ConvPadding
+
+
+def class_name(x):
+    """The name under which users write the class of `x`."""
+    kind = type(x) if not isinstance(x, type) else x
+    module = kind.__module__
+    for package in ("optimizer", "random"):
+        if module.startswith(f"cuobjax.{package}"):
+            return f"cuobjax.{package}.{kind.__qualname__}"
+    for private in ("variable", "module", "gradient"):
+        if module == f"cuobjax.{private}":
+            return f"cuobjax.{kind.__qualname__}"
+    if module.startswith("cuobjax.nn."):
+        return f"cuobjax.nn.{kind.__qualname__}"
+    return f"{module}.{kind.__qualname__}"
+
+
+def repr_function(f):
+    """A function as its name and those of its parameters that have defaults: `leaky_relu(*, negative_slope=0.01)`."""
+    while isinstance(f, functools.partial):
+        f = f.func
+    name = getattr(f, "__name__", type(f).__name__)
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return name
+    shown = [f"{p.name}={p.default!r}" for p in parameters if p.default is not p.empty]
+    return f"{name}(*, {', '.join(shown)})" if shown else name
+
+
+def positional_args_names(f):
+    """The names of the parameters of `f` that may be given by position."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in inspect.signature(f).parameters.values() if p.kind in kinds]
+
+
+def local_kwargs(kwargs, f):
+    """Those of `kwargs` that `f` takes; all of them if it takes any."""
+    parameters = inspect.signature(f).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return kwargs
+    return {p.name: kwargs[p.name] for p in parameters if p.name in kwargs}
+
+
+def to_tuple(v, n):
+    """`v` as a tuple: a number n times, a tuple or list as it is."""
+    return (v,) * n if isinstance(v, int | float) else tuple(v)
+
+
+def to_padding(padding, ndim):
+    """Padding as "SAME", "VALID" or a pair (before, after) for each of `ndim` spatial axes.
+
+    Args:
+        padding: One of those, a `ConvPadding`, a number, or one pair for all axes.
+    """
+    if isinstance(padding, ConvPadding):
+        return padding.value
+    if isinstance(padding, str):
+        return ConvPadding[padding.upper()].value
+    if isinstance(padding, int):
+        return ((padding, padding),) * ndim
+    padding = tuple(padding)
+    pairs = (padding,) * ndim if all(isinstance(p, int) for p in padding) else tuple(map(tuple, padding))
+    if len(pairs) != ndim or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"padding: expected 'SAME', 'VALID', a number, a pair or {ndim} pairs, got {padding}.")
+    return pairs

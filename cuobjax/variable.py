@@ -1,0 +1,342 @@
+"""Variables, which store values, and collections of them."""
+
+import operator
+import re
+
+import numpy as onp
+
+from autograd.backend import default_device, is_array, is_cupy
+from autograd.core import Array, Reference, Tracer
+from autograd.ops.random import split as split_key
+
+from . import scope
+from .util import class_name, repr_function
+
+
+def reduce_mean(x):
+    """The mean over the first axis: how a variable's values of several devices or lanes become one."""
+    return x.mean(0)
+
+
+def as_value(x, where):
+    """What a variable may store: an Array as it is, a raw array as an Array of a copy (NumPy's on the default device).
+
+    Raises:
+        TypeError: If `x` is no array.
+    """
+    while isinstance(x, Reference):
+        x = x._value
+    if isinstance(x, Array):
+        return x
+    if not is_array(x):
+        raise TypeError(f"{where}: expected an array, got {type(x).__name__}. Convert it with cuobjax.numpy.array(x).")
+    return Array(x.copy() if is_cupy(x) else default_device().put(x))
+
+
+class BaseVar(Reference):
+    """An object that has a value and is used like it in computations: the base of all variables.
+
+    Args:
+        reduce: How the values of several devices or lanes, stacked along a first axis, become one; None if they do not.
+    """
+
+    __hash__ = object.__hash__
+
+    def __init__(self, reduce):
+        self._reduce = reduce
+
+    @property
+    def value(self):
+        """The value, an Array."""
+        raise NotImplementedError
+
+    @property
+    def _value(self):
+        return self.value
+
+    def assign(self, tensor, check=True):
+        """Replaces the value.
+
+        Args:
+            check: Require the shape and dtype that the value has.
+
+        Raises:
+            TypeError: If `tensor` is no array or has another dtype.
+            ValueError: If it has another shape.
+        """
+        raise NotImplementedError
+
+    def reduce(self, tensors):
+        """Assigns the reduction of values that are stacked along the first axis; does nothing without a `reduce`."""
+        if self._reduce is not None:
+            self.assign(self._reduce(tensors), check=False)
+
+    def checked(self, tensor, where=None):
+        """`tensor` as a value that this variable may be assigned: see `assign`."""
+        where = where or f"{type(self).__name__}.assign"
+        value, old = as_value(tensor, where), self.value
+        if value.shape != old.shape:
+            raise ValueError(f"{where}: expected shape {old.shape}, got {value.shape}. A variable keeps its shape.")
+        if value.dtype != old.dtype:
+            raise TypeError(f"{where}: expected dtype {old.dtype}, got {value.dtype}. Convert: x.astype({str(old.dtype)!r}).")
+        return value
+
+    def __bool__(self):
+        raise TypeError(
+            "To prevent accidental errors variables can not be used as Python bool. To check if a variable is `None` use "
+            "`is None` or `is not None` instead; for its truth use `bool(v.value)`."
+        )
+
+    def __repr__(self):
+        value = re.sub("\n+", "\n", repr(self.value))
+        reduce = f", reduce={repr_function(self._reduce)}" if self._reduce else ""
+        return f"{class_name(self)}({value}{reduce})"
+
+    def __str__(self):
+        return repr(self)
+
+    def __getstate__(self):
+        return self.__dict__
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+
+
+class _StoredVar(BaseVar):
+    """A variable with a value of its own."""
+
+    def __init__(self, tensor, reduce):
+        super().__init__(reduce)
+        value = as_value(tensor, type(self).__name__)
+        self.stored = constant(value)
+        if isinstance(value, Tracer):  # created in a differentiated call, which sees the traced value
+            scope.write(self, value)
+
+    @property
+    def value(self):
+        return scope.read(self)
+
+    def assign(self, tensor, check=True):
+        scope.write(self, self.checked(tensor) if check else as_value(tensor, f"{type(self).__name__}.assign"))
+
+
+def constant(x):
+    """The plain Array under a traced one."""
+    if not isinstance(x, Tracer):
+        return x
+    while isinstance(x, Array):
+        x = x._value
+    return Array(x)
+
+
+class TrainVar(_StoredVar):
+    """A trainable variable: gradient modules differentiate with respect to it.
+
+    Its value is assigned with `assign` or through a `TrainRef`, not by accident: `v.value = x` raises ValueError.
+    Assigning an expression of the old value keeps it differentiable with respect to that.
+
+    Args:
+        tensor: The initial value; a raw array is copied.
+        reduce: See `BaseVar`.
+    """
+
+    def __init__(self, tensor, reduce=reduce_mean):
+        super().__init__(tensor, reduce)
+
+    @property
+    def value(self):
+        return scope.read(self)
+
+    @value.setter
+    def value(self, tensor):
+        raise ValueError("Direct assignment not allowed, use TrainRef to update a TrainVar.")
+
+
+class BaseState(BaseVar):
+    """A variable that gradient modules ignore."""
+
+
+class TrainRef(BaseState):
+    """A state that reads and writes a TrainVar: how optimizers refer to what they train.
+
+    Args:
+        ref: The TrainVar.
+    """
+
+    def __init__(self, ref):
+        super().__init__(None)
+        if not isinstance(ref, TrainVar):
+            raise TypeError(f"TrainRef: expected a TrainVar, got {type(ref).__name__}.")
+        self.ref = ref
+
+    @property
+    def value(self):
+        return self.ref.value
+
+    @value.setter
+    def value(self, tensor):
+        self.assign(tensor)
+
+    def assign(self, tensor, check=True):
+        self.ref.assign(tensor, check)
+
+    def __repr__(self):
+        return f"{class_name(self)}(ref={self.ref!r})"
+
+
+class StateVar(_StoredVar, BaseState):
+    """A variable that programs write, such as a running mean: `v.value = x` and `v.value += x` work.
+
+    Args:
+        tensor: The initial value; a raw array is copied.
+        reduce: See `BaseVar`.
+    """
+
+    def __init__(self, tensor, reduce=reduce_mean):
+        super().__init__(tensor, reduce)
+
+    @property
+    def value(self):
+        return scope.read(self)
+
+    @value.setter
+    def value(self, tensor):
+        self.assign(tensor)
+
+
+class RandomState(StateVar):
+    """The state of a random number generator: a key of two uint32 words, the seed's high and low one at first.
+
+    Args:
+        seed: From 0 to 2**64 - 1.
+    """
+
+    def __init__(self, seed):
+        super().__init__(_key(seed), None)
+
+    def seed(self, seed):
+        """Starts anew from a seed."""
+        self.value = _key(seed)
+
+    def split(self, n):
+        """Draws `n` new keys, (n, 2) uint32; the state becomes another one, independent of them."""
+        keys = split_key(self.value, n=n)
+        self.value = keys[0]
+        return keys[1:]
+
+
+def _key(seed):
+    number = operator.index(seed)
+    if not 0 <= number < 2**64:
+        raise ValueError(f"RandomState: expected a seed from 0 to 2**64 - 1, got {seed}.")
+    return onp.array([number >> 32, number & 0xFFFFFFFF], onp.uint32)
+
+
+class VarCollection(dict):
+    """A dictionary {name: variable} that iterates over its variables, each one once.
+
+    A name can stand for one variable only: whatever would give it another one raises ValueError and changes nothing.
+    One variable may have several names (shared weights): iteration, `tensors` and `assign` treat it once, at its first name.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__()
+        self.update(*args, **kwargs)
+
+    def __iter__(self):
+        """The variables, each one once, in the order of their first names."""
+        return iter({id(v): v for v in self.values()}.values())
+
+    def __setitem__(self, name, variable):
+        self.update({name: variable})
+
+    def __add__(self, other):
+        return type(self)(self)._updated(other)
+
+    def __or__(self, other):
+        return self + other if isinstance(other, dict) else NotImplemented
+
+    def __radd__(self, other):
+        return type(self)(other)._updated(self) if isinstance(other, dict) else NotImplemented
+
+    __ror__ = __radd__
+
+    def __iadd__(self, other):
+        return self._updated(other)
+
+    __ior__ = __iadd__
+
+    def _updated(self, other):
+        self.update(other)
+        return self
+
+    def update(self, *args, **kwargs):
+        """Adds the names and variables of a dictionary, or of pairs.
+
+        Raises:
+            ValueError: If a name stands for another variable already; nothing is added then.
+            TypeError: If something is no variable or a name is no string.
+        """
+        if len(args) > 1:
+            raise TypeError(f"VarCollection.update: expected at most one dictionary or list of pairs, got {len(args)}.")
+        pairs = [*(args[0].items() if args and isinstance(args[0], dict) else args[0] if args else ()), *kwargs.items()]
+        new, conflicts = {}, set()
+        for name, variable in pairs:
+            if not isinstance(name, str) or not isinstance(variable, BaseVar):
+                raise TypeError(f"VarCollection: expected names and variables, got {name!r}: {type(variable).__name__}.")
+            known = new.get(name, self.get(name))
+            if known is not None and known is not variable:
+                conflicts.add(name)
+            new[name] = variable
+        if conflicts:
+            raise ValueError(f"Name conflicts when combining VarCollection {sorted(conflicts)}")
+        super().update(new)
+
+    def setdefault(self, name, default):
+        """The variable of a name, which becomes `default` if there is none."""
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def copy(self):
+        """A collection of the same names and variables."""
+        return type(self)(self)
+
+    def tensors(self, is_a=None):
+        """The values of the variables, each one once; only of those of class `is_a` (or a tuple of classes) if given."""
+        return [v.value for v in self if is_a is None or isinstance(v, is_a)]
+
+    def assign(self, tensors):
+        """Assigns a value to each variable, in the order of iteration.
+
+        Raises:
+            ValueError, TypeError: If the number, a type, a shape or a dtype is not right; nothing is assigned then.
+        """
+        tensors, variables = list(tensors), list(self)
+        if len(tensors) != len(variables):
+            raise ValueError(
+                f"Failed to assign a list with {len(tensors)} tensors to variables with length {len(variables)}."
+            )
+        names = {id(v): name for name, v in reversed(self.items())}
+        values = [v.checked(t, f"VarCollection.assign to {names[id(v)]}") for v, t in zip(variables, tensors, strict=True)]
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+    def rename(self, renamer):
+        """The same variables with the names that `renamer(name)` returns; two names that become one raise ValueError."""
+        return type(self)((renamer(name), v) for name, v in self.items())
+
+    def subset(self, is_a=None, is_not=None):
+        """The variables that are of class `is_a` (or a tuple of classes) and not of class `is_not`."""
+        return type(self)(
+            (name, v)
+            for name, v in self.items()
+            if (is_a is None or isinstance(v, is_a)) and not (is_not is not None and isinstance(v, is_not))
+        )
+
+    def __str__(self, max_width=100):
+        """A table of names, sizes and shapes, and the totals over all names."""
+        width = min(max_width, max(20, *map(len, self.keys()), 0))
+        rows = [f"{name:{width}} {v.size:8d} {v.shape}" for name, v in self.items()]
+        total = sum(v.size for v in self.values())
+        return "\n".join([*rows, f"{f'+Total({len(self)})':{width}} {total:8d}"])
