@@ -5,13 +5,15 @@ never lost silently: it is right, or the call raises and says what to write.
 """
 
 import functools
+import operator
 import sys
 
 import numpy as onp
 
 from . import backend
 from . import numpy as anp
-from .core import Array, Reference, Tracer, library
+from .core import Array, Primitive, Reference, Tracer, library
+from .numpy._common import refuse_output
 from .numpy._indexing import IndexUpdate, getitem
 
 _OPERATORS = {
@@ -33,23 +35,49 @@ _PROPERTIES = {"real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp
 
 def _define_operators_and_methods():
     for name, function in {**_OPERATORS, **_COMPARISONS}.items():
-        setattr(Array, f"__{name}__", lambda self, other, function=function: function(self, other))
+        setattr(Array, f"__{name}__", _operator(function))
     for name, function in _OPERATORS.items():
         setattr(Array, f"__r{name}__", lambda self, other, function=function: function(other, self))
     for name, function in _UNARY.items():
         setattr(Array, f"__{name}__", lambda self, function=function: function(self))
     for name in _METHODS:
-        function = getattr(anp, name)
-        setattr(Array, name, lambda self, *args, function=function, **kwargs: function(self, *args, **kwargs))
+        setattr(Array, name, _method(getattr(anp, name)))
     for name, function in _PROPERTIES.items():
         setattr(Array, name, property(lambda self, function=function: function(self)))
-    for name in ("__complex__", "__float__", "__int__", "__index__"):
-        setattr(Array, name, functools.partialmethod(_converted, name))
+    for conversion in (complex, float, int, operator.index):
+        setattr(Array, f"__{conversion.__name__}__", functools.partialmethod(_converted, conversion))
     for function in _SPECIAL:
         setattr(Array, function.__name__, function)
     Array.at = property(IndexUpdate, doc="`x.at[index].set(values)` and its like: see `IndexUpdate`.")
+    for name in ("__copy__", "__deepcopy__"):  # a copy of the tape would lose the gradient
+        setattr(Tracer, name, lambda self, memo=None: self)
+    Tracer.__reduce__ = lambda self: _concrete(self, "pickle")
     Array.__hash__ = None
     Array.__array_priority__ = 1000  # CuPy defers to an operand with more than 100
+
+
+def _method(function):
+    @functools.wraps(function)
+    def method(self, *args, out=None, **kwargs):  # NumPy's and CuPy's functions pass on out=None
+        refuse_output(out, function.__name__)
+        return function(self, *args, **kwargs)
+
+    return method
+
+
+def _operator(function):
+    if not isinstance(function, Primitive):
+        return lambda self, other: function(self, other)
+
+    def apply(self, other):  # what calling the primitive does, at half the cost
+        trace = self._trace
+        if isinstance(other, Array):
+            t = other._trace
+            if t is not trace and t.level > trace.level:
+                trace = t
+        return trace.apply(function, (self, other), {})
+
+    return apply
 
 
 def reshape(self, *shape, order="C"):
@@ -100,7 +128,7 @@ def __bool__(self):
 
 
 def _converted(self, conversion):
-    return getattr(_concrete(self, f"{conversion.strip('_')}()"), conversion)()
+    return conversion(_concrete(self, f"{conversion.__name__}()"))
 
 
 def item(self, *index):
@@ -161,20 +189,25 @@ def _concrete(x, use):
     return x._value
 
 
-def _ours(name):
-    """Our function of NumPy's name, in the namespace or in its `linalg`."""
-    return getattr(anp, name, None) or getattr(anp.linalg, name, None)
+@functools.cache
+def _counterparts():
+    """Our function for each of NumPy's, by identity: other libraries, and `numpy.linalg`, have namesakes that differ."""
+    return {
+        getattr(theirs, name): function
+        for theirs, ours in ((onp, anp), (onp.linalg, anp.linalg))
+        for name, function in vars(ours).items()
+        if name[0] != "_" and callable(function) and not isinstance(function, type) and hasattr(theirs, name)
+    }
 
 
 def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
-    function = _ours(ufunc.__name__)
+    function = _counterparts().get(ufunc)
     if method == "reduce" and ufunc.__name__ in _REDUCTIONS:
         function = getattr(anp, _REDUCTIONS[ufunc.__name__])
         kwargs.setdefault("axis", 0)
     elif method != "__call__":
         function = None
-    if out is not None:
-        raise TypeError(f"numpy.{ufunc.__name__}: expected no output array next to an Array. Bind the result to a name.")
+    refuse_output(out, f"numpy.{ufunc.__name__}")
     if function is None:
         raise TypeError(f"numpy.{ufunc.__name__}: cannot take an Array ({method}). Use functions of autograd.numpy.")
     return function(*inputs, **kwargs)
@@ -185,11 +218,10 @@ _REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "m
 
 def __array_function__(self, function, types, args, kwargs):
     name = function.__name__
-    ours = _ours(name)
-    if ours is None or not callable(ours):
+    ours = _counterparts().get(function)
+    if ours is None:
         raise TypeError(f"numpy.{name}: has no counterpart for an Array. Convert with numpy.asarray(x) if no gradient is wanted.")
-    if kwargs.pop("out", None) is not None:
-        raise TypeError(f"numpy.{name}: expected no output array next to an Array. Bind the result to a name.")
+    refuse_output(kwargs.pop("out", None), f"numpy.{name}")
     return ours(*args, **kwargs)
 
 
@@ -198,8 +230,8 @@ def __cupy_override_elementwise_kernel__(self, kernel, *args, **kwargs):
     if function is None:
         name = getattr(kernel, "name", "kernel")
         raise TypeError(f"cupy: {name} cannot take an Array. Use functions of autograd.numpy (cuobjax.numpy) or x.raw.")
-    if kwargs.get("out") is not None or any(a is not None for a in args[kernel.nin :]):
-        raise TypeError(f"cupy.{function.__name__}: expected no output array next to an Array. Bind the result to a name.")
+    for out in (kwargs.get("out"), *args[kernel.nin :]):
+        refuse_output(out, f"cupy.{function.__name__}")
     return function(*args[: kernel.nin])
 
 

@@ -46,7 +46,7 @@ class _Eager(Interpreter):
         self.level = 0
 
     def apply(self, primitive, args, params):
-        y = primitive(*[a._value if isinstance(a, Array) else a for a in args], **params)
+        y = primitive.run([a._value if isinstance(a, Array) else a for a in args], params)
         return tuple(map(Array, y)) if type(y) is tuple else Array(y)
 
 
@@ -73,7 +73,7 @@ class Array:
 
     @property
     def ndim(self):
-        return len(self.shape)
+        return self._value.ndim
 
     @property
     def size(self):
@@ -163,7 +163,7 @@ class Primitive:
         rules: Reverse-mode rules, one per argument (the last one serves all further arguments); None for an argument
             that has no gradient. Empty if the result has none.
         linear: How the result depends on its arguments: "" (not linearly), "each" (linearly in each of them), "all"
-            (linearly in all of them together). Rules then see a `Spec` in place of the array that they do not need.
+            (linearly in all of them together).
     """
 
     def __init__(self, name, forward, rules=(), *, arguments=None, linear=""):
@@ -173,7 +173,7 @@ class Primitive:
         self.arguments, self.rest, self.parameters = arguments, None, frozenset()
         if not isinstance(forward, str):
             self.arguments, self.rest, self.parameters = _parameters(forward)
-        self.rules = tuple(rule and Rule(rule, self, i) for i, rule in enumerate(rules))
+        self.rules = tuple(rule and Rule(rule, self) for rule in rules)
         self.__signature__ = _signature(self)
         if PRIMITIVES.setdefault(name, self) is not self:
             raise ValueError(f"Primitive: expected a new name, got {name!r}.")
@@ -184,7 +184,7 @@ class Primitive:
         return f"<primitive {self.name}>"
 
     def __reduce__(self):
-        return PRIMITIVES.__getitem__, (self.name,)
+        return _named, (self.name,)
 
     def __call__(self, *args, **params):
         trace = None
@@ -197,13 +197,19 @@ class Primitive:
             if params and not self.parameters >= params.keys():
                 raise self._unknown(params)
             return trace.apply(self, args, params)
+        return self.run(args, params)
+
+    def run(self, args, params):
+        """Applies it to raw arrays."""
         if "cupy" not in sys.modules:
             return self._host(*args, **params)
         return self._kernel(backend.library(args, self.name))(*args, **params)
 
-    def rule(self, i):
-        """The reverse-mode rule for argument `i`, None if it has no gradient."""
-        return self.rules[min(i, len(self.rules) - 1)]
+    def rules_of(self, args):
+        """The reverse-mode rule for each of `args`, None for one that has no gradient."""
+        rules = self.rules
+        missing = len(args) - len(rules)
+        return rules if missing <= 0 else rules + (rules[-1] if rules else None,) * missing
 
     def _kernel(self, xp):
         """The forward function bound to an array library."""
@@ -220,44 +226,35 @@ class Primitive:
         return TypeError(f"{self.name}: expected no argument {names} with an Array or a traced value. {remedy}")
 
 
-class Spec:
-    """Shape and dtype of an array that a rule does not need to keep."""
-
-    __slots__ = ("dtype", "shape")
-
-    def __init__(self, array):
-        self.shape = array.shape
-        self.dtype = array.dtype
-
-    @property
-    def ndim(self):
-        return len(self.shape)
-
-
 class Rule:
     """A reverse-mode rule `(g, ...) -> cotangent`; its parameter names say what the tape keeps for it.
 
-    After `g`, the cotangent of the result, a rule may name `y` (the result), `i` (the position of the argument that it is
-    for), arguments of the forward function and its parameters. What it does not name is free to be released. Where the
-    operation is linear in the argument, the argument itself comes as a `Spec`.
+    `g` is the cotangent of the result. After it, a rule may name
 
-    `keep(y, args, params, i)` collects for the tape what the rule names, as a tuple.
+    - `y`, the result; an argument of the forward function, such as `x`; `x_shape`, the shape of argument `x`,
+    - parameters of the forward function,
+    - for an operation on any number of arguments `*args`: `i`, the position of the argument that the rule is for; `args` or
+      `others`, all or all other arguments; `args_shapes`.
+
+    What it does not name is free to be released. `keep(y, args, params, i)` collects what it names, as a tuple.
     """
 
     __slots__ = ("function", "keep")
 
-    def __init__(self, function, primitive, index):
+    def __init__(self, function, primitive):
         self.function = function
-        sources = {name: f"args[{i}]" for i, name in enumerate(primitive.arguments)}
-        sources.update({"y": "y", "i": "i", primitive.rest: f"tuple(args[{len(primitive.arguments)}:])"})
-        if primitive.linear and index < len(primitive.arguments):
-            sources[primitive.arguments[index]] = f"Spec(args[{index}])"
-        elif primitive.linear:
-            specs = {"all": "tuple(map(Spec, args))", "each": "(*args[:i], Spec(args[i]), *args[i + 1:])"}
-            sources[primitive.rest] = specs[primitive.linear]
+        count, rest = len(primitive.arguments), primitive.rest
+        sources = {"y": "y", "i": "i", "others": "(*args[:i], *args[i + 1:])", rest: f"tuple(args[{count}:])"}
+        sources[f"{rest}_shapes"] = f"tuple([a.shape for a in args[{count}:]])"
+        for i, name in enumerate(primitive.arguments):
+            sources.update({name: f"args[{i}]", f"{name}_shape": f"args[{i}].shape"})
         names = list(inspect.signature(function).parameters)[1:]
         kept = "".join(sources.get(name, f"params[{name!r}]") + ", " for name in names)
-        self.keep = eval(f"lambda y, args, params, i: ({kept})", {"Spec": Spec})
+        self.keep = eval(f"lambda y, args, params, i: ({kept})")
+
+
+def _named(name):
+    return PRIMITIVES[name]
 
 
 def _parameters(forward):

@@ -5,7 +5,6 @@ dictionaries. What comes back are raw arrays if no argument was an Array (NumPy'
 """
 
 import functools
-import operator
 
 import numpy as onp
 
@@ -26,12 +25,14 @@ class Recording:
     """
 
     def __init__(self, f, args, kwargs, argnums, where):
-        self._raw = not any(isinstance(leaf, Array) for leaf in tree.flatten((args, kwargs))[0])
         self._tape = Tape()
-        leaves, self._structure = tree.flatten(_selected(args, argnums, where))
+        selected, (args, kwargs) = _select(args, kwargs, argnums, where)
+        leaves, self._structure = tree.flatten(selected)
+        others, structure = tree.flatten((args, kwargs))
+        self._raw = not any(isinstance(leaf, Array) for leaf in leaves + others)
         self._inputs = [self._tape.watch(_differentiable(leaf, where)) for leaf in leaves]
+        args, kwargs = tree.unflatten(structure, map(lift, others))
         inputs = tree.unflatten(self._structure, self._inputs)
-        args, kwargs = tree.tree_map(lift, (list(args), kwargs))
         for i, value in [(argnums, inputs)] if isinstance(argnums, int) else zip(argnums, inputs, strict=True):
             args[i] = value
         self.output = f(*args, **kwargs)
@@ -58,12 +59,15 @@ class Recording:
         return lift(x)
 
 
-def _selected(args, argnums, where):
-    numbers = (argnums,) if isinstance(argnums, int) else argnums
+def _select(args, kwargs, argnums, where):
+    """The arguments to differentiate, and all arguments with None in their places."""
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    rest = list(args)
     for i in numbers:
-        if not -len(args) <= operator.index(i) < len(args):
+        if not -len(args) <= i < len(args):
             raise TypeError(f"{where}: expected a positional argument {i} to differentiate, got {len(args)} of them.")
-    return args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in argnums)
+        rest[i] = None
+    return args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in numbers), (rest, kwargs)
 
 
 def _differentiable(x, where):
@@ -98,6 +102,14 @@ def scalar_seed(x, where):
     return library(x).ones((), dtype)
 
 
+def _output_and_aux(run, has_aux, where):
+    if not has_aux:
+        return run.output, None
+    if not isinstance(run.output, tuple) or len(run.output) != 2:
+        raise TypeError(f"{where}: expected a function that returns (output, aux), got {type(run.output).__name__}.")
+    return run.output
+
+
 def value_and_grad(f, argnums=0, has_aux=False):
     """The function that computes the value of `f` and its gradient: see `grad`.
 
@@ -108,7 +120,7 @@ def value_and_grad(f, argnums=0, has_aux=False):
     @functools.wraps(f)
     def value_and_gradient(*args, **kwargs):
         run = Recording(f, args, kwargs, argnums, "grad")
-        output = run.output[0] if has_aux else run.output
+        output, _ = _output_and_aux(run, has_aux, "grad")
         seed = scalar_seed(output, "grad")
         values = run.values(run.output)
         return values, run.gradients([output], [seed])
@@ -161,29 +173,31 @@ def elementwise_grad(f, argnums=0):
 
 
 def jacobian(f, argnums=0):
-    """The function that computes all derivatives of `f`, whose output is one array.
+    """The function that computes all derivatives of `f`.
 
     Returns:
         A function with the arguments of `f` that returns an array of shape `output.shape + input.shape` for each array of
-        the argument, in its structure.
+        the output and each of the argument: the structure of the output, each leaf of which has the structure of the
+        argument.
     """
 
     @functools.wraps(f)
     def derivatives(*args, **kwargs):
         run = Recording(f, args, kwargs, argnums, "jacobian")
-        y = run.output
-        if not isinstance(y, Array) and not backend.is_array(y):
-            raise TypeError(f"jacobian: expected a function whose output is one array, got {type(y).__name__}.")
-        xp = library(y)
-        basis = xp.eye(y.size, dtype=y.dtype).reshape((y.size, *y.shape))
-        rows = [tree.flatten(run.gradients([y], [g], consume=False)) for g in basis]
-        if not rows:
-            rows = [tree.flatten(run.gradients([y], [xp.zeros(y.shape, y.dtype)], consume=False))]
-        columns = [stack_all(column) for column in zip(*[leaves for leaves, _ in rows], strict=True)]
-        columns = [reshape(c[: y.size], shape=(*y.shape, *c.shape[1:])) for c in columns]
-        return tree.unflatten(rows[0][1], columns)
+        return tree.tree_map(lambda y: _derivatives(run, y), run.output)
 
     return derivatives
+
+
+def _derivatives(run, y):
+    """The derivatives of one output array of a run with respect to its inputs."""
+    if not isinstance(y, Array) and not backend.is_array(y):
+        raise TypeError(f"jacobian: expected a function whose outputs are arrays, got {type(y).__name__}.")
+    xp = library(y)
+    basis = xp.eye(max(y.size, 1), y.size, dtype=y.dtype).reshape((max(y.size, 1), *y.shape))  # a row even if y is empty
+    rows = [tree.flatten(run.gradients([y], [g], consume=False)) for g in basis]
+    columns = [stack_all(column) for column in zip(*[leaves for leaves, _ in rows], strict=True)]
+    return tree.unflatten(rows[0][1], [reshape(c[: y.size], shape=(*y.shape, *c.shape[1:])) for c in columns])
 
 
 def hessian(f, argnums=0):
@@ -221,7 +235,7 @@ def vjp(f, *args, has_aux=False):
     """
     args = tree.tree_map(_copied, args)
     run = Recording(f, args, {}, tuple(range(len(args))), "vjp")
-    output, aux = run.output if has_aux else (run.output, None)
+    output, aux = _output_and_aux(run, has_aux, "vjp")
     leaves, structure = tree.flatten(output)
 
     def pullback(g):
@@ -240,6 +254,8 @@ def _copied(x):
 
 def _cotangent(c, x):
     """A caller's cotangent as the backward pass wants it: raw, or traced, in the dtype of the output `x`."""
+    if not isinstance(x, Array):
+        return c  # of an output that depends on nothing
     while type(c) is Array or isinstance(c, Reference):
         c = c._value
     c = c if isinstance(c, Array) or backend.is_array(c) else library(x).asarray(c)

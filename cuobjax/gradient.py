@@ -2,15 +2,18 @@
 
 import inspect
 
+import numpy as onp
+
 from autograd import tree
 from autograd.backend import default_device, is_array
 from autograd.core import Array
 from autograd.transforms import Recording, is_inexact, scalar_seed
 
+from .lifting import default_dtype
 from .module import Module
 from .scope import scope, write
 from .util import class_name, repr_function
-from .variable import TrainVar, VarCollection
+from .variable import BaseVar, TrainVar, VarCollection, as_value
 
 
 class _Gradient(Module):
@@ -52,29 +55,40 @@ class _Gradient(Module):
 
         def run(values, *args, **kwargs):
             with scope(zip(self._train_vars, values, strict=True)) as inner:
-                outputs = self.f(*args, **kwargs)
+                outputs = tree.tree_map(_looked_up, self.f(*args, **kwargs))
             return outputs, inner.changes()
 
-        args, kwargs = tree.tree_map(self._as_input, (args, kwargs))
+        where = type(self).__name__
+        args, kwargs = self._inputs(args, kwargs)
         argnums = (*(i + (i >= 0) for i in self.input_argnums), 0)
-        recording = Recording(run, ([v.value for v in self._train_vars], *args), kwargs, argnums, type(self).__name__)
+        recording = Recording(run, ([v.value for v in self._train_vars], *args), kwargs, argnums, where)
         outputs, changes = recording.output
-        first = outputs[0] if isinstance(outputs, tuple | list) else outputs
-        *inputs, trained = recording.gradients([first], [scalar_seed(first, type(self).__name__)])
+        first = outputs[0] if isinstance(outputs, tuple | list) and outputs else outputs
+        *inputs, trained = recording.gradients([first], [scalar_seed(first, where)])
         outputs, values = recording.values((outputs, list(changes.values())))
-        for variable, value in zip(changes, values, strict=True):
-            write(variable, value)
+        write(dict(zip(changes, values, strict=True)))
         return [*inputs, *trained], outputs
 
-    def _as_input(self, x):
-        """A raw array as an Array on the variables' device, which does not change with it."""
-        if isinstance(x, Array) or not is_array(x):
-            return x
+    def _inputs(self, args, kwargs):
+        """The arguments with raw arrays as Arrays of copies on the variables' device, and numbers to differentiate as Arrays."""
         device = self._train_vars[0].device if self._train_vars else default_device()
-        return Array(device.put(x))
+        args, kwargs = tree.tree_map(lambda x: as_value(x, "", device) if is_array(x) else x, (list(args), kwargs))
+        for i in self.input_argnums:
+            if not -len(args) <= i < len(args):
+                raise TypeError(
+                    f"{type(self).__name__}: expected a positional argument {i} to differentiate, got {len(args)} of them."
+                )
+            if isinstance(args[i], float | complex):
+                args[i] = as_value(onp.asarray(args[i], default_dtype(type(args[i]))), "", device)
+        return args, kwargs
 
     def __repr__(self):
         return f"{class_name(self)}(f={repr_function(self.f)}, input_argnums={self.input_argnums or None})"
+
+
+def _looked_up(x):
+    """The value that a variable has, for a variable that a function returns."""
+    return x.value if isinstance(x, BaseVar) else x
 
 
 def _signature(f):

@@ -1,34 +1,36 @@
 """Functions whose results are Arrays, and the dtypes that new arrays have by default."""
 
-import contextvars
 import functools
+import inspect
+import types
 
 import numpy as onp
 
-from autograd.backend import is_array
+from autograd.backend import CPU, default_device, device_of, is_array
 from autograd.core import Array, Reference
 
-_default = contextvars.ContextVar("cuobjax.default_dtype", default=onp.dtype("float32"))
+_real = onp.dtype("float32")
 _NARROW = {"i": "int32", "c": "complex64"}
 
 
 def set_default_dtype(dtype):
-    """Sets the dtype of new arrays of real numbers: float16, bfloat16, float32 (at first) or float64.
+    """Sets the dtype of new arrays of real numbers, in all threads: float16, bfloat16, float32 (at first) or float64.
 
     With float64, new arrays of integers and complex numbers have NumPy's dtypes, else int32 and complex64.
     """
+    global _real
     dtype = onp.dtype(dtype)
     if dtype.name not in ("float16", "bfloat16", "float32", "float64"):
         raise TypeError(f"set_default_dtype: expected a dtype of real numbers, got {dtype}.")
-    _default.set(dtype)
+    _real = dtype
 
 
 def default_dtype(dtype=float):
     """The dtype that a new array has where NumPy would choose `dtype`."""
-    dtype, real = onp.dtype(dtype), _default.get()
+    dtype = onp.dtype(dtype)
     if dtype == onp.float64:
-        return real
-    if dtype in (onp.int64, onp.complex128) and real != onp.float64:
+        return _real
+    if dtype in (onp.int64, onp.complex128) and _real != onp.float64:
         return onp.dtype(_NARROW[dtype.kind])
     return dtype
 
@@ -50,6 +52,66 @@ def lifting(function):
 
     @functools.wraps(function)
     def with_arrays(*args, **kwargs):
-        return lifted(function(*args, **kwargs), args)
+        return lifted(function(*args, **kwargs), (*args, *kwargs.values()))
 
     return with_arrays
+
+
+def counterpart(value, name, module):
+    """What a namespace of Arrays has in place of `value` of autograd.numpy: for a function one whose results are Arrays, in
+    default dtypes where no argument says which."""
+    if isinstance(value, types.ModuleType):
+        own = {part: function for part, function in vars(value).items() if _is_public(part, function, value)}
+        return types.SimpleNamespace(**{part: counterpart(function, part, module) for part, function in own.items()})
+    if not callable(value) or isinstance(value, type):
+        return value
+    function = _creating(value, places=name in ("array", "asarray"))
+    function.__module__, function.__qualname__ = module, name
+    return function
+
+
+def _is_public(name, function, module):
+    return not name.startswith("_") and getattr(function, "__module__", None) == module.__name__
+
+
+def _creating(function, places):
+    """`lifting` and default dtypes; with `places`, NumPy arrays go to the default device."""
+    position = _position_of_dtype(function)
+
+    @functools.wraps(function)
+    def with_arrays(*args, **kwargs):
+        given = (*args, *kwargs.values())
+        result = function(*args, **kwargs)
+        if places and not isinstance(result, Array) and device_of(result) == CPU:
+            result = Array(default_device().put(result))
+        result = lifted(result, given)
+        dtype = args[position] if len(args) > position else kwargs.get("dtype")
+        return result if dtype is not None or _has_numbers(given) else _by_default(result)
+
+    return with_arrays
+
+
+def _position_of_dtype(function):
+    """Where `dtype` stands among the arguments that may be given by position; beyond all of them if it does not."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        return float("inf")
+    names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return names.index("dtype") if "dtype" in names else float("inf")
+
+
+def _has_numbers(x):
+    """Whether there are arrays of numbers, not only of booleans, in a nested list or tuple."""
+    if isinstance(x, list | tuple):
+        return any(map(_has_numbers, x))
+    return hasattr(x, "dtype") and not isinstance(x, type) and x.dtype != bool
+
+
+def _by_default(result):
+    if isinstance(result, tuple | list):
+        return type(result)(map(_by_default, result))
+    if not isinstance(result, Array):
+        return result
+    dtype = default_dtype(result.dtype)
+    return result if result.dtype == dtype else result.astype(dtype)

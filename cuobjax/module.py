@@ -47,11 +47,14 @@ class ModuleList(Module, list):
 
     def __getitem__(self, key):
         value = list.__getitem__(self, key)
-        return type(self)(value) if isinstance(key, slice) else value
+        return ModuleList(value) if isinstance(key, slice) else value
+
+    def _repr_item(self, i):
+        item = list.__getitem__(self, i)
+        return repr_function(item) if callable(item) and not isinstance(item, Module | BaseVar) else repr(item)
 
     def __repr__(self):
-        shown = (repr_function(x) if callable(x) and not isinstance(x, Module | BaseVar) else repr(x) for x in self)
-        items = "\n".join(f"[{i}] {text}" for i, text in enumerate(shown))
+        items = "\n".join(f"[{i}] {self._repr_item(i)}" for i in range(len(self)))
         return f"{class_name(self)}(\n  {items.replace(chr(10), chr(10) + '  ')}\n)"
 
 

@@ -9,6 +9,8 @@ has happened. Each thread, and each asyncio task, has its own scopes.
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from autograd.core import Tracer
+
 _innermost = ContextVar("cuobjax.scope", default=None)
 
 
@@ -54,11 +56,23 @@ def read(variable):
     return variable.stored
 
 
-def write(variable, value):
-    """Gives a variable a value: in the innermost scope, without one for good."""
+def write(values):
+    """Gives variables values, {variable: value}: in the innermost scope, without one for good.
+
+    Raises:
+        TypeError: If a value is traced where no scope is open, so that it would outlive its transformation; nothing is
+            written then.
+    """
     inner = _innermost.get()
-    if inner is None:
+    if inner is not None:
+        inner.values.update(values)
+        inner.written.update(dict.fromkeys(values, True))
+        return
+    for variable, value in values.items():
+        if isinstance(value, Tracer):
+            raise TypeError(
+                f"{type(variable).__name__}: expected a plain array outside of cuobjax's transformations, got a traced one. "
+                "Use cuobjax.Grad or GradValues in place of autograd.grad, or assign stop_gradient(x)."
+            )
+    for variable, value in values.items():
         variable.stored = value
-    else:
-        inner.values[variable] = value
-        inner.written[variable] = True

@@ -18,8 +18,11 @@ def reduce_mean(x):
     return x.mean(0)
 
 
-def as_value(x, where):
-    """What a variable may store: an Array as it is, a raw array as an Array of a copy (NumPy's on the default device).
+def as_value(x, where, device=None):
+    """What a variable may store: an Array as it is, a raw array as an Array of a copy.
+
+    Args:
+        device: Where NumPy arrays go, None for the default device.
 
     Raises:
         TypeError: If `x` is no array.
@@ -30,7 +33,7 @@ def as_value(x, where):
         return x
     if not is_array(x):
         raise TypeError(f"{where}: expected an array, got {type(x).__name__}. Convert it with cuobjax.numpy.array(x).")
-    return Array(x.copy() if is_cupy(x) else default_device().put(x))
+    return Array(x.copy() if is_cupy(x) else (device or default_device()).put(x))
 
 
 class BaseVar(Reference):
@@ -74,7 +77,8 @@ class BaseVar(Reference):
     def checked(self, tensor, where=None):
         """`tensor` as a value that this variable may be assigned: see `assign`."""
         where = where or f"{type(self).__name__}.assign"
-        value, old = as_value(tensor, where), self.value
+        old = self.value
+        value = as_value(tensor, where, old.device)
         if value.shape != old.shape:
             raise ValueError(f"{where}: expected shape {old.shape}, got {value.shape}. A variable keeps its shape.")
         if value.dtype != old.dtype:
@@ -110,14 +114,18 @@ class _StoredVar(BaseVar):
         value = as_value(tensor, type(self).__name__)
         self.stored = constant(value)
         if isinstance(value, Tracer):  # created in a differentiated call, which sees the traced value
-            scope.write(self, value)
+            scope.write({self: value})
 
     @property
     def value(self):
         return scope.read(self)
 
     def assign(self, tensor, check=True):
-        scope.write(self, self.checked(tensor) if check else as_value(tensor, f"{type(self).__name__}.assign"))
+        value = self.checked(tensor) if check else as_value(tensor, f"{type(self).__name__}.assign", self.value.device)
+        scope.write({self: value})
+
+    def __getstate__(self):
+        return self.__dict__ | {"stored": constant(self.value)}
 
 
 def constant(x):
@@ -320,7 +328,7 @@ class VarCollection(dict):
         names = {id(v): name for name, v in reversed(self.items())}
         values = [v.checked(t, f"VarCollection.assign to {names[id(v)]}") for v, t in zip(variables, tensors, strict=True)]
         for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+            variable.assign(value, check=False)
 
     def rename(self, renamer):
         """The same variables with the names that `renamer(name)` returns; two names that become one raise ValueError."""

@@ -48,9 +48,11 @@ class Plan(NamedTuple):
         """The shape of w as one matrix per group."""
         return self.groups, self.w_shape[0] // self.groups, math.prod(self.w_shape[1:])
 
-    def is_matrix_product(self):
-        """Whether x itself is the matrix of its windows."""
-        return math.prod(self.kernel) == math.prod(self.strides) == 1 and not any(map(any, self.padding))
+    def is_matrix_product(self, xp):
+        """Whether each image is the matrix of its windows; CuPy takes six launches to multiply them all by one w."""
+        return (
+            xp is numpy and math.prod(self.kernel) == math.prod(self.strides) == 1 and not any(map(any, self.padding))
+        )
 
     def is_cheaper_reversed(self):
         """Whether the transpose is best taken as another convolution: one that unfolds y, where `fold` would add up
@@ -75,9 +77,16 @@ class Plan(NamedTuple):
             part, stop = slice(n, min(n + images, batch)), min(o + rows, self.out[0])
             first = min(max(0, o * stride - low), size)
             last = max(first, min(size, (stop - 1) * stride + reach + 1 - low))
-            yield Block(self, shifts, part.stop - n, (stop - o, *self.out[1:]), (last - first, *self.x_shape[3:]),
-                        (first + low - o * stride, *(lo for lo, _ in self.padding[1:])),
-                        (part, slice(None), slice(first, last)), (part, slice(None), slice(o, stop)))
+            yield Block(
+                self,
+                shifts,
+                part.stop - n,
+                (stop - o, *self.out[1:]),
+                (last - first, *self.x_shape[3:]),
+                (first + low - o * stride, *(lo for lo, _ in self.padding[1:])),
+                (part, slice(None), slice(first, last)),
+                (part, slice(None), slice(o, stop)),
+            )
 
 
 class Block(NamedTuple):
@@ -108,8 +117,10 @@ class Block(NamedTuple):
     def overlaps(self, axis):
         """The slices of outputs and inputs that meet, for each offset along this axis of the kernel."""
         stride, dilation = self.plan.strides[axis], self.plan.dilation[axis]
-        return [overlap(self.spatial[axis], self.out[axis], k * dilation - self.low[axis], stride)
-                for k in range(self.plan.kernel[axis])]
+        return [
+            overlap(self.spatial[axis], self.out[axis], k * dilation - self.low[axis], stride)
+            for k in range(self.plan.kernel[axis])
+        ]
 
     def _view(self, array, index):
         first = (1, 0, 2) if self.shifts == 1 else (1, 2, 0)
@@ -134,20 +145,22 @@ def unfold(xp, x, block):
         current = _unfold_axis(current, axis - rank, block.out[axis], block.overlaps(axis))
     rows, current = rows // block.shifts, current.reshape(groups, rows // block.shifts, height, -1)
     starts = range(0, block.shifts * dilation, dilation)
-    return [current[:, :, start:start + block.out[0]].reshape(groups, rows, -1) for start in starts]
+    return [current[:, :, start : start + block.out[0]].reshape(groups, rows, -1) for start in starts]
 
 
 def _unfold_axis(current, axis, out, overlaps):
-    """(C, ..., size, ...) to (C, k, ..., out, ...), where `axis` counts from the end. Unfolding the last axis first, only
-    that one copies runs shorter than a row, and it copies the fewest elements."""
+    """(C, ..., size, ...) to (C, k, ..., out, ...); `axis` counts from the end.
+
+    Unfold the last axis first: only this one copies runs shorter than a row, and then copies the fewest elements.
+    """
     shape, tail = list(current.shape), (slice(None),) * (-1 - axis)
     shape[axis] = out
     unfolded = numpy.empty((shape[0], len(overlaps), *shape[1:]), current.dtype)
     for k, (outputs, inputs) in enumerate(overlaps):
         part = unfolded[:, k]
-        part[..., :outputs.start, *tail] = 0
+        part[..., : outputs.start, *tail] = 0
         part[..., outputs, *tail] = current[..., inputs, *tail]
-        part[..., outputs.stop:, *tail] = 0
+        part[..., outputs.stop :, *tail] = 0
     return unfolded
 
 
@@ -170,34 +183,64 @@ def fold(xp, columns, x, block):
 
 def _device_unfold(xp, x, block):
     """(n, C, *spatial) to (C, K, n, *out)."""
-    plan = block.plan
-    columns = xp.empty((x.shape[1], math.prod(plan.kernel), block.batch, *block.out), x.dtype)
+    plan, channels = block.plan, x.shape[1]
+    columns = xp.empty((channels, math.prod(plan.kernel), block.batch, *block.out), x.dtype)
     _unfold_kernel(xp, plan.kernel, plan.strides, plan.dilation)(
-        x, block.batch, x.shape[1], *_arguments(block), columns, size=columns.size // columns.shape[1])
+        x,
+        block.batch,
+        channels,
+        *scan_arguments(block.spatial, block.out, block.low),
+        columns,
+        size=channels * block.batch * math.prod(block.out),
+    )
     return columns
 
 
 def _device_fold(xp, columns, x, block):
-    """Adds (C, K, n, *out) to (n, C, *spatial). Every thread gathers into one element of x: no atomics, so a result is
-    the same on every run."""
+    """Adds (C, K, n, *out) to (n, C, *spatial): each thread gathers one element of x, so no sum depends on chance."""
     plan = block.plan
-    half = columns.dtype == numpy.float16
-    _fold_kernel(xp, plan.kernel, plan.strides, plan.dilation, half)(
-        columns, block.batch, x.shape[1], *_arguments(block), x)
-
-
-def _arguments(block):
-    return scan_arguments(block.spatial, block.out, block.low)
+    _fold_kernel(xp, plan.kernel, plan.strides, plan.dilation, "float" if x.dtype == numpy.float16 else "T")(
+        columns, block.batch, x.shape[1], *scan_arguments(block.spatial, block.out, block.low), x
+    )
 
 
 @functools.cache
 def _unfold_kernel(xp, kernel, strides, dilation):
-    rank, size = len(kernel), math.prod(kernel)
     return xp.ElementwiseKernel(
-        f"raw T x, int32 batch, int32 channels, {scan_parameters(rank)}", "raw T columns",
-        f"""
-        const int image = i / outputs_per_plane % batch;
-        """ + scan_window(kernel, strides, dilation, f"""
-            columns[((plane / batch * {size} + offset) * batch + plane % batch) * per_plane + output] =
-                inside ? x[(plane % batch * channels + plane / batch) * inputs_per_plane + input] : T(0);"""),
-        "unfold")
+        f"raw T x, int32 batch, int32 channels, {scan_parameters(len(kernel))}",
+        "raw T columns",
+        scan_window(
+            kernel,
+            strides,
+            dilation,
+            f"""
+            const int channel = plane / batch, image = plane % batch;
+            const ptrdiff_t start = ((ptrdiff_t) image * channels + channel) * inputs;
+            columns[{_element(kernel)}] = inside ? x[start + input] : T(0);""",
+        ),
+        "unfold",
+    )
+
+
+@functools.cache
+def _fold_kernel(xp, kernel, strides, dilation, accumulator):
+    return xp.ElementwiseKernel(
+        f"raw T columns, int32 batch, int32 channels, {scan_parameters(len(kernel))}",
+        "T x",
+        f"{accumulator} total = 0;"
+        + scan_covering(
+            kernel,
+            strides,
+            dilation,
+            f"""
+            const int channel = plane % channels, image = plane / channels;
+            total += {accumulator}(columns[{_element(kernel)}]);""",
+        )
+        + "x += T(total);",
+        "fold",
+    )
+
+
+def _element(kernel):
+    """CUDA expression of the index into (C, K, n, L)."""
+    return f"((ptrdiff_t) (channel * {math.prod(kernel)} + offset) * batch + image) * outputs + output"

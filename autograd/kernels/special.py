@@ -3,8 +3,7 @@
 CuPy evaluates CUDA's own functions. NumPy evaluates the rational approximations below in float64, always these and
 never SciPy's, so that a result does not depend on what else is installed: in float64 `erf` is within 1 unit in the
 last place, the others within 4; float32 and float16 are rounded once at the end. Integers and bool count as float64;
-complex raises TypeError. Nothing here warns: outside its domain a function is NaN,
-as in SciPy.
+complex raises TypeError. Nothing here warns: outside its domain a function is NaN, as in SciPy.
 
 The intervals follow W. J. Cody 1969, "Rational Chebyshev approximations for the error function", Math. Comp. 23, and
 M. J. Wichura 1988, "Algorithm AS 241", Appl. Statist. 37. The coefficients are our own minimax fits (Remez exchange in
@@ -25,19 +24,19 @@ CENTRE = (
      -0.3170061122174458, 0.1283791670955126),
     (2.0810348571135032e-05, 0.0006925002070255073, 0.010693098755986436, 0.09381316782069471,
      0.46051301119913923, 1.0),
-)  # fmt: skip
+)
 FLANK = (
     (-1.6972698822254806e-05, -0.001247230049975413, -0.018523677085211354, -0.10066131309301635,
      -0.2772932242720647, -0.2752400614957722, 0.2224132990490436, 1.000000000016514),
     (2.9873903942933136e-06, 0.0003671552260927511, 0.008609858691038143, 0.07400136994152559,
      0.33390466807133085, 0.8855857868986845, 1.3507924664211333, 1.0),
-)  # fmt: skip
+)
 TAIL = (
     (-334.8519255562796, -1656.5564671493717, -2022.941244928952, -951.9699118693968, -201.80337007926434,
      -19.858349092807543, -0.8265641348806206, -0.009864942924700096),
     (239.90085383903133, 2795.3111430136414, 6660.626693008503, 5746.907981264674, 2197.6942664467942,
      398.5425244099585, 33.103499672864054, 1.0),
-)  # fmt: skip
+)
 
 # erf(x) / x in x**2 for |x| <= 4, one piece for float32: a relative error of 2.6e-9, hence 0.55 units in its last place
 # when it is evaluated in float64. Beyond 4 the function is 1 to that precision.
@@ -46,7 +45,7 @@ SINGLE = (
      0.19287877374491982, 1.1283791699743182),
     (2.6049041544481157e-07, 7.256455350592266e-05, 0.001421211672397831, 0.016295162764814915,
      0.11749541252981979, 0.5042677965244622, 1.0),
-)  # fmt: skip
+)
 
 # The standard normal z of probability p: z / q - 2.75 in 0.425**2 - q**2, where q = p - 1/2 and |q| <= 0.425; in the
 # tails sqrt(2) d - |z| in d = sqrt(-log(min(p, 1 - p))), up to 5 and from 5 to 27.4 (the smallest p there is).
@@ -55,19 +54,19 @@ QUANTILE_MIDDLE = (
      81.84071595864896, 16.780734433035075, 0.6371328727963667),
     (5228.090795278565, 28736.118837315786, 39315.320560545646, 21216.74360583339, 5394.712152378517,
      687.2272420897381, 42.314470135279834, 1.0),
-)  # fmt: skip
+)
 QUANTILE_NEAR = (
     (4.786992594299869e-05, 0.04442820096029244, 1.6891211782174897, 15.638879464205871, 50.852866137820634,
      71.06284086172573, 35.10397115756991, 3.5203698963538708),
     (0.010030009990119309, 0.5395743399521351, 6.815793942372606, 30.342874359891475, 59.17095979022796,
      51.42829045260074, 15.925269126462867, 1.0),
-)  # fmt: skip
+)
 QUANTILE_FAR = (
     (8.849752147738879e-10, 5.46823940882038e-06, 0.0012222822254757887, 0.06756008299311625, 1.2286232842658005,
      7.629308125278854, 13.650437685120368, 3.224409398589895),
     (9.744242370909682e-07, 0.00028239762616570326, 0.01941756478100868, 0.4459474067650148, 3.726254733169228,
      10.674156019895497, 8.096205842141039, 1.0),
-)  # fmt: skip
+)
 
 
 def erf(xp, x):

@@ -4,6 +4,8 @@ Along one axis, output o meets input o * stride + k * dilation - lo at the windo
 (lo, hi) per spatial axis; a negative number crops.
 """
 
+import math
+
 
 def output_shape(spatial, kernel, *, strides, padding, dilation=None):
     """The spatial shape of a convolution or pooling: floor((n + lo + hi - extent) / stride) + 1 on every axis.
@@ -18,21 +20,28 @@ def output_shape(spatial, kernel, *, strides, padding, dilation=None):
             raise ValueError(f"output_shape: expected {name} for {rank} spatial dimensions, got {value}.")
         if name != "padding" and min(value, default=1) < 1:
             raise ValueError(f"output_shape: expected {name} of at least 1, got {value}.")
-    out = tuple((n + lo + hi - (k - 1) * d - 1) // s + 1
-                for n, k, s, (lo, hi), d in zip(spatial, kernel, strides, padding, dilation, strict=True))
+    out = tuple(
+        (n + lo + hi - (k - 1) * d - 1) // s + 1
+        for n, k, s, (lo, hi), d in zip(spatial, kernel, strides, padding, dilation, strict=True)
+    )
     if min(out, default=1) < 1:
         raise ValueError(
             f"output_shape: expected windows that fit into the padded input, got spatial shape {tuple(spatial)} with "
             f"kernel {tuple(kernel)}, dilation {tuple(dilation)} and padding {tuple(padding)}. Pad more, or use a "
-            "smaller kernel.")
+            "smaller kernel."
+        )
+    if max(math.prod(spatial), math.prod(out)) >= 2**31:
+        raise ValueError(f"output_shape: expected planes of fewer than 2**31 elements, got {tuple(spatial)} to {out}.")
     return out
 
 
 def same_padding(spatial, kernel, strides, dilation=None):
     """Padding pairs with which a convolution's output has ceil(n / stride) elements per axis (XLA's SAME)."""
     dilation = (1,) * len(spatial) if dilation is None else dilation
-    totals = (max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
-              for n, k, s, d in zip(spatial, kernel, strides, dilation, strict=True))
+    totals = (
+        max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
+        for n, k, s, d in zip(spatial, kernel, strides, dilation, strict=True)
+    )
     return tuple((total // 2, total - total // 2) for total in totals)
 
 
@@ -47,58 +56,66 @@ def overlap(size, out, shift, stride):
     return slice(start, stop), slice(first, first + (stop - start - 1) * stride + 1 if stop > start else first, stride)
 
 
-def scan_window(kernel, strides, dilation, body):
-    """CUDA source: thread i is output (plane, o0, o1, ...) and runs `body` at every offset of its window.
+def scan_parameters(rank):
+    """The declaration of `scan_arguments` for an ElementwiseKernel."""
+    return ", ".join(f"int32 {name}" for letters in ("S", "O", "lo") for name in _names(letters, rank))
 
-    `body` sees `plane` and `output` (flattened o), the input's p0, p1, ..., `offset` (flattened k), whether the input
-    lies `inside`, and `input` (flattened p, meaningless outside). Sizes S0, ..., O0, ..., lo0, ... and the number of
-    outputs per plane are arguments of the kernel (`scan_arguments`).
+
+def scan_arguments(spatial, out, low):
+    """The arguments of a scanning kernel: sizes S of the input and O of the output, padding lo, each per axis."""
+    return *spatial, *out, *low
+
+
+def scan_window(kernel, strides, dilation, body):
+    """CUDA source in which thread i is an output, and `body` runs at every offset of its window.
+
+    `body` sees the number of the `plane` (an image's channel) and, as flattened indices, `output` and `input` within
+    their planes of `outputs` and `inputs` elements and `offset` within the kernel, and whether the input is `inside`:
+    elsewhere `input` means nothing. Kernel, strides and dilation are compiled in, so that the loops unroll.
     """
     rank = len(kernel)
-    steps = [f"const int p{a} = o{a} * {strides[a]} + k{a} * {dilation[a]} - lo{a};"
-             f" const bool inside{a} = {f'inside{a - 1} && ' if a else ''}p{a} >= 0 && p{a} < S{a};"
-             for a in range(rank)]
-    return _scan(kernel, "O", "o", steps, [
-        f"const bool inside = inside{rank - 1};", f"const int input = {_flatten('p', 'S', rank)};", body])
+    heads = [
+        f"const int p{a} = o{a} * {s} + k{a} * {d} - lo{a}; const bool inside{a} = p{a} >= 0 && p{a} < S{a};"
+        for a, (s, d) in enumerate(zip(strides, dilation, strict=True))
+    ]
+    inner = (
+        f"const bool inside = {' && '.join(_names('inside', rank))};"
+        f" const int input = {_flattened('p', _names('S', rank))};"
+    )
+    return _scan(kernel, ("output", "o", "O"), heads, inner + body)
 
 
 def scan_covering(kernel, strides, dilation, body):
-    """CUDA source: thread i is input (plane, p0, p1, ...) and runs `body` for every window that covers it.
+    """CUDA source in which thread i is an input, and `body` runs for every window that covers it: see `scan_window`."""
+    heads = [
+        f"const int t{a} = p{a} - k{a} * {d} + lo{a}; const int o{a} = t{a} / {s};"
+        f" if (t{a} < 0 || t{a} % {s} != 0 || o{a} >= O{a}) continue;"
+        for a, (s, d) in enumerate(zip(strides, dilation, strict=True))
+    ]
+    inner = f"const int output = {_flattened('o', _names('O', len(kernel)))};"
+    return _scan(kernel, ("input", "p", "S"), heads, inner + body)
 
-    `body` sees `plane`, `input`, `offset` and `output` as in `scan_window`.
-    """
+
+def _scan(kernel, thread, heads, body):
+    """Loops over the kernel, each with its head, around the body; `thread` names what i is, its position and sizes."""
+    index, position, sizes = thread
     rank = len(kernel)
-    steps = [f"const int t{a} = p{a} - k{a} * {dilation[a]} + lo{a}; const int o{a} = t{a} / {strides[a]};"
-             f" if (t{a} < 0 || t{a} % {strides[a]} != 0 || o{a} >= O{a}) continue;" for a in range(rank)]
-    return _scan(kernel, "S", "p", steps, [f"const int output = {_flatten('o', 'O', rank)};", body])
+    source = [
+        f"const int inputs = {' * '.join(_names('S', rank))}, outputs = {' * '.join(_names('O', rank))};",
+        f"const int plane = i / {index}s, {index} = i % {index}s;",
+        f"int rest = {index};",
+    ]
+    source += [f"const int {position}{a} = rest % {sizes}{a}; rest /= {sizes}{a};" for a in reversed(range(rank))]
+    source += [f"for (int k{a} = 0; k{a} < {k}; ++k{a}) {{ {heads[a]}" for a, k in enumerate(kernel)]
+    return "\n".join([*source, f"const int offset = {_flattened('k', kernel)};", body, "}" * rank])
 
 
-def scan_arguments(spatial, out, padding):
-    """The arguments S0, ..., O0, ..., lo0, ... of a scanning kernel."""
-    return (*spatial, *out, *(lo for lo, _ in padding))
+def _names(letters, rank):
+    return [f"{letters}{axis}" for axis in range(rank)]
 
 
-def scan_parameters(rank):
-    """The declaration of `scan_arguments` for an ElementwiseKernel."""
-    return ", ".join(f"int32 {name}{a}" for name in ("S", "O", "lo") for a in range(rank))
-
-
-def _scan(kernel, sizes, position, steps, inner):
-    rank = len(kernel)
-    mine, rest = {"O": "output", "S": "input"}[sizes], range(rank - 1, -1, -1)
-    lines = [f"const int per_plane = {' * '.join(f'{sizes}{a}' for a in range(rank))};",
-             "const ptrdiff_t plane = i / per_plane;", f"const int {mine} = i - plane * per_plane;",
-             f"int rest = {mine};"]
-    lines += [f"const int {position}{a} = rest % {sizes}{a}; rest /= {sizes}{a};" for a in rest]
-    lines += [f"for (int k{a} = 0; k{a} < {kernel[a]}; ++k{a}) {{ {steps[a]}" for a in range(rank)]
-    offset = "0"
-    for a in range(rank):
-        offset = f"({offset}) * {kernel[a]} + k{a}"
-    return "\n".join([*lines, f"const int offset = {offset};", *inner, "}" * rank])
-
-
-def _flatten(position, sizes, rank):
+def _flattened(position, sizes):
     index = f"{position}0"
-    for a in range(1, rank):
-        index = f"({index}) * {sizes}{a} + {position}{a}"
+    for axis, size in enumerate(sizes[1:], 1):
+        index = f"({index}) * {size} + {position}{axis}"
     return index

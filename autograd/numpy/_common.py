@@ -74,3 +74,9 @@ def complete_axes(axis, ndim):
     if len(set(axes)) != len(axes):
         raise ValueError(f"axis: expected distinct axes, got {axis}.")
     return axes
+
+
+def refuse_output(out, where):
+    """Raises TypeError for an output array: results are new arrays."""
+    if out is not None:
+        raise TypeError(f"{where}: expected no output array, arrays never change. Bind the result to a name.")

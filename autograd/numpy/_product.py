@@ -5,35 +5,17 @@ import string
 
 from ..ops import product as ops
 from ..ops.elementwise import conj, multiply
+from ..ops.product import matmul
 from ._common import as_array, complete_axes
 from ._shape import ravel, reshape, transpose
-
-
-def matmul(x1, x2):
-    """The matrix product of `x1` (..., n, k) and `x2` (..., k, m); a vector (k,) is a row on the left, a column on the right."""
-    a, b = as_array(x1), as_array(x2)
-    if a.ndim == 2 == b.ndim:
-        return ops.matmul(a, b)
-    if not a.ndim or not b.ndim or a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
-        raise ValueError(f"matmul: expected shapes (..., n, k) and (..., k, m), got {a.shape} and {b.shape}.")
-    if b.ndim == 1:
-        return reshape(matmul(a, reshape(b, (-1, 1))), a.shape[:-1])
-    if a.ndim == 1:
-        return reshape(matmul(reshape(a, (1, -1)), b), b.shape[:-2] + b.shape[-1:])
-    if b.ndim == 2:  # one large product instead of many, and a gradient of `b` without its copies
-        rows = reshape(a, (math.prod(a.shape[:-1]), a.shape[-1]))
-        return reshape(ops.matmul(rows, b), (*a.shape[:-1], b.shape[-1]))
-    return ops.matmul(a, b)
 
 
 def dot(a, b):
     """The sum of products over the last axis of `a` and the last but one of `b` (its only one if it is a vector)."""
     a, b = as_array(a), as_array(b)
-    if a.ndim == 2 == b.ndim:
-        return ops.matmul(a, b)
-    if not a.ndim or not b.ndim:
+    if a.ndim == 0 or b.ndim == 0:
         return multiply(a, b)
-    return tensordot(a, b, ((a.ndim - 1,), (max(b.ndim - 2, 0),)))
+    return matmul(a, b) if b.ndim <= 2 else tensordot(a, b, ((a.ndim - 1,), (b.ndim - 2,)))
 
 
 def tensordot(a, b, axes=2):

@@ -1,7 +1,7 @@
 """Reductions, cumulative functions, sorting and searching."""
 
 from ..ops import indexing, reduction as ops
-from ._common import as_array, complete_axes, complete_axis
+from ._common import as_array, complete_axes, complete_axis, refuse_output
 from ._shape import ravel
 
 
@@ -10,27 +10,29 @@ def _reduce(operation, a, axis, keepdims, **params):
     return operation(a, axis=complete_axes(axis, a.ndim), keepdims=bool(keepdims), **params)
 
 
-def sum(a, axis=None, dtype=None, keepdims=False):
+def sum(a, axis=None, dtype=None, out=None, keepdims=False):
     """Sum over axes."""
+    refuse_output(out, "sum")
     return _reduce(ops.sum, as_array(a, dtype), axis, keepdims)
 
 
-def mean(a, axis=None, dtype=None, keepdims=False):
+def mean(a, axis=None, dtype=None, *, keepdims=False):
     """Mean over axes."""
     return _reduce(ops.mean, as_array(a, dtype), axis, keepdims)
 
 
-def prod(a, axis=None, dtype=None, keepdims=False):
+def prod(a, axis=None, dtype=None, out=None, keepdims=False):
     """Product over axes; its gradient is right where factors are 0."""
+    refuse_output(out, "prod")
     return _reduce(ops.prod, as_array(a, dtype), axis, keepdims)
 
 
-def max(a, axis=None, keepdims=False):
+def max(a, axis=None, *, keepdims=False):
     """Greatest element over axes; equal extremes share the gradient equally."""
     return _reduce(ops.max, a, axis, keepdims)
 
 
-def min(a, axis=None, keepdims=False):
+def min(a, axis=None, *, keepdims=False):
     """Least element over axes; equal extremes share the gradient equally."""
     return _reduce(ops.min, a, axis, keepdims)
 
@@ -38,37 +40,37 @@ def min(a, axis=None, keepdims=False):
 amax, amin = max, min
 
 
-def ptp(a, axis=None, keepdims=False):
+def ptp(a, axis=None, *, keepdims=False):
     """Greatest minus least element over axes."""
-    return max(a, axis, keepdims) - min(a, axis, keepdims)
+    return max(a, axis, keepdims=keepdims) - min(a, axis, keepdims=keepdims)
 
 
-def var(a, axis=None, dtype=None, ddof=0, keepdims=False):
+def var(a, axis=None, dtype=None, *, ddof=0, keepdims=False):
     """Variance over axes: the sum of squared deviations divided by (count - ddof)."""
     return _reduce(ops.var, as_array(a, dtype), axis, keepdims, ddof=ddof)
 
 
-def std(a, axis=None, dtype=None, ddof=0, keepdims=False):
+def std(a, axis=None, dtype=None, *, ddof=0, keepdims=False):
     """Standard deviation over axes; its gradient is 0 where it is 0."""
     return _reduce(ops.std, as_array(a, dtype), axis, keepdims, ddof=ddof)
 
 
-def any(a, axis=None, keepdims=False):
+def any(a, axis=None, *, keepdims=False):
     """Whether any element over the axes is true."""
     return _reduce(ops.any, a, axis, keepdims)
 
 
-def all(a, axis=None, keepdims=False):
+def all(a, axis=None, *, keepdims=False):
     """Whether all elements over the axes are true."""
     return _reduce(ops.all, a, axis, keepdims)
 
 
-def count_nonzero(a, axis=None, keepdims=False):
+def count_nonzero(a, axis=None, *, keepdims=False):
     """The number of elements over the axes that are not zero."""
     return sum(as_array(a) != 0, axis, keepdims=keepdims)
 
 
-def average(a, axis=None, weights=None, keepdims=False):
+def average(a, axis=None, weights=None, *, keepdims=False):
     """Mean weighted by `weights`, which have the shape of `a`, or of `axis` alone."""
     a = as_array(a)
     if weights is None:
@@ -100,12 +102,12 @@ def cumprod(a, axis=None, dtype=None):
     return ops.cumulative_product(a, axis)
 
 
-def argmax(a, axis=None, keepdims=False):
+def argmax(a, axis=None, *, keepdims=False):
     """Index of the greatest element along an axis, in the flattened array without one; the first one if there are more."""
     return _extreme_index(ops.argmax, a, axis, keepdims)
 
 
-def argmin(a, axis=None, keepdims=False):
+def argmin(a, axis=None, *, keepdims=False):
     """Index of the least element along an axis, in the flattened array without one; the first one if there are more."""
     return _extreme_index(ops.argmin, a, axis, keepdims)
 

@@ -28,9 +28,9 @@ def norm(x, ord=None, axis=None, keepdims=False):
 
 def _vector_norm(sizes, ord, axes, keepdims):
     if ord == float("inf"):
-        return max(sizes, axes, keepdims)
+        return max(sizes, axes, keepdims=keepdims)
     if ord == float("-inf"):
-        return min(sizes, axes, keepdims)
+        return min(sizes, axes, keepdims=keepdims)
     if ord == 0:
         return sum((sizes != 0).astype(sizes.dtype), axes, keepdims=keepdims)
     return sum(sizes, axes, keepdims=keepdims) if ord == 1 else sum(sizes**ord, axes, keepdims=keepdims) ** (1 / ord)

@@ -1,8 +1,9 @@
 """Operations on each element, with their derivatives.
 
 Conventions where a derivative does not exist (PyTorch's): `absolute` and `sign` have 0 at 0, `maximum` and `minimum` halve the
-gradient at ties, `clip` passes it at its bounds, `sqrt` has infinity at 0, `power` has 0 with respect to the base where
-the exponent is 0 and with respect to the exponent where the base is 0.
+gradient at ties, `clip` passes it at its bounds, `relu` has 0 and `leaky_relu` its slope at 0, `sqrt` has infinity at 0,
+`power` has 0 with respect to the base where the exponent is 0 and with respect to the exponent where the base is 0.
+`hypot` has 0 at (0, 0) as `norm` has (PyTorch: NaN).
 """
 
 import math
@@ -39,7 +40,7 @@ power_of = elementwise(
     lambda g, x, exponent: g * (exponent * power_of(x, exponent=exponent - 1)) if exponent else g * 0,
     forward=_power_of,
 )
-absolute = elementwise("absolute", lambda g, x: g * conj(sign(x)))
+absolute = elementwise("absolute", lambda g, x: g * (_phase(x) if x.dtype.kind == "c" else sign(x)))
 hypot = elementwise("hypot", lambda g, y, a: g * _ratio(a, y), lambda g, y, b: g * _ratio(b, y))
 
 # Exponentials and logarithms.
@@ -95,14 +96,18 @@ where = elementwise(
 )
 
 
+def _phase(x):
+    """conj(x) / abs(x), 0 at 0; unlike `sign` it has a derivative."""
+    return conj(x) / where(equal(x, 0), 1, absolute(x))
+
+
 def _ratio(a, y):
     return a / where(equal(y, 0), 1, y)
 
 
 def _share(a, b, y):
     """1 where `a` was chosen, 1/2 where `b` is the same, 0 elsewhere; in the dtype of `y`."""
-    chosen = where(equal(a, b), 0.5, where(equal(a, y), 1.0, 0.0))
-    return astype(chosen, dtype=y.dtype)
+    return astype(equal(a, y), dtype=y.dtype) * (1 - 0.5 * astype(equal(a, b), dtype=y.dtype))
 
 
 def _clip(xp, x, *, low, high):
@@ -142,7 +147,7 @@ sigmoid = elementwise("sigmoid", lambda g, y: g * (y * (1 - y)), forward=_sigmoi
 softplus = elementwise("softplus", lambda g, x: g * sigmoid(x), forward=_softplus)
 relu = elementwise("relu", lambda g, y: where(greater(y, 0), g, 0), forward=_relu)
 leaky_relu = elementwise(
-    "leaky_relu", lambda g, x, negative_slope: where(greater_equal(x, 0), g, g * negative_slope), forward=_leaky_relu
+    "leaky_relu", lambda g, x, negative_slope: where(greater(x, 0), g, g * negative_slope), forward=_leaky_relu
 )
 erf = elementwise("erf", lambda g, x: g * (exp(-x * x) * (2 / math.sqrt(math.pi))), forward=special.erf)
 erfc = elementwise("erfc", lambda g, x: g * (exp(-x * x) * (-2 / math.sqrt(math.pi))), forward=special.erfc)

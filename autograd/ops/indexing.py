@@ -53,10 +53,10 @@ def _argsort(xp, x, *, axis, stable):
     return xp.argsort(x, axis, kind="stable") if stable else xp.argsort(x, axis)
 
 
-getitem = linear(_getitem, lambda g, x, indices, index: add_at(g, *indices, index=index, shape=x.shape))
+getitem = linear(_getitem, lambda g, x_shape, indices, index: add_at(g, *indices, index=index, shape=x_shape))
 add_at = linear(_add_at, lambda g, indices, index: getitem(g, *indices, index=index))
 take_along_axis = linear(
-    _take_along_axis, lambda g, x, indices, axis: add_along_axis(g, indices, axis=axis, shape=x.shape)
+    _take_along_axis, lambda g, x_shape, indices, axis: add_along_axis(g, indices, axis=axis, shape=x_shape)
 )
 add_along_axis = linear(_add_along_axis, lambda g, indices, axis: take_along_axis(g, indices, axis=axis))
 argsort = nondifferentiable(_argsort)
@@ -64,7 +64,7 @@ set_at = Primitive(  # no index may name a place twice: which value wins would b
     "set_at",
     _set_at,
     (
-        lambda g, v, indices, index: set_at(g, 0, *indices, index=index),
+        lambda g, indices, index: set_at(g, 0, *indices, index=index),
         lambda g, indices, index: getitem(g, *indices, index=index),
         None,
     ),

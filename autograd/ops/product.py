@@ -1,13 +1,16 @@
 """Matrix products and Einstein sums."""
 
+import math
 import string
 
 from ..core import library
 from ..families import multilinear
-from .shape import transpose
+from .shape import reshape, transpose
 
 
 def _matmul(xp, a, b):
+    if b.ndim == 2 < a.ndim:  # one large product instead of many small ones
+        return xp.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
     return xp.matmul(a, b)
 
 
@@ -16,15 +19,39 @@ def swap(x):
     return x.T if x.ndim == 2 else transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
-# Of matrices (..., n, k) and (..., k, m); autograd.numpy brings vectors and batches into this form.
-matmul = multilinear(_matmul, lambda g, b: matmul(g, swap(b)), lambda g, a: matmul(swap(a), g))
+def _to_left(g, a_shape, b):
+    """From y (..., n, m) to a (..., n, k); a vector has no n or no m."""
+    if b.ndim == 1:
+        return g[..., None] * b
+    if len(a_shape) == 1:
+        return (b @ g[..., None])[..., 0]
+    return g @ swap(b)
+
+
+def _to_right(g, a, b_shape):
+    """From y (..., n, m) to b (..., k, m); a vector has no n or no m."""
+    if a.ndim == 1:
+        return a * g if len(b_shape) == 1 else a[:, None] * g[..., None, :]
+    if len(b_shape) == 1:
+        return (swap(a) @ g[..., None])[..., 0]
+    if len(b_shape) == 2 < a.ndim:
+        return rows(a).T @ rows(g)
+    return swap(a) @ g
+
+
+def rows(x):
+    """The vectors along the last axis of `x`, as a matrix."""
+    return reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+matmul = multilinear(_matmul, _to_left, _to_right)
 
 
 def _einsum(xp, *args, subscripts):
     return xp.einsum(subscripts, *args, optimize=len(args) > 2 or xp.__name__ == "numpy")
 
 
-def _einsum_transpose(g, i, args, subscripts):
+def _einsum_transpose(g, i, others, args_shapes, subscripts):
     """The Einstein sum of `g` with all other arguments, onto the letters of argument `i`.
 
     A letter that stands only in argument `i` was summed over: ones repeat the result along it. A letter that stands
@@ -32,16 +59,16 @@ def _einsum_transpose(g, i, args, subscripts):
     """
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")
-    others, own = terms[:i] + terms[i + 1 :], terms[i]
+    own = terms.pop(i)
     xp, fresh = library(g), iter(sorted(set(string.ascii_letters) - set(subscripts)))
-    operands, names, target = [g, *args[:i], *args[i + 1 :]], [output, *others], ""
-    for letter, n in zip(own, args[i].shape, strict=True):
+    operands, names, target = [g, *others], [output, *terms], ""
+    for letter, n in zip(own, args_shapes[i], strict=True):
         name = letter
         if letter in target:
             name = next(fresh)
             operands.append(xp.eye(n, dtype=g.dtype))
             names.append(letter + name)
-        elif not any(letter in term for term in (output, *others)):
+        elif not any(letter in term for term in (output, *terms)):
             operands.append(xp.ones(n, g.dtype))
             names.append(letter)
         target += name

@@ -5,6 +5,7 @@ Conventions (PyTorch's): `max` and `min` share the gradient equally among equal 
 0 where they are 0.
 """
 
+import builtins
 import math
 
 from ..core import library
@@ -58,26 +59,26 @@ def _cumsum(xp, x, *, axis):
     return xp.cumsum(x, axis)
 
 
-def _restore(g, x, axis, keepdims):
-    """`g` with the axes that the reduction of `x` removed, of length 1."""
-    return g if keepdims else reshape(g, shape=tuple(1 if i in axis else n for i, n in enumerate(x.shape)))
+def _restore(g, x_shape, axis, keepdims):
+    """`g` with the axes that the reduction of x removed, of length 1."""
+    return g if keepdims else reshape(g, shape=tuple(1 if i in axis else n for i, n in enumerate(x_shape)))
 
 
-def _spread(g, x, axis, keepdims):
-    return broadcast_to(_restore(g, x, axis, keepdims), shape=x.shape)
+def _spread(g, x_shape, axis, keepdims):
+    return broadcast_to(_restore(g, x_shape, axis, keepdims), shape=x_shape)
 
 
-def _count(x, axis):
-    return math.prod(x.shape[i] for i in axis)
+def _count(x_shape, axis):
+    return math.prod(x_shape[i] for i in axis)
 
 
 def _to_extremes(g, y, x, axis, keepdims):
-    chosen = astype(equal(x, _restore(y, x, axis, keepdims)), dtype=y.dtype)
-    return _restore(g, x, axis, keepdims) * (chosen / chosen.sum(axis, keepdims=True))
+    chosen = astype(equal(x, _restore(y, x.shape, axis, keepdims)), dtype=y.dtype)
+    return _restore(g, x.shape, axis, keepdims) * (chosen / chosen.sum(axis, keepdims=True))
 
 
 def _to_deviations(g, x, axis, keepdims):
-    return _restore(g, x, axis, keepdims) * conj(x - x.mean(axis, keepdims=True))
+    return _restore(g, x.shape, axis, keepdims) * conj(x - x.mean(axis, keepdims=True))
 
 
 def _nonzero(y):
@@ -89,6 +90,7 @@ def cumulative_product(x, axis, exclusive=False):
     count = x.shape[axis]
 
     def delay(p, steps):
+        steps = builtins.min(steps, count)
         one = library(x).ones((*x.shape[:axis], steps, *x.shape[axis + 1 :]), x.dtype)
         return concatenate(one, p[(slice(None),) * axis + (slice(0, count - steps),)], axis=axis)
 
@@ -103,19 +105,19 @@ def _to_factors(g, x, axis, keepdims):
     kept = [i for i in range(len(x.shape)) if i not in axis]
     moved = transpose(x, axes=(*kept, *axis))
     last = len(kept)
-    rows = reshape(moved, shape=(*moved.shape[:last], _count(x, axis)))
+    rows = reshape(moved, shape=(*moved.shape[:last], _count(x.shape, axis)))
     others = cumulative_product(rows, last, exclusive=True) * flip(cumulative_product(flip(rows, axis=(last,)), last, exclusive=True), axis=(last,))
     others = transpose(reshape(others, shape=moved.shape), axes=inverse(tuple(kept) + axis))
-    return _restore(g, x, axis, keepdims) * others
+    return _restore(g, x.shape, axis, keepdims) * others
 
 
 def _to_exponents(g, y, x, axis, keepdims):
-    y = _restore(y, x, axis, keepdims)
-    return _restore(g, x, axis, keepdims) * exp(x - where(isfinite(y), y, 0))
+    y = _restore(y, x.shape, axis, keepdims)
+    return _restore(g, x.shape, axis, keepdims) * exp(x - where(isfinite(y), y, 0))
 
 
 sum = linear(_sum, _spread)
-mean = linear(_mean, lambda g, x, axis, keepdims: _spread(g / _count(x, axis), x, axis, keepdims))
+mean = linear(_mean, lambda g, x_shape, axis, keepdims: _spread(g / _count(x_shape, axis), x_shape, axis, keepdims))
 cumsum = linear(_cumsum, lambda g, axis: flip(cumsum(flip(g, axis=(axis,)), axis=axis), axis=(axis,)))
 max = irregular(_max, _to_extremes)
 min = irregular(_min, _to_extremes)
@@ -123,16 +125,16 @@ prod = irregular(_prod, _to_factors)
 logsumexp = irregular(_logsumexp, _to_exponents)
 var = irregular(
     _var,
-    lambda g, x, axis, keepdims, ddof: _to_deviations(g * 2 / (_count(x, axis) - ddof), x, axis, keepdims),
+    lambda g, x, axis, keepdims, ddof: _to_deviations(g * 2 / (_count(x.shape, axis) - ddof), x, axis, keepdims),
 )
 std = irregular(
     _std,
     lambda g, y, x, axis, keepdims, ddof: _to_deviations(
-        g * where(equal(y, 0), 0, 1 / (_nonzero(y) * (_count(x, axis) - ddof))), x, axis, keepdims
+        g * where(equal(y, 0), 0, 1 / (_nonzero(y) * (_count(x.shape, axis) - ddof))), x, axis, keepdims
     ),
 )
 norm = irregular(
-    _norm, lambda g, y, x, axis, keepdims: conj(x) * _restore(g / _nonzero(y), x, axis, keepdims)
+    _norm, lambda g, y, x, axis, keepdims: conj(x) * _restore(g / _nonzero(y), x.shape, axis, keepdims)
 )
 
 

@@ -44,24 +44,24 @@ def inverse(axes):
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
-def _part(g, i, args, axis):
+def _part(g, i, args_shapes, axis):
     """The part of `g` that argument `i` of a concatenation became."""
-    start = sum(a.shape[axis] for a in args[:i])
-    return g[(slice(None),) * axis + (slice(start, start + args[i].shape[axis]),)]
+    start = sum(shape[axis] for shape in args_shapes[:i])
+    return g[(slice(None),) * axis + (slice(start, start + args_shapes[i][axis]),)]
 
 
-def _sum_repeats(g, x, repeats, axis):
-    split = (*x.shape[:axis], x.shape[axis], repeats, *x.shape[axis + 1 :])
+def _sum_repeats(g, x_shape, repeats, axis):
+    split = (*x_shape[: axis + 1], repeats, *x_shape[axis + 1 :])
     return reshape(g, shape=split).sum(axis + 1)
 
 
 # `axes` and `axis` are complete and not negative here, `shape` has no -1: autograd.numpy sees to that.
-reshape = linear(_reshape, lambda g, x: reshape(g, shape=x.shape))
+reshape = linear(_reshape, lambda g, x_shape: reshape(g, shape=x_shape))
 transpose = linear(_transpose, lambda g, axes: transpose(g, axes=inverse(axes)))
 broadcast_to = linear(_broadcast_to, lambda g: g)  # the backward pass sums what was broadcast
 flip = linear(_flip, lambda g, axis: flip(g, axis=axis))
 roll = linear(_roll, lambda g, shift, axis: roll(g, shift=tuple(-s for s in shift), axis=axis))
 repeat = linear(_repeat, _sum_repeats)  # each element the same number of times
-pad = linear(_pad, lambda g, x, width: g[tuple(slice(low, low + n) for (low, _), n in zip(width, x.shape))])
+pad = linear(_pad, lambda g, x_shape, width: g[tuple(slice(low, low + n) for (low, _), n in zip(width, x_shape))])
 triangle = linear(_triangle, lambda g, k, upper: triangle(g, k=k, upper=upper))
 concatenate = jointly_linear(_concatenate, _part)

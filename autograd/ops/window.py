@@ -52,17 +52,17 @@ def _window_scatter(xp, z, indices, *, shape):
 # each operation are the other two.
 convolution = multilinear(
     _convolution,
-    lambda g, x, w, geometry: convolution_input(g, w, geometry=geometry, shape=x.shape),
-    lambda g, x, w, geometry: convolution_kernel(x, g, geometry=geometry, shape=w.shape),
+    lambda g, x_shape, w, geometry: convolution_input(g, w, geometry=geometry, shape=x_shape),
+    lambda g, x, w_shape, geometry: convolution_kernel(x, g, geometry=geometry, shape=w_shape),
 )
 convolution_input = multilinear(
     _convolution_input,
     lambda g, w, geometry: convolution(g, w, geometry=geometry),
-    lambda g, z, w, geometry: convolution_kernel(g, z, geometry=geometry, shape=w.shape),
+    lambda g, z, w_shape, geometry: convolution_kernel(g, z, geometry=geometry, shape=w_shape),
 )
 convolution_kernel = multilinear(
     _convolution_kernel,
-    lambda g, x, z, geometry: convolution_input(z, g, geometry=geometry, shape=x.shape),
+    lambda g, x_shape, z, geometry: convolution_input(z, g, geometry=geometry, shape=x_shape),
     lambda g, x, geometry: convolution(x, g, geometry=geometry),
 )
 
@@ -70,8 +70,8 @@ convolution_kernel = multilinear(
 # there are more.
 window_sum = linear(
     _window_sum,
-    lambda g, x, size, strides, padding: window_spread(
-        g, shape=x.shape, size=size, strides=strides, padding=padding
+    lambda g, x_shape, size, strides, padding: window_spread(
+        g, shape=x_shape, size=size, strides=strides, padding=padding
     ),
 )
 window_spread = linear(
@@ -79,5 +79,5 @@ window_spread = linear(
     lambda g, size, strides, padding: window_sum(g, size=size, strides=strides, padding=padding),
 )
 max_pool_indices = nondifferentiable(_max_pool_indices)
-window_gather = linear(_window_gather, lambda g, x, indices: window_scatter(g, indices, shape=x.shape))
+window_gather = linear(_window_gather, lambda g, x_shape, indices: window_scatter(g, indices, shape=x_shape))
 window_scatter = linear(_window_scatter, lambda g, indices: window_gather(g, indices))

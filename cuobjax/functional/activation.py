@@ -53,7 +53,8 @@ def leaky_relu(x, negative_slope=0.01):
 
 def elu(x, alpha=1.0):
     """`x` where it is positive, elsewhere `alpha * (exp(x) - 1)`."""
-    return relu(x) + alpha * jn.expm1(-relu(-x))
+    x = jn.asarray(x)
+    return jn.where(x > 0, x, alpha * jn.expm1(jn.where(x > 0, 0, x)))
 
 
 def celu(x, alpha=1.0):

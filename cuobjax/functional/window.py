@@ -1,5 +1,7 @@
 """Convolution and pooling over images, (N, C, H, W)."""
 
+import math
+
 from autograd.kernels.windows import same_padding
 from autograd.ops import window as ops
 
@@ -73,7 +75,7 @@ def max_pool_2d(x, size=2, strides=None, padding=ConvPadding.VALID):
 def flatten(x):
     """x (N, ...) as (N, size of the rest)."""
     x = jn.asarray(x)
-    return x.reshape((x.shape[0], -1))
+    return x.reshape((x.shape[0], math.prod(x.shape[1:])))
 
 
 def one_hot(x, num_classes, dtype=None, axis=-1):

@@ -25,6 +25,9 @@ class Linear(Module):
         self._w_init = w_init
 
     def __call__(self, x):
+        x = jn.asarray(x)
+        if x.shape[-1:] != self.w.shape[:1]:
+            raise ValueError(f"Linear: expected x of shape (..., {self.w.shape[0]}), got {x.shape}.")
         y = jn.dot(x, self.w.value)
         return y if self.b is None else y + self.b.value
 
@@ -125,11 +128,15 @@ class BatchNorm(Module):
     def __call__(self, x, training):
         if training:
             mean, variance = self.statistics(x)
-            self.running_mean.value += (1 - self.momentum) * (functional.stop_gradient(mean) - self.running_mean.value)
-            self.running_var.value += (1 - self.momentum) * (functional.stop_gradient(variance) - self.running_var.value)
+            self._move(self.running_mean, mean)
+            self._move(self.running_var, variance)
         else:
             mean, variance = self.running_mean.value, self.running_var.value
         return self.gamma.value * (x - mean) * functional.rsqrt(variance + self.eps) + self.beta.value
+
+    def _move(self, running, new):
+        """A running mean towards a new value, in the dtype of the running mean."""
+        running.value += (1 - self.momentum) * (functional.stop_gradient(new).astype(running.dtype) - running.value)
 
     def statistics(self, x):
         """Mean and variance of x over the axes."""
@@ -182,7 +189,7 @@ class Sequential(ModuleList):
             try:
                 args = layer(*args, **local_kwargs(kwargs, layer))
             except Exception as error:
-                error.add_note(f"in {type(self).__name__}[{i}]: {layer!r}")
+                error.add_note(f"in {type(self).__name__}[{i}]: {self._repr_item(i)}")
                 raise
             args = args if isinstance(args, tuple) else (args,)
         return args if len(args) != 1 else args[0]

@@ -3,11 +3,12 @@
 import numpy as onp
 
 import cuobjax.numpy as jn
+from autograd.numpy import asarray
 
 from ..functional import rsqrt
 from ..module import Module, ModuleList
 from ..util import class_name
-from ..variable import StateVar, TrainRef, TrainVar
+from ..variable import StateVar, TrainRef, TrainVar, VarCollection
 
 
 class _Optimizer(Module):
@@ -18,10 +19,10 @@ class _Optimizer(Module):
     """
 
     def __init__(self, vc):
-        self.train_vars = ModuleList(TrainRef(v) for v in vc.subset(TrainVar))
+        self.train_vars = ModuleList(TrainRef(v) for v in VarCollection(vc).subset(TrainVar))
 
     def _paired(self, grads, *states):
-        """(variable, gradient, states...) for each variable; the gradients are checked before any is used."""
+        """(variable, gradient, states...) for each variable, the gradient in its dtype; all are checked before one is used."""
         grads = list(grads)
         if len(grads) != len(self.train_vars):
             raise ValueError(
@@ -31,10 +32,28 @@ class _Optimizer(Module):
         for i, (g, p) in enumerate(zip(grads, self.train_vars, strict=True)):
             if jn.shape(g) != p.shape:
                 raise ValueError(f"{type(self).__name__}: expected gradient {i} of shape {p.shape}, got {jn.shape(g)}.")
+        grads = [asarray(g, p.dtype) for g, p in zip(grads, self.train_vars, strict=True)]
         return zip(self.train_vars, grads, *states, strict=True)
 
     def _zeros(self):
         return ModuleList(StateVar(jn.zeros_like(p.value)) for p in self.train_vars)
+
+
+def _rate(lr):
+    """A learning rate as a Python number or a scalar Array."""
+    if jn.shape(lr) != ():
+        raise ValueError(f"learning rate: expected a number, got shape {jn.shape(lr)}.")
+    return lr.item() if isinstance(lr, onp.generic) else lr
+
+
+def _in_dtype_of(p, lr):
+    """A rate that does not promote what it multiplies: Python numbers never do."""
+    return lr if isinstance(lr, int | float) else asarray(lr, p.dtype)
+
+
+def _first(x):
+    """The first of the values of several devices or lanes, which are all the same."""
+    return x[0]
 
 
 class SGD(_Optimizer):
@@ -45,8 +64,9 @@ class SGD(_Optimizer):
     """
 
     def __call__(self, lr, grads):
+        lr = _rate(lr)
         for p, g in self._paired(grads):
-            p.value -= lr * g
+            p.value -= _in_dtype_of(p, lr) * g
 
     def __repr__(self):
         return f"{class_name(self)}()"
@@ -69,9 +89,10 @@ class Momentum(_Optimizer):
 
     def __call__(self, lr, grads, momentum=None):
         momentum = self.momentum if momentum is None else momentum
+        lr = _rate(lr)
         for p, g, m in self._paired(grads, self.m):
             m.value = g + momentum * m.value
-            p.value -= lr * (g + momentum * m.value if self.nesterov else m.value)
+            p.value -= _in_dtype_of(p, lr) * (g + momentum * m.value if self.nesterov else m.value)
 
     def __repr__(self):
         return f"{class_name(self)}(momentum={self.momentum}, nesterov={self.nesterov})"
@@ -90,21 +111,21 @@ class Adam(_Optimizer):
     def __init__(self, vc, beta1=0.9, beta2=0.999, eps=1e-8):
         super().__init__(vc)
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
-        self.step = StateVar(jn.array(0, dtype=onp.uint32), reduce=lambda x: x[0])
+        self.step = StateVar(jn.array(0, dtype=onp.uint32), reduce=_first)
         self.m = self._zeros()
         self.v = self._zeros()
 
     def __call__(self, lr, grads, beta1=None, beta2=None):
         beta1 = self.beta1 if beta1 is None else beta1
         beta2 = self.beta2 if beta2 is None else beta2
-        paired = self._paired(grads, self.m, self.v)
+        lr, paired = _rate(lr), self._paired(grads, self.m, self.v)
         self.step.value += 1
         step = self.step.value.astype(onp.float32)
         lr = lr * (jn.sqrt(1 - beta2**step) / (1 - beta1**step))
         for p, g, m, v in paired:
             m.value += (1 - beta1) * (g - m.value)
             v.value += (1 - beta2) * (g * g - v.value)
-            p.value -= lr * m.value * rsqrt(v.value + self.eps)
+            p.value -= _in_dtype_of(p, lr) * m.value * rsqrt(v.value + self.eps)
 
     def __repr__(self):
         return f"{class_name(self)}(beta1={self.beta1}, beta2={self.beta2}, eps={self.eps})"

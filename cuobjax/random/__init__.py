@@ -6,7 +6,7 @@ from autograd.ops import random as ops
 
 from ..lifting import default_dtype
 from ..module import Module
-from ..util import class_name
+from ..util import class_name, to_tuple
 from ..variable import RandomState
 
 
@@ -22,9 +22,9 @@ class Generator(Module):
 
     def seed(self, seed=0):
         """Starts anew from a seed."""
-        self.initial_seed = seed
         if hasattr(self, "_key"):
             self._key.seed(seed)
+        self.initial_seed = seed
 
     @property
     def key(self):
@@ -48,7 +48,7 @@ DEFAULT_GENERATOR = Generator(0)
 
 
 def _shape(shape):
-    return (shape,) if isinstance(shape, int) else tuple(shape)
+    return to_tuple(shape, 1)
 
 
 def _dtype(dtype, kind=float):

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import numbers
 
 from ..constants import ConvPadding
 
@@ -41,8 +42,13 @@ def positional_args_names(f):
 
 
 def local_kwargs(kwargs, f):
-    """Those of `kwargs` that `f` takes; all of them if it takes any."""
-    parameters = inspect.signature(f).parameters.values()
+    """Those of `kwargs` that `f` takes; all of them if it takes any, none if it does not say."""
+    if not kwargs:
+        return {}
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except ValueError:
+        return {}
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return kwargs
     return {p.name: kwargs[p.name] for p in parameters if p.name in kwargs}
@@ -50,7 +56,7 @@ def local_kwargs(kwargs, f):
 
 def to_tuple(v, n):
     """`v` as a tuple: a number n times, a tuple or list as it is."""
-    return (v,) * n if isinstance(v, int | float) else tuple(v)
+    return (v,) * n if isinstance(v, numbers.Number) else tuple(v)
 
 
 def to_padding(padding, ndim):

@@ -1,0 +1,170 @@
+"""Checks of derivatives against finite differences, for the tests of your own functions."""
+
+import itertools
+
+import numpy
+
+from . import backend, tree
+from .core import Array, lift
+from .transforms import is_inexact, vjp
+
+# How far a derivative may be from finite differences, relative to 1 + its size: that of the least precise dtype among
+# the arguments and the outputs counts.
+TOLERANCES = {
+    "float64": 1e-6, "complex128": 1e-6, "float32": 2e-4, "complex64": 2e-4, "float16": 2e-2, "bfloat16": 1e-1,
+}  # fmt: skip
+
+
+def check_grads(f, args, order=2, modes=("rev",), *, tolerance=None, samples=40, seed=0):
+    """Compares the derivatives of `f` with central finite differences.
+
+    The outputs are multiplied by random cotangents and summed, so that one number is differentiated. The differences
+    are taken in float64, to which arguments of lower precision are converted for them; a complex argument is varied in
+    its real and in its imaginary part. At order 2 the gradient itself is checked in the same way, with respect to the
+    arguments and to the cotangents, and so on.
+
+    Args:
+        f: A function of nested arrays that returns nested arrays, differentiable at `args`.
+        args: Its arguments, a tuple, or the only one; integers and booleans are left as they are.
+        order: The highest order of derivatives to check.
+        modes: How derivatives are computed: "rev" (reverse mode).
+        tolerance: The allowed difference, relative to 1 + the size of the derivative; `TOLERANCES` has the defaults.
+        samples: How many elements of an argument are varied; in a larger one they are chosen at random.
+        seed: Of the random cotangents and of that choice.
+
+    Raises:
+        AssertionError: If a derivative is wrong; names its order, the argument and the position in it.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> check_grads(lambda x, y: np.sin(x) * y, (np.array([0.1, 0.2]), 3.0))
+    """
+    unknown = [mode for mode in modes if mode not in _MODES]
+    if unknown or not modes:
+        raise ValueError(f"check_grads: expected modes among {', '.join(map(repr, _MODES))}, got {modes!r}.")
+    args = args if type(args) is tuple else (args,)
+    leaves, structure = tree.flatten(args)
+    leaves = [_as_array(leaf) for leaf in leaves]
+    varied = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Array) and is_inexact(leaf.dtype)]
+    if not varied:
+        raise TypeError("check_grads: expected an argument of real or complex numbers, got none.")
+
+    def function(*values):
+        changed = dict(zip(varied, values, strict=True))
+        outputs = f(*tree.unflatten(structure, [changed.get(i, leaf) for i, leaf in enumerate(leaves)]))
+        return tuple(y for y in map(lift, tree.flatten(outputs)[0]) if isinstance(y, Array) and is_inexact(y.dtype))
+
+    names = [*_names(args, "args")]
+    check = _Check(function, [leaves[i] for i in varied], tolerance, samples, seed)
+    for mode in modes:
+        _MODES[mode](check, function, [leaves[i] for i in varied], [names[i] for i in varied], order)
+
+
+class _Check:
+    """Compares derivatives with differences; holds what is the same for all orders."""
+
+    def __init__(self, function, leaves, tolerance, samples, seed):
+        outputs = function(*leaves)
+        if not outputs:
+            raise TypeError("check_grads: expected an output of real or complex numbers, got none.")
+        self.tolerance = tolerance or max(TOLERANCES[x.dtype.name] for x in (*leaves, *outputs))
+        precision = max(numpy.finfo(y.dtype).eps for y in function(*map(_widened, leaves)))
+        self.step = float(precision) ** (1 / 3)  # where truncation and rounding errors are equal
+        self.samples = samples
+        self.random = numpy.random.default_rng(seed)
+
+    def cotangent(self, y):
+        """Random numbers in the shape and dtype of `y`."""
+        numbers = self.random.uniform(0.5, 1.5, y.shape) * self.random.choice([-1, 1], y.shape)
+        if y.dtype.kind == "c":
+            numbers = numbers + 1j * self.random.uniform(-1, 1, y.shape)
+        return Array(y.device.put(numpy.asarray(numbers, y.dtype)))
+
+    def places(self, shape):
+        """Indices of the elements to vary."""
+        places = list(itertools.product(*map(range, shape)))
+        if len(places) > self.samples:
+            places = [places[i] for i in self.random.choice(len(places), self.samples, replace=False)]
+        return places
+
+    def compare(self, name, order, x, gradient, total):
+        """Compares the `gradient` with respect to `x` with differences of `total`, a function of x in float64."""
+        where = f"check_grads: derivative of order {order} with respect to {name}"
+        if (gradient.shape, gradient.dtype) != (x.shape, x.dtype):
+            raise AssertionError(f"{where}: expected {x.dtype}{list(x.shape)}, got {gradient.dtype}{list(gradient.shape)}.")
+        gradient = numpy.asarray(gradient)
+        for place in self.places(x.shape):
+            expected = _derivative(total, x, place, self.step)
+            got = gradient[place].item()
+            if not abs(got - expected) <= self.tolerance * (1 + abs(expected)):
+                raise AssertionError(f"{where} at {list(place)}: expected {expected:.8g} (finite differences), got {got:.8g}.")
+
+
+def _check_reverse(check, function, leaves, names, order, level=1):
+    outputs, pullback = vjp(function, *leaves)
+    cotangents = [check.cotangent(y) for y in outputs]
+    for i, gradient in enumerate(pullback(tuple(cotangents))):
+
+        def total(x, i=i):
+            moved = [x if k == i else _widened(leaf) for k, leaf in enumerate(leaves)]
+            return _inner_product(cotangents, function(*moved))
+
+        check.compare(names[i], level, leaves[i], gradient, total)
+    if level < order:
+
+        def pulled(*values):
+            pullback = vjp(function, *values[: len(leaves)])[1]
+            return pullback(values[len(leaves) :])
+
+        seeds = [f"cotangents[{i}] of order {level}" for i in range(len(cotangents))]
+        _check_reverse(check, pulled, [*leaves, *cotangents], [*names, *seeds], order, level + 1)
+
+
+_MODES = {"rev": _check_reverse}
+
+
+def _derivative(total, x, place, step):
+    """The central difference of the real number `total(x)` in one element; of a complex one by d/dre - i d/dim."""
+    values = numpy.asarray(_widened(x))
+    step = step * max(1.0, abs(values[place]))
+
+    def moved(by):
+        changed = values.copy()
+        changed[place] += by
+        return total(Array(x.device.put(changed)))
+
+    def slope(direction):
+        return (moved(step * direction) - moved(-step * direction)) / (2 * step)
+
+    return slope(1) - 1j * slope(1j) if values.dtype.kind == "c" else slope(1)
+
+
+def _inner_product(cotangents, outputs):
+    """The real part of the sum of products, computed on the host in float64."""
+    pairs = [(numpy.asarray(_widened(a)), numpy.asarray(_widened(b))) for a, b in zip(cotangents, outputs, strict=True)]
+    return float(sum((a * b).sum().real for a, b in pairs))
+
+
+def _widened(x):
+    """`x` in float64 or complex128."""
+    dtype = numpy.dtype("complex128" if x.dtype.kind == "c" else "float64")
+    return x if x.dtype == dtype else Array(x.raw.astype(dtype))
+
+
+def _as_array(leaf):
+    """A raw array or Python's real or complex number as an Array; all else as it is."""
+    if isinstance(leaf, float | complex) and not backend.is_array(leaf):
+        leaf = numpy.asarray(leaf)
+    return lift(leaf)
+
+
+def _names(part, name):
+    """What a caller calls each leaf: `args[0]['weights'][1]`."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            yield from _names(value, f"{name}[{key!r}]")
+    elif isinstance(part, tuple | list):
+        for i, value in enumerate(part):
+            yield from _names(value, f"{name}[{i}]")
+    elif part is not None:
+        yield name
