@@ -27,7 +27,7 @@ _COMPARISONS = {
 }  # fmt: skip
 _UNARY = {"neg": anp.negative, "pos": anp.positive, "abs": anp.absolute, "invert": anp.invert}
 _METHODS = (
-    "all any argmax argmin argsort astype clip compress conj conjugate cumprod cumsum diagonal dot max mean min nonzero "
+    "all any argmax argmin argsort astype clip conj conjugate cumprod cumsum diagonal dot max mean min nonzero "
     "prod ptp ravel repeat round sort squeeze std sum swapaxes take trace var"
 ).split()
 _PROPERTIES = {"real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp.matrix_transpose}
@@ -94,6 +94,11 @@ def transpose(self, *axes):
 def flatten(self, order="C"):
     """The array as a vector."""
     return anp.ravel(self, order)
+
+
+def compress(self, condition, axis=None):
+    """Slices along an axis where a vector of booleans is true."""
+    return anp.compress(condition, self, axis)
 
 
 def copy(self):
@@ -255,7 +260,7 @@ def __cupy_override_reduction_kernel__(self, kernel, axis, dtype, out, keepdims)
 
 
 _SPECIAL = (
-    reshape, transpose, flatten, copy, __getitem__, __setitem__, __len__, __iter__, __contains__, __bool__, item, tolist,
+    reshape, transpose, flatten, compress, copy, __getitem__, __setitem__, __len__, __iter__, __contains__, __bool__, item, tolist,
     __format__, __array__, __dlpack__, __dlpack_device__, __str__, __repr__, __array_ufunc__, __array_function__,
     __cupy_override_elementwise_kernel__, __cupy_override_reduction_kernel__,
 )  # fmt: skip

@@ -118,7 +118,7 @@ def _conform(c, shape, dtype):
         added = len(c.shape) - len(shape)
         axes = tuple(range(added))
         if c.shape[added:] != shape:
-            axes += tuple(added + i for i, n in enumerate(shape) if n == 1 != c.shape[added + i])
+            axes += tuple([added + i for i, n in enumerate(shape) if n == 1 != c.shape[added + i]])
         c = sum(c, axis=axes, keepdims=False)
         if c.shape != shape:
             c = reshape(c, shape=shape)

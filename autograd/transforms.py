@@ -74,13 +74,13 @@ def _differentiable(x, where):
     """The value one level below an Array or number that is to be differentiated."""
     while isinstance(x, Reference):
         x = x._value
-    if isinstance(x, float | complex) and not isinstance(x, onp.generic):
-        return onp.asarray(x)[()]
-    value = x._value if type(x) is Array else x
+    value = x._value if type(x) is Array else onp.asarray(x)[()] if isinstance(x, (float, complex)) else x
     if not (isinstance(value, Array) or backend.is_array(value)) or not is_inexact(value.dtype):
         got = f"dtype {value.dtype}" if hasattr(value, "dtype") else f"{type(value).__name__}"
-        raise TypeError(f"{where}: expected arrays of real or complex numbers to differentiate, got {got}. "
-                        "Convert integers, or leave the argument out of those that are differentiated.")
+        raise TypeError(
+            f"{where}: expected arrays of real or complex numbers to differentiate, got {got}. "
+            "Convert integers, or leave the argument out of those that are differentiated."
+        )
     return value
 
 

@@ -10,11 +10,10 @@ def flatten(tree):
 
 
 def _flatten(tree, leaves):
-    kind = type(tree)
-    if isinstance(tree, tuple | list):
-        return kind, [_flatten(part, leaves) for part in tree]
+    if isinstance(tree, (tuple, list)):
+        return type(tree), [_flatten(part, leaves) for part in tree]
     if isinstance(tree, dict):
-        return kind, {key: _flatten(part, leaves) for key, part in tree.items()}
+        return type(tree), {key: _flatten(part, leaves) for key, part in tree.items()}
     if tree is None:
         return None
     leaves.append(tree)

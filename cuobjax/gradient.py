@@ -37,7 +37,9 @@ class _Gradient(Module):
         self._train_vars = list(trained)
         for name, v in trained.items():
             if not is_inexact(v.dtype):
-                raise TypeError(f"{type(self).__name__}: expected TrainVars of real or complex numbers, {name} has {v.dtype}.")
+                raise TypeError(
+                    f"{type(self).__name__}: expected TrainVars of real or complex numbers, {name} has {v.dtype}."
+                )
         signature = _signature(f)
         if signature is not None:
             self.__signature__ = signature.replace(return_annotation=self._returns(signature.return_annotation))
@@ -70,13 +72,14 @@ class _Gradient(Module):
         return [*inputs, *trained], outputs
 
     def _inputs(self, args, kwargs):
-        """The arguments with raw arrays as Arrays of copies on the variables' device, and numbers to differentiate as Arrays."""
+        """The arguments, raw arrays and numbers to differentiate as Arrays of their own on the variables' device."""
         device = self._train_vars[0].device if self._train_vars else default_device()
         args, kwargs = tree.tree_map(lambda x: as_value(x, "", device) if is_array(x) else x, (list(args), kwargs))
         for i in self.input_argnums:
             if not -len(args) <= i < len(args):
+                where = type(self).__name__
                 raise TypeError(
-                    f"{type(self).__name__}: expected a positional argument {i} to differentiate, got {len(args)} of them."
+                    f"{where}: expected a positional argument {i} to differentiate, got {len(args)} of them."
                 )
             if isinstance(args[i], float | complex):
                 args[i] = as_value(onp.asarray(args[i], default_dtype(type(args[i]))), "", device)

@@ -8,6 +8,7 @@ import numpy as onp
 
 from autograd.backend import CPU, default_device, device_of, is_array
 from autograd.core import Array, Reference
+from autograd.numpy import astype
 
 _real = onp.dtype("float32")
 _NARROW = {"i": "int32", "c": "complex64"}
@@ -58,12 +59,14 @@ def lifting(function):
 
 
 def counterpart(value, name, module):
-    """What a namespace of Arrays has in place of `value` of autograd.numpy: for a function one whose results are Arrays, in
-    default dtypes where no argument says which."""
+    """What a namespace of Arrays has in place of `value` of autograd.numpy.
+
+    For a function that is one whose results are Arrays, in default dtypes where no argument says which.
+    """
     if isinstance(value, types.ModuleType):
         own = {part: function for part, function in vars(value).items() if _is_public(part, function, value)}
         return types.SimpleNamespace(**{part: counterpart(function, part, module) for part, function in own.items()})
-    if not callable(value) or isinstance(value, type):
+    if not callable(value) or isinstance(value, type) or value.__module__.startswith("numpy"):
         return value
     function = _creating(value, places=name in ("array", "asarray"))
     function.__module__, function.__qualname__ = module, name
@@ -114,4 +117,4 @@ def _by_default(result):
     if not isinstance(result, Array):
         return result
     dtype = default_dtype(result.dtype)
-    return result if result.dtype == dtype else result.astype(dtype)
+    return result if result.dtype == dtype else astype(result, dtype)

@@ -1,9 +1,9 @@
 """Scopes: the one place where a call sees other values in variables than those they store.
 
-A transformation runs a function in a scope, an overlay {variable: value}. Reading a variable looks through the scopes from
-the innermost one outwards and then at what the variable stores; writing goes to the innermost scope. When the call has
-succeeded, the transformation hands the changed values to the caller's scope; after an exception it does not, and nothing
-has happened. Each thread, and each asyncio task, has its own scopes.
+A transformation runs a function in a scope, an overlay {variable: value}. Reading a variable looks through the scopes
+from the innermost one outwards and then at what the variable stores; writing goes to the innermost scope. When the call
+has succeeded, the transformation hands the changed values to the caller's scope; after an exception it does not, and
+nothing has happened. Each thread, and each asyncio task, has its own scopes.
 """
 
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from contextvars import ContextVar
 
 from autograd.core import Tracer
 
-_innermost = ContextVar("cuobjax.scope", default=None)
+_innermost: "ContextVar[Scope | None]" = ContextVar("cuobjax.scope", default=None)
 
 
 class Scope:
@@ -71,8 +71,8 @@ def write(values):
     for variable, value in values.items():
         if isinstance(value, Tracer):
             raise TypeError(
-                f"{type(variable).__name__}: expected a plain array outside of cuobjax's transformations, got a traced one. "
-                "Use cuobjax.Grad or GradValues in place of autograd.grad, or assign stop_gradient(x)."
+                f"{type(variable).__name__}: expected a plain array outside of cuobjax's transformations, got a traced "
+                "one. Use cuobjax.Grad or GradValues in place of autograd.grad, or assign stop_gradient(x)."
             )
     for variable, value in values.items():
         variable.stored = value

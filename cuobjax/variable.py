@@ -82,13 +82,15 @@ class BaseVar(Reference):
         if value.shape != old.shape:
             raise ValueError(f"{where}: expected shape {old.shape}, got {value.shape}. A variable keeps its shape.")
         if value.dtype != old.dtype:
-            raise TypeError(f"{where}: expected dtype {old.dtype}, got {value.dtype}. Convert: x.astype({str(old.dtype)!r}).")
+            raise TypeError(
+                f"{where}: expected dtype {old.dtype}, got {value.dtype}. Convert: x.astype({str(old.dtype)!r})."
+            )
         return value
 
     def __bool__(self):
         raise TypeError(
-            "To prevent accidental errors variables can not be used as Python bool. To check if a variable is `None` use "
-            "`is None` or `is not None` instead; for its truth use `bool(v.value)`."
+            "To prevent accidental errors variables can not be used as Python bool. To check if a variable is `None` "
+            "use `is None` or `is not None` instead; for its truth use `bool(v.value)`."
         )
 
     def __repr__(self):
@@ -244,7 +246,8 @@ class VarCollection(dict):
     """A dictionary {name: variable} that iterates over its variables, each one once.
 
     A name can stand for one variable only: whatever would give it another one raises ValueError and changes nothing.
-    One variable may have several names (shared weights): iteration, `tensors` and `assign` treat it once, at its first name.
+    One variable may have several names (shared weights): iteration, `tensors` and `assign` treat it once, at its first
+    name.
     """
 
     def __init__(self, *args, **kwargs):
@@ -291,7 +294,9 @@ class VarCollection(dict):
         new, conflicts = {}, set()
         for name, variable in pairs:
             if not isinstance(name, str) or not isinstance(variable, BaseVar):
-                raise TypeError(f"VarCollection: expected names and variables, got {name!r}: {type(variable).__name__}.")
+                raise TypeError(
+                    f"VarCollection: expected names and variables, got {name!r}: {type(variable).__name__}."
+                )
             known = new.get(name, self.get(name))
             if known is not None and known is not variable:
                 conflicts.add(name)
@@ -300,7 +305,7 @@ class VarCollection(dict):
             raise ValueError(f"Name conflicts when combining VarCollection {sorted(conflicts)}")
         super().update(new)
 
-    def setdefault(self, name, default):
+    def setdefault(self, name, default=None, /):
         """The variable of a name, which becomes `default` if there is none."""
         if name not in self:
             self[name] = default
@@ -311,7 +316,7 @@ class VarCollection(dict):
         return type(self)(self)
 
     def tensors(self, is_a=None):
-        """The values of the variables, each one once; only of those of class `is_a` (or a tuple of classes) if given."""
+        """The values of the variables, each one once; only those of class `is_a` (or a tuple of classes) if given."""
         return [v.value for v in self if is_a is None or isinstance(v, is_a)]
 
     def assign(self, tensors):
@@ -326,12 +331,14 @@ class VarCollection(dict):
                 f"Failed to assign a list with {len(tensors)} tensors to variables with length {len(variables)}."
             )
         names = {id(v): name for name, v in reversed(self.items())}
-        values = [v.checked(t, f"VarCollection.assign to {names[id(v)]}") for v, t in zip(variables, tensors, strict=True)]
+        values = [
+            v.checked(t, f"VarCollection.assign to {names[id(v)]}") for v, t in zip(variables, tensors, strict=True)
+        ]
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value, check=False)
 
     def rename(self, renamer):
-        """The same variables with the names that `renamer(name)` returns; two names that become one raise ValueError."""
+        """The same variables under the names `renamer(name)`; two that get the same name raise ValueError."""
         return type(self)((renamer(name), v) for name, v in self.items())
 
     def subset(self, is_a=None, is_not=None):

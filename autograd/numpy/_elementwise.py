@@ -28,7 +28,7 @@ def power(x1, x2):
     if isinstance(x2, int | float | complex) and not isinstance(x2, bool):
         return ops.square(x1) if x2 == 2 else ops.power_of(as_array(x1), exponent=x2)
     if isinstance(x1, int | float | complex) and isinstance(x2, Array):
-        x1 = as_array(x1, x2.dtype if x2.dtype.kind in "fc" else None)
+        x1 = as_array(x1, onp.result_type(x1, x2.dtype))
     return ops.power(x1, x2)
 
 
@@ -96,8 +96,8 @@ def array_equal(a1, a2):
     return a1.shape == a2.shape and bool(equal(a1, a2).all())
 
 
-def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
-    """Replaces NaN and infinities by numbers; replaced elements get no gradient."""
+def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    """Replaces NaN and infinities by numbers, in a new array; replaced elements get no gradient."""
     x = as_array(x)
     if x.dtype.kind not in "fc":
         return x

@@ -7,7 +7,7 @@ from ..core import Array, library
 from ..ops import indexing as ops
 from ..ops.indexing import ARRAY
 from ._common import as_array, complete_axis, like
-from ._elementwise import maximum, minimum
+from ._elementwise import clip, maximum, minimum
 from ._shape import broadcast_to, moveaxis, ravel
 
 
@@ -104,7 +104,7 @@ def take(a, indices, axis=None, mode="raise"):
     if mode == "wrap":
         indices = indices % a.shape[axis]
     elif mode == "clip":
-        indices = indices.clip(0, a.shape[axis] - 1) if not isinstance(indices, int) else indices
+        indices = clip(indices, 0, a.shape[axis] - 1)
     elif mode != "raise":
         raise ValueError(f"take: expected mode 'raise', 'wrap' or 'clip', got {mode!r}.")
     return getitem(a, (slice(None),) * axis + (indices,))

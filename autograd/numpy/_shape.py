@@ -3,6 +3,8 @@
 import math
 import operator
 
+import numpy as onp
+
 from ..core import library
 from ..ops import shape as ops
 from ._common import as_array, complete_axes, complete_axis, like, stack_all
@@ -226,8 +228,9 @@ def roll(a, shift, axis=None):
     a = as_array(a)
     if axis is None:
         return reshape(roll(ravel(a), shift, 0), a.shape)
-    axes = complete_axes(axis, a.ndim)
+    axes = tuple(complete_axis(i, a.ndim) for i in (axis if isinstance(axis, tuple | list) else (axis,)))
     shifts = tuple(shift) if isinstance(shift, tuple | list) else (shift,) * len(axes)
+    axes *= len(shifts) if len(axes) == 1 else 1
     return ops.roll(a, shift=shifts, axis=axes)
 
 
@@ -244,9 +247,9 @@ def repeat(a, repeats, axis=None):
     """Each element repeated, `repeats` times or as many times as `repeats` says for it."""
     a = as_array(a)
     a, axis = (ravel(a), 0) if axis is None else (a, complete_axis(axis, a.ndim))
-    if isinstance(repeats, int):
-        return ops.repeat(a, repeats=repeats, axis=axis)
-    counts = [operator.index(n) for n in repeats]
+    if onp.ndim(repeats) == 0:
+        return ops.repeat(a, repeats=operator.index(repeats), axis=axis)
+    counts = onp.broadcast_to(onp.asarray(repeats), a.shape[axis])
     places = [i for i, n in enumerate(counts) for _ in range(n)]
     return a[(slice(None),) * axis + (library(a).array(places, dtype=int),)]
 
@@ -254,7 +257,7 @@ def repeat(a, repeats, axis=None):
 def tile(A, reps):
     """`A` repeated as a whole, `reps[i]` times along axis i."""
     A = as_array(A)
-    reps = (reps,) if isinstance(reps, int) else tuple(reps)
+    reps = (reps,) if onp.ndim(reps) == 0 else tuple(reps)
     reps = (1,) * (A.ndim - len(reps)) + reps
     lengths = (1,) * (len(reps) - A.ndim) + A.shape
     apart = reshape(A, tuple(part for n in lengths for part in (1, n)))
@@ -284,10 +287,10 @@ def pad(array, pad_width, mode="constant", *, constant_values=0):
 
 
 def _pad_widths(pad_width, ndim):
-    if isinstance(pad_width, int):
+    if onp.ndim(pad_width) == 0:
         return ((pad_width, pad_width),) * ndim
     pairs = tuple(pad_width)
-    if all(isinstance(n, int) for n in pairs):
+    if all(onp.ndim(n) == 0 for n in pairs):
         pairs = (pairs if len(pairs) == 2 else pairs * 2,) * ndim
     pairs = tuple(tuple(pair) for pair in (pairs * ndim if len(pairs) == 1 else pairs))
     if len(pairs) != ndim or any(len(pair) != 2 for pair in pairs):

@@ -9,8 +9,10 @@ from .shape import reshape, transpose
 
 
 def _matmul(xp, a, b):
+    if not getattr(a, "ndim", 0) or not getattr(b, "ndim", 0):
+        raise ValueError(f"matmul: expected arrays that have axes, got shapes {xp.shape(a)} and {xp.shape(b)}. Multiply numbers with *.")
     if b.ndim == 2 < a.ndim:  # one large product instead of many small ones
-        return xp.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
+        return xp.matmul(a.reshape(math.prod(a.shape[:-1]), a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
     return xp.matmul(a, b)
 
 

@@ -20,3 +20,28 @@ from .activation import (
     tanh,
 )
 from .window import average_pool_2d, conv, flatten, max_pool_2d, one_hot
+
+__all__ = [
+    "average_pool_2d",
+    "celu",
+    "conv",
+    "divergence",
+    "elu",
+    "flatten",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "logsumexp",
+    "loss",
+    "max_pool_2d",
+    "one_hot",
+    "relu",
+    "rsqrt",
+    "selu",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "stop_gradient",
+    "swish",
+    "tanh",
+]

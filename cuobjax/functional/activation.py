@@ -1,9 +1,8 @@
 """Activations: elementwise functions of Arrays, and softmax."""
 
+import cuobjax.numpy as jn
 from autograd.ops import elementwise as ops
 from autograd.scipy import special
-
-import cuobjax.numpy as jn
 
 from ..lifting import lifting
 

@@ -2,9 +2,8 @@
 
 import warnings
 
-from autograd.ops.softmax import cross_entropy
-
 import cuobjax.numpy as jn
+from autograd.ops.softmax import cross_entropy
 
 from .activation import logsumexp, softplus
 
@@ -16,7 +15,7 @@ def _warn_if_shapes_differ(where, a, b):
 
 
 def cross_entropy_logits(logits, labels):
-    """Cross entropy of the softmax of `logits` and `labels`, both (..., classes): the probabilities of classes. Returns (...)."""
+    """Cross entropy of the softmax of `logits` and `labels`, probabilities, both (..., classes). Returns (...)."""
     _warn_if_shapes_differ("cross_entropy_logits", logits, labels)
     return logsumexp(logits, axis=-1) - (logits * labels).sum(-1)
 

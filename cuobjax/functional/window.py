@@ -2,10 +2,9 @@
 
 import math
 
+import cuobjax.numpy as jn
 from autograd.kernels.windows import same_padding
 from autograd.ops import window as ops
-
-import cuobjax.numpy as jn
 
 from ..constants import ConvPadding
 from ..lifting import default_dtype

@@ -1,4 +1,7 @@
-"""Initial values of weights. Shapes are (*kernel, inputs, outputs): the fan-in is the product of all but the last axis."""
+"""Initial values of weights.
+
+Shapes are (*kernel, inputs, outputs): the fan-in is the product of all but the last axis.
+"""
 
 import math
 
@@ -65,7 +68,10 @@ def _truncated_stddev(lower, upper):
 
 
 def orthogonal(shape, gain=1, axis=-1):
-    """A matrix of `shape[axis]` columns, orthonormal as far as they can be, in the given shape. Source: Saxe et al. 2014."""
+    """A matrix of `shape[axis]` columns, orthonormal as far as they can be, in the given shape.
+
+    Source: Saxe et al. 2014.
+    """
     columns = shape[axis]
     rows = math.prod(shape) // columns
     matrix = onp.asarray(random.normal((max(rows, columns), min(rows, columns))))

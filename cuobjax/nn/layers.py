@@ -53,7 +53,16 @@ class Conv2D(Module):
     """
 
     def __init__(
-        self, nin, nout, k, strides=1, dilations=1, groups=1, padding=ConvPadding.SAME, use_bias=True, w_init=kaiming_normal
+        self,
+        nin,
+        nout,
+        k,
+        strides=1,
+        dilations=1,
+        groups=1,
+        padding=ConvPadding.SAME,
+        use_bias=True,
+        w_init=kaiming_normal,
     ):
         if nin % groups or nout % groups:
             raise ValueError(f"Conv2D: expected groups that divide nin and nout, got {groups} for {nin} and {nout}.")
@@ -107,8 +116,8 @@ class Dropout(Module):
 class BatchNorm(Module):
     """Normalizes over axes: y = gamma * (x - mean) / sqrt(variance + eps) + beta. Source: Ioffe & Szegedy 2015.
 
-    In training, mean and (biased) variance are those of x, through which the gradient flows, and their running means move
-    towards them; else the running means are used.
+    In training, mean and (biased) variance are those of x, through which the gradient flows, and their running means
+    move towards them; else the running means are used.
 
     Args:
         dims: The shape of the statistics, 1 where they are taken over an axis.
@@ -180,8 +189,8 @@ class BatchNorm2D(_ChannelBatchNorm):
 class Sequential(ModuleList):
     """Layers applied one after the other.
 
-    A tuple that a layer returns becomes the arguments of the next one. A keyword argument goes to every layer that has a
-    parameter of its name: `net(x, training=True)`.
+    A tuple that a layer returns becomes the arguments of the next one. A keyword argument goes to every layer that has
+    a parameter of its name: `net(x, training=True)`.
     """
 
     def __call__(self, *args, **kwargs):

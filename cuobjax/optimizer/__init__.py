@@ -1,4 +1,4 @@
-"""Optimizers: modules that are called with a learning rate and gradients and change the variables they were made for."""
+"""Optimizers: modules that are called with a learning rate and gradients and change their variables."""
 
 import numpy as onp
 
@@ -22,7 +22,7 @@ class _Optimizer(Module):
         self.train_vars = ModuleList(TrainRef(v) for v in VarCollection(vc).subset(TrainVar))
 
     def _paired(self, grads, *states):
-        """(variable, gradient, states...) for each variable, the gradient in its dtype; all are checked before one is used."""
+        """(variable, gradient in its dtype, states...) for each variable; all are checked before one is used."""
         grads = list(grads)
         if len(grads) != len(self.train_vars):
             raise ValueError(
@@ -99,8 +99,8 @@ class Momentum(_Optimizer):
 
 
 class Adam(_Optimizer):
-    """Adam. Source: Kingma & Ba 2015, Algorithm 1 in its efficient form; eps is inside the root and not debiased, as in Objax:
-    m += (1 - beta1) * (g - m), v += (1 - beta2) * (g**2 - v), p -= lr * debias * m / sqrt(v + eps).
+    """Adam. Source: Kingma & Ba 2015, Algorithm 1 in its efficient form; eps is inside the root and not debiased, as in
+    Objax: m += (1 - beta1) * (g - m), v += (1 - beta2) * (g**2 - v), p -= lr * debias * m / sqrt(v + eps).
 
     Args:
         vc: The VarCollection with the variables to train; other variables in it are ignored.

@@ -71,10 +71,8 @@ def randint(shape, low, high, *, dtype=None, generator=DEFAULT_GENERATOR):
 
 
 def truncated_normal(shape, *, stddev=1, lower=-2, upper=2, dtype=None, generator=DEFAULT_GENERATOR):
-    """Normally distributed numbers within [lower, upper], then multiplied by `stddev`, which does not correct for the cut."""
-    numbers = ops.truncated_normal(
-        generator(), shape=_shape(shape), dtype=_dtype(dtype), lower=lower, upper=upper
-    )
+    """Normally distributed numbers within [lower, upper], then multiplied by `stddev`: not corrected for the cut."""
+    numbers = ops.truncated_normal(generator(), shape=_shape(shape), dtype=_dtype(dtype), lower=lower, upper=upper)
     return numbers * stddev
 
 

@@ -1,0 +1,67 @@
+# Every target but help and setup runs in the virtual environment that setup makes; make help lists them.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+CUPY_ON_CPU ?= ../shared/cupy_on_cpu
+
+# $(call need,condition,message): one line and no recipe where the condition is empty.
+need = $(if $(strip $(1)),,$(error $(2)))
+venv = $(call need,$(shell command -v $(PY) 2>/dev/null),no $(PY) here: run make setup first)
+gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_available())" 2>/dev/null),$@: CuPy finds no \
+	GPU. Install the extra cuda12 or cuda13 on a machine that has one)
+stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test property lint types check demo test-cupy test-gpu bench bench-gpu build clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(VENV)/.installed  ## make .venv with the package and its dev and examples extras (PYTHON=python3.12 chooses another Python)
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "setup: Python 3.11 or newer is needed, got " \
+		+ sys.version.split()[0] + ". Name one with PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,examples]'
+	@touch $@
+
+test:  ## run every test and doctest on the CPU (PYTEST_ARGS="-k name -x" is passed on)
+	$(venv)CUOBJAX_DEVICE=cpu $(PY) -m pytest $(PYTEST_ARGS)
+
+property:  ## run the property tests with many more examples
+	$(venv)CUOBJAX_DEVICE=cpu HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest tests/properties $(PYTEST_ARGS)
+
+lint:  ## check the style of the code
+	$(venv)$(PY) -m ruff check .
+
+types:  ## check the types of autograd and cuobjax
+	$(venv)$(PY) -m mypy
+
+check: lint types test  ## lint, types and test: what has to pass before a commit
+
+demo:  ## train a classifier of handwritten digits; files go to results/ (DEMO_ARGS=--help explains its options)
+	$(venv)$(PY) -m examples.digits $(DEMO_ARGS)
+
+test-cupy:  ## run the tests on CuPy's own code without a GPU (CUPY_ON_CPU=folder of its run.sh)
+	$(venv)$(stand_in)CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/build.sh
+	CUOBJAX_DEVICE=gpu CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/run.sh -m pytest $(PYTEST_ARGS)
+
+test-gpu:  ## run the tests on the GPU
+	$(venv)$(gpu)CUOBJAX_DEVICE=gpu $(PY) -m pytest $(PYTEST_ARGS)
+
+bench:  ## measure speed and memory on the CPU beside the peers that are installed
+	$(venv)CUOBJAX_DEVICE=cpu $(PY) -m benchmarks $(BENCH_ARGS)
+
+bench-gpu:  ## the same on the GPU
+	$(venv)$(gpu)CUOBJAX_DEVICE=gpu $(PY) -m benchmarks $(BENCH_ARGS)
+
+build:  ## make the source distribution and the wheel in dist/
+	$(venv)$(PY) -m build
+
+clean:  ## remove what build, the tests and the checks left behind (not .venv, not results/)
+	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . \( -path ./.git -o -path ./$(VENV) \) -prune -o -name __pycache__ -exec rm -rf {} +

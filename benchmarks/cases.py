@@ -1,0 +1,108 @@
+"""What is measured: one row per case, and its inputs, generated once from a fixed seed and sent to every peer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+SEED = 20
+
+
+class Inputs(NamedTuple):
+    """What a case's function is called with: `function(*differentiated, **fixed)`."""
+
+    differentiated: list[np.ndarray]
+    fixed: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One measurement.
+
+    Attributes:
+        title: What is computed, for the legend under the table.
+        function: Name of the function that every peer module defines for it.
+        inputs: Makes the inputs from a random generator.
+        gradient: Value and gradient, or the value alone, outside any tape.
+        tolerance: Largest difference from NumPy by hand, relative to the largest magnitude in each array.
+        warm_up: For a memory case: small inputs, run first so that one-time costs are not counted. None: a timed case.
+    """
+
+    title: str
+    function: str
+    inputs: Callable[[np.random.Generator], Inputs]
+    gradient: bool = True
+    tolerance: float = 1e-4  # float32 carries 6e-8; the sums and chains here lose two to three digits
+    warm_up: Callable[[np.random.Generator], Inputs] | None = None
+
+    def make(self) -> Inputs:
+        return self.inputs(np.random.default_rng(SEED))
+
+    def make_warm_up(self) -> Inputs:
+        return (self.warm_up or self.inputs)(np.random.default_rng(SEED))
+
+
+def normal(generator: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:
+    return (scale * generator.standard_normal(shape)).astype(np.float32)
+
+
+def layers(generator: np.random.Generator, *widths: int) -> list[np.ndarray]:
+    """[w, b, w, b, ...] of dense layers, w (K, N) with variance 1/K: 50 tanh layers neither die out nor blow up."""
+    parameters = []
+    for fan_in, fan_out in pairwise(widths):
+        parameters += [normal(generator, fan_in, fan_out, scale=fan_in**-0.5), normal(generator, fan_out, scale=0.1)]
+    return parameters
+
+
+def chain(cycles: int) -> Callable[[np.random.Generator], Inputs]:
+    """Inputs of `cycles` x (tanh, mul, add) and a sum: 3 * cycles + 1 ops.
+
+    The constants keep the slope of a cycle close to 1, so that the gradient of 1,000 ops is of ordinary size.
+    """
+
+    def inputs(generator: np.random.Generator) -> Inputs:
+        scale = 1 + normal(generator, 10, scale=1e-3)
+        shift = normal(generator, 10, scale=1e-3)
+        return Inputs([normal(generator, 10)], {"scale": scale, "shift": shift, "cycles": cycles})
+
+    return inputs
+
+
+def mlp(generator: np.random.Generator) -> Inputs:
+    labels = generator.integers(0, 10, 128)
+    return Inputs(layers(generator, 784, 1024, 1024, 10), {"x": normal(generator, 128, 784), "labels": labels})
+
+
+def deep50(generator: np.random.Generator) -> Inputs:
+    return Inputs(layers(generator, *[64] * 51), {"x": normal(generator, 32, 64)})
+
+
+def rnn(generator: np.random.Generator) -> Inputs:
+    w_input, bias = layers(generator, 64, 128)
+    w_hidden, _ = layers(generator, 128, 128)
+    fixed = {"steps": normal(generator, 100, 32, 64), "initial": np.zeros((32, 128), np.float32)}
+    return Inputs([w_input, w_hidden, bias], fixed)
+
+
+def repeated(width: int, count: int) -> Callable[[np.random.Generator], Inputs]:
+    """A (width, width) array on which one op is applied `count` times, with a constant scalar."""
+    return lambda generator: Inputs([normal(generator, width, width)], {"constant": 1.0001, "count": count})
+
+
+def memory(title: str, function: str) -> Case:
+    return Case(title, function, repeated(1000, 100), warm_up=repeated(256, 2))
+
+
+CASES = {
+    "chain": Case("1,000 ops (tanh, mul, add) on a 10-vector, then sum", "chain", chain(333)),
+    "chain100k": Case("the chain with 100,000 ops, hence as many live nodes", "chain", chain(33_333), tolerance=1e-2),
+    "forward": Case("the chain of 1,000, value only, outside any tape", "forward", chain(333), gradient=False),
+    "mlp": Case("MLP 784-1024-1024-10, relu, batch 128, softmax cross-entropy, sparse labels", "mlp", mlp),
+    "deep50": Case("50 tanh layers of width 64, batch 32, mean square of the output", "deep50", deep50),
+    "rnn": Case("tanh RNN, 100 steps, batch 32, 64 -> 128, mean square of the last state", "rnn", rnn),
+    "add100": memory("100 x (h + constant) on 1000 x 1000, then sum", "add_repeatedly"),
+    "mul100": memory("100 x (h * constant) on 1000 x 1000, then sum", "multiply_repeatedly"),
+    "tanh100": memory("100 x tanh(h) on 1000 x 1000, then sum", "tanh_repeatedly"),
+}

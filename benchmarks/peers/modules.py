@@ -1,0 +1,83 @@
+"""The cases as a user of cuobjax writes them: Variables, `nn` and GradValues; the chain, without a model, on inputs."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import cuobjax
+import cuobjax.functional as F
+import cuobjax.numpy as jn
+from benchmarks.cases import Case, Inputs
+from cuobjax import nn
+
+VERSION = "this checkout"
+
+
+def prepare(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    return globals()[case.function](case, inputs)
+
+
+def to_numpy(answer: Any) -> tuple[Any, list[np.ndarray]]:
+    gradients, values = answer
+    return np.asarray(values[0]), [np.asarray(gradient) for gradient in gradients]
+
+
+def linears(parameters: list[np.ndarray]) -> list[nn.Linear]:
+    """A Linear for each (w, b) of `parameters`."""
+    made = []
+    for w, b in zip(parameters[::2], parameters[1::2], strict=True):
+        layer = nn.Linear(*w.shape)
+        layer.w.assign(jn.array(w))
+        layer.b.assign(jn.array(b))
+        made.append(layer)
+    return made
+
+
+def variables(made: list[nn.Linear]) -> cuobjax.VarCollection:
+    """Their variables in the order of the case's parameters: w, b, w, b, ..."""
+    collection = cuobjax.VarCollection()
+    for i, layer in enumerate(made):
+        collection[f"{i}.w"], collection[f"{i}.b"] = layer.w, layer.b
+    return collection
+
+
+def chained(h, scale, shift, cycles):
+    for _ in range(cycles):
+        h = jn.tanh(h)
+        h = h * scale
+        h = h + shift
+    return h.sum()
+
+
+def chain(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    if not case.gradient:
+        x, scale, shift = map(jn.array, (*inputs.differentiated, inputs.fixed["scale"], inputs.fixed["shift"]))
+        return lambda: ([], [chained(x, scale, shift, inputs.fixed["cycles"])])
+    return partial(cuobjax.GradValues(chained, None, input_argnums=(0,)), *inputs.differentiated, **inputs.fixed)
+
+
+forward = chain
+
+
+def mlp(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    made = linears(inputs.differentiated)
+    model = nn.Sequential([made[0], F.relu, made[1], F.relu, made[2]])
+
+    def loss(x, labels):
+        return F.loss.cross_entropy_logits_sparse(model(x), labels).mean()
+
+    return partial(cuobjax.GradValues(loss, variables(made)), **inputs.fixed)
+
+
+def deep50(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    made = linears(inputs.differentiated)
+
+    def loss(x):
+        h = x
+        for layer in made:
+            h = jn.tanh(layer(h))
+        return jn.mean(h * h)
+
+    return partial(cuobjax.GradValues(loss, variables(made)), **inputs.fixed)

@@ -1,0 +1,88 @@
+"""The cases in eager PyTorch on the CPU: tensors, `torch.autograd.grad`, `addmm` as in `nn.Linear`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+from benchmarks.cases import Case, Inputs
+from benchmarks.peers import THREADS
+
+VERSION = str(torch.__version__)  # its own class would need torch to unpickle
+
+torch.set_num_threads(THREADS)
+
+
+def prepare(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    function = globals()[case.function]
+    tensors = [torch.from_numpy(array).requires_grad_(case.gradient) for array in inputs.differentiated]
+    fixed = {
+        name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+        for name, value in inputs.fixed.items()
+    }
+
+    def run():
+        value = function(*tensors, **fixed)
+        return value, torch.autograd.grad(value, tensors) if case.gradient else ()
+
+    return run
+
+
+def to_numpy(answer: Any) -> tuple[Any, list[np.ndarray]]:
+    value, gradients = answer
+    return value.detach().numpy(), [gradient.numpy() for gradient in gradients]
+
+
+def chain(x, scale, shift, cycles):
+    h = x
+    for _ in range(cycles):
+        h = torch.tanh(h)
+        h = h * scale
+        h = h + shift
+    return h.sum()
+
+
+forward = chain
+
+
+def mlp(w1, b1, w2, b2, w3, b3, x, labels):
+    h = torch.relu(torch.addmm(b1, x, w1))
+    h = torch.relu(torch.addmm(b2, h, w2))
+    return cross_entropy(torch.addmm(b3, h, w3), labels)
+
+
+def deep50(*parameters, x):
+    h = x
+    for w, b in zip(parameters[::2], parameters[1::2], strict=True):
+        h = torch.tanh(torch.addmm(b, h, w))
+    return (h * h).mean()
+
+
+def rnn(w_input, w_hidden, bias, steps, initial):
+    h = initial
+    for x in steps:
+        h = torch.tanh(torch.addmm(bias, x, w_input) + h @ w_hidden)
+    return (h * h).mean()
+
+
+def add_repeatedly(x, constant, count):
+    h = x
+    for _ in range(count):
+        h = h + constant
+    return h.sum()
+
+
+def multiply_repeatedly(x, constant, count):
+    h = x
+    for _ in range(count):
+        h = h * constant
+    return h.sum()
+
+
+def tanh_repeatedly(x, constant, count):
+    h = x
+    for _ in range(count):
+        h = torch.tanh(h)
+    return h.sum()

@@ -1,0 +1,24 @@
+"""Notices another package that took the name of ours: PyPI's HIPS autograd has the import name `autograd`, too."""
+
+import importlib.util
+import pathlib
+import sys
+
+_OURS, _FOREIGN = "families.py", "tracer.py"  # a file that only our package has, and one that only HIPS autograd has
+
+
+def check_autograd():
+    """Raises ImportError if the package `autograd` that Python would import is not ours, or is a mixture of both."""
+    loaded = sys.modules.get("autograd")
+    origin = getattr(loaded, "__file__", None) if loaded else getattr(importlib.util.find_spec("autograd"), "origin", None)
+    folder = pathlib.Path(origin).parent if origin else None
+    ours = folder is not None and (folder / _OURS).exists()
+    foreign = folder is not None and (folder / _FOREIGN).exists()
+    if ours and not foreign:
+        return
+    found = "a mixture of both" if ours else "HIPS autograd" if foreign else "another package" if folder else "none"
+    raise ImportError(
+        f"cuobjax: expected its own package autograd, found {found}{f' in {folder}' if folder else ''}. One environment can hold "
+        "only one package of that name. Run: python -m pip uninstall --yes autograd; then: python -m pip install "
+        "--force-reinstall --no-deps cuobjax"
+    )

@@ -1,0 +1,410 @@
+"""One row per primitive: the cases on which `test_ops.py` checks it.
+
+A case names inputs (shape and range of real numbers, integer and boolean arrays, Python numbers), parameters, what
+NumPy or SciPy computes (`oracle`, by default NumPy's function of the same name), the dtypes that are legal, and what the
+tape keeps of it for the gradient: names of arguments (`args0` is the first of further ones) and `y`, the result.
+"""
+
+import zlib
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.signal
+import scipy.special
+
+from autograd.kernels import random as random_kernels
+from autograd.ops.indexing import ARRAY
+from autograd.ops.window import Geometry
+
+HERE = object()  # stands for the device of the test
+
+
+class Real(NamedTuple):
+    """An array to differentiate: distinct numbers evenly spread over a range, in random order."""
+
+    shape: tuple
+    low: float = -2.0
+    high: float = 2.0
+
+    def draw(self, dtype, seed):
+        random = np.random.default_rng(zlib.crc32(seed.encode()))
+        dtype = np.dtype(dtype)
+        numbers = self._spread(random, self.low, self.high)
+        if dtype.kind == "c":
+            numbers = numbers + 1j * self._spread(random, -1, 1)
+        return numbers.astype(dtype)
+
+    def _spread(self, random, low, high):
+        count = max(1, int(np.prod(self.shape)))
+        numbers = (random.permutation(count) + random.uniform(0.25, 0.75, count)) / count
+        return (low + (high - low) * numbers)[: int(np.prod(self.shape))].reshape(self.shape)
+
+
+class Case(NamedTuple):
+    inputs: tuple
+    params: dict[str, Any] = {}
+    oracle: Any = None
+    keeps: str = ""
+    dtypes: str = "f"  # kinds of NumPy: f real, c complex numbers
+    casts: bool = False  # whether the result has another precision than the inputs
+    differentiable: bool = True
+
+    def draw(self, xp, dtype, device, seed=""):
+        """The inputs as arrays of `xp`, and the parameters."""
+        arrays = []
+        for position, x in enumerate(self.inputs):
+            if isinstance(x, Real):
+                x = xp.asarray(x.draw(dtype, f"{seed}{position}"))
+            elif isinstance(x, np.ndarray):
+                x = xp.asarray(x)
+            arrays.append(x)
+        return arrays, {name: device if value is HERE else value for name, value in self.params.items()}
+
+
+def real(*shape, low=-2.0, high=2.0):
+    return Real(shape, low, high)
+
+
+def unary(low=-2.0, high=2.0, oracle=None, **kwargs):
+    """An elementwise function of one argument: several axes, none, no elements."""
+    return [Case((Real(shape, low, high),), {}, oracle, **kwargs) for shape in ((2, 3), (), (0, 2))]
+
+
+def unary_with(params, low=-2.0, high=2.0, oracle=None, **kwargs):
+    """The same with several choices of parameters."""
+    return [Case((Real((2, 3), low, high),), each, oracle, **kwargs) for each in params]
+
+
+def binary(low=-2.0, high=2.0, second=None, keeps="", beside_numbers=None, **kwargs):
+    """An elementwise function of two arguments: equal shapes, each way of broadcasting, Python's numbers.
+
+    `beside_numbers` says what is kept if the second or the first argument is a number; None leaves these cases out.
+    """
+    low2, high2 = second or (low, high)
+    shapes = (((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((), (2,)), ((), ()), ((0, 3), (1, 3)))
+    cases = [Case((Real(a, low, high), Real(b, low2, high2)), keeps=keeps, **kwargs) for a, b in shapes]
+    if beside_numbers is not None:
+        after, before = beside_numbers
+        cases += [Case((Real((4,), low, high), (low2 + high2) / 2 + 0.1), keeps=after, **kwargs),
+                  Case(((low + high) / 2 + 0.1, Real((4,), low2, high2)), keeps=before, **kwargs)]
+    return cases
+
+
+def steps(*inputs, **kwargs):
+    """A function without derivative."""
+    return [Case(inputs, differentiable=False, **kwargs)]
+
+
+def reductions(low=-2.0, high=2.0, oracle=None, extra=({},), empty=True, **kwargs):
+    """A reduction over no, one, several and all axes, kept or not, and over no elements."""
+    cases = [Case((Real((2, 3, 2), low, high),), {"axis": axis, "keepdims": keepdims, **more}, oracle, **kwargs)
+             for more in extra for axis in ((0,), (1, 2), (2, 0), (0, 1, 2)) for keepdims in (False, True)]
+    cases += [Case((Real((), low, high),), {"axis": (), "keepdims": False, **extra[0]}, oracle, **kwargs)] * empty
+    cases += [Case((Real((2, 0), low, high),), {"axis": (1,), "keepdims": False, **extra[0]}, oracle, **kwargs)] * empty
+    return cases + [Case((Real((0, 2), low, high),), {"axis": (1,), "keepdims": True, **extra[0]}, oracle, **kwargs)]
+
+
+def along_axes(function, x=Real((2, 3, 2)), params={}, **kwargs):
+    """A function along one axis, each in turn."""
+    return [Case((x,), {"axis": axis, **params}, function, **kwargs) for axis in range(3)]
+
+
+def integers(*values):
+    return np.array(values)
+
+
+FIRST, SECOND = np.array([[1, 6, 12], [7, 0, 9]]), np.array([2, 3, 1])
+TRUTHS = np.array([[True, False, True], [False, False, True]])
+KEY = np.array([1, 7], dtype=np.uint32)
+
+
+def power_of(x, *, exponent):
+    return x**exponent
+
+
+def leaky_relu(x, *, negative_slope):
+    return np.where(x >= 0, x, np.asarray(negative_slope, x.dtype) * x)
+
+
+def norm(x, *, axis, keepdims):
+    return np.sqrt(np.sum(np.abs(x) ** 2, axis=axis, keepdims=keepdims))
+
+
+def add_at(g, *indices, index, shape):
+    places, total = iter(indices), np.zeros(shape, g.dtype)
+    np.add.at(total, tuple(next(places) if i is ARRAY else i for i in index), g)
+    return total
+
+
+def add_along_axis(g, indices, *, axis, shape):
+    return transposed(lambda x: np.take_along_axis(x, indices, axis), g, shape)
+
+
+def set_at(x, v, *indices, index):
+    places, changed = iter(indices), x.copy()
+    changed[tuple(next(places) if i is ARRAY else i for i in index)] = v
+    return changed
+
+
+def cross_entropy(logits, labels):
+    return -np.take_along_axis(scipy.special.log_softmax(logits, 1), labels[:, None], 1)[:, 0]
+
+
+def convolution(x, w, *, geometry):
+    """By SciPy's correlation, one output channel after the other; any number of spatial axes."""
+    x = np.pad(x, [(0, 0), (0, 0), *geometry.padding])
+    spread = np.zeros((*w.shape[:2], *((k - 1) * d + 1 for k, d in zip(w.shape[2:], geometry.dilation, strict=True))), w.dtype)
+    spread[(..., *(slice(None, None, d) for d in geometry.dilation))] = w
+    kept = tuple(slice(None, None, s) for s in geometry.strides)
+    outputs, inputs = len(w) // geometry.groups, w.shape[1]
+    return np.array([[sum(scipy.signal.correlate(image[o // outputs * inputs + c], spread[o, c].conj(), "valid", "direct")
+                          for c in range(inputs))[kept] for o in range(len(w))] for image in x])
+
+
+def convolution_input(z, w, *, geometry, shape):
+    return transposed(lambda x: convolution(x, w, geometry=geometry), z, shape)
+
+
+def convolution_kernel(x, z, *, geometry, shape):
+    return transposed(lambda w: convolution(x, w, geometry=geometry), z, shape)
+
+
+def windows(x, size, strides, padding, fill=0.0):
+    """All windows of x (N, C, *spatial): (N, C, *out, *size)."""
+    x = np.pad(x, [(0, 0), (0, 0), *padding], constant_values=fill)
+    view = np.lib.stride_tricks.sliding_window_view(x, size, tuple(range(2, x.ndim)))
+    return view[(slice(None), slice(None), *(slice(None, None, s) for s in strides))]
+
+
+def window_sum(x, *, size, strides, padding):
+    return windows(x, size, strides, padding).sum(tuple(range(-len(size), 0)))
+
+
+def window_spread(z, *, shape, size, strides, padding):
+    return transposed(lambda x: window_sum(x, size=size, strides=strides, padding=padding), z, shape)
+
+
+def max_pool_indices(x, *, size, strides, padding):
+    numbers = np.broadcast_to(np.arange(x[0, 0].size, dtype=float).reshape(x.shape[2:]), x.shape)
+    places = windows(numbers, size, strides, padding)
+    values = windows(x, size, strides, padding, -np.inf).reshape(*places.shape[: x.ndim], -1)
+    chosen = values.argmax(-1)[..., None]
+    return np.take_along_axis(places.reshape(values.shape), chosen, -1)[..., 0].astype(int)
+
+
+def window_gather(x, indices):
+    flat = x.reshape(*x.shape[:2], -1)
+    return np.take_along_axis(flat, indices.reshape(*indices.shape[:2], -1), 2).reshape(indices.shape)
+
+
+def window_scatter(z, indices, *, shape):
+    return transposed(lambda x: window_gather(x, indices), z, shape)
+
+
+def transposed(linear, z, shape):
+    """The transpose of a real linear function of an array of `shape`, element by element."""
+    basis = np.eye(int(np.prod(shape))).reshape(-1, *shape)
+    return np.array([(linear(e) * z).sum() for e in basis]).reshape(shape).astype(z.dtype)
+
+
+def getitems(x, *cases):
+    return [Case((x, *indices), {"index": index}, lambda x, *i, index, oracle=oracle: oracle(x, *i), "", "fc")
+            for index, indices, oracle in cases]
+
+
+def window_cases(make):
+    """Windows in one, two and three dimensions: overlapping, apart, padded, cropped, in groups."""
+    return [make(*each) for each in (
+        ((2, 2, 5), (3, 2, 2), Geometry((1,), ((0, 0),), (1,))),
+        ((1, 2, 5, 4), (2, 2, 3, 2), Geometry((2, 1), ((1, 1), (0, 1)), (1, 2))),
+        ((1, 4, 4, 3), (4, 2, 2, 2), Geometry((1, 2), ((1, 0), (0, 0)), (1, 1), 2)),
+        ((1, 1, 3, 3, 2), (2, 1, 2, 2, 1), Geometry((1, 1, 1), ((0, 0), (1, 0), (0, 0)), (1, 1, 1))),
+    )]
+
+
+def _out(x, w, geometry):
+    return convolution(np.zeros(x), np.zeros(w), geometry=geometry).shape
+
+
+POOLS = [((1, 2, 5), {"size": (2,), "strides": (2,), "padding": ((0, 0),)}),
+         ((1, 1, 4, 5), {"size": (2, 3), "strides": (1, 2), "padding": ((1, 0), (0, 1))})]
+PICKS = np.array([[[0, 2], [3, 3]], [[1, 1], [2, 0]]])
+
+ROWS = {
+    # Arithmetic.
+    "add": binary(beside_numbers=("", ""), dtypes="fc"),
+    "subtract": binary(beside_numbers=("", ""), dtypes="fc"),
+    "multiply": binary(keeps="a b", beside_numbers=("", ""), dtypes="fc"),
+    "divide": binary(keeps="y b", beside_numbers=("", "y b"), second=(0.5, 2), dtypes="fc"),
+    "negative": unary(dtypes="fc"),
+    "positive": unary(dtypes="fc"),
+    "remainder": binary(-5, 5, second=(1, 2), keeps="a b", beside_numbers=("", "b")) + binary(-5, 5, second=(-2, -1), keeps="a b", beside_numbers=("", "b")),
+    "fmod": binary(-5, 5, second=(1, 2), keeps="a b", beside_numbers=("", "b")) + binary(-5, 5, second=(-2, -1), keeps="a b", beside_numbers=("", "b")),
+    "reciprocal": unary(0.5, 2, keeps="y", dtypes="fc"),
+    "square": unary(keeps="x", dtypes="fc"),
+    "power": binary(0.5, 2, second=(-2, 3), keeps="y a b", dtypes="fc"),
+    "power_of": unary_with([{"exponent": n} for n in (3, -2)], 0.5, 2, power_of, keeps="x", dtypes="fc")
+    + unary_with([{"exponent": n} for n in (0.5, -1.5)], 0.5, 2, power_of, keeps="x", dtypes="fc")
+    + unary_with([{"exponent": n} for n in (1, 0, 4)], -2, 2, power_of, keeps="x", dtypes="f"),
+    "absolute": unary(keeps="x", dtypes="fc"),
+    "hypot": binary(keeps="y a b", beside_numbers=("y a", "y b")),
+    # Exponentials and logarithms.
+    "exp": unary(keeps="y", dtypes="fc"),
+    "exp2": unary(keeps="y"),
+    "expm1": unary(keeps="y", dtypes="fc"),
+    "log": unary(0.5, 3, keeps="x", dtypes="fc"),
+    "log2": unary(0.5, 3, keeps="x", dtypes="fc"),
+    "log10": unary(0.5, 3, keeps="x", dtypes="fc"),
+    "log1p": unary(-0.5, 3, keeps="x", dtypes="fc"),
+    "logaddexp": binary(keeps="y a b", beside_numbers=("y a", "y b")),
+    "logaddexp2": binary(keeps="y a b", beside_numbers=("y a", "y b")),
+    "sqrt": unary(0.5, 3, keeps="y", dtypes="fc"),
+    "cbrt": unary(0.5, 3, keeps="y") + unary(-3, -0.5, keeps="y"),
+    # Trigonometric and hyperbolic functions.
+    "sin": unary(keeps="x", dtypes="fc"),
+    "cos": unary(keeps="x", dtypes="fc"),
+    "tan": unary(-1, 1, keeps="y", dtypes="fc"),
+    "arcsin": unary(-0.9, 0.9, keeps="x", dtypes="fc"),
+    "arccos": unary(-0.9, 0.9, keeps="x", dtypes="fc"),
+    "arctan": unary(keeps="x", dtypes="fc"),
+    "arctan2": binary(0.3, 2, second=(-2, 2), keeps="a b", beside_numbers=("a", "b")),
+    "sinh": unary(keeps="x", dtypes="fc"),
+    "cosh": unary(keeps="x", dtypes="fc"),
+    "tanh": unary(keeps="y", dtypes="fc"),
+    "arcsinh": unary(keeps="x", dtypes="fc"),
+    "arccosh": unary(1.2, 3, keeps="x", dtypes="fc"),
+    "arctanh": unary(-0.9, 0.9, keeps="x", dtypes="fc"),
+    "deg2rad": unary(),
+    "rad2deg": unary(),
+    "sinc": unary(keeps="y x", dtypes="fc"),
+    # Choice.
+    "maximum": binary(keeps="y a b", beside_numbers=("y a", "y b")),
+    "minimum": binary(keeps="y a b", beside_numbers=("y a", "y b")),
+    "fmax": binary(keeps="y a b", beside_numbers=("y a", "y b")),
+    "fmin": binary(keeps="y a b", beside_numbers=("y a", "y b")),
+    "where": [Case((c, *inputs), dtypes="fc") for c in (TRUTHS, TRUTHS[:, :1])
+              for inputs in ((real(2, 3), real(2, 3)), (real(3), real()), (real(2, 1), 0), (1.5, real(2, 3)))],
+    "clip": unary_with([{"low": -1.1, "high": 0.9}, {"low": None, "high": 0.5}, {"low": 0.4, "high": None}],
+                       oracle=lambda x, low, high: np.clip(x, low, high), keeps="x"),
+    "sigmoid": unary(oracle=scipy.special.expit, keeps="y"),
+    "softplus": unary(oracle=lambda x: np.logaddexp(x, np.zeros((), x.dtype)), keeps="x"),
+    "relu": unary(oracle=lambda x: np.maximum(x, 0), keeps="y"),
+    "leaky_relu": unary_with([{"negative_slope": 0.1}, {"negative_slope": 0.0}], oracle=leaky_relu, keeps="x"),
+    "erf": unary(oracle=scipy.special.erf, keeps="x"),
+    "erfc": unary(oracle=scipy.special.erfc, keeps="x"),
+    "erfinv": unary(-0.8, 0.8, oracle=scipy.special.erfinv, keeps="y"),
+    # Complex numbers, dtypes, devices.
+    "conj": unary(dtypes="fc"),
+    "real": unary(dtypes="fc"),
+    "imag": unary(dtypes="c"),
+    "astype": unary_with([{"dtype": np.dtype(name)} for name in ("float32", "float64")], oracle=np.ndarray.astype, casts=True)
+    + unary_with([{"dtype": np.dtype("complex128")}], oracle=np.ndarray.astype, casts=True, dtypes="fc"),
+    "device_put": unary_with([{"source": HERE, "target": HERE}], oracle=lambda x, **devices: x, dtypes="fc"),
+    "stop_gradient": steps(real(2, 3), oracle=lambda x: x, dtypes="fc"),
+    # Steps, comparisons and predicates.
+    **{name: steps(real(2, 3)) + steps(real()) for name in "sign floor ceil trunc rint signbit isnan isinf isfinite".split()},
+    "round": steps(real(2, 3), params={"decimals": 1}) + steps(real(4, low=-90, high=90), params={"decimals": -1}),
+    "logical_not": steps(real(2, 3)) + steps(TRUTHS),
+    "invert": steps(FIRST) + steps(TRUTHS),
+    **{name: steps(real(2, 3), real(3)) + steps(FIRST, SECOND) + steps(FIRST, 6) for name in (
+        "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor floor_divide".split())},
+    **{name: steps(FIRST, SECOND) for name in (
+        "bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd lcm".split())},
+    "nonzero": steps(FIRST) + steps(TRUTHS) + steps(real(2, 3)),
+    "isclose": steps(real(2, 3), real(3), params={"rtol": 0.5, "atol": 0.1, "equal_nan": False})
+    + steps(np.array([np.nan, 1.0]), np.array([np.nan, 1.1]), params={"rtol": 0.0, "atol": 0.0, "equal_nan": True}),
+    # Shape.
+    "reshape": [Case((real(*a),), {"shape": b}, dtypes="fc") for a, b in (((2, 3), (3, 2)), ((), (1, 1)), ((0, 2), (0,)), ((1,), ()))],
+    "transpose": [Case((real(*a),), {"axes": b}, dtypes="fc") for a, b in (((2, 3), (1, 0)), ((2, 1, 3), (2, 0, 1)), ((), ()), ((0, 2), (1, 0)))],
+    "broadcast_to": [Case((real(*a),), {"shape": b}, dtypes="fc") for a, b in (
+        ((3,), (2, 3)), ((2, 1), (2, 3)), ((), (2, 2)), ((1, 2), (0, 2)), ((2,), (2,)), ((1, 1), (2, 1, 3)))],
+    "flip": [Case((real(*a),), {"axis": b}, dtypes="fc") for a, b in (((2, 3), (0,)), ((2, 3), (1, 0)), ((0, 2), (0,)), ((), ()))],
+    "roll": [Case((real(2, 4),), {"shift": s, "axis": a}, dtypes="fc") for s, a in (((1,), (1,)), ((-3, 1), (1, 0)), ((1, 2), (1, 1)))],
+    "repeat": [Case((real(2, 3),), {"repeats": n, "axis": a}, dtypes="fc") for n, a in ((2, 0), (3, 1), (0, 1))],
+    "pad": [Case((real(*a),), {"width": b}, oracle=lambda x, width: np.pad(x, width), dtypes="fc") for a, b in (
+        ((2, 3), ((1, 0), (0, 2))), ((0, 2), ((1, 1), (0, 0))), ((3,), ((0, 0),)))],
+    "triangle": [Case((real(*a),), {"k": k, "upper": upper}, lambda x, k, upper: (np.triu if upper else np.tril)(x, k), dtypes="fc")
+                 for a, k in (((3, 3), 0), ((2, 2, 4), 1), ((3, 2), -1)) for upper in (False, True)],
+    "concatenate": [Case(inputs, {"axis": axis}, lambda *arrays, axis: np.concatenate(arrays, axis), dtypes="fc") for inputs, axis in (
+        ((real(2, 3), real(1, 3)), 0), ((real(2, 1), real(2, 0), real(2, 2)), 1), ((real(3),), 0))],
+    # Reductions.
+    "sum": reductions(dtypes="fc"),
+    "mean": reductions(dtypes="fc", empty=False) + [Case((real(),), {"axis": (), "keepdims": False})],
+    "max": reductions(oracle=np.max, keeps="y x", empty=False),
+    "min": reductions(oracle=np.min, keeps="y x", empty=False),
+    "prod": reductions(0.5, 2, keeps="x", dtypes="fc"),
+    "logsumexp": reductions(oracle=scipy.special.logsumexp, keeps="y x", empty=False),
+    "var": reductions(extra=({"ddof": 0}, {"ddof": 1}), keeps="x", dtypes="fc", empty=False),
+    "std": reductions(extra=({"ddof": 0}, {"ddof": 1}), keeps="y x", dtypes="fc", empty=False),
+    "norm": reductions(oracle=norm, keeps="y x", dtypes="fc"),
+    "cumsum": along_axes(np.cumsum, dtypes="fc") + [Case((real(0, 2),), {"axis": 0}, np.cumsum)],
+    "index_of_max": along_axes(np.argmax, differentiable=False),
+    "index_of_min": along_axes(np.argmin, differentiable=False),
+    "argsort": along_axes(lambda x, axis, stable: np.argsort(x, axis), params={"stable": False}, differentiable=False)
+    + [Case((integers(2, 1, 2, 1, 1),), {"axis": 0, "stable": True}, lambda x, axis, stable: np.argsort(x, axis, "stable"), differentiable=False)],
+    **{name: [Case((TRUTHS,), {"axis": axis, "keepdims": keepdims}, differentiable=False)
+              for axis in ((0,), (0, 1), (1,)) for keepdims in (False, True)] for name in ("any", "all")},
+    # Indexing.
+    "getitem": getitems(
+        real(3, 4),
+        ((1,), (), lambda x: x[1]),
+        ((-1, 2), (), lambda x: x[-1, 2]),
+        ((slice(None), slice(None, None, -2)), (), lambda x: x[:, ::-2]),
+        ((slice(1, 1),), (), lambda x: x[1:1]),
+        ((None, ..., slice(1, 3), None), (), lambda x: x[None, ..., 1:3, None]),
+        ((ARRAY,), (integers(0, 2, 0, -1),), lambda x, i: x[i]),
+        ((ARRAY,), (integers([0, 2], [1, 1]),), lambda x, i: x[i]),
+        ((slice(None), ARRAY), (integers(3, 3),), lambda x, i: x[:, i]),
+        ((ARRAY, ARRAY), (integers(0, 2, 0), integers(1, 1, 1)), lambda x, i, j: x[i, j]),
+        ((ARRAY, None, ARRAY), (integers(0, 2), integers(1, 1)), lambda x, i, j: x[i, None, j]),
+        ((1, ARRAY), (integers(2, 2, 0),), lambda x, i: x[1, i]),
+        ((ARRAY,), (np.arange(12).reshape(3, 4) % 3 == 0,), lambda x, m: x[m]),
+        ((slice(None), ARRAY), (np.array([True, False, True, True]),), lambda x, m: x[:, m]),
+        ((ARRAY, ARRAY), (np.array([True, False, True]), integers(0, 1)), lambda x, m, i: x[m, i]),
+        ((ARRAY,), (np.zeros(3, bool),), lambda x, m: x[m]),
+    ),
+    "add_at": [Case((x, *indices), {"index": index, "shape": (3, 4)}, add_at, dtypes="fc") for x, index, indices in (
+        (real(4), (1,), ()), (real(3, 2), (slice(None), slice(None, None, 2)), ()),
+        (real(4, 4), (ARRAY,), (integers(0, 2, 0, -1),)), (real(3), (ARRAY, ARRAY), (integers(0, 2, 0), integers(1, 1, 1))),
+        (real(6), (ARRAY,), (np.arange(12).reshape(3, 4) % 5 < 2,)))],
+    "take_along_axis": [Case((real(3, 4), indices), {"axis": axis}, dtypes="fc") for indices, axis in (
+        (integers([0, 0, 3], [1, 2, 2], [3, 3, 3]), 1), (integers([2, 0, 1, 0]), 0))],
+    "add_along_axis": [Case((real(*indices.shape), indices), {"axis": axis, "shape": (3, 4)}, add_along_axis, dtypes="fc")
+                       for indices, axis in ((integers([0, 0, 3], [1, 2, 2], [3, 3, 3]), 1), (integers([2, 0, 1, 0]), 0))],
+    "set_at": [Case((real(3, 4), v, *indices), {"index": index}, set_at, dtypes="fc") for v, index, indices in (
+        (real(4), (1,), ()), (real(), (slice(None), 2), ()), (real(2, 4), (ARRAY,), (integers(2, 0),)),
+        (real(1), (ARRAY,), (np.arange(12).reshape(3, 4) % 5 < 2,)))],
+    # Products.
+    "matmul": [Case((real(*a), real(*b)), keeps="a b", dtypes="fc") for a, b in (
+        ((2, 3), (3, 2)), ((2, 2, 3), (3, 1)), ((2, 3), (2, 3, 2)), ((2, 1, 1, 2), (3, 2, 2)), ((0, 2), (2, 3)), ((2, 0), (0, 3)),
+        ((2, 2, 0), (0, 3)), ((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((2, 2, 3), (3,)), ((3,), (2, 3, 2)))],
+    "einsum": [Case(tuple(real(*shape) for shape in shapes), {"subscripts": subscripts},
+                    lambda *args, subscripts: np.einsum(subscripts, *args), keeps, "fc")
+               for subscripts, shapes, keeps in (
+        ("ij,jk->ik", ((2, 3), (3, 2)), "args0 args1"), ("ij->ji", ((2, 3),), ""), ("ii->", ((3, 3),), ""),
+        ("ii->i", ((3, 3),), ""), ("iij->j", ((2, 2, 3),), ""), ("ij->", ((2, 3),), ""),
+        ("ij,j,k->ki", ((2, 3), (3,), (2,)), "args0 args1 args2"), ("ij,kl->i", ((2, 2), (2, 3)), "args0 args1"),
+        ("bij,bjk->bik", ((2, 2, 3), (2, 3, 1)), "args0 args1"), ("ii,ij->j", ((2, 2), (2, 3)), "args0 args1"),
+        ("i,->i", ((3,), ()), "args0 args1"))],
+    # Neural networks.
+    "softmax": along_axes(lambda x, axis: scipy.special.softmax(x, axis), keeps="y") + [Case((real(0, 2),), {"axis": 1}, scipy.special.softmax)],
+    "log_softmax": along_axes(lambda x, axis: scipy.special.log_softmax(x, axis), keeps="y")
+    + [Case((real(0, 2),), {"axis": 1}, scipy.special.log_softmax)],
+    "cross_entropy": [Case((real(3, 4), integers(1, 3, 1)), {}, cross_entropy, "logits")],
+    "convolution": window_cases(lambda x, w, geometry: Case((Real(x), Real(w)), {"geometry": geometry}, convolution, "x w")),
+    "convolution_input": window_cases(lambda x, w, geometry: Case(
+        (Real(_out(x, w, geometry)), Real(w)), {"geometry": geometry, "shape": x}, convolution_input, "z w")),
+    "convolution_kernel": window_cases(lambda x, w, geometry: Case(
+        (Real(x), Real(_out(x, w, geometry))), {"geometry": geometry, "shape": w}, convolution_kernel, "x z")),
+    "window_sum": [Case((Real(x),), params, window_sum) for x, params in POOLS],
+    "window_spread": [Case((Real(window_sum(np.zeros(x), **params).shape),), {"shape": x, **params}, window_spread) for x, params in POOLS],
+    "max_pool_indices": [Case((Real(x),), params, max_pool_indices, differentiable=False) for x, params in POOLS],
+    "window_gather": [Case((real(2, 2, 4), PICKS), {}, window_gather)],
+    "window_scatter": [Case((real(2, 2, 2), PICKS), {"shape": (2, 2, 4)}, window_scatter)],
+    # Random numbers: NumPy's are checked against published vectors elsewhere.
+    **{name: steps(KEY, params=params, oracle=lambda key, name=name, **params: getattr(random_kernels, name)(np, key, **params))
+       for name, params in {
+        "bits": {"shape": (3, 2)}, "split": {"n": 2}, "uniform": {"shape": (5,), "dtype": "float32"},
+        "normal": {"shape": (5,), "dtype": "float32"}, "truncated_normal": {"shape": (5,), "dtype": "float32", "lower": -1.0, "upper": 2.0},
+        "randint": {"shape": (5,), "low": -3, "high": 9, "dtype": "int32"}, "bernoulli": {"shape": (9,), "p": 0.3}}.items()},
+}  # fmt: skip

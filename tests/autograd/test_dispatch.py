@@ -1,0 +1,287 @@
+"""NumPy's and CuPy's own functions on traced values: a gradient is right, or the call raises and says what to write.
+
+The rows follow the ways in which an array library can meet a foreign operand: operators from either side, ufuncs and
+their methods, functions, methods of raw arrays, output arguments, conversions, CuPy's kernels.
+"""
+
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+import autograd
+import autograd.numpy as anp
+from autograd import Array, grad
+from autograd.testing import check_grads
+
+POINT, OTHER = [0.35, 1.2, 2.5], [1.5, 0.7, 2.0]
+MASK = [True, False, True]
+
+# Functions of (the library xp, a raw array a, a traced array t of the same shape). They are also computed on raw
+# arrays alone, which says what the right result is.
+OPERATORS = {
+    "a + t": lambda xp, a, t: a + t,
+    "a - t": lambda xp, a, t: a - t,
+    "a * t": lambda xp, a, t: a * t,
+    "a / t": lambda xp, a, t: a / t,
+    "a ** t": lambda xp, a, t: a**t,
+    "a % t": lambda xp, a, t: a % t,
+    "a @ t": lambda xp, a, t: a @ t,
+    "t + a": lambda xp, a, t: t + a,
+    "t ** a": lambda xp, a, t: t**a,
+    "t @ a": lambda xp, a, t: t @ a,
+    "t / a": lambda xp, a, t: t / a,
+    "2 * t": lambda xp, a, t: 2 * t,
+    "2.0 ** t": lambda xp, a, t: 2.0**t,
+    "1 / t": lambda xp, a, t: 1 / t,
+    "3 - t": lambda xp, a, t: 3 - t,
+    "divmod": lambda xp, a, t: divmod(t, a)[1],
+    "-t": lambda xp, a, t: -t,
+    "abs": lambda xp, a, t: abs(t - 1),
+    "pow": lambda xp, a, t: pow(t, 2),
+    "sum of Python": lambda xp, a, t: sum(t * a),
+    "t += a": lambda xp, a, t: _added(t + 0, a),
+    "scalar of the library": lambda xp, a, t: np.float64(2.0) * t - t * np.float64(3.0),
+    "comparison": lambda xp, a, t: (a < t) * t + (a == t) + t * (t >= a),
+}
+METHODS = {
+    "t.sum": lambda xp, a, t: t.sum(0),
+    "t.mean": lambda xp, a, t: t.mean(axis=0, keepdims=True),
+    "t.dot": lambda xp, a, t: t.dot(a),
+    "t.reshape": lambda xp, a, t: t.reshape(3, 1) * a,
+    "t.T": lambda xp, a, t: (t.reshape(1, 3) * a.reshape(3, 1)).T[0],
+    "t[...]": lambda xp, a, t: t[1:] * a[:-1],
+    "t[mask]": lambda xp, a, t: t[xp.asarray(MASK)] * 2,
+    "t.clip": lambda xp, a, t: t.clip(0.5, 2),
+    "t.astype": lambda xp, a, t: t.astype("float64") * a,
+    "t.var": lambda xp, a, t: t.var(ddof=1),
+    "for element in t": lambda xp, a, t: math.prod([*t]),
+    "t.flatten": lambda xp, a, t: t.flatten() * a,
+    "t.copy": lambda xp, a, t: t.copy() * a,
+}
+FUNCTIONS = {
+    "np.tanh": lambda xp, a, t: np.tanh(t),
+    "np.add": lambda xp, a, t: np.add(a, t),
+    "np.maximum": lambda xp, a, t: np.maximum(a, t),
+    "np.power": lambda xp, a, t: np.power(t, a),
+    "np.multiply of a number": lambda xp, a, t: np.multiply(2.0, t),
+    "np.matmul": lambda xp, a, t: np.matmul(a, t),
+    "np.add.reduce": lambda xp, a, t: np.add.reduce(t),
+    "np.multiply.reduce": lambda xp, a, t: np.multiply.reduce(t, axis=0),
+    "np.sum": lambda xp, a, t: np.sum(t),
+    "np.mean": lambda xp, a, t: np.mean(t, axis=0, keepdims=True),
+    "np.max": lambda xp, a, t: np.max(t),
+    "np.prod": lambda xp, a, t: np.prod(t),
+    "np.std": lambda xp, a, t: np.std(t, ddof=1),
+    "np.dot": lambda xp, a, t: np.dot(a, t),
+    "np.dot from the left": lambda xp, a, t: np.dot(t, a),
+    "np.inner": lambda xp, a, t: np.inner(a, t),
+    "np.outer": lambda xp, a, t: np.outer(a, t),
+    "np.tensordot": lambda xp, a, t: np.tensordot(a, t, 1),
+    "np.einsum": lambda xp, a, t: np.einsum("i,i->", a, t),
+    "np.concatenate": lambda xp, a, t: np.concatenate([a, t]),
+    "np.stack": lambda xp, a, t: np.stack([a, t], axis=1),
+    "np.hstack": lambda xp, a, t: np.hstack([t, a]),
+    "np.where": lambda xp, a, t: np.where(a > 1, t, a),
+    "np.where of a traced condition": lambda xp, a, t: np.where(t > 1, t, 0.0),
+    "np.clip": lambda xp, a, t: np.clip(t, 0.5, 2.0),
+    "np.reshape": lambda xp, a, t: np.reshape(t, (3, 1)),
+    "np.broadcast_to": lambda xp, a, t: np.broadcast_to(t, (2, 3)),
+    "np.transpose": lambda xp, a, t: np.transpose(t),
+    "np.tile": lambda xp, a, t: np.tile(t, 2),
+    "np.repeat": lambda xp, a, t: np.repeat(t, 2),
+    "np.pad": lambda xp, a, t: np.pad(t, 1),
+    "np.roll": lambda xp, a, t: np.roll(t, 1) * a,
+    "np.sort": lambda xp, a, t: np.sort(t) * a,
+    "np.cumsum": lambda xp, a, t: np.cumsum(t),
+    "np.take": lambda xp, a, t: np.take(t, 1),
+    "np.linalg.norm": lambda xp, a, t: np.linalg.norm(t),
+    "np.nan_to_num": lambda xp, a, t: np.nan_to_num(t),
+    "np.real": lambda xp, a, t: np.real(t),
+    "np.shape": lambda xp, a, t: np.shape(t)[0] * t + np.ndim(t) + np.size(t),
+    "np.ones_like": lambda xp, a, t: np.ones_like(t) * t,
+    "deepcopy": lambda xp, a, t: copy.deepcopy(t) * copy.copy(t) * a,
+    "if": lambda xp, a, t: t * 2 if t[1] > 0 and 3 not in t else -t,
+}
+
+
+def _added(t, a):
+    t += a
+    return t
+
+
+@pytest.mark.parametrize("probe", [*OPERATORS, *METHODS, *FUNCTIONS])
+def test_gradient_is_right(xp, probe):
+    function = {**OPERATORS, **METHODS, **FUNCTIONS}[probe]
+    a, x = xp.asarray(OTHER), xp.asarray(POINT)
+    got = function(xp, a, Array(x))
+    expected = function(np, np.asarray(OTHER), np.asarray(POINT))
+    assert type(got) is Array
+    np.testing.assert_allclose(np.asarray(got), expected, rtol=1e-14)
+    check_grads(lambda t: function(xp, a, t), (x,), order=2)
+
+
+def test_in_place_addition_rebinds_the_name_only():
+    x = Array(np.array(POINT))
+    y = x
+    y += 1
+    np.testing.assert_array_equal(x, POINT)
+    np.testing.assert_array_equal(y, np.array(POINT) + 1)
+
+
+OUT = "Bind the result to a name"
+OURS = "autograd.numpy"
+LOST = "its gradient would be lost"
+REFUSALS = {
+    "np.sqrt(a, out=t)": (lambda xp, a, t: np.sqrt(a, out=t), OUT),
+    "np.sqrt(t, out=a)": (lambda xp, a, t: np.sqrt(t, out=a), OUT),
+    "np.add(t, a, a)": (lambda xp, a, t: np.add(t, a, a), OUT),
+    "np.sum(t, out=)": (lambda xp, a, t: np.sum(t, out=a[0]), OUT),
+    "np.concatenate(out=)": (lambda xp, a, t: np.concatenate([t, a], out=a), OUT),
+    "a += t": (lambda xp, a, t: _added(a, t), OUT),
+    "np.add(where=)": (lambda xp, a, t: np.add(t, a, where=xp.asarray(MASK)), "where"),
+    "np.add(dtype=)": (lambda xp, a, t: np.add(t, a, dtype="float32"), "dtype"),
+    "np.sum(where=)": (lambda xp, a, t: np.sum(t, where=xp.asarray(MASK)), "where"),
+    "np.add.accumulate": (lambda xp, a, t: np.add.accumulate(t), OURS),
+    "np.add.outer": (lambda xp, a, t: np.add.outer(a, t), OURS),
+    "np.add.reduceat": (lambda xp, a, t: np.add.reduceat(t, [0, 1]), OURS),
+    "np.add.at": (lambda xp, a, t: np.add.at(a, 0, t), OURS),
+    "np.subtract.reduce": (lambda xp, a, t: np.subtract.reduce(t), OURS),
+    "np.float_power": (lambda xp, a, t: np.float_power(t, 2), OURS),
+    "np.fft.fft": (lambda xp, a, t: np.fft.fft(t), "fft"),
+    "np.linalg.inv": (lambda xp, a, t: np.linalg.inv(t.reshape(1, 3)), "inv"),
+    "np.linalg.trace": (lambda xp, a, t: np.linalg.trace(t.reshape(1, 1, 3)), "trace"),
+    "np.linalg.diagonal": (lambda xp, a, t: np.linalg.diagonal(t.reshape(1, 1, 3)), "diagonal"),
+    "np.interp": (lambda xp, a, t: np.interp(t, a, a), "interp"),
+    "np.copyto": (lambda xp, a, t: np.copyto(a, t), "copyto"),
+    "np.median": (lambda xp, a, t: np.median(t), "median"),
+    "np.apply_along_axis": (lambda xp, a, t: np.apply_along_axis(abs, 0, t), "apply_along_axis"),
+    "np.average(returned=)": (lambda xp, a, t: np.average(t, 0, a, True), "average"),
+    "np.asarray": (lambda xp, a, t: np.asarray(t), LOST),
+    "np.array of a list": (lambda xp, a, t: np.array([t, t]), LOST),
+    "np.array of elements": (lambda xp, a, t: np.array([t[0], t[1]]), LOST),
+    "np.array with dtype": (lambda xp, a, t: np.array(t, dtype="float32"), LOST),
+    "np.float64": (lambda xp, a, t: np.float64(t), LOST),
+    "np.full_like": (lambda xp, a, t: np.full_like(np.array(OTHER), t[0]), "copyto"),
+    "np.full": (lambda xp, a, t: np.full(3, t[0]), LOST),
+    "float": (lambda xp, a, t: float(t[0]), LOST),
+    "int": (lambda xp, a, t: int(t[0]), LOST),
+    "complex": (lambda xp, a, t: complex(t[0]), LOST),
+    "bool": (lambda xp, a, t: bool(t[0]), LOST),
+    "if t": (lambda xp, a, t: a if t[0] else t, LOST),
+    "math.sin": (lambda xp, a, t: math.sin(t[0]), LOST),
+    "range": (lambda xp, a, t: range(t[0]), LOST),
+    "item": (lambda xp, a, t: t[0].item(), LOST),
+    "tolist": (lambda xp, a, t: t.tolist(), LOST),
+    "format": (lambda xp, a, t: f"{t[0]:.2f}", LOST),
+    "raw": (lambda xp, a, t: t.raw, "stop_gradient"),
+    "np.from_dlpack": (lambda xp, a, t: np.from_dlpack(t), LOST),
+    "t[0] = 1": (lambda xp, a, t: t.__setitem__(0, 1), "never change"),
+    "pickle": (lambda xp, a, t: pickle.dumps(t), LOST),
+    "hash": (lambda xp, a, t: {t: 1}, "unhashable"),
+}
+HOST_REFUSALS = {
+    "a.dot(t)": (lambda xp, a, t: a.dot(t), LOST),
+    "a[:] = t": (lambda xp, a, t: a.__setitem__(slice(None), t), LOST),
+    "a[0] = t[0]": (lambda xp, a, t: a.__setitem__(0, t[0]), LOST),
+    "a.fill": (lambda xp, a, t: a.fill(t[0]), LOST),
+    "a[t]": (lambda xp, a, t: a[t], LOST),
+    "np.frompyfunc": (lambda xp, a, t: np.frompyfunc(abs, 1, 1)(t), OURS),
+}
+
+
+@pytest.mark.parametrize("probe", REFUSALS)
+def test_refusal_says_what_to_write(xp, probe):
+    function, remedy = REFUSALS[probe]
+    refused(xp, function, remedy)
+
+
+@pytest.mark.parametrize("probe", HOST_REFUSALS)
+def test_refusal_of_numpy_arrays_says_what_to_write(probe):
+    function, remedy = HOST_REFUSALS[probe]
+    refused(np, function, remedy)
+
+
+def refused(xp, function, remedy):
+    a = xp.asarray(OTHER)
+
+    def differentiated(t):
+        function(xp, a, t)
+        return anp.sum(t)
+
+    with pytest.raises((TypeError, ValueError)) as error:
+        grad(differentiated)(xp.asarray(POINT))
+    assert remedy in f"{error.value} {error.value.__cause__}"  # NumPy wraps what `float(t)` raises
+    assert error.type is TypeError or type(error.value.__cause__) is TypeError
+    np.testing.assert_array_equal(np.asarray(Array(a)), OTHER)  # nothing was written
+
+
+# CuPy has no protocol for these: they work by calling the method, or raise.
+CUPY = {
+    "cp.tanh": lambda cp, a, t: cp.tanh(t),
+    "cp.add": lambda cp, a, t: cp.add(a, t),
+    "cp.maximum": lambda cp, a, t: cp.maximum(t, a),
+    "cp.power": lambda cp, a, t: cp.power(a, t),
+    "cp.where": lambda cp, a, t: cp.where(a > 1, t, a),
+    "cp.clip": lambda cp, a, t: cp.clip(t, 0.5, 2.0),
+    "cp.sqrt": lambda cp, a, t: cp.sqrt(t),
+    "cp.sum": lambda cp, a, t: cp.sum(t),
+    "cp.mean": lambda cp, a, t: cp.mean(t),
+    "cp.max": lambda cp, a, t: cp.max(t),
+    "cp.std": lambda cp, a, t: cp.std(t),
+    "cp.dot": lambda cp, a, t: cp.dot(t, a),
+    "cp.reshape": lambda cp, a, t: cp.reshape(t, (3, 1)),
+    "a += t": lambda cp, a, t: _added(a, t),
+    "a.dot": lambda cp, a, t: a.dot(t),
+    "cp.dot from the right": lambda cp, a, t: cp.dot(a, t),
+    "cp.matmul": lambda cp, a, t: cp.matmul(a, t),
+    "cp.tensordot": lambda cp, a, t: cp.tensordot(a, t, 1),
+    "cp.concatenate": lambda cp, a, t: cp.concatenate([a, t]),
+    "cp.stack": lambda cp, a, t: cp.stack([a, t]),
+    "cp.einsum": lambda cp, a, t: cp.einsum("i,i->", a, t),
+    "cp.tile": lambda cp, a, t: cp.tile(t, 2),
+    "cp.asarray": lambda cp, a, t: cp.asarray(t),
+    "cp.asarray with dtype": lambda cp, a, t: cp.asarray(t, dtype="float32"),
+    "cp.asarray of a list": lambda cp, a, t: cp.asarray([t, t]),
+    "a[...] = t": lambda cp, a, t: a.__setitem__(Ellipsis, t),
+    "cp.sqrt(out=)": lambda cp, a, t: cp.sqrt(a, out=t),
+    "cp.sqrt(t, out=)": lambda cp, a, t: cp.sqrt(t, out=a),
+    "cp.add.at": lambda cp, a, t: cp.add.at(a, 0, t),
+    "cp.count_nonzero": lambda cp, a, t: cp.count_nonzero(t),
+    "cp.broadcast_to": lambda cp, a, t: cp.broadcast_to(t, (2, 3)),
+    "cp.linalg.norm": lambda cp, a, t: cp.linalg.norm(t),
+    "cp.ElementwiseKernel": lambda cp, a, t: cp.ElementwiseKernel("T x, T y", "T z", "z = x + y", "plus")(a, t),
+    "cp.ReductionKernel": lambda cp, a, t: cp.ReductionKernel("T x", "T y", "x", "a + b", "y = a", "0", "total")(t),
+    "cp.from_dlpack": lambda cp, a, t: cp.from_dlpack(t),
+    "cp.fft.fft": lambda cp, a, t: cp.fft.fft(t),
+}
+WORKING = "tanh add maximum power where clip sqrt mean max std dot reshape".split()
+
+
+@pytest.mark.parametrize("probe", CUPY)
+def test_cupy_functions_never_lose_a_gradient(xp, probe):
+    if xp is np:
+        pytest.skip("about CuPy")
+    a, x = xp.asarray(OTHER), xp.asarray(POINT)
+
+    def differentiated(t):
+        return anp.sum(CUPY[probe](xp, a, t))
+
+    try:
+        gradient = grad(differentiated)(x)
+    except (TypeError, ValueError):
+        assert probe.removeprefix("cp.") not in WORKING
+        np.testing.assert_array_equal(a.get(), OTHER)
+    else:
+        expected = grad(lambda t: anp.sum(CUPY[probe](np, np.array(OTHER), t)))(np.array(POINT))
+        np.testing.assert_allclose(gradient.get(), expected, rtol=1e-12)
+
+
+def test_mixing_devices_names_the_remedy(xp):
+    if xp is np:
+        pytest.skip("needs a second device")
+    for function in (lambda t: t + np.array(OTHER), lambda t: np.array(OTHER) * t, lambda t: anp.concatenate([t, np.array(OTHER)])):
+        with pytest.raises(autograd.DeviceError, match="device_put"):
+            function(Array(xp.asarray(POINT)))

@@ -1,0 +1,307 @@
+"""Every primitive against NumPy and SciPy, finite differences, and the rules of the house: see `op_table.py`."""
+
+import contextlib
+import gc
+import importlib
+import pkgutil
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import autograd
+import autograd.numpy as anp
+import autograd.ops
+from autograd import Array
+from autograd.core import PRIMITIVES, Interpreter, Tracer
+from autograd.ops import elementwise
+from autograd.scipy.special import logsumexp
+from autograd.testing import check_grads
+from tests.autograd.op_table import ROWS, Real
+
+for module in pkgutil.iter_modules(autograd.ops.__path__):
+    importlib.import_module(f"autograd.ops.{module.name}")
+
+PRECISIONS = {"f": ("float64", "float32", "float16"), "c": ("complex128", "complex64")}
+TOLERANCE = {"float64": 1e-12, "float32": 2e-5, "float16": 1e-2, "complex128": 1e-12, "complex64": 2e-5}
+names = pytest.mark.parametrize("name", sorted(ROWS))
+CPU = autograd.Device("cpu")
+
+
+def cells(name, dtypes=("float64", "float32", "float16", "complex128", "complex64"), choose=lambda case: True):
+    """The cases of a row with each of `dtypes` that is legal; once where nothing is drawn in a dtype."""
+    for number, case in enumerate(ROWS[name]):
+        legal = [dtype for kind in case.dtypes for dtype in PRECISIONS[kind]] if any(varied(case)) else ["float64"]
+        for dtype in dtypes:
+            if dtype in legal and choose(case):
+                with case_noted(f"case {number} of {name} with {dtype}: {case}"):
+                    yield case, dtype
+
+
+@contextlib.contextmanager
+def case_noted(text):
+    try:
+        yield
+    except GeneratorExit:  # the test has failed while it had this case
+        print(text)
+        raise
+
+
+def varied(case):
+    """Which inputs are differentiated."""
+    return [isinstance(x, Real) for x in case.inputs]
+
+
+def of_varied(name, case, arrays, params):
+    """The primitive as a function of the inputs that are differentiated, and these."""
+
+    def function(*args):
+        args = iter(args)
+        return PRIMITIVES[name](*[next(args) if v else a for v, a in zip(varied(case), arrays, strict=True)], **params)
+
+    return function, [a for v, a in zip(varied(case), arrays, strict=True) if v]
+
+
+def differentiable(case):
+    return case.differentiable
+
+
+def parts(*results):
+    """The parts of several results that belong together; a result is one array or a tuple of them."""
+    return zip(*(x if isinstance(x, tuple) else (x,) for x in results), strict=True)
+
+
+def on_host(x, dtype=None):
+    """An array as a NumPy array, real and complex numbers in double precision if `dtype` says so."""
+    x = x.get() if hasattr(x, "get") else np.asarray(x)
+    return x.astype({"f": "float64", "c": "complex128"}.get(x.dtype.kind, x.dtype)) if dtype == "double" else x
+
+
+def precision(dtype):
+    return np.finfo(dtype).eps
+
+
+def test_every_primitive_has_a_row():
+    assert sorted(ROWS) == sorted(PRIMITIVES)
+
+
+@names
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_result_is_that_of_numpy(xp, name):
+    for case, dtype in cells(name):
+        arrays, params = case.draw(xp, dtype, autograd.default_device())
+        result = PRIMITIVES[name](*arrays, **params)
+        oracle, accuracy = (case.oracle, "double") if case.oracle else (getattr(np, name), dtype)
+        expected = oracle(*[on_host(a, accuracy) if isinstance(a, xp.ndarray) else a for a in arrays], **params)
+        for got, wanted in parts(result, expected):
+            assert got.shape == np.shape(wanted)
+            tolerance = 1e-6 if case.casts else TOLERANCE[dtype]
+            np.testing.assert_allclose(on_host(got), wanted, rtol=tolerance, atol=tolerance)
+            if got.dtype.kind in "fc" and not case.casts and any(varied(case)):
+                assert precision(got.dtype) == precision(dtype)
+            if not case.oracle:
+                assert got.dtype == np.asarray(wanted).dtype
+
+
+@names
+def test_gradient_is_that_of_finite_differences(xp, name):
+    for case, dtype in cells(name, ("float64", "complex128"), differentiable):
+        arrays, params = case.draw(xp, dtype, autograd.default_device())
+        check_grads(lambda *args: PRIMITIVES[name](*args, **params), tuple(arrays), order=2)  # noqa: B023
+
+
+@names
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_gradient_keeps_the_dtype(xp, name):
+    """Every intermediate result in it has the precision of the inputs: `Watcher` sees them all."""
+    for case, dtype in cells(name, choose=differentiable):
+        arrays, params = case.draw(xp, dtype, autograd.default_device())
+        function, inputs = of_varied(name, case, arrays, params)
+        watcher = Watcher()
+        y, pullback = autograd.vjp(function, *[Tracer(watcher, x) for x in inputs])
+        for x, gradient in zip(inputs, pullback(xp.ones(y.shape, y.dtype)), strict=True):
+            assert (gradient.shape, gradient.dtype) == (x.shape, x.dtype)
+        strange = {each for each in watcher.seen if each[1].kind in "fc" and precision(each[1]) != precision(dtype)}
+        assert case.casts or not strange
+
+
+class Watcher(Interpreter):
+    """Notes the dtype of everything that is computed from its tracers."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def apply(self, primitive, args, params):
+        y = primitive(*[a._value if isinstance(a, Array) else a for a in args], **params)
+        self.seen.add((primitive.name, y.dtype))
+        return Tracer(self, y)
+
+
+@names
+def test_the_tape_keeps_only_what_the_rule_names(name):
+    for case, dtype in cells(name, ("float64",), differentiable):
+        arrays, params = case.draw(np, dtype, CPU)
+        function, inputs = of_varied(name, case, arrays, params)
+        kept = {}
+
+        def observed(*args):
+            args = [x * 1.0 for x in args]  # noqa: B023
+            y = function(*args)  # noqa: B023
+            for label, x in [*zip(labels(name, case), args, strict=True), ("y", y)]:  # noqa: B023
+                if isinstance(x._value, np.ndarray) and x.ndim and x.size:
+                    kept[label] = weakref.ref(x._value if x._value.base is None else x._value.base)  # noqa: B023
+            return autograd.numpy.sum(y)
+
+        _, pullback = autograd.vjp(observed, *inputs)
+        gc.collect(0)
+        alive = {label for label, reference in kept.items() if reference() is not None}
+        assert alive == {label for label in case.keeps.split() if label in kept}
+        assert callable(pullback)
+
+
+def labels(name, case):
+    """What the primitive calls the inputs that are differentiated."""
+    primitive = PRIMITIVES[name]
+    fixed = list(primitive.arguments or ())
+    every = fixed + [f"{primitive.rest}{i}" for i in range(len(case.inputs) - len(fixed))]
+    return [label for label, v in zip(every, varied(case), strict=True) if v]
+
+
+@names
+def test_raw_array_and_traced_results_agree(xp, name):
+    for case, dtype in cells(name, ("float32",)) if ROWS[name][0].dtypes != "c" else cells(name, ("complex64",)):
+        arrays, params = case.draw(xp, dtype, autograd.default_device())
+        raw = PRIMITIVES[name](*arrays, **params)
+        plain = PRIMITIVES[name](*[Array(a) if isinstance(a, xp.ndarray) else a for a in arrays], **params)
+        function, inputs = of_varied(name, case, arrays, params)
+        kinds = []
+
+        def observed(*args):
+            y = function(*args)  # noqa: B023
+            kinds.append(isinstance(y, Tracer))  # noqa: B023
+            return y
+
+        traced = autograd.vjp(observed, *inputs)[0] if inputs else raw
+        assert kinds in ([], [case.differentiable])
+        for one, other, third in parts(raw, plain, traced):
+            assert isinstance(one, xp.ndarray | np.generic)
+            assert type(other) is Array
+            np.testing.assert_array_equal(on_host(one), on_host(other.raw))
+            np.testing.assert_array_equal(on_host(one), on_host(third))
+
+
+@names
+def test_any_layout_of_memory(name):
+    for case, dtype in cells(name, ("float64",), differentiable):
+        arrays, params = case.draw(np, dtype, CPU)
+        function, inputs = of_varied(name, case, arrays, params)
+        for position, x in enumerate(inputs):
+            for other in layouts(x) if x.ndim else ():
+                before, after = inputs[:position], inputs[position + 1 :]
+                got = output_and_gradients(function, [*before, other, *after])
+                expected = output_and_gradients(function, [*before, np.ascontiguousarray(other), *after])
+                for one, two in zip(got, expected, strict=True):
+                    np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-12)
+
+
+def layouts(x):
+    """The same elements with other strides, and a broadcast array."""
+    yield x.T.copy().T
+    yield x[::-1].copy()[::-1]
+    yield np.repeat(x, 2, -1)[..., ::2]
+    yield np.broadcast_to(x[:1], x.shape)
+
+
+def output_and_gradients(function, inputs):
+    y, pullback = autograd.vjp(function, *inputs)
+    return [y, *pullback(np.linspace(1, 2, np.size(y)).reshape(np.shape(y)))]
+
+
+def test_threads_do_not_disturb_each_other():
+    """Two threads run the whole table at once, in opposite orders, and get what one thread gets."""
+
+    def run(work, results):
+        results.update((label, output_and_gradients(*each)) for label, each in work)
+
+    cases = [(name, *each) for name in ROWS for each in cells(name, ("float64",), differentiable)]
+    work = [(f"{name} {i}", of_varied(name, case, *case.draw(np, dtype, CPU))) for i, (name, case, dtype) in enumerate(cases)]
+    alone, together = {}, [{}, {}]
+    run(work, alone)
+    threads = [threading.Thread(target=run, args=each) for each in zip((work, work[::-1]), together, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for results in together:
+        assert results.keys() == alone.keys()
+        for label, expected in alone.items():
+            for one, other in zip(results[label], expected, strict=True):
+                np.testing.assert_array_equal(one, other, err_msg=label)
+
+
+NAN, INF = np.nan, np.inf
+# What PyTorch gives where a derivative does not exist or does not follow from the limit: the function, the point, the
+# gradient of the sum of its outputs. (torch 2, float64, torch.autograd.grad.)
+CONVENTIONS = {
+    "abs at 0": (anp.abs, [0.0, -0.0, 2.0], [0.0, 0.0, 1.0]),
+    "sign": (anp.sign, [0.0, 3.0], [0.0, 0.0]),
+    "floor": (anp.floor, [1.0, 1.5], [0.0, 0.0]),
+    "relu at 0": (elementwise.relu, [0.0, -1.0, 1.0], [0.0, 0.0, 1.0]),
+    "leaky relu at 0": (lambda x: elementwise.leaky_relu(x, negative_slope=0.1), [-1.0, 0.0, 1.0], [0.1, 0.1, 1.0]),
+    "clip at its bounds": (lambda x: anp.clip(x, -1, 1), [-2.0, -1.0, 0.0, 1.0, 2.0], [0.0, 1.0, 1.0, 1.0, 0.0]),
+    "sqrt at 0": (anp.sqrt, [0.0, 4.0], [INF, 0.25]),
+    "cbrt at 0": (anp.cbrt, [0.0, 8.0], [INF, 1 / 12]),
+    "maximum at a tie": (lambda x: anp.maximum(x, 1.0), [0.0, 1.0, 2.0], [0.0, 0.5, 1.0]),
+    "minimum at a tie": (lambda x: anp.minimum(x, 1.0), [0.0, 1.0, 2.0], [1.0, 0.5, 0.0]),
+    "maximum with itself": (lambda x: anp.maximum(x, x), [0.0, 1.0], [1.0, 1.0]),
+    "fmax beside NaN": (lambda x: anp.fmax(x, anp.array([NAN, 0.0])), [1.0, NAN], [1.0, 0.0]),
+    "max at ties": (anp.max, [3.0, 1.0, 3.0], [0.5, 0.0, 0.5]),
+    "min at ties": (anp.min, [1.0, 1.0, 3.0, 1.0], [1 / 3, 1 / 3, 0.0, 1 / 3]),
+    "norm at 0": (anp.linalg.norm, [0.0, 0.0], [0.0, 0.0]),
+    "std at 0": (anp.std, [2.0, 2.0, 2.0], [0.0, 0.0, 0.0]),
+    "var at 0": (anp.var, [2.0, 2.0], [0.0, 0.0]),
+    "prod with a zero": (anp.prod, [2.0, 0.0, 3.0], [0.0, 6.0, 0.0]),
+    "prod with two zeros": (anp.prod, [0.0, 0.0, 3.0], [0.0, 0.0, 0.0]),
+    "cumprod with a zero": (anp.cumprod, [2.0, 0.0, 3.0], [1.0, 8.0, 0.0]),
+    "x ** 0": (lambda x: x**0, [0.0, 2.0], [0.0, 0.0]),
+    "x ** 1 at 0": (lambda x: x**1, [0.0, 2.0], [1.0, 1.0]),
+    "x ** 2 at 0": (lambda x: x**2, [0.0, 2.0], [0.0, 4.0]),
+    "x ** 0.5 at 0": (lambda x: x**0.5, [0.0, 4.0], [INF, 0.25]),
+    "x ** 3 of negative numbers": (lambda x: x**3, [-2.0, 0.0], [12.0, 0.0]),
+    "x ** array": (lambda x: x ** anp.array([0.0, 1.0, 2.0, 2.0]), [0.0, 0.0, 0.0, -3.0], [0.0, 1.0, 0.0, -6.0]),
+    "0 ** x": (lambda x: 0.0**x, [0.0, 1.0, 2.0], [0.0, 0.0, 0.0]),
+    "array ** x": (lambda x: anp.array([0.0, 2.0]) ** x, [2.0, 2.0], [0.0, 4 * np.log(2)]),
+    "where with NaN in the other operand": (lambda x: anp.where(x > 0, x * 2, NAN), [1.0, -1.0], [2.0, 0.0]),
+    "where before an infinite derivative": (lambda x: anp.where(x > 0, anp.sqrt(x), 0.0), [0.0, 4.0], [NAN, 0.25]),
+    "where after a safe argument": (
+        lambda x: anp.where(x > 0, anp.log(anp.where(x > 0, x, 1.0)), 0.0), [0.0, 2.0], [0.0, 0.5]),
+    "sinc at 0": (anp.sinc, [0.0], [0.0]),
+    "logsumexp of -inf": (logsumexp, [-INF, 0.0], [0.0, 1.0]),
+    "logaddexp of equal numbers": (lambda x: anp.logaddexp(x, x), [0.0, 1000.0], [1.0, 1.0]),
+    "softplus of large numbers": (elementwise.softplus, [-1000.0, 1000.0], [0.0, 1.0]),
+    "sigmoid of large numbers": (elementwise.sigmoid, [-1000.0, 1000.0], [0.0, 0.0]),
+    "imag of real numbers": (anp.imag, [1.0], [0.0]),
+    "nan_to_num": (anp.nan_to_num, [NAN, INF, 1.0], [0.0, 0.0, 1.0]),
+    "remainder by a constant": (lambda x: x % 2.0, [3.0, -3.0], [1.0, 1.0]),
+    # Not PyTorch's: there complex gradients are conjugated, and the next two are NaN.
+    "abs at 0, complex": (anp.abs, [0j, 3 + 4j], [0j, 0.6 - 0.8j]),
+    "hypot at 0": (lambda x: anp.hypot(x, 0.0), [0.0, 3.0], [0.0, 1.0]),
+    "logsumexp of nothing but -inf": (logsumexp, [-INF, -INF], [0.0, 0.0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", CONVENTIONS)
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_conventions_are_those_of_pytorch(xp, where):
+    function, point, expected = CONVENTIONS[where]
+    gradient = autograd.elementwise_grad(function)(xp.asarray(point))
+    np.testing.assert_allclose(on_host(gradient), expected, rtol=1e-12)
+
+
+def test_second_derivatives_at_conventional_points():
+    second = autograd.elementwise_grad(autograd.elementwise_grad(lambda x: x**2))
+    np.testing.assert_array_equal(second(np.array([0.0, -1.0])), [2.0, 2.0])
+    np.testing.assert_array_equal(autograd.hessian(anp.prod)(np.array([0.0, 0.0, 3.0])), [[0, 3, 0], [3, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(autograd.hessian(lambda x: anp.sum(anp.abs(x)))(np.array([0.0, 1.0])), np.zeros((2, 2)))

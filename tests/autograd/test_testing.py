@@ -1,0 +1,111 @@
+"""`check_grads` finds wrong derivatives and says where they are."""
+
+import re
+
+import numpy as np
+import pytest
+
+import autograd.numpy as anp
+from autograd import Array
+from autograd.families import elementwise, irregular
+from autograd.testing import check_grads
+
+X = np.array([0.3, -1.2, 2.0])
+
+
+pytestmark = pytest.mark.usefixtures("own_primitives")
+
+
+def primitive(*rules):
+    """A cube whose rules may be wrong."""
+    return elementwise("cube", *rules, forward=lambda xp, x: x**3)
+
+
+def test_right_derivatives_pass():
+    cube = primitive(lambda g, x: g * 3 * x * x)
+    check_grads(cube, X, order=3)
+    check_grads(cube, (X,), order=1)
+    check_grads(cube, 2.0)
+    check_grads(lambda x: x * 2, X.astype("float16"))
+
+
+def test_a_wrong_factor_is_found():
+    cube = primitive(lambda g, x: g * 2 * x * x)
+    with pytest.raises(AssertionError, match=re.escape("derivative of order 1 with respect to args[0] at [0]: expected")):
+        check_grads(cube, X, order=1)
+
+
+def test_a_wrong_place_is_named():
+    cube = primitive(lambda g, x: g * anp.where(x == 2.0, 0.0, 3 * x * x))
+    with pytest.raises(AssertionError, match=re.escape("with respect to args[1]['w'][1] at [0, 2]")):
+        check_grads(lambda a, tree: a + cube(tree["w"][1]), (1.0, {"w": [X, X[None]]}), order=1)
+
+
+def test_a_wrong_second_derivative_is_found():
+    cube = primitive(lambda g, x: g * 3 * anp.array((x * x).raw if type(x) is Array else x._value * x._value))
+    check_grads(cube, X, order=1)
+    with pytest.raises(AssertionError, match=r"derivative of order 2 with respect to args\[0\]"):
+        check_grads(cube, X, order=2)
+
+
+def test_a_rule_that_loses_its_cotangent_is_found_at_order_two():
+    cube = primitive(lambda g, x: anp.asarray(g)._value * 3 * x * x if isinstance(g, Array) else g * 3 * x * x)
+    check_grads(cube, X, order=1)
+    with pytest.raises(AssertionError, match=r"order 2 with respect to cotangents\[0\] of order 1"):
+        check_grads(cube, X, order=2)
+
+
+def test_nan_is_no_derivative():
+    with pytest.raises(AssertionError, match="got nan"):
+        check_grads(primitive(lambda g, x: g * np.nan), X)
+
+
+def test_complex_conjugates_are_told_apart():
+    square = irregular(lambda xp, x: x * x, lambda g, x: g * 2 * anp.conj(x))
+    z = np.array([1.0 + 2.0j])
+    check_grads(lambda x: x * x, z)
+    with pytest.raises(AssertionError, match=r"args\[0\] at \[0\]: expected .*j.* got .*j"):
+        check_grads(square, z)
+
+
+def test_single_precision_is_compared_with_differences_in_double_precision():
+    x = (X / 7).astype("float32")
+    check_grads(lambda x: anp.sin(x) / (x + 3.0), x, order=2)
+    with pytest.raises(AssertionError, match="derivative of order 1"):
+        check_grads(primitive(lambda g, x: g * 3.003 * x * x), X.astype("float32"), order=1)
+    check_grads(primitive(lambda g, x: g * 3.003 * x * x), X.astype("float32"), order=1, tolerance=1e-2)
+
+
+def test_integers_and_booleans_are_left_alone():
+    check_grads(lambda x, i, mask, name: x[i] * mask, (X, np.array([2, 0]), np.array([True, False]), "name"))
+
+
+def test_several_outputs():
+    check_grads(lambda x, y: {"a": x * y, "b": (anp.argmax(x), anp.sum(x)), "c": None, "d": 3.0}, (X, X + 1))
+
+
+def test_a_large_argument_is_sampled():
+    calls = []
+    check_grads(lambda x: (calls.append(1), anp.sin(x))[1], np.ones(10_000), order=1, samples=3)
+    assert len(calls) < 20
+
+
+def test_arguments_are_not_changed():
+    x = X.copy()
+    check_grads(anp.sin, x)
+    np.testing.assert_array_equal(x, X)
+
+
+def test_on_each_library(xp):
+    check_grads(lambda x, y: anp.tanh(x) @ y, (xp.asarray(X), Array(xp.asarray(X + 1))))
+
+
+def test_errors():
+    with pytest.raises(ValueError, match=r"check_grads: expected modes among 'rev', got \('backwards',\)"):
+        check_grads(anp.sin, X, modes=("backwards",))
+    with pytest.raises(ValueError, match="check_grads: expected modes"):
+        check_grads(anp.sin, X, modes=())
+    with pytest.raises(TypeError, match="check_grads: expected an argument of real or complex numbers, got none"):
+        check_grads(anp.sin, (np.arange(3),))
+    with pytest.raises(TypeError, match="check_grads: expected an output of real or complex numbers, got none"):
+        check_grads(anp.argmax, X)

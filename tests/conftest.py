@@ -1,0 +1,79 @@
+"""What all tests share: Hypothesis profiles, the array libraries that are there, and a check that nothing leaks."""
+
+import importlib.util
+import os
+import sys
+import threading
+
+import hypothesis
+import numpy
+import pytest
+
+import autograd
+from autograd.core import PRIMITIVES
+
+_SLOW = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
+hypothesis.settings.register_profile(
+    "dev", max_examples=25, deadline=None, derandomize=True, suppress_health_check=_SLOW
+)
+hypothesis.settings.register_profile(
+    "ci", max_examples=100, deadline=None, derandomize=True, print_blob=True, suppress_health_check=_SLOW
+)
+hypothesis.settings.register_profile(
+    "fuzz", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=_SLOW
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def _libraries():
+    """The array libraries that can compute here, with the device of each."""
+    libraries = [pytest.param((numpy, "cpu"), id="numpy")]
+    if importlib.util.find_spec("cupy"):
+        import cupy
+
+        if cupy.cuda.is_available():
+            libraries.append(pytest.param((cupy, "gpu"), id="cupy", marks=pytest.mark.gpu))
+    return libraries
+
+
+@pytest.fixture(params=_libraries())
+def xp(request):
+    """Each array library that can compute here, NumPy and CuPy; its device is the default within the test."""
+    library, device = request.param
+    with autograd.device(device):
+        yield library
+
+
+@pytest.fixture
+def rng(request):
+    """A random generator, seeded by the name of the test."""
+    return numpy.random.default_rng(list(request.node.name.encode()))
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks():
+    """Fails a test that leaves a default device, a scope, a thread or an error state of NumPy behind."""
+    before = _global_state()
+    yield
+    after = _global_state()
+    assert after == before
+
+
+def _global_state():
+    scopes = sys.modules.get("cuobjax.scope")
+    return {
+        "default device": autograd.default_device(),
+        "scope": scopes and scopes._innermost.get(),
+        "threads": set(threading.enumerate()),
+        "error state": numpy.geterr(),
+        "print options": str(numpy.get_printoptions()),
+    }
+
+
+@pytest.fixture
+def own_primitives():
+    """Forgets the primitives that the test declares."""
+    before = dict(PRIMITIVES)
+    yield
+    PRIMITIVES.clear()
+    PRIMITIVES.update(before)

@@ -1,0 +1,307 @@
+"""Activations, losses, convolution and pooling against formulas, SciPy and loops; constants are PyTorch 2's."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.special
+
+import cuobjax as objax
+import cuobjax.numpy as jn
+from cuobjax import functional as F
+
+X = np.array([-2, -0.5, 0, 0.25, 3], "float32")
+
+# Values at X and gradients of sum([1, 2, 3, 4, 5] * f(X)), computed with PyTorch 2.
+ACTIVATIONS = [
+    (lambda x: F.celu(x, 1.5), [-1.1046042, -0.42520303, 0, 0.25, 3], [0.26359713, 1.4330626, 3, 4, 5]),
+    (lambda x: F.elu(x, 0.7), [-0.6052653, -0.27542853, 0, 0.25, 3], [0.0947347, 0.8491429, 2.1, 4, 5]),
+    (lambda x: F.leaky_relu(x, 0.2), [-0.4, -0.1, 0, 0.25, 3], None),
+    (F.log_sigmoid, [-2.126928, -0.974077, -0.6931472, -0.5759394, -0.04858735],
+     [0.8807971, 1.2449186, 1.5, 1.751294, 0.23712936]),
+    (F.log_softmax, [-5.1403275, -3.6403272, -3.1403272, -2.8903272, -0.14032723],
+     [0.91216344, 1.6063436, 2.3509705, 3.1666296, -8.036107]),
+    (F.relu, [0, 0, 0, 0.25, 3], [0, 0, 0, 4, 5]),
+    (F.selu, [-1.5201665, -0.69175816, 0, 0.26267526, 3.152103],
+     [0.23793286, 2.1326823, 5.2742977, 4.202804, 5.253505]),
+    (F.sigmoid, [0.11920292, 0.37754068, 0.5, 0.5621765, 0.95257413],
+     [0.10499358, 0.47000742, 0.75, 0.9845363, 0.22588326]),
+    (F.softmax, [0.00585577, 0.02624376, 0.04326864, 0.05555803, 0.8690738],
+     [-0.02199282, -0.07232124, -0.07596891, -0.04198799, 0.21227112]),
+    (F.softplus, [0.126928, 0.474077, 0.6931472, 0.8259394, 3.0485873],
+     [0.11920292, 0.75508136, 1.5, 2.248706, 4.762871]),
+    (F.swish, [-0.23840584, -0.18877034, 0, 0.14054413, 2.8577225],
+     [-0.09078425, 0.52007765, 1.5, 2.4948401, 5.440521]),
+    (F.tanh, [-0.9640276, -0.46211717, 0, 0.24491866, 0.9950548], [0.07065082, 1.5728954, 3, 3.7600594, 0.04932991]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "values", "gradients"), ACTIVATIONS)
+def test_activation(function, values, gradients):
+    weights = jn.arange(1, 6).astype("float32")
+    y = function(jn.array(X))
+    assert (type(y), y.dtype) == (objax.Array, "float32")
+    np.testing.assert_allclose(y, values, rtol=2e-6, atol=1e-7)
+    if gradients is not None:
+        (g,) = objax.Grad(lambda x: (function(x) * weights).sum(), None, (0,))(X)
+        np.testing.assert_allclose(g, gradients, rtol=3e-6, atol=2e-7)
+
+
+def test_activations_do_not_overflow():
+    x = jn.array([-1000.0, -100.0, 100.0, 1000.0])
+    with np.errstate(over="raise", invalid="raise"):
+        np.testing.assert_allclose(F.softplus(x), [0, 0, 100, 1000], atol=1e-30)
+        np.testing.assert_allclose(F.sigmoid(x), [0, 0, 1, 1], atol=1e-30)
+        np.testing.assert_allclose(F.log_sigmoid(x), [-1000, -100, 0, 0], atol=1e-30)
+        np.testing.assert_allclose(F.log_softmax(x), [-2000, -1100, -900, 0])
+        np.testing.assert_allclose(F.softmax(x), [0, 0, 0, 1])
+        np.testing.assert_allclose(F.elu(x), [-1, -1, 100, 1000])
+        for function in (F.softplus, F.sigmoid, F.log_sigmoid, F.log_softmax, F.softmax, F.elu, F.swish):
+            (g,) = objax.Grad(lambda x, function=function: function(x).sum(), None, (0,))(x)
+            assert np.isfinite(np.asarray(g)).all()
+
+
+def test_softmax_and_logsumexp_along_axes(rng):
+    x = rng.normal(size=(3, 4, 2)).astype("float32")
+    for axis in (0, 1, -1):
+        np.testing.assert_allclose(F.softmax(jn.array(x), axis=axis), scipy.special.softmax(x, axis), rtol=1e-5)
+        np.testing.assert_allclose(F.log_softmax(jn.array(x), axis=axis), scipy.special.log_softmax(x, axis), rtol=1e-5)
+        for keepdims in (False, True):
+            expected = scipy.special.logsumexp(x, axis, keepdims=keepdims)
+            np.testing.assert_allclose(F.logsumexp(jn.array(x), axis=axis, keepdims=keepdims), expected, rtol=1e-5)
+    np.testing.assert_allclose(F.logsumexp(jn.array(x)), scipy.special.logsumexp(x), rtol=1e-5)
+
+
+def test_rsqrt():
+    np.testing.assert_allclose(F.rsqrt(jn.array([1.0, 4.0, 16.0])), [1, 0.5, 0.25])
+    assert float(F.rsqrt(4.0)) == 0.5
+
+
+def test_stop_gradient():
+    (g,) = objax.Grad(lambda x: x * F.stop_gradient(x), None, (0,))(3.0)
+    assert float(g) == 3
+
+
+# Shapes and codes.
+
+
+def test_flatten():
+    assert F.flatten(jn.zeros((2, 3, 4))).shape == (2, 12)
+    assert F.flatten(jn.zeros(3)).shape == (3, 1)
+    assert F.flatten(jn.zeros((0, 3))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1, 2])
+def test_one_hot(axis):
+    labels = np.array([[0, 2, 3], [1, -1, 2]])
+    expected = np.moveaxis((labels[..., None] == np.arange(3)).astype("float32"), -1, axis)
+    y = F.one_hot(labels, 3, axis=axis)
+    assert type(y) is objax.Array
+    np.testing.assert_array_equal(y, expected, strict=True)
+
+
+def test_one_hot_dtypes():
+    assert F.one_hot(jn.array(1), 2, dtype="int8").dtype == "int8"
+    assert F.one_hot(1, 2).tolist() == [0, 1]
+    with pytest.raises(TypeError, match=r"^one_hot: expected integers, got dtype float32"):
+        F.one_hot(jn.ones(2), 3)
+
+
+# Losses.
+
+
+@pytest.fixture
+def logits(rng):
+    return rng.normal(size=(5, 4)).astype("float32") * 3
+
+
+def test_cross_entropy(logits, rng):
+    labels = rng.dirichlet(np.ones(4), 5).astype("float32")
+    expected = -(labels * scipy.special.log_softmax(logits, -1)).sum(-1)
+    loss = F.loss.cross_entropy_logits(jn.array(logits), jn.array(labels))
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    (g,) = objax.Grad(lambda x: F.loss.cross_entropy_logits(x, jn.array(labels)).sum(), None, (0,))(logits)
+    np.testing.assert_allclose(g, scipy.special.softmax(logits, -1) - labels, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8"])
+def test_sparse_cross_entropy(logits, dtype):
+    labels = np.array([0, 3, 2, 1, 1], dtype)
+    expected = -scipy.special.log_softmax(logits, -1)[np.arange(5), labels]
+    loss = F.loss.cross_entropy_logits_sparse(jn.array(logits), jn.array(labels))
+    assert (loss.dtype, loss.shape) == ("float32", (5,))
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    (g,) = objax.Grad(lambda x, y: F.loss.cross_entropy_logits_sparse(x, y).sum(), None, (0,))(logits, labels)
+    np.testing.assert_allclose(g, scipy.special.softmax(logits, -1) - np.eye(4)[labels], atol=1e-6)
+
+
+def test_sparse_cross_entropy_shapes(logits):
+    x = jn.array(logits)
+    one = F.loss.cross_entropy_logits_sparse(x[0], 2)
+    assert one.shape == ()
+    np.testing.assert_allclose(one, -scipy.special.log_softmax(logits[0])[2], rtol=1e-5)
+    np.testing.assert_allclose(F.loss.cross_entropy_logits_sparse(x, np.int64(2))[0], one, rtol=1e-6)
+    deep = F.loss.cross_entropy_logits_sparse(jn.stack([x, x]), jn.array([[0, 1, 2, 3, 0], [0, 1, 2, 3, 0]]))
+    assert deep.shape == (2, 5)
+    np.testing.assert_allclose(deep[0], deep[1])
+    assert np.isnan(np.asarray(F.loss.cross_entropy_logits_sparse(x, jn.full((5,), 4)))).all()
+    with pytest.raises(
+        TypeError, match=r"^cross_entropy_logits_sparse: expected labels of integers, got dtype float32"
+    ):
+        F.loss.cross_entropy_logits_sparse(x, jn.ones(5))
+
+
+def test_losses_of_extreme_logits():
+    x = jn.array([[1e4, -1e4], [-1e4, 1e4]])
+    np.testing.assert_allclose(F.loss.cross_entropy_logits_sparse(x, jn.array([0, 0])), [0, 2e4])
+    np.testing.assert_allclose(F.loss.cross_entropy_logits(x, jn.array([[1.0, 0.0], [1.0, 0.0]])), [0, 2e4])
+    np.testing.assert_allclose(F.loss.sigmoid_cross_entropy_logits(x, jn.ones((2, 2))), [[0, 1e4], [1e4, 0]])
+
+
+def test_sigmoid_cross_entropy(logits, rng):
+    labels = rng.uniform(size=(5, 4)).astype("float32")
+    p = scipy.special.expit(logits.astype("float64"))
+    expected = -labels * np.log(p) - (1 - labels) * np.log1p(-p)
+    np.testing.assert_allclose(
+        F.loss.sigmoid_cross_entropy_logits(jn.array(logits), jn.array(labels)), expected, rtol=1e-5
+    )
+
+
+def test_means_of_errors(rng):
+    x, y = rng.uniform(0.5, 2, (2, 3, 4, 5)).astype("float32")
+    for function, error in [
+        (F.loss.mean_squared_error, (x - y) ** 2),
+        (F.loss.mean_absolute_error, abs(x - y)),
+        (F.loss.mean_squared_log_error, (np.log1p(x) - np.log1p(y)) ** 2),
+    ]:
+        a, b = jn.array(x), jn.array(y)
+        np.testing.assert_allclose(function(a, b), error.mean((1, 2)), rtol=1e-5)
+        np.testing.assert_allclose(function(a, b, keep_axis=None), error.mean(), rtol=1e-5)
+        np.testing.assert_allclose(function(a, b, keep_axis=(0, -1)), error.mean(1), rtol=1e-5)
+    np.testing.assert_allclose(F.loss.l2(jn.array(x)), (x**2).sum() / 2, rtol=1e-5)
+
+
+def test_kl(rng):
+    p, q = rng.dirichlet(np.ones(6), 2).astype("float32")
+    np.testing.assert_allclose(
+        F.divergence.kl(jn.array(p), jn.array(q), eps=0), scipy.special.rel_entr(p, q).sum(), rtol=1e-4
+    )
+    assert np.isfinite(float(F.divergence.kl(jn.array([1.0, 0.0]), jn.array([0.0, 1.0]))))
+
+
+@pytest.mark.parametrize(
+    "name", ["cross_entropy_logits", "sigmoid_cross_entropy_logits", "mean_squared_error", "mean_absolute_error",
+             "mean_squared_log_error"],
+)  # fmt: skip
+def test_losses_warn_of_other_shapes(name):
+    message = rf"Argument shape mismatch in {name}: arg1 \(3, 4\) and arg2 \(4,\)"
+    with pytest.warns(UserWarning, match=message) as caught:
+        getattr(F.loss, name)(jn.ones((3, 4)), jn.ones(4))
+    assert caught[0].filename == __file__
+
+
+# Convolution and pooling.
+
+
+def convolved(x, w, strides, padding, dilations, groups):
+    """The definition, as loops: x (N, C, H, W), w (h, w, C // groups, O)."""
+    x = np.pad(x, ((0, 0), (0, 0), *padding))
+    extent = [(k - 1) * d + 1 for k, d in zip(w.shape[:2], dilations, strict=True)]
+    out = [(n - e) // s + 1 for n, e, s in zip(x.shape[2:], extent, strides, strict=True)]
+    y = np.zeros((len(x), w.shape[3], *out))
+    per_input, per_output = w.shape[2], w.shape[3] // groups
+    for o, i, j in itertools.product(range(w.shape[3]), *map(range, out)):
+        channels = slice(o // per_output * per_input, (o // per_output + 1) * per_input)
+        rows = [slice(a * s, a * s + e, d) for a, s, e, d in zip((i, j), strides, extent, dilations, strict=True)]
+        y[:, o, i, j] = np.einsum("nchw,hwc->n", x[:, channels, rows[0], rows[1]], w[..., o])
+    return y
+
+
+GEOMETRIES = [
+    ({}, ((1, 1), (1, 1)), (7, 6)),
+    ({"padding": "VALID"}, ((0, 0), (0, 0)), (5, 4)),
+    ({"padding": objax.ConvPadding.VALID, "strides": 2}, ((0, 0), (0, 0)), (3, 2)),
+    ({"padding": "same", "strides": (2, 3)}, ((1, 1), (0, 0)), (4, 2)),
+    ({"padding": "SAME", "dilations": (1, 2), "strides": (3, 1)}, ((1, 1), (2, 2)), (3, 6)),
+    ({"padding": 2}, ((2, 2), (2, 2)), (9, 8)),
+    ({"padding": (0, 2)}, ((0, 2), (0, 2)), (7, 6)),
+    ({"padding": [(1, 0), (2, 3)], "groups": 2, "dilations": 2}, ((1, 0), (2, 3)), (4, 7)),
+]
+
+
+@pytest.mark.parametrize(("arguments", "padding", "shape"), GEOMETRIES)
+def test_conv(arguments, padding, shape, rng):
+    groups = arguments.get("groups", 1)
+    x = rng.normal(size=(2, 4, 7, 6)).astype("float32")
+    w = rng.normal(size=(3, 3, 4 // groups, 6)).astype("float32")
+    pair = lambda name: np.broadcast_to(arguments.get(name, 1), 2).tolist()
+    y = F.conv(jn.array(x), jn.array(w), **arguments)
+    assert (y.dtype, y.shape) == ("float32", (2, 6, *shape))
+    np.testing.assert_allclose(y, convolved(x, w, pair("strides"), padding, pair("dilations"), groups), atol=2e-5)
+
+
+def test_conv_in_one_and_three_dimensions(rng):
+    x, w = rng.normal(size=(2, 3, 8)).astype("float32"), rng.normal(size=(3, 3, 4)).astype("float32")
+    expected = convolved(x[:, :, None], w[None], (1, 2), ((0, 0), (1, 1)), (1, 1), 1)[:, :, 0]
+    np.testing.assert_allclose(F.conv(jn.array(x), jn.array(w), strides=2, padding=1), expected, atol=1e-5)
+    volume = F.conv(jn.ones((1, 2, 3, 3, 3)), jn.ones((3, 3, 3, 2, 1)))
+    assert float(volume[0, 0, 1, 1, 1]) == 54
+    assert float(volume[0, 0, 0, 0, 0]) == 16
+
+
+def test_conv_that_does_not_fit():
+    with pytest.raises(ValueError, match="expected windows that fit into the padded input"):
+        F.conv(jn.ones((1, 1, 2, 2)), jn.ones((3, 3, 1, 1)), padding="VALID")
+    with pytest.raises(
+        ValueError, match=r"^padding: expected 'SAME', 'VALID', a number, a pair or 2 pairs, got \(\(1, 1\),\)"
+    ):
+        F.conv(jn.ones((1, 1, 2, 2)), jn.ones((3, 3, 1, 1)), padding=((1, 1),))
+    with pytest.raises(KeyError, match="FULL"):
+        F.conv(jn.ones((1, 1, 2, 2)), jn.ones((3, 3, 1, 1)), padding="full")
+
+
+def pooled(x, size, strides, padding, reduce, fill):
+    x = np.pad(x, ((0, 0), (0, 0), *padding), constant_values=fill)
+    out = [(n - k) // s + 1 for n, k, s in zip(x.shape[2:], size, strides, strict=True)]
+    y = np.zeros((*x.shape[:2], *out))
+    for i, j in itertools.product(*map(range, out)):
+        window = x[:, :, i * strides[0] : i * strides[0] + size[0], j * strides[1] : j * strides[1] + size[1]]
+        y[:, :, i, j] = reduce(window, axis=(2, 3))
+    return y
+
+
+@pytest.mark.parametrize(
+    ("arguments", "size", "strides", "padding"),
+    [
+        ({}, (2, 2), (2, 2), ((0, 0), (0, 0))),
+        ({"size": 3, "strides": 1}, (3, 3), (1, 1), ((0, 0), (0, 0))),
+        ({"size": (3, 2), "strides": (2, 1), "padding": "SAME"}, (3, 2), (2, 1), ((1, 1), (0, 1))),
+        ({"size": 2, "padding": objax.ConvPadding.SAME}, (2, 2), (2, 2), ((0, 1), (0, 0))),
+        ({"size": 3, "strides": 2, "padding": 1}, (3, 3), (2, 2), ((1, 1), (1, 1))),
+        ({"size": (2, 3), "padding": [(1, 0), (0, 2)]}, (2, 3), (2, 3), ((1, 0), (0, 2))),
+    ],
+)
+def test_pooling(arguments, size, strides, padding, rng):
+    x = rng.normal(size=(2, 3, 7, 6)).astype("float32")
+    geometry = (size, strides, padding)
+    maxima, means = F.max_pool_2d(jn.array(x), **arguments), F.average_pool_2d(jn.array(x), **arguments)
+    assert maxima.dtype == means.dtype == "float32"
+    np.testing.assert_array_equal(maxima, pooled(x, *geometry, np.max, -np.inf))
+    np.testing.assert_allclose(means, pooled(x, *geometry, np.mean, 0), atol=1e-6)
+
+
+def test_gradients_of_pooling(rng):
+    x = rng.permutation(2 * 36).reshape(1, 2, 6, 6).astype("float32")
+    (g,) = objax.Grad(lambda x: F.max_pool_2d(x, 3).sum(), None, (0,))(x)
+    np.testing.assert_array_equal(g, np.isin(x, pooled(x, (3, 3), (3, 3), ((0, 0), (0, 0)), np.max, 0)))
+    (g,) = objax.Grad(lambda x: F.average_pool_2d(x, 3).sum(), None, (0,))(x)
+    np.testing.assert_allclose(g, np.full((1, 2, 6, 6), 1 / 9))
+    (g,) = objax.Grad(lambda x: F.max_pool_2d(x, 2).sum(), None, (0,))(jn.zeros((1, 1, 2, 2)))
+    np.testing.assert_array_equal(g, [[[[1, 0], [0, 0]]]])
+
+
+def test_pooling_expects_images():
+    for name in ("max_pool_2d", "average_pool_2d"):
+        with pytest.raises(ValueError, match=rf"^{name}: expected x of shape \(N, C, H, W\), got \(3, 4, 5\)\."):
+            getattr(F, name)(jn.ones((3, 4, 5)))
+    assert F.max_pool_2d(jn.arange(4).reshape(1, 1, 2, 2)).dtype == "int32"

@@ -1,0 +1,44 @@
+"""`import cuobjax` tells which package autograd it found, if that is not ours."""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _import_with(folder):
+    code = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(ROOT)!r}]; import cuobjax"
+    return subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False, cwd=folder)
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [(["__init__.py", "tracer.py"], "HIPS autograd"), (["__init__.py"], "another package")],
+)
+def test_foreign_autograd_is_named_with_its_place(tmp_path, files, found):
+    package = tmp_path / "autograd"
+    package.mkdir()
+    for name in files:
+        (package / name).write_text("")
+    result = _import_with(tmp_path)
+    assert result.returncode == 1
+    assert f"ImportError: cuobjax: expected its own package autograd, found {found} in {package}." in result.stderr
+    assert "pip uninstall --yes autograd" in result.stderr
+    assert "pip install --force-reinstall --no-deps cuobjax" in result.stderr
+
+
+def test_mixture_of_both_is_noticed(tmp_path):
+    shutil.copytree(ROOT / "autograd", tmp_path / "autograd", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "autograd" / "tracer.py").write_text("")
+    result = _import_with(tmp_path)
+    assert result.returncode == 1
+    assert "found a mixture of both in" in result.stderr
+
+
+def test_ours_is_accepted(tmp_path):
+    result = _import_with(tmp_path)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,168 @@
+"""Modules, lists of modules and functions with variables."""
+
+import copy
+import functools
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+
+import cuobjax as objax
+import cuobjax.numpy as jn
+
+
+class Inner(objax.Module):
+    def __init__(self, n):
+        self.w = objax.TrainVar(jn.zeros(n))
+
+
+class Outer(objax.Module):
+    def __init__(self):
+        self.number = 3
+        self.first = Inner(1)
+        self.ignored = [Inner(9), {"k": Inner(9)}, (objax.TrainVar(jn.zeros(9)),)]
+        self.listed = objax.ModuleList(
+            [Inner(2), "text", None, objax.StateVar(jn.zeros(3)), objax.ModuleList([Inner(4)])]
+        )
+        self.again = self.first
+        self.key = objax.RandomState(0)
+        self.ref = objax.TrainRef(self.first.w)
+
+
+def names(collection):
+    return list(collection.keys())
+
+
+def test_names_follow_the_attributes():
+    module = Outer()
+    assert names(module.vars()) == [
+        "(Outer).first(Inner).w",
+        "(Outer).listed(ModuleList)[0](Inner).w",
+        "(Outer).listed(ModuleList)[3]",
+        "(Outer).listed(ModuleList)[4](ModuleList)[0](Inner).w",
+        "(Outer).again(Inner).w",
+        "(Outer).key",
+        "(Outer).ref",
+    ]
+    assert names(module.vars("net"))[0] == "net(Outer).first(Inner).w"
+    assert len(list(module.vars())) == 6
+    assert type(module.vars()) is objax.VarCollection
+    assert objax.Module().vars() == {}
+
+
+def test_a_wrapped_module_adds_no_name():
+    class Wrapper(objax.Module):
+        def __init__(self, module):
+            self.__wrapped__ = module
+            self.extra = objax.StateVar(jn.zeros(1))
+
+    assert names(Wrapper(Inner(2)).vars("x")) == ["x(Wrapper)(Inner).w", "x(Wrapper).extra"]
+
+
+def test_a_module_has_no_call_of_its_own():
+    with pytest.raises(NotImplementedError, match=r"^Inner: has no __call__\."):
+        Inner(1)(2)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_copies_keep_the_structure(duplicate):
+    module = Outer()
+    other = duplicate(module)
+    assert names(other.vars()) == names(module.vars())
+    assert other.again is other.first
+    assert other.ref.ref is other.first.w
+    assert not {id(v) for v in module.vars()} & {id(v) for v in other.vars()}
+    other.ref.value += 1
+    assert float(other.again.w.value[0]) == 1
+    assert float(module.first.w.value[0]) == 0
+    assert type(other.listed) is objax.ModuleList
+
+
+# ModuleList.
+
+
+def test_module_list_behaves_like_a_list():
+    a, b, c = Inner(1), Inner(2), Inner(3)
+    modules = objax.ModuleList([a, b])
+    modules.append(c)
+    assert isinstance(modules, list)
+    assert (len(modules), modules[1], modules[-1]) == (3, b, c)
+    assert names(modules.vars("s")) == [
+        "s(ModuleList)[0](Inner).w",
+        "s(ModuleList)[1](Inner).w",
+        "s(ModuleList)[2](Inner).w",
+    ]
+    assert [m is x for m, x in zip(modules, [a, b, c], strict=True)] == [True] * 3
+    del modules[0]
+    modules[0] = c
+    assert names(modules.vars()) == ["(ModuleList)[0](Inner).w", "(ModuleList)[1](Inner).w"]
+    assert len(list(modules.vars())) == 1
+
+
+def test_slices_are_module_lists():
+    class Special(objax.ModuleList):
+        def __init__(self, count):
+            super().__init__(Inner(i) for i in range(count))
+
+    for modules in (objax.ModuleList([Inner(1), Inner(2), Inner(3)]), Special(3)):
+        part = modules[1:]
+        assert type(part) is objax.ModuleList
+        assert part[0] is modules[1]
+        assert names(part.vars())[0] == "(ModuleList)[0](Inner).w"
+
+
+def test_module_list_repr():
+    modules = objax.ModuleList([objax.nn.Dropout(0.5), objax.ModuleList([1, jn.tanh]), len])
+    assert repr(modules) == (
+        "cuobjax.ModuleList(\n"
+        "  [0] cuobjax.nn.Dropout(keep=0.5)\n"
+        "  [1] cuobjax.ModuleList(\n"
+        "    [0] 1\n"
+        "    [1] tanh\n"
+        "  )\n"
+        "  [2] len\n"
+        ")"
+    )
+    assert repr(objax.ModuleList()) == "cuobjax.ModuleList(\n\n)".replace("\n\n", "\n  \n")
+
+
+# Function.
+
+
+def test_function_has_the_variables_given():
+    inner = Inner(2)
+
+    @objax.Function.with_vars(inner.vars())
+    def loss(x, scale=2.0):
+        """The loss."""
+        return (inner.w.value * x).sum() * scale
+
+    assert isinstance(loss, objax.Module)
+    assert names(loss.vars()) == ["{loss}(Inner).w"]
+    assert names(loss.vars("s")) == ["s{loss}(Inner).w"]
+    assert next(iter(loss.vars())) is inner.w
+    assert float(loss(jn.ones(2), scale=3.0)) == 0
+    assert (loss.__name__, loss.__doc__) == ("loss", "The loss.")
+    assert list(inspect.signature(loss).parameters) == ["x", "scale"]
+    assert repr(loss) == "cuobjax.Function(f=loss(*, scale=2.0))"
+    gradient = objax.Grad(loss, loss.vars())
+    np.testing.assert_array_equal(gradient(jn.ones(2))[0], [2, 2])
+
+
+def test_functions_without_a_name():
+    inner = Inner(2)
+    f = objax.Function(functools.partial(lambda x: x, 3), inner.vars())
+    assert names(f.vars()) == ["(Inner).w"]
+    assert f() == 3
+    assert names(objax.Function(lambda: 0, inner.vars()).vars()) == ["{<lambda>}(Inner).w"]
+    assert names(objax.Function(lambda: 0, {"w": inner.w}).vars()) == ["{<lambda>}w"]
+
+
+def test_a_function_in_a_module_is_found():
+    class Holder(objax.Module):
+        def __init__(self):
+            inner = Inner(2)
+            self.f = objax.Function(lambda: 0, inner.vars())
+
+    assert names(Holder().vars()) == ["(Holder).f{<lambda>}(Inner).w"]

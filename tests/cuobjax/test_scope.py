@@ -1,0 +1,125 @@
+"""Scopes: what a call sees in variables, and what is left of it afterwards."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+import cuobjax as objax
+import cuobjax.numpy as jn
+from cuobjax.scope import read, scope, write
+
+
+def variable(value=0.0):
+    return objax.StateVar(jn.array(value))
+
+
+def test_reading_looks_through_the_scopes_outwards():
+    a, b, c = variable(1.0), variable(2.0), variable(3.0)
+    with scope({a: jn.array(10.0), b: jn.array(20.0)}):
+        with scope([(a, jn.array(100.0))]):
+            assert [float(v.value) for v in (a, b, c)] == [100, 20, 3]
+        assert [float(v.value) for v in (a, b, c)] == [10, 20, 3]
+    assert [float(v.value) for v in (a, b, c)] == [1, 2, 3]
+
+
+def test_writing_goes_to_the_innermost_scope():
+    a, b = variable(1.0), variable(2.0)
+    with scope() as outer:
+        a.value += 1
+        with scope({b: jn.array(20.0)}) as inner:
+            b.value += a.value
+            a.value *= 5
+        assert {v: float(x) for v, x in inner.changes().items()} == {b: 22, a: 10}
+        assert [float(v.value) for v in (a, b)] == [2, 2]
+    assert list(outer.changes()) == [a]
+    assert [float(v.value) for v in (a, b)] == [1, 2]
+
+
+def test_changes_are_what_was_written_in_order():
+    a, b, c = variable(), variable(), variable()
+    with scope({a: jn.array(5.0)}) as opened:
+        assert opened.changes() == {}
+        c.value += 1
+        b.value += 1
+        c.value += 1
+    assert list(opened.changes()) == [c, b]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_an_exception_closes_the_scope(error):
+    a = variable(1.0)
+
+    def fail():
+        with scope({a: jn.array(5.0)}):
+            a.value += 1
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert float(a.value) == 1
+    write({a: jn.array(2.0)})
+    assert float(read(a)) == float(a.stored) == 2
+
+
+def test_threads_do_not_see_each_others_scopes():
+    a, seen = variable(1.0), []
+    with scope({a: jn.array(5.0)}):
+        thread = threading.Thread(target=lambda: seen.append(float(a.value)))
+        thread.start()
+        thread.join()
+    assert seen == [1]
+
+
+def test_tasks_do_not_see_each_others_scopes():
+    a = variable(1.0)
+
+    async def task(value, seen):
+        with scope({a: jn.array(value)}):
+            for _ in range(3):
+                a.value += 1
+                await asyncio.sleep(0)
+            seen.append(float(a.value))
+
+    async def both():
+        await asyncio.gather(task(10.0, seen), task(20.0, seen))
+
+    seen = []
+    asyncio.run(both())
+    assert seen == [13, 23]
+    assert float(a.value) == 1
+
+
+def test_threads_differentiate_at_once():
+    """Each thread has variables of its own and shares one that it only reads."""
+    shared = objax.TrainVar(jn.array([1.0, 2.0, 3.0]))
+    count, rounds, results = 4, 20, {}
+    together = threading.Barrier(count)
+
+    def work(i):
+        own, calls = objax.TrainVar(jn.array(float(i + 1))), objax.StateVar(jn.array(0))
+
+        def loss(x):
+            together.wait(timeout=60)
+            calls.value += 1
+            inner = objax.Grad(lambda: own.value**3 * (shared.value * x).sum(), {"own": own})()[0]
+            return inner * own.value
+
+        f = objax.GradValues(loss, {"own": own, "shared": shared}, (0,))
+        for _ in range(rounds):
+            results[i] = [np.asarray(g) for g in f(jn.array([1.0, 1.0, i]))[0]]
+        results[i].append(int(calls.value))
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i in range(count):  # the loss is 3 * own**3 * sum(shared * x)
+        own, x, weights = i + 1.0, np.array([1.0, 1.0, i]), np.array([1.0, 2.0, 3.0])
+        by_x, by_own, by_shared, calls = results[i]
+        np.testing.assert_allclose(by_x, 3 * own**3 * weights, rtol=1e-6)
+        np.testing.assert_allclose(by_own, 9 * own**2 * (weights * x).sum(), rtol=1e-6)
+        np.testing.assert_allclose(by_shared, 3 * own**3 * x, rtol=1e-6)
+        assert calls == rounds

@@ -1,0 +1,512 @@
+"""Variables: values, assignment, aliasing, use in expressions, copies, and how they print."""
+
+import copy
+import operator
+import pickle
+
+import numpy as np
+import pytest
+
+import autograd
+import cuobjax as objax
+import cuobjax.numpy as jn
+from autograd.backend import default_device
+
+STORING = [objax.TrainVar, objax.StateVar]
+
+
+def raw(*values, dtype="float32"):
+    """A raw array of the library that arrays have by default."""
+    return default_device().put(np.array(values, dtype))
+
+
+# Values and assignment.
+
+
+@pytest.mark.parametrize("kind", STORING)
+def test_value_is_an_array_of_the_dtype_given(kind):
+    v = kind(raw(1, 2, dtype="float64"))
+    assert type(v.value) is objax.Array
+    assert v.dtype == "float64"
+    assert (v.shape, v.ndim, v.size, v.nbytes) == ((2,), 1, 2, 16)
+    assert v.device == default_device()
+
+
+def test_train_var_is_not_directly_writable():
+    v = objax.TrainVar(raw(1, 2))
+    with pytest.raises(ValueError, match=r"^Direct assignment not allowed, use TrainRef to update a TrainVar\.$"):
+        v.value += 1
+    with pytest.raises(ValueError, match="Direct assignment"):
+        v.value = raw(5, 6)
+    np.testing.assert_array_equal(v.value, [1, 2])
+
+
+def test_state_var_and_train_ref_are_writable():
+    t, s = objax.TrainVar(raw(1, 2)), objax.StateVar(raw(1, 2))
+    for v in (objax.TrainRef(t), s):
+        v.value += 1
+        v.value = v.value * 10
+        v.assign(v.value + 1)
+        np.testing.assert_array_equal(v.value, [21, 31])
+    np.testing.assert_array_equal(t.value, [21, 31])
+
+
+@pytest.mark.parametrize("kind", STORING)
+@pytest.mark.parametrize("value", [[1.0, 2.0], 1.0, None, "text", (1, 2)])
+def test_only_arrays_can_be_stored(kind, value):
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}: expected an array, got {type(value).__name__}\."):
+        kind(value)
+    v = kind(raw(1, 2))
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}\.assign: expected an array, got {type(value).__name__}\."):
+        v.assign(value)
+    np.testing.assert_array_equal(v.value, [1, 2])
+
+
+def test_assign_checks_shape_and_dtype():
+    t = objax.TrainVar(raw(1, 2))
+    for v in (t, objax.TrainRef(t), objax.StateVar(raw(1, 2))):
+        name = "TrainVar" if isinstance(v, objax.TrainRef) else type(v).__name__
+        with pytest.raises(ValueError, match=rf"^{name}\.assign: expected shape \(2,\), got \(3,\)\."):
+            v.assign(raw(1, 2, 3))
+        with pytest.raises(
+            TypeError,
+            match=rf"^{name}\.assign: expected dtype float32, got float64\. Convert: x\.astype\('float32'\)\.$",
+        ):
+            v.assign(raw(1, 2, dtype="float64"))
+        with pytest.raises(TypeError, match="got int32"):
+            v.assign(jn.array([1, 2]))
+        np.testing.assert_array_equal(v.value, [1, 2])
+
+
+def test_assign_without_check():
+    v = objax.StateVar(raw(1, 2))
+    v.assign(raw(1, 2, 3, dtype="float64"), check=False)
+    assert (v.shape, v.dtype) == ((3,), "float64")
+
+
+@pytest.mark.parametrize("dtype", ["int32", "bool", "complex64", "float16", "uint8"])
+def test_any_dtype_can_be_stored(dtype):
+    v = objax.StateVar(raw(1, 0, dtype=dtype))
+    v.assign(v.value[::-1])
+    assert v.dtype == dtype
+    np.testing.assert_array_equal(v.value, np.array([0, 1], dtype))
+
+
+def test_train_ref_expects_a_train_var():
+    with pytest.raises(TypeError, match=r"^TrainRef: expected a TrainVar, got StateVar\."):
+        objax.TrainRef(objax.StateVar(raw(1)))
+    with pytest.raises(TypeError, match="got TrainRef"):
+        objax.TrainRef(objax.TrainRef(objax.TrainVar(raw(1))))
+
+
+def test_reduce():
+    v = objax.StateVar(raw(1, 2))
+    v.reduce(jn.array([[1.0, 2.0], [3.0, 6.0]]))
+    np.testing.assert_array_equal(v.value, [2, 4])
+    largest = objax.StateVar(raw(1, 2), reduce=lambda x: x.max(0))
+    largest.reduce(jn.array([[1.0, 6.0], [3.0, 2.0]]))
+    np.testing.assert_array_equal(largest.value, [3, 6])
+    key = objax.RandomState(1)
+    key.reduce(jn.array([[1, 2], [3, 4]]))
+    np.testing.assert_array_equal(key.value, [0, 1])
+
+
+def test_hierarchy():
+    assert issubclass(objax.TrainVar, objax.BaseVar)
+    assert not issubclass(objax.TrainVar, objax.BaseState)
+    for kind in (objax.StateVar, objax.TrainRef, objax.RandomState):
+        assert issubclass(kind, objax.BaseState)
+    assert issubclass(objax.RandomState, objax.StateVar)
+
+
+# Aliasing.
+
+
+@pytest.mark.parametrize("kind", STORING)
+@pytest.mark.parametrize("view", [lambda a: a, lambda a: a[1:], lambda a: a[::2], lambda a: a.reshape(2, 2).T])
+def test_a_variable_does_not_change_with_what_it_was_made_of(kind, view):
+    given = raw(1, 2, 3, 4)
+    v = kind(view(given))
+    before = np.array(v.value)
+    given[...] = 0
+    np.testing.assert_array_equal(v.value, before)
+    given[...] = 7
+    v.assign(view(given))
+    given[...] = 0
+    assert (v.value == 7).all()
+
+
+@pytest.mark.parametrize("kind", STORING)
+def test_a_variable_does_not_change_with_host_arrays(kind):
+    given = np.array([1, 2], "float32")
+    v = kind(given)
+    w = kind(jn.asarray(given))
+    x = kind(jn.asarray(a=given))
+    y = kind(jn.reshape(given, (2,)))
+    given += 1
+    for variable in (v, w, x, y):
+        np.testing.assert_array_equal(variable.value, [1, 2])
+
+
+def test_values_handed_out_do_not_change():
+    v = objax.StateVar(raw(1, 2))
+    collection = objax.VarCollection(v=v)
+    value, tensors, host = v.value, collection.tensors(), np.asarray(v.value)
+    v.value += 1
+    collection.assign([v.value + 1])
+    for old in (value, *tensors, host):
+        np.testing.assert_array_equal(old, [1, 2])
+
+
+@pytest.mark.parametrize("convert", [np.asarray, lambda v: np.asarray(v.value), lambda v: np.array(v, copy=None)])
+def test_host_arrays_of_a_value_cannot_be_written_to_or_are_copies(convert):
+    v = objax.TrainVar(raw(1, 2))
+    host = convert(v)
+    if host.flags.writeable:
+        host[0] = 9
+    np.testing.assert_array_equal(v.value, [1, 2])
+    copied = np.array(v)
+    copied[0] = 9
+    np.testing.assert_array_equal(v.value, [1, 2])
+
+
+def test_arrays_refuse_assignment_to_elements():
+    v = objax.StateVar(raw(1, 2))
+    with pytest.raises(TypeError, match="arrays never change"):
+        v.value[0] = 5
+    with pytest.raises(TypeError, match="arrays never change"):
+        v[0] = 5
+    with pytest.raises(TypeError):
+        np.add(v, 1, out=v)
+    np.testing.assert_array_equal(v.value, [1, 2])
+
+
+def test_augmented_assignment_binds_the_name_to_an_array():
+    v = w = objax.StateVar(raw(1, 2))
+    w += 1
+    assert type(w) is objax.Array
+    np.testing.assert_array_equal(v.value, [1, 2])
+
+
+# Use in expressions.
+
+BINARY = [
+    operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod, operator.pow,
+    operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge,
+]  # fmt: skip
+BITWISE = [operator.and_, operator.or_, operator.xor, operator.lshift, operator.rshift]
+
+
+@pytest.mark.parametrize("operation", BINARY + BITWISE)
+def test_operators_both_ways(operation):
+    dtype = "int32" if operation in BITWISE else "float32"
+    a, b = np.array([1, 2, 3], dtype), np.array([3, 2, 2], dtype)
+    v = objax.TrainVar(raw(*a, dtype=dtype))
+    others = [raw(*b, dtype=dtype), objax.Array(raw(*b, dtype=dtype)), objax.StateVar(raw(*b, dtype=dtype))]
+    for other in others:
+        result, reflected = operation(v, other), operation(other, v)
+        assert type(result) is type(reflected) is objax.Array
+        np.testing.assert_array_equal(result, operation(a, b), strict=True)
+        np.testing.assert_array_equal(reflected, operation(b, a), strict=True)
+    for number in (2, np.dtype(dtype).type(2)):
+        np.testing.assert_array_equal(operation(v, number), operation(a, number), strict=True)
+        np.testing.assert_array_equal(operation(number, v), operation(number, a), strict=True)
+
+
+def test_unary_operators_and_matrix_products():
+    a = np.array([[1, -2], [3, 4]], "float32")
+    v, w = objax.TrainVar(raw(*a)), objax.StateVar(raw(*a))
+    for result, expected in [
+        (-v, -a), (+v, a), (abs(v), abs(a)), (v @ w, a @ a), (v @ v.value, a @ a), (raw(*a) @ v, a @ a),
+        (divmod(v, 2)[1], a % 2), (divmod(7, v)[0], 7 // a), (~(v > 0), ~(a > 0)),
+    ]:  # fmt: skip
+        assert type(result) is objax.Array
+        np.testing.assert_array_equal(result, expected, strict=True)
+
+
+def test_indexing_methods_and_properties():
+    a = np.arange(6, dtype="float32").reshape(2, 3)
+    v = objax.StateVar(raw(*a))
+    np.testing.assert_array_equal(v[1], a[1])
+    np.testing.assert_array_equal(v[:, ::2], a[:, ::2])
+    np.testing.assert_array_equal(v.T, a.T)
+    np.testing.assert_array_equal(v.mean(0), a.mean(0))
+    np.testing.assert_array_equal(v.reshape(-1).astype("int32"), a.reshape(-1).astype("int32"))
+    np.testing.assert_array_equal(v.at[0, 0].set(9), [[9, 1, 2], [3, 4, 5]])
+    with pytest.raises(AttributeError, match="nonsense"):
+        v.nonsense  # noqa: B018
+
+
+def test_functions_take_variables():
+    v = objax.TrainVar(raw(1, 2))
+    np.testing.assert_allclose(jn.concatenate([v, v.value, objax.TrainRef(v)]), [1, 2, 1, 2, 1, 2])
+    np.testing.assert_allclose(jn.array([v, v]), [[1, 2], [1, 2]])
+    assert type(jn.asarray(v)) is objax.Array
+    assert type(np.tanh(v)) is objax.Array
+    assert type(np.sum(v)) is objax.Array
+
+
+def test_conversions():
+    v = objax.StateVar(jn.array(2.5))
+    assert float(v) == 2.5
+    assert int(v) == 2
+    assert v.item() == 2.5
+    assert f"{v:.2f}" == "2.50"
+    assert [1, 2, 3][objax.StateVar(jn.array(1))] == 2
+    assert objax.StateVar(jn.array([1, 2])).tolist() == [1, 2]
+
+
+def test_iteration_and_length():
+    v = objax.StateVar(jn.array([[1.0, 2.0], [3.0, 4.0]]))
+    assert len(v) == 2
+    assert [row.tolist() for row in v] == [[1, 2], [3, 4]]
+    with pytest.raises(TypeError):
+        len(objax.StateVar(jn.array(1.0)))
+    with pytest.raises(TypeError):
+        iter(objax.StateVar(jn.array(1.0)))
+
+
+@pytest.mark.parametrize("kind", STORING)
+def test_variables_have_no_truth(kind):
+    with pytest.raises(
+        TypeError, match=r"^To prevent accidental errors .* can not be used as Python bool\..*`is None`"
+    ):
+        bool(kind(jn.array(1.0)))
+    assert bool(kind(jn.array(1.0)).value)
+
+
+def test_variables_are_keys():
+    v, w = objax.TrainVar(raw(1, 2)), objax.TrainVar(raw(1, 2))
+    names = {v: "v", w: "w"}
+    assert (names[v], names[w]) == ("v", "w")
+    assert len({v, w, v}) == 2
+
+
+# RandomState.
+
+
+@pytest.mark.parametrize(
+    ("seed", "words"), [(0, [0, 0]), (1, [0, 1]), (2**40 + 3, [256, 3]), (2**64 - 1, [2**32 - 1] * 2)]
+)
+def test_random_state_of_a_seed(seed, words):
+    v = objax.RandomState(seed)
+    np.testing.assert_array_equal(v.value, np.array(words, "uint32"), strict=True)
+    other = objax.RandomState(5)
+    other.seed(np.int64(seed) if seed < 2**63 else seed)
+    np.testing.assert_array_equal(other.value, v.value)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64])
+def test_random_state_of_a_seed_out_of_range(seed):
+    with pytest.raises(ValueError, match=rf"^RandomState: expected a seed from 0 to 2\*\*64 - 1, got {seed}\."):
+        objax.RandomState(seed)
+    v = objax.RandomState(3)
+    with pytest.raises(ValueError, match="RandomState"):
+        v.seed(seed)
+    np.testing.assert_array_equal(v.value, [0, 3])
+
+
+def test_random_state_of_no_integer():
+    with pytest.raises(TypeError):
+        objax.RandomState(1.5)
+
+
+def test_split():
+    v, w = objax.RandomState(1), objax.RandomState(1)
+    keys = v.split(3)
+    assert (keys.shape, keys.dtype) == ((3, 2), "uint32")
+    words = {tuple(k) for k in [*keys.tolist(), v.value.tolist(), [0, 1]]}
+    assert len(words) == 5
+    np.testing.assert_array_equal(w.split(3), keys)
+    np.testing.assert_array_equal(w.value, v.value)
+    assert v.split(0).shape == (0, 2)
+    np.testing.assert_array_equal(objax.RandomState(1).split(1)[0], keys[0])
+
+
+# Copies.
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
+@pytest.mark.parametrize(
+    "variable", [objax.TrainVar(np.ones(2, "f")), objax.StateVar(np.ones(2, "f"), reduce=None), objax.RandomState(7)]
+)
+def test_copies_are_independent(duplicate, variable):
+    other = duplicate(variable)
+    assert type(other) is type(variable)
+    assert other._reduce is variable._reduce
+    np.testing.assert_array_equal(other.value, variable.value, strict=True)
+    before = np.array(variable.value)
+    other.assign(other.value * 0)
+    np.testing.assert_array_equal(variable.value, before)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
+def test_copies_keep_sharing(duplicate):
+    v = objax.TrainVar(raw(1, 2))
+    collection = objax.VarCollection(a=v, b=v, r=objax.TrainRef(v))
+    other = duplicate(collection)
+    assert type(other) is objax.VarCollection
+    assert other["a"] is other["b"] is other["r"].ref
+    assert other["a"] is not v
+    other["r"].value += 1
+    np.testing.assert_array_equal(other["a"].value, [2, 3])
+    np.testing.assert_array_equal(v.value, [1, 2])
+
+
+def test_copies_take_the_value_that_is_seen():
+    v, s = objax.TrainVar(raw(1, 2)), objax.StateVar(raw(0, 0))
+
+    def loss():
+        s.value = s.value + 5
+        return (v.value * 2).sum(), copy.deepcopy(s), pickle.dumps(v)
+
+    _, (_, copied, pickled) = objax.GradValues(loss, {"v": v})()
+    np.testing.assert_array_equal(copied, [5, 5])
+    np.testing.assert_array_equal(pickle.loads(pickled).value, [1, 2])
+
+
+# Traced values.
+
+
+def test_no_traced_value_is_left_in_a_variable():
+    s = objax.StateVar(jn.ones(2))
+
+    def f(x):
+        s.value = x * 2
+        return s.value.sum()
+
+    with pytest.raises(TypeError, match=r"^StateVar: expected a plain array outside of cuobjax's transformations"):
+        autograd.grad(f)(jn.ones(2))
+    with pytest.raises(TypeError, match=r"^TrainVar: expected a plain array outside"):
+        autograd.grad(lambda x: objax.TrainVar(x).value.sum())(jn.ones(2))
+    assert type(s.value) is objax.Array
+    np.testing.assert_array_equal(s.value, [1, 1])
+
+
+# Text.
+
+
+def test_repr():
+    t = objax.TrainVar(jn.array([1.0, 2.0]))
+    assert repr(t) == str(t) == "cuobjax.TrainVar(Array([1., 2.], dtype=float32), reduce=reduce_mean)"
+    assert repr(objax.TrainRef(t)) == f"cuobjax.TrainRef(ref={t!r})"
+    assert repr(objax.StateVar(jn.array(3), reduce=None)) == "cuobjax.StateVar(Array(3, dtype=int32))"
+    assert repr(objax.RandomState(1)) == "cuobjax.RandomState(Array([0, 1], dtype=uint32))"
+    assert "\n\n" not in repr(objax.StateVar(jn.zeros((2, 2, 2))))
+
+
+def test_repr_of_subclasses_names_their_module():
+    class Mine(objax.TrainVar):
+        pass
+
+    assert "Mine(Array(" in repr(Mine(jn.zeros(1)))
+    assert not repr(Mine(jn.zeros(1))).startswith("cuobjax.")
+
+
+# VarCollection: see also tests/properties/test_var_collection.py.
+
+
+def test_collection_iterates_over_variables_once():
+    a, b = objax.TrainVar(jn.zeros(1)), objax.StateVar(jn.zeros(2))
+    collection = objax.VarCollection([("x", a), ("y", b), ("z", a)])
+    assert list(map(id, collection)) == [id(a), id(b)]
+    assert len(collection) == 3
+    assert list(collection.keys()) == ["x", "y", "z"]
+    assert list(map(id, collection.values())) == [id(a), id(b), id(a)]
+    assert [t.shape for t in collection.tensors()] == [(1,), (2,)]
+    assert [t.shape for t in collection.tensors(objax.BaseState)] == [(2,)]
+    assert [t.shape for t in collection.tensors((objax.TrainVar, objax.StateVar))] == [(1,), (2,)]
+    assert "x" in collection
+    assert collection["z"] is a
+
+
+def test_collection_conflicts_change_nothing():
+    a, b, c = (objax.TrainVar(jn.zeros(1)) for _ in range(3))
+    for conflict in (
+        lambda vc: vc.update({"new": c, "b": c, "a": c}),
+        lambda vc: vc.update([("new", c), ("b", c), ("a", c)]),
+        lambda vc: vc.update(new=c, b=c, a=c),
+        lambda vc: vc + objax.VarCollection(new=c, b=c, a=c),
+        lambda vc: vc | {"new": c, "b": c, "a": c},
+        lambda vc: {"new": c, "b": c, "a": c} | vc,
+        lambda vc: operator.iadd(vc, {"new": c, "b": c, "a": c}),
+    ):
+        collection = objax.VarCollection(a=a, b=b)
+        with pytest.raises(ValueError, match=r"^Name conflicts when combining VarCollection \['a', 'b'\]$"):
+            conflict(collection)
+        assert {name: id(v) for name, v in collection.items()} == {"a": id(a), "b": id(b)}
+    with pytest.raises(ValueError, match=r"\['a'\]"):
+        objax.VarCollection([("a", a), ("a", b)])
+    collection = objax.VarCollection(a=a)
+    with pytest.raises(ValueError, match=r"\['a'\]"):
+        collection["a"] = b
+    collection["a"] = a
+
+
+def test_collection_results_are_collections():
+    a, b = objax.TrainVar(jn.zeros(1)), objax.StateVar(jn.zeros(1))
+    collection = objax.VarCollection(a=a)
+    for result in (
+        collection + {"b": b}, {"b": b} + collection, collection | {"b": b}, {"b": b} | collection, collection.copy(),
+        copy.copy(collection), collection.rename(str.upper), collection.subset(is_a=objax.TrainVar),
+    ):  # fmt: skip
+        assert type(result) is objax.VarCollection
+    assert list(collection.keys()) == ["a"]
+    assert collection.setdefault("a", b) is a
+    assert collection.setdefault("b", b) is b
+    collection |= {"c": b}
+    assert list(collection.keys()) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("wrong", [{"a": 1}, {1: objax.RandomState(0)}, [("a", jn.ones(1))], ["ab"]])
+def test_collection_holds_named_variables_only(wrong):
+    collection = objax.VarCollection()
+    with pytest.raises(TypeError, match=r"^VarCollection: expected names and variables"):
+        collection.update(wrong)
+    assert not collection
+    with pytest.raises(TypeError, match="at most one dictionary"):
+        collection.update({}, {})
+
+
+def test_collection_assign_names_the_variable():
+    a, b = objax.TrainVar(jn.zeros(2)), objax.StateVar(jn.zeros(3))
+    collection = objax.VarCollection([("net.a", a), ("net.b", b), ("alias", a)])
+    with pytest.raises(ValueError, match=r"^Failed to assign a list with 1 tensors to variables with length 2\.$"):
+        collection.assign([jn.ones(2)])
+    with pytest.raises(ValueError, match=r"^VarCollection\.assign to net\.b: expected shape \(3,\), got \(2,\)\."):
+        collection.assign([jn.ones(2), jn.ones(2)])
+    with pytest.raises(TypeError, match=r"^VarCollection\.assign to net\.a: expected dtype float32, got int32\."):
+        collection.assign([jn.array([1, 1]), jn.ones(3)])
+    with pytest.raises(TypeError, match=r"^VarCollection\.assign to net\.b: expected an array, got list\."):
+        collection.assign([jn.ones(2), [1, 1, 1]])
+    assert not a.value.any()
+    assert not b.value.any()
+    collection.assign(t + 1 for t in collection.tensors())
+    assert a.value.all() and b.value.all()
+
+
+def test_collection_rename_and_subset():
+    a, b = objax.TrainVar(jn.zeros(1)), objax.StateVar(jn.zeros(1))
+    r = objax.TrainRef(a)
+    collection = objax.VarCollection(a=a, b=b, r=r)
+    assert list(collection.rename(lambda name: name * 2).keys()) == ["aa", "bb", "rr"]
+    with pytest.raises(ValueError, match=r"Name conflicts when combining VarCollection \['same'\]"):
+        collection.rename(lambda name: "same")
+    for arguments, names in [
+        ({}, "abr"), ({"is_a": objax.TrainVar}, "a"), ({"is_a": objax.BaseState}, "br"),
+        ({"is_not": objax.TrainRef}, "ab"),
+        ({"is_a": objax.BaseState, "is_not": objax.StateVar}, "r"), ({"is_a": (objax.TrainVar, objax.TrainRef)}, "ar"),
+    ]:  # fmt: skip
+        assert "".join(collection.subset(**arguments).keys()) == names
+
+
+def test_collection_text():
+    assert str(objax.VarCollection()) == "+Total(0)                   0"
+    long = objax.VarCollection([("x" * 120, objax.TrainVar(jn.zeros((2, 3))))])
+    row, total = str(long).splitlines()
+    assert row == "x" * 120 + "        6 (2, 3)"
+    assert total == "+Total(1)" + " " * 91 + "        6"
+    assert long.__str__(max_width=30).splitlines()[1] == "+Total(1)" + " " * 21 + "        6"
+    assert (
+        repr(objax.VarCollection(k=objax.RandomState(1))) == "{'k': cuobjax.RandomState(Array([0, 1], dtype=uint32))}"
+    )

@@ -1,0 +1,189 @@
+"""Who may import whom, and who may know of CuPy: read from the source, nothing is imported."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# From the bottom to the top; a module imports only from its own row (siblings of one folder) and from those below.
+AUTOGRAD = [
+    ["autograd.backend", "autograd.tree"],
+    ["autograd.core"],
+    ["autograd.families"],
+    ["autograd.kernels"],
+    ["autograd.ops"],
+    ["autograd.numpy"],
+    ["autograd.scipy"],
+    ["autograd.array"],
+    ["autograd.reverse"],
+    ["autograd.transforms"],
+    ["autograd.testing"],
+    ["autograd"],
+]
+CUOBJAX = [
+    ["cuobjax.constants"],
+    ["cuobjax.util", "cuobjax.lifting", "cuobjax.scope"],
+    ["cuobjax.numpy"],
+    ["cuobjax.functional"],
+    ["cuobjax.variable"],
+    ["cuobjax.module"],
+    ["cuobjax.random"],
+    ["cuobjax.gradient"],
+    ["cuobjax.nn", "cuobjax.optimizer"],
+    ["cuobjax"],
+]
+LAYERS = AUTOGRAD + CUOBJAX
+
+
+@cache
+def modules():
+    """The syntax tree of every module of both packages, by its name."""
+    found = {}
+    for path in [*ROOT.glob("autograd/**/*.py"), *ROOT.glob("cuobjax/**/*.py")]:
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text(), str(path))
+    return found
+
+
+def is_package(name):
+    return (ROOT / Path(*name.split(".")) / "__init__.py").exists()
+
+
+def imports(name):
+    """The modules of both packages that a module imports at its top, as it is loaded: (line, module)."""
+    inside = {id(n) for f in ast.walk(modules()[name]) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
+    for node in ast.walk(modules()[name]):
+        if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in inside:
+            yield from ((node.lineno, target) for target in imported(name, node))
+
+
+def imported(name, node):
+    """The modules that an import statement names, packages resolved to the submodules that are meant."""
+    if isinstance(node, ast.Import):
+        found = [alias.name for alias in node.names]
+    else:
+        base = name.split(".") if is_package(name) else name.split(".")[:-1]
+        start = ".".join(base[: len(base) - node.level + 1]) if node.level else ""
+        source = ".".join(filter(None, [start, node.module]))
+        found = [f"{source}.{alias.name}" if f"{source}.{alias.name}" in modules() else source for alias in node.names]
+    return [target for target in dict.fromkeys(found) if target in modules()]
+
+
+def layer(name):
+    """The row that a module stands in: that of the longest name that it begins with, the packages' own are on top."""
+    rows = [
+        (len(start), row)
+        for row, starts in enumerate(LAYERS)
+        for start in starts
+        if name == start or (name.startswith(f"{start}.") and start not in ("autograd", "cuobjax"))
+    ]
+    assert rows, f"{name}: give it a row in LAYERS"
+    return max(rows)[1]
+
+
+def test_imports_run_downward():
+    wrong = [
+        f"{name}:{line} imports {target}"
+        for name in modules()
+        for line, target in imports(name)
+        if layer(target) > layer(name)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_autograd_never_imports_cuobjax():
+    for name, source in modules().items():
+        for node in ast.walk(source):
+            if isinstance(node, ast.Import | ast.ImportFrom) and name.startswith("autograd"):
+                assert not any(target.startswith("cuobjax") for target in imported(name, node)), f"{name}:{node.lineno}"
+
+
+def test_there_are_no_cycles():
+    """A package and its submodules count as what they are: `from . import x` is an import of x."""
+    graph = {name: {target for _, target in imports(name)} - {name} for name in modules()}
+    done, path = set(), []
+
+    def visit(name):
+        assert name not in path, " -> ".join([*path[path.index(name) :], name])
+        if name not in done:
+            path.append(name)
+            for target in sorted(graph[name]):
+                visit(target)
+            done.add(path.pop())
+
+    for name in graph:
+        visit(name)
+
+
+def test_every_layer_is_there():
+    starts = [start for row in LAYERS for start in row]
+    assert [s for s in starts if not any(name == s or name.startswith(f"{s}.") for name in modules())] == []
+
+
+def test_nothing_is_imported_by_star():
+    for name, source in modules().items():
+        for node in ast.walk(source):
+            if isinstance(node, ast.ImportFrom):
+                assert all(alias.name != "*" for alias in node.names), f"{name}:{node.lineno}"
+
+
+def test_only_the_backend_knows_cupy():
+    """It imports CuPy, lazily; the protocols of Arrays look it up where it is loaded already."""
+    for name, source in modules().items():
+        for node in ast.walk(source):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+                assert name == "autograd.backend" or not any(re.match(r"cupy(x|$|\.)", n) for n in names), (
+                    f"{name}:{node.lineno}"
+                )
+            if isinstance(node, ast.Name) and node.id in ("cupy", "cupyx"):
+                assert name in ("autograd.backend", "autograd.array"), f"{name}:{node.lineno}"
+    loading = [node for node in modules()["autograd.backend"].body if isinstance(node, ast.Import)]
+    assert not any("cupy" in alias.name for node in loading for alias in node.names)
+
+
+def texts(source):
+    """Strings that are no docstrings."""
+    documented = (ast.Module, ast.FunctionDef, ast.ClassDef)
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(source)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    return [
+        n
+        for n in ast.walk(source)
+        if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docstrings
+    ]
+
+
+def test_cupys_modules_are_named_in_few_places():
+    """As strings, for `sys.modules`: where dispatch asks whether CuPy is loaded."""
+    for name, source in modules().items():
+        for node in texts(source):
+            if re.fullmatch(r"cupyx?(\.\w+)*", node.value):
+                assert name in ("autograd.backend", "autograd.core", "autograd.array"), f"{name}:{node.lineno}"
+
+
+def test_no_assertions_in_public_code():
+    """`assert` would vanish with -O; an invariant of our own raises AssertionError with what it saw."""
+    found = [
+        f"{name}:{node.lineno}"
+        for name, source in modules().items()
+        for node in ast.walk(source)
+        if isinstance(node, ast.Assert)
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_files_are_short_and_say_what_they_are(name):
+    path = ROOT / Path(*name.split("."))
+    path = path / "__init__.py" if is_package(name) else path.with_suffix(".py")
+    assert ast.get_docstring(modules()[name]), f"{name}: write a docstring"
+    assert len(path.read_text().splitlines()) <= 500

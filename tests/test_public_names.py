@@ -1,0 +1,110 @@
+"""What users can name: it is there, it has a docstring, and it is listed."""
+
+import importlib
+import inspect
+import types
+
+import pytest
+
+import autograd
+import cuobjax
+
+MODULES = [
+    "autograd", "autograd.numpy", "autograd.numpy.linalg", "autograd.scipy", "autograd.scipy.special", "cuobjax",
+    "cuobjax.constants", "cuobjax.functional", "cuobjax.functional.divergence", "cuobjax.functional.loss", "cuobjax.nn",
+    "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.optimizer", "cuobjax.random", "cuobjax.util",
+]  # fmt: skip
+
+# Objax 1.8's names in the modules that exist so far, and what is ours.
+NAMES = {
+    "cuobjax": """
+        BaseState BaseVar ConvPadding Function Grad GradValues Module ModuleList RandomState StateVar TrainRef TrainVar
+        VarCollection constants functional nn optimizer random util
+        Array Device DeviceError default_device default_dtype device device_put numpy set_default_dtype
+        stop_gradient""",
+    "cuobjax.functional": """
+        celu elu leaky_relu log_sigmoid log_softmax logsumexp relu selu sigmoid softmax softplus swish tanh
+        flatten one_hot rsqrt stop_gradient average_pool_2d max_pool_2d divergence loss conv""",
+    "cuobjax.functional.loss": """
+        cross_entropy_logits cross_entropy_logits_sparse l2 mean_absolute_error mean_squared_error
+        mean_squared_log_error sigmoid_cross_entropy_logits""",
+    "cuobjax.functional.divergence": "kl",
+    "cuobjax.nn": "BatchNorm BatchNorm0D BatchNorm1D BatchNorm2D Conv2D Dropout Linear Sequential init",
+    "cuobjax.nn.init": """
+        gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal orthogonal truncated_normal
+        xavier_normal xavier_normal_gain xavier_truncated_normal""",
+    "cuobjax.optimizer": "Adam Momentum SGD",
+    "cuobjax.random": "DEFAULT_GENERATOR Generator bernoulli normal randint truncated_normal uniform",
+    "cuobjax.util": "class_name local_kwargs positional_args_names repr_function to_padding to_tuple",
+    "cuobjax.constants": "ConvPadding",
+    "autograd": """
+        Array Device DeviceError default_device device device_put elementwise_grad grad hessian jacobian stop_gradient
+        value_and_grad vjp""",
+}  # fmt: skip
+
+# (method or function, parameters) as in Objax: code that gives them by position or by name keeps working.
+SIGNATURES = [
+    (cuobjax.TrainVar, "tensor reduce"), (cuobjax.StateVar, "tensor reduce"), (cuobjax.TrainRef, "ref"),
+    (cuobjax.RandomState, "seed"), (cuobjax.BaseVar.assign, "self tensor check"), (cuobjax.RandomState.split, "self n"),
+    (cuobjax.VarCollection.subset, "self is_a is_not"), (cuobjax.VarCollection.tensors, "self is_a"),
+    (cuobjax.VarCollection.rename, "self renamer"), (cuobjax.VarCollection.assign, "self tensors"),
+    (cuobjax.Module.vars, "self scope"), (cuobjax.Function, "f vc"), (cuobjax.Function.with_vars, "vc"),
+    (cuobjax.Grad, "f variables input_argnums"), (cuobjax.GradValues, "f variables input_argnums"),
+    (cuobjax.nn.Linear, "nin nout use_bias w_init"), (cuobjax.nn.Dropout, "keep generator"),
+    (cuobjax.nn.Conv2D, "nin nout k strides dilations groups padding use_bias w_init"),
+    (cuobjax.nn.BatchNorm, "dims redux momentum eps"), (cuobjax.nn.BatchNorm2D, "nin momentum eps"),
+    (cuobjax.nn.Dropout.__call__, "self x training dropout_keep"), (cuobjax.nn.BatchNorm.__call__, "self x training"),
+    (cuobjax.optimizer.SGD, "vc"), (cuobjax.optimizer.SGD.__call__, "self lr grads"),
+    (cuobjax.optimizer.Momentum, "vc momentum nesterov"),
+    (cuobjax.optimizer.Momentum.__call__, "self lr grads momentum"),
+    (cuobjax.optimizer.Adam, "vc beta1 beta2 eps"), (cuobjax.optimizer.Adam.__call__, "self lr grads beta1 beta2"),
+    (cuobjax.random.Generator, "seed"), (cuobjax.functional.leaky_relu, "x negative_slope"),
+    (cuobjax.functional.max_pool_2d, "x size strides padding"),
+    (cuobjax.functional.one_hot, "x num_classes dtype axis"),
+    (cuobjax.functional.loss.mean_squared_error, "x y keep_axis"), (cuobjax.functional.divergence.kl, "p q eps"),
+    (cuobjax.nn.init.orthogonal, "shape gain axis"), (cuobjax.nn.init.truncated_normal, "shape lower upper stddev"),
+    (cuobjax.util.local_kwargs, "kwargs f"), (cuobjax.util.to_padding, "padding ndim"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_there_and_listed(name):
+    module = importlib.import_module(name)
+    listed = getattr(module, "__all__", None)
+    for public in NAMES[name].split():
+        assert hasattr(module, public), public
+        assert listed is None or public in listed, public
+    for public in listed or ():
+        assert public in NAMES[name].split(), f"{name}.{public}: add it to NAMES"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_functions_and_classes_are_documented(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    package = name.split(".")[0]
+    for public in getattr(module, "__all__", None) or dir(module):
+        value = getattr(module, public)
+        if public.startswith("_") or isinstance(value, types.ModuleType) or not callable(value):
+            continue
+        if not (getattr(value, "__module__", None) or "").startswith(package):
+            continue
+        assert inspect.getdoc(value), f"{name}.{public}: write a docstring"
+
+
+@pytest.mark.parametrize(
+    "kind", [value for value in vars(cuobjax).values() if isinstance(value, type)], ids=lambda k: k.__name__
+)
+def test_public_methods_are_documented(kind):
+    for name, value in vars(kind).items():
+        if not name.startswith("_") and inspect.isfunction(value) and kind.__module__.startswith("cuobjax"):
+            assert inspect.getdoc(getattr(kind, name)), f"{kind.__name__}.{name}: write a docstring"
+
+
+@pytest.mark.parametrize(("function", "names"), SIGNATURES, ids=lambda x: getattr(x, "__qualname__", None))
+def test_parameters_are_objaxs(function, names):
+    assert list(inspect.signature(function).parameters) == names.split()
+
+
+def test_array_is_one_class():
+    assert cuobjax.Array is autograd.Array is cuobjax.numpy.ndarray is autograd.numpy.ndarray
