@@ -12,13 +12,14 @@ import numpy as onp
 
 from . import backend
 from . import numpy as anp
-from .core import Array, Primitive, Reference, Tracer, library
+from .core import Array, Primitive, Reference, Tracer
 from .numpy._common import refuse_output
 from .numpy._indexing import IndexUpdate, getitem
+from .ops.product import matmul
 
 _OPERATORS = {
     "add": anp.add, "sub": anp.subtract, "mul": anp.multiply, "truediv": anp.divide, "floordiv": anp.floor_divide,
-    "mod": anp.remainder, "pow": anp.power, "matmul": anp.matmul, "divmod": anp.divmod, "and": anp.bitwise_and,
+    "mod": anp.remainder, "pow": anp.power, "matmul": matmul, "divmod": anp.divmod, "and": anp.bitwise_and,
     "or": anp.bitwise_or, "xor": anp.bitwise_xor, "lshift": anp.left_shift, "rshift": anp.right_shift,
 }  # fmt: skip
 _COMPARISONS = {
@@ -31,6 +32,11 @@ _METHODS = (
     "prod ptp ravel repeat round sort squeeze std sum swapaxes take trace var"
 ).split()
 _PROPERTIES = {"real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp.matrix_transpose}
+_ATTRIBUTES = {
+    "at": property(IndexUpdate, doc="`x.at[index].set(values)` and its like: see `IndexUpdate`."),
+    "__hash__": None,
+    "__array_priority__": 1000,  # CuPy defers to an operand with more than 100
+}
 
 
 def _define_operators_and_methods():
@@ -43,17 +49,16 @@ def _define_operators_and_methods():
     for name in _METHODS:
         setattr(Array, name, _method(getattr(anp, name)))
     for name, function in _PROPERTIES.items():
-        setattr(Array, name, property(lambda self, function=function: function(self)))
+        setattr(Array, name, property(function))
     for conversion in (complex, float, int, operator.index):
         setattr(Array, f"__{conversion.__name__}__", functools.partialmethod(_converted, conversion))
     for function in _SPECIAL:
         setattr(Array, function.__name__, function)
-    Array.at = property(IndexUpdate, doc="`x.at[index].set(values)` and its like: see `IndexUpdate`.")
+    for name, value in _ATTRIBUTES.items():
+        setattr(Array, name, value)
     for name in ("__copy__", "__deepcopy__"):  # a copy of the tape would lose the gradient
         setattr(Tracer, name, lambda self, memo=None: self)
     Tracer.__reduce__ = lambda self: _concrete(self, "pickle")
-    Array.__hash__ = None
-    Array.__array_priority__ = 1000  # CuPy defers to an operand with more than 100
 
 
 def _method(function):
@@ -80,7 +85,7 @@ def _operator(function):
     return apply
 
 
-def reshape(self, *shape, order="C"):
+def reshape(self, *shape, order="C", copy=None):
     """The array with another shape: `x.reshape(2, 3)` or `x.reshape((2, 3))`."""
     return anp.reshape(self, shape[0] if len(shape) == 1 else shape, order)
 
@@ -133,12 +138,14 @@ def __bool__(self):
 
 
 def _converted(self, conversion):
-    return conversion(_concrete(self, f"{conversion.__name__}()"))
+    raw = _concrete(self, f"{conversion.__name__}()")
+    return conversion(raw.item() if backend.is_cupy(raw) else raw)
 
 
 def item(self, *index):
     """One element as a Python number."""
-    return _concrete(self, "item()").item(*index)
+    raw = _concrete(self, "item()")
+    return (raw.reshape(-1) if len(index) == 1 else raw)[index].item()
 
 
 def tolist(self):
@@ -176,7 +183,8 @@ def __repr__(self):
     values = self
     while isinstance(values, Array):
         values = values._value
-    text = onp.array2string(onp.asarray(values.get() if backend.is_cupy(values) else values), separator=", ", prefix="Array(")
+    values = onp.asarray(values.get() if backend.is_cupy(values) else values)
+    text = onp.array2string(values, separator=", ", prefix="Array(")
     kind = "" if not isinstance(self, Tracer) else f", traced by {type(self._trace).__name__}"
     return f"Array({text}, dtype={self.dtype}{kind})"
 
@@ -196,7 +204,7 @@ def _concrete(x, use):
 
 @functools.cache
 def _counterparts():
-    """Our function for each of NumPy's, by identity: other libraries, and `numpy.linalg`, have namesakes that differ."""
+    """Our function for each of NumPy's, by identity: other libraries and `numpy.linalg` have namesakes that differ."""
     return {
         getattr(theirs, name): function
         for theirs, ours in ((onp, anp), (onp.linalg, anp.linalg))
@@ -214,18 +222,22 @@ def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         function = None
     refuse_output(out, f"numpy.{ufunc.__name__}")
     if function is None:
-        raise TypeError(f"numpy.{ufunc.__name__}: cannot take an Array ({method}). Use functions of autograd.numpy.")
+        raise TypeError(f"numpy.{ufunc.__name__}: cannot take an Array ({method}). Use a function of autograd.numpy.")
     return function(*inputs, **kwargs)
 
 
-_REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any"}
+_REDUCTIONS = {
+    "add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any",
+}  # fmt: skip
 
 
 def __array_function__(self, function, types, args, kwargs):
     name = function.__name__
     ours = _counterparts().get(function)
     if ours is None:
-        raise TypeError(f"numpy.{name}: has no counterpart for an Array. Convert with numpy.asarray(x) if no gradient is wanted.")
+        raise TypeError(
+            f"numpy.{name}: has no counterpart for an Array. Convert with numpy.asarray(x) where no gradient is wanted."
+        )
     refuse_output(kwargs.pop("out", None), f"numpy.{name}")
     return ours(*args, **kwargs)
 
@@ -245,9 +257,11 @@ def _cupy_kernels():
     """Our function for each of CuPy's ufuncs, by identity."""
     cupy = sys.modules["cupy"]
     kernels = {id(getattr(cupy, name)): function for name, function in vars(anp).items() if _is_ufunc(cupy, name)}
-    internal = sys.modules["cupy._core._routines_indexing"], sys.modules["cupy._core._routines_math"]
-    kernels[id(internal[0]._where_ufunc)] = anp.where
-    kernels[id(internal[1]._clip)] = anp.clip
+    for module, name, function in (  # what cupy.where and cupy.clip call
+        ("cupy._sorting.search", "_where_ufunc", anp.where),
+        ("cupy._core._routines_math", "_clip", anp.clip),
+    ):
+        kernels[id(getattr(sys.modules.get(module), name, None))] = function
     return kernels
 
 
@@ -256,12 +270,12 @@ def _is_ufunc(cupy, name):
 
 
 def __cupy_override_reduction_kernel__(self, kernel, axis, dtype, out, keepdims):
-    raise TypeError("cupy: this reduction cannot take an Array. Use functions of autograd.numpy (cuobjax.numpy) or x.raw.")
+    raise TypeError("cupy: this reduction cannot take an Array. Use autograd.numpy (cuobjax.numpy) or x.raw.")
 
 
 _SPECIAL = (
-    reshape, transpose, flatten, compress, copy, __getitem__, __setitem__, __len__, __iter__, __contains__, __bool__, item, tolist,
-    __format__, __array__, __dlpack__, __dlpack_device__, __str__, __repr__, __array_ufunc__, __array_function__,
-    __cupy_override_elementwise_kernel__, __cupy_override_reduction_kernel__,
+    reshape, transpose, flatten, compress, copy, __getitem__, __setitem__, __len__, __iter__, __contains__, __bool__,
+    item, tolist, __format__, __array__, __dlpack__, __dlpack_device__, __str__, __repr__, __array_ufunc__,
+    __array_function__, __cupy_override_elementwise_kernel__, __cupy_override_reduction_kernel__,
 )  # fmt: skip
 _define_operators_and_methods()

@@ -6,6 +6,7 @@ handles the call, unwraps its own tracers only and applies the operation again t
 transformations nest in any order.
 """
 
+import functools
 import inspect
 import itertools
 import math
@@ -178,7 +179,7 @@ class Primitive:
         if PRIMITIVES.setdefault(name, self) is not self:
             raise ValueError(f"Primitive: expected a new name, got {name!r}.")
         self._kernels = {}
-        self._host = self._kernel(numpy)
+        self.host = self._kernel(numpy)
 
     def __repr__(self):
         return f"<primitive {self.name}>"
@@ -202,7 +203,7 @@ class Primitive:
     def run(self, args, params):
         """Applies it to raw arrays."""
         if "cupy" not in sys.modules:
-            return self._host(*args, **params)
+            return self.host(*args, **params)
         return self._kernel(backend.library(args, self.name))(*args, **params)
 
     def rules_of(self, args):
@@ -216,7 +217,7 @@ class Primitive:
         kernel = self._kernels.get(xp)
         if kernel is None:
             forward = self.forward
-            kernel = getattr(xp, forward) if isinstance(forward, str) else _bind_library(forward, xp)
+            kernel = getattr(xp, forward) if isinstance(forward, str) else functools.partial(forward, xp)
             self._kernels[xp] = kernel
         return kernel
 
@@ -236,7 +237,8 @@ class Rule:
     - for an operation on any number of arguments `*args`: `i`, the position of the argument that the rule is for; `args` or
       `others`, all or all other arguments; `args_shapes`.
 
-    What it does not name is free to be released. `keep(y, args, params, i)` collects what it names, as a tuple.
+    What it does not name is free to be released. `keep(y, args, params, i)` collects what it names, as a tuple; it is None if
+    that is nothing.
     """
 
     __slots__ = ("function", "keep")
@@ -250,7 +252,7 @@ class Rule:
             sources.update({name: f"args[{i}]", f"{name}_shape": f"args[{i}].shape"})
         names = list(inspect.signature(function).parameters)[1:]
         kept = "".join(sources.get(name, f"params[{name!r}]") + ", " for name in names)
-        self.keep = eval(f"lambda y, args, params, i: ({kept})")
+        self.keep = eval(f"lambda y, args, params, i: ({kept})") if kept else None
 
 
 def _named(name):
@@ -272,10 +274,3 @@ def _signature(primitive):
     names += [(primitive.rest, kind.VAR_POSITIONAL)] if primitive.rest else []
     names += [(name, kind.KEYWORD_ONLY) for name in sorted(primitive.parameters)]
     return inspect.Signature([inspect.Parameter(*each) for each in names])
-
-
-def _bind_library(forward, xp):
-    def kernel(*args, **params):
-        return forward(xp, *args, **params)
-
-    return kernel

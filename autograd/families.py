@@ -7,7 +7,7 @@ casting, are applied by the backward pass, so that no rule mentions them.
 
 from .core import Primitive
 
-_NAMES = {1: ("x",), 2: ("a", "b")}
+_NAMES = {1: ("x",), 2: ("a", "b"), 3: ("condition", "a", "b")}
 
 
 def elementwise(name, *derivatives, forward=None):
@@ -33,7 +33,8 @@ def jointly_linear(forward, transpose):
 
 def multilinear(forward, *transposes):
     """An operation that is linear in each of its arguments: a transpose sees only the other arguments."""
-    return Primitive(forward.__name__.lstrip("_"), forward, transposes, linear="each")
+    name = forward if isinstance(forward, str) else forward.__name__.lstrip("_")
+    return Primitive(name, forward, transposes, linear="each", arguments=_NAMES[2])
 
 
 def irregular(forward, *rules):

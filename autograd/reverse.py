@@ -1,11 +1,13 @@
 """Reverse mode: a tape of what was computed, and one pass over it backwards."""
 
+import sys
+
 from .core import Array, Interpreter, Tracer, lift
 from .ops.elementwise import astype, real
 from .ops.reduction import sum
 from .ops.shape import reshape
 
-_new = object.__new__
+_new, _modules = object.__new__, sys.modules
 
 
 class TapeTracer(Tracer):
@@ -33,42 +35,51 @@ class Tape(Interpreter):
     def watch(self, value):
         """A tracer for an input: a raw array, or a tracer of another interpreter."""
         self.nested |= isinstance(value, Array)
-        return self._record(value, None, ())
+        self.nodes.append((None, (), value.shape, value.dtype))
+        return self._tracer(value)
 
-    def apply(self, primitive, args, params):
+    def _tracer(self, value):
+        """A tracer for the last node."""
+        tracer = _new(TapeTracer)  # half the time of TapeTracer(...)
+        tracer._trace = self
+        tracer._value = value
+        tracer._position = len(self.nodes) - 1
+        return tracer
+
+    def apply(self, primitive, args, params):  # runs for every operation: written for speed
         rules = primitive.rules
         if len(rules) != len(args):
             rules = primitive.rules_of(args)
         values, sources = [], []
-        for a, rule in zip(args, rules):  # noqa: B905 (of one length; this loop runs for every operation)
+        for a in args:
             if isinstance(a, Array):
                 trace = a._trace
                 if trace is self:
-                    if rule is not None:
-                        sources.append((a._position, rule, len(values)))
+                    sources.append((len(values), a._position))
                     a = a._value
                 elif trace.level == 0:
                     a = a._value
                 else:
                     self.nested = True
             values.append(a)
-        y = primitive(*values, **params) if self.nested else primitive.run(values, params)
-        if not sources:
-            return lift(y)
+        if self.nested:
+            y = primitive(*values, **params)
+        elif "cupy" in _modules:
+            y = primitive.run(values, params)
+        else:
+            y = primitive.host(*values, **params)
         edges = []
-        for position, rule, i in sources:
-            edges.append((position, rule.function, rule.keep(y, values, params, i)))
-        return self._record(y, primitive, edges)
-
-    def _record(self, value, primitive, edges):
-        nodes, tracer = self.nodes, _new(TapeTracer)  # half the time of TapeTracer(...)
-        if nodes is None:
+        for i, position in sources:
+            rule = rules[i]
+            if rule is not None:
+                keep = rule.keep
+                edges.append((position, rule.function, keep(y, values, params, i) if keep else ()))
+        if not edges:
+            return lift(y)
+        if self.nodes is None:
             raise _escaped(primitive)
-        tracer._trace = self
-        tracer._value = value
-        tracer._position = len(nodes)
-        nodes.append((primitive, edges, value.shape, value.dtype))
-        return tracer
+        self.nodes.append((primitive, edges, y.shape, y.dtype))
+        return self._tracer(y)
 
     def value(self, x):
         """What is under `x` if it is on this tape, else `x`."""

@@ -91,13 +91,15 @@ class _Check:
         """Compares the `gradient` with respect to `x` with differences of `total`, a function of x in float64."""
         where = f"check_grads: derivative of order {order} with respect to {name}"
         if (gradient.shape, gradient.dtype) != (x.shape, x.dtype):
-            raise AssertionError(f"{where}: expected {x.dtype}{list(x.shape)}, got {gradient.dtype}{list(gradient.shape)}.")
+            got = f"{gradient.dtype}{list(gradient.shape)}"
+            raise AssertionError(f"{where}: expected {x.dtype}{list(x.shape)}, got {got}.")
         gradient = numpy.asarray(gradient)
         for place in self.places(x.shape):
             expected = _derivative(total, x, place, self.step)
             got = gradient[place].item()
             if not abs(got - expected) <= self.tolerance * (1 + abs(expected)):
-                raise AssertionError(f"{where} at {list(place)}: expected {expected:.8g} (finite differences), got {got:.8g}.")
+                found = f"expected {expected:.8g} (finite differences), got {got:.8g}"
+                raise AssertionError(f"{where} at {list(place)}: {found}.")
 
 
 def _check_reverse(check, function, leaves, names, order, level=1):
@@ -131,7 +133,7 @@ def _derivative(total, x, place, step):
     def moved(by):
         changed = values.copy()
         changed[place] += by
-        return total(Array(x.device.put(changed)))
+        return total(Array(x.device.put(changed)[()]))
 
     def slope(direction):
         return (moved(step * direction) - moved(-step * direction)) / (2 * step)
@@ -154,7 +156,7 @@ def _widened(x):
 def _as_array(leaf):
     """A raw array or Python's real or complex number as an Array; all else as it is."""
     if isinstance(leaf, float | complex) and not backend.is_array(leaf):
-        leaf = numpy.asarray(leaf)
+        leaf = numpy.asarray(leaf)[()]  # NumPy's scalars go with arrays of any device
     return lift(leaf)
 
 

@@ -67,6 +67,8 @@ def _select(args, kwargs, argnums, where):
         if not -len(args) <= i < len(args):
             raise TypeError(f"{where}: expected a positional argument {i} to differentiate, got {len(args)} of them.")
         rest[i] = None
+    if len({i % len(args) for i in numbers}) != len(numbers):
+        raise ValueError(f"{where}: expected distinct positions to differentiate, got {numbers}.")
     return args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in numbers), (rest, kwargs)
 
 
@@ -90,16 +92,15 @@ def is_inexact(dtype):
 
 
 def scalar_seed(x, where):
-    """The cotangent 1 of a scalar output, which must be real."""
-    shape, dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
-    if isinstance(x, float | int):
+    """The cotangent 1 of a scalar output, which must be real; Python's numbers, which depend on nothing, are accepted."""
+    if isinstance(x, (float, int)):
         return 1.0
-    if shape != ():
-        got = f"shape {shape}" if shape else f"{type(x).__name__}"
-        raise TypeError(f"{where}: expected a function whose output is a real scalar, got an output of {got}.")
-    if dtype.kind == "c":
-        raise TypeError(f"{where}: expected a function whose output is a real scalar, got dtype {dtype}. Take its real part.")
-    return library(x).ones((), dtype)
+    wanted = f"{where}: expected a function whose output is a real scalar"
+    if getattr(x, "shape", None) != ():
+        raise TypeError(f"{wanted}, got an output of {f'shape {x.shape}' if hasattr(x, 'shape') else type(x).__name__}.")
+    if x.dtype.kind == "c" or not is_inexact(x.dtype):
+        raise TypeError(f"{wanted}, got dtype {x.dtype}.{' Take its real part.' * (x.dtype.kind == 'c')}")
+    return library(x).ones((), x.dtype)
 
 
 def _output_and_aux(run, has_aux, where):
@@ -161,13 +162,20 @@ def grad(f, argnums=0, has_aux=False):
     return gradient
 
 
+def _one_array(y, where):
+    if not isinstance(y, Array) and not backend.is_array(y):
+        raise TypeError(f"{where}: expected an array as output, got {type(y).__name__}.")
+    return y
+
+
 def elementwise_grad(f, argnums=0):
     """The gradient of the sum of the outputs: the derivative of each element, where `f` acts on each element alone."""
 
     @functools.wraps(f)
     def derivative(*args, **kwargs):
         run = Recording(f, args, kwargs, argnums, "elementwise_grad")
-        return run.gradients([run.output], [library(run.output).ones(run.output.shape, run.output.dtype)])
+        y = _one_array(run.output, "elementwise_grad")
+        return run.gradients([y], [library(y).ones(y.shape, y.dtype)])
 
     return derivative
 
@@ -191,9 +199,7 @@ def jacobian(f, argnums=0):
 
 def _derivatives(run, y):
     """The derivatives of one output array of a run with respect to its inputs."""
-    if not isinstance(y, Array) and not backend.is_array(y):
-        raise TypeError(f"jacobian: expected a function whose outputs are arrays, got {type(y).__name__}.")
-    xp = library(y)
+    xp = library(_one_array(y, "jacobian"))
     basis = xp.eye(max(y.size, 1), y.size, dtype=y.dtype).reshape((max(y.size, 1), *y.shape))  # a row even if y is empty
     rows = [tree.flatten(run.gradients([y], [g], consume=False)) for g in basis]
     columns = [stack_all(column) for column in zip(*[leaves for leaves, _ in rows], strict=True)]

@@ -1,6 +1,13 @@
-"""Nested tuples, lists and dictionaries of arrays, taken apart and put together again."""
+"""Nested tuples, lists and dictionaries of arrays, taken apart and put together again.
+
+Containers are tuples, named tuples, lists, dicts, OrderedDicts and defaultdicts. Anything
+else is a leaf, subclasses of these included: a module may well be a list.
+"""
+
+import collections
 
 _LEAF = object()
+_MAPPINGS = (dict, collections.OrderedDict, collections.defaultdict)
 
 
 def flatten(tree):
@@ -10,10 +17,12 @@ def flatten(tree):
 
 
 def _flatten(tree, leaves):
-    if isinstance(tree, (tuple, list)):
-        return type(tree), [_flatten(part, leaves) for part in tree]
-    if isinstance(tree, dict):
-        return type(tree), {key: _flatten(part, leaves) for key, part in tree.items()}
+    kind = type(tree)
+    if kind is tuple or kind is list or hasattr(kind, "_fields"):
+        return kind, [_flatten(part, leaves) for part in tree]
+    if kind in _MAPPINGS:
+        kind = (kind, tree.default_factory) if kind is collections.defaultdict else kind
+        return kind, {key: _flatten(part, leaves) for key, part in tree.items()}
     if tree is None:
         return None
     leaves.append(tree)
@@ -36,7 +45,8 @@ def _unflatten(structure, leaves):
         return next(leaves)
     kind, parts = structure
     if isinstance(parts, dict):
-        return kind((key, _unflatten(part, leaves)) for key, part in parts.items())
+        pairs = [(key, _unflatten(part, leaves)) for key, part in parts.items()]
+        return kind[0](kind[1], pairs) if isinstance(kind, tuple) else kind(pairs)
     parts = [_unflatten(part, leaves) for part in parts]
     return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 

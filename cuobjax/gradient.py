@@ -5,7 +5,7 @@ import inspect
 import numpy as onp
 
 from autograd import tree
-from autograd.backend import default_device, is_array
+from autograd.backend import is_array
 from autograd.core import Array
 from autograd.transforms import Recording, is_inexact, scalar_seed
 
@@ -44,6 +44,11 @@ class _Gradient(Module):
         if signature is not None:
             self.__signature__ = signature.replace(return_annotation=self._returns(signature.return_annotation))
 
+    @staticmethod
+    def _returns(annotation):
+        """The return annotation, given that of `f`."""
+        raise NotImplementedError
+
     def vars(self, scope=""):
         """The variables, under the names that they were given with."""
         return VarCollection((scope + name, v) for name, v in self.variables.items())
@@ -73,8 +78,8 @@ class _Gradient(Module):
 
     def _inputs(self, args, kwargs):
         """The arguments, raw arrays and numbers to differentiate as Arrays of their own on the variables' device."""
-        device = self._train_vars[0].device if self._train_vars else default_device()
-        args, kwargs = tree.tree_map(lambda x: as_value(x, "", device) if is_array(x) else x, (list(args), kwargs))
+        beside = self._train_vars[0] if self._train_vars else None
+        args, kwargs = tree.tree_map(lambda x: as_value(x, "", beside) if is_array(x) else x, (list(args), kwargs))
         for i in self.input_argnums:
             if not -len(args) <= i < len(args):
                 where = type(self).__name__
@@ -82,7 +87,7 @@ class _Gradient(Module):
                     f"{where}: expected a positional argument {i} to differentiate, got {len(args)} of them."
                 )
             if isinstance(args[i], float | complex):
-                args[i] = as_value(onp.asarray(args[i], default_dtype(type(args[i]))), "", device)
+                args[i] = as_value(onp.asarray(args[i], default_dtype(type(args[i]))), "", beside)
         return args, kwargs
 
     def __repr__(self):
@@ -141,7 +146,7 @@ class GradValues(_Gradient):
 
     @staticmethod
     def _returns(annotation):
-        return tuple[list[Array], annotation]
+        return tuple[list[Array], annotation]  # type: ignore[valid-type]
 
     def __call__(self, *args, **kwargs):
         gradients, outputs = self._differentiate(args, kwargs)

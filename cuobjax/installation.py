@@ -10,7 +10,9 @@ _OURS, _FOREIGN = "families.py", "tracer.py"  # a file that only our package has
 def check_autograd():
     """Raises ImportError if the package `autograd` that Python would import is not ours, or is a mixture of both."""
     loaded = sys.modules.get("autograd")
-    origin = getattr(loaded, "__file__", None) if loaded else getattr(importlib.util.find_spec("autograd"), "origin", None)
+    origin = (
+        getattr(loaded, "__file__", None) if loaded else getattr(importlib.util.find_spec("autograd"), "origin", None)
+    )
     folder = pathlib.Path(origin).parent if origin else None
     ours = folder is not None and (folder / _OURS).exists()
     foreign = folder is not None and (folder / _FOREIGN).exists()

@@ -78,18 +78,19 @@ def _is_public(name, function, module):
 
 
 def _creating(function, places):
-    """`lifting` and default dtypes; with `places`, NumPy arrays go to the default device."""
+    """`lifting`, and default dtypes and device for what is created; with `places`, NumPy arrays go to that device."""
     position = _position_of_dtype(function)
 
     @functools.wraps(function)
     def with_arrays(*args, **kwargs):
+        if args and isinstance(args[0], Array) and args[0].dtype.kind != "b":
+            return function(*args, **kwargs)  # the common case: results are Arrays, dtypes are given
         given = (*args, *kwargs.values())
+        created = not _has_numbers(given)
         result = function(*args, **kwargs)
-        if places and not isinstance(result, Array) and device_of(result) == CPU:
-            result = Array(default_device().put(result))
-        result = lifted(result, given)
+        result = lifted(_placed(result) if created or places else result, given)
         dtype = args[position] if len(args) > position else kwargs.get("dtype")
-        return result if dtype is not None or _has_numbers(given) else _by_default(result)
+        return _by_default(result) if created and dtype is None else result
 
     return with_arrays
 
@@ -108,7 +109,16 @@ def _has_numbers(x):
     """Whether there are arrays of numbers, not only of booleans, in a nested list or tuple."""
     if isinstance(x, list | tuple):
         return any(map(_has_numbers, x))
-    return hasattr(x, "dtype") and not isinstance(x, type) and x.dtype != bool
+    return hasattr(x, "dtype") and not isinstance(x, type) and x.dtype.kind != "b"
+
+
+def _placed(result):
+    """Host arrays in a result on the default device."""
+    if isinstance(result, tuple | list):
+        return type(result)(map(_placed, result))
+    if is_array(result) and device_of(result) == CPU:
+        return Array(default_device().put(result))
+    return result
 
 
 def _by_default(result):

@@ -18,11 +18,11 @@ def reduce_mean(x):
     return x.mean(0)
 
 
-def as_value(x, where, device=None):
+def as_value(x, where, beside=None):
     """What a variable may store: an Array as it is, a raw array as an Array of a copy.
 
     Args:
-        device: Where NumPy arrays go, None for the default device.
+        beside: An Array to whose device NumPy arrays go; to the default device without one.
 
     Raises:
         TypeError: If `x` is no array.
@@ -33,7 +33,9 @@ def as_value(x, where, device=None):
         return x
     if not is_array(x):
         raise TypeError(f"{where}: expected an array, got {type(x).__name__}. Convert it with cuobjax.numpy.array(x).")
-    return Array(x.copy() if is_cupy(x) else (device or default_device()).put(x))
+    if is_cupy(x):
+        return Array(x.copy())
+    return Array((default_device() if beside is None else beside.device).put(x))
 
 
 class BaseVar(Reference):
@@ -78,7 +80,7 @@ class BaseVar(Reference):
         """`tensor` as a value that this variable may be assigned: see `assign`."""
         where = where or f"{type(self).__name__}.assign"
         old = self.value
-        value = as_value(tensor, where, old.device)
+        value = as_value(tensor, where, old)
         if value.shape != old.shape:
             raise ValueError(f"{where}: expected shape {old.shape}, got {value.shape}. A variable keeps its shape.")
         if value.dtype != old.dtype:
@@ -123,7 +125,7 @@ class _StoredVar(BaseVar):
         return scope.read(self)
 
     def assign(self, tensor, check=True):
-        value = self.checked(tensor) if check else as_value(tensor, f"{type(self).__name__}.assign", self.value.device)
+        value = self.checked(tensor) if check else as_value(tensor, f"{type(self).__name__}.assign", self.value)
         scope.write({self: value})
 
     def __getstate__(self):

@@ -23,6 +23,7 @@ try:
     from matplotlib.figure import Figure
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
+    from threadpoolctl import threadpool_limits
     from tqdm import tqdm
 
     import cuobjax
@@ -31,7 +32,8 @@ try:
     from cuobjax.functional.loss import cross_entropy_logits_sparse
     from cuobjax.nn import BatchNorm2D, Conv2D, Dropout, Linear, Sequential
 except ModuleNotFoundError as missing:
-    sys.exit(f"digits: the package {missing.name} is missing. Install what the examples need: make setup")
+    package = str(missing.name).partition(".")[0]
+    sys.exit(f"digits: the package {package} is missing. Install what the examples need: make setup")
 
 DECAY = 0.88  # of the learning rate per epoch
 TEST_IMAGES = 360
@@ -100,7 +102,7 @@ def predict(model: Classifier, images: np.ndarray) -> np.ndarray:
 # Data, the training loop and its checkpoint.
 
 
-def digits() -> list[np.ndarray]:
+def images_and_labels() -> list[np.ndarray]:
     """Training images (1437, 1, 8, 8) in [0, 1], test images (360, 1, 8, 8), training labels, test labels."""
     images, labels = load_digits(return_X_y=True)
     images = (images.reshape(-1, 1, 8, 8) / 16).astype(np.float32)
@@ -155,7 +157,7 @@ def load(path: Path, variables: cuobjax.VarCollection) -> History:
 def read(path: Path) -> tuple[dict, History, dict[str, np.ndarray]]:
     """The options, the history and the tensors in a checkpoint."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             stored = dict(archive)
         settings = json.loads(str(stored.pop("settings")))
         return settings, History(**{name: stored.pop(name) for name in History._fields}), stored
@@ -293,7 +295,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 def run(options: argparse.Namespace) -> None:
     began = time.perf_counter()
     options.out.mkdir(parents=True, exist_ok=True)
-    data = digits()
+    data = images_and_labels()
     cuobjax.random.DEFAULT_GENERATOR.seed(options.seed)
     model = Classifier()
     if not options.quiet:
@@ -303,14 +305,16 @@ def run(options: argparse.Namespace) -> None:
     predicted = predict(model, images)
     draw(options.out / FIGURE, history, images, labels, predicted)
     right, epochs, seconds = np.sum(predicted == labels), len(history.accuracy), time.perf_counter() - began
-    print(f"test accuracy {right / len(labels):.2%} ({right} of {len(labels)}) after {epochs} epochs; {seconds:.1f} s")
+    print(f"test accuracy {right / len(labels):.2%} ({right} of {len(labels)}) after epoch {epochs}; {seconds:.1f} s")
     print(f"written: {options.out / FIGURE}, {options.out / CHECKPOINT}")
 
 
 def main(argv: list[str] | None = None) -> int:
     try:
         options = arguments(argv)
-        with contextlib.nullcontext() if options.device == "auto" else cuobjax.device(options.device):
+        chosen = contextlib.nullcontext() if options.device == "auto" else cuobjax.device(options.device)
+        # Matrices of this size gain nothing from a second thread, and lose much where other programs are running.
+        with chosen, threadpool_limits(1, "blas"):
             run(options)
     except (Failure, OSError, cuobjax.DeviceError) as error:
         print(f"digits: {error}", file=sys.stderr)

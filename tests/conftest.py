@@ -45,6 +45,13 @@ def xp(request):
 
 
 @pytest.fixture
+def on_the_cpu():
+    """Makes the CPU the default device, for tests that compare with NumPy's arrays; `xp` may choose another one."""
+    with autograd.device("cpu"):
+        yield
+
+
+@pytest.fixture
 def rng(request):
     """A random generator, seeded by the name of the test."""
     return numpy.random.default_rng(list(request.node.name.encode()))

@@ -181,13 +181,11 @@ def _host_max_pool_indices(x, out, size, strides, padding):
         for offset, pairs in enumerate(product(*overlaps)):
             outputs, inputs = ((..., *part) for part in zip(*pairs, strict=True))
             count[outputs][numpy.isnan(x[inputs])] = offset
-    offsets = numpy.indices(size, numpy.int32).reshape(len(size), -1)
-    corners = numpy.indices(out, numpy.int32, sparse=True)
-    indices, start = 0, 0
-    for n, offset, corner, stride, (lo, _) in zip(x.shape[2:], offsets, corners, strides, padding, strict=True):
-        indices = indices * n + offset
-        start = start * n + corner * stride - lo
-    return indices.take(count) + start
+    steps = [math.prod(x.shape[axis + 1 :]) for axis in range(2, x.ndim)]
+    offsets = numpy.array(steps, numpy.int32) @ numpy.indices(size, numpy.int32).reshape(len(size), -1)
+    along = zip(numpy.indices(out, numpy.int32, sparse=True), strides, padding, steps, strict=True)
+    corners = functools.reduce(numpy.add, ((corner * stride - lo) * step for corner, stride, (lo, _), step in along))
+    return offsets.take(count) + corners
 
 
 def _argmax(x):

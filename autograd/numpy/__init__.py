@@ -3,9 +3,10 @@
 Functions given raw arrays alone return raw arrays; with an Array among the arguments they return an Array.
 """
 
+# ruff: noqa: I001 (names stay in tables)
 from numpy import (  # noqa: F401
-    bool_, complex64, complex128, dtype, e, euler_gamma, finfo, float16, float32, float64, iinfo, inf, int8, int16, int32,
-    int64, isscalar, issubdtype, nan, newaxis, pi, promote_types, result_type, uint8, uint16, uint32, uint64,
+    bool_, complex64, complex128, dtype, e, euler_gamma, finfo, float16, float32, float64, iinfo, inf, int8, int16,
+    int32, int64, isscalar, issubdtype, nan, newaxis, pi, promote_types, result_type, uint8, uint16, uint32, uint64,
 )
 
 from ..core import Array as ndarray  # noqa: F401

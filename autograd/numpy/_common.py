@@ -35,7 +35,10 @@ def array(object, dtype=None):
         return stack_all([array(part, dtype) for part in object])
     device = backend.default_device()
     with device.current():
-        return device.library.array(object, dtype)
+        created = device.library.array(object, dtype)
+    if created.dtype.kind not in "biufcV":  # V: bfloat16
+        raise TypeError(f"array: expected numbers, got {type(object).__name__} of dtype {created.dtype}.")
+    return created
 
 
 def stack_all(arrays):

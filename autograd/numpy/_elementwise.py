@@ -1,5 +1,6 @@
 """Elementwise functions. Most are the operations themselves."""
 
+# ruff: noqa: I001 (names stay in tables)
 import numpy as onp
 
 from ..core import Array
@@ -25,7 +26,7 @@ true_divide = divide
 
 def power(x1, x2):
     """`x1 ** x2`. Gradients at 0 are finite where they can be: see `autograd.ops.elementwise`."""
-    if isinstance(x2, int | float | complex) and not isinstance(x2, bool):
+    if isinstance(x2, int | float | complex) and not isinstance(x2, bool | onp.generic):
         return ops.square(x1) if x2 == 2 else ops.power_of(as_array(x1), exponent=x2)
     if isinstance(x1, int | float | complex) and isinstance(x2, Array):
         x1 = as_array(x1, onp.result_type(x1, x2.dtype))
@@ -57,6 +58,10 @@ around = round
 def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     """`a` limited to the interval; bounds that are numbers are cheaper than arrays and have no gradient."""
     low, high = a_min if min is None else min, a_max if max is None else max
+    if low is None and high is None:
+        return positive(as_array(a))
+    if low is None and high is None:
+        return positive(a)
     if not isinstance(low, Array) and not isinstance(high, Array):
         return ops.clip(as_array(a), low=low, high=high)
     a = a if low is None else maximum(a, low)

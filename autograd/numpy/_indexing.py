@@ -6,19 +6,24 @@ from .. import backend
 from ..core import Array, library
 from ..ops import indexing as ops
 from ..ops.indexing import ARRAY
-from ._common import as_array, complete_axis, like
+from ._common import as_array, complete_axis, refuse_output
 from ._elementwise import clip, maximum, minimum
 from ._shape import broadcast_to, moveaxis, ravel
 
 
-def split_index(index):
-    """An index in the two parts that the operations take: a tuple with `ARRAY` for arrays, and the list of them."""
+def split_index(x, index):
+    """An index of `x` in the two parts that the operations take: a tuple with `ARRAY` for arrays, and a list of them.
+
+    Lists and raw host arrays may index arrays of any device, as in CuPy.
+    """
     template, arrays = [], []
     for part in index if isinstance(index, tuple) else (index,):
+        if isinstance(part, onp.integer):
+            part = int(part)
         if isinstance(part, list):
             part = onp.array(part, dtype=None if part else int)
         if isinstance(part, Array) or backend.is_array(part) or isinstance(part, bool):
-            part = onp.asarray(part) if isinstance(part, bool | onp.generic) else part
+            part = part if isinstance(part, Array) or backend.is_cupy(part) else library(x).asarray(part)
             if part.dtype.kind not in "iub":
                 raise IndexError(f"Array[...]: expected an index of integers or booleans, got dtype {part.dtype}.")
             arrays.append(part)
@@ -29,7 +34,7 @@ def split_index(index):
 
 def getitem(x, index):
     """`x[index]`, as NumPy's."""
-    template, arrays = split_index(index)
+    template, arrays = split_index(x, index)
     return ops.getitem(x, *arrays, index=template)
 
 
@@ -44,7 +49,7 @@ class IndexUpdate:
 
     def __init__(self, x, index=()):
         self._x = x
-        self._index, self._arrays = split_index(index)
+        self._index, self._arrays = split_index(x, index)
 
     def __getitem__(self, index):
         return IndexUpdate(self._x, index)
@@ -93,11 +98,12 @@ class IndexUpdate:
             places = ops.getitem(numbers, *[a.raw if isinstance(a, Array) else a for a in self._arrays],
                                  index=self._index)
             if len(xp.unique(places)) != places.size:
-                raise ValueError("Array.at: expected an index that names no element twice. Use .add, or merge the values.")
+                raise ValueError("Array.at: expected an index that names no element twice. Use .add, or merge values.")
 
 
-def take(a, indices, axis=None, mode="raise"):
+def take(a, indices, axis=None, out=None, mode="raise"):
     """Elements of `a` at integer `indices` along an axis, of the flattened array without one."""
+    refuse_output(out, "take")
     a = as_array(a)
     a, axis = (ravel(a), 0) if axis is None else (a, complete_axis(axis, a.ndim))
     indices = as_array(indices) if not isinstance(indices, int) else indices
@@ -139,9 +145,10 @@ def diagonal(a, offset=0, axis1=0, axis2=1):
     return a[..., steps + start_row, steps + start_column]
 
 
-def trace(a, offset=0, axis1=0, axis2=1):
+def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
     """The sum of the diagonal of two axes."""
-    return diagonal(a, offset, axis1, axis2).sum(-1)
+    refuse_output(out, "trace")
+    return diagonal(as_array(a, dtype), offset, axis1, axis2).sum(-1)
 
 
 def diag(v, k=0):

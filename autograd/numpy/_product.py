@@ -5,13 +5,18 @@ import string
 
 from ..ops import product as ops
 from ..ops.elementwise import conj, multiply
-from ..ops.product import matmul
-from ._common import as_array, complete_axes
+from ._common import as_array, complete_axes, refuse_output
 from ._shape import ravel, reshape, transpose
 
 
-def dot(a, b):
+def matmul(x1, x2):
+    """The matrix product of `x1` (..., n, k) and `x2` (..., k, m); a vector is a row on the left, else a column."""
+    return ops.matmul(as_array(x1), as_array(x2))
+
+
+def dot(a, b, out=None):
     """The sum of products over the last axis of `a` and the last but one of `b` (its only one if it is a vector)."""
+    refuse_output(out, "dot")
     a, b = as_array(a), as_array(b)
     if a.ndim == 0 or b.ndim == 0:
         return multiply(a, b)
@@ -66,10 +71,15 @@ def kron(a, b):
     return reshape(product, tuple(n * m for n, m in zip(left, right, strict=True)))
 
 
-def einsum(subscripts, *operands):
-    """The Einstein sum of `operands`, in NumPy's notation with `...` and with the output left out if wished."""
-    operands = [as_array(x) for x in operands]
-    return ops.einsum(*operands, subscripts=_explicit(subscripts.replace(" ", ""), operands))
+def einsum(subscripts, *operands, optimize=True):
+    """The Einstein sum of `operands`, in NumPy's notation with `...` and with the output left out if wished.
+
+    `optimize` is accepted for NumPy's sake: the order of three and more operands is always optimised.
+    """
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum: expected subscripts such as 'ij,jk->ik', got {type(subscripts).__name__}.")
+    arrays = [as_array(x) for x in operands]
+    return ops.einsum(*arrays, subscripts=_explicit(subscripts.replace(" ", ""), arrays))
 
 
 def _explicit(subscripts, operands):

@@ -1,6 +1,7 @@
 """Reductions, cumulative functions, sorting and searching."""
 
-from ..ops import indexing, reduction as ops
+from ..ops import indexing
+from ..ops import reduction as ops
 from ._common import as_array, complete_axes, complete_axis, refuse_output
 from ._shape import ravel
 
@@ -103,12 +104,12 @@ def cumprod(a, axis=None, dtype=None):
 
 
 def argmax(a, axis=None, *, keepdims=False):
-    """Index of the greatest element along an axis, in the flattened array without one; the first one if there are more."""
+    """Index of the greatest element along an axis, in the flattened array without one; the first one at a tie."""
     return _extreme_index(ops.argmax, a, axis, keepdims)
 
 
 def argmin(a, axis=None, *, keepdims=False):
-    """Index of the least element along an axis, in the flattened array without one; the first one if there are more."""
+    """Index of the least element along an axis, in the flattened array without one; the first one at a tie."""
     return _extreme_index(ops.argmin, a, axis, keepdims)
 
 
@@ -127,7 +128,7 @@ def argsort(a, axis=-1, *, kind=None, stable=None):
 
 
 def sort(a, axis=-1, *, kind=None, stable=None):
-    """Sorted along an axis, or flattened and sorted if it is None; the gradient goes back to where elements came from."""
+    """Sorted along an axis, or flattened and sorted if it is None; gradients go back to where elements came from."""
     a, axis = _flattened(a, axis)
     order = indexing.argsort(a, axis=axis, stable=bool(stable) or kind == "stable")
     return indexing.take_along_axis(a, order, axis=axis)

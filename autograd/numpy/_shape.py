@@ -122,9 +122,9 @@ def broadcast_shapes(*shapes):
 
 def broadcast_arrays(*args):
     """The arrays, broadcast to their common shape."""
-    args = [as_array(a) for a in args]
-    shape = broadcast_shapes(*[a.shape for a in args])
-    return tuple(broadcast_to(a, shape) for a in args)
+    arrays = [as_array(a) for a in args]
+    shape = broadcast_shapes(*[a.shape for a in arrays])
+    return tuple(broadcast_to(a, shape) for a in arrays)
 
 
 def atleast_1d(*arrays):

@@ -9,8 +9,8 @@ from ._reduction import max, min, sum
 def norm(x, ord=None, axis=None, keepdims=False):
     """The norm of vectors, or of matrices if `axis` names two axes or `x` is a matrix and `ord` is given.
 
-    Vectors: `ord` None or 2 (Euclidean), 1, 0, inf, -inf or any number. Matrices: None or "fro" (Frobenius), 1, -1, inf,
-    -inf. The gradient of a Euclidean norm is 0 where the norm is 0 (PyTorch's convention).
+    Vectors: `ord` None or 2 (Euclidean), 1, 0, inf, -inf or any number. Matrices: None or "fro" (Frobenius), 1, -1,
+    inf, -inf. The gradient of a Euclidean norm is 0 where the norm is 0 (PyTorch's convention).
     """
     x = as_array(x)
     axes = complete_axes(axis, x.ndim)
@@ -23,7 +23,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
         summed, chosen = axes if ord in (1, -1) else axes[::-1]
         totals = (max if ord > 0 else min)(sum(absolute(x), summed, keepdims=True), chosen, keepdims=True)
         return totals if keepdims else totals.reshape(tuple(n for i, n in enumerate(x.shape) if i not in axes))
-    raise ValueError(f"norm: expected an order of vectors or matrices, got ord={ord!r} for axis {axis}, shape {x.shape}.")
+    raise ValueError(f"norm: expected an order of vectors or matrices, got {ord!r} for axis {axis} of shape {x.shape}.")
 
 
 def _vector_norm(sizes, ord, axes, keepdims):

@@ -1,9 +1,9 @@
 """Operations on each element, with their derivatives.
 
-Conventions where a derivative does not exist (PyTorch's): `absolute` and `sign` have 0 at 0, `maximum` and `minimum` halve the
-gradient at ties, `clip` passes it at its bounds, `relu` has 0 and `leaky_relu` its slope at 0, `sqrt` has infinity at 0,
-`power` has 0 with respect to the base where the exponent is 0 and with respect to the exponent where the base is 0.
-`hypot` has 0 at (0, 0) as `norm` has (PyTorch: NaN).
+Conventions where a derivative does not exist (PyTorch's): `absolute` and `sign` have 0 at 0, `maximum` and `minimum`
+halve the gradient at ties, `clip` passes it at its bounds, `relu` has 0 and `leaky_relu` its slope at 0, `sqrt` has
+infinity at 0, `power` has 0 with respect to the base where the exponent is 0 and with respect to the exponent where the
+base is 0. `hypot` has 0 at (0, 0) as `norm` has (PyTorch: NaN).
 """
 
 import math
@@ -81,24 +81,20 @@ fmax = elementwise("fmax", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, 
 fmin = elementwise("fmin", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
 
 
-def _where(xp, condition, a, b):
-    if xp.__name__ == "cupy":  # wants an array of booleans
-        condition = xp.asarray(condition)
-    return xp.where(condition, a, b)
-
-
 where = elementwise(
-    "where",
-    None,
-    lambda g, condition: where(condition, g, 0),
-    lambda g, condition: where(condition, 0, g),
-    forward=_where,
+    "where", None, lambda g, condition: where(condition, g, 0), lambda g, condition: where(condition, 0, g)
 )
 
 
 def _phase(x):
     """conj(x) / abs(x), 0 at 0; unlike `sign` it has a derivative."""
     return conj(x) / where(equal(x, 0), 1, absolute(x))
+
+
+def _phase(x):
+    """The conjugate of `x` divided by its absolute value, 0 at 0; in operations that have derivatives, unlike `sign`."""
+    size = absolute(x)
+    return conj(x) / where(equal(size, 0), 1, size)
 
 
 def _ratio(a, y):
@@ -161,7 +157,7 @@ def _astype(xp, x, *, dtype):
 
 conj = elementwise("conj", lambda g: conj(g))
 real = elementwise("real", lambda g: g)
-imag = elementwise("imag", lambda g: -1j * g)
+imag = elementwise("imag", lambda g: g * -1j)  # not -1j * g: of a numpy.float64 that is a Python number
 astype = linear(_astype, lambda g: g)
 
 

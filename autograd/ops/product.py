@@ -8,14 +8,6 @@ from ..families import multilinear
 from .shape import reshape, transpose
 
 
-def _matmul(xp, a, b):
-    if not getattr(a, "ndim", 0) or not getattr(b, "ndim", 0):
-        raise ValueError(f"matmul: expected arrays that have axes, got shapes {xp.shape(a)} and {xp.shape(b)}. Multiply numbers with *.")
-    if b.ndim == 2 < a.ndim:  # one large product instead of many small ones
-        return xp.matmul(a.reshape(math.prod(a.shape[:-1]), a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
-    return xp.matmul(a, b)
-
-
 def swap(x):
     """The transposed matrices of `x`, (..., n, m)."""
     return x.T if x.ndim == 2 else transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
@@ -46,11 +38,11 @@ def rows(x):
     return reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
-matmul = multilinear(_matmul, _to_left, _to_right)
+matmul = multilinear("matmul", _to_left, _to_right)
 
 
 def _einsum(xp, *args, subscripts):
-    return xp.einsum(subscripts, *args, optimize=len(args) > 2 or xp.__name__ == "numpy")
+    return xp.einsum(subscripts, *args, optimize=len(args) > 1)
 
 
 def _einsum_transpose(g, i, others, args_shapes, subscripts):

@@ -5,5 +5,8 @@ from ..kernels import random
 
 bits, split, uniform, normal, truncated_normal, randint, bernoulli = map(
     nondifferentiable,
-    (random.bits, random.split, random.uniform, random.normal, random.truncated_normal, random.randint, random.bernoulli),
+    (
+        random.bits, random.split, random.uniform, random.normal, random.truncated_normal, random.randint,
+        random.bernoulli,
+    ),
 )

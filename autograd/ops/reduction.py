@@ -106,8 +106,9 @@ def _to_factors(g, x, axis, keepdims):
     moved = transpose(x, axes=(*kept, *axis))
     last = len(kept)
     rows = reshape(moved, shape=(*moved.shape[:last], _count(x.shape, axis)))
-    others = cumulative_product(rows, last, exclusive=True) * flip(cumulative_product(flip(rows, axis=(last,)), last, exclusive=True), axis=(last,))
-    others = transpose(reshape(others, shape=moved.shape), axes=inverse(tuple(kept) + axis))
+    before = cumulative_product(rows, last, exclusive=True)
+    after = flip(cumulative_product(flip(rows, axis=(last,)), last, exclusive=True), axis=(last,))
+    others = transpose(reshape(before * after, shape=moved.shape), axes=inverse(tuple(kept) + axis))
     return _restore(g, x.shape, axis, keepdims) * others
 
 

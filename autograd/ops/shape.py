@@ -35,6 +35,11 @@ def _concatenate(xp, *args, axis):
     return xp.concatenate(args, axis)
 
 
+def _inside(width, shape):
+    """The index of what was padded."""
+    return tuple(slice(low, low + n) for (low, _), n in zip(width, shape, strict=True))
+
+
 def _triangle(xp, x, *, k, upper):
     return xp.triu(x, k) if upper else xp.tril(x, k)
 
@@ -62,6 +67,6 @@ broadcast_to = linear(_broadcast_to, lambda g: g)  # the backward pass sums what
 flip = linear(_flip, lambda g, axis: flip(g, axis=axis))
 roll = linear(_roll, lambda g, shift, axis: roll(g, shift=tuple(-s for s in shift), axis=axis))
 repeat = linear(_repeat, _sum_repeats)  # each element the same number of times
-pad = linear(_pad, lambda g, x_shape, width: g[tuple(slice(low, low + n) for (low, _), n in zip(width, x_shape))])
+pad = linear(_pad, lambda g, x_shape, width: g[_inside(width, x_shape)])
 triangle = linear(_triangle, lambda g, k, upper: triangle(g, k=k, upper=upper))
 concatenate = jointly_linear(_concatenate, _part)

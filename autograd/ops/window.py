@@ -40,12 +40,12 @@ def _max_pool_indices(xp, x, *, size, strides, padding):
     return pooling.max_pool_indices(xp, x, size=size, strides=strides, padding=padding)
 
 
-def _window_gather(xp, x, indices):
+def _window_gather(xp, x, indices, *, windows):
     return pooling.window_gather(xp, x, indices)
 
 
-def _window_scatter(xp, z, indices, *, shape):
-    return pooling.window_scatter(xp, z, indices, shape=shape)
+def _window_scatter(xp, z, indices, *, shape, windows):
+    return pooling.window_scatter(xp, z, indices, shape=shape, **windows)
 
 
 # x (N, C, *spatial), w (O, C // groups, *kernel) and z (N, O, *out) determine each other bilinearly: the transposes of
@@ -66,8 +66,8 @@ convolution_kernel = multilinear(
     lambda g, x, geometry: convolution(x, g, geometry=geometry),
 )
 
-# Pooling: `max_pool_indices` says where in x (flattened spatial axes) the greatest element of each window is, the first one if
-# there are more.
+# Pooling: `max_pool_indices` says where in x (flattened spatial axes) the greatest element of each window is, the first
+# one if there are more.
 window_sum = linear(
     _window_sum,
     lambda g, x_shape, size, strides, padding: window_spread(
@@ -79,5 +79,8 @@ window_spread = linear(
     lambda g, size, strides, padding: window_sum(g, size=size, strides=strides, padding=padding),
 )
 max_pool_indices = nondifferentiable(_max_pool_indices)
-window_gather = linear(_window_gather, lambda g, x_shape, indices: window_scatter(g, indices, shape=x_shape))
-window_scatter = linear(_window_scatter, lambda g, indices: window_gather(g, indices))
+window_gather = linear(
+    _window_gather,
+    lambda g, x_shape, indices, windows: window_scatter(g, indices, shape=x_shape, windows=windows),
+)
+window_scatter = linear(_window_scatter, lambda g, indices, windows: window_gather(g, indices, windows=windows))

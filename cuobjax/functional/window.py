@@ -68,7 +68,8 @@ def max_pool_2d(x, size=2, strides=None, padding=ConvPadding.VALID):
     Among equal maxima of a window the first one gets the gradient. Arguments are those of `average_pool_2d`.
     """
     x = _image(x, "max_pool_2d")
-    return ops.window_gather(x, ops.max_pool_indices(x, **_windows(x, size, strides, padding)))
+    windows = _windows(x, size, strides, padding)
+    return ops.window_gather(x, ops.max_pool_indices(x, **windows), windows=windows)
 
 
 def flatten(x):

@@ -1,20 +1,36 @@
 """One row per primitive: the cases on which `test_ops.py` checks it.
 
 A case names inputs (shape and range of real numbers, integer and boolean arrays, Python numbers), parameters, what
-NumPy or SciPy computes (`oracle`, by default NumPy's function of the same name), the dtypes that are legal, and what the
-tape keeps of it for the gradient: names of arguments (`args0` is the first of further ones) and `y`, the result.
+NumPy or SciPy computes (`oracle`, by default NumPy's function of the same name), the dtypes that are legal, and what
+the tape keeps of it for the gradient: names of arguments (`args0` is the first of further ones) and `y`, the result.
 """
 
 import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.signal
 import scipy.special
 
 from autograd.kernels import random as random_kernels
 from autograd.ops.indexing import ARRAY
 from autograd.ops.window import Geometry
+from tests.autograd.oracles import (
+    add_along_axis,
+    add_at,
+    convolution,
+    convolution_input,
+    convolution_kernel,
+    cross_entropy,
+    leaky_relu,
+    max_pool_indices,
+    norm,
+    power_of,
+    set_at,
+    window_gather,
+    window_scatter,
+    window_spread,
+    window_sum,
+)
 
 HERE = object()  # stands for the device of the test
 
@@ -42,7 +58,7 @@ class Real(NamedTuple):
 
 class Case(NamedTuple):
     inputs: tuple
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = {}  # noqa: RUF012 (nobody changes it)
     oracle: Any = None
     keeps: str = ""
     dtypes: str = "f"  # kinds of NumPy: f real, c complex numbers
@@ -104,9 +120,9 @@ def reductions(low=-2.0, high=2.0, oracle=None, extra=({},), empty=True, **kwarg
     return cases + [Case((Real((0, 2), low, high),), {"axis": (1,), "keepdims": True, **extra[0]}, oracle, **kwargs)]
 
 
-def along_axes(function, x=Real((2, 3, 2)), params={}, **kwargs):
+def along_axes(function, params=(), **kwargs):
     """A function along one axis, each in turn."""
-    return [Case((x,), {"axis": axis, **params}, function, **kwargs) for axis in range(3)]
+    return [Case((Real((2, 3, 2)),), {"axis": axis, **dict(params)}, function, **kwargs) for axis in range(3)]
 
 
 def integers(*values):
@@ -116,95 +132,6 @@ def integers(*values):
 FIRST, SECOND = np.array([[1, 6, 12], [7, 0, 9]]), np.array([2, 3, 1])
 TRUTHS = np.array([[True, False, True], [False, False, True]])
 KEY = np.array([1, 7], dtype=np.uint32)
-
-
-def power_of(x, *, exponent):
-    return x**exponent
-
-
-def leaky_relu(x, *, negative_slope):
-    return np.where(x >= 0, x, np.asarray(negative_slope, x.dtype) * x)
-
-
-def norm(x, *, axis, keepdims):
-    return np.sqrt(np.sum(np.abs(x) ** 2, axis=axis, keepdims=keepdims))
-
-
-def add_at(g, *indices, index, shape):
-    places, total = iter(indices), np.zeros(shape, g.dtype)
-    np.add.at(total, tuple(next(places) if i is ARRAY else i for i in index), g)
-    return total
-
-
-def add_along_axis(g, indices, *, axis, shape):
-    return transposed(lambda x: np.take_along_axis(x, indices, axis), g, shape)
-
-
-def set_at(x, v, *indices, index):
-    places, changed = iter(indices), x.copy()
-    changed[tuple(next(places) if i is ARRAY else i for i in index)] = v
-    return changed
-
-
-def cross_entropy(logits, labels):
-    return -np.take_along_axis(scipy.special.log_softmax(logits, 1), labels[:, None], 1)[:, 0]
-
-
-def convolution(x, w, *, geometry):
-    """By SciPy's correlation, one output channel after the other; any number of spatial axes."""
-    x = np.pad(x, [(0, 0), (0, 0), *geometry.padding])
-    spread = np.zeros((*w.shape[:2], *((k - 1) * d + 1 for k, d in zip(w.shape[2:], geometry.dilation, strict=True))), w.dtype)
-    spread[(..., *(slice(None, None, d) for d in geometry.dilation))] = w
-    kept = tuple(slice(None, None, s) for s in geometry.strides)
-    outputs, inputs = len(w) // geometry.groups, w.shape[1]
-    return np.array([[sum(scipy.signal.correlate(image[o // outputs * inputs + c], spread[o, c].conj(), "valid", "direct")
-                          for c in range(inputs))[kept] for o in range(len(w))] for image in x])
-
-
-def convolution_input(z, w, *, geometry, shape):
-    return transposed(lambda x: convolution(x, w, geometry=geometry), z, shape)
-
-
-def convolution_kernel(x, z, *, geometry, shape):
-    return transposed(lambda w: convolution(x, w, geometry=geometry), z, shape)
-
-
-def windows(x, size, strides, padding, fill=0.0):
-    """All windows of x (N, C, *spatial): (N, C, *out, *size)."""
-    x = np.pad(x, [(0, 0), (0, 0), *padding], constant_values=fill)
-    view = np.lib.stride_tricks.sliding_window_view(x, size, tuple(range(2, x.ndim)))
-    return view[(slice(None), slice(None), *(slice(None, None, s) for s in strides))]
-
-
-def window_sum(x, *, size, strides, padding):
-    return windows(x, size, strides, padding).sum(tuple(range(-len(size), 0)))
-
-
-def window_spread(z, *, shape, size, strides, padding):
-    return transposed(lambda x: window_sum(x, size=size, strides=strides, padding=padding), z, shape)
-
-
-def max_pool_indices(x, *, size, strides, padding):
-    numbers = np.broadcast_to(np.arange(x[0, 0].size, dtype=float).reshape(x.shape[2:]), x.shape)
-    places = windows(numbers, size, strides, padding)
-    values = windows(x, size, strides, padding, -np.inf).reshape(*places.shape[: x.ndim], -1)
-    chosen = values.argmax(-1)[..., None]
-    return np.take_along_axis(places.reshape(values.shape), chosen, -1)[..., 0].astype(int)
-
-
-def window_gather(x, indices):
-    flat = x.reshape(*x.shape[:2], -1)
-    return np.take_along_axis(flat, indices.reshape(*indices.shape[:2], -1), 2).reshape(indices.shape)
-
-
-def window_scatter(z, indices, *, shape):
-    return transposed(lambda x: window_gather(x, indices), z, shape)
-
-
-def transposed(linear, z, shape):
-    """The transpose of a real linear function of an array of `shape`, element by element."""
-    basis = np.eye(int(np.prod(shape))).reshape(-1, *shape)
-    return np.array([(linear(e) * z).sum() for e in basis]).reshape(shape).astype(z.dtype)
 
 
 def getitems(x, *cases):
@@ -238,8 +165,10 @@ ROWS = {
     "divide": binary(keeps="y b", beside_numbers=("", "y b"), second=(0.5, 2), dtypes="fc"),
     "negative": unary(dtypes="fc"),
     "positive": unary(dtypes="fc"),
-    "remainder": binary(-5, 5, second=(1, 2), keeps="a b", beside_numbers=("", "b")) + binary(-5, 5, second=(-2, -1), keeps="a b", beside_numbers=("", "b")),
-    "fmod": binary(-5, 5, second=(1, 2), keeps="a b", beside_numbers=("", "b")) + binary(-5, 5, second=(-2, -1), keeps="a b", beside_numbers=("", "b")),
+    "remainder": binary(-5, 5, second=(1, 2), keeps="a b", beside_numbers=("", "b")) + binary(-5, 5, second=(-2, -1),
+        keeps="a b", beside_numbers=("", "b")),
+    "fmod": binary(-5, 5, second=(1, 2), keeps="a b", beside_numbers=("", "b")) + binary(-5, 5, second=(-2, -1),
+        keeps="a b", beside_numbers=("", "b")),
     "reciprocal": unary(0.5, 2, keeps="y", dtypes="fc"),
     "square": unary(keeps="x", dtypes="fc"),
     "power": binary(0.5, 2, second=(-2, 3), keeps="y a b", dtypes="fc"),
@@ -297,35 +226,44 @@ ROWS = {
     "conj": unary(dtypes="fc"),
     "real": unary(dtypes="fc"),
     "imag": unary(dtypes="c"),
-    "astype": unary_with([{"dtype": np.dtype(name)} for name in ("float32", "float64")], oracle=np.ndarray.astype, casts=True)
+    "astype": unary_with([{"dtype": np.dtype(name)} for name in ("float32", "float64")], oracle=np.ndarray.astype,
+        casts=True)
     + unary_with([{"dtype": np.dtype("complex128")}], oracle=np.ndarray.astype, casts=True, dtypes="fc"),
     "device_put": unary_with([{"source": HERE, "target": HERE}], oracle=lambda x, **devices: x, dtypes="fc"),
     "stop_gradient": steps(real(2, 3), oracle=lambda x: x, dtypes="fc"),
     # Steps, comparisons and predicates.
-    **{name: steps(real(2, 3)) + steps(real()) for name in "sign floor ceil trunc rint signbit isnan isinf isfinite".split()},
+    **{name: steps(real(2,
+        3)) + steps(real()) for name in "sign floor ceil trunc rint signbit isnan isinf isfinite".split()},
     "round": steps(real(2, 3), params={"decimals": 1}) + steps(real(4, low=-90, high=90), params={"decimals": -1}),
     "logical_not": steps(real(2, 3)) + steps(TRUTHS),
     "invert": steps(FIRST) + steps(TRUTHS),
     **{name: steps(real(2, 3), real(3)) + steps(FIRST, SECOND) + steps(FIRST, 6) for name in (
-        "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor floor_divide".split())},
+        "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor "
+        "floor_divide".split())},
     **{name: steps(FIRST, SECOND) for name in (
         "bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd lcm".split())},
     "nonzero": steps(FIRST) + steps(TRUTHS) + steps(real(2, 3)),
     "isclose": steps(real(2, 3), real(3), params={"rtol": 0.5, "atol": 0.1, "equal_nan": False})
     + steps(np.array([np.nan, 1.0]), np.array([np.nan, 1.1]), params={"rtol": 0.0, "atol": 0.0, "equal_nan": True}),
     # Shape.
-    "reshape": [Case((real(*a),), {"shape": b}, dtypes="fc") for a, b in (((2, 3), (3, 2)), ((), (1, 1)), ((0, 2), (0,)), ((1,), ()))],
-    "transpose": [Case((real(*a),), {"axes": b}, dtypes="fc") for a, b in (((2, 3), (1, 0)), ((2, 1, 3), (2, 0, 1)), ((), ()), ((0, 2), (1, 0)))],
+    "reshape": [Case((real(*a),), {"shape": b}, dtypes="fc") for a, b in (((2, 3), (3, 2)), ((), (1, 1)), ((0, 2),
+        (0,)), ((1,), ()))],
+    "transpose": [Case((real(*a),), {"axes": b}, dtypes="fc") for a, b in (((2, 3), (1, 0)), ((2, 1, 3), (2, 0, 1)),
+        ((), ()), ((0, 2), (1, 0)))],
     "broadcast_to": [Case((real(*a),), {"shape": b}, dtypes="fc") for a, b in (
         ((3,), (2, 3)), ((2, 1), (2, 3)), ((), (2, 2)), ((1, 2), (0, 2)), ((2,), (2,)), ((1, 1), (2, 1, 3)))],
-    "flip": [Case((real(*a),), {"axis": b}, dtypes="fc") for a, b in (((2, 3), (0,)), ((2, 3), (1, 0)), ((0, 2), (0,)), ((), ()))],
-    "roll": [Case((real(2, 4),), {"shift": s, "axis": a}, dtypes="fc") for s, a in (((1,), (1,)), ((-3, 1), (1, 0)), ((1, 2), (1, 1)))],
+    "flip": [Case((real(*a),), {"axis": b}, dtypes="fc") for a, b in (((2, 3), (0,)), ((2, 3), (1, 0)), ((0, 2),
+        (0,)), ((), ()))],
+    "roll": [Case((real(2, 4),), {"shift": s, "axis": a}, dtypes="fc") for s, a in (((1,), (1,)), ((-3, 1), (1, 0)),
+        ((1, 2), (1, 1)))],
     "repeat": [Case((real(2, 3),), {"repeats": n, "axis": a}, dtypes="fc") for n, a in ((2, 0), (3, 1), (0, 1))],
     "pad": [Case((real(*a),), {"width": b}, oracle=lambda x, width: np.pad(x, width), dtypes="fc") for a, b in (
         ((2, 3), ((1, 0), (0, 2))), ((0, 2), ((1, 1), (0, 0))), ((3,), ((0, 0),)))],
-    "triangle": [Case((real(*a),), {"k": k, "upper": upper}, lambda x, k, upper: (np.triu if upper else np.tril)(x, k), dtypes="fc")
+    "triangle": [Case((real(*a),), {"k": k, "upper": upper}, lambda x, k, upper: (np.triu if upper else np.tril)(x,
+        k), dtypes="fc")
                  for a, k in (((3, 3), 0), ((2, 2, 4), 1), ((3, 2), -1)) for upper in (False, True)],
-    "concatenate": [Case(inputs, {"axis": axis}, lambda *arrays, axis: np.concatenate(arrays, axis), dtypes="fc") for inputs, axis in (
+    "concatenate": [Case(inputs, {"axis": axis}, lambda *arrays, axis: np.concatenate(arrays, axis),
+        dtypes="fc") for inputs, axis in (
         ((real(2, 3), real(1, 3)), 0), ((real(2, 1), real(2, 0), real(2, 2)), 1), ((real(3),), 0))],
     # Reductions.
     "sum": reductions(dtypes="fc"),
@@ -341,7 +279,8 @@ ROWS = {
     "index_of_max": along_axes(np.argmax, differentiable=False),
     "index_of_min": along_axes(np.argmin, differentiable=False),
     "argsort": along_axes(lambda x, axis, stable: np.argsort(x, axis), params={"stable": False}, differentiable=False)
-    + [Case((integers(2, 1, 2, 1, 1),), {"axis": 0, "stable": True}, lambda x, axis, stable: np.argsort(x, axis, "stable"), differentiable=False)],
+    + [Case((integers(2, 1, 2, 1, 1),), {"axis": 0, "stable": True}, lambda x, axis, stable: np.argsort(x, axis,
+        "stable"), differentiable=False)],
     **{name: [Case((TRUTHS,), {"axis": axis, "keepdims": keepdims}, differentiable=False)
               for axis in ((0,), (0, 1), (1,)) for keepdims in (False, True)] for name in ("any", "all")},
     # Indexing.
@@ -365,18 +304,22 @@ ROWS = {
     ),
     "add_at": [Case((x, *indices), {"index": index, "shape": (3, 4)}, add_at, dtypes="fc") for x, index, indices in (
         (real(4), (1,), ()), (real(3, 2), (slice(None), slice(None, None, 2)), ()),
-        (real(4, 4), (ARRAY,), (integers(0, 2, 0, -1),)), (real(3), (ARRAY, ARRAY), (integers(0, 2, 0), integers(1, 1, 1))),
+        (real(4, 4), (ARRAY,), (integers(0, 2, 0, -1),)), (real(3), (ARRAY, ARRAY), (integers(0, 2, 0),
+            integers(1, 1, 1))),
         (real(6), (ARRAY,), (np.arange(12).reshape(3, 4) % 5 < 2,)))],
     "take_along_axis": [Case((real(3, 4), indices), {"axis": axis}, dtypes="fc") for indices, axis in (
         (integers([0, 0, 3], [1, 2, 2], [3, 3, 3]), 1), (integers([2, 0, 1, 0]), 0))],
-    "add_along_axis": [Case((real(*indices.shape), indices), {"axis": axis, "shape": (3, 4)}, add_along_axis, dtypes="fc")
-                       for indices, axis in ((integers([0, 0, 3], [1, 2, 2], [3, 3, 3]), 1), (integers([2, 0, 1, 0]), 0))],
+    "add_along_axis": [Case((real(*indices.shape), indices), {"axis": axis, "shape": (3, 4)}, add_along_axis,
+        dtypes="fc")
+                       for indices, axis in ((integers([0, 0, 3], [1, 2, 2], [3, 3, 3]), 1), (integers([2, 0, 1, 0]),
+                           0))],
     "set_at": [Case((real(3, 4), v, *indices), {"index": index}, set_at, dtypes="fc") for v, index, indices in (
         (real(4), (1,), ()), (real(), (slice(None), 2), ()), (real(2, 4), (ARRAY,), (integers(2, 0),)),
         (real(1), (ARRAY,), (np.arange(12).reshape(3, 4) % 5 < 2,)))],
     # Products.
     "matmul": [Case((real(*a), real(*b)), keeps="a b", dtypes="fc") for a, b in (
-        ((2, 3), (3, 2)), ((2, 2, 3), (3, 1)), ((2, 3), (2, 3, 2)), ((2, 1, 1, 2), (3, 2, 2)), ((0, 2), (2, 3)), ((2, 0), (0, 3)),
+        ((2, 3), (3, 2)), ((2, 2, 3), (3, 1)), ((2, 3), (2, 3, 2)), ((2, 1, 1, 2), (3, 2, 2)), ((0, 2), (2, 3)), ((2,
+            0), (0, 3)),
         ((2, 2, 0), (0, 3)), ((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((2, 2, 3), (3,)), ((3,), (2, 3, 2)))],
     "einsum": [Case(tuple(real(*shape) for shape in shapes), {"subscripts": subscripts},
                     lambda *args, subscripts: np.einsum(subscripts, *args), keeps, "fc")
@@ -387,24 +330,30 @@ ROWS = {
         ("bij,bjk->bik", ((2, 2, 3), (2, 3, 1)), "args0 args1"), ("ii,ij->j", ((2, 2), (2, 3)), "args0 args1"),
         ("i,->i", ((3,), ()), "args0 args1"))],
     # Neural networks.
-    "softmax": along_axes(lambda x, axis: scipy.special.softmax(x, axis), keeps="y") + [Case((real(0, 2),), {"axis": 1}, scipy.special.softmax)],
+    "softmax": along_axes(lambda x, axis: scipy.special.softmax(x, axis), keeps="y") + [Case((real(0, 2),),
+        {"axis": 1}, scipy.special.softmax)],
     "log_softmax": along_axes(lambda x, axis: scipy.special.log_softmax(x, axis), keeps="y")
     + [Case((real(0, 2),), {"axis": 1}, scipy.special.log_softmax)],
     "cross_entropy": [Case((real(3, 4), integers(1, 3, 1)), {}, cross_entropy, "logits")],
-    "convolution": window_cases(lambda x, w, geometry: Case((Real(x), Real(w)), {"geometry": geometry}, convolution, "x w")),
+    "convolution": window_cases(lambda x, w, geometry: Case((Real(x), Real(w)), {"geometry": geometry}, convolution,
+        "x w")),
     "convolution_input": window_cases(lambda x, w, geometry: Case(
         (Real(_out(x, w, geometry)), Real(w)), {"geometry": geometry, "shape": x}, convolution_input, "z w")),
     "convolution_kernel": window_cases(lambda x, w, geometry: Case(
         (Real(x), Real(_out(x, w, geometry))), {"geometry": geometry, "shape": w}, convolution_kernel, "x z")),
     "window_sum": [Case((Real(x),), params, window_sum) for x, params in POOLS],
-    "window_spread": [Case((Real(window_sum(np.zeros(x), **params).shape),), {"shape": x, **params}, window_spread) for x, params in POOLS],
+    "window_spread": [Case((Real(window_sum(np.zeros(x), **params).shape),), {"shape": x, **params},
+        window_spread) for x, params in POOLS],
     "max_pool_indices": [Case((Real(x),), params, max_pool_indices, differentiable=False) for x, params in POOLS],
-    "window_gather": [Case((real(2, 2, 4), PICKS), {}, window_gather)],
-    "window_scatter": [Case((real(2, 2, 2), PICKS), {"shape": (2, 2, 4)}, window_scatter)],
+    "window_gather": [Case((real(2, 2, 4), PICKS), {"windows": {}}, window_gather)],
+    "window_scatter": [Case((real(2, 2, 2), PICKS), {"shape": (2, 2, 4), "windows": {}}, window_scatter)],
     # Random numbers: NumPy's are checked against published vectors elsewhere.
-    **{name: steps(KEY, params=params, oracle=lambda key, name=name, **params: getattr(random_kernels, name)(np, key, **params))
+    **{name: steps(KEY, params=params, oracle=lambda key, name=name, **params: getattr(random_kernels, name)(np, key,
+        **params))
        for name, params in {
         "bits": {"shape": (3, 2)}, "split": {"n": 2}, "uniform": {"shape": (5,), "dtype": "float32"},
-        "normal": {"shape": (5,), "dtype": "float32"}, "truncated_normal": {"shape": (5,), "dtype": "float32", "lower": -1.0, "upper": 2.0},
-        "randint": {"shape": (5,), "low": -3, "high": 9, "dtype": "int32"}, "bernoulli": {"shape": (9,), "p": 0.3}}.items()},
+        "normal": {"shape": (5,), "dtype": "float32"}, "truncated_normal": {"shape": (5,), "dtype": "float32",
+            "lower": -1.0, "upper": 2.0},
+        "randint": {"shape": (5,), "low": -3, "high": 9, "dtype": "int32"}, "bernoulli": {"shape": (9,),
+            "p": 0.3}}.items()},
 }  # fmt: skip

@@ -16,6 +16,7 @@ import autograd.numpy as anp
 from autograd import Array, grad
 from autograd.testing import check_grads
 
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 POINT, OTHER = [0.35, 1.2, 2.5], [1.5, 0.7, 2.0]
 MASK = [True, False, True]
 
@@ -232,6 +233,8 @@ CUPY = {
     "cp.max": lambda cp, a, t: cp.max(t),
     "cp.std": lambda cp, a, t: cp.std(t),
     "cp.dot": lambda cp, a, t: cp.dot(t, a),
+    "cp.trace": lambda cp, a, t: cp.trace(t.reshape(1, 3)),
+    "cp.take": lambda cp, a, t: cp.take(t, 1),
     "cp.reshape": lambda cp, a, t: cp.reshape(t, (3, 1)),
     "a += t": lambda cp, a, t: _added(a, t),
     "a.dot": lambda cp, a, t: a.dot(t),
@@ -257,7 +260,7 @@ CUPY = {
     "cp.from_dlpack": lambda cp, a, t: cp.from_dlpack(t),
     "cp.fft.fft": lambda cp, a, t: cp.fft.fft(t),
 }
-WORKING = "tanh add maximum power where clip sqrt mean max std dot reshape".split()
+WORKING = "tanh add maximum power where clip sqrt sum mean max std dot trace take reshape".split()
 
 
 @pytest.mark.parametrize("probe", CUPY)
@@ -282,6 +285,7 @@ def test_cupy_functions_never_lose_a_gradient(xp, probe):
 def test_mixing_devices_names_the_remedy(xp):
     if xp is np:
         pytest.skip("needs a second device")
-    for function in (lambda t: t + np.array(OTHER), lambda t: np.array(OTHER) * t, lambda t: anp.concatenate([t, np.array(OTHER)])):
+    for function in (lambda t: t + np.array(OTHER), lambda t: np.array(OTHER) * t, lambda t: anp.concatenate([t,
+        np.array(OTHER)])):
         with pytest.raises(autograd.DeviceError, match="device_put"):
             function(Array(xp.asarray(POINT)))

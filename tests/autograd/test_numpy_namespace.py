@@ -1,5 +1,7 @@
 """Every function of `autograd.numpy` and `autograd.scipy.special` beside NumPy's and SciPy's, on many arguments."""
 
+# ruff: noqa: B023 (functions of a turn of a loop are called within it)
+
 import math
 import types
 
@@ -13,6 +15,7 @@ from autograd import Array, tree, vjp
 from autograd.core import Primitive
 from autograd.testing import check_grads
 
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 _random = np.random.default_rng(7)
 A = _random.permutation(12).reshape(3, 4) / 3 - 1.7  # distinct numbers of both signs
 P = _random.permutation(12).reshape(3, 4) / 5 + 0.3  # distinct positive numbers
@@ -20,7 +23,7 @@ C = _random.permutation(24).reshape(2, 3, 4) / 6 - 1.9
 M = _random.permutation(12).reshape(4, 3) / 4 - 1.1
 V, W, S = A[0] + 0.05, P[1], np.array(0.7)
 Z = A + 1j * P
-I, J = np.array([[4, -7, 9], [12, 3, -5]]), np.array([3, 2, -2])  # noqa: E741
+I, J = np.array([[4, -7, 9], [12, 3, -5]]), np.array([3, 2, -2])
 B = np.array([True, False, True])
 U = P.astype("float32")
 SYMMETRIC = np.array([[2, 1, 2], [0, 1, 2], [2, 0, 1]])
@@ -46,62 +49,78 @@ def over_axes(x, *axes, **kwargs):
     return [Call(x, axis=axis, **kwargs) for axis in axes]
 
 
-reduced = [*over_axes(C, None, 0, -1, (0, 2), (-1, 1), ()), *over_axes(C, None, 1, (0, 1), keepdims=True), *each(S, A.T[::-1]), Call(C, 1)]
+def same(names, calls):
+    """The same calls for several functions."""
+    return dict.fromkeys(names.split(), calls)
+
+
+reduced = [*over_axes(C, None, 0, -1, (0, 2), (-1, 1), ()), *over_axes(C, None, 1, (0, 1), keepdims=True), *each(S,
+    A.T[::-1]), Call(C, 1)]
 unary, positive, small = each(A, S, U, A.T, 1.5), each(P, S, U, 0.5), each(A / 3, S, 0.5)
-binary = [Call(A, P), Call(A, W), Call(C, A), Call(A[:, :1], W), Call(A, 1.5), Call(0.6, P), Call(S, A), Call(U, 2.0), Call(U, U)]
+binary = [Call(A, P), Call(A, W), Call(C, A), Call(A[:, :1], W), Call(A, 1.5), Call(0.6, P), Call(S, A), Call(U, 2.0),
+    Call(U, U)]
 compared = [*binary, Call(I, J), Call(I, 3), Call(A, A)]
 whole = [Call(I, J), Call(I, 3), Call(J, 2), Call(B, B)]
 numbers = [Call(I, J), Call(I, 3), Call(7, J)]
 
 CALLS = {
     # Elementwise.
-    **dict.fromkeys(
-        "negative positive square exp exp2 expm1 sin cos tan arctan sinh cosh tanh arcsinh deg2rad rad2deg degrees "
-        "radians sinc absolute abs cbrt sign floor ceil trunc rint isnan isinf isfinite signbit atan asinh".split(), unary),
-    **dict.fromkeys("log log2 log10 log1p sqrt reciprocal".split(), positive),
-    **dict.fromkeys("arcsin arccos arctanh asin acos atanh".split(), small),
-    **dict.fromkeys("arccosh acosh".split(), each(P + 1, 1.5)),
-    **dict.fromkeys("conj conjugate real imag".split(), each(A, Z, S)),
-    **dict.fromkeys("add subtract multiply maximum minimum fmax fmin".split(), [*binary, Call(I, J), Call(Z, A)][:-1]),
-    **dict.fromkeys("divide true_divide".split(), [*binary, Call(Z, P), Call(I, J)]),
-    **dict.fromkeys("arctan2 atan2 hypot logaddexp logaddexp2".split(), binary),
-    **dict.fromkeys("remainder mod fmod floor_divide".split(), [*binary, *numbers, Call(A, -0.7)]),
+    **same("negative positive square exp exp2 expm1 sin cos tan arctan sinh cosh tanh arcsinh deg2rad rad2deg degrees "
+        "radians sinc absolute abs cbrt sign floor ceil trunc rint isnan isinf isfinite signbit atan asinh", unary),
+    **same("log log2 log10 log1p sqrt reciprocal", positive),
+    **same("arcsin arccos arctanh asin acos atanh", small),
+    **same("arccosh acosh", each(P + 1, 1.5)),
+    **same("conj conjugate real imag", each(A, Z, S)),
+    **same("add subtract multiply maximum minimum fmax fmin", [*binary, Call(I, J), Call(Z, A)][:-1]),
+    **same("divide true_divide", [*binary, Call(Z, P), Call(I, J)]),
+    **same("arctan2 atan2 hypot logaddexp logaddexp2", binary),
+    **same("remainder mod fmod floor_divide", [*binary, *numbers, Call(A, -0.7)]),
     "divmod": [Call(A, P), Call(I, J), Call(A, -0.7)],
     "modf": each(A, S),
-    **dict.fromkeys("power pow".split(), [
-        Call(P, A), Call(P, 2), Call(A, 2), Call(A, 3), Call(P, -1.5), Call(2, A), Call(2.5, U), Call(U, 0.5), Call(I, 2), Call(Z, 2),
-        Call(A, I[0, 0]), Call(P, np.array([2, 3, 0, 1])), Call(S, 0), Call(1 + 2j, A), Call(P, True)]),
-    **dict.fromkeys("equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor".split(), compared),
+    **same("power pow", [
+        Call(P, A), Call(P, 2), Call(A, 2), Call(A, 3), Call(P, -1.5), Call(2, A), Call(2.5, U), Call(U, 0.5), Call(I,
+            2), Call(Z, 2),
+        Call(A, I[0, 0]), Call(P, np.array([2, 3, 0, 1])), Call(S, 0), Call(1 + 2j, A), Call(P, True),
+        Call(U, np.float64(2)), Call(np.float64(2), U), Call(U, 3)]),
+    **same("equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor", compared),
     "logical_not": each(A, B, I),
-    **dict.fromkeys("bitwise_and bitwise_or bitwise_xor".split(), whole),
-    **dict.fromkeys("left_shift right_shift".split(), [Call(abs(I), abs(J)), Call(I, 2)]),
-    **dict.fromkeys("gcd lcm".split(), whole[:2]),
-    **dict.fromkeys("invert bitwise_not bitwise_invert".split(), each(I, B)),
-    **dict.fromkeys("round around".split(), [Call(A), Call(A, 1), Call(A * 50, decimals=-1), Call(U, 2)]),
-    "clip": [Call(A, -1, 1), Call(A, None, 0.5), Call(A, a_min=-0.5, a_max=None), Call(A, -P, P), Call(A, min=0), Call(A, max=W),
+    **same("bitwise_and bitwise_or bitwise_xor", whole),
+    **same("left_shift right_shift", [Call(abs(I), abs(J)), Call(I, 2)]),
+    **same("gcd lcm", whole[:2]),
+    **same("invert bitwise_not bitwise_invert", each(I, B)),
+    **same("round around", [Call(A), Call(A, 1), Call(A * 50, decimals=-1), Call(U, 2)]),
+    "clip": [Call(A, -1, 1), Call(A, None, 0.5), Call(A, a_min=-0.5, a_max=None), Call(A, -P, P), Call(A, min=0),
+        Call(A, max=W), Call(A),
              Call(I, 0, 5), Call(U, 0.55, 1.05)],
-    "where": [Call(A > 0, A, P), Call(A > 0, A, 0.0), Call(B[:, None], 1, A), Call(A), Call(True, A, P), Call(A > 0, U, 1.5), Call(I, I, J)],
+    "where": [Call(A > 0, A, P), Call(A > 0, A, 0.0), Call(B[:, None], 1, A), Call(A), Call(True, A, P), Call(A > 0,
+        U, 1.5), Call(I, I, J)],
     "nonzero": each(A, I > 0, B),
-    "isclose": [Call(A, A + 1e-9), Call(A, P), Call(A, P, 0.5, 0.1), Call([1.0, np.nan], np.array([1.0, np.nan]), equal_nan=True)],
+    "isclose": [Call(A, A + 1e-9), Call(A, P), Call(A, P, 0.5, 0.1), Call([1.0, np.nan], np.array([1.0, np.nan]),
+        equal_nan=True)],
     "allclose": [Call(A, A + 1e-9), Call(A, P), Call(A, P, rtol=99)],
     "array_equal": [Call(A, A), Call(A, P), Call(A, W), Call([1.0, 2.0], np.array([1.0, 2.0]))],
-    "nan_to_num": [Call(np.array([np.nan, np.inf, -np.inf, 2.0])), Call(np.array([np.nan, np.inf, 1.0]), True, 7.0, 8.0), Call(I),
+    "nan_to_num": [Call(np.array([np.nan, np.inf, -np.inf, 2.0])), Call(np.array([np.nan, np.inf, 1.0]), True, 7.0,
+        8.0), Call(I),
                    Call(np.array([np.nan, -np.inf], "float32"), neginf=-1.0)],
     # Reductions.
-    **dict.fromkeys("sum mean prod max min amax amin ptp".split(), reduced[:5] + reduced[6:]),
-    **dict.fromkeys("var std".split(), [*reduced[:5], *over_axes(C, None, 1, (0, 1), ddof=1), Call(A, keepdims=True), *each(U, Z)]),
-    **dict.fromkeys("any all".split(), [*over_axes(A > 0, None, 0, (0, 1), -1), Call(A > 0, axis=1, keepdims=True), *each(I, B)]),
+    **same("sum mean prod max min amax amin ptp", reduced[:5] + reduced[6:]),
+    **same("var std", [*reduced[:5], *over_axes(C, None, 1, (0, 1), ddof=1), Call(A, keepdims=True), *each(U, Z)]),
+    **same("any all", [*over_axes(A > 0, None, 0, (0, 1), -1), Call(A > 0, axis=1, keepdims=True), *each(I, B)]),
     "count_nonzero": [*over_axes(I * (I > 0), None, 0, (0, 1)), Call(B, axis=0, keepdims=True)],
-    "average": [*over_axes(C, None, 1, (0, 2)), Call(A, weights=P), Call(A, 1, W), Call(A, axis=0, weights=P, keepdims=True), Call(I)],
-    **dict.fromkeys("argmax argmin".split(), [*over_axes(C, None, 0, -1), *over_axes(C, None, 1, keepdims=True), *each(I, SYMMETRIC)]),
-    **dict.fromkeys("cumsum cumprod".split(), [*over_axes(C, None, 0, -1), *each(S, I, U), Call(I, dtype=float)]),
-    **dict.fromkeys("sort argsort".split(), [*over_axes(C, None, 0, -1), Call(A), Call(I), Call(SYMMETRIC, axis=1, kind="stable"), Call(I, stable=True)]),
+    "average": [*over_axes(C, None, 1, (0, 2)), Call(A, weights=P), Call(A, 1, W), Call(A, axis=0, weights=P,
+        keepdims=True), Call(I)],
+    **same("argmax argmin", [*over_axes(C, None, 0, -1), *over_axes(C, None, 1, keepdims=True), *each(I, SYMMETRIC)]),
+    **same("cumsum cumprod", [*over_axes(C, None, 0, -1), *each(S, I, U), Call(I, dtype=float)]),
+    **same("sort argsort", [*over_axes(C, None, 0, -1), Call(A), Call(I), Call(SYMMETRIC, axis=1, kind="stable"),
+        Call(I, stable=True)]),
     # Shape.
     "shape": each(A, S, [[1, 2], [3, 4]]), "ndim": each(A, S, [1]), "size": [*each(A, S), Call(A, 1), Call(A, -2)],
-    "reshape": [Call(A, (4, 3)), Call(A, -1), Call(A, (2, -1)), Call(C, (-1, 4)), Call(A, [12]), Call(C, (4, 6), order="F"), Call(S, (1, 1)),
+    "reshape": [Call(A, (4, 3)), Call(A, -1), Call(A, (2, -1)), Call(C, (-1, 4)), Call(A, [12]), Call(C, (4, 6),
+        order="F"), Call(S, (1, 1)),
                 Call(A[:0], (0, 2)), Call(A, (np.int64(6), 2))],
     "ravel": [Call(C), Call(A.T), Call(C, order="F"), Call(A[:0])],
-    **dict.fromkeys("transpose permute_dims".split(), [*each(A, C, S, V), Call(C, (1, 2, 0)), Call(C, [0, -1, 1]), Call(C, axes=(2, 1, 0))]),
+    **same("transpose permute_dims", [*each(A, C, S, V), Call(C, (1, 2, 0)), Call(C, [0, -1, 1]), Call(C,
+        axes=(2, 1, 0))]),
     "swapaxes": [Call(C, 0, 1), Call(C, -1, 0)], "matrix_transpose": each(A, C),
     "moveaxis": [Call(C, 0, -1), Call(C, (0, 1), (-1, 0)), Call(C, [2], [0])],
     "rollaxis": [Call(C, 2), Call(C, 0, 3), Call(C, 1, 2), Call(C, -1, 1), Call(C, 0, -1)],
@@ -111,69 +130,94 @@ CALLS = {
     "broadcast_shapes": [Call((3, 1), (4,)), Call((2, 1, 3), (5, 3), ())],
     "broadcast_arrays": [Call(A, W), Call(S, A[:, :1], W)],
     "atleast_1d": [*each(S, V, 2.0), Call(S, A)], "atleast_2d": [*each(S, V, A), Call(V, C)],
-    **dict.fromkeys("concatenate concat".split(), [Call([A, P]), Call((A, P), 1), Call([A, P], axis=-1), Call([A, V], axis=None), Call([A, I[:, :1] * 0 + 1][:1]),
+    **same("concatenate concat", [Call([A, P]), Call((A, P), 1), Call([A, P], axis=-1), Call([A, V], axis=None),
+        Call([A, I[:, :1] * 0 + 1][:1]),
                                                    Call([[1.0, 2.0], V]), Call([U, P])]),
     "stack": [Call([A, P]), Call([A, P], 1), Call((V, W), axis=-1), Call([S, 2.0])],
     "vstack": [Call([V, W]), Call([A, V]), Call((A, P))], "hstack": [Call([V, W]), Call([A, P]), Call([S, V])],
-    "column_stack": [Call([V, W]), Call([A.T, V])], "append": [Call(V, 3.0), Call(A, P), Call(A, P, axis=1), Call(V, [1.0, 2.0])],
+    "column_stack": [Call([V, W]), Call([A.T, V])], "append": [Call(V, 3.0), Call(A, P), Call(A, P, axis=1), Call(V,
+        [1.0, 2.0])],
     "split": [Call(A, 3), Call(A, 2, axis=1), Call(A, [1, 3], -1), Call(A, (1,))],
     "array_split": [Call(A, 3), Call(V, 3), Call(V, 5), Call(A, [2], axis=1), Call(A, [0, 9])],
     "flip": over_axes(C, None, 0, -1, (0, 2)), "flipud": each(A), "fliplr": each(A),
-    "roll": [Call(A, 2), Call(A, -1, 1), Call(C, (1, 2), (0, -1)), Call(C, 1, (0, 1)), Call(V, 9), Call(C, (1, 1), (0, 0))],
+    "roll": [Call(A, 2), Call(A, -1, 1), Call(C, (1, 2), (0, -1)), Call(C, 1, (0, 1)), Call(V, 9), Call(C, (1, 1), (0,
+        0))],
     "rot90": [Call(A), Call(A, 2), Call(A, -1), Call(C, 1, (1, 2)), Call(C, 3, axes=(2, 0)), Call(A, 4)],
-    "repeat": [Call(A, 2), Call(A, 3, 1), Call(A, 2, axis=-2), Call(A, [1, 0, 2], 0), Call(V, np.array([1, 2, 0, 1])), Call(S, 3), Call(V, np.int64(2))],
+    "repeat": [Call(A, 2), Call(A, 3, 1), Call(A, 2, axis=-2), Call(A, [1, 0, 2], 0), Call(V, np.array([1, 2, 0, 1])),
+        Call(S, 3), Call(V, np.int64(2))],
     "tile": [Call(V, 2), Call(A, (2, 1)), Call(V, (2, 3)), Call(C, (2,)), Call(S, 3), Call(A, 0), Call(V, np.int64(2))],
-    "pad": [Call(A, 1), Call(A, (1, 2)), Call(A, ((1, 0), (0, 2))), Call(A, ((1, 2),)), Call(A, 1, constant_values=7.0), Call(U, 1, constant_values=0.5),
-            *[Call(A, ((1, 2), (2, 0)), mode=mode) for mode in ("edge", "reflect", "symmetric", "wrap")], Call(V, (0, 3), "wrap"), Call(I, 1),
+    "pad": [Call(A, 1), Call(A, (1, 2)), Call(A, ((1, 0), (0, 2))), Call(A, ((1, 2),)), Call(A, 1,
+        constant_values=7.0), Call(U, 1, constant_values=0.5),
+            *[Call(A, ((1, 2), (2, 0)), mode=mode) for mode in ("edge", "reflect", "symmetric", "wrap")], Call(V, (0,
+                3), "wrap"), Call(I, 1),
             Call(A, (2,)), Call(A, np.array([[1, 0], [2, 1]]))],
     "tril": [Call(A), Call(C, 1), Call(A, k=-1)], "triu": [Call(A), Call(C, 1), Call(A, k=-1)],
     # Indexing.
-    "take": [Call(A, 2), Call(A, [0, 5, 5]), Call(A, I[:1] * 0 + 1, 1), Call(A, [[0, 2], [1, 1]], axis=0), Call(A, [5, -9], mode="wrap"),
-             Call(A, [99, -3], axis=1, mode="clip"), Call(A, -1, axis=-1), Call(A, 77, mode="clip"), Call(A, 13, mode="wrap")],
-    "take_along_axis": [Call(A, np.argsort(A, 1), 1), Call(A, np.argmax(A, 0)[None], 0), Call(A, np.argmax(A, -1, keepdims=True), -1),
+    "take": [Call(A, 2), Call(A, [0, 5, 5]), Call(A, I[:1] * 0 + 1, 1), Call(A, [[0, 2], [1, 1]], axis=0), Call(A, [5,
+        -9], mode="wrap"),
+             Call(A, [99, -3], axis=1, mode="clip"), Call(A, -1, axis=-1), Call(A, 77, mode="clip"), Call(A, 13,
+                 mode="wrap")],
+    "take_along_axis": [Call(A, np.argsort(A, 1), 1), Call(A, np.argmax(A, 0)[None], 0), Call(A, np.argmax(A, -1,
+        keepdims=True), -1),
                         Call(A, np.array([3, 0, 11]), None)],
     "compress": [Call(B, A, axis=0), Call(B, A), Call([False, True], A, axis=1)],
     "diagonal": [Call(A), Call(A, 1), Call(A, -1), Call(C, 0, 1, 2), Call(C, offset=1, axis1=2, axis2=0)],
     "trace": [Call(A), Call(A, 1), Call(C, 0, 0, 2)], "diag": [Call(V), Call(A), Call(V, 1), Call(V, -2), Call(A, 1)],
     # Products.
-    "matmul": [Call(A, M), Call(C, M), Call(M, C[:, :, :2]), Call(A, V), Call(V, M), Call(V, W), Call(C, V), Call(C[0, 0, :3], C), Call(C, C.swapaxes(1, 2)),
-               Call(C[:, None], M), Call(U, M)][:10],
-    "dot": [Call(A, M), Call(C, M), Call(A, V), Call(V, M), Call(V, W), Call(S, A), Call(A, 2.0), Call(C, C.swapaxes(1, 2)), Call(V, C.swapaxes(1, 2))],
-    "inner": [Call(A, P), Call(V, W), Call(C, V), Call(S, V), Call(C, A)], "outer": [Call(V, W), Call(A, W), Call(S, V)],
+    "matmul": [Call(A, M), Call(C, M), Call(M, C[:, :, :2]), Call(A, V), Call(V, M), Call(V, W), Call(C, V), Call(C[0,
+        0, :3], C), Call(C, C.swapaxes(1, 2)),
+               Call(C[:, None], M), Call([[1.0, 2.0, 3.0]], A)],
+    "dot": [Call(A, M), Call(C, M), Call(A, V), Call(V, M), Call(V, W), Call(S, A), Call(A, 2.0), Call(C,
+        C.swapaxes(1, 2)), Call(V, C.swapaxes(1, 2))],
+    "inner": [Call(A, P), Call(V, W), Call(C, V), Call(S, V), Call(C, A)], "outer": [Call(V, W), Call(A, W), Call(S,
+        V)],
     "vdot": [Call(V, W), Call(A, P), Call(Z, Z + 1)], "kron": [Call(A, P[:2]), Call(V, W), Call(C, A), Call(V, A)],
-    "tensordot": [Call(A, M, 1), Call(C, A, 2), Call(A, W, 0), Call(C, P, ([1, 2], [0, 1])), Call(C, M, (2, 0)), Call(C, M, axes=((-1,), (0,)))],
-    "einsum": [Call("ij,jk->ik", A, M), Call("ij,jk", A, M), Call("ii", A[:, :3]), Call("ii->i", A[:, :3]), Call("...j,j->...", C, W),
-               Call("i...,i...->...", A, P), Call("ij->ji", A), Call("ij,kj->", A, P), Call("b...i,...i->b...", C, A), Call("ij , j -> i", A, W),
-               Call("...", C), Call("...ii->...i", C[:, :, :3]), Call("ba", A), Call("ij,ij->i", A, 2 * P), Call("i,j,k->kj", V, W, V)],
+    "tensordot": [Call(A, M, 1), Call(C, A, 2), Call(A, W, 0), Call(C, P, ([1, 2], [0, 1])), Call(C, M, (2, 0)),
+        Call(C, M, axes=((-1,), (0,)))],
+    "einsum": [Call("ij,jk->ik", A, M), Call("ij,jk", A, M), Call("ii", A[:, :3]), Call("ii->i", A[:, :3]),
+        Call("...j,j->...", C, W),
+               Call("i...,i...->...", A, P), Call("ij->ji", A), Call("ij,kj->", A, P), Call("b...i,...i->b...", C, A),
+                   Call("ij , j -> i", A, W),
+               Call("...", C), Call("...ii->...i", C[:, :, :3]), Call("ba", A), Call("ij,ij->i", A, 2 * P),
+                   Call("i,j,k->kj", V, W, V),
+               Call("ij,jk", A, M, optimize=True), Call("i,i", [1.0, 2.0, 3.0, 4.0], V)],
     # Creation.
-    "array": [Call(A), Call([1.0, [2.0]][:1]), Call([A[0], V]), Call([[S, 1.0], [2, 3]]), Call(3), Call([1, 2], dtype="float32"), Call(A, dtype="float32")],
+    "array": [Call(A), Call([1.0, [2.0]][:1]), Call([A[0], V]), Call([[S, 1.0], [2, 3]]), Call(3), Call([1, 2],
+        dtype="float32"), Call(A, dtype="float32")],
     "asarray": [Call(A), Call([1, 2]), Call(A, dtype="float32"), Call((1.0, 2.0))],
     "astype": [Call(A, "float32"), Call(I, float), Call(A, int), Call(U, "float64")],
     "zeros": [Call(3), Call((2, 3), int), Call((), dtype="float32")], "ones": [Call(3), Call((2, 3), "complex64")],
     "full": [Call(3, 2.0), Call((2, 2), 1), Call((2, 4), W), Call(2, S), Call(2, 1, dtype="float32")],
-    "zeros_like": [Call(A), Call(A, int), Call(U), Call(A, shape=(2,))], "ones_like": [Call(A), Call(I, float), Call(U)],
+    "zeros_like": [Call(A), Call(A, int), Call(U), Call(A, shape=(2,))], "ones_like": [Call(A), Call(I, float),
+        Call(U)],
     "full_like": [Call(A, 2), Call(U, 1.5), Call(A, W), Call(I, 3), Call(A, 1, dtype="float32")],
     "arange": [Call(3), Call(1, 7, 2), Call(0.5, 2.0, 0.5), Call(3, dtype="float32")],
-    "linspace": [Call(0, 1), Call(0.0, 2.0, 5), Call(-1, 1, num=4, endpoint=False), Call(V, W, 3), Call(0, 1, 1), Call(0, 3, 4, dtype="float32")],
+    "linspace": [Call(0, 1), Call(0.0, 2.0, 5), Call(-1, 1, num=4, endpoint=False), Call(V, W, 3), Call(0, 1, 1),
+        Call(0, 3, 4, dtype="float32")],
     "eye": [Call(3), Call(2, 3), Call(3, k=1), Call(2, dtype=int)], "identity": [Call(2), Call(2, dtype="float32")],
 }  # fmt: skip
-NORMS = [*each(V, A, C, Z, S * np.ones(1)), *over_axes(C, 0, (1, 2), -1), Call(A, axis=1, keepdims=True), *[Call(V, n) for n in (1, 2, 3, 0.5, np.inf, -np.inf, 0)],
-         *[Call(A, n) for n in ("fro", 1, -1, np.inf, -np.inf)], Call(C, 1, (0, 2)), Call(C, np.inf, (2, 1)), Call(C, 1, (1, 2), True), Call(A, 3, axis=0, keepdims=True),
+NORMS = [*each(V, A, C, Z, S * np.ones(1)), *over_axes(C, 0, (1, 2), -1), Call(A, axis=1, keepdims=True), *[Call(V,
+    n) for n in (1, 2, 3, 0.5, np.inf, -np.inf, 0)],
+         *[Call(A, n) for n in ("fro", 1, -1, np.inf, -np.inf)], Call(C, 1, (0, 2)), Call(C, np.inf, (2, 1)), Call(C,
+             1, (1, 2), True), Call(A, 3, axis=0, keepdims=True),
          Call(U)]  # fmt: skip
 SPECIAL = {
-    **dict.fromkeys("erf erfc expit".split(), unary[:4]), "erfinv": each(A / 3),
-    "logsumexp": [*over_axes(C, None, 0, (0, 2), -1), Call(A, 1, keepdims=True), Call(A, b=P), Call(A, 0, 2.0), *each(U, I, A * 1000)],
+    **same("erf erfc expit", unary[:4]), "erfinv": each(A / 3),
+    "logsumexp": [*over_axes(C, None, 0, (0, 2), -1), Call(A, 1, keepdims=True), Call(A, b=P), Call(A, 0, 2.0),
+        *each(U, I, A * 1000)],
     "softmax": [*over_axes(C, 0, -1), Call(U, 1), Call(A * 1000, axis=1)],
     "log_softmax": [*over_axes(C, 0, -1), Call(U, 1), Call(A * 1000, axis=1)],
 }  # fmt: skip
-SPACES = {"numpy": (anp, np, CALLS), "linalg": (anp.linalg, np.linalg, {"norm": NORMS}), "special": (special, scipy.special, SPECIAL)}
+SPACES = {"numpy": (anp, np, CALLS), "linalg": (anp.linalg, np.linalg, {"norm": NORMS}), "special": (special,
+    scipy.special, SPECIAL)}
 OURS_ONLY = {"device_put", "empty", "empty_like"}  # no NumPy function computes the same
 EVERY = [(space, name) for space, (_, _, calls) in SPACES.items() for name in calls]
 
 
 def test_every_public_function_has_a_row():
     for ours, theirs, calls in SPACES.values():
-        functions = {name for name, f in vars(ours).items() if name[0] != "_" and callable(f) and not isinstance(f, type)}
+        functions = {name for name, f in vars(ours).items() if name[0] != "_" and callable(f) and not isinstance(f,
+            type)}
         imported = {name for name in functions if getattr(vars(ours)[name], "__module__", "").startswith("numpy")}
         if ours is not anp:
             functions &= set(getattr(ours, "__all__", calls))
@@ -193,7 +237,7 @@ def compare(got, expected, strict):
         for one, other in zip(got, expected, strict=True):
             compare(one, other, strict)
     else:
-        got = np.asarray(got)
+        got = np.asarray(Array(got) if hasattr(got, "get") else got)
         assert got.shape == np.shape(expected)
         if strict:
             assert got.dtype == np.asarray(expected).dtype
@@ -216,12 +260,13 @@ def test_raw_arrays(space, name):
 
 
 @pytest.mark.parametrize(("space", "name"), EVERY)
-def test_arrays(space, name):
-    """The result for Arrays is the same, in Arrays."""
+def test_arrays(xp, space, name):
+    """The result for Arrays of each library is the same, in Arrays."""
     ours, theirs, calls = SPACES[space]
     for call in calls[name]:
         leaves, structure, places = arrays_of(call)
-        args, kwargs = tree.unflatten(structure, [Array(x) if i in places else x for i, x in enumerate(leaves)])
+        leaves = [Array(xp.asarray(x)) if i in places else x for i, x in enumerate(leaves)]
+        args, kwargs = tree.unflatten(structure, leaves)
         got, expected = getattr(ours, name)(*args, **kwargs), expected_of(theirs, name, call)
         if places and not isinstance(expected, bool | int) and name not in ("shape",):
             assert all(type(leaf) is Array for leaf in tree.flatten(got)[0]), call
@@ -240,8 +285,8 @@ def test_traced_values(space, name):
             continue
 
         def run(*values):
-            values = dict(zip(traced, values, strict=True))  # noqa: B023
-            args, kwargs = tree.unflatten(structure, [values.get(i, x) for i, x in enumerate(leaves)])  # noqa: B023
+            values = dict(zip(traced, values, strict=True))
+            args, kwargs = tree.unflatten(structure, [values.get(i, x) for i, x in enumerate(leaves)])
             return function(*args, **kwargs)
 
         inputs = [leaves[i] for i in traced]
@@ -258,21 +303,33 @@ INDICES = {
     "slice with step": slice(None, None, -2), "slices": (slice(0, 2), slice(None, None, 2)), "empty slice": slice(2, 1),
     "ellipsis": ..., "ellipsis and number": (..., 0), "number and ellipsis": (1, ...), "newaxis": None,
     "newaxes": (None, slice(None), None), "empty tuple": (), "list": [0, 2, 0], "list of lists": [[0, 1], [2, 2]],
-    "empty list": [], "list and slice": ([0, 2], slice(1, 3)), "two lists": ([0, 2, 0], [1, 1, 1]), "array": np.array([2, -1]),
+    "empty list": [], "list and slice": ([0, 2], slice(1, 3)), "two lists": ([0, 2, 0], [1, 1, 1]),
+        "array": np.array([2, -1]),
     "array of two axes": np.array([[0, 1], [1, 2]]), "slice and array": (slice(None), np.array([3, 3, 0])),
     "broadcast arrays": (np.array([[0], [2]]), np.array([1, 3])), "array and number": (np.array([0, 2]), 1),
-    "array, newaxis, array": (np.array([0, 2]), None, np.array([1, 1])), "0-d array": np.array(1), "mask": np.abs(A) > 1,
-    "mask of rows": B, "mask of columns": (slice(None), np.array([True, False, False, True])), "mask and number": (B, 1),
-    "mask and array": (B, np.array([0, 3])), "list of truths": [True, False, True], "nothing true": np.zeros((3, 4), bool),
-    "True": True, "False": False, "unsigned": np.array([1, 2], "uint8"), "number, newaxis, slice": (0, None, slice(None, 2)),
+    "array, newaxis, array": (np.array([0, 2]), None, np.array([1, 1])), "0-d array": np.array(1),
+        "mask": np.abs(A) > 1,
+    "mask of rows": B, "mask of columns": (slice(None), np.array([True, False, False, True])), "mask and number": (B,
+        1),
+    "mask and array": (B, np.array([0, 3])), "list of truths": [True, False, True], "nothing true": np.zeros((3, 4),
+        bool),
+    "True": True, "False": False, "unsigned": np.array([1, 2], "uint8"), "number, newaxis, slice": (0, None,
+        slice(None, 2)),
 }  # fmt: skip
 
 
+def of_library(xp, index):
+    """An index whose arrays are those of a library; lists and numbers stay, and so may NumPy's arrays."""
+    if isinstance(index, tuple):
+        return tuple(of_library(xp, part) for part in index)
+    return xp.asarray(index) if isinstance(index, np.ndarray) else index
+
+
 @pytest.mark.parametrize("form", INDICES)
-def test_indexing(form):
-    index = INDICES[form]
-    expected = A[index]
-    compare(Array(A)[index], expected, strict=True)
+def test_indexing(xp, form):
+    index, expected = INDICES[form], A[INDICES[form]]
+    compare(Array(xp.asarray(A))[of_library(xp, index)], expected, strict=True)
+    compare(Array(xp.asarray(A))[index], expected, strict=True)
     compare(vjp(lambda x: x[index], A)[0], expected, strict=True)
     check_grads(lambda x: x[index], (A,), order=2)
     if isinstance(index, np.ndarray):
@@ -281,11 +338,12 @@ def test_indexing(form):
 
 
 DISTINCT = [form for form in INDICES if form not in (
-    "list", "list of lists", "two lists", "slice and array", "array", "array of two axes", "array, newaxis, array")]  # fmt: skip
+    "list", "list of lists", "two lists", "slice and array", "array", "array of two axes",
+        "array, newaxis, array")]  # fmt: skip
 
 
 @pytest.mark.parametrize("form", DISTINCT)
-def test_index_updates(form):
+def test_index_updates(xp, form):
     index = INDICES[form]
     values = P.ravel()[: A[index].size].reshape(A[index].shape) if form != "newaxes" else 0.4
     for name, update in {
@@ -295,7 +353,7 @@ def test_index_updates(form):
     }.items():  # fmt: skip
         changed = A.copy()
         changed[index] = update(changed[index])
-        got = getattr(Array(A).at[index], name)(values)
+        got = getattr(Array(xp.asarray(A)).at[of_library(xp, index)], name)(of_library(xp, values))
         compare(got, changed, strict=True)
     check_grads(lambda x, v: x.at[index].set(v), (Array(A), values), order=2)
     check_grads(lambda x, v: x.at[index].multiply(v), (Array(A), values), order=1)
@@ -315,7 +373,8 @@ def test_index_updates_that_name_a_place_twice():
 
 
 ERRORS = [
-    (lambda: anp.reshape(Array(A), (5, -1)), ValueError, r"reshape: cannot reshape an array of shape \(3, 4\) into \(5, -1\)"),
+    (lambda: anp.reshape(Array(A), (5, -1)), ValueError,
+        r"reshape: cannot reshape an array of shape \(3, 4\) into \(5, -1\)"),
     (lambda: anp.reshape(Array(A), (-1, -1)), ValueError, "reshape"),
     (lambda: anp.reshape(Array(A), (5, 2)), ValueError, "reshape"),
     (lambda: anp.transpose(Array(A), (0,)), ValueError, r"transpose: expected 2 axes for shape \(3, 4\), got \(0,\)"),
@@ -337,7 +396,8 @@ ERRORS = [
     (lambda: anp.split(Array(A), 2), ValueError, "split: expected an axis divisible by 2, got length 3"),
     (lambda: anp.pad(Array(A), ((1, 1), (1, 1), (1, 1))), ValueError, "pad: expected a number, a pair, or 2 pairs"),
     (lambda: anp.where(Array(A) > 0, A), ValueError, "where: expected both x and y, or neither"),
-    (lambda: anp.take(Array(A), [0], mode="last"), ValueError, "take: expected mode 'raise', 'wrap' or 'clip', got 'last'"),
+    (lambda: anp.take(Array(A), [0], mode="last"), ValueError,
+        "take: expected mode 'raise', 'wrap' or 'clip', got 'last'"),
     (lambda: anp.take(Array(A), [99]), IndexError, "out of bounds"),
     (lambda: Array(A)[7], IndexError, "out of bounds"),
     (lambda: Array(A)[0.5], IndexError, "indices"),
@@ -347,14 +407,18 @@ ERRORS = [
     (lambda: Array(A)[np.array([True, False])], IndexError, "boolean index"),
     (lambda: anp.diag(Array(C)), ValueError, r"diag: expected a vector or a matrix, got shape \(2, 3, 4\)"),
     (lambda: anp.matmul(Array(A), Array(A)), ValueError, "matmul: .* mismatch in its core dimension"),
-    (lambda: anp.matmul(Array(A), 2.0), ValueError, r"matmul: expected arrays that have axes.*Multiply numbers with \*"),
+    (lambda: anp.matmul(Array(A), 2.0), ValueError, "matmul: .* does not have enough dimensions"),
     (lambda: anp.tensordot(Array(A), Array(A), 1), ValueError, "tensordot: expected summed axes of equal lengths"),
     (lambda: anp.einsum("ij,jk", Array(A)), ValueError, "einsum: expected 2 operands for 'ij,jk', got 1"),
+    (lambda: anp.einsum(Array(A), [0, 1]), TypeError, "einsum: expected subscripts such as .*, got Array"),
+    (lambda: anp.sum(x for x in A), TypeError, "array: expected numbers, got generator of dtype object"),
+    (lambda: anp.array(["text"]), TypeError, "array: expected numbers, got list of dtype <U4"),
     (lambda: anp.einsum("i", Array(A)), ValueError, r"einsum: expected 'i' to name 2 axes, those of shape \(3, 4\)"),
-    (lambda: anp.einsum("ij->k", Array(A)), ValueError, "did not appear in the input"),
-    (lambda: anp.linalg.norm(Array(A), 7), ValueError, "norm: expected an order of vectors or matrices, got ord=7"),
+    (lambda: anp.einsum("ij->k", Array(A)), ValueError, "appear"),
+    (lambda: anp.linalg.norm(Array(A), 7), ValueError, "norm: expected an order of vectors or matrices, got 7 "),
     (lambda: anp.linalg.norm(Array(C), 1), ValueError, "norm: expected an order"),
-    (lambda: anp.average(Array(A), 0, W), ValueError, r"average: expected weights of shape \(3, 4\) or of axis 0, got \(4,\)"),
+    (lambda: anp.average(Array(A), 0, W), ValueError,
+        r"average: expected weights of shape \(3, 4\) or of axis 0, got \(4,\)"),
     (lambda: special.erf(Array(Z)), TypeError, "complex"),
     (lambda: Array(A) @ Array(A), ValueError, "matmul"),
     (lambda: Array(A) + Array(A[:2]), ValueError, "broadcast"),
@@ -369,7 +433,8 @@ def test_errors(case):
         call()
 
 
-@pytest.mark.parametrize("name", "pi e inf nan newaxis float32 complex64 int64 dtype finfo iinfo issubdtype isscalar".split())
+@pytest.mark.parametrize("name",
+    "pi e inf nan newaxis float32 complex64 int64 dtype finfo iinfo issubdtype isscalar".split())
 def test_constants_and_dtypes_are_those_of_numpy(name):
     assert getattr(anp, name) is getattr(np, name) or math.isnan(getattr(anp, name))
 
@@ -381,10 +446,11 @@ def test_namespace_holds_no_private_helpers():
 
 
 METHODS = (
-    "all any argmax argmin argsort clip compress conj conjugate cumprod cumsum diagonal dot max mean min nonzero prod ptp "
-    "ravel repeat round sort squeeze std sum swapaxes take trace transpose var reshape flatten astype"
+    "all any argmax argmin argsort clip compress conj conjugate cumprod cumsum diagonal dot max mean min nonzero prod "
+    "ptp ravel repeat round sort squeeze std sum swapaxes take trace transpose var reshape flatten astype"
 ).split()
-ARGUMENTS = {"clip": (-1, 1), "compress": (B, 0), "dot": (M,), "repeat": (2,), "swapaxes": (0, 1), "take": ([1, 2],), "reshape": (4, 3),
+ARGUMENTS = {"clip": (-1, 1), "compress": (B, 0), "dot": (M,), "repeat": (2,), "swapaxes": (0, 1), "take": ([1, 2],),
+    "reshape": (4, 3),
              "astype": ("float32",), "ptp": ()}  # fmt: skip
 
 

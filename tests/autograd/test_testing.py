@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import autograd.numpy as anp
-from autograd import Array
+from autograd import Array, stop_gradient
 from autograd.families import elementwise, irregular
 from autograd.testing import check_grads
 
 X = np.array([0.3, -1.2, 2.0])
 
 
-pytestmark = pytest.mark.usefixtures("own_primitives")
+pytestmark = pytest.mark.usefixtures("own_primitives", "on_the_cpu")
 
 
 def primitive(*rules):
@@ -31,7 +31,7 @@ def test_right_derivatives_pass():
 
 def test_a_wrong_factor_is_found():
     cube = primitive(lambda g, x: g * 2 * x * x)
-    with pytest.raises(AssertionError, match=re.escape("derivative of order 1 with respect to args[0] at [0]: expected")):
+    with pytest.raises(AssertionError, match=re.escape("of order 1 with respect to args[0] at [0]: expected")):
         check_grads(cube, X, order=1)
 
 
@@ -42,14 +42,14 @@ def test_a_wrong_place_is_named():
 
 
 def test_a_wrong_second_derivative_is_found():
-    cube = primitive(lambda g, x: g * 3 * anp.array((x * x).raw if type(x) is Array else x._value * x._value))
+    cube = primitive(lambda g, x: g * 3 * stop_gradient(x * x))
     check_grads(cube, X, order=1)
     with pytest.raises(AssertionError, match=r"derivative of order 2 with respect to args\[0\]"):
         check_grads(cube, X, order=2)
 
 
 def test_a_rule_that_loses_its_cotangent_is_found_at_order_two():
-    cube = primitive(lambda g, x: anp.asarray(g)._value * 3 * x * x if isinstance(g, Array) else g * 3 * x * x)
+    cube = primitive(lambda g, x: stop_gradient(g) * 3 * x * x)
     check_grads(cube, X, order=1)
     with pytest.raises(AssertionError, match=r"order 2 with respect to cotangents\[0\] of order 1"):
         check_grads(cube, X, order=2)
@@ -71,9 +71,10 @@ def test_complex_conjugates_are_told_apart():
 def test_single_precision_is_compared_with_differences_in_double_precision():
     x = (X / 7).astype("float32")
     check_grads(lambda x: anp.sin(x) / (x + 3.0), x, order=2)
+    cube = primitive(lambda g, x: g * 3.003 * x * x)
     with pytest.raises(AssertionError, match="derivative of order 1"):
-        check_grads(primitive(lambda g, x: g * 3.003 * x * x), X.astype("float32"), order=1)
-    check_grads(primitive(lambda g, x: g * 3.003 * x * x), X.astype("float32"), order=1, tolerance=1e-2)
+        check_grads(cube, X.astype("float32"), order=1)
+    check_grads(cube, X.astype("float32"), order=1, tolerance=1e-2)
 
 
 def test_integers_and_booleans_are_left_alone():

@@ -307,6 +307,20 @@ def test_variables_made_in_the_call(m):
     assert float(kept[1].value) == 12
 
 
+def test_a_variable_made_in_a_call_that_fails_holds_a_plain_array(m):
+    kept = []
+
+    def loss():
+        kept.append(objax.StateVar(m.w.value * 2))
+        kept[0].value += 1
+        raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        objax.Grad(loss, m.vars())()
+    assert type(kept[0].value) is objax.Array
+    assert kept[0].value.tolist() == [2, 4, 6]
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_after_an_exception_nothing_has_changed(m, error):
     generator, other = objax.random.Generator(3), objax.StateVar(jn.zeros(3))
@@ -476,3 +490,28 @@ def test_dtypes_of_gradients(m):
     loss = lambda x: (half.value * double.value * x * m.b.value).sum()
     gradients = objax.Grad(loss, {"half": half, "double": double, "b": m.b}, (0,))(jn.array(2.0))
     assert [str(g.dtype) for g in gradients] == ["float32", "float16", "float64", "float32"]
+
+
+# Arguments and outputs that are containers of their own kind.
+
+def test_a_module_that_is_a_list_may_be_an_argument_or_an_output():
+    class Net(objax.nn.Sequential):
+        def __init__(self, n):
+            super().__init__([objax.nn.Linear(n, 1), jn.sum])
+
+    net = Net(2)
+    gradients, outputs = objax.GradValues(lambda net, x: (net(x), net), net.vars())(net, jn.array([1.0, 2.0]))
+    equal(gradients, [1], [[1], [2]])
+    assert outputs[1] is net
+
+
+def test_a_collection_may_be_an_argument_or_an_output(m):
+    _, outputs = objax.GradValues(lambda vc: (sum(t.sum() for t in vc.tensors()), vc), m.vars())(m.vars())
+    assert outputs[1]["(Model).w"] is m.w
+
+
+def test_dictionaries_with_constructors_of_their_own_may_be_outputs(m):
+    def loss():
+        return m.b.value, collections.defaultdict(list, {"b": m.b.value})
+
+    assert type(objax.GradValues(loss, m.vars())()[1][1]["b"]) is objax.Array

@@ -308,6 +308,45 @@ def test_sequential_slices_and_copies():
         assert other[0].w is not net[0].w
 
 
+# All together.
+
+
+@pytest.fixture
+def double_precision():
+    objax.set_default_dtype("float64")
+    yield
+    objax.set_default_dtype("float32")
+
+
+def test_gradients_of_a_network_are_finite_differences(double_precision, rng):
+    generator = objax.random.Generator(0)
+    net = nn.Sequential([
+        nn.Conv2D(2, 4, 3, strides=2, groups=2), nn.BatchNorm2D(4), objax.functional.elu,
+        nn.Conv2D(4, 3, (2, 1), padding="VALID", dilations=(2, 1)), objax.functional.average_pool_2d,
+        objax.functional.flatten, nn.Dropout(0.7, generator), nn.Linear(3, 3), objax.functional.tanh,
+    ])  # fmt: skip
+    x, labels = rng.normal(size=(5, 2, 8, 5)), rng.integers(0, 3, 5)
+
+    def loss(x):
+        generator.seed(1)  # the same elements are dropped each time
+        return objax.functional.loss.cross_entropy_logits_sparse(net(x, training=True), jn.asarray(labels)).mean()
+
+    variables = net.vars().subset(objax.TrainVar)
+    inputs, *gradients = objax.Grad(loss, variables, (0,))(x)
+    points = [(v.value, lambda value, v=v: v.assign(value)) for v in variables]
+    for (value, assign), gradient in zip(points, gradients, strict=True):
+        direction = jn.array(rng.normal(size=value.shape))
+        values = []
+        for step in (1e-5, -1e-5):
+            assign(value + step * direction)
+            values.append(float(loss(jn.asarray(x))))
+        assign(value)
+        np.testing.assert_allclose((gradient * direction).sum(), (values[0] - values[1]) / 2e-5, rtol=1e-5, atol=1e-9)
+    direction = rng.normal(size=x.shape)
+    ahead, behind = (float(loss(jn.asarray(x + step * direction))) for step in (1e-5, -1e-5))
+    np.testing.assert_allclose((inputs * jn.asarray(direction)).sum(), (ahead - behind) / 2e-5, rtol=1e-5, atol=1e-9)
+
+
 # Initial values.
 
 

@@ -92,6 +92,14 @@ def test_any_dtype_can_be_stored(dtype):
     np.testing.assert_array_equal(v.value, np.array([0, 1], dtype))
 
 
+def test_host_arrays_go_where_the_variable_is():
+    with objax.device("cpu"):
+        v = objax.StateVar(jn.zeros(2))
+    v.assign(np.ones(2, "float32"))
+    objax.VarCollection(v=v).assign([np.ones(2, "float32")])
+    assert str(v.device) == "cpu"
+
+
 def test_train_ref_expects_a_train_var():
     with pytest.raises(TypeError, match=r"^TrainRef: expected a TrainVar, got StateVar\."):
         objax.TrainRef(objax.StateVar(raw(1)))
@@ -190,14 +198,12 @@ def test_augmented_assignment_binds_the_name_to_an_array():
 
 # Use in expressions.
 
-BINARY = [
-    operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod, operator.pow,
-    operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge,
-]  # fmt: skip
+BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod, operator.pow]
+COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
 BITWISE = [operator.and_, operator.or_, operator.xor, operator.lshift, operator.rshift]
 
 
-@pytest.mark.parametrize("operation", BINARY + BITWISE)
+@pytest.mark.parametrize("operation", BINARY + COMPARISONS + BITWISE)
 def test_operators_both_ways(operation):
     dtype = "int32" if operation in BITWISE else "float32"
     a, b = np.array([1, 2, 3], dtype), np.array([3, 2, 2], dtype)
@@ -210,7 +216,15 @@ def test_operators_both_ways(operation):
         np.testing.assert_array_equal(reflected, operation(b, a), strict=True)
     for number in (2, np.dtype(dtype).type(2)):
         np.testing.assert_array_equal(operation(v, number), operation(a, number), strict=True)
-        np.testing.assert_array_equal(operation(number, v), operation(number, a), strict=True)
+        if operation not in COMPARISONS:  # NumPy's scalars compare themselves: see below
+            np.testing.assert_array_equal(operation(number, v), operation(number, a), strict=True)
+
+
+@pytest.mark.parametrize("operation", COMPARISONS)
+def test_comparisons_of_scalars_with_variables(operation):
+    v = objax.TrainVar(raw(1, 2, 3))
+    for number in (2, np.float32(2)):
+        np.testing.assert_array_equal(operation(number, v), operation(number, np.array([1, 2, 3])), strict=True)
 
 
 def test_unary_operators_and_matrix_products():
@@ -252,8 +266,11 @@ def test_conversions():
     assert int(v) == 2
     assert v.item() == 2.5
     assert f"{v:.2f}" == "2.50"
-    assert [1, 2, 3][objax.StateVar(jn.array(1))] == 2
     assert objax.StateVar(jn.array([1, 2])).tolist() == [1, 2]
+
+
+def test_an_integer_variable_is_an_index():
+    assert [1, 2, 3][objax.StateVar(jn.array(1))] == 2
 
 
 def test_iteration_and_length():

@@ -1,0 +1,1 @@
+"""Every primitive, declared once with its rules."""
