@@ -6,7 +6,7 @@
     np.float64(0.41997434161402614)
 """
 
-from . import array as _array  # gives Array its operators
+from . import array as _array  # noqa: F401 (gives Array its operators)
 from .backend import Device, DeviceError, default_device, device
 from .core import Array
 from .numpy._creation import device_put

@@ -48,7 +48,7 @@ class Device:
         return hash((self.kind, self.index))
 
     def put(self, raw):
-        """A copy of the raw array or scalar `raw` on this device; `raw` itself where it is a CuPy array there already."""
+        """A copy of the raw array or scalar `raw` on this device; `raw` itself if it is a CuPy array there already."""
         if self.kind == "cpu":
             return numpy.array(raw) if isinstance(raw, _HOST_ARRAYS) else raw.get()
         if is_cupy(raw) and raw.device.id == self.index:

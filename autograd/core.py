@@ -29,6 +29,7 @@ class Interpreter:
     """
 
     __slots__ = ("level",)
+    level: float
 
     def __init__(self):
         self.level = next(_activations)
@@ -59,7 +60,7 @@ class Array:
     """
 
     __slots__ = ("__weakref__", "_value")
-    _trace = _Eager()
+    _trace: Interpreter = _Eager()
 
     def __init__(self, value):
         self._value = value
@@ -167,7 +168,8 @@ class Primitive:
             (linearly in all of them together).
     """
 
-    def __init__(self, name, forward, rules=(), *, arguments=None, linear=""):
+    def __init__(self, forward, rules=(), *, name=None, arguments=None, linear=""):
+        name = name or (forward if isinstance(forward, str) else forward.__name__.lstrip("_"))
         self.__name__ = self.__qualname__ = self.name = name
         self.forward = forward
         self.linear = linear
@@ -223,7 +225,7 @@ class Primitive:
 
     def _unknown(self, params):
         names = ", ".join(sorted(params.keys() - self.parameters))
-        remedy = "Arrays never change: bind the result to a name." if "out" in params else "It works on raw arrays only."
+        remedy = "Arrays never change: bind the result to a name." if "out" in params else "Raw arrays may have it."
         return TypeError(f"{self.name}: expected no argument {names} with an Array or a traced value. {remedy}")
 
 
@@ -234,11 +236,11 @@ class Rule:
 
     - `y`, the result; an argument of the forward function, such as `x`; `x_shape`, the shape of argument `x`,
     - parameters of the forward function,
-    - for an operation on any number of arguments `*args`: `i`, the position of the argument that the rule is for; `args` or
-      `others`, all or all other arguments; `args_shapes`.
+    - for an operation on any number of arguments `*args`: `i`, the position of the argument that the rule is for;
+      `args` or `others`, all or all other arguments; `args_shapes`.
 
-    What it does not name is free to be released. `keep(y, args, params, i)` collects what it names, as a tuple; it is None if
-    that is nothing.
+    What it does not name is free to be released. `keep(y, args, params, i)` collects what it names, as a tuple; it is
+    None if that is nothing.
     """
 
     __slots__ = ("function", "keep")
@@ -270,7 +272,7 @@ def _parameters(forward):
 def _signature(primitive):
     """What `inspect.signature` and `help` show."""
     kind = inspect.Parameter
-    names = [(name, kind.POSITIONAL_ONLY) for name in primitive.arguments or ()]
-    names += [(primitive.rest, kind.VAR_POSITIONAL)] if primitive.rest else []
-    names += [(name, kind.KEYWORD_ONLY) for name in sorted(primitive.parameters)]
-    return inspect.Signature([inspect.Parameter(*each) for each in names])
+    parameters = [kind(name, kind.POSITIONAL_ONLY) for name in primitive.arguments or ()]
+    parameters += [kind(primitive.rest, kind.VAR_POSITIONAL)] if primitive.rest else []
+    parameters += [kind(name, kind.KEYWORD_ONLY) for name in sorted(primitive.parameters)]
+    return inspect.Signature(parameters)

@@ -14,23 +14,26 @@ class TapeTracer(Tracer):
     """A value on a tape, at a position of it."""
 
     __slots__ = ("_position",)
+    _position: int
 
 
 class Tape(Interpreter):
     """Records the primitives that are applied to its tracers, in order.
 
     Attributes:
-        nodes: For each recorded value a tuple (primitive, edges, shape, dtype). An edge (position, rule, kept) leads to an
-            argument that is on the tape: the cotangent `g` of the value contributes `rule(g, *kept)` to that of the
-            argument. A node keeps what its rules name and nothing else. None once the tape is used up.
+        nodes: For each recorded value a tuple (primitive, edges, shape, dtype). An edge (position, rule, kept) leads to
+            an argument that is on the tape: the cotangent `g` of the value contributes `rule(g, *kept)` to that of the
+            argument. A node keeps what its rules name and nothing else.
+        nested: Whether values on this tape may be tracers of other interpreters.
+        ended: Whether the tape is used up.
     """
 
-    __slots__ = ("nested", "nodes")
+    __slots__ = ("ended", "nested", "nodes")
 
     def __init__(self):
         super().__init__()
         self.nodes = []
-        self.nested = False  # whether values on this tape may be tracers of other interpreters
+        self.nested = self.ended = False
 
     def watch(self, value):
         """A tracer for an input: a raw array, or a tracer of another interpreter."""
@@ -55,7 +58,7 @@ class Tape(Interpreter):
             if isinstance(a, Array):
                 trace = a._trace
                 if trace is self:
-                    sources.append((len(values), a._position))
+                    sources.append((len(values), a._position))  # type: ignore[attr-defined]
                     a = a._value
                 elif trace.level == 0:
                     a = a._value
@@ -76,7 +79,7 @@ class Tape(Interpreter):
                 edges.append((position, rule.function, keep(y, values, params, i) if keep else ()))
         if not edges:
             return lift(y)
-        if self.nodes is None:
+        if self.ended:
             raise _escaped(primitive)
         self.nodes.append((primitive, edges, y.shape, y.dtype))
         return self._tracer(y)
@@ -92,9 +95,9 @@ class Tape(Interpreter):
             consume: Release each node as soon as its cotangent has been passed on; the tape is used up.
         """
         nodes = self.nodes
-        if nodes is None:
+        if self.ended:
             raise RuntimeError("Tape: expected a tape that was not used up, got one whose backward pass has run.")
-        self.nodes = None if consume else nodes
+        self.ended = consume
         gradients = [None] * len(nodes)
         owned = set()  # positions of sums that were made here: nobody else sees them, so they are added to in place
         for tracer, g in zip(outputs, cotangents, strict=True):
@@ -140,6 +143,6 @@ def _conform(c, shape, dtype):
 
 def _escaped(primitive):
     return RuntimeError(
-        f"{primitive.name}: got a traced value whose transformation has ended. A function under grad or vjp returns its "
-        "results and does not store them; store stop_gradient(x) to look at a value later."
+        f"{primitive.name}: got a traced value whose transformation has ended. A function under grad or vjp returns "
+        "its results and does not store them; store stop_gradient(x) to look at a value later."
     )

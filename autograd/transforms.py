@@ -92,12 +92,13 @@ def is_inexact(dtype):
 
 
 def scalar_seed(x, where):
-    """The cotangent 1 of a scalar output, which must be real; Python's numbers, which depend on nothing, are accepted."""
+    """The cotangent 1 of a real scalar output; a Python number, which depends on nothing, is accepted."""
     if isinstance(x, (float, int)):
         return 1.0
     wanted = f"{where}: expected a function whose output is a real scalar"
     if getattr(x, "shape", None) != ():
-        raise TypeError(f"{wanted}, got an output of {f'shape {x.shape}' if hasattr(x, 'shape') else type(x).__name__}.")
+        got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
+        raise TypeError(f"{wanted}, got an output of {got}.")
     if x.dtype.kind == "c" or not is_inexact(x.dtype):
         raise TypeError(f"{wanted}, got dtype {x.dtype}.{' Take its real part.' * (x.dtype.kind == 'c')}")
     return library(x).ones((), x.dtype)
@@ -184,9 +185,9 @@ def jacobian(f, argnums=0):
     """The function that computes all derivatives of `f`.
 
     Returns:
-        A function with the arguments of `f` that returns an array of shape `output.shape + input.shape` for each array of
-        the output and each of the argument: the structure of the output, each leaf of which has the structure of the
-        argument.
+        A function with the arguments of `f` that returns an array of shape `output.shape + input.shape` for each array
+        of the output and each of the argument: the structure of the output, each leaf of which has the structure of
+        the argument.
     """
 
     @functools.wraps(f)
@@ -200,7 +201,8 @@ def jacobian(f, argnums=0):
 def _derivatives(run, y):
     """The derivatives of one output array of a run with respect to its inputs."""
     xp = library(_one_array(y, "jacobian"))
-    basis = xp.eye(max(y.size, 1), y.size, dtype=y.dtype).reshape((max(y.size, 1), *y.shape))  # a row even if y is empty
+    count = max(y.size, 1)  # a row even if y is empty
+    basis = xp.eye(count, y.size, dtype=y.dtype).reshape((count, *y.shape))
     rows = [tree.flatten(run.gradients([y], [g], consume=False)) for g in basis]
     columns = [stack_all(column) for column in zip(*[leaves for leaves, _ in rows], strict=True)]
     return tree.unflatten(rows[0][1], [reshape(c[: y.size], shape=(*y.shape, *c.shape[1:])) for c in columns])
@@ -230,8 +232,8 @@ def vjp(f, *args, has_aux=False):
         has_aux: `f` returns (output, aux); aux is returned as third.
 
     Returns:
-        (output, pullback). `pullback(g)`, which may be called again, takes cotangents in the structure of the output and returns a
-        tuple of those of `args`.
+        (output, pullback). `pullback(g)`, which may be called again, takes cotangents in the structure of the output
+        and returns a tuple of those of `args`.
 
     Example:
         >>> import autograd.numpy as np

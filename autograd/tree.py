@@ -5,6 +5,7 @@ else is a leaf, subclasses of these included: a module may well be a list.
 """
 
 import collections
+from typing import Any
 
 _LEAF = object()
 _MAPPINGS = (dict, collections.OrderedDict, collections.defaultdict)
@@ -17,7 +18,7 @@ def flatten(tree):
 
 
 def _flatten(tree, leaves):
-    kind = type(tree)
+    kind: Any = type(tree)
     if kind is tuple or kind is list or hasattr(kind, "_fields"):
         return kind, [_flatten(part, leaves) for part in tree]
     if kind in _MAPPINGS:

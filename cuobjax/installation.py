@@ -19,8 +19,9 @@ def check_autograd():
     if ours and not foreign:
         return
     found = "a mixture of both" if ours else "HIPS autograd" if foreign else "another package" if folder else "none"
+    place = f" in {folder}" if folder else ""
     raise ImportError(
-        f"cuobjax: expected its own package autograd, found {found}{f' in {folder}' if folder else ''}. One environment can hold "
-        "only one package of that name. Run: python -m pip uninstall --yes autograd; then: python -m pip install "
-        "--force-reinstall --no-deps cuobjax"
+        f"cuobjax: expected its own package autograd, found {found}{place}. One environment can hold only one package "
+        "of that name. Run: python -m pip uninstall --yes autograd; then: python -m pip install --force-reinstall "
+        "--no-deps cuobjax"
     )

@@ -125,7 +125,8 @@ def _ratio(polynomials, x):
             value *= x
             value += coefficient
         values.append(value)
-    return np.divide(*values, out=values[0])
+    above, below = values
+    return np.divide(above, below, out=above)
 
 
 def _piecewise(inside, first, second, *arrays):

@@ -36,9 +36,7 @@ def _power_of(xp, x, *, exponent):
 
 # With a Python number as exponent: cheaper, and the dtype of `x` is kept.
 power_of = elementwise(
-    "power_of",
-    lambda g, x, exponent: g * (exponent * power_of(x, exponent=exponent - 1)) if exponent else g * 0,
-    forward=_power_of,
+    _power_of, lambda g, x, exponent: g * (exponent * power_of(x, exponent=exponent - 1)) if exponent else g * 0
 )
 absolute = elementwise("absolute", lambda g, x: g * (_phase(x) if x.dtype.kind == "c" else sign(x)))
 hypot = elementwise("hypot", lambda g, y, a: g * _ratio(a, y), lambda g, y, b: g * _ratio(b, y))
@@ -87,14 +85,8 @@ where = elementwise(
 
 
 def _phase(x):
-    """conj(x) / abs(x), 0 at 0; unlike `sign` it has a derivative."""
+    """conj(x) / abs(x), 0 at 0: unlike `sign`, it has derivatives."""
     return conj(x) / where(equal(x, 0), 1, absolute(x))
-
-
-def _phase(x):
-    """The conjugate of `x` divided by its absolute value, 0 at 0; in operations that have derivatives, unlike `sign`."""
-    size = absolute(x)
-    return conj(x) / where(equal(size, 0), 1, size)
 
 
 def _ratio(a, y):
@@ -119,7 +111,7 @@ def _within(x, low, high):
     return inside
 
 
-clip = elementwise("clip", lambda g, x, low, high: where(_within(x, low, high), g, 0), forward=_clip)
+clip = elementwise(_clip, lambda g, x, low, high: where(_within(x, low, high), g, 0))
 
 
 # Functions of neural networks and statistics that NumPy lacks.
@@ -139,15 +131,13 @@ def _leaky_relu(xp, x, *, negative_slope):
     return xp.where(x >= 0, x, x * negative_slope)
 
 
-sigmoid = elementwise("sigmoid", lambda g, y: g * (y * (1 - y)), forward=_sigmoid)
-softplus = elementwise("softplus", lambda g, x: g * sigmoid(x), forward=_softplus)
-relu = elementwise("relu", lambda g, y: where(greater(y, 0), g, 0), forward=_relu)
-leaky_relu = elementwise(
-    "leaky_relu", lambda g, x, negative_slope: where(greater(x, 0), g, g * negative_slope), forward=_leaky_relu
-)
-erf = elementwise("erf", lambda g, x: g * (exp(-x * x) * (2 / math.sqrt(math.pi))), forward=special.erf)
-erfc = elementwise("erfc", lambda g, x: g * (exp(-x * x) * (-2 / math.sqrt(math.pi))), forward=special.erfc)
-erfinv = elementwise("erfinv", lambda g, y: g * (exp(y * y) * (math.sqrt(math.pi) / 2)), forward=special.erfinv)
+sigmoid = elementwise(_sigmoid, lambda g, y: g * (y * (1 - y)))
+softplus = elementwise(_softplus, lambda g, x: g * sigmoid(x))
+relu = elementwise(_relu, lambda g, y: where(greater(y, 0), g, 0))
+leaky_relu = elementwise(_leaky_relu, lambda g, x, negative_slope: where(greater(x, 0), g, g * negative_slope))
+erf = elementwise(special.erf, lambda g, x: g * (exp(-x * x) * (2 / math.sqrt(math.pi))))
+erfc = elementwise(special.erfc, lambda g, x: g * (exp(-x * x) * (-2 / math.sqrt(math.pi))))
+erfinv = elementwise(special.erfinv, lambda g, y: g * (exp(y * y) * (math.sqrt(math.pi) / 2)))
 
 
 # Complex numbers and dtypes.

@@ -2,8 +2,7 @@
 
 import numpy
 
-from ..core import Primitive
-from ..families import linear, nondifferentiable
+from ..families import jointly_linear, linear, nondifferentiable
 
 # An index is a tuple of ints, slices, None and Ellipsis (`index`); `ARRAY` in it stands for the next of `indices`, the
 # integer and boolean arrays, so that arrays reach the primitives as arguments.
@@ -60,13 +59,9 @@ take_along_axis = linear(
 )
 add_along_axis = linear(_add_along_axis, lambda g, indices, axis: take_along_axis(g, indices, axis=axis))
 argsort = nondifferentiable(_argsort)
-set_at = Primitive(  # no index may name a place twice: which value wins would be undefined
-    "set_at",
+set_at = jointly_linear(  # no index may name a place twice: which value wins would be undefined
     _set_at,
-    (
-        lambda g, indices, index: set_at(g, 0, *indices, index=index),
-        lambda g, indices, index: getitem(g, *indices, index=index),
-        None,
-    ),
-    linear="all",
+    lambda g, indices, index: set_at(g, 0, *indices, index=index),
+    lambda g, indices, index: getitem(g, *indices, index=index),
+    None,
 )

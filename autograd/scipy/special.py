@@ -1,7 +1,8 @@
 """Special functions under SciPy's names."""
 
 from ..numpy._common import as_array, complete_axes, complete_axis
-from ..ops import reduction, softmax as softmax_ops
+from ..ops import reduction
+from ..ops import softmax as softmax_ops
 from ..ops.elementwise import erf, erfc, erfinv, log, sigmoid
 
 __all__ = ["erf", "erfc", "erfinv", "expit", "log_softmax", "logsumexp", "softmax"]

@@ -16,9 +16,13 @@ X = np.array([0.3, -1.2, 2.0])
 pytestmark = pytest.mark.usefixtures("own_primitives", "on_the_cpu")
 
 
+def _cube(xp, x):
+    return x**3
+
+
 def primitive(*rules):
     """A cube whose rules may be wrong."""
-    return elementwise("cube", *rules, forward=lambda xp, x: x**3)
+    return elementwise(_cube, *rules)
 
 
 def test_right_derivatives_pass():
