@@ -13,7 +13,7 @@ import numpy as onp
 from . import backend
 from . import numpy as anp
 from .core import Array, Primitive, Reference, Tracer
-from .numpy._common import refuse_output
+from .numpy._common import as_array, refuse_output
 from .numpy._indexing import IndexUpdate, getitem
 from .ops.product import matmul
 
@@ -80,6 +80,8 @@ def _operator(function):
             t = other._trace
             if t is not trace and t.level > trace.level:
                 trace = t
+        elif isinstance(other, (list, tuple)):
+            other = as_array(other)
         return trace.apply(function, (self, other), {})
 
     return apply
@@ -108,7 +110,7 @@ def compress(self, condition, axis=None):
 
 def copy(self):
     """The array itself, which never changes."""
-    return anp.positive(self) if isinstance(self, Tracer) else Array(self.raw)
+    return as_array(self)
 
 
 def __getitem__(self, index):
@@ -157,18 +159,28 @@ def __format__(self, specification):
     return format(_concrete(self, "format()").item(), specification) if specification else str(self)
 
 
+def __round__(self, decimals=0):
+    return anp.round(self, decimals)
+
+
 def __array__(self, dtype=None, copy=None):
     raw = _concrete(self, "conversion to a NumPy array")
     if backend.is_cupy(raw):
         raw = raw.get()
     elif not copy:
-        raw = onp.asarray(raw).view()
-        raw.flags.writeable = False
+        raw = _read_only(raw)
     return onp.array(raw, dtype, copy=copy)
 
 
 def __dlpack__(self, **kwargs):
-    return _concrete(self, "DLPack").__dlpack__(**kwargs)
+    raw = _concrete(self, "DLPack")
+    return (raw if backend.is_cupy(raw) else _read_only(raw)).__dlpack__(**kwargs)
+
+
+def _read_only(raw):
+    view = onp.asarray(raw).view()
+    view.flags.writeable = False
+    return view
 
 
 def __dlpack_device__(self):
@@ -209,7 +221,7 @@ def _counterparts():
         getattr(theirs, name): function
         for theirs, ours in ((onp, anp), (onp.linalg, anp.linalg))
         for name, function in vars(ours).items()
-        if name[0] != "_" and callable(function) and not isinstance(function, type) and hasattr(theirs, name)
+        if name[0] != "_" and callable(function) and getattr(theirs, name, function) is not function
     }
 
 
@@ -223,6 +235,7 @@ def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
     refuse_output(out, f"numpy.{ufunc.__name__}")
     if function is None:
         raise TypeError(f"numpy.{ufunc.__name__}: cannot take an Array ({method}). Use a function of autograd.numpy.")
+    inputs = [x[()] if isinstance(x, onp.ndarray) else x for x in inputs]  # NumPy makes arrays of its scalars
     return function(*inputs, **kwargs)
 
 
@@ -275,7 +288,7 @@ def __cupy_override_reduction_kernel__(self, kernel, axis, dtype, out, keepdims)
 
 _SPECIAL = (
     reshape, transpose, flatten, compress, copy, __getitem__, __setitem__, __len__, __iter__, __contains__, __bool__,
-    item, tolist, __format__, __array__, __dlpack__, __dlpack_device__, __str__, __repr__, __array_ufunc__,
+    item, tolist, __format__, __round__, __array__, __dlpack__, __dlpack_device__, __str__, __repr__, __array_ufunc__,
     __array_function__, __cupy_override_elementwise_kernel__, __cupy_override_reduction_kernel__,
 )  # fmt: skip
 _define_operators_and_methods()

@@ -6,14 +6,14 @@ Functions given raw arrays alone return raw arrays; with an Array among the argu
 # ruff: noqa: I001 (names stay in tables)
 from numpy import (  # noqa: F401
     bool_, complex64, complex128, dtype, e, euler_gamma, finfo, float16, float32, float64, iinfo, inf, int8, int16,
-    int32, int64, isscalar, issubdtype, nan, newaxis, pi, promote_types, result_type, uint8, uint16, uint32, uint64,
+    int32, int64, isscalar, issubdtype, nan, newaxis, pi, promote_types, uint8, uint16, uint32, uint64,
 )
 
 from ..core import Array as ndarray  # noqa: F401
 from . import linalg  # noqa: F401
 from ._creation import (  # noqa: F401
     arange, array, asarray, astype, empty, empty_like, eye, full, full_like, identity, linspace, ones, ones_like,
-    zeros, zeros_like,
+    result_type, zeros, zeros_like,
 )
 from ._elementwise import (  # noqa: F401
     abs, absolute, acos, acosh, add, allclose, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, around,

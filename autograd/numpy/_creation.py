@@ -32,6 +32,11 @@ def device_put(x, device):
     return x if source == target else _device_put(x, source=source, target=target)
 
 
+def result_type(*arrays_and_dtypes):
+    """The dtype that an operation on arrays, Python's numbers and dtypes gives."""
+    return onp.result_type(*[a.dtype if isinstance(a, Array) else a for a in arrays_and_dtypes])
+
+
 def zeros(shape, dtype=float):
     """Zeros."""
     return _create("zeros", shape, dtype)

@@ -74,7 +74,8 @@ def _count(x_shape, axis):
 
 def _to_extremes(g, y, x, axis, keepdims):
     chosen = astype(equal(x, _restore(y, x.shape, axis, keepdims)), dtype=y.dtype)
-    return _restore(g, x.shape, axis, keepdims) * (chosen / chosen.sum(axis, keepdims=True))
+    count = chosen.sum(axis, keepdims=True)
+    return _restore(g, x.shape, axis, keepdims) * (chosen / where(equal(count, 0), math.nan, count))  # none is NaN
 
 
 def _to_deviations(g, x, axis, keepdims):

@@ -289,3 +289,21 @@ def test_mixing_devices_names_the_remedy(xp):
         np.array(OTHER)])):
         with pytest.raises(autograd.DeviceError, match="device_put"):
             function(Array(xp.asarray(POINT)))
+
+
+def test_lists_are_operands_like_arrays():
+    x = np.array([1.0, 2.0])
+    assert grad(lambda x: x @ [3.0, 4.0] + (x * [1.0, 2.0]).sum())(x).tolist() == [4.0, 6.0]
+    assert (Array(x) @ [3.0, 4.0]).item() == 11.0
+
+
+def test_dlpack_hands_out_what_cannot_be_written():
+    shared = np.from_dlpack(Array(np.ones(2)))
+    with pytest.raises(ValueError, match="read-only"):
+        shared[0] = 5.0
+
+
+def test_result_type_and_round():
+    x = Array(np.array([1.26, 2.34], "float32"))
+    assert anp.result_type(x, 1.0) == np.float32 == anp.result_type(x, np.int8)
+    assert round(x, 1).tolist() == pytest.approx([1.3, 2.3])

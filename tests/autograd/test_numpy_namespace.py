@@ -210,7 +210,7 @@ SPECIAL = {
 }  # fmt: skip
 SPACES = {"numpy": (anp, np, CALLS), "linalg": (anp.linalg, np.linalg, {"norm": NORMS}), "special": (special,
     scipy.special, SPECIAL)}
-OURS_ONLY = {"device_put", "empty", "empty_like"}  # no NumPy function computes the same
+OURS_ONLY = {"device_put", "empty", "empty_like", "result_type"}  # no NumPy function computes the same arrays
 EVERY = [(space, name) for space, (_, _, calls) in SPACES.items() for name in calls]
 
 
@@ -388,7 +388,7 @@ ERRORS = [
     (lambda: Array(A).mean(out=A), TypeError, "mean: expected no output array"),
     (lambda: anp.max(Array(A), 0, True), TypeError, "positional argument"),
     (lambda: anp.tanh(Array(A), out=A), TypeError, "tanh: expected no argument out .*bind the result to a name"),
-    (lambda: anp.tanh(Array(A), casting="safe"), TypeError, "tanh: expected no argument casting .*raw arrays only"),
+    (lambda: anp.tanh(Array(A), casting="safe"), TypeError, "tanh: .*casting .*Raw arrays may have it"),
     (lambda: anp.concatenate([]), ValueError, "concatenate: expected at least one array, got none"),
     (lambda: anp.stack([]), ValueError, "stack: expected at least one array, got none"),
     (lambda: anp.stack([Array(A), W]), ValueError, r"stack: expected arrays of one shape, got \(3, 4\), \(4,\)"),
