@@ -4,7 +4,6 @@ import sys
 
 from .core import Array, Interpreter, Tracer, lift
 from .ops.elementwise import astype, real
-from .ops.reduction import sum
 from .ops.shape import reshape
 
 _new, _modules = object.__new__, sys.modules
@@ -133,7 +132,7 @@ def _conform(c, shape, dtype):
         axes = tuple(range(added))
         if c.shape[added:] != shape:
             axes += tuple([added + i for i, n in enumerate(shape) if n == 1 != c.shape[added + i]])
-        c = sum(c, axis=axes, keepdims=False)
+        c = c.sum(axes)
         if c.shape != shape:
             c = reshape(c, shape=shape)
     if c.dtype.kind == "c" and dtype.kind != "c":

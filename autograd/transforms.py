@@ -74,6 +74,8 @@ def _select(args, kwargs, argnums, where):
 
 def _differentiable(x, where):
     """The value one level below an Array or number that is to be differentiated."""
+    if type(x) is onp.ndarray and x.dtype.kind in "fc":
+        return x
     while isinstance(x, Reference):
         x = x._value
     value = x._value if type(x) is Array else onp.asarray(x)[()] if isinstance(x, (float, complex)) else x
