@@ -238,9 +238,8 @@ def vjp(f, *args, has_aux=False):
         and returns a tuple of those of `args`.
 
     Example:
-        >>> import autograd.numpy as np
-        >>> y, pullback = vjp(lambda a, b: a * b, np.array(2.0), np.array(3.0))
-        >>> y, pullback(np.array(1.0))
+        >>> y, pullback = vjp(lambda a, b: a * b, 2.0, 3.0)
+        >>> y, pullback(1.0)
         (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
     """
     args = tree.tree_map(_copied, args)
