@@ -4,7 +4,6 @@ import sys
 
 from .core import Array, Interpreter, Tracer, lift
 from .ops.elementwise import astype, real
-from .ops.shape import reshape
 
 _new, _modules = object.__new__, sys.modules
 
@@ -127,14 +126,13 @@ class Tape(Interpreter):
 
 def _conform(c, shape, dtype):
     """`c` in the shape and dtype of what it is the cotangent of: the transpose of broadcasting and of promotion."""
+    added = c.ndim - len(shape)
+    if added:
+        c = c.sum(tuple(range(added)))
     if c.shape != shape:
-        added = len(c.shape) - len(shape)
-        axes = tuple(range(added))
-        if c.shape[added:] != shape:
-            axes += tuple([added + i for i, n in enumerate(shape) if n == 1 != c.shape[added + i]])
-        c = c.sum(axes)
-        if c.shape != shape:
-            c = reshape(c, shape=shape)
+        c = c.sum(tuple([i for i, n in enumerate(shape) if n == 1 != c.shape[i]]), keepdims=True)
+    if c.dtype is dtype:
+        return c
     if c.dtype.kind == "c" and dtype.kind != "c":
         c = real(c)
     return c if c.dtype == dtype else astype(c, dtype=dtype)

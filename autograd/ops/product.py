@@ -10,11 +10,13 @@ from .shape import reshape, transpose
 
 def swap(x):
     """The transposed matrices of `x`, (..., n, m)."""
-    return x.T if x.ndim == 2 else transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+    return transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
 def _to_left(g, a_shape, b):
     """From y (..., n, m) to a (..., n, k); a vector has no n or no m."""
+    if b.ndim == 2 == len(a_shape):
+        return g @ b.T
     if b.ndim == 1:
         return g[..., None] * b
     if len(a_shape) == 1:
@@ -24,6 +26,8 @@ def _to_left(g, a_shape, b):
 
 def _to_right(g, a, b_shape):
     """From y (..., n, m) to b (..., k, m); a vector has no n or no m."""
+    if a.ndim == 2 == len(b_shape):
+        return a.T @ g
     if a.ndim == 1:
         return a * g if len(b_shape) == 1 else a[:, None] * g[..., None, :]
     if len(b_shape) == 1:
