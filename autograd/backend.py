@@ -130,6 +130,13 @@ def _cupy():
     return cupy
 
 
+def from_list(numbers):
+    """A raw array, on the default device, of numbers in nested lists or tuples."""
+    chosen = default_device()
+    with chosen.current():
+        return chosen.library.asarray(numbers)
+
+
 def is_cupy(value):
     """Whether `value` is a `cupy.ndarray`; CuPy is not imported to find out."""
     cupy = sys.modules.get("cupy")

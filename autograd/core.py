@@ -17,6 +17,7 @@ import numpy
 from . import backend
 
 _activations = itertools.count(1)
+_new = object.__new__
 PRIMITIVES = {}  # every primitive by its name
 
 
@@ -49,7 +50,7 @@ class _Eager(Interpreter):
 
     def apply(self, primitive, args, params):
         y = primitive.run([a._value if isinstance(a, Array) else a for a in args], params)
-        return tuple(map(Array, y)) if type(y) is tuple else Array(y)
+        return tuple(map(_wrap, y)) if type(y) is tuple else _wrap(y)
 
 
 class Array:
@@ -57,13 +58,18 @@ class Array:
 
     Operators, methods and NumPy's functions act on it as on an ndarray, except that nothing changes it: `x += 1` binds
     the name `x` to a new Array, and `x.at[index].set(value)` returns a changed copy. `raw` is the array under it.
+
+    Args:
+        raw: The array to stand for, which is not copied: leave it as it is from now on. `numpy.array(x)` copies.
     """
 
     __slots__ = ("__weakref__", "_value")
     _trace: Interpreter = _Eager()
 
-    def __init__(self, value):
-        self._value = value
+    def __init__(self, raw):
+        if not backend.is_array(raw):
+            raise TypeError(f"Array: expected a numpy.ndarray or cupy.ndarray, got {type(raw).__name__}. Use numpy.array.")
+        self._value = raw
 
     @property
     def shape(self):
@@ -143,7 +149,14 @@ def lift(value):
         return value._value if isinstance(value, Reference) else value
     if type(value) is tuple:
         return tuple(map(lift, value))
-    return Array(value) if backend.is_array(value) else value
+    return _wrap(value) if backend.is_array(value) else value
+
+
+def _wrap(raw):
+    """An Array of what is known to be a raw array."""
+    array = _new(Array)
+    array._value = raw
+    return array
 
 
 def library(x):
@@ -190,13 +203,19 @@ class Primitive:
         return _named, (self.name,)
 
     def __call__(self, *args, **params):
-        trace = None
+        trace, lists = None, False
         for a in args:
             if isinstance(a, Array):
                 t = a._trace
                 if trace is None or (t is not trace and t.level > trace.level):
                     trace = t
+            elif type(a) is list or type(a) is tuple:
+                lists = True
         if trace is not None:
+            if len(args) != len(self.arguments) and self.rest is None:
+                raise TypeError(f"{self.name}: expected {len(self.arguments)} arrays, got {len(args)}.")
+            if lists:
+                args = [backend.from_list(a) if type(a) in (list, tuple) else a for a in args]
             if params and not self.parameters >= params.keys():
                 raise self._unknown(params)
             return trace.apply(self, args, params)

@@ -5,6 +5,7 @@ dictionaries. What comes back are raw arrays if no argument was an Array (NumPy'
 """
 
 import functools
+import operator
 
 import numpy as onp
 
@@ -20,26 +21,40 @@ from .reverse import Tape
 class Recording:
     """One run of a function on a new tape.
 
+    Args:
+        raw: Whether to return raw arrays; None if so unless an argument is an Array.
+
     Attributes:
         output: What the function returned, values on the tape included.
     """
 
-    def __init__(self, f, args, kwargs, argnums, where):
+    def __init__(self, f, args, kwargs, argnums, where, raw=None):
+        argnums = tuple(argnums) if isinstance(argnums, (tuple, list)) else operator.index(argnums)
         self._tape = Tape()
         selected, (args, kwargs) = _select(args, kwargs, argnums, where)
         leaves, self._structure = tree.flatten(selected)
         others, structure = tree.flatten((args, kwargs))
-        self._raw = not any(isinstance(leaf, Array) for leaf in leaves + others)
+        self._raw = not any(isinstance(leaf, Array) for leaf in leaves + others) if raw is None else raw
         self._inputs = [self._tape.watch(_differentiable(leaf, where)) for leaf in leaves]
-        args, kwargs = tree.unflatten(structure, map(lift, others))
+        args, kwargs = tree.unflatten(structure, map(self._constant, others))
         inputs = tree.unflatten(self._structure, self._inputs)
         for i, value in [(argnums, inputs)] if isinstance(argnums, int) else zip(argnums, inputs, strict=True):
             args[i] = value
         self.output = f(*args, **kwargs)
 
+    def _constant(self, x):
+        """An argument that is not differentiated, as an Array that does not change if the caller's buffer does."""
+        if isinstance(x, Reference):
+            return x
+        return lift(x.copy() if isinstance(x, onp.ndarray) and not self._raw else x)
+
     def values(self, outputs):
         """A tree of outputs as the caller sees it, off the tape."""
         return tree.tree_map(lambda x: self._shown(self._tape.value(x)), outputs)
+
+    def input_dtypes(self):
+        """The dtypes of what is differentiated."""
+        return [x.dtype for x in self._inputs]
 
     def gradients(self, outputs, cotangents, consume=True):
         """The cotangents of the inputs, in their structure; zeros where no output depends on one."""
@@ -61,7 +76,7 @@ class Recording:
 
 def _select(args, kwargs, argnums, where):
     """The arguments to differentiate, and all arguments with None in their places."""
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    numbers = (argnums,) if isinstance(argnums, int) else argnums
     rest = list(args)
     for i in numbers:
         if not -len(args) <= i < len(args):
@@ -165,9 +180,11 @@ def grad(f, argnums=0, has_aux=False):
     return gradient
 
 
-def _one_array(y, where):
+def _one_array(run, y, where):
     if not isinstance(y, Array) and not backend.is_array(y):
         raise TypeError(f"{where}: expected an array as output, got {type(y).__name__}.")
+    if y.dtype.kind == "c" and not all(dtype.kind == "c" for dtype in run.input_dtypes()):
+        raise TypeError(f"{where}: expected a real output of real inputs, got {y.dtype}. Take its real or imaginary part.")
     return y
 
 
@@ -177,7 +194,7 @@ def elementwise_grad(f, argnums=0):
     @functools.wraps(f)
     def derivative(*args, **kwargs):
         run = Recording(f, args, kwargs, argnums, "elementwise_grad")
-        y = _one_array(run.output, "elementwise_grad")
+        y = _one_array(run, run.output, "elementwise_grad")
         return run.gradients([y], [library(y).ones(y.shape, y.dtype)])
 
     return derivative
@@ -202,7 +219,7 @@ def jacobian(f, argnums=0):
 
 def _derivatives(run, y):
     """The derivatives of one output array of a run with respect to its inputs."""
-    xp = library(_one_array(y, "jacobian"))
+    xp = library(_one_array(run, y, "jacobian"))
     count = max(y.size, 1)  # a row even if y is empty
     basis = xp.eye(count, y.size, dtype=y.dtype).reshape((count, *y.shape))
     rows = [tree.flatten(run.gradients([y], [g], consume=False)) for g in basis]
@@ -248,16 +265,17 @@ def vjp(f, *args, has_aux=False):
     leaves, structure = tree.flatten(output)
 
     def pullback(g):
-        cotangents, given = tree.flatten(g)
-        if given != structure or any(onp.shape(c) != onp.shape(x) for c, x in zip(cotangents, leaves, strict=True)):
+        cotangents = tree.leaves_along(structure, g)
+        if cotangents is None or any(onp.shape(c) != onp.shape(x) for c, x in zip(cotangents, leaves, strict=True)):
             raise TypeError("vjp: expected cotangents in the structure and shapes of the output.")
-        return run.gradients(leaves, [_cotangent(c, x) for c, x in zip(cotangents, leaves, strict=True)], consume=False)
+        cotangents = [_cotangent(_copied(c), x) for c, x in zip(cotangents, leaves, strict=True)]
+        return run.gradients(leaves, cotangents, consume=False)
 
     return (run.values(output), pullback, run.values(aux)) if has_aux else (run.values(output), pullback)
 
 
 def _copied(x):
-    """A copy of a host array: the pullback would see what the caller writes to it later."""
+    """A copy of a host array, to which the caller may write later."""
     return x.copy() if isinstance(x, onp.ndarray) else x
 
 
@@ -268,4 +286,6 @@ def _cotangent(c, x):
     while type(c) is Array or isinstance(c, Reference):
         c = c._value
     c = c if isinstance(c, Array) or backend.is_array(c) else library(x).asarray(c)
+    if c.dtype.kind == "c" != x.dtype.kind:
+        raise TypeError(f"vjp: expected a real cotangent of a real output, got {c.dtype}.")
     return c if c.dtype == x.dtype else astype(c, dtype=x.dtype)

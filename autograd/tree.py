@@ -30,6 +30,20 @@ def _flatten(tree, leaves):
     return _LEAF
 
 
+def leaves_along(structure, tree):
+    """The leaves of `tree`, which has the given structure, in the order of the structure; None if it has another one."""
+    if structure is None or structure is _LEAF:
+        return [tree] if structure is _LEAF else None if tree is not None else []
+    parts = structure[1]
+    keys = list(parts) if isinstance(parts, dict) else range(len(parts))
+    if not isinstance(tree, dict if isinstance(parts, dict) else (tuple, list)) or len(tree) != len(parts):
+        return None
+    if isinstance(parts, dict) and parts.keys() != tree.keys():
+        return None
+    below = [leaves_along(parts[key], tree[key]) for key in keys]
+    return None if None in below else [leaf for leaves in below for leaf in leaves]
+
+
 def unflatten(structure, leaves):
     """The tree of a structure with other leaves."""
     leaves = iter(leaves)

@@ -1,6 +1,7 @@
 """Gradients with respect to inputs and variables, as modules."""
 
 import inspect
+import operator
 
 import numpy as onp
 
@@ -26,9 +27,11 @@ class _Gradient(Module):
     """
 
     def __init__(self, f, variables, input_argnums=None):
-        if input_argnums is not None and not isinstance(input_argnums, tuple):
+        if input_argnums is not None and (
+            not isinstance(input_argnums, tuple) or len(set(map(operator.index, input_argnums))) != len(input_argnums)
+        ):
             raise TypeError(
-                f"{type(self).__name__}: expected a tuple of positions as input_argnums, got {input_argnums!r}."
+                f"{type(self).__name__}: expected distinct input_argnums in a tuple, got {input_argnums!r}."
             )
         self.f = f
         self.variables = VarCollection(() if variables is None else variables)
@@ -68,7 +71,8 @@ class _Gradient(Module):
         where = type(self).__name__
         args, kwargs = self._inputs(args, kwargs)
         argnums = (*(i + (i >= 0) for i in self.input_argnums), 0)
-        recording = Recording(run, ([v.value for v in self._train_vars], *args), kwargs, argnums, where)
+        values = [v.value for v in self._train_vars]
+        recording = Recording(run, (values, *args), kwargs, argnums, where, raw=False)
         outputs, changes = recording.output
         first = outputs[0] if isinstance(outputs, tuple | list) and outputs else outputs
         *inputs, trained = recording.gradients([first], [scalar_seed(first, where)])

@@ -490,3 +490,43 @@ class TestArray:
 
 def raise_read_only():
     raise ValueError("read-only")  # CuPy's elements are copied to the host
+
+
+class TestWhatACallerHandsIn:
+    def test_positional_output_arrays_are_refused(self):
+        buffer = np.ones(2)
+        with pytest.raises(TypeError, match="maximum: expected 2 arrays, got 3"):
+            grad(lambda x: anp.sum(anp.maximum(x, 2.0, buffer)))(np.ones(2))
+        assert buffer.tolist() == [1.0, 1.0]
+
+    def test_cotangents_are_matched_by_key(self):
+        _, pullback = vjp(lambda x: {"a": x * 2, "b": x * 3}, np.ones(1))
+        assert pullback({"b": np.zeros(1), "a": np.ones(1)})[0].tolist() == [2.0]
+        for wrong in ({"a": np.ones(1)}, {"a": np.ones(1), "c": np.ones(1)}, [np.ones(1), np.ones(1)], None):
+            with pytest.raises(TypeError, match="structure and shapes of the output"):
+                pullback(wrong)
+
+    def test_a_complex_output_of_a_real_input_is_refused(self):
+        for transform in (jacobian, elementwise_grad):
+            with pytest.raises(TypeError, match="real output of real inputs, got complex128"):
+                transform(lambda x: x * 1j)(np.ones(2))
+        with pytest.raises(TypeError, match="real cotangent of a real output"):
+            vjp(lambda x: x * x, np.ones(2))[1](np.ones(2) * 1j)
+
+    def test_cotangents_may_be_overwritten_afterwards(self):
+        g = np.ones(2)
+        gradient = vjp(lambda x: x + 0.0, Array(np.ones(2)))[1](g)[0]
+        g[:] = 9.0
+        assert gradient.tolist() == [1.0, 1.0]
+
+    def test_lists_are_operands_of_every_function(self):
+        assert grad(lambda x: anp.power(x, [1, 2]).sum())(np.ones(2)).tolist() == [1.0, 2.0]
+        assert grad(lambda x: [1.0, 2.0] @ x)(np.ones(2)).tolist() == [1.0, 2.0]
+
+    def test_positions_may_be_numpy_integers(self):
+        assert grad(lambda x, y: x * y, np.int64(1))(2.0, 3.0) == 2.0
+
+    @pytest.mark.parametrize("wrong", [3.0, [1, 2], None])
+    def test_an_array_is_made_of_a_raw_array_only(self, wrong):
+        with pytest.raises(TypeError, match=r"Array: expected a numpy.ndarray or cupy.ndarray"):
+            Array(wrong)

@@ -157,7 +157,7 @@ def test_the_first_output_must_be_a_real_scalar(m, output, got):
 
 
 def test_arguments_that_cannot_be_differentiated(m):
-    with pytest.raises(TypeError, match=r"^Grad: expected a tuple of positions as input_argnums, got \[0\]\.$"):
+    with pytest.raises(TypeError, match=r"^Grad: expected distinct input_argnums in a tuple, got \[0\]\.$"):
         objax.Grad(lambda x: x, None, [0])
     with pytest.raises(TypeError, match="got 0"):
         objax.GradValues(lambda x: x, None, 0)
@@ -515,3 +515,22 @@ def test_dictionaries_with_constructors_of_their_own_may_be_outputs(m):
         return m.b.value, collections.defaultdict(list, {"b": m.b.value})
 
     assert type(objax.GradValues(loss, m.vars())()[1][1]["b"]) is objax.Array
+
+
+def test_a_variable_may_be_an_argument():
+    w, s = objax.TrainVar(jn.ones(2)), objax.StateVar(jn.zeros(2))
+    equal(objax.Grad(lambda v, x: (v * x).sum(), {"w": w})(w, jn.array([2.0, 3.0])), [2, 3])
+    objax.Grad(lambda s, x: [x.sum(), s.assign(x)][0], None, (1,))(s, jn.ones(2))
+    equal([s.value], [1, 1])
+
+
+def test_without_arguments_variables_hold_arrays_afterwards():
+    generator = objax.random.Generator(0)
+    _, (value,) = objax.GradValues(lambda: objax.random.normal((2,), generator=generator).sum(), None)()
+    assert type(generator.key.stored) is type(value) is objax.Array
+    objax.random.normal((2,), generator=generator)
+
+
+def test_positions_are_distinct():
+    with pytest.raises(TypeError, match=r"Grad: expected distinct input_argnums in a tuple, got \(0, 0\)"):
+        objax.Grad(lambda x: x, None, (0, 0))
