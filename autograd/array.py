@@ -235,8 +235,8 @@ def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
     refuse_output(out, f"numpy.{ufunc.__name__}")
     if function is None:
         raise TypeError(f"numpy.{ufunc.__name__}: cannot take an Array ({method}). Use a function of autograd.numpy.")
-    inputs = [x[()] if isinstance(x, onp.ndarray) else x for x in inputs]  # NumPy makes arrays of its scalars
-    return function(*inputs, **kwargs)
+    operands = [x[()] if isinstance(x, onp.ndarray) else x for x in inputs]  # NumPy makes arrays of its scalars
+    return function(*operands, **kwargs)
 
 
 _REDUCTIONS = {

@@ -68,7 +68,8 @@ class Array:
 
     def __init__(self, raw):
         if not backend.is_array(raw):
-            raise TypeError(f"Array: expected a numpy.ndarray or cupy.ndarray, got {type(raw).__name__}. Use numpy.array.")
+            got = type(raw).__name__
+            raise TypeError(f"Array: expected a numpy.ndarray or cupy.ndarray, got {got}. Use cuobjax.numpy.array(x).")
         self._value = raw
 
     @property
@@ -215,7 +216,7 @@ class Primitive:
             if len(args) != len(self.arguments) and self.rest is None:
                 raise TypeError(f"{self.name}: expected {len(self.arguments)} arrays, got {len(args)}.")
             if lists:
-                args = [backend.from_list(a) if type(a) in (list, tuple) else a for a in args]
+                args = tuple([backend.from_list(a) if type(a) in (list, tuple) else a for a in args])
             if params and not self.parameters >= params.keys():
                 raise self._unknown(params)
             return trace.apply(self, args, params)

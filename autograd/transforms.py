@@ -184,7 +184,7 @@ def _one_array(run, y, where):
     if not isinstance(y, Array) and not backend.is_array(y):
         raise TypeError(f"{where}: expected an array as output, got {type(y).__name__}.")
     if y.dtype.kind == "c" and not all(dtype.kind == "c" for dtype in run.input_dtypes()):
-        raise TypeError(f"{where}: expected a real output of real inputs, got {y.dtype}. Take its real or imaginary part.")
+        raise TypeError(f"{where}: expected a real output of real inputs, got {y.dtype}. Take its real part.")
     return y
 
 

@@ -31,7 +31,7 @@ def _flatten(tree, leaves):
 
 
 def leaves_along(structure, tree):
-    """The leaves of `tree`, which has the given structure, in the order of the structure; None if it has another one."""
+    """The leaves of `tree`, in the order in which `structure` has them; None if its structure is another one."""
     if structure is None or structure is _LEAF:
         return [tree] if structure is _LEAF else None if tree is not None else []
     parts = structure[1]
