@@ -8,7 +8,7 @@ import collections
 from typing import Any
 
 _LEAF = object()
-_MAPPINGS = (dict, collections.OrderedDict, collections.defaultdict)
+_CONTAINERS = frozenset([tuple, list, dict, collections.OrderedDict, collections.defaultdict, type(None)])
 
 
 def flatten(tree):
@@ -19,15 +19,16 @@ def flatten(tree):
 
 def _flatten(tree, leaves):
     kind: Any = type(tree)
-    if kind is tuple or kind is list or hasattr(kind, "_fields"):
-        return kind, [_flatten(part, leaves) for part in tree]
-    if kind in _MAPPINGS:
-        kind = (kind, tree.default_factory) if kind is collections.defaultdict else kind
-        return kind, {key: _flatten(part, leaves) for key, part in tree.items()}
+    if kind not in _CONTAINERS and not (isinstance(tree, tuple) and hasattr(kind, "_fields")):
+        leaves.append(tree)
+        return _LEAF
     if tree is None:
         return None
-    leaves.append(tree)
-    return _LEAF
+    if not isinstance(tree, dict):
+        return kind, [_flatten(part, leaves) for part in tree]
+    if isinstance(tree, collections.defaultdict):
+        kind = kind, tree.default_factory
+    return kind, {key: _flatten(part, leaves) for key, part in tree.items()}
 
 
 def leaves_along(structure, tree):
@@ -38,7 +39,7 @@ def leaves_along(structure, tree):
     keys = list(parts) if isinstance(parts, dict) else range(len(parts))
     if not isinstance(tree, dict if isinstance(parts, dict) else (tuple, list)) or len(tree) != len(parts):
         return None
-    if isinstance(parts, dict) and parts.keys() != tree.keys():
+    if isinstance(tree, dict) and tree.keys() != set(keys):
         return None
     below = [leaves_along(parts[key], tree[key]) for key in keys]
     return None if None in below else [leaf for leaves in below for leaf in leaves]

@@ -11,6 +11,7 @@ from autograd.core import Array, Reference
 from autograd.numpy import astype
 
 _real = onp.dtype("float32")
+_SIZES = {"shape", "N", "M", "n", "num"}  # parameters of which an array says nothing of the dtype of a result
 _NARROW = {"i": "int32", "c": "complex64"}
 
 
@@ -20,7 +21,10 @@ def set_default_dtype(dtype):
     With float64, new arrays of integers and complex numbers have NumPy's dtypes, else int32 and complex64.
     """
     global _real
-    dtype = onp.dtype(dtype)
+    try:
+        dtype = onp.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"set_default_dtype: expected a dtype, got {dtype!r}. Import ml_dtypes for bfloat16.") from None
     if dtype.name not in ("float16", "bfloat16", "float32", "float64"):
         raise TypeError(f"set_default_dtype: expected a dtype of real numbers, got {dtype}.")
     _real = dtype
@@ -65,7 +69,7 @@ def counterpart(value, name, module):
     """
     if isinstance(value, types.ModuleType):
         own = {part: function for part, function in vars(value).items() if _is_public(part, function, value)}
-        return types.SimpleNamespace(**{part: counterpart(function, part, module) for part, function in own.items()})
+        return types.SimpleNamespace(**{part: counterpart(f, f"{name}.{part}", module) for part, f in own.items()})
     if not callable(value) or isinstance(value, type) or value.__module__.startswith("numpy"):
         return value
     function = _creating(value, places=name in ("array", "asarray"))
@@ -79,30 +83,29 @@ def _is_public(name, function, module):
 
 def _creating(function, places):
     """`lifting`, and default dtypes and device for what is created; with `places`, NumPy arrays go to that device."""
-    position = _position_of_dtype(function)
+    names = _positional(function)
 
     @functools.wraps(function)
     def with_arrays(*args, **kwargs):
-        if args and isinstance(args[0], Array) and args[0].dtype.kind != "b":
-            return function(*args, **kwargs)  # the common case: results are Arrays, dtypes are given
-        given = (*args, *kwargs.values())
-        created = not _has_numbers(given)
         result = function(*args, **kwargs)
+        if isinstance(result, Array) and args and isinstance(args[0], Array) and args[0].dtype.kind != "b":
+            return result  # the common case: dtypes are given
+        given = (*args, *kwargs.values())
+        named = [*zip(names, args, strict=False), *((None, a) for a in args[len(names) :]), *kwargs.items()]
+        created = not _has_numbers([x for name, x in named if name not in _SIZES])
         result = lifted(_placed(result) if created or places else result, given)
-        dtype = args[position] if len(args) > position else kwargs.get("dtype")
-        return _by_default(result) if created and dtype is None else result
+        return _by_default(result) if created and dict(named).get("dtype") is None else result
 
     return with_arrays
 
 
-def _position_of_dtype(function):
-    """Where `dtype` stands among the arguments that may be given by position; beyond all of them if it does not."""
+def _positional(function):
+    """The names of the parameters that may be given by position or by name; none if it does not say."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:
-        return float("inf")
-    names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-    return names.index("dtype") if "dtype" in names else float("inf")
+        return []
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
 def _has_numbers(x):

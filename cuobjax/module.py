@@ -47,7 +47,23 @@ class ModuleList(Module, list):
 
     def __getitem__(self, key):
         value = list.__getitem__(self, key)
-        return ModuleList(value) if isinstance(key, slice) else value
+        return self._like(value) if isinstance(key, slice) else value
+
+    def __add__(self, other):
+        return self._like(list.__add__(self, other))
+
+    def __mul__(self, number):
+        return self._like(list.__mul__(self, number))
+
+    __rmul__ = __mul__
+
+    def copy(self):
+        """A list of the same items."""
+        return self._like(self)
+
+    def _like(self, items):
+        """Items in a list of the nearest class that is made of items alone."""
+        return next(kind for kind in type(self).__mro__ if kind.__init__ is list.__init__)(items)  # type: ignore[misc]
 
     def _repr_item(self, i):
         item = list.__getitem__(self, i)

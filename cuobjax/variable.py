@@ -2,6 +2,7 @@
 
 import operator
 import re
+from collections.abc import Iterable
 
 import numpy as onp
 
@@ -124,6 +125,10 @@ class _StoredVar(BaseVar):
     def value(self):
         return scope.read(self)
 
+    @value.setter
+    def value(self, tensor):
+        self.assign(tensor)
+
     def assign(self, tensor, check=True):
         value = self.checked(tensor) if check else as_value(tensor, f"{type(self).__name__}.assign", self.value)
         scope.write({self: value})
@@ -207,14 +212,6 @@ class StateVar(_StoredVar, BaseState):
     def __init__(self, tensor, reduce=reduce_mean):
         super().__init__(tensor, reduce)
 
-    @property
-    def value(self):
-        return scope.read(self)
-
-    @value.setter
-    def value(self, tensor):
-        self.assign(tensor)
-
 
 class RandomState(StateVar):
     """The state of a random number generator: a key of two uint32 words, the seed's high and low one at first.
@@ -292,7 +289,12 @@ class VarCollection(dict):
         """
         if len(args) > 1:
             raise TypeError(f"VarCollection.update: expected at most one dictionary or list of pairs, got {len(args)}.")
-        pairs = [*(args[0].items() if args and isinstance(args[0], dict) else args[0] if args else ()), *kwargs.items()]
+        given = args[0] if args else ()
+        if hasattr(given, "vars") or not isinstance(given, Iterable):
+            raise TypeError(
+                f"VarCollection: expected names and variables, got {type(given).__name__}. Pass net.vars()."
+            )
+        pairs = [*(given.items() if isinstance(given, dict) else given), *kwargs.items()]
         new, conflicts = {}, set()
         for name, variable in pairs:
             if not isinstance(name, str) or not isinstance(variable, BaseVar):

@@ -8,7 +8,7 @@ import numpy as onp
 from .. import backend
 from ..core import Array, Reference, Tracer, library, lift
 from ..ops import shape as shape_ops
-from ..ops.elementwise import astype
+from ..ops.elementwise import astype, stop_gradient
 
 
 def as_array(x, dtype=None):
@@ -18,7 +18,13 @@ def as_array(x, dtype=None):
             x = x._value
     elif not backend.is_array(x):
         x = array(x)
-    return x if dtype is None or x.dtype == dtype else astype(x, dtype=onp.dtype(dtype))
+    return x if dtype is None or x.dtype == dtype else cast(x, dtype)
+
+
+def cast(x, dtype):
+    """An array with another dtype; integers and booleans have no gradient."""
+    dtype = onp.dtype(dtype)
+    return astype(stop_gradient(x) if dtype.kind in "iub" else x, dtype=dtype)
 
 
 def array(object, dtype=None):
@@ -26,7 +32,7 @@ def array(object, dtype=None):
     if isinstance(object, Reference):
         object = object._value
     if isinstance(object, Tracer):
-        return object if dtype is None else astype(object, dtype=onp.dtype(dtype))
+        return object if dtype is None else cast(object, dtype)
     if isinstance(object, Array):
         return Array(library(object).array(object._value, dtype))
     if backend.is_array(object):
@@ -77,6 +83,17 @@ def complete_axes(axis, ndim):
     if len(set(axes)) != len(axes):
         raise ValueError(f"axis: expected distinct axes, got {axis}.")
     return axes
+
+
+def along_axis(a, axis):
+    """`a` as an array and `axis` as a number that is not negative; `a` is flattened if `axis` is None."""
+    a = as_array(a)
+    return (shape_ops.reshape(a, shape=(a.size,)), 0) if axis is None else (a, complete_axis(axis, a.ndim))
+
+
+def complete_shape(shape):
+    """`shape`, a number or a sequence of them, as a tuple."""
+    return tuple(map(operator.index, shape if onp.iterable(shape) else (shape,)))
 
 
 def refuse_output(out, where):

@@ -4,9 +4,9 @@ import numpy as onp
 
 from .. import backend
 from ..core import Array, library
-from ..ops.elementwise import astype as _astype
 from ..ops.elementwise import device_put as _device_put
-from ._common import array, as_array, like  # noqa: F401
+from ..ops.elementwise import equal, floor, where
+from ._common import array, as_array, cast, like  # noqa: F401
 
 
 def _create(name, *args, **kwargs):
@@ -20,9 +20,13 @@ def asarray(a, dtype=None):
     return as_array(a, dtype)
 
 
-def astype(x, dtype):
-    """`x` with another dtype; the gradient comes back in the dtype of `x`."""
-    return _astype(as_array(x), dtype=onp.dtype(dtype))
+def astype(x, dtype, *, copy=True):
+    """`x` with another dtype, itself without `copy` if it has that dtype. The gradient comes back in the dtype of `x`.
+
+    Integers and booleans have no gradient.
+    """
+    x = as_array(x)
+    return cast(x, dtype) if copy or x.dtype != dtype else x
 
 
 def device_put(x, device):
@@ -83,12 +87,16 @@ def arange(*args, dtype=None):
 
 def linspace(start, stop, num=50, endpoint=True, dtype=None):
     """`num` evenly spaced numbers from `start` to `stop`, both of which may be arrays and traced."""
+    if num < 0:
+        raise ValueError(f"linspace: expected a number of samples that is not negative, got {num}.")
     steps = max(num - 1 if endpoint else num, 1)
-    start, stop = as_array(start), as_array(stop)
-    fractions = _create("arange", num, dtype=float) / steps
-    fractions = fractions.reshape((num,) + (1,) * max(start.ndim, stop.ndim))
-    numbers = start + (stop - start) * fractions
-    return numbers if dtype is None else astype(numbers, dtype)
+    start, stop = as_array(start) * 1.0, as_array(stop) * 1.0
+    counts = _create("arange", num).astype(onp.result_type(start.dtype, stop.dtype))
+    counts = counts.reshape((num,) + (1,) * max(start.ndim, stop.ndim))
+    numbers = where(equal(counts, steps), stop, start + (stop - start) / steps * counts)  # the last one is exact
+    if dtype is None:
+        return numbers
+    return cast(floor(numbers) if onp.dtype(dtype).kind in "iu" else numbers, dtype)
 
 
 def eye(N, M=None, k=0, dtype=float):

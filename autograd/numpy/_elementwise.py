@@ -27,7 +27,9 @@ true_divide = divide
 def power(x1, x2):
     """`x1 ** x2`. Gradients at 0 are finite where they can be: see `autograd.ops.elementwise`."""
     if isinstance(x2, int | float | complex) and not isinstance(x2, bool | onp.generic):
-        return ops.square(x1) if x2 == 2 else ops.power_of(as_array(x1), exponent=x2)
+        x1 = as_array(x1)
+        squares = x2 == 2 and (isinstance(x2, int) or (isinstance(x2, float) and x1.dtype.kind in "fc"))
+        return ops.square(x1) if squares else ops.power_of(x1, exponent=x2)
     if isinstance(x1, int | float | complex) and isinstance(x2, Array):
         x1 = as_array(x1, onp.result_type(x1, x2.dtype))
     return ops.power(x1, x2)
@@ -43,8 +45,9 @@ def divmod(x1, x2):
 
 def modf(x):
     """The fractional part, which has the gradient, and the integral part."""
-    whole = trunc(x)
-    return subtract(x, whole), whole
+    x = as_array(x)
+    finite = where(isinf(x), 0, x)
+    return subtract(finite, trunc(finite)), trunc(x)
 
 
 def round(a, decimals=0):
@@ -60,8 +63,6 @@ def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     low, high = a_min if min is None else min, a_max if max is None else max
     if low is None and high is None:
         return positive(as_array(a))
-    if low is None and high is None:
-        return positive(a)
     if not isinstance(low, Array) and not isinstance(high, Array):
         return ops.clip(as_array(a), low=low, high=high)
     a = a if low is None else maximum(a, low)
@@ -106,6 +107,9 @@ def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     x = as_array(x)
     if x.dtype.kind not in "fc":
         return x
+    if x.dtype.kind == "c":
+        parts = [nan_to_num(part, copy, nan, posinf, neginf) for part in (real(x), imag(x))]
+        return parts[0] + parts[1] * 1j
     limits = onp.finfo(x.dtype)
     x = where(isnan(x), nan, x)
     x = where(equal(x, float("inf")), limits.max if posinf is None else posinf, x)

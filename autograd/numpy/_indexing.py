@@ -1,35 +1,46 @@
 """Indexing and selection."""
 
+import types
+
 import numpy as onp
 
 from .. import backend
 from ..core import Array, library
 from ..ops import indexing as ops
 from ..ops.indexing import ARRAY
-from ._common import as_array, complete_axis, refuse_output
+from ._common import along_axis, as_array, refuse_output
 from ._elementwise import clip, maximum, minimum
-from ._shape import broadcast_to, moveaxis, ravel
+from ._shape import broadcast_to, moveaxis
+
+_BASIC = (int, slice, types.NoneType, types.EllipsisType)  # parts of an index that are no arrays
 
 
 def split_index(x, index):
     """An index of `x` in the two parts that the operations take: a tuple with `ARRAY` for arrays, and a list of them.
 
-    Lists and raw host arrays may index arrays of any device, as in CuPy.
+    Sequences and raw host arrays may index arrays of any device, as in CuPy.
     """
     template, arrays = [], []
     for part in index if isinstance(index, tuple) else (index,):
         if isinstance(part, onp.integer):
             part = int(part)
-        if isinstance(part, list):
-            part = onp.array(part, dtype=None if part else int)
-        if isinstance(part, Array) or backend.is_array(part) or isinstance(part, bool):
-            part = part if isinstance(part, Array) or backend.is_cupy(part) else library(x).asarray(part)
-            if part.dtype.kind not in "iub":
-                raise IndexError(f"Array[...]: expected an index of integers or booleans, got dtype {part.dtype}.")
-            arrays.append(part)
+        if isinstance(part, bool) or not isinstance(part, _BASIC):
+            arrays.append(_index_array(x, part))
             part = ARRAY
         template.append(part)
     return tuple(template), arrays
+
+
+def _index_array(x, part):
+    """The array of integers or booleans that `part` of an index of `x` stands for."""
+    if not isinstance(part, Array) and not backend.is_array(part):
+        part = onp.array(part)
+        part = part if part.size else part.astype(int)  # an empty list would be real numbers
+    if not isinstance(part, Array) and not backend.is_cupy(part):
+        part = library(x).asarray(part)
+    if part.dtype.kind not in "iub":
+        raise IndexError(f"Array[...]: expected an index of integers or booleans, got dtype {part.dtype}.")
+    return part
 
 
 def getitem(x, index):
@@ -104,8 +115,7 @@ class IndexUpdate:
 def take(a, indices, axis=None, out=None, mode="raise"):
     """Elements of `a` at integer `indices` along an axis, of the flattened array without one."""
     refuse_output(out, "take")
-    a = as_array(a)
-    a, axis = (ravel(a), 0) if axis is None else (a, complete_axis(axis, a.ndim))
+    a, axis = along_axis(a, axis)
     indices = as_array(indices) if not isinstance(indices, int) else indices
     if mode == "wrap":
         indices = indices % a.shape[axis]
@@ -118,10 +128,10 @@ def take(a, indices, axis=None, out=None, mode="raise"):
 
 def take_along_axis(arr, indices, axis=-1):
     """Elements of `arr` at `indices` along an axis; all other axes are matched."""
-    arr, indices = as_array(arr), as_array(indices)
-    if axis is None:
-        arr, axis = ravel(arr), 0
-    axis = complete_axis(axis, arr.ndim)
+    arr, axis = along_axis(arr, axis)
+    indices = as_array(indices)
+    if indices.ndim != arr.ndim:
+        raise ValueError(f"take_along_axis: expected indices of {arr.ndim} axes, got shape {indices.shape}.")
     shape = arr.shape[:axis] + (indices.shape[axis],) + arr.shape[axis + 1 :]
     if indices.shape != shape:  # the transpose needs every place
         indices = broadcast_to(indices, shape)
@@ -130,8 +140,7 @@ def take_along_axis(arr, indices, axis=-1):
 
 def compress(condition, a, axis=None):
     """Slices of `a` along an axis where a vector of booleans is true."""
-    a = as_array(a)
-    a, axis = (ravel(a), 0) if axis is None else (a, complete_axis(axis, a.ndim))
+    a, axis = along_axis(a, axis)
     return a[(slice(None),) * axis + (as_array(condition).nonzero()[0],)]
 
 

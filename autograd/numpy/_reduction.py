@@ -1,9 +1,10 @@
 """Reductions, cumulative functions, sorting and searching."""
 
+import numpy as onp
+
 from ..ops import indexing
 from ..ops import reduction as ops
-from ._common import as_array, complete_axes, complete_axis, refuse_output
-from ._shape import ravel
+from ._common import along_axis, as_array, complete_axes, refuse_output
 
 
 def _reduce(operation, a, axis, keepdims, **params):
@@ -85,22 +86,18 @@ def average(a, axis=None, weights=None, *, keepdims=False):
     return sum(a * weights, axis, keepdims=keepdims) / sum(weights * (a * 0 + 1), axis, keepdims=keepdims)
 
 
-def _flattened(a, axis):
-    """`a` and a complete axis; `a` is flattened if `axis` is None."""
-    a = as_array(a)
-    return (ravel(a), 0) if axis is None else (a, complete_axis(axis, a.ndim))
-
-
 def cumsum(a, axis=None, dtype=None):
     """Cumulative sums along an axis, of the flattened array without one."""
-    a, axis = _flattened(as_array(a, dtype), axis)
+    a, axis = along_axis(as_array(a, dtype), axis)
     return ops.cumsum(a, axis=axis)
 
 
 def cumprod(a, axis=None, dtype=None):
     """Cumulative products along an axis, of the flattened array without one; gradients are right at zeros."""
-    a, axis = _flattened(as_array(a, dtype), axis)
-    return ops.cumulative_product(a, axis)
+    a, axis = along_axis(a, axis)
+    if dtype is None and a.dtype.kind in "iub":
+        dtype = onp.promote_types(a.dtype, onp.uint if a.dtype.kind == "u" else int)
+    return ops.cumulative_product(as_array(a, dtype), axis)
 
 
 def argmax(a, axis=None, *, keepdims=False):
@@ -115,7 +112,7 @@ def argmin(a, axis=None, *, keepdims=False):
 
 def _extreme_index(operation, a, axis, keepdims):
     a = as_array(a)
-    flat, along = _flattened(a, axis)
+    flat, along = along_axis(a, axis)
     index = operation(flat, axis=along)
     axes = complete_axes(axis, a.ndim)
     return index.reshape(tuple(1 if i in axes else n for i, n in enumerate(a.shape))) if keepdims else index
@@ -123,12 +120,12 @@ def _extreme_index(operation, a, axis, keepdims):
 
 def argsort(a, axis=-1, *, kind=None, stable=None):
     """Indices that sort along an axis, of the flattened array if it is None."""
-    a, axis = _flattened(a, axis)
+    a, axis = along_axis(a, axis)
     return indexing.argsort(a, axis=axis, stable=bool(stable) or kind == "stable")
 
 
 def sort(a, axis=-1, *, kind=None, stable=None):
     """Sorted along an axis, or flattened and sorted if it is None; gradients go back to where elements came from."""
-    a, axis = _flattened(a, axis)
+    a, axis = along_axis(a, axis)
     order = indexing.argsort(a, axis=axis, stable=bool(stable) or kind == "stable")
     return indexing.take_along_axis(a, order, axis=axis)

@@ -5,9 +5,9 @@ import operator
 
 import numpy as onp
 
-from ..core import library
+from ..core import Array, library
 from ..ops import shape as ops
-from ._common import as_array, complete_axes, complete_axis, like, stack_all
+from ._common import along_axis, as_array, cast, complete_axes, complete_axis, complete_shape, like, stack_all
 from ._elementwise import where
 
 
@@ -28,8 +28,9 @@ def size(a, axis=None):
 
 def reshape(a, shape, order="C"):
     """`a` with another shape of the same size; one -1 in it is computed."""
-    a = as_array(a)
-    shape = tuple(map(operator.index, shape)) if isinstance(shape, tuple | list) else (operator.index(shape),)
+    a, shape = as_array(a), complete_shape(shape)
+    if order not in ("C", "F"):
+        raise ValueError(f"reshape: expected order 'C' or 'F', got {order!r}.")
     if -1 in shape:
         known = math.prod(n for n in shape if n != -1)
         if shape.count(-1) > 1 or known == 0 or a.size % known:
@@ -111,8 +112,7 @@ def squeeze(a, axis=None):
 
 def broadcast_to(a, shape):
     """`a` repeated to a shape."""
-    shape = (shape,) if isinstance(shape, int) else tuple(map(operator.index, shape))
-    return ops.broadcast_to(as_array(a), shape=shape)
+    return ops.broadcast_to(as_array(a), shape=complete_shape(shape))
 
 
 def broadcast_shapes(*shapes):
@@ -187,7 +187,7 @@ def append(arr, values, axis=None):
 def split(ary, indices_or_sections, axis=0):
     """Equal parts, or the parts between indices, along an axis."""
     length = as_array(ary).shape[axis]
-    if isinstance(indices_or_sections, int) and length % indices_or_sections:
+    if onp.ndim(indices_or_sections) == 0 and length % indices_or_sections:
         raise ValueError(f"split: expected an axis divisible by {indices_or_sections}, got length {length}.")
     return array_split(ary, indices_or_sections, axis)
 
@@ -197,9 +197,10 @@ def array_split(ary, indices_or_sections, axis=0):
     ary = as_array(ary)
     axis = complete_axis(axis, ary.ndim)
     length = ary.shape[axis]
-    if isinstance(indices_or_sections, int):
-        small, longer = divmod(length, indices_or_sections)
-        lengths = [small + 1] * longer + [small] * (indices_or_sections - longer)
+    if onp.ndim(indices_or_sections) == 0:
+        count = operator.index(indices_or_sections)
+        small, longer = divmod(length, count)
+        lengths = [small + 1] * longer + [small] * (count - longer)
         cuts = [sum(lengths[:i]) for i in range(1, len(lengths))]
     else:
         cuts = [operator.index(i) for i in indices_or_sections]
@@ -245,13 +246,14 @@ def rot90(m, k=1, axes=(0, 1)):
 
 def repeat(a, repeats, axis=None):
     """Each element repeated, `repeats` times or as many times as `repeats` says for it."""
-    a = as_array(a)
-    a, axis = (ravel(a), 0) if axis is None else (a, complete_axis(axis, a.ndim))
-    if onp.ndim(repeats) == 0:
-        return ops.repeat(a, repeats=operator.index(repeats), axis=axis)
-    counts = onp.broadcast_to(onp.asarray(repeats), a.shape[axis])
-    places = [i for i, n in enumerate(counts) for _ in range(n)]
-    return a[(slice(None),) * axis + (library(a).array(places, dtype=int),)]
+    a, axis = along_axis(a, axis)
+    counts = onp.asarray(repeats)
+    if onp.any(counts < 0):
+        raise ValueError(f"repeat: expected counts that are not negative, got {repeats}.")
+    if counts.ndim == 0:
+        return ops.repeat(a, repeats=operator.index(counts.item()), axis=axis)
+    places = onp.repeat(onp.arange(a.shape[axis]), counts)
+    return a[(slice(None),) * axis + (library(a).array(places),)]
 
 
 def tile(A, reps):
@@ -265,6 +267,9 @@ def tile(A, reps):
     return reshape(repeated, tuple(r * n for r, n in zip(reps, lengths, strict=True)))
 
 
+_PADDINGS = ("constant", "edge", "reflect", "symmetric", "wrap")
+
+
 def pad(array, pad_width, mode="constant", *, constant_values=0):
     """`array` with `pad_width` elements around it: a number, (before, after), or one pair for each axis.
 
@@ -272,6 +277,8 @@ def pad(array, pad_width, mode="constant", *, constant_values=0):
     """
     array = as_array(array)
     widths = _pad_widths(pad_width, array.ndim)
+    if mode not in _PADDINGS:
+        raise ValueError(f"pad: expected a mode of {', '.join(_PADDINGS)}, got {mode!r}.")
     if mode != "constant":
         places = library(0).pad  # on the host: where each element of the result comes from
         for axis, (n, width) in enumerate(zip(array.shape, widths, strict=True)):
@@ -282,8 +289,12 @@ def pad(array, pad_width, mode="constant", *, constant_values=0):
     padded = ops.pad(array, width=widths)
     if isinstance(constant_values, int | float) and constant_values == 0:
         return padded
+    if not isinstance(constant_values, Array):
+        constant_values = library(array).asarray(constant_values, array.dtype)
+    if constant_values.ndim:
+        raise ValueError(f"pad: expected one number as constant_values, got shape {constant_values.shape}.")
     inside = ops.pad(like(array, library(array).ones(array.shape, bool)), width=widths)
-    return where(inside, padded, constant_values)
+    return where(inside, padded, cast(constant_values, array.dtype))
 
 
 def _pad_widths(pad_width, ndim):

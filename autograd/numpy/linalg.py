@@ -13,11 +13,11 @@ def norm(x, ord=None, axis=None, keepdims=False):
     inf, -inf. The gradient of a Euclidean norm is 0 where the norm is 0 (PyTorch's convention).
     """
     x = as_array(x)
+    x = x * 1.0 if x.dtype.kind in "iub" else x
     axes = complete_axes(axis, x.ndim)
     if ord is None or (ord == 2 and len(axes) == 1) or (ord == "fro" and len(axes) == 2):
-        x = x if x.dtype.kind in "fc" else x * 1.0
         return ops.norm(x, axis=axes, keepdims=bool(keepdims))
-    if len(axes) == 1:
+    if len(axes) == 1 and not isinstance(ord, str):
         return _vector_norm(absolute(x), ord, axes, keepdims)
     if len(axes) == 2 and ord in (1, -1, float("inf"), float("-inf")):
         summed, chosen = axes if ord in (1, -1) else axes[::-1]

@@ -8,6 +8,8 @@ base is 0. `hypot` has 0 at (0, 0) as `norm` has (PyTorch: NaN).
 
 import math
 
+import numpy
+
 from ..families import elementwise, linear, nondifferentiable
 from ..kernels import special
 
@@ -70,7 +72,7 @@ arccosh = elementwise("arccosh", lambda g, x: g / sqrt(x * x - 1))
 arctanh = elementwise("arctanh", lambda g, x: g / (1 - x * x))
 deg2rad = elementwise("deg2rad", lambda g: g * (math.pi / 180))
 rad2deg = elementwise("rad2deg", lambda g: g * (180 / math.pi))
-sinc = elementwise("sinc", lambda g, y, x: g * where(equal(x, 0), 0, (cos(math.pi * x) - y) / where(equal(x, 0), 1, x)))
+sinc = elementwise("sinc", lambda g, y, x: g * _slope_of_sinc(y, x))
 
 # Choice. At a tie each operand gets half of the gradient.
 maximum = elementwise("maximum", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
@@ -82,6 +84,19 @@ fmin = elementwise("fmin", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, 
 where = elementwise(
     "where", None, lambda g, condition: where(condition, g, 0), lambda g, condition: where(condition, 0, g)
 )
+
+
+# The derivative of sinc: its coefficients of x, x**3, ... for |x| < 1/4, highest first. There the formula cancels.
+_SLOPE_OF_SINC = [(-1) ** k * 2 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(9, 0, -1)]
+
+
+def _slope_of_sinc(y, x):
+    near = less(absolute(x), 0.25)
+    x_near, x_far = where(near, x, 0), where(near, 1, x)
+    series = _SLOPE_OF_SINC[0]
+    for coefficient in _SLOPE_OF_SINC[1:]:
+        series = x_near * x_near * series + coefficient
+    return where(near, x_near * series, (cos(math.pi * x) - y) / x_far)
 
 
 def _phase(x):
@@ -116,7 +131,8 @@ clip = elementwise(_clip, lambda g, x, low, high: where(_within(x, low, high), g
 
 # Functions of neural networks and statistics that NumPy lacks.
 def _sigmoid(xp, x):
-    return xp.tanh(x * 0.5) * 0.5 + 0.5
+    with numpy.errstate(over="ignore"):  # where exp is inf, the result is the right 0
+        return 1 / (xp.exp(x * -1.0) + 1)
 
 
 def _softplus(xp, x):

@@ -14,24 +14,14 @@ from .elementwise import astype, conj, equal, exp, isfinite, where
 from .shape import broadcast_to, concatenate, flip, inverse, reshape, transpose
 
 
-def _sum(xp, x, *, axis, keepdims):
-    return x.sum(axis, keepdims=keepdims)
+def _method(name):
+    """The forward function that calls a method of the array."""
 
+    def forward(xp, x, *, axis, keepdims):
+        return getattr(x, name)(axis, keepdims=keepdims)
 
-def _mean(xp, x, *, axis, keepdims):
-    return x.mean(axis, keepdims=keepdims)
-
-
-def _max(xp, x, *, axis, keepdims):
-    return x.max(axis, keepdims=keepdims)
-
-
-def _min(xp, x, *, axis, keepdims):
-    return x.min(axis, keepdims=keepdims)
-
-
-def _prod(xp, x, *, axis, keepdims):
-    return x.prod(axis, keepdims=keepdims)
+    forward.__name__ = name
+    return forward
 
 
 def _var(xp, x, *, axis, keepdims, ddof):
@@ -118,12 +108,15 @@ def _to_exponents(g, y, x, axis, keepdims):
     return _restore(g, x.shape, axis, keepdims) * exp(x - where(isfinite(y), y, 0))
 
 
-sum = linear(_sum, _spread)
-mean = linear(_mean, lambda g, x_shape, axis, keepdims: _spread(g / _count(x_shape, axis), x_shape, axis, keepdims))
+sum = linear(_method("sum"), _spread)
+mean = linear(
+    _method("mean"),
+    lambda g, x_shape, axis, keepdims: _spread(g / _count(x_shape, axis), x_shape, axis, keepdims),
+)
 cumsum = linear(_cumsum, lambda g, axis: flip(cumsum(flip(g, axis=(axis,)), axis=axis), axis=(axis,)))
-max = irregular(_max, _to_extremes)
-min = irregular(_min, _to_extremes)
-prod = irregular(_prod, _to_factors)
+max = irregular(_method("max"), _to_extremes)
+min = irregular(_method("min"), _to_extremes)
+prod = irregular(_method("prod"), _to_factors)
 logsumexp = irregular(_logsumexp, _to_exponents)
 var = irregular(
     _var,
@@ -148,12 +141,4 @@ def _index_of_min(xp, x, *, axis):
     return xp.argmin(x, axis)
 
 
-def _any(xp, x, *, axis, keepdims):
-    return xp.any(x, axis, keepdims=keepdims)
-
-
-def _all(xp, x, *, axis, keepdims):
-    return xp.all(x, axis, keepdims=keepdims)
-
-
-argmax, argmin, any, all = map(nondifferentiable, (_index_of_max, _index_of_min, _any, _all))
+argmax, argmin, any, all = map(nondifferentiable, (_index_of_max, _index_of_min, _method("any"), _method("all")))

@@ -21,10 +21,10 @@ def _log_softmax(xp, x, *, axis):
 
 
 def _total(x, axis):
-    return sum(x, axis=(axis,), keepdims=True)
+    return sum(x, axis=axis, keepdims=True)
 
 
-# `axis` is a number that is not negative.
+# `axis` is a tuple of numbers that are not negative.
 softmax = irregular(_softmax, lambda g, y, axis: (g - _total(g * y, axis)) * y)
 log_softmax = irregular(_log_softmax, lambda g, y, axis: g - exp(y) * _total(g, axis))
 
@@ -43,7 +43,7 @@ def _cross_entropy(xp, logits, labels):
 
 def _to_logits(g, logits, labels):
     hits = equal(labels[:, None], library(logits).arange(logits.shape[1]))
-    return (softmax(logits, axis=1) - hits) * g[:, None]
+    return (softmax(logits, axis=(1,)) - hits) * g[:, None]
 
 
 cross_entropy = irregular(_cross_entropy, _to_logits, None)

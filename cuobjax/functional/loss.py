@@ -3,6 +3,7 @@
 import warnings
 
 import cuobjax.numpy as jn
+from autograd.numpy._common import complete_axes
 from autograd.ops.softmax import cross_entropy
 
 from .activation import logsumexp, softplus
@@ -26,6 +27,8 @@ def cross_entropy_logits_sparse(logits, labels):
     The loss of a label that is no class is NaN.
     """
     logits, labels = jn.asarray(logits), jn.asarray(labels)
+    if logits.dtype.kind in "biu":
+        raise TypeError(f"cross_entropy_logits_sparse: expected logits of real numbers, got dtype {logits.dtype}.")
     if labels.dtype.kind not in "iu":
         raise TypeError(f"cross_entropy_logits_sparse: expected labels of integers, got dtype {labels.dtype}.")
     batch, classes = logits.shape[:-1], logits.shape[-1]
@@ -45,7 +48,7 @@ def l2(x):
 
 
 def _mean_except(x, keep_axis):
-    kept = () if keep_axis is None else tuple(axis % x.ndim for axis in keep_axis)
+    kept = () if keep_axis is None else complete_axes(keep_axis, x.ndim)
     return x.mean(tuple(axis for axis in range(x.ndim) if axis not in kept))
 
 

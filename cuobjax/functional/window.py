@@ -4,6 +4,7 @@ import math
 
 import cuobjax.numpy as jn
 from autograd.kernels.windows import same_padding
+from autograd.numpy._common import complete_axis
 from autograd.ops import window as ops
 
 from ..constants import ConvPadding
@@ -57,9 +58,10 @@ def average_pool_2d(x, size=2, strides=None, padding=ConvPadding.VALID):
         strides: From window to window; `size` if None.
         padding: As for `conv`.
     """
-    windows = _windows(_image(x, "average_pool_2d"), size, strides, padding)
+    x = _image(x, "average_pool_2d")
+    windows = _windows(x, size, strides, padding)
     height, width = windows["size"]
-    return ops.window_sum(jn.asarray(x), **windows) / (height * width)
+    return ops.window_sum(x, **windows) / (height * width)
 
 
 def max_pool_2d(x, size=2, strides=None, padding=ConvPadding.VALID):
@@ -84,6 +86,6 @@ def one_hot(x, num_classes, dtype=None, axis=-1):
     if x.dtype.kind not in "iu":
         raise TypeError(f"one_hot: expected integers, got dtype {x.dtype}.")
     classes = jn.arange(num_classes)
-    axis = axis % (x.ndim + 1)
+    axis = complete_axis(axis, x.ndim + 1)
     places = classes.reshape([num_classes if i == axis else 1 for i in range(x.ndim + 1)])
     return (jn.expand_dims(x, axis) == places).astype(dtype or default_dtype())

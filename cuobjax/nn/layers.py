@@ -1,6 +1,7 @@
 """Layers. Images are (N, C, H, W)."""
 
 import cuobjax.numpy as jn
+from autograd.numpy._common import complete_axes
 from cuobjax import functional, random
 
 from ..constants import ConvPadding
@@ -8,6 +9,13 @@ from ..module import Module, ModuleList
 from ..util import class_name, local_kwargs, repr_function, to_padding, to_tuple
 from ..variable import StateVar, TrainVar
 from .init import kaiming_normal, xavier_normal
+
+
+def _weights(where, w_init, shape):
+    w = TrainVar(w_init(shape))
+    if w.shape != shape:
+        raise ValueError(f"{where}: expected w_init to return shape {shape}, got {w.shape}.")
+    return w
 
 
 class Linear(Module):
@@ -21,7 +29,7 @@ class Linear(Module):
 
     def __init__(self, nin, nout, use_bias=True, w_init=xavier_normal):
         self.b = TrainVar(jn.zeros(nout)) if use_bias else None
-        self.w = TrainVar(w_init((nin, nout)))
+        self.w = _weights("Linear", w_init, (nin, nout))
         self._w_init = w_init
 
     def __call__(self, x):
@@ -64,10 +72,10 @@ class Conv2D(Module):
         use_bias=True,
         w_init=kaiming_normal,
     ):
-        if nin % groups or nout % groups:
+        if groups < 1 or nin % groups or nout % groups:
             raise ValueError(f"Conv2D: expected groups that divide nin and nout, got {groups} for {nin} and {nout}.")
         self.b = TrainVar(jn.zeros((nout, 1, 1))) if use_bias else None
-        self.w = TrainVar(w_init((*to_tuple(k, 2), nin // groups, nout)))
+        self.w = _weights("Conv2D", w_init, (*to_tuple(k, 2), nin // groups, nout))
         self.padding = to_padding(padding, 2)
         self.strides, self.dilations, self.groups = to_tuple(strides, 2), to_tuple(dilations, 2), groups
         self._w_init = w_init
@@ -135,6 +143,8 @@ class BatchNorm(Module):
         self.gamma = TrainVar(jn.ones(dims))
 
     def __call__(self, x, training):
+        x = jn.asarray(x)
+        self._check_shape(x)
         if training:
             mean, variance = self.statistics(x)
             self._move(self.running_mean, mean)
@@ -142,6 +152,13 @@ class BatchNorm(Module):
         else:
             mean, variance = self.running_mean.value, self.running_var.value
         return self.gamma.value * (x - mean) * functional.rsqrt(variance + self.eps) + self.beta.value
+
+    def _check_shape(self, x):
+        dims = self.beta.shape
+        redux = complete_axes(self.redux, len(dims))
+        if x.ndim != len(dims) or any(x.shape[i] != n for i, n in enumerate(dims) if i not in redux):
+            expected = ", ".join("*" if i in redux else str(n) for i, n in enumerate(dims))
+            raise ValueError(f"{type(self).__name__}: expected x of shape ({expected}), got {x.shape}.")
 
     def _move(self, running, new):
         """A running mean towards a new value, in the dtype of the running mean."""
@@ -190,19 +207,26 @@ class Sequential(ModuleList):
     """Layers applied one after the other.
 
     A tuple that a layer returns becomes the arguments of the next one. A keyword argument goes to every layer that has
-    a parameter of its name: `net(x, training=True)`.
+    a parameter of its name: `net(x, training=True)`. One that no layer takes raises TypeError, save `training`.
     """
 
     def __call__(self, *args, **kwargs):
+        taken = [_taken(kwargs, layer) for layer in self]
+        unknown = kwargs.keys() - {"training"}.union(*taken)  # any network may be told whether it is in training
+        if unknown:
+            raise TypeError(f"{type(self).__name__}: expected keywords that a layer takes, got {sorted(unknown)}.")
         for i, layer in enumerate(self):
             try:
-                args = layer(*args, **local_kwargs(kwargs, layer))
+                args = layer(*args, **taken[i])
             except Exception as error:
                 error.add_note(f"in {type(self).__name__}[{i}]: {self._repr_item(i)}")
                 raise
             args = args if isinstance(args, tuple) else (args,)
         return args if len(args) != 1 else args[0]
 
-    def __getitem__(self, key):
-        value = list.__getitem__(self, key)
-        return Sequential(value) if isinstance(key, slice) else value
+
+def _taken(kwargs, layer):
+    """Those of `kwargs` that a layer takes: a Sequential takes what its layers take."""
+    if isinstance(layer, Sequential) and type(layer).__call__ is Sequential.__call__:
+        return {name: value for part in layer for name, value in _taken(kwargs, part).items()}
+    return local_kwargs(kwargs, layer)

@@ -1,5 +1,7 @@
 """Optimizers: modules that are called with a learning rate and gradients and change their variables."""
 
+import math
+
 import numpy as onp
 
 import cuobjax.numpy as jn
@@ -41,6 +43,8 @@ class _Optimizer(Module):
 
 def _rate(lr):
     """A learning rate as a Python number or a scalar Array."""
+    if not isinstance(lr, int | float) and not hasattr(lr, "shape"):
+        raise TypeError(f"learning rate: expected a number, got {type(lr).__name__}. The rate comes first, then grads.")
     if jn.shape(lr) != ():
         raise ValueError(f"learning rate: expected a number, got shape {jn.shape(lr)}.")
     return lr.item() if isinstance(lr, onp.generic) else lr
@@ -49,6 +53,15 @@ def _rate(lr):
 def _in_dtype_of(p, lr):
     """A rate that does not promote what it multiplies: Python numbers never do."""
     return lr if isinstance(lr, int | float) else asarray(lr, p.dtype)
+
+
+def _debias(beta, step):
+    """1 - beta**step, without the cancellation of a beta near 1."""
+    if isinstance(beta, int | float):
+        log = math.log(beta) if beta else -math.inf
+    else:
+        log = jn.log(beta)
+    return -jn.expm1(step * log)
 
 
 def _first(x):
@@ -121,11 +134,12 @@ class Adam(_Optimizer):
         lr, paired = _rate(lr), self._paired(grads, self.m, self.v)
         self.step.value += 1
         step = self.step.value.astype(onp.float32)
-        lr = lr * (jn.sqrt(1 - beta2**step) / (1 - beta1**step))
+        lr = lr * (jn.sqrt(_debias(beta2, step)) / _debias(beta1, step))
         for p, g, m, v in paired:
             m.value += (1 - beta1) * (g - m.value)
             v.value += (1 - beta2) * (g * g - v.value)
-            p.value -= _in_dtype_of(p, lr) * m.value * rsqrt(v.value + self.eps)
+            wide = jn.result_type(p.dtype, onp.float32)  # eps is 0 in float16
+            p.value -= asarray(asarray(lr, wide) * m.value * rsqrt(asarray(v.value, wide) + self.eps), p.dtype)
 
     def __repr__(self):
         return f"{class_name(self)}(beta1={self.beta1}, beta2={self.beta2}, eps={self.eps})"

@@ -1,12 +1,15 @@
 """Random numbers. Every draw takes a new key of a generator, so that a seed determines all numbers, on any device."""
 
+import numbers
+
 import numpy as onp
 
+import cuobjax.numpy as jn
 from autograd.ops import random as ops
 
 from ..lifting import default_dtype
 from ..module import Module
-from ..util import class_name, to_tuple
+from ..util import class_name
 from ..variable import RandomState
 
 
@@ -48,7 +51,7 @@ DEFAULT_GENERATOR = Generator(0)
 
 
 def _shape(shape):
-    return to_tuple(shape, 1)
+    return (shape,) if isinstance(shape, numbers.Number) else tuple(shape)
 
 
 def _dtype(dtype, kind=float):
@@ -77,5 +80,7 @@ def truncated_normal(shape, *, stddev=1, lower=-2, upper=2, dtype=None, generato
 
 
 def bernoulli(shape, p=0.5, *, generator=DEFAULT_GENERATOR):
-    """Booleans that are true with probability `p`."""
+    """Booleans that are true with probability `p`, a number or an array that broadcasts to `shape`."""
+    if jn.ndim(p):
+        return uniform(shape, dtype=onp.float32, generator=generator) < jn.broadcast_to(jn.asarray(p), _shape(shape))
     return ops.bernoulli(generator(), shape=_shape(shape), p=p)

@@ -24,13 +24,13 @@ def class_name(x):
 
 def repr_function(f):
     """A function as its name and those of its parameters that have defaults: `leaky_relu(*, negative_slope=0.01)`."""
+    try:
+        parameters = [*inspect.signature(f).parameters.values()]
+    except (TypeError, ValueError):
+        parameters = []
     while isinstance(f, functools.partial):
         f = f.func
     name = getattr(f, "__name__", type(f).__name__)
-    try:
-        parameters = inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
-        return name
     shown = [f"{p.name}={p.default!r}" for p in parameters if p.default is not p.empty]
     return f"{name}(*, {', '.join(shown)})" if shown else name
 
@@ -47,7 +47,7 @@ def local_kwargs(kwargs, f):
         return {}
     try:
         parameters = inspect.signature(f).parameters.values()
-    except ValueError:
+    except (TypeError, ValueError):
         return {}
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return kwargs
@@ -55,8 +55,11 @@ def local_kwargs(kwargs, f):
 
 
 def to_tuple(v, n):
-    """`v` as a tuple: a number n times, a tuple or list as it is."""
-    return (v,) * n if isinstance(v, numbers.Number) else tuple(v)
+    """`v` as a tuple of `n` items: a number n times, a tuple or list as it is."""
+    items = (v,) * n if isinstance(v, numbers.Number) else tuple(v)
+    if len(items) != n:
+        raise ValueError(f"to_tuple: expected a number or {n} of them, got {v}.")
+    return items
 
 
 def to_padding(padding, ndim):
@@ -67,12 +70,12 @@ def to_padding(padding, ndim):
     """
     if isinstance(padding, ConvPadding):
         return padding.value
-    if isinstance(padding, str):
-        return ConvPadding[padding.upper()].value
-    if isinstance(padding, int):
+    if isinstance(padding, str) and padding.upper() in ConvPadding.__members__:
+        return padding.upper()
+    if isinstance(padding, numbers.Integral):
         return ((padding, padding),) * ndim
-    padding = tuple(padding)
-    pairs = (padding,) * ndim if all(isinstance(p, int) for p in padding) else tuple(map(tuple, padding))
-    if len(pairs) != ndim or any(len(pair) != 2 for pair in pairs):
-        raise ValueError(f"padding: expected 'SAME', 'VALID', a number, a pair or {ndim} pairs, got {padding}.")
-    return pairs
+    if isinstance(padding, tuple | list):
+        pairs = (padding,) * ndim if all(isinstance(p, numbers.Integral) for p in padding) else padding
+        if len(pairs) == ndim and all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+            return tuple(map(tuple, pairs))
+    raise ValueError(f"padding: expected 'SAME', 'VALID', a number, a pair or {ndim} pairs, got {padding!r}.")

@@ -330,10 +330,9 @@ ROWS = {
         ("bij,bjk->bik", ((2, 2, 3), (2, 3, 1)), "args0 args1"), ("ii,ij->j", ((2, 2), (2, 3)), "args0 args1"),
         ("i,->i", ((3,), ()), "args0 args1"))],
     # Neural networks.
-    "softmax": along_axes(lambda x, axis: scipy.special.softmax(x, axis), keeps="y") + [Case((real(0, 2),),
-        {"axis": 1}, scipy.special.softmax)],
-    "log_softmax": along_axes(lambda x, axis: scipy.special.log_softmax(x, axis), keeps="y")
-    + [Case((real(0, 2),), {"axis": 1}, scipy.special.log_softmax)],
+    **{name: [Case((real(*shape),), {"axis": axis}, getattr(scipy.special, name), "y")
+              for shape, axis in (((2, 3, 2), (0,)), ((2, 3, 2), (1,)), ((2, 3, 2), (2, 0)), ((0, 2), (1,)))]
+       for name in ("softmax", "log_softmax")},
     "cross_entropy": [Case((real(3, 4), integers(1, 3, 1)), {}, cross_entropy, "logits")],
     "convolution": window_cases(lambda x, w, geometry: Case((Real(x), Real(w)), {"geometry": geometry}, convolution,
         "x w")),

@@ -2,6 +2,7 @@
 
 # ruff: noqa: B023 (functions of a turn of a loop are called within it)
 
+import array
 import math
 import types
 
@@ -76,12 +77,12 @@ CALLS = {
     **same("arctan2 atan2 hypot logaddexp logaddexp2", binary),
     **same("remainder mod fmod floor_divide", [*binary, *numbers, Call(A, -0.7)]),
     "divmod": [Call(A, P), Call(I, J), Call(A, -0.7)],
-    "modf": each(A, S),
+    "modf": each(A, S, np.array([np.inf, -np.inf, np.nan, -1.5])),
     **same("power pow", [
         Call(P, A), Call(P, 2), Call(A, 2), Call(A, 3), Call(P, -1.5), Call(2, A), Call(2.5, U), Call(U, 0.5), Call(I,
             2), Call(Z, 2),
         Call(A, I[0, 0]), Call(P, np.array([2, 3, 0, 1])), Call(S, 0), Call(1 + 2j, A), Call(P, True),
-        Call(U, np.float64(2)), Call(np.float64(2), U), Call(U, 3)]),
+        Call(U, np.float64(2)), Call(np.float64(2), U), Call(U, 3), Call(I, 2.0), Call(U, 2.0), Call(P, 2 + 0j)]),
     **same("equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor", compared),
     "logical_not": each(A, B, I),
     **same("bitwise_and bitwise_or bitwise_xor", whole),
@@ -101,7 +102,9 @@ CALLS = {
     "array_equal": [Call(A, A), Call(A, P), Call(A, W), Call([1.0, 2.0], np.array([1.0, 2.0]))],
     "nan_to_num": [Call(np.array([np.nan, np.inf, -np.inf, 2.0])), Call(np.array([np.nan, np.inf, 1.0]), True, 7.0,
         8.0), Call(I),
-                   Call(np.array([np.nan, -np.inf], "float32"), neginf=-1.0)],
+                   Call(np.array([np.nan, -np.inf], "float32"), neginf=-1.0),
+                   Call(np.array([complex(1, np.inf), complex(np.nan, -np.inf), 2 - 3j])),
+                   Call(np.array([complex(1, np.inf)], "complex64"), posinf=5.0)],
     # Reductions.
     **same("sum mean prod max min amax amin ptp", reduced[:5] + reduced[6:]),
     **same("var std", [*reduced[:5], *over_axes(C, None, 1, (0, 1), ddof=1), Call(A, keepdims=True), *each(U, Z)]),
@@ -110,7 +113,8 @@ CALLS = {
     "average": [*over_axes(C, None, 1, (0, 2)), Call(A, weights=P), Call(A, 1, W), Call(A, axis=0, weights=P,
         keepdims=True), Call(I)],
     **same("argmax argmin", [*over_axes(C, None, 0, -1), *over_axes(C, None, 1, keepdims=True), *each(I, SYMMETRIC)]),
-    **same("cumsum cumprod", [*over_axes(C, None, 0, -1), *each(S, I, U), Call(I, dtype=float)]),
+    **same("cumsum cumprod", [*over_axes(C, None, 0, -1), *each(S, I, U, B), Call(I, dtype=float),
+        *each(np.array([100, 100], "int8"), np.array([200, 200], "uint8"))]),
     **same("sort argsort", [*over_axes(C, None, 0, -1), Call(A), Call(I), Call(SYMMETRIC, axis=1, kind="stable"),
         Call(I, stable=True)]),
     # Shape.
@@ -137,7 +141,7 @@ CALLS = {
     "vstack": [Call([V, W]), Call([A, V]), Call((A, P))], "hstack": [Call([V, W]), Call([A, P]), Call([S, V])],
     "column_stack": [Call([V, W]), Call([A.T, V])], "append": [Call(V, 3.0), Call(A, P), Call(A, P, axis=1), Call(V,
         [1.0, 2.0])],
-    "split": [Call(A, 3), Call(A, 2, axis=1), Call(A, [1, 3], -1), Call(A, (1,))],
+    "split": [Call(A, 3), Call(A, np.int64(3)), Call(A, 2, axis=1), Call(A, [1, 3], -1), Call(A, (1,))],
     "array_split": [Call(A, 3), Call(V, 3), Call(V, 5), Call(A, [2], axis=1), Call(A, [0, 9])],
     "flip": over_axes(C, None, 0, -1, (0, 2)), "flipud": each(A), "fliplr": each(A),
     "roll": [Call(A, 2), Call(A, -1, 1), Call(C, (1, 2), (0, -1)), Call(C, 1, (0, 1)), Call(V, 9), Call(C, (1, 1), (0,
@@ -150,7 +154,8 @@ CALLS = {
         constant_values=7.0), Call(U, 1, constant_values=0.5),
             *[Call(A, ((1, 2), (2, 0)), mode=mode) for mode in ("edge", "reflect", "symmetric", "wrap")], Call(V, (0,
                 3), "wrap"), Call(I, 1),
-            Call(A, (2,)), Call(A, np.array([[1, 0], [2, 1]]))],
+            Call(A, (2,)), Call(A, np.array([[1, 0], [2, 1]])), Call(I, 1, constant_values=7.0),
+            Call(I, 1, constant_values=True)],
     "tril": [Call(A), Call(C, 1), Call(A, k=-1)], "triu": [Call(A), Call(C, 1), Call(A, k=-1)],
     # Indexing.
     "take": [Call(A, 2), Call(A, [0, 5, 5]), Call(A, I[:1] * 0 + 1, 1), Call(A, [[0, 2], [1, 1]], axis=0), Call(A, [5,
@@ -185,28 +190,31 @@ CALLS = {
     "array": [Call(A), Call([1.0, [2.0]][:1]), Call([A[0], V]), Call([[S, 1.0], [2, 3]]), Call(3), Call([1, 2],
         dtype="float32"), Call(A, dtype="float32")],
     "asarray": [Call(A), Call([1, 2]), Call(A, dtype="float32"), Call((1.0, 2.0))],
-    "astype": [Call(A, "float32"), Call(I, float), Call(A, int), Call(U, "float64")],
+    "astype": [Call(A, "float32"), Call(I, float), Call(A, int), Call(U, "float64"), Call(A, float, copy=False),
+        Call(U, float, copy=False)],
     "zeros": [Call(3), Call((2, 3), int), Call((), dtype="float32")], "ones": [Call(3), Call((2, 3), "complex64")],
-    "full": [Call(3, 2.0), Call((2, 2), 1), Call((2, 4), W), Call(2, S), Call(2, 1, dtype="float32")],
+    "full": [Call(3, 2.0), Call(np.int64(2), 3), Call((2, 2), 1), Call((2, 4), W), Call(2, S),
+        Call(2, 1, dtype="float32")],
     "zeros_like": [Call(A), Call(A, int), Call(U), Call(A, shape=(2,))], "ones_like": [Call(A), Call(I, float),
         Call(U)],
     "full_like": [Call(A, 2), Call(U, 1.5), Call(A, W), Call(I, 3), Call(A, 1, dtype="float32")],
     "arange": [Call(3), Call(1, 7, 2), Call(0.5, 2.0, 0.5), Call(3, dtype="float32")],
     "linspace": [Call(0, 1), Call(0.0, 2.0, 5), Call(-1, 1, num=4, endpoint=False), Call(V, W, 3), Call(0, 1, 1),
-        Call(0, 3, 4, dtype="float32")],
+        Call(0, 3, 4, dtype="float32"), Call(0, 49, 50, dtype=int), Call(-1, 1.5, 7, dtype=int),
+        Call(0, 1, 50, dtype=int), Call(U, U + 1, 5), Call(U[0, 0], U[0, 1]), Call(V, 1 + 2j, 3), Call(0, 1, 0)],
     "eye": [Call(3), Call(2, 3), Call(3, k=1), Call(2, dtype=int)], "identity": [Call(2), Call(2, dtype="float32")],
 }  # fmt: skip
 NORMS = [*each(V, A, C, Z, S * np.ones(1)), *over_axes(C, 0, (1, 2), -1), Call(A, axis=1, keepdims=True), *[Call(V,
     n) for n in (1, 2, 3, 0.5, np.inf, -np.inf, 0)],
          *[Call(A, n) for n in ("fro", 1, -1, np.inf, -np.inf)], Call(C, 1, (0, 2)), Call(C, np.inf, (2, 1)), Call(C,
              1, (1, 2), True), Call(A, 3, axis=0, keepdims=True),
-         Call(U)]  # fmt: skip
+         *[Call(I[0], n) for n in (None, np.inf, -np.inf, 0, 1, 3)], Call(I, np.inf), Call(U)]  # fmt: skip
 SPECIAL = {
-    **same("erf erfc expit", unary[:4]), "erfinv": each(A / 3),
+    **same("erf erfc expit", [*unary, *each([0.5, -1.0])]), "erfinv": each(A / 3, 0.5, [0.5, -0.1]),
     "logsumexp": [*over_axes(C, None, 0, (0, 2), -1), Call(A, 1, keepdims=True), Call(A, b=P), Call(A, 0, 2.0),
         *each(U, I, A * 1000)],
-    "softmax": [*over_axes(C, 0, -1), Call(U, 1), Call(A * 1000, axis=1)],
-    "log_softmax": [*over_axes(C, 0, -1), Call(U, 1), Call(A * 1000, axis=1)],
+    **same("softmax log_softmax", [*over_axes(C, 0, -1, None, (0, 2)), Call(C), Call(U, 1), Call(A * 1000, axis=1),
+        Call([1, 2])]),
 }  # fmt: skip
 SPACES = {"numpy": (anp, np, CALLS), "linalg": (anp.linalg, np.linalg, {"norm": NORMS}), "special": (special,
     scipy.special, SPECIAL)}
@@ -313,6 +321,8 @@ INDICES = {
         1),
     "mask and array": (B, np.array([0, 3])), "list of truths": [True, False, True], "nothing true": np.zeros((3, 4),
         bool),
+    "tuple": (slice(None), (1, 1)), "tuple alone": ((0, 2, 0),), "empty list and slice": (slice(None), []),
+    "range": range(2), "range and slice": (slice(None), range(3)), "array.array": array.array("q", [1, 0]),
     "True": True, "False": False, "unsigned": np.array([1, 2], "uint8"), "number, newaxis, slice": (0, None,
         slice(None, 2)),
 }  # fmt: skip
@@ -339,7 +349,7 @@ def test_indexing(xp, form):
 
 DISTINCT = [form for form in INDICES if form not in (
     "list", "list of lists", "two lists", "slice and array", "array", "array of two axes",
-        "array, newaxis, array")]  # fmt: skip
+        "array, newaxis, array", "tuple", "tuple alone")]  # fmt: skip
 
 
 @pytest.mark.parametrize("form", DISTINCT)
@@ -400,10 +410,10 @@ ERRORS = [
         "take: expected mode 'raise', 'wrap' or 'clip', got 'last'"),
     (lambda: anp.take(Array(A), [99]), IndexError, "out of bounds"),
     (lambda: Array(A)[7], IndexError, "out of bounds"),
-    (lambda: Array(A)[0.5], IndexError, "indices"),
+    (lambda: Array(A)[0.5], IndexError, "expected an index of integers or booleans, got dtype float64"),
     (lambda: Array(A)[np.array([0.5])], IndexError, "expected an index of integers or booleans, got dtype float64"),
     (lambda: Array(A)[Array(A)], IndexError, "expected an index of integers or booleans, got dtype float64"),
-    (lambda: Array(A)["name"], IndexError, "indices"),
+    (lambda: Array(A)["name"], IndexError, "expected an index of integers or booleans, got dtype <U4"),
     (lambda: Array(A)[np.array([True, False])], IndexError, "boolean index"),
     (lambda: anp.diag(Array(C)), ValueError, r"diag: expected a vector or a matrix, got shape \(2, 3, 4\)"),
     (lambda: anp.matmul(Array(A), Array(A)), ValueError, "matmul: .* mismatch in its core dimension"),
@@ -416,6 +426,16 @@ ERRORS = [
     (lambda: anp.einsum("i", Array(A)), ValueError, r"einsum: expected 'i' to name 2 axes, those of shape \(3, 4\)"),
     (lambda: anp.einsum("ij->k", Array(A)), ValueError, "appear"),
     (lambda: anp.linalg.norm(Array(A), 7), ValueError, "norm: expected an order of vectors or matrices, got 7 "),
+    (lambda: anp.linalg.norm(Array(V), "foo"), ValueError, "norm: expected an order .*, got 'foo'"),
+    (lambda: Array(A).at[(0, 0),].set(1.0), ValueError, "names no element twice"),
+    (lambda: anp.pad(A, 1, "mean"), ValueError, "pad: expected a mode of constant, edge, .*, got 'mean'"),
+    (lambda: anp.pad(A, 1, constant_values=(1, 2)), ValueError, r"one number as constant_values, got shape \(2,\)"),
+    (lambda: anp.linspace(0, 1, -1), ValueError, "linspace: expected a number of samples .*, got -1"),
+    (lambda: anp.reshape(A, (4, 3), "A"), ValueError, "reshape: expected order 'C' or 'F', got 'A'"),
+    (lambda: Array(A).flatten("K"), ValueError, "reshape: expected order 'C' or 'F', got 'K'"),
+    (lambda: anp.take_along_axis(A, I[0], 1), ValueError, r"take_along_axis: expected indices of 2 axes, got shape"),
+    (lambda: anp.repeat(V, -1), ValueError, "repeat: expected counts that are not negative, got -1"),
+    (lambda: anp.repeat(V, [1, -1, 0, 2]), ValueError, "repeat: expected counts that are not negative"),
     (lambda: anp.linalg.norm(Array(C), 1), ValueError, "norm: expected an order"),
     (lambda: anp.average(Array(A), 0, W), ValueError,
         r"average: expected weights of shape \(3, 4\) or of axis 0, got \(4,\)"),

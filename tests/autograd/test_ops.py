@@ -285,6 +285,11 @@ CONVENTIONS = {
     "logsumexp of -inf": (logsumexp, [-INF, 0.0], [0.0, 1.0]),
     "logaddexp of equal numbers": (lambda x: anp.logaddexp(x, x), [0.0, 1000.0], [1.0, 1.0]),
     "softplus of large numbers": (elementwise.softplus, [-1000.0, 1000.0], [0.0, 1.0]),
+    "sigmoid far below 0": (elementwise.sigmoid, [-40.0], [np.exp(-40)]),
+    "sinc near 0": (anp.sinc, [1e-9, 0.1, -0.3], [
+        -np.pi**2 / 3e9, (np.cos(np.pi / 10) - np.sinc(0.1)) / 0.1, (np.cos(0.3 * np.pi) - np.sinc(0.3)) / -0.3]),
+    "astype of integers": (lambda x: x.astype(int) * 2.5, [1.0, 2.0], [0.0, 0.0]),
+    "modf of infinity": (lambda x: anp.modf(x)[0], [INF, 1.5], [0.0, 1.0]),
     "sigmoid of large numbers": (elementwise.sigmoid, [-1000.0, 1000.0], [0.0, 0.0]),
     "imag of real numbers": (anp.imag, [1.0], [0.0]),
     "nan_to_num": (anp.nan_to_num, [NAN, INF, 1.0], [0.0, 0.0, 1.0]),
@@ -302,6 +307,22 @@ def test_conventions_are_those_of_pytorch(xp, where):
     function, point, expected = CONVENTIONS[where]
     gradient = autograd.elementwise_grad(function)(xp.asarray(point))
     np.testing.assert_allclose(on_host(gradient), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_second_derivative_of_sinc_near_0(dtype):
+    second = autograd.elementwise_grad(autograd.elementwise_grad(anp.sinc))
+    x = np.array([0, 1e-4, -0.2, 0.24, 0.26, 0.6], dtype)
+    t = np.pi * np.where(x == 0, 1, x.astype("float64"))
+    exact = np.pi**2 * np.where(np.abs(t) < 0.01, -1 / 3 + t**2 / 10, 2 * np.sin(t) / t**3 - 2 * np.cos(t) / t**2
+                                - np.sin(t) / t)  # fmt: skip
+    exact[x == 0] = -np.pi**2 / 3
+    np.testing.assert_allclose(second(x), exact, rtol=1e-9 if dtype == "float64" else 2e-5)
+
+
+def test_sigmoid_keeps_its_relative_accuracy_in_float32():
+    x = np.linspace(-87, 20, 400, dtype="float32")
+    np.testing.assert_allclose(elementwise.sigmoid(x), 1 / (1 + np.exp(-x.astype("float64"))), rtol=3e-7)
 
 
 def test_second_derivatives_at_conventional_points():

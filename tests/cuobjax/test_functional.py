@@ -181,6 +181,22 @@ def test_means_of_errors(rng):
     np.testing.assert_allclose(F.loss.l2(jn.array(x)), (x**2).sum() / 2, rtol=1e-5)
 
 
+def test_axes_that_are_not_there():
+    x = jn.ones((2, 3))
+    np.testing.assert_array_equal(F.loss.mean_squared_error(x, 0 * x, keep_axis=1), [1, 1, 1])
+    assert float(F.loss.mean_squared_error(jn.array(1.0), jn.array(3.0), keep_axis=None)) == 4
+    for wrong in (lambda: F.loss.mean_squared_error(x, x, keep_axis=(5,)),
+                  lambda: F.loss.mean_absolute_error(jn.array(1.0), jn.array(2.0)),
+                  lambda: F.one_hot(jn.array([1]), 3, axis=5)):  # fmt: skip
+        with pytest.raises(np.exceptions.AxisError, match="out of bounds"):
+            wrong()
+
+
+def test_sparse_cross_entropy_of_integers():
+    with pytest.raises(TypeError, match=r"^cross_entropy_logits_sparse: expected logits of real numbers, got dtype"):
+        F.loss.cross_entropy_logits_sparse(jn.array([[1, 2]]), jn.array([0]))
+
+
 def test_kl(rng):
     p, q = rng.dirichlet(np.ones(6), 2).astype("float32")
     np.testing.assert_allclose(
@@ -256,7 +272,7 @@ def test_conv_that_does_not_fit():
         ValueError, match=r"^padding: expected 'SAME', 'VALID', a number, a pair or 2 pairs, got \(\(1, 1\),\)"
     ):
         F.conv(jn.ones((1, 1, 2, 2)), jn.ones((3, 3, 1, 1)), padding=((1, 1),))
-    with pytest.raises(KeyError, match="FULL"):
+    with pytest.raises(ValueError, match=r"^padding: expected .* got 'full'\."):
         F.conv(jn.ones((1, 1, 2, 2)), jn.ones((3, 3, 1, 1)), padding="full")
 
 

@@ -112,6 +112,18 @@ def test_slices_are_module_lists():
         assert names(part.vars())[0] == "(ModuleList)[0](Inner).w"
 
 
+def test_sums_and_copies_are_lists_of_the_same_kind():
+    net = objax.nn.Sequential([Inner(1)])
+    for joined, count in [(net + [Inner(2)], 2), (net * 3, 3), (2 * net, 2), (net.copy(), 1)]:
+        assert (type(joined), len(joined)) == (objax.nn.Sequential, count)
+        assert joined[0] is net[0]
+
+
+def test_repr_shows_the_arguments_of_a_partial_function():
+    modules = objax.ModuleList([functools.partial(objax.functional.leaky_relu, negative_slope=0.2)])
+    assert repr(modules) == "cuobjax.ModuleList(\n  [0] leaky_relu(*, negative_slope=0.2)\n)"
+
+
 def test_module_list_repr():
     modules = objax.ModuleList([objax.nn.Dropout(0.5), objax.ModuleList([1, jn.tanh]), len])
     assert repr(modules) == (

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -50,6 +51,13 @@ def test_linear_of_a_wrong_shape():
         nn.Linear(3, 2)(jn.ones((3, 2)))
     with pytest.raises(ValueError, match=r"got \(\)"):
         nn.Linear(3, 2)(jn.array(1.0))
+
+
+def test_initial_weights_of_a_wrong_shape():
+    with pytest.raises(ValueError, match=r"^Linear: expected w_init to return shape \(2, 3\), got \(3, 2\)\."):
+        nn.Linear(2, 3, w_init=lambda shape: jn.ones(shape[::-1]))
+    with pytest.raises(ValueError, match=r"^Conv2D: expected w_init to return shape \(3, 3, 1, 2\), got \(1,\)\."):
+        nn.Conv2D(1, 2, 3, w_init=lambda shape: jn.ones(1))
 
 
 def test_layers_take_raw_arrays_of_any_dtype_in_a_gradient():
@@ -120,6 +128,21 @@ def test_conv_of_a_wrong_shape():
 # BatchNorm.
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"padding": "foo"}, r"^padding: expected 'SAME', .* got 'foo'\."),
+        ({"padding": None}, r"^padding: expected 'SAME', .* got None\."),
+        ({"strides": (1,)}, r"^to_tuple: expected a number or 2 of them, got \(1,\)\."),
+        ({"k": (3, 3, 3)}, r"^to_tuple: expected a number or 2 of them, got \(3, 3, 3\)\."),
+        ({"groups": 0}, r"^Conv2D: expected groups that divide nin and nout, got 0 for 2 and 2\."),
+    ],
+)
+def test_conv_of_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        nn.Conv2D(2, 2, **{"k": 3} | arguments)
+
+
 def test_batch_norm_against_pytorch():
     layer = nn.BatchNorm1D(2, momentum=0.9, eps=1e-3)
     layer.gamma.assign(jn.array([2.0, 0.5]).reshape(1, 2, 1))
@@ -180,6 +203,21 @@ def test_batch_norm_normalizes(make, shape, dims, rng):
     np.testing.assert_allclose(layer.running_var.value, 0.5 + 0.5 * x.var(axes, keepdims=True), rtol=1e-5)
     kind = type(layer).__name__
     assert names(layer) == [f"({kind}).{name}" for name in ("running_mean", "running_var", "beta", "gamma")]
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(
+    ("layer", "shape", "expected"),
+    [
+        (nn.BatchNorm0D(3), (2, 4), r"BatchNorm0D: expected x of shape \(\*, 3\)"),
+        (nn.BatchNorm1D(3), (2, 3), r"BatchNorm1D: expected x of shape \(\*, 3, \*\)"),
+        (nn.BatchNorm2D(1), (2, 3, 4, 5), r"BatchNorm2D: expected x of shape \(\*, 1, \*, \*\)"),
+        (nn.BatchNorm((1, 3), (-2,)), (2, 1), r"BatchNorm: expected x of shape \(\*, 3\)"),
+    ],
+)
+def test_batch_norm_of_a_wrong_shape(layer, shape, expected, training):
+    with pytest.raises(ValueError, match=rf"^{expected}, got {re.escape(str(shape))}\."):
+        layer(np.ones(shape, "float32"), training=training)
 
 
 def test_batch_norm_text():
@@ -271,6 +309,14 @@ def test_sequential_gives_keyword_arguments_to_who_takes_them():
         nn.Sequential([jn.negative, nn.Sequential([nn.Dropout(0.5)])])(jn.array(1.0))
     assert caught.value.__notes__[0] == "in Sequential[0]: cuobjax.nn.Dropout(keep=0.5)"
     assert caught.value.__notes__[1].startswith("in Sequential[1]: cuobjax.nn.Sequential(")
+
+
+def test_sequential_refuses_keyword_arguments_that_no_layer_takes():
+    net = nn.Sequential([nn.Sequential([nn.Dropout(0.5)]), nn.Linear(2, 3)])
+    with pytest.raises(TypeError, match=r"^Sequential: expected keywords that a layer takes, got \['traning'\]\."):
+        net(jn.ones((1, 2)), traning=True)
+    assert net(jn.ones((1, 2)), training=True, dropout_keep=1).shape == (1, 3)
+    assert net[1:](jn.ones((1, 2)), training=True).shape == (1, 3)
 
 
 def test_sequential_names_the_function_that_failed():

@@ -1,5 +1,6 @@
 """The namespace `cuobjax.numpy`: which dtypes, which kind of array, which device."""
 
+import pickle
 import threading
 
 import numpy as np
@@ -71,6 +72,8 @@ def test_other_default_dtypes(default_dtype):
     for wrong in ("int32", "complex64", bool):
         with pytest.raises(TypeError, match=r"^set_default_dtype: expected a dtype of real numbers, got"):
             default_dtype(wrong)
+    with pytest.raises(TypeError, match=r"^set_default_dtype: expected a dtype, got 'bfloat61'\. Import ml_dtypes"):
+        default_dtype("bfloat61")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float16", "int64", "uint8", "complex128"])
@@ -106,6 +109,17 @@ def test_arrays_do_not_change_with_what_they_were_made_of():
             np.testing.assert_array_equal(array, [0, 1, 2, 3])
 
 
+def test_results_are_arrays_whatever_the_first_argument_is():
+    for size in (jn.array(3), np.int64(3), (jn.array(3),)):
+        array = jn.zeros(size)
+        assert (type(array), array.dtype, array.shape) == (objax.Array, "float32", (3,))
+    assert jn.eye(np.int64(1), M=np.int64(2)).dtype == jn.full(np.int64(2), 1.0).dtype == "float32"
+    raw = default_device().put(np.ones(2))
+    for parts in (jn.broadcast_arrays(jn.ones(2), raw), jn.atleast_1d(jn.ones(2), raw)):
+        assert [type(part) for part in parts] == [objax.Array] * 2
+        assert parts[1].raw is not raw and getattr(parts[1].raw, "base", None) is None
+
+
 def test_host_arrays_go_to_the_default_device():
     host = np.arange(3.0)
     assert jn.array(host).device == jn.asarray(host).device == default_device()
@@ -129,6 +143,14 @@ def test_the_namespace_is_that_of_autograd_numpy():
     for name in ("nonsense", "_common", "builtins_of_nobody"):
         with pytest.raises(AttributeError, match=rf"^module 'cuobjax.numpy' has no attribute '{name}'$"):
             getattr(jn, name)
+
+
+def test_names_are_imported_and_pickled():
+    names = {}
+    exec("from cuobjax.numpy import *", names)
+    assert names["tanh"] is jn.tanh and set(dir(jn)) <= set(names)
+    for function in (jn.tanh, jn.linalg.norm):
+        assert pickle.loads(pickle.dumps(function)) is function
 
 
 def test_functions_are_differentiable():

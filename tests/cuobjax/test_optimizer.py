@@ -66,6 +66,20 @@ def test_the_first_step_of_adam_is_the_learning_rate():
     np.testing.assert_allclose(run(Adam, steps=1), START - 0.1 * np.sign([1, 4]), rtol=1e-4)
 
 
+def test_adam_loses_no_digits_of_the_debiasing():
+    """Without eps the first step is the learning rate, for any decay."""
+    for beta1, beta2 in [(0.9, 0.999), (0.999999, 0.999999), (0, 0)]:
+        v = objax.TrainVar(jn.zeros(1))
+        Adam({"v": v}, beta1, beta2, eps=0)(1.0, [jn.ones(1)])
+        np.testing.assert_allclose(v.value, [-1], rtol=3e-7)
+
+
+def test_adam_of_half_precision_and_no_gradient():
+    v = objax.TrainVar(jn.ones(2, "float16"))
+    Adam({"v": v})(0.1, [jn.array([0.0, 1.0])])
+    np.testing.assert_allclose(v.value, [1, 0.9], rtol=1e-3)
+
+
 OPTIMIZERS = [SGD, Momentum, lambda vc: Momentum(vc, nesterov=True), Adam]
 
 
@@ -103,6 +117,8 @@ def test_wrong_gradients_change_nothing(make):
             opt(0.1, gradients)
     with pytest.raises(ValueError, match=r"^learning rate: expected a number, got shape \(3,\)\."):
         opt(jn.ones(3), good)
+    with pytest.raises(TypeError, match=r"^learning rate: expected a number, got list\. The rate comes first"):
+        opt(good, 0.1)
     for key, value in state(net, opt).items():
         np.testing.assert_array_equal(value, before[key])
 

@@ -155,6 +155,12 @@ def test_bernoulli(p, generator):
     assert scipy.stats.binomtest(drawn, COUNT, p).pvalue > 1e-3
 
 
+def test_bernoulli_of_many_probabilities(generator):
+    draws = np.asarray(objax.random.bernoulli((2000, 3), jn.array([0.0, 0.3, 1.0]), generator=generator))
+    np.testing.assert_allclose(draws.mean(0), [0, 0.3, 1], atol=0.05)
+    assert not draws[:, 0].any() and draws[:, 2].all()
+
+
 def test_a_draw_in_a_differentiated_call_is_the_draw_outside(generator):
     other = random.Generator(12)
     f = objax.GradValues(lambda x: (x * 1, random.uniform((3,), generator=generator)), None, (0,))

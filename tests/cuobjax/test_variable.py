@@ -481,6 +481,9 @@ def test_collection_holds_named_variables_only(wrong):
     with pytest.raises(TypeError, match=r"^VarCollection: expected names and variables"):
         collection.update(wrong)
     assert not collection
+    for module in (objax.nn.Linear(1, 1), objax.nn.Sequential(), None):
+        with pytest.raises(TypeError, match=rf"got {type(module).__name__}\. Pass net\.vars\(\)\."):
+            objax.VarCollection(module)
     with pytest.raises(TypeError, match="at most one dictionary"):
         collection.update({}, {})
 
