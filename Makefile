@@ -15,7 +15,7 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test property lint types check demo test-cupy test-gpu bench bench-gpu build clean
+.PHONY: help setup test property lint types check demo test-cupy test-gpu bench build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,9 +55,6 @@ test-gpu:  ## run the tests on the GPU
 
 bench:  ## measure speed and memory on the CPU beside the peers that are installed
 	$(venv)CUOBJAX_DEVICE=cpu $(PY) -m benchmarks $(BENCH_ARGS)
-
-bench-gpu:  ## the same on the GPU
-	$(venv)$(gpu)CUOBJAX_DEVICE=gpu $(PY) -m benchmarks $(BENCH_ARGS)
 
 build:  ## make the source distribution and the wheel in dist/
 	$(venv)$(PY) -m build

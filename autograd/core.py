@@ -191,6 +191,8 @@ class Primitive:
         if not isinstance(forward, str):
             self.arguments, self.rest, self.parameters = _parameters(forward)
         self.rules = tuple(rule and Rule(rule, self) for rule in rules)
+        documented = not isinstance(forward, str) and forward.__doc__
+        self.__doc__ = documented or f"`numpy.{name}`, of Arrays, traced and raw arrays."
         self.__signature__ = _signature(self)
         if PRIMITIVES.setdefault(name, self) is not self:
             raise ValueError(f"Primitive: expected a new name, got {name!r}.")

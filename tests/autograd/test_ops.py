@@ -222,6 +222,21 @@ def output_and_gradients(function, inputs):
     return [y, *pullback(np.linspace(1, 2, np.size(y)).reshape(np.shape(y)))]
 
 
+@pytest.mark.parametrize("name", sorted(name for name, p in PRIMITIVES.items() if p.linear))
+def test_what_is_declared_linear_is(name):
+    """In each argument alone, or in all of them together: an operation on a + 2 b is that on a plus twice that on b."""
+    for case, dtype in cells(name, ("float64",), choose=differentiable):
+        arrays, params = case.draw(np, dtype, CPU)
+        function, a = of_varied(name, case, arrays, params)
+        _, b = of_varied(name, case, case.draw(np, dtype, CPU, seed="other")[0], params)
+        chosen = [range(len(a))] if PRIMITIVES[name].linear == "all" else [[i] for i in range(len(a))]
+        for places in chosen:
+            b_there = [b[i] if i in places else a[i] for i in range(len(a))]
+            sums = [a[i] + 2 * b[i] if i in places else a[i] for i in range(len(a))]
+            tolerance = 1e-5 if case.casts else 1e-9
+            np.testing.assert_allclose(function(*sums), function(*a) + 2 * function(*b_there), tolerance, tolerance)
+
+
 def test_threads_do_not_disturb_each_other():
     """Two threads run the whole table at once, in opposite orders, and get what one thread gets."""
 
