@@ -1,213 +1,13 @@
-"""Counter-based random numbers: one Philox4x32-10 stream, the same on NumPy and CuPy.
+"""Distributions of random numbers: `philox` says where their bits come from."""
 
-Source: Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3". A block of the generator is
-four 32-bit words w0..w3, a function of two key words and four counter words:
-
-- `key`, uint32 `(2,)`, holds a 64-bit seed as `[high, low]`; Philox's key words are (k0, k1) = (low, high).
-- counter word 0 is the low, word 1 the high half of the block's index within the draw; word 2 is the purpose (0 `DRAW`,
-  1 `SPLIT`); word 3 is 0, except that `randint` counts its redraws there.
-
-So block i of a draw is what cuRAND's `curand4` returns after `curand_init(seed, subsequence, offset)` with
-`seed = high << 32 | low`, `subsequence = redraws << 32 | purpose`, `offset = 4 * i`.
-
-A draw lays its elements down in C order: four of a block where an element takes one word, two where it takes the 64
-bits `w0 << 32 | w1` and `w2 << 32 | w3`. Bits, integers, Booleans and uniforms are equal bit for bit on both libraries;
-normals are equal to the rounding of log, sin and cos.
-
-Every function also takes keys of shape `(*lanes, 2)` and then returns `(*lanes, *shape)`: each lane is what its own
-key gives. On CuPy the key is read by the kernel, one launch a draw, so a captured CUDA graph draws anew when the key
-array has changed.
-"""
-
-import dataclasses
 import functools
 import math
 import operator
-from collections.abc import Callable
 
 import numpy as np
 
+from autograd.kernels.philox import LOW_WORD, SPLIT, Distribution, Tile, draw_elements
 from autograd.kernels.special import ndtri
-
-DRAW, SPLIT = 0, 1
-
-LOW_WORD = 0xFFFFFFFF
-MULTIPLIERS = np.array([0xD2511F53, 0xCD9E8D57], np.uint64)[:, None, None]
-KEY_STEPS = np.arange(10, dtype=np.uint64)[:, None, None] * np.array([0x9E3779B9, 0xBB67AE85], np.uint64)[:, None]
-TILE = 1 << 14  # blocks in flight on NumPy: 512 KiB of state and scratch, for the second-level cache
-
-# Philox for CUDA kernels, also for fused ones elsewhere (dropout). The ten rounds are written out although cuRAND has
-# them (curand_philox4x32_x.h; the tests compare): CuPy's wheels do not contain that header, the wheels that do have it
-# put it in different places for CUDA 12 and 13, and this compiles twenty times as fast.
-CUDA_PHILOX = """
-typedef unsigned int Word;
-typedef unsigned long long Wide;
-
-struct Block {
-    Word word[4];
-    __device__ Wide wide(int j) const { return (Wide)word[2 * j] << 32 | word[2 * j + 1]; }
-};
-
-__device__ inline Block philox(const Word* key, Wide index, Word purpose, Word redraws) {
-    Word k0 = key[1], k1 = key[0];
-    Word c0 = (Word)index, c1 = (Word)(index >> 32), c2 = purpose, c3 = redraws;
-    for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-        const Wide p0 = 0xD2511F53ull * c0, p1 = 0xCD9E8D57ull * c2;
-        c0 = (Word)(p1 >> 32) ^ c1 ^ k0;
-        c2 = (Word)(p0 >> 32) ^ c3 ^ k1;
-        c1 = (Word)p1;
-        c3 = (Word)p0;
-    }
-    return Block{{c0, c1, c2, c3}};
-}
-"""
-
-# One thread a block. A whole block is stored at once, which is what lets the kernel run at the memory's speed.
-CUDA_KERNEL = """
-%(header)s
-%(philox)s
-typedef %(type)s Element;
-const int N = %(elements)d;
-struct alignas(sizeof(Element) * N) Pack { Element v[N]; };
-
-extern "C" __global__ void draw(const Word* keys, Element* out, long long lanes, long long size%(parameters)s) {
-    const long long index = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-    const long long left = size - index * N;
-    if (left <= 0) return;
-    for (long long lane = blockIdx.y; lane < lanes; lane += gridDim.y) {
-        const Word* key = keys + 2 * lane;
-        Block block = philox(key, index, %(purpose)d, 0);
-        Pack pack;
-        Element* v = pack.v;
-        %(body)s
-        Element* place = out + lane * size + index * N;
-        if (left >= N && (size_t)place %% sizeof(Pack) == 0) *reinterpret_cast<Pack*>(place) = pack;
-        else for (int j = 0; j < N && j < left; ++j) place[j] = v[j];
-    }
-}
-"""
-
-C_TYPES = {
-    "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long",
-    "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "Word", "uint64": "Wide",
-    "bool": "bool", "float16": "float16", "float32": "float", "float64": "double",
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Tile:
-    """Blocks on NumPy: those of `index`, (blocks,) or (lanes, blocks), under each of `keys`, (lanes, 2)."""
-
-    keys: np.ndarray
-    index: np.ndarray
-    purpose: int
-
-    def words(self, redraws=0):
-        """uint32 (lanes, 4 * blocks)."""
-        state = self._blocks(redraws)
-        words = np.empty((*state.shape[1:], 4), np.uint32)
-        words[..., 1], words[..., 3] = state  # the assignment keeps the low halves
-        state >>= 32
-        words[..., 0], words[..., 2] = state
-        return words.reshape(len(words), -1)
-
-    def wides(self, redraws=0):
-        """uint64 (lanes, 2 * blocks)."""
-        return np.moveaxis(self._blocks(redraws), 0, -1).reshape(len(self.keys), -1)
-
-    def _blocks(self, redraws):
-        """uint64 (2, lanes, blocks): w0 << 32 | w1 and w2 << 32 | w3."""
-        if len(self.keys) == 1 and self.index.size <= 4:
-            blocks = [philox(self.keys[0], index, self.purpose, redraws) for index in self.index.ravel().tolist()]
-            return np.array(blocks, np.uint64).T[:, None].copy()
-        state = np.empty((2, len(self.keys), self.index.shape[-1]), np.uint64)
-        state[0] = self.index << 32 | self.index >> 32
-        state[1] = self.purpose << 32 | redraws
-        keys = self.keys.T[::-1].astype(np.uint64)
-        scratch = np.empty_like(state)
-        for key in (KEY_STEPS + keys << 32)[..., None]:  # the shift drops what the sum carries past 32 bits
-            np.right_shift(state, 32, out=scratch)
-            scratch *= MULTIPLIERS
-            state <<= 32
-            state ^= scratch[::-1]
-            state ^= key
-        return state
-
-
-def philox(key, index, purpose, redraws=0):
-    """One block as (w0 << 32 | w1, w2 << 32 | w3) on Python integers: for a few, cheaper than 50 array operations."""
-    k1, k0 = key.tolist()
-    a, b = (index & LOW_WORD) << 32 | index >> 32, purpose << 32 | redraws
-    for _ in range(10):
-        a, b = (
-            0xCD9E8D57 * (b >> 32) ^ (a & LOW_WORD ^ k0) << 32,
-            0xD2511F53 * (a >> 32) ^ (b & LOW_WORD ^ k1) << 32,
-        )
-        k0, k1 = k0 + 0x9E3779B9 & LOW_WORD, k1 + 0xBB67AE85 & LOW_WORD
-    return a, b
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Distribution:
-    """How a block becomes `elements` values: one formula on NumPy, the same one in CUDA."""
-
-    elements: int
-    host: Callable  # (Tile, *parameters) -> values (lanes, elements * blocks)
-    device: str  # statements that fill v[0..N-1] from `block`
-    parameters: str = ""  # their C declarations
-    purpose: int = DRAW
-
-
-def _draw(xp, key, shape, dtype, distribution, parameters=()):
-    if key.dtype != np.uint32 or key.shape[-1:] != (2,):
-        raise ValueError(f"random: expected a key of dtype uint32 and shape (..., 2), got {key.dtype} {key.shape}.")
-    shape = _sizes(shape)
-    lanes, size = math.prod(key.shape[:-1]), math.prod(shape)
-    blocks = -(-size // distribution.elements)
-    if xp is np:
-        values = _draw_host(key.reshape(lanes, 2), blocks, dtype, distribution, parameters)
-        return values[:, :size].reshape(key.shape[:-1] + shape)
-    result = xp.empty(key.shape[:-1] + shape, dtype)
-    if result.size:
-        threads = min(256, -(-blocks // 32) * 32)
-        grid = (-(-blocks // threads), min(lanes, 65535))
-        kernel = _kernel(xp, distribution, dtype.name)
-        kernel(grid, (threads,), (xp.ascontiguousarray(key), result, lanes, size, *parameters))
-    return result
-
-
-def _sizes(shape):
-    shape = tuple(map(operator.index, shape if isinstance(shape, tuple | list) else (shape,)))
-    if min(shape, default=0) < 0:
-        raise ValueError(f"random: expected sizes of at least 0, got shape {shape}.")
-    return shape
-
-
-def _draw_host(keys, blocks, dtype, distribution, parameters):
-    n = distribution.elements
-    result = np.empty((len(keys), blocks * n), dtype)
-    rows = max(1, TILE // max(1, blocks))
-    for row in range(0, len(keys), rows):
-        for start in range(0, blocks, TILE):
-            index = np.arange(start, min(start + TILE, blocks), dtype=np.uint64)
-            tile = Tile(keys[row : row + rows], index, distribution.purpose)
-            place = slice(row, row + rows), slice(start * n, (start + len(index)) * n)
-            result[place] = distribution.host(tile, *parameters)
-    return result
-
-
-@functools.cache
-def _kernel(xp, distribution, dtype):
-    code = CUDA_KERNEL % {
-        "header": "#include <cupy/float16.cuh>" if dtype == "float16" else "",
-        "philox": CUDA_PHILOX,
-        "type": C_TYPES[dtype],
-        "elements": distribution.elements,
-        "parameters": distribution.parameters and ", " + distribution.parameters,
-        "purpose": distribution.purpose,
-        "body": distribution.device,
-    }
-    return xp.RawKernel(code, "draw")
 
 
 def _each(expression):
@@ -222,7 +22,7 @@ def _scaled(integers, dtype, scale):
 
 def bits(xp, key, *, shape):
     """Uniform uint32 words `(*lanes, *shape)`."""
-    return _draw(xp, key, shape, np.dtype(np.uint32), BITS)
+    return draw_elements(xp, key, shape, np.dtype(np.uint32), BITS)
 
 
 BITS = Distribution(4, Tile.words, _each("block.word[j]"))
@@ -230,7 +30,7 @@ BITS = Distribution(4, Tile.words, _each("block.word[j]"))
 
 def split(xp, key, *, n):
     """n + 1 keys, uint32 `(*lanes, n + 1, 2)`: the first two words of n + 1 blocks. Row 0 is the new state of `key`."""
-    return _draw(xp, key, (n + 1, 2), np.dtype(np.uint32), KEYS)
+    return draw_elements(xp, key, (n + 1, 2), np.dtype(np.uint32), KEYS)
 
 
 def _keys(tile):
@@ -243,7 +43,7 @@ KEYS = Distribution(2, _keys, _each("block.word[j]"), purpose=SPLIT)
 def uniform(xp, key, *, shape, dtype):
     """Uniform in [0, 1): multiples of 2**-11 (float16), 2**-24 (float32) or 2**-53 (float64)."""
     dtype = _float_dtype("uniform", dtype)
-    return _draw(xp, key, shape, dtype, UNIFORM[dtype.name])
+    return draw_elements(xp, key, shape, dtype, UNIFORM[dtype.name])
 
 
 def _leading_bits(elements, count, dtype, one):
@@ -277,7 +77,7 @@ def normal(xp, key, *, shape, dtype):
     each (at most 8.6 from 0). An odd size drops its last partner.
     """
     dtype = _float_dtype("normal", dtype)
-    return _draw(xp, key, shape, dtype, NORMAL_DOUBLE if dtype == np.float64 else NORMAL_SINGLE)
+    return draw_elements(xp, key, shape, dtype, NORMAL_DOUBLE if dtype == np.float64 else NORMAL_SINGLE)
 
 
 def _normal_single(tile):
@@ -327,7 +127,7 @@ def truncated_normal(xp, key, *, shape, dtype, lower, upper):
     that an interval far out is as accurate as any, provided that it comes within 37 of 0. Bounds may be infinite.
     """
     dtype = _float_dtype("truncated_normal", dtype)
-    return _draw(xp, key, shape, dtype, TRUNCATED_NORMAL, _truncation(dtype, float(lower), float(upper)))
+    return draw_elements(xp, key, shape, dtype, TRUNCATED_NORMAL, _truncation(dtype, float(lower), float(upper)))
 
 
 def _truncation(dtype, lower, upper):
@@ -369,7 +169,7 @@ def bernoulli(xp, key, *, shape, p):
     """True with probability p, a float, to the nearest multiple of 2**-32."""
     if not 0 <= p <= 1:
         raise ValueError(f"bernoulli: expected 0 <= p <= 1, got {p}.")
-    return _draw(xp, key, shape, np.dtype(np.bool_), BERNOULLI, (np.uint64(round(float(p) * 2**32)),))
+    return draw_elements(xp, key, shape, np.dtype(np.bool_), BERNOULLI, (np.uint64(round(float(p) * 2**32)),))
 
 
 BERNOULLI = Distribution(
@@ -391,7 +191,7 @@ def randint(xp, key, *, shape, low, high, dtype):
         raise ValueError(f"randint: expected {least} <= low < high <= {end} for {dtype}, got {low} and {high}.")
     span, width = high - low, 32 if high - low <= 1 << 32 else 64
     parameters = tuple(np.uint64(value % (1 << 64)) for value in (span, (1 << width) % span, low))
-    return _draw(xp, key, shape, dtype, INTEGERS[width], parameters)
+    return draw_elements(xp, key, shape, dtype, INTEGERS[width], parameters)
 
 
 def _integers(draw, tile, span, threshold, low):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from autograd.kernels import random
+from autograd.kernels import philox, random
 
 KEY = np.array([0x12345678, 0x9ABCDEF0], np.uint32)
 ONES = 0xFFFFFFFF
@@ -51,9 +51,9 @@ def cupy():
     return cupy
 
 
-def block(key, index, purpose=random.DRAW, redraws=0):
+def block(key, index, purpose=philox.DRAW, redraws=0):
     """The four words of one block."""
-    first, second = random.philox(key, index, purpose, redraws)
+    first, second = philox.philox(key, index, purpose, redraws)
     return first >> 32, first & ONES, second >> 32, second & ONES
 
 
@@ -67,7 +67,7 @@ def wides(key, count):
 def test_known_answers(counter, key, expected, count):
     low, high, purpose, redraws = counter
     keys = np.array([key[::-1]], np.uint32)
-    tile = random.Tile(keys, np.full(count, high << 32 | low, np.uint64), purpose)
+    tile = philox.Tile(keys, np.full(count, high << 32 | low, np.uint64), purpose)
     np.testing.assert_array_equal(tile.words(redraws), [expected * count])
     first, second = (expected[i] << 32 | expected[i + 1] for i in (0, 2))
     np.testing.assert_array_equal(tile.wides(redraws), [[first, second] * count])
@@ -80,16 +80,16 @@ def test_bits_are_the_blocks_in_order():
 
 
 def test_a_draw_longer_than_a_tile():
-    count = 4 * random.TILE + 6
+    count = 4 * philox.TILE + 6
     drawn = random.bits(np, KEY, shape=count)
-    for index in (0, random.TILE - 1, random.TILE):
+    for index in (0, philox.TILE - 1, philox.TILE):
         np.testing.assert_array_equal(drawn[4 * index : 4 * index + 4], block(KEY, index))
-    assert tuple(drawn[-2:]) == block(KEY, random.TILE + 1)[:2]
+    assert tuple(drawn[-2:]) == block(KEY, philox.TILE + 1)[:2]
 
 
 def test_split_takes_the_first_words_of_blocks_of_its_own():
     keys = random.split(np, KEY, n=30)
-    expected = [block(KEY, index, random.SPLIT)[:2] for index in range(31)]
+    expected = [block(KEY, index, philox.SPLIT)[:2] for index in range(31)]
     np.testing.assert_array_equal(keys, np.array(expected, np.uint32), strict=True)
     np.testing.assert_array_equal(random.split(np, KEY, n=0), keys[:1])
     assert not set(map(tuple, keys.tolist())) & set(itertools.pairwise(random.bits(np, KEY, shape=200).tolist()))
@@ -108,13 +108,13 @@ def test_tiles_and_shapes_do_not_change_the_stream(draw, options, monkeypatch):
     whole = draw(np, KEY, shape=(3, 5, 7), **options).ravel()
     for size in (1, 2, 3, 103):
         np.testing.assert_array_equal(draw(np, KEY, shape=size, **options), whole[:size])
-    monkeypatch.setattr(random, "TILE", 10)
+    monkeypatch.setattr(philox, "TILE", 10)
     np.testing.assert_array_equal(draw(np, KEY, shape=105, **options), whole)
 
 
 @every_draw
 def test_each_lane_is_what_its_own_key_gives(draw, options, monkeypatch):
-    monkeypatch.setattr(random, "TILE", 12)
+    monkeypatch.setattr(philox, "TILE", 12)
     keys = random.split(np, KEY, n=5).reshape(2, 3, 2)
     for shape in ((), (3,), (5, 2), (9, 7)):
         lanes = draw(np, keys, shape=shape, **options)
@@ -135,11 +135,11 @@ def test_scalar_and_empty_shapes(draw, options):
     assert draw(np, np.zeros((0, 2), np.uint32), shape=(4,), **options).shape == (0, 4)
 
 
-class Extreme(random.Tile):
+class Extreme(philox.Tile):
     """A tile of the sixteen blocks whose words are all zeros or all ones."""
 
     def __init__(self):
-        super().__init__(np.zeros((1, 2), np.uint32), np.arange(16, dtype=np.uint64), random.DRAW)
+        super().__init__(np.zeros((1, 2), np.uint32), np.arange(16, dtype=np.uint64), philox.DRAW)
 
     def _blocks(self, redraws):
         words = np.array(list(itertools.product((0, ONES), repeat=4)), np.uint64).T
@@ -272,7 +272,7 @@ def test_randint_is_lemires_algorithm(span):
 
     def expected(element):
         for redraws in range(1000):
-            words = block(KEY, element // elements, random.DRAW, redraws)
+            words = block(KEY, element // elements, philox.DRAW, redraws)
             if width == 64:
                 words = words[0] << 32 | words[1], words[2] << 32 | words[3]
             product = words[element % elements] * span
@@ -393,7 +393,7 @@ def test_cupy_splits_as_numpy(cupy):
 @pytest.mark.parametrize(("counter", "key", "expected"), KNOWN_ANSWERS)
 def test_known_answers_in_cuda(cupy, counter, key, expected):
     code = (
-        random.CUDA_PHILOX
+        philox.CUDA_PHILOX
         + """
     extern "C" __global__ void known(const Word* key, const Word* counter, Word* out) {
         const Block block = philox(key, (Wide)counter[1] << 32 | counter[0], counter[2], counter[3]);
@@ -407,7 +407,7 @@ def test_known_answers_in_cuda(cupy, counter, key, expected):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize(("purpose", "redraws"), [(random.DRAW, 0), (random.SPLIT, 0), (random.DRAW, 3)])
+@pytest.mark.parametrize(("purpose", "redraws"), [(philox.DRAW, 0), (philox.SPLIT, 0), (philox.DRAW, 3)])
 def test_blocks_are_curands(cupy, purpose, redraws):
     code = """
     #include <curand_kernel.h>
