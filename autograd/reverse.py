@@ -1,11 +1,9 @@
 """Reverse mode: a tape of what was computed, and one pass over it backwards."""
 
-import sys
-
 from .core import Array, Interpreter, Tracer, lift
 from .ops.elementwise import astype, real
 
-_new, _modules = object.__new__, sys.modules
+_new = object.__new__
 
 
 class TapeTracer(Tracer):
@@ -63,12 +61,7 @@ class Tape(Interpreter):
                 else:
                     self.nested = True
             values.append(a)
-        if self.nested:
-            y = primitive(*values, **params)
-        elif "cupy" in _modules:
-            y = primitive.run(values, params)
-        else:
-            y = primitive.host(*values, **params)
+        y = primitive(*values, **params) if self.nested else primitive.run(values, params)
         edges = []
         for i, position in sources:
             rule = rules[i]
