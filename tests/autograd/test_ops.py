@@ -20,7 +20,8 @@ from autograd.core import PRIMITIVES, Interpreter, Tracer
 from autograd.ops import elementwise
 from autograd.scipy.special import logsumexp
 from autograd.testing import check_grads
-from tests.autograd.op_table import ROWS, Real
+from tests.autograd.cases import Real
+from tests.autograd.op_table import ROWS
 
 for module in pkgutil.iter_modules(autograd.ops.__path__):
     importlib.import_module(f"autograd.ops.{module.name}")
