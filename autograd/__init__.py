@@ -9,21 +9,33 @@
 from . import array as _array  # noqa: F401 (gives Array its operators)
 from .backend import Device, DeviceError, default_device, device
 from .core import Array
+from .derivatives import hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize
+from .mapping import cond, map, scan, vmap, while_loop
 from .numpy._creation import device_put
-from .transforms import elementwise_grad, grad, hessian, jacobian, stop_gradient, value_and_grad, vjp
+from .transforms import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
 
 __all__ = [
     "Array",
     "Device",
     "DeviceError",
+    "cond",
     "default_device",
     "device",
     "device_put",
     "elementwise_grad",
     "grad",
     "hessian",
+    "hvp",
+    "jacfwd",
     "jacobian",
+    "jacrev",
+    "jvp",
+    "linearize",
+    "map",
+    "scan",
     "stop_gradient",
     "value_and_grad",
     "vjp",
+    "vmap",
+    "while_loop",
 ]

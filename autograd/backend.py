@@ -3,9 +3,11 @@
 import contextlib
 import contextvars
 import functools
+import importlib
 import importlib.util
 import os
 import sys
+import threading
 
 import numpy
 
@@ -137,6 +139,25 @@ def from_list(numbers):
         return chosen.library.asarray(numbers)
 
 
+@functools.cache
+def scipy_function(xp, module, name):
+    """A function of `scipy.<module>`, or of its counterpart in CuPy; imported when it is first asked for.
+
+    Raises:
+        ImportError: If SciPy is not installed.
+        NotImplementedError: If CuPy has no such function.
+    """
+    package = f"{'scipy' if xp is numpy else 'cupyx.scipy'}.{module}"
+    try:
+        functions = importlib.import_module(package)
+    except ImportError as error:
+        raise ImportError(f"{name}: expected SciPy to be installed. Run `pip install cuobjax[scipy]`.") from error
+    if not hasattr(functions, name):
+        remedy = "Compute it on the CPU, with device_put(x, 'cpu')."
+        raise NotImplementedError(f"{name}: expected a function that {package} has, got one that it lacks. {remedy}")
+    return getattr(functions, name)
+
+
 def is_cupy(value):
     """Whether `value` is a `cupy.ndarray`; CuPy is not imported to find out."""
     cupy = sys.modules.get("cupy")
@@ -165,3 +186,47 @@ def library(args, where="operation"):
             "Move them with device_put(x, 'gpu') or device_put(x, 'cpu')."
         )
     return found
+
+
+_held: dict[int, list] = {}  # by identity: [array, how often it is held, identities of views that wait for it]
+_holding = threading.RLock()
+
+
+def hold(array):
+    """Makes a host array, and those that it looks into, read-only until `release`, so that writing to it raises.
+
+    Returns:
+        What `release` wants, {identity: array}. Other views of the same memory stay writable: NumPy does not know them.
+    """
+    held = {}
+    with _holding:
+        while isinstance(array, numpy.ndarray):
+            if array.flags.writeable or id(array) in _held:
+                array.flags.writeable = False
+                _held.setdefault(id(array), [array, 0, []])[1] += 1
+                held[id(array)] = array
+            array = array.base
+    return held
+
+
+def release(held):
+    """Ends a hold: an array that nobody else holds is writable again."""
+    with _holding:
+        while held:
+            key, _ = held.popitem()  # the array that others look into comes first
+            _held[key][1] -= 1
+            _free(key)
+
+
+def _free(key):
+    array, count, views = _held[key]
+    if count:
+        return
+    if id(array.base) in _held:  # a view cannot be writable before what it looks into
+        _held[id(array.base)][2].append(key)
+        return
+    del _held[key]
+    array.flags.writeable = True
+    for view in views:
+        if view in _held:
+            _free(view)

@@ -178,15 +178,16 @@ class Primitive:
         arguments, rest: Names of the array arguments, and of the tuple of further ones (`*args` in `forward`).
         rules: Reverse-mode rules, one per argument (the last one serves all further arguments); None for an argument
             that has no gradient. Empty if the result has none.
-        linear: How the result depends on its arguments: "" (not linearly), "each" (linearly in each of them), "all"
-            (linearly in all of them together).
+        kind: What forward mode derives from it: "elementwise", "linear" (in all arguments that have rules together),
+            "multilinear" (in each of them) or "" (none of these).
+        batch: How vmap applies it: see `autograd.families`; None if it calls it in a loop.
     """
 
-    def __init__(self, forward, rules=(), *, name=None, arguments=None, linear=""):
+    def __init__(self, forward, rules=(), *, name=None, arguments=None, kind="", batch=None):
         name = name or (forward if isinstance(forward, str) else forward.__name__.lstrip("_"))
         self.__name__ = self.__qualname__ = self.name = name
         self.forward = forward
-        self.linear = linear
+        self.kind, self.batch = kind, batch
         self.arguments, self.rest, self.parameters = arguments, None, frozenset()
         if not isinstance(forward, str):
             self.arguments, self.rest, self.parameters = _parameters(forward)
@@ -277,6 +278,10 @@ class Rule:
         names = list(inspect.signature(function).parameters)[1:]
         kept = "".join(sources.get(name, f"params[{name!r}]") + ", " for name in names)
         self.keep = eval(f"lambda y, args, params, i: ({kept})") if kept else None
+
+    def applied(self, g, y, args, params, i):
+        """The rule, applied to a cotangent or tangent `g` for argument `i`."""
+        return self.function(g, *(self.keep(y, args, params, i) if self.keep else ()))
 
 
 def _named(name):

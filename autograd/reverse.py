@@ -1,9 +1,24 @@
 """Reverse mode: a tape of what was computed, and one pass over it backwards."""
 
-from .core import Array, Interpreter, Tracer, lift
+import functools
+import threading
+import weakref
+
+from numpy import ndarray
+
+from .backend import hold, release
+from .core import Array, Interpreter, Tracer, library, lift
 from .ops.elementwise import astype, real
 
 _new = object.__new__
+_thread = threading.local()
+
+
+def live_tapes():
+    """The tapes of this thread."""
+    if not hasattr(_thread, "tapes"):
+        _thread.tapes = weakref.WeakSet()
+    return _thread.tapes
 
 
 class TapeTracer(Tracer):
@@ -22,23 +37,29 @@ class Tape(Interpreter):
             argument. A node keeps what its rules name and nothing else.
         nested: Whether values on this tape may be tracers of other interpreters.
         ended: Whether the tape is used up.
+        held: Raw arrays of the caller that nodes keep, by identity: nobody can write to them as long as they do.
     """
 
-    __slots__ = ("ended", "nested", "nodes")
+    __slots__ = ("__weakref__", "ended", "held", "nested", "nodes")
 
     def __init__(self):
         super().__init__()
         self.nodes = []
+        self.held = {}
         self.nested = self.ended = False
+        live_tapes().add(self)
+
+    def __del__(self):
+        release(self.held)
 
     def watch(self, value):
         """A tracer for an input: a raw array, or a tracer of another interpreter."""
         self.nested |= isinstance(value, Array)
-        self.nodes.append((None, (), value.shape, value.dtype))
-        return self._tracer(value)
+        return self._recorded(None, (), value)
 
-    def _tracer(self, value):
-        """A tracer for the last node."""
+    def _recorded(self, primitive, edges, value):
+        """A tracer for a value, and its node."""
+        self.nodes.append((primitive, edges, value.shape, value.dtype))
         tracer = _new(TapeTracer)  # half the time of TapeTracer(...)
         tracer._trace = self
         tracer._value = value
@@ -49,7 +70,7 @@ class Tape(Interpreter):
         rules = primitive.rules
         if len(rules) != len(args):
             rules = primitive.rules_of(args)
-        values, sources = [], []
+        values, sources, foreign = [], [], None
         for a in args:
             if isinstance(a, Array):
                 trace = a._trace
@@ -60,6 +81,8 @@ class Tape(Interpreter):
                     a = a._value
                 else:
                     self.nested = True
+            elif type(a) is ndarray:
+                foreign = True
             values.append(a)
         y = primitive(*values, **params) if self.nested else primitive.run(values, params)
         edges = []
@@ -72,8 +95,21 @@ class Tape(Interpreter):
             return lift(y)
         if self.ended:
             raise _escaped(primitive)
-        self.nodes.append((primitive, edges, y.shape, y.dtype))
-        return self._tracer(y)
+        if foreign and any([kept for _, _, kept in edges]):
+            for a in args:
+                if type(a) is ndarray and id(a) not in self.held:
+                    self.held.update(hold(a))
+        if type(y) is tuple:
+            return self._record_parts(primitive, edges, y)
+        return self._recorded(primitive, edges, y)
+
+    def _record_parts(self, primitive, edges, parts):
+        """Tracers for the parts of a result of several arrays: a node for all of them, and one for each."""
+        whole = len(self.nodes)
+        edges = [(position, functools.partial(_pull_parts, rule), kept) for position, rule, kept in edges]
+        self.nodes.append((primitive, edges, None, None))
+        like = tuple([(library(part), part.shape, part.dtype) for part in parts])
+        return tuple([self._recorded(None, [(whole, _Parts, (i, like))], part) for i, part in enumerate(parts)])
 
     def value(self, x):
         """What is under `x` if it is on this tape, else `x`."""
@@ -85,27 +121,40 @@ class Tape(Interpreter):
         Args:
             consume: Release each node as soon as its cotangent has been passed on; the tape is used up.
         """
-        nodes = self.nodes
         if self.ended:
             raise RuntimeError("Tape: expected a tape that was not used up, got one whose backward pass has run.")
         self.ended = consume
-        gradients = [None] * len(nodes)
-        owned = set()  # positions of sums that were made here: nobody else sees them, so they are added to in place
+        gradients = [None] * len(self.nodes)
+        self.seed(gradients, outputs, cotangents)
+        self.sweep(gradients, 0, consume)
+        if consume:
+            release(self.held)
+        return [gradients[x._position] for x in inputs]
+
+    def seed(self, gradients, outputs, cotangents):
+        """Adds the cotangents of outputs to those of their positions."""
         for tracer, g in zip(outputs, cotangents, strict=True):
             if isinstance(tracer, TapeTracer) and tracer._trace is self:
                 known = gradients[tracer._position]
                 gradients[tracer._position] = g if known is None else known + g
-        for position in range(len(nodes) - 1, -1, -1):
-            edges = (nodes.pop() if consume else nodes[position])[1]
+
+    def sweep(self, gradients, start, consume):
+        """Passes cotangents on, from the last node to the one at `start`."""
+        nodes = self.nodes
+        owned = set()  # positions of sums that were made here: nobody else sees them, so they are added to in place
+        for position in range(len(nodes) - 1, start - 1, -1):
+            primitive, edges, shape, dtype = nodes.pop() if consume else nodes[position]
             g = gradients[position]
             if g is None or not edges:
+                if g is not None and primitive is not None:
+                    primitive.replay(self, gradients, g, consume)
                 continue
             gradients[position] = None
             for argument, rule, kept in edges:
                 c = rule(g, *kept)
                 _, _, shape, dtype = nodes[argument]
                 if c.shape != shape or c.dtype is not dtype:
-                    c = _conform(c, shape, dtype)
+                    c = conformed(c, shape, dtype)
                 known = gradients[argument]
                 if known is None:
                     gradients[argument] = c
@@ -114,10 +163,31 @@ class Tape(Interpreter):
                 else:
                     gradients[argument] = known + c
                     owned.add(argument)
-        return [gradients[x._position] for x in inputs]
 
 
-def _conform(c, shape, dtype):
+class _Parts:
+    """Cotangents of the parts of a result of several arrays: that of part `i` is `g`, those of others are missing."""
+
+    __slots__ = ("like", "parts")
+    shape = dtype = None  # as the node of the whole result has
+
+    def __init__(self, g, i, like):
+        self.parts = {i: g}
+        self.like = like
+
+    def __add__(self, other):
+        for i, g in other.parts.items():
+            self.parts[i] = self.parts[i] + g if i in self.parts else g
+        return self
+
+
+def _pull_parts(rule, g, *kept):
+    """Applies the rule of a result of several arrays to all their cotangents; missing ones are zero."""
+    given = [g.parts[i] if i in g.parts else xp.zeros(shape, dtype) for i, (xp, shape, dtype) in enumerate(g.like)]
+    return rule(tuple(given), *kept)
+
+
+def conformed(c, shape, dtype):
     """`c` in the shape and dtype of what it is the cotangent of: the transpose of broadcasting and of promotion."""
     added = c.ndim - len(shape)
     if added:

@@ -11,10 +11,8 @@ import numpy as onp
 
 from . import backend, tree
 from .core import Array, Reference, library, lift
-from .numpy._common import stack_all
 from .ops.elementwise import astype
 from .ops.elementwise import stop_gradient as _stop_gradient
-from .ops.shape import reshape
 from .reverse import Tape
 
 
@@ -34,8 +32,8 @@ class Recording:
         selected, (args, kwargs) = _select(args, kwargs, argnums, where)
         leaves, self._structure = tree.flatten(selected)
         others, structure = tree.flatten((args, kwargs))
-        self._raw = not any(isinstance(leaf, Array) for leaf in leaves + others) if raw is None else raw
-        self._inputs = [self._tape.watch(_differentiable(leaf, where)) for leaf in leaves]
+        self.raw = not any(isinstance(leaf, Array) for leaf in leaves + others) if raw is None else raw
+        self._inputs = [self._tape.watch(differentiable(leaf, where)) for leaf in leaves]
         args, kwargs = tree.unflatten(structure, map(self._constant, others))
         inputs = tree.unflatten(self._structure, self._inputs)
         for i, value in [(argnums, inputs)] if isinstance(argnums, int) else zip(argnums, inputs, strict=True):
@@ -46,15 +44,22 @@ class Recording:
         """An argument that is not differentiated, as an Array that does not change if the caller's buffer does."""
         if isinstance(x, Reference):
             return x
-        return lift(x.copy() if isinstance(x, onp.ndarray) and not self._raw else x)
+        return lift(x.copy() if isinstance(x, onp.ndarray) and not self.raw else x)
 
     def values(self, outputs):
         """A tree of outputs as the caller sees it, off the tape."""
         return tree.tree_map(lambda x: self._shown(self._tape.value(x)), outputs)
 
-    def input_dtypes(self):
-        """The dtypes of what is differentiated."""
-        return [x.dtype for x in self._inputs]
+    @property
+    def inputs(self):
+        """What is differentiated, on the tape, and its structure."""
+        return self._inputs, self._structure
+
+    def require_complex(self, where):
+        """Raises TypeError unless all that is differentiated is complex."""
+        real = [x.dtype for x in self._inputs if x.dtype.kind != "c"]
+        if real:
+            raise TypeError(f"{where}: expected complex arguments of a holomorphic function, got {real[0]}.")
 
     def gradients(self, outputs, cotangents, consume=True):
         """The cotangents of the inputs, in their structure; zeros where no output depends on one."""
@@ -62,16 +67,21 @@ class Recording:
         seen, results = {id(g) for g in cotangents}, []
         for x, g in zip(self._inputs, found, strict=True):
             g = library(x).zeros(x.shape, x.dtype) if g is None else g
-            if self._raw and isinstance(g, onp.ndarray) and (id(g) in seen or g.base is not None):
+            if self.raw and isinstance(g, onp.ndarray) and (id(g) in seen or g.base is not None):
                 g = g.copy()  # the caller may write to it
             seen.add(id(g))
             results.append(self._shown(g))
         return tree.unflatten(self._structure, results)
 
     def _shown(self, x):
-        if self._raw:
-            return x._value if type(x) is Array else x
-        return lift(x)
+        return shown(x, self.raw)
+
+
+def shown(x, raw):
+    """A result as the caller sees it: a raw array or an Array; values that are traced further out stay so."""
+    if raw:
+        return x._value if type(x) is Array else x
+    return lift(x)
 
 
 def _select(args, kwargs, argnums, where):
@@ -87,7 +97,7 @@ def _select(args, kwargs, argnums, where):
     return args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in numbers), (rest, kwargs)
 
 
-def _differentiable(x, where):
+def differentiable(x, where):
     """The value one level below an Array or number that is to be differentiated."""
     if type(x) is onp.ndarray and x.dtype.kind in "fc":
         return x
@@ -108,16 +118,17 @@ def is_inexact(dtype):
     return dtype.kind in "fc" or dtype.name == "bfloat16"
 
 
-def scalar_seed(x, where):
-    """The cotangent 1 of a real scalar output; a Python number, which depends on nothing, is accepted."""
+def scalar_seed(x, where, kind="real"):
+    """The cotangent 1 of a scalar output, "real" or "complex"; a number, which depends on nothing, is accepted."""
     if isinstance(x, (float, int)):
         return 1.0
-    wanted = f"{where}: expected a function whose output is a real scalar"
+    wanted = f"{where}: expected a function whose output is a {kind} scalar"
     if getattr(x, "shape", None) != ():
         got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
         raise TypeError(f"{wanted}, got an output of {got}.")
-    if x.dtype.kind == "c" or not is_inexact(x.dtype):
-        raise TypeError(f"{wanted}, got dtype {x.dtype}.{' Take its real part.' * (x.dtype.kind == 'c')}")
+    if (x.dtype.kind == "c") != (kind == "complex") or not is_inexact(x.dtype):
+        remedy = " Take its real part, or say holomorphic=True for f'(z)." if x.dtype.kind == "c" else ""
+        raise TypeError(f"{wanted}, got dtype {x.dtype}.{remedy}")
     return library(x).ones((), x.dtype)
 
 
@@ -129,7 +140,7 @@ def _output_and_aux(run, has_aux, where):
     return run.output
 
 
-def value_and_grad(f, argnums=0, has_aux=False):
+def value_and_grad(f, argnums=0, has_aux=False, holomorphic=False):
     """The function that computes the value of `f` and its gradient: see `grad`.
 
     Returns:
@@ -140,20 +151,24 @@ def value_and_grad(f, argnums=0, has_aux=False):
     def value_and_gradient(*args, **kwargs):
         run = Recording(f, args, kwargs, argnums, "grad")
         output, _ = _output_and_aux(run, has_aux, "grad")
-        seed = scalar_seed(output, "grad")
+        seed = scalar_seed(output, "grad", "complex" if holomorphic else "real")
+        if holomorphic:
+            run.require_complex("grad")
         values = run.values(run.output)
         return values, run.gradients([output], [seed])
 
     return value_and_gradient
 
 
-def grad(f, argnums=0, has_aux=False):
+def grad(f, argnums=0, has_aux=False, holomorphic=False):
     """The function that computes the gradient of `f`, whose output is a real scalar.
 
     Args:
         f: A function of nested arrays.
         argnums: Position of the argument to differentiate, or a tuple of positions.
         has_aux: `f` returns (value, aux).
+        holomorphic: `f` is a holomorphic function of complex arguments: its output is a complex scalar, and the
+            gradient is the complex derivative f'(z).
 
     Returns:
         A function with the arguments of `f` that returns the gradient, in the structure, shapes and dtypes of the
@@ -170,7 +185,7 @@ def grad(f, argnums=0, has_aux=False):
         >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
         array([2., 4.])
     """
-    both = value_and_grad(f, argnums, has_aux)
+    both = value_and_grad(f, argnums, has_aux, holomorphic)
 
     @functools.wraps(f)
     def gradient(*args, **kwargs):
@@ -180,10 +195,11 @@ def grad(f, argnums=0, has_aux=False):
     return gradient
 
 
-def _one_array(run, y, where):
+def one_array(run, y, where):
+    """`y`, an output of which derivatives are taken: an array, real unless all inputs are complex."""
     if not isinstance(y, Array) and not backend.is_array(y):
         raise TypeError(f"{where}: expected an array as output, got {type(y).__name__}.")
-    if y.dtype.kind == "c" and not all(dtype.kind == "c" for dtype in run.input_dtypes()):
+    if y.dtype.kind == "c" and not all(x.dtype.kind == "c" for x in run.inputs[0]):
         raise TypeError(f"{where}: expected a real output of real inputs, got {y.dtype}. Take its real part.")
     return y
 
@@ -194,47 +210,10 @@ def elementwise_grad(f, argnums=0):
     @functools.wraps(f)
     def derivative(*args, **kwargs):
         run = Recording(f, args, kwargs, argnums, "elementwise_grad")
-        y = _one_array(run, run.output, "elementwise_grad")
+        y = one_array(run, run.output, "elementwise_grad")
         return run.gradients([y], [library(y).ones(y.shape, y.dtype)])
 
     return derivative
-
-
-def jacobian(f, argnums=0):
-    """The function that computes all derivatives of `f`.
-
-    Returns:
-        A function with the arguments of `f` that returns an array of shape `output.shape + input.shape` for each array
-        of the output and each of the argument: the structure of the output, each leaf of which has the structure of
-        the argument.
-    """
-
-    @functools.wraps(f)
-    def derivatives(*args, **kwargs):
-        run = Recording(f, args, kwargs, argnums, "jacobian")
-        return tree.tree_map(lambda y: _derivatives(run, y), run.output)
-
-    return derivatives
-
-
-def _derivatives(run, y):
-    """The derivatives of one output array of a run with respect to its inputs."""
-    xp = library(_one_array(run, y, "jacobian"))
-    count = max(y.size, 1)  # a row even if y is empty
-    basis = xp.eye(count, y.size, dtype=y.dtype).reshape((count, *y.shape))
-    rows = [tree.flatten(run.gradients([y], [g], consume=False)) for g in basis]
-    columns = [stack_all(column) for column in zip(*[leaves for leaves, _ in rows], strict=True)]
-    return tree.unflatten(rows[0][1], [reshape(c[: y.size], shape=(*y.shape, *c.shape[1:])) for c in columns])
-
-
-def hessian(f, argnums=0):
-    """The function that computes all second derivatives of `f`, whose output is a real scalar.
-
-    Returns:
-        A function with the arguments of `f` that returns an array of shape `input.shape + input.shape`; with a tuple of
-        positions a tuple of tuples.
-    """
-    return jacobian(grad(f, argnums), argnums)
 
 
 def stop_gradient(x):

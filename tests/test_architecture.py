@@ -19,8 +19,10 @@ AUTOGRAD = [
     ["autograd.numpy"],
     ["autograd.scipy"],
     ["autograd.array"],
-    ["autograd.reverse"],
+    ["autograd.reverse", "autograd.batch"],
+    ["autograd.forward"],
     ["autograd.transforms"],
+    ["autograd.mapping", "autograd.derivatives"],
     ["autograd.testing"],
     ["autograd"],
 ]

@@ -5,6 +5,7 @@ import numpy as onp
 
 from ..core import Array
 from ..ops import elementwise as ops
+from ..ops import indexing
 from ..ops.elementwise import (  # noqa: F401
     absolute, add, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, bitwise_and, bitwise_or, bitwise_xor,
     cbrt, ceil, conj, cos, cosh, deg2rad, divide, equal, exp, exp2, expm1, floor, floor_divide, fmax, fmin, fmod, gcd,
@@ -83,7 +84,7 @@ def where(condition, x=None, y=None):
 
 def nonzero(a):
     """Indices of the elements that are not zero, one array for each axis."""
-    return ops.nonzero(as_array(a))
+    return indexing.nonzero(as_array(a))
 
 
 def isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):

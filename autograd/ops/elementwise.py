@@ -10,7 +10,7 @@ import math
 
 import numpy
 
-from ..families import elementwise, linear, nondifferentiable
+from ..families import elementwise, linear
 from ..kernels import special
 
 # Arithmetic. Names are NumPy's; `a`, `b` are the operands, `y` the result, `g` the cotangent of the result.
@@ -174,29 +174,23 @@ def _device_put(xp, x, *, source, target):
 
 device_put = linear(_device_put, lambda g, source, target: device_put(g, source=target, target=source))
 
-# Steps, comparisons and predicates.
-sign, floor, ceil, trunc, rint, signbit, isnan, isinf, isfinite, logical_not, invert = map(
-    nondifferentiable,
-    ("sign", "floor", "ceil", "trunc", "rint", "signbit", "isnan", "isinf", "isfinite", "logical_not", "invert"),
+# Steps, comparisons and predicates have no derivatives.
+sign, floor, ceil, trunc, rint, signbit, isnan, isinf, isfinite, logical_not, invert = (
+    elementwise(name, None)
+    for name in "sign floor ceil trunc rint signbit isnan isinf isfinite logical_not invert".split()
 )
-(equal, not_equal, less, less_equal, greater, greater_equal, logical_and, logical_or, logical_xor) = (
-    nondifferentiable(name, ("a", "b"))
-    for name in (
-        "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor".split()
-    )
+equal, not_equal, less, less_equal, greater, greater_equal, logical_and, logical_or, logical_xor = (
+    elementwise(name, None, None)
+    for name in "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor".split()
 )
-(floor_divide, bitwise_and, bitwise_or, bitwise_xor, left_shift, right_shift, gcd, lcm) = (
-    nondifferentiable(name, ("a", "b"))
+floor_divide, bitwise_and, bitwise_or, bitwise_xor, left_shift, right_shift, gcd, lcm = (
+    elementwise(name, None, None)
     for name in "floor_divide bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd lcm".split()
 )
 
 
 def _round(xp, x, *, decimals):
     return xp.round(x, decimals)
-
-
-def _nonzero(xp, x):
-    return xp.nonzero(x)
 
 
 def _isclose(xp, a, b, *, rtol, atol, equal_nan):
@@ -207,4 +201,6 @@ def _stop_gradient(xp, x):
     return x
 
 
-round, nonzero, isclose, stop_gradient = map(nondifferentiable, (_round, _nonzero, _isclose, _stop_gradient))
+round = elementwise(_round, None)
+isclose = elementwise(_isclose, None, None)
+stop_gradient = elementwise(_stop_gradient, None)

@@ -2,7 +2,10 @@
 
 import numpy
 
-from ..families import jointly_linear, linear, nondifferentiable
+from ..core import library
+from ..families import Composition, jointly_linear, linear, nondifferentiable
+from .elementwise import equal, where
+from .shape import broadcast_to, inverse, transpose, with_ndim
 
 # An index is a tuple of ints, slices, None and Ellipsis (`index`); `ARRAY` in it stands for the next of `indices`, the
 # integer and boolean arrays, so that arrays reach the primitives as arguments.
@@ -48,20 +51,91 @@ def _set_at(xp, x, v, *indices, index):
     return changed
 
 
+def _nonzero(xp, x):
+    return xp.nonzero(x)
+
+
 def _argsort(xp, x, *, axis, stable):
     return xp.argsort(x, axis, kind="stable") if stable else xp.argsort(x, axis)
 
 
-getitem = linear(_getitem, lambda g, x_shape, indices, index: add_at(g, *indices, index=index, shape=x_shape))
-add_at = linear(_add_at, lambda g, indices, index: getitem(g, *indices, index=index))
+def _place_of_arrays(index, arrays, ndim):
+    """Where the axes that index arrays broadcast to stand in what is selected: (the first of them, how many).
+
+    Args:
+        arrays: (whether it is boolean, its ndim) for each array of the index.
+        ndim: The number of axes of what is indexed.
+    """
+    fancy = [place for place, i in enumerate(index) if i is ARRAY or type(i) is int]
+    apart = fancy[-1] - fancy[0] >= len(fancy)  # slices stand between: then NumPy puts these axes first
+    before = () if apart else index[: fancy[0]]
+    named = sum(n if boolean else 1 for boolean, n in arrays)
+    rest = ndim - named - sum(type(i) is int or isinstance(i, slice) for i in index)  # what `...` stands for
+    first = sum(rest if i is Ellipsis else 1 for i in before)
+    return first, max(1 if boolean else n for boolean, n in arrays)
+
+
+def _batch_indexing(primitive, size, values, batched, params):
+    """`getitem` or `add_at` of a batch. Without arrays in the index, a slice takes all lanes.
+
+    With arrays, the number of the lane is one more of them, in front; the axes that they broadcast to then stand in
+    front, too, and are moved to or from where they stand without it.
+    """
+    (x, *indices), (_, *own), index = values, batched, params["index"]
+    shape = params.get("shape", x.shape[batched[0] :])
+    params = params | ({"shape": (size, *shape)} if "shape" in params else {})
+    x = x if batched[0] else broadcast_to(x, shape=(size, *x.shape))
+    if not indices:
+        return primitive(x, **params | {"index": (slice(None), *index)})
+    kinds = [(i.dtype.kind == "b", i.ndim - b) for i, b in zip(indices, own, strict=True)]
+    if any(b and boolean for b, (boolean, _) in zip(own, kinds, strict=True)):
+        raise TypeError(
+            f"{primitive.name}: expected an index of integers under vmap, got a boolean one that differs from lane to "
+            "lane, so that results would differ in shape. Use where(mask, x, y)."
+        )
+    first, count = _place_of_arrays(index, kinds, len(shape))
+    lanes = library(x).arange(size).reshape((size,) + (1,) * count)
+    indices = [with_ndim(i, count + 1) if b else i for i, b in zip(indices, own, strict=True)]
+    params["index"] = (ARRAY, *index)
+    front = (0, *range(count + 1, count + 1 + first), *range(1, count + 1))
+    if primitive is add_at:
+        axes = inverse((*front, *range(len(front), x.ndim)))
+        return add_at(transpose(x, axes=axes), lanes, *indices, **params)
+    y = getitem(x, lanes, *indices, **params)
+    return transpose(y, axes=(*front, *range(len(front), y.ndim)))
+
+
+def _set_by_adding(x, v, *indices, index):
+    """`set_at` as a composition."""
+    there = getitem(x, *indices, index=index)
+    place = {"index": index, "shape": x.shape}
+    chosen = add_at(library(x).ones(there.shape, "int8"), *indices, **place)
+    return where(equal(chosen, 1), add_at(broadcast_to(v, shape=there.shape), *indices, **place), x)
+
+
+def _not_batched(primitive, size, values, batched, params):
+    raise TypeError(
+        f"{primitive.name}: has no meaning under vmap, as its results would differ in shape from lane to lane. "
+        "Use where(mask, x, y)."
+    )
+
+
+getitem = linear(
+    _getitem,
+    lambda g, x_shape, indices, index: add_at(g, *indices, index=index, shape=x_shape),
+    batch=_batch_indexing,
+)
+add_at = linear(_add_at, lambda g, indices, index: getitem(g, *indices, index=index), batch=_batch_indexing)
 take_along_axis = linear(
     _take_along_axis, lambda g, x_shape, indices, axis: add_along_axis(g, indices, axis=axis, shape=x_shape)
 )
 add_along_axis = linear(_add_along_axis, lambda g, indices, axis: take_along_axis(g, indices, axis=axis))
 argsort = nondifferentiable(_argsort)
+nonzero = nondifferentiable(_nonzero, batch=_not_batched)
 set_at = jointly_linear(  # no index may name a place twice: which value wins would be undefined
     _set_at,
     lambda g, indices, index: set_at(g, 0, *indices, index=index),
     lambda g, indices, index: getitem(g, *indices, index=index),
     None,
+    batch=Composition(_set_by_adding),
 )

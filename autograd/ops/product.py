@@ -5,7 +5,7 @@ import string
 
 from ..core import library
 from ..families import multilinear
-from .shape import reshape, transpose
+from .shape import reshape, transpose, with_ndim
 
 
 def swap(x):
@@ -42,7 +42,23 @@ def rows(x):
     return reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
-matmul = multilinear("matmul", _to_left, _to_right)
+def _batch_matmul(primitive, size, values, batched, params):
+    """Where one factor is the same for all lanes, as few products of large matrices as possible."""
+    (a, b), (a_batched, b_batched) = values, batched
+    a_ndim, b_ndim = a.ndim - a_batched, b.ndim - b_batched
+    if not b_batched and b_ndim == 2:
+        return reshape(matmul(rows(a), b), shape=(*a.shape[:-1], b.shape[1]))
+    if not a_batched and (a_ndim, b_ndim) == (2, 1):
+        return matmul(b, swap(a))
+    a = a[..., None, :] if a_ndim == 1 else a
+    b = b[..., None] if b_ndim == 1 else b
+    ndim = max(a.ndim - a_batched, b.ndim - b_batched) + 1
+    y = matmul(with_ndim(a, ndim) if a_batched else a, with_ndim(b, ndim) if b_batched else b)
+    y = y[..., 0] if b_ndim == 1 else y
+    return y if a_ndim > 1 else y[..., 0] if b_ndim == 1 else y[..., 0, :]
+
+
+matmul = multilinear("matmul", _to_left, _to_right, batch=_batch_matmul)
 
 
 def _einsum(xp, *args, subscripts):
@@ -73,4 +89,12 @@ def _einsum_transpose(g, i, others, args_shapes, subscripts):
     return einsum(*operands, subscripts=",".join(names) + "->" + target)
 
 
-einsum = multilinear(_einsum, _einsum_transpose)
+def _batch_einsum(primitive, size, values, batched, params):
+    """One more letter for the batch axis."""
+    inputs, output = params["subscripts"].split("->")
+    letter = min(set(string.ascii_letters) - set(inputs))
+    terms = [letter + term if b else term for term, b in zip(inputs.split(","), batched, strict=True)]
+    return einsum(*values, subscripts=",".join(terms) + "->" + letter + output)
+
+
+einsum = multilinear(_einsum, _einsum_transpose, batch=_batch_einsum)

@@ -60,10 +60,34 @@ def _sum_repeats(g, x_shape, repeats, axis):
     return reshape(g, shape=split).sum(axis + 1)
 
 
+def with_ndim(x, ndim):
+    """`x` with a batch axis in front and axes of length 1 behind it, so that it has `ndim` axes."""
+    return x if x.ndim == ndim else reshape(x, shape=(x.shape[0], *(1,) * (ndim - x.ndim), *x.shape[1:]))
+
+
+def folded(primitive, size, values, batched, params):
+    """A batch rule: the first axis of arguments, parameter `shape` and result are rows, which those of all lanes join."""
+    values = [
+        x if b or not getattr(x, "ndim", 0) else broadcast_to(x, shape=(size, *x.shape))
+        for x, b in zip(values, batched, strict=True)
+    ]
+    rows = next(x.shape[1] for x, b in zip(values, batched, strict=True) if b)
+    if "shape" in params:
+        params = params | {"shape": (size * rows, *params["shape"][1:])}
+    y = primitive(*[reshape(x, shape=(size * rows, *x.shape[2:])) if x.ndim else x for x in values], **params)
+    return reshape(y, shape=(size, rows, *y.shape[1:]))
+
+
 # `axes` and `axis` are complete and not negative here, `shape` has no -1: autograd.numpy sees to that.
 reshape = linear(_reshape, lambda g, x_shape: reshape(g, shape=x_shape))
 transpose = linear(_transpose, lambda g, axes: transpose(g, axes=inverse(axes)))
-broadcast_to = linear(_broadcast_to, lambda g: g)  # the backward pass sums what was broadcast
+broadcast_to = linear(  # the backward pass sums what was broadcast
+    _broadcast_to,
+    lambda g: g,
+    batch=lambda primitive, size, values, batched, params: broadcast_to(
+        with_ndim(values[0], len(params["shape"]) + 1), shape=(size, *params["shape"])
+    ),
+)
 flip = linear(_flip, lambda g, axis: flip(g, axis=axis))
 roll = linear(_roll, lambda g, shift, axis: roll(g, shift=tuple(-s for s in shift), axis=axis))
 repeat = linear(_repeat, _sum_repeats)  # each element the same number of times

@@ -6,6 +6,7 @@ from ..core import library
 from ..families import irregular
 from .elementwise import equal, exp
 from .reduction import sum
+from .shape import folded
 
 
 def _softmax(xp, x, *, axis):
@@ -46,4 +47,4 @@ def _to_logits(g, logits, labels):
     return (softmax(logits, axis=(1,)) - hits) * g[:, None]
 
 
-cross_entropy = irregular(_cross_entropy, _to_logits, None)
+cross_entropy = irregular(_cross_entropy, _to_logits, None, batch=folded)

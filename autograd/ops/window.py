@@ -5,6 +5,7 @@ from typing import NamedTuple
 from ..families import linear, multilinear, nondifferentiable
 from ..kernels import convolution as kernels
 from ..kernels import pooling
+from .shape import broadcast_to, folded, reshape, transpose
 
 
 class Geometry(NamedTuple):
@@ -48,22 +49,57 @@ def _window_scatter(xp, z, indices, *, shape, windows):
     return pooling.window_scatter(xp, z, indices, shape=shape, **windows)
 
 
+def _batch_convolution(primitive, size, values, batched, params):
+    """Lanes join the rows where w is the same for all of them, else they become groups of channels."""
+    names = primitive.arguments
+    if names[1] == "w" and not batched[1]:
+        return folded(lambda x, **params: primitive(x, values[1], **params), size, values[:1], batched[:1], params)
+    values = [x if b else broadcast_to(x, shape=(size, *x.shape)) for x, b in zip(values, batched, strict=True)]
+    values = [_lanes_in_channels(x, name) for x, name in zip(values, names, strict=True)]
+    geometry, of_kernel = params["geometry"], primitive is convolution_kernel
+    params = params | {"geometry": geometry._replace(groups=geometry.groups * size)}
+    if "shape" in params:
+        n, c, *rest = params["shape"]
+        params["shape"] = (size * n, c, *rest) if of_kernel else (n, size * c, *rest)
+    y = primitive(*values, **params)
+    n, c, *rest = y.shape
+    if of_kernel:
+        return reshape(y, shape=(size, n // size, c, *rest))
+    return _swap_lanes(reshape(y, shape=(n, size, c // size, *rest)))
+
+
+def _swap_lanes(x):
+    """The first two axes exchanged."""
+    return transpose(x, axes=(1, 0, *range(2, x.ndim)))
+
+
+def _lanes_in_channels(x, name):
+    """x (lanes, N, C, ...) as (N, lanes * C, ...), w (lanes, O, C, ...) as (lanes * O, C, ...)."""
+    lanes, n, c, *rest = x.shape
+    return reshape(x, shape=(lanes * n, c, *rest)) if name == "w" else reshape(
+        _swap_lanes(x), shape=(n, lanes * c, *rest)
+    )
+
+
 # x (N, C, *spatial), w (O, C // groups, *kernel) and z (N, O, *out) determine each other bilinearly: the transposes of
 # each operation are the other two.
 convolution = multilinear(
     _convolution,
     lambda g, x_shape, w, geometry: convolution_input(g, w, geometry=geometry, shape=x_shape),
     lambda g, x, w_shape, geometry: convolution_kernel(x, g, geometry=geometry, shape=w_shape),
+    batch=_batch_convolution,
 )
 convolution_input = multilinear(
     _convolution_input,
     lambda g, w, geometry: convolution(g, w, geometry=geometry),
     lambda g, z, w_shape, geometry: convolution_kernel(g, z, geometry=geometry, shape=w_shape),
+    batch=_batch_convolution,
 )
 convolution_kernel = multilinear(
     _convolution_kernel,
     lambda g, x_shape, z, geometry: convolution_input(z, g, geometry=geometry, shape=x_shape),
     lambda g, x, geometry: convolution(x, g, geometry=geometry),
+    batch=_batch_convolution,
 )
 
 # Pooling: `max_pool_indices` says where in x (flattened spatial axes) the greatest element of each window is, the first
@@ -73,14 +109,19 @@ window_sum = linear(
     lambda g, x_shape, size, strides, padding: window_spread(
         g, shape=x_shape, size=size, strides=strides, padding=padding
     ),
+    batch=folded,
 )
 window_spread = linear(
     _window_spread,
     lambda g, size, strides, padding: window_sum(g, size=size, strides=strides, padding=padding),
+    batch=folded,
 )
-max_pool_indices = nondifferentiable(_max_pool_indices)
+max_pool_indices = nondifferentiable(_max_pool_indices, batch=folded)
 window_gather = linear(
     _window_gather,
     lambda g, x_shape, indices, windows: window_scatter(g, indices, shape=x_shape, windows=windows),
+    batch=folded,
 )
-window_scatter = linear(_window_scatter, lambda g, indices, windows: window_gather(g, indices, windows=windows))
+window_scatter = linear(
+    _window_scatter, lambda g, indices, windows: window_gather(g, indices, windows=windows), batch=folded
+)

@@ -1,10 +1,36 @@
-"""Special functions under SciPy's names."""
+"""Special functions under SciPy's names.
+
+`erf`, `erfc`, `erfinv`, `expit`, `ndtri`, `sinc`, `logsumexp`, `softmax` and `log_softmax` need nothing else; the
+others call SciPy, or CuPy's counterpart of it: `pip install cuobjax[scipy]`.
+"""
+
+# ruff: noqa: I001 (names stay in tables)
+import math
+
+import numpy as onp
 
 from ..numpy._common import as_array, complete_axes
 from ..ops import elementwise, reduction
+from ..ops import shape as shape_ops
 from ..ops import softmax as softmax_ops
+from ..ops import special as ops
+from ..ops.elementwise import absolute, clip, equal, exp, isfinite, less, log, sign, sinc, stop_gradient, where
+from ..ops.special import (
+    beta, betainc, betaln, cosm1, digamma, entr, erfcinv, erfcx, exp1, expi, expn, exprel, gamma, gammainc, gammaincc,
+    gammaln, gammasgn, i0, i0e, i1, i1e, iv, ive, j0, j1, jv, k0, k0e, k1, k1e, kl_div, kv, kve, log_expit, log_ndtr,
+    loggamma, logit, ndtr, polygamma, rel_entr, rgamma, stdtr, xlog1py, xlogy, y0, y1, yn, yv,
+)  # fmt: skip
 
-__all__ = ["erf", "erfc", "erfinv", "expit", "log_softmax", "logsumexp", "softmax"]
+__all__ = [
+    "beta", "betainc", "betaln", "cosm1", "digamma", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "exp1",
+    "expi", "expit", "expn", "exprel", "gamma", "gammainc", "gammaincc", "gammaln", "gammasgn", "i0", "i0e", "i1",
+    "i1e", "iv", "ive", "j0", "j1", "jn", "jv", "k0", "k0e", "k1", "k1e", "kl_div", "kv", "kve", "log_expit",
+    "log_ndtr", "log_softmax", "loggamma", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri", "polygamma", "psi",
+    "rel_entr", "rgamma", "sinc", "softmax", "stdtr", "xlog1py", "xlogy", "y0", "y1", "yn", "yv", "zeta",
+]  # fmt: skip
+
+jn = jv
+psi = digamma
 
 
 def erf(x):
@@ -27,18 +53,52 @@ def expit(x):
     return elementwise.sigmoid(as_array(x))
 
 
-def _real(x):
-    """`x` as an array of real or complex numbers."""
-    x = as_array(x)
-    return x * 1.0 if x.dtype.kind in "iub" else x
+def ndtri(y):
+    """The quantile of the standard normal distribution, the inverse of `ndtr`."""
+    return ops.ndtri(as_array(y))
 
 
-def logsumexp(a, axis=None, b=None, keepdims=False):
-    """log(sum(b * exp(a))) over axes, computed so that exp cannot overflow; `b`, 1 by default, must not be negative."""
+def zeta(x, q=1):
+    """Hurwitz's zeta function, the sum of (k + q)**-x over k >= 0, for x > 1; the gradient is with respect to `q`."""
+    return ops.zeta(x, q)
+
+
+def multigammaln(a, d):
+    """The logarithm of the multivariate gamma function of order `d`; NaN unless a > (d - 1) / 2."""
     a = _real(a)
-    if b is not None:
-        a = a + elementwise.log(b)
-    return reduction.logsumexp(a, axis=complete_axes(axis, a.ndim), keepdims=bool(keepdims))
+    a = where(less((d - 1) / 2, a), a, math.nan)
+    total = d * (d - 1) / 4 * math.log(math.pi)
+    for j in range(d):
+        total = gammaln(a - j / 2) + total
+    return total
+
+
+def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False):
+    """log(sum(b * exp(a))) over axes, computed so that exp cannot overflow; `b` is 1 by default.
+
+    With `return_sign` it is the logarithm of the absolute value of that sum, and beside it the sign, which has no
+    gradient; without, it is NaN where the sum is negative. Where the sum is 0, the gradient is 0.
+    """
+    a = _real(a)
+    if b is None and not return_sign:
+        return reduction.logsumexp(a, axis=complete_axes(axis, a.ndim), keepdims=bool(keepdims))
+    b = as_array(1 if b is None else b)
+    total, top = _scaled_sum(a, as_array(b, a.dtype) if b.dtype.kind in "iub" else b, axis, keepdims)
+    size = where(equal(total, 0), -math.inf, log(where(equal(total, 0), 1, absolute(total)))) + top
+    return (size, sign(total)) if return_sign else where(less(total, 0), math.nan, size)
+
+
+def _scaled_sum(a, b, axis, keepdims):
+    """The sum of b * exp(a - top), and top: the greatest `a` that counts, or 0 if that is not finite."""
+    a = shape_ops.broadcast_to(a, shape=onp.broadcast_shapes(a.shape, b.shape))
+    axes = complete_axes(axis, a.ndim)
+    top = reduction.max(where(equal(b, 0), -math.inf, stop_gradient(a)), axis=axes, keepdims=True)
+    top = where(isfinite(top), top, 0)
+    # What counts nothing has a gradient with respect to b nevertheless, but must not overflow.
+    limit = math.log(float(onp.finfo(a.dtype).max))
+    scaled = exp(where(equal(b, 0), clip(a - top, low=None, high=limit), a - top))
+    total = reduction.sum(b * scaled, axis=axes, keepdims=bool(keepdims))
+    return total, shape_ops.reshape(top, shape=total.shape)
 
 
 def softmax(x, axis=None):
@@ -51,3 +111,9 @@ def log_softmax(x, axis=None):
     """log(softmax(x)) over axes."""
     x = _real(x)
     return softmax_ops.log_softmax(x, axis=complete_axes(axis, x.ndim))
+
+
+def _real(x):
+    """`x` as an array of real or complex numbers."""
+    x = as_array(x)
+    return x * 1.0 if x.dtype.kind in "iub" else x

@@ -5,6 +5,9 @@ NumPy or SciPy computes (`oracle`, by default NumPy's function of the same name)
 the tape keeps of it for the gradient: names of arguments (`args0` is the first of further ones) and `y`, the result.
 """
 
+import importlib
+from pathlib import Path
+
 import numpy as np
 import scipy.special
 
@@ -269,3 +272,5 @@ ROWS = {
         "randint": {"shape": (5,), "low": -3, "high": 9, "dtype": "int32"}, "bernoulli": {"shape": (9,),
             "p": 0.3}}.items()},
 }  # fmt: skip
+for _path in sorted(Path(__file__).parent.glob("rows_*.py")):
+    ROWS |= importlib.import_module(f"tests.autograd.{_path.stem}").ROWS

@@ -1,0 +1,120 @@
+"""vmap: every value has one axis more than the function sees."""
+
+import warnings
+
+from .core import Array, Interpreter, Tracer, lift
+from .families import Composition
+from .numpy._common import stack_all
+from .ops.shape import broadcast_to, with_ndim
+
+_new = object.__new__
+
+
+class BatchTracer(Tracer):
+    """A value of which there are many: the first axis of `_value` counts them, the function sees the others."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self):
+        return self._value.shape[1:]
+
+    @property
+    def ndim(self):
+        return self._value.ndim - 1
+
+
+class Batch(Interpreter):
+    """Applies primitives to whole batches.
+
+    Attributes:
+        size: The number of lanes.
+    """
+
+    __slots__ = ("size",)
+
+    def __init__(self, size):
+        super().__init__()
+        self.size = size
+
+    def apply(self, primitive, args, params):
+        rule = primitive.batch
+        if isinstance(rule, Composition):
+            return rule.function(*args, **params)
+        values, batched = [], []
+        for a in args:
+            own = False
+            while isinstance(a, Array) and (a._trace is self or a._trace.level == 0):
+                own = own or a._trace is self
+                a = a._value
+            values.append(a)
+            batched.append(own)
+        rule = _RULES.get(rule, rule)
+        y = rule(primitive, self.size, values, batched, params)
+        return tuple(map(self.tracer, y)) if type(y) is tuple else self.tracer(y)
+
+    def tracer(self, value):
+        """What the function sees of a value whose first axis counts lanes."""
+        while type(value) is Array:
+            value = value._value
+        return BatchTracer(self, value)
+
+    def value(self, x):
+        """The value under `x` with the batch axis in front; (value, False) if it is the same for all lanes."""
+        own = isinstance(x, BatchTracer) and x._trace is self
+        return (lift(x._value), True) if own else (x, False)
+
+
+def _align(primitive, size, values, batched, params):
+    """For an operation that broadcasts leading axes: axes of length 1 behind the batch axis."""
+    ndim = max([getattr(x, "ndim", 0) - b for x, b in zip(values, batched, strict=True)]) + 1
+    values = [with_ndim(x, ndim) if b else x for x, b in zip(values, batched, strict=True)]
+    return primitive(*values, **_shifted(params, size))
+
+
+def _stack(primitive, size, values, batched, params):
+    """For an operation that does not: every lane gets its own copy of what they share."""
+    values = [
+        x if b or not hasattr(x, "shape") else broadcast_to(x, shape=(size, *x.shape))
+        for x, b in zip(values, batched, strict=True)
+    ]
+    return primitive(*values, **_shifted(params, size))
+
+
+def _loop(primitive, size, values, batched, params):
+    """One lane after the other."""
+    if not size:
+        raise ValueError(f"{primitive.name}: expected at least one lane, as it has no batching rule.")
+    lanes = [
+        primitive(*[x[i] if b else x for x, b in zip(values, batched, strict=True)], **params) for i in range(size)
+    ]
+    if type(lanes[0]) is tuple:
+        return tuple(map(stack_all, zip(*lanes, strict=True)))
+    return stack_all(lanes)
+
+
+_warned = set()
+
+
+def _loop_with_warning(primitive, size, values, batched, params):
+    if primitive.name not in _warned:
+        _warned.add(primitive.name)
+        warnings.warn(
+            f"vmap: {primitive.name} has no batching rule and runs in a loop over {size} lanes. Give it one with `batch=`.",
+            stacklevel=2,
+        )
+    return _loop(primitive, size, values, batched, params)
+
+
+_RULES = {"align": _align, "stack": _stack, "loop": _loop, None: _loop_with_warning}
+_SHIFTS = {
+    "axis": lambda axis, size: tuple([i + 1 for i in axis]) if isinstance(axis, tuple) else axis + 1,
+    "axes": lambda axes, size: (0, *[i + 1 for i in axes]),
+    "shape": lambda shape, size: (size, *shape),
+    "width": lambda width, size: ((0, 0), *width),
+}
+
+
+def _shifted(params, size):
+    """Parameters for an argument with one axis more in front."""
+    return {name: _SHIFTS[name](value, size) if name in _SHIFTS else value for name, value in params.items()}

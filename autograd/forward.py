@@ -1,0 +1,93 @@
+"""Forward mode: every value carries its tangent along."""
+
+from .core import Array, Interpreter, Reference, Tracer, library, lift
+from .ops.elementwise import astype, real
+from .ops.shape import broadcast_to
+from .reverse import Tape, conformed
+
+
+class ForwardTracer(Tracer):
+    """A value with its tangent, an array of the same shape and dtype."""
+
+    __slots__ = ("_tangent",)
+
+    def __init__(self, trace, value, tangent):
+        super().__init__(trace, value)
+        self._tangent = tangent
+
+
+class Forward(Interpreter):
+    """Computes the tangents of results beside the results."""
+
+    __slots__ = ()
+
+    def apply(self, primitive, args, params):
+        values, tangents = [], []
+        for a in args:
+            tangent = None
+            while isinstance(a, Array) and (a._trace is self or a._trace.level == 0):
+                tangent = a._tangent if a._trace is self else tangent
+                a = a._value
+            values.append(a)
+            tangents.append(tangent)
+        y = primitive(*values, **params)
+        t = tangent_of(primitive, y, values, tangents, params)
+        if t is None:
+            return lift(y)
+        if type(y) is tuple:
+            return tuple([ForwardTracer(self, *pair) for pair in zip(y, t, strict=True)])
+        return ForwardTracer(self, y, t)
+
+    def parts(self, x):
+        """What is under `x` and its tangent, zeros if it depends on no input; an object that is no array twice."""
+        if isinstance(x, ForwardTracer) and x._trace is self:
+            return lift(x._value), lift(x._tangent)
+        if isinstance(x, (int, float, complex)):
+            return x, x * 0
+        return x, zeros_like(x) if hasattr(x, "dtype") else x
+
+
+def zeros_like(x):
+    """Raw zeros in the shape and dtype of `x`."""
+    return library(x).zeros(x.shape, x.dtype)
+
+
+def tangent_of(primitive, y, values, tangents, params):
+    """The tangent of `y = primitive(*values, **params)`; None if no tangent of an argument (None for zero) matters."""
+    rules = primitive.rules_of(values)
+    moving = [i for i, t in enumerate(tangents) if t is not None and rules[i] is not None]
+    if not moving:
+        return None
+    if primitive.kind == "elementwise":
+        return _total(y, (rules[i].applied(tangents[i], y, values, params, i) for i in moving))
+    if primitive.kind == "multilinear":
+        return _total(y, (primitive(*values[:i], tangents[i], *values[i + 1 :], **params) for i in moving))
+    if primitive.kind == "linear":
+        zero = [zeros_like(x) if rule and t is None else x for x, rule, t in zip(values, rules, tangents, strict=True)]
+        return primitive(*[zero[i] if t is None else t for i, t in enumerate(tangents)], **params)
+    return _transposed(rules, moving, y, values, tangents, params)
+
+
+def _total(y, contributions):
+    """The sum of contributions to the tangent of `y`, in its shape and dtype: a rule does not broadcast."""
+    total = None
+    for t in contributions:
+        total = t if total is None else total + t
+    if total.dtype.kind == "c" != y.dtype.kind:
+        total = real(total)
+    total = total if total.dtype == y.dtype else astype(total, dtype=y.dtype)
+    return total if total.shape == y.shape else broadcast_to(total, shape=y.shape)
+
+
+def _transposed(rules, moving, y, values, tangents, params):
+    """The tangent by the reverse rules: these are linear in the cotangent, and what transposes them maps tangents."""
+    tape = Tape()
+    outputs = y if type(y) is tuple else (y,)
+    seeds = [tape.watch(zeros_like(part)) for part in outputs]
+    cotangent = tuple(seeds) if type(y) is tuple else seeds[0]
+    pulled = [
+        conformed(rules[i].applied(cotangent, y, values, params, i), values[i].shape, values[i].dtype) for i in moving
+    ]
+    found = tape.pull(pulled, [tangents[i] for i in moving], seeds, consume=True)
+    found = [zeros_like(part) if t is None else t for part, t in zip(outputs, found, strict=True)]
+    return tuple(found) if type(y) is tuple else found[0]

@@ -1,0 +1,165 @@
+"""Discrete Fourier transforms, with NumPy's names, arguments and scaling.
+
+The transforms over several axes (`...n`) are the operations; those over one axis (`n`, `axis`) and over two (`...2`)
+are the same with other defaults.
+"""
+
+import operator
+
+from ..ops import fft as ops
+from ..ops import shape as shape_ops
+from ._common import as_array, complete_axes, complete_axis
+from ._creation import arange
+from ._elementwise import conj
+from ._shape import roll
+
+__all__ = [
+    "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft",
+    "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
+]  # fmt: skip
+
+
+def fftn(a, s=None, axes=None, norm=None):
+    """The discrete Fourier transform.
+
+    Args:
+        a: The array to transform.
+        s: The lengths to which `a` is cropped or padded with zeros before, one for each of `axes`; -1 leaves an axis
+            as it is.
+        axes: The axes to transform; by default the last len(s), or all. An axis named twice is transformed twice.
+        norm: Which direction is scaled: "backward" (None) the inverse by 1 / n, "forward" this one by 1 / n, "ortho"
+            both by 1 / sqrt(n), with n the product of the lengths.
+    """
+    return _complex(a, s, axes, norm, inverse=False)
+
+
+def ifftn(a, s=None, axes=None, norm=None):
+    """The inverse discrete Fourier transform; its arguments are those of `fftn`."""
+    return _complex(a, s, axes, norm, inverse=True)
+
+
+def rfftn(a, s=None, axes=None, norm=None):
+    """The discrete Fourier transform of real numbers; of the last of the axes only the n // 2 + 1 elements that are not
+    mirror images of others. Its arguments are those of `fftn`."""
+    a = as_array(a)
+    if a.dtype.kind == "c":
+        raise TypeError(f"rfft: expected real numbers, got {a.dtype}. Use fft.")
+    lengths, axes = _lengths_and_axes(a, s, axes)
+    if axes[-1] in axes[:-1]:
+        return fftn(rfftn(a, lengths[-1:], axes[-1:], norm), lengths[:-1], axes[:-1], norm)
+    return ops.rfft(_resized(a, lengths, axes), axis=axes, norm=_norm(norm))
+
+
+def irfftn(a, s=None, axes=None, norm=None):
+    """The inverse of `rfftn`: real numbers, 2 * (m - 1) along the last of the axes unless `s` gives their number.
+
+    The imaginary part of an element that is its own mirror image, such as the first one, is ignored.
+    """
+    a = as_array(a)
+    lengths, axes = _lengths_and_axes(a, s, axes, halved=True)
+    if len(set(axes)) < len(axes):
+        a, lengths, axes = ifftn(a, lengths[-2::-1], axes[-2::-1], norm), lengths[-1:], axes[-1:]
+    a = _resized(a, (*lengths[:-1], lengths[-1] // 2 + 1), axes)
+    return ops.irfft(a, axis=axes, length=lengths[-1], norm=_norm(norm))
+
+
+def _complex(a, s, axes, norm, inverse):
+    a = as_array(a)
+    lengths, axes = _lengths_and_axes(a, s, axes)
+    if len(set(axes)) == len(axes):
+        return ops.fft(_resized(a, lengths, axes), axis=axes, inverse=inverse, norm=_norm(norm))
+    for step in zip(lengths[::-1], axes[::-1], strict=True):
+        a = _complex(a, step[:1], step[1:], norm, inverse)
+    return a
+
+
+def _lengths_and_axes(a, s, axes, halved=False):
+    """The length of the result along each axis, half of whose spectrum the last one is if it is `halved`."""
+    if axes is None:
+        axes = range(a.ndim if s is None else len(s))
+        axes = range(a.ndim - len(axes), a.ndim)
+    axes = tuple(complete_axis(axis, a.ndim) for axis in axes)
+    lengths = [a.shape[axis] for axis in axes]
+    if halved:
+        lengths[-1] = 2 * (lengths[-1] - 1)
+    if s is not None:
+        if len(s) != len(axes):
+            raise ValueError(f"fft: expected one length for each of the axes {axes}, got {tuple(s)}.")
+        lengths = [n if given in (-1, None) else operator.index(given) for given, n in zip(s, lengths, strict=True)]
+    if any(n < 1 for n in lengths):
+        raise ValueError(f"fft: expected lengths of at least 1 along axes {axes}, got {tuple(lengths)}.")
+    return tuple(lengths), axes
+
+
+def _resized(a, lengths, axes):
+    """`a` cropped or padded with zeros at the end of each of the axes."""
+    shape = list(a.shape)
+    for n, axis in zip(lengths, axes, strict=True):
+        shape[axis] = n
+    if any(n < old for n, old in zip(shape, a.shape, strict=True)):
+        a = a[tuple(map(slice, shape))]
+    missing = tuple((0, n - old) for n, old in zip(shape, a.shape, strict=True))
+    return shape_ops.pad(a, width=missing) if any(map(any, missing)) else a
+
+
+def _norm(norm):
+    if norm not in (None, *ops.OPPOSITE):
+        raise ValueError(f"fft: expected norm 'backward', 'ortho' or 'forward', got {norm!r}.")
+    return norm or "backward"
+
+
+def _over_one_and_two_axes(transform):
+    """The forms of a transform over one and over two axes, the last ones by default."""
+
+    def one(a, n=None, axis=-1, norm=None):
+        return transform(a, None if n is None else (n,), (axis,), norm)
+
+    def two(a, s=None, axes=(-2, -1), norm=None):
+        return transform(a, s, axes, norm)
+
+    for function, ending, axes in ((one, "", "one axis"), (two, "2", "two axes")):
+        function.__name__ = function.__qualname__ = transform.__name__[:-1] + ending
+        function.__doc__ = f"`{transform.__name__}` over {axes}."
+    return one, two
+
+
+fft, fft2 = _over_one_and_two_axes(fftn)
+ifft, ifft2 = _over_one_and_two_axes(ifftn)
+rfft, rfft2 = _over_one_and_two_axes(rfftn)
+irfft, irfft2 = _over_one_and_two_axes(irfftn)
+
+
+def hfft(a, n=None, axis=-1, norm=None):
+    """The real spectrum, of length `n` or 2 * (m - 1), of a signal that has y[-k] = conj(y[k]) and whose half is `a`."""
+    return irfft(conj(as_array(a)), n, axis, ops.OPPOSITE[_norm(norm)])
+
+
+def ihfft(a, n=None, axis=-1, norm=None):
+    """The inverse of `hfft`: half of the signal whose spectrum is the real `a`."""
+    return conj(rfft(a, n, axis, ops.OPPOSITE[_norm(norm)]))
+
+
+def fftfreq(n, d=1.0):
+    """The frequencies of the elements of `fft`, in cycles per unit of the sample spacing `d`."""
+    return ((arange(n) + n // 2) % n - n // 2) / (n * d)
+
+
+def rfftfreq(n, d=1.0):
+    """The frequencies of the elements of `rfft`, in cycles per unit of the sample spacing `d`."""
+    return arange(n // 2 + 1) / (n * d)
+
+
+def fftshift(x, axes=None):
+    """Rolls the element of frequency zero from the front to the middle of the axes, of all by default."""
+    return _shifted(x, axes, lambda n: n // 2)
+
+
+def ifftshift(x, axes=None):
+    """The inverse of `fftshift`."""
+    return _shifted(x, axes, lambda n: -(n // 2))
+
+
+def _shifted(x, axes, shift):
+    x = as_array(x)
+    axes = complete_axes(axes, x.ndim)
+    return roll(x, tuple(shift(x.shape[axis]) for axis in axes), axes)

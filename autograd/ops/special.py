@@ -1,0 +1,213 @@
+"""SciPy's special functions with their derivatives; SciPy computes them, and CuPy's counterpart of it on the GPU.
+
+Derivatives follow the NIST Digital Library of Mathematical Functions (DLMF): sections 5 (gamma), 6 (exponential
+integrals), 7 (error functions), 8 (incomplete gamma and beta), 10 (Bessel), 25 (zeta). An order or a shape parameter
+for which there is no such formula raises NotImplementedError when it is differentiated; it never has gradient 0.
+
+Conventions: `xlogy`, `xlog1py`, `kl_div` and `rel_entr` have, where they are 0 log 0, gradient 0 with respect to the
+argument of the logarithm; `i0e` has gradient 0 at 0, where it has a peak.
+"""
+
+# ruff: noqa: I001 (names stay in tables)
+import functools
+import inspect
+import math
+
+import numpy
+
+from ..backend import scipy_function
+from ..families import elementwise
+from ..kernels import special
+from .elementwise import (
+    absolute, cos, equal, exp, greater, less, less_equal, log, log1p, logical_and, maximum, sigmoid, sign, sin, where,
+)  # fmt: skip
+
+
+def _special(name, arguments, *derivatives):
+    """An elementwise function that SciPy and CuPy share, in the precision of its real arguments."""
+
+    def forward(xp, *arrays):
+        y = scipy_function(xp, "special", name)(*arrays)
+        dtypes = [a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind == "f"]  # integers take any precision
+        return y.astype(numpy.result_type(*dtypes), copy=False) if dtypes else y
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(each, kind) for each in ("xp", *arguments.split())]
+    forward.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    forward.__name__ = name
+    forward.__doc__ = f"`scipy.special.{name}`, of Arrays, traced and raw arrays."
+    return elementwise(forward, *derivatives)
+
+
+def _no_derivative(name, argument):
+    """The derivative with respect to an argument for which no formula is known."""
+
+    def derivative(g):
+        raise NotImplementedError(
+            f"{name}: expected {argument} not to be differentiated, got a traced value. There is no formula for this "
+            f"derivative: use autograd.stop_gradient({argument})."
+        )
+
+    return derivative
+
+
+# The gamma function and what derives from it.
+gamma = _special("gamma", "x", lambda g, y, x: g * (y * digamma(x)))
+gammaln = _special("gammaln", "x", lambda g, x: g * digamma(x))
+loggamma = _special("loggamma", "x", lambda g, x: g * digamma(x))
+gammasgn = _special("gammasgn", "x", None)
+rgamma = _special("rgamma", "x", lambda g, y, x: g * _slope_of_rgamma(y, x))
+digamma = _special("digamma", "x", lambda g, x: g * zeta(2, x))
+polygamma = _special("polygamma", "n x", _no_derivative("polygamma", "n"), lambda g, n, x: g * polygamma(n + 1, x))
+zeta = _special("zeta", "s q", _no_derivative("zeta", "s"), lambda g, s, q: -g * (s * zeta(s + 1, q)))
+beta = _special(
+    "beta", "a b",
+    lambda g, y, a, b: g * (y * (digamma(a) - digamma(a + b))),
+    lambda g, y, a, b: g * (y * (digamma(b) - digamma(a + b))),
+)  # fmt: skip
+betaln = _special(
+    "betaln", "a b",
+    lambda g, a, b: g * (digamma(a) - digamma(a + b)),
+    lambda g, a, b: g * (digamma(b) - digamma(a + b)),
+)  # fmt: skip
+gammainc = _special(
+    "gammainc", "a x", _no_derivative("gammainc", "a"), lambda g, a, x: g * exp(xlogy(a - 1, x) - x - gammaln(a))
+)
+gammaincc = _special(
+    "gammaincc", "a x", _no_derivative("gammaincc", "a"), lambda g, a, x: -g * exp(xlogy(a - 1, x) - x - gammaln(a))
+)
+betainc = _special(
+    "betainc", "a b x", _no_derivative("betainc", "a"), _no_derivative("betainc", "b"),
+    lambda g, a, b, x: g * exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)),
+)  # fmt: skip
+stdtr = _special("stdtr", "df t", _no_derivative("stdtr", "df"), lambda g, df, t: g * exp(log_density_of_t(df, t)))
+
+
+def log_density_of_t(df, t):
+    """The logarithm of the density of Student's distribution."""
+    return -betaln(df / 2, 0.5) - log(df) / 2 - (df + 1) / 2 * log1p(t * t / df)
+
+
+def _slope_of_rgamma(y, x):
+    """By reflection (DLMF 5.5.3) for x < 1/2, where the digamma function has poles that 1 / gamma(x) has not."""
+    left = less(x, 0.5)
+    u = 1 - where(left, x, 0)
+    reflected = gamma(u) * (cos(math.pi * x) - digamma(u) * sin(math.pi * x) / math.pi)
+    return where(left, reflected, -y * digamma(where(left, 1, x)))
+
+
+# Products with logarithms.
+def _unless_zero(a, b, least=0):
+    """`b`, but 1 where a = 0 and b <= `least`."""
+    return where(logical_and(equal(a, 0), less_equal(b, least)), 1, b)
+
+
+def _ratio(a, b):
+    return a / _unless_zero(a, b)
+
+
+xlogy = _special("xlogy", "a b", lambda g, a, b: g * log(_unless_zero(a, b)), lambda g, a, b: g * _ratio(a, b))
+xlog1py = _special(
+    "xlog1py", "a b",
+    lambda g, a, b: g * log1p(_unless_zero(a, b, -1)),
+    lambda g, a, b: g * (a / (1 + _unless_zero(a, b, -1))),
+)  # fmt: skip
+entr = _special("entr", "x", lambda g, x: -g * (log(x) + 1))
+rel_entr = _special("rel_entr", "a b", lambda g, a, b: g * (log(_ratio(a, b)) + 1), lambda g, a, b: -g * _ratio(a, b))
+kl_div = _special("kl_div", "a b", lambda g, a, b: g * log(_ratio(a, b)), lambda g, a, b: g * (1 - _ratio(a, b)))
+
+# Error functions, the normal and the logistic distribution.
+erfcinv = _special("erfcinv", "x", lambda g, y: g * (exp(y * y) * (-math.sqrt(math.pi) / 2)))
+erfcx = _special("erfcx", "x", lambda g, y, x: g * (2 * x * y - 2 / math.sqrt(math.pi)))
+ndtr = _special("ndtr", "x", lambda g, x: g * (exp(x * x * -0.5) / math.sqrt(2 * math.pi)))
+log_ndtr = _special("log_ndtr", "x", lambda g, x: g * inverse_mills_ratio(x))
+ndtri = elementwise(special.ndtri, lambda g, y: g * (exp(y * y * 0.5) * math.sqrt(2 * math.pi)))
+logit = _special("logit", "x", lambda g, x: g / (x * (1 - x)))
+log_expit = _special("log_expit", "x", lambda g, x: g * sigmoid(-x))
+
+
+def _inverse_mills_ratio(xp, x):
+    """The density of the standard normal distribution over its distribution function."""
+    return (math.sqrt(2 / math.pi) / scipy_function(xp, "special", "erfcx")(x * -math.sqrt(0.5))).astype(x.dtype)
+
+
+inverse_mills_ratio = elementwise(_inverse_mills_ratio, lambda g, y, x: -g * (y * (y + x)))
+
+# Exponential integrals.
+exp1 = _special("exp1", "x", lambda g, x: -g * (exp(-x) / x))
+expi = _special("expi", "x", lambda g, x: g * (exp(x) / x))
+expn = _special("expn", "n x", _no_derivative("expn", "n"), lambda g, y, n, x: g * _slope_of_expn(y, n, x))
+exprel = _special("exprel", "x", lambda g, y, x: g * _slope_of_exprel(y, x))
+cosm1 = _special("cosm1", "x", lambda g, x: -g * sin(x))
+
+
+def _slope_of_expn(y, n, x):
+    """-E[n-1]; where SciPy has none, for n = 0 and 1, by the recurrence (DLMF 8.19.12)."""
+    known = greater(n, 1)
+    return where(known, -expn(maximum(n - 1, 1), x), ((n - 1) * y - exp(-x)) / where(known, 1, x))
+
+
+def _polynomial(x, coefficients):
+    """By Horner's rule, the highest power first."""
+    return functools.reduce(lambda total, coefficient: total * x + coefficient, coefficients)
+
+
+# Close to 0 the following are power series: their formulas cancel, at 0 they are 0 / 0. Each list has the highest power
+# first, in x for the derivative of exprel, in (x / 2)**2 for I1(x) / x and J1(x) / x (DLMF 10.25.2 and 10.2.2).
+_SLOPE_OF_EXPREL = [k / math.factorial(k + 1) for k in range(18, 0, -1)]
+_I1_OVER_X = [0.5 / (math.factorial(k) * math.factorial(k + 1)) for k in range(9, -1, -1)]
+_J1_OVER_X = [(-1) ** k * 0.5 / (math.factorial(k) * math.factorial(k + 1)) for k in range(9, -1, -1)]
+
+
+def _slope_of_exprel(y, x):
+    near, close, far = _near_0(x)
+    return where(near, _polynomial(close, _SLOPE_OF_EXPREL), (exp(far) - y) / far)
+
+
+def _over_x(y, x, series, factor=lambda x: 1):
+    """`y / x`, where `y` is `x * factor(x)` times a series."""
+    near, close, far = _near_0(x)
+    return where(near, factor(close) * _polynomial(close * close / 4, series), y / far)
+
+
+def _near_0(x):
+    """Where |x| < 1; `x` there, and elsewhere."""
+    near = less(absolute(x), 1)
+    return near, where(near, x, 0), where(near, 1, x)
+
+
+# Bessel functions of order 0 and 1.
+j0 = _special("j0", "x", lambda g, x: -g * j1(x))
+j1 = _special("j1", "x", lambda g, y, x: g * (j0(x) - _over_x(y, x, _J1_OVER_X)))
+y0 = _special("y0", "x", lambda g, x: -g * y1(x))
+y1 = _special("y1", "x", lambda g, y, x: g * (y0(x) - y / x))
+i0 = _special("i0", "x", lambda g, x: g * i1(x))
+i1 = _special("i1", "x", lambda g, y, x: g * (i0(x) - _over_x(y, x, _I1_OVER_X)))
+i0e = _special("i0e", "x", lambda g, y, x: g * (i1e(x) - sign(x) * y))
+i1e = _special(
+    "i1e", "x",
+    lambda g, y, x: g * (i0e(x) - sign(x) * y - _over_x(y, x, _I1_OVER_X, lambda x: exp(-absolute(x)))),
+)  # fmt: skip
+k0 = _special("k0", "x", lambda g, x: -g * k1(x))
+k1 = _special("k1", "x", lambda g, y, x: -g * (k0(x) + y / x))
+k0e = _special("k0e", "x", lambda g, y, x: g * (y - k1e(x)))
+k1e = _special("k1e", "x", lambda g, y, x: g * (y - k0e(x) - y / x))
+
+
+# Bessel functions of any order.
+def _bessel(name, slope):
+    """A Bessel function of order `v`; `slope(y, below, above, x)` has those of the orders v - 1 and v + 1."""
+    function = _special(
+        name, "v x", _no_derivative(name, "v"),
+        lambda g, y, v, x: g * slope(y, function(v - 1, x), function(v + 1, x), x),
+    )  # fmt: skip
+    return function
+
+
+jv = _bessel("jv", lambda y, below, above, x: (below - above) / 2)
+yv = _bessel("yv", lambda y, below, above, x: (below - above) / 2)
+yn = _bessel("yn", lambda y, below, above, x: (below - above) / 2)
+iv = _bessel("iv", lambda y, below, above, x: (below + above) / 2)
+kv = _bessel("kv", lambda y, below, above, x: (below + above) / -2)
+ive = _bessel("ive", lambda y, below, above, x: (below + above) / 2 - sign(x) * y)
+kve = _bessel("kve", lambda y, below, above, x: y - (below + above) / 2)

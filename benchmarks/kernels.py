@@ -1,0 +1,269 @@
+"""`python -m benchmarks.kernels`: compiles every CUDA kernel of ours for four generations of GPUs, without any of them.
+
+Prints (`--output FILE` writes) registers, stack, spills, shared memory and size of each. CuPy has to be able to
+allocate, on a GPU of any kind or on its stand-in on the CPU; its NVRTC compiles for all of them. The sources and
+options are those that CuPy compiles: `Recorder` stands for the library that kernels are made with, takes what CuPy is
+about to compile, and launches nothing. The results are tables with a date, hence they are here beside the others.
+"""
+
+import argparse
+import contextlib
+import datetime
+import inspect
+import itertools
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy
+
+from autograd.kernels import convolution, pooling, random, special
+
+ARCHITECTURES = "sm_75", "sm_80", "sm_90", "sm_120"
+KERNEL_CLASSES = "ElementwiseKernel", "RawKernel", "RawModule", "ReductionKernel"
+FLOATS = "float16", "float32", "float64"
+
+# kernel, strides, dilation: one to three dimensions, and the largest that a usual network has.
+CONVOLUTIONS = {
+    "3x3": ((3, 3), (1, 1), (1, 1)),
+    "3x3 by 2": ((3, 3), (2, 2), (1, 1)),
+    "3x3 dilated": ((3, 3), (1, 1), (2, 2)),
+    "7x7 by 2": ((7, 7), (2, 2), (1, 1)),
+    "9": ((9,), (1,), (1,)),
+    "3x3x3": ((3, 3, 3), (1, 1, 1), (1, 1, 1)),
+}
+POOLS = {
+    "2x2 by 2": ((2, 2), (2, 2)),
+    "3x3 by 2": ((3, 3), (2, 2)),
+    "5x5": ((5, 5), (1, 1)),
+    "2x2x2 by 2": ((2, 2, 2), (2, 2, 2)),
+}
+DRAWS = {
+    "bits": (random.bits, {}),
+    **{f"uniform {dtype}": (random.uniform, {"dtype": dtype}) for dtype in FLOATS},
+    **{f"normal {dtype}": (random.normal, {"dtype": dtype}) for dtype in FLOATS},
+    **{
+        f"truncated_normal {dtype}": (random.truncated_normal, {"dtype": dtype, "lower": -2, "upper": 2})
+        for dtype in FLOATS
+    },
+    "bernoulli": (random.bernoulli, {"p": 0.5}),
+    "randint int8": (random.randint, {"low": 0, "high": 10, "dtype": "int8"}),
+    "randint int32": (random.randint, {"low": 0, "high": 10, "dtype": "int32"}),
+    "randint int64": (random.randint, {"low": 0, "high": 10, "dtype": "int64"}),
+    "randint int64 wide": (random.randint, {"low": 0, "high": 10**12, "dtype": "int64"}),
+}
+
+
+def launches():
+    """Pairs (what it stands for, function of xp that launches): together they make every kernel there is."""
+    for name, window in CONVOLUTIONS.items():
+        for dtype in (*FLOATS, "complex64") if name == "3x3" else ("float32",):
+            yield f"{name} {dtype}", partial(_convolve, *window, dtype)
+    for name, window in POOLS.items():
+        for dtype in FLOATS if name == "2x2 by 2" else ("float32",):
+            yield f"{name} {dtype}", partial(_pool, *window, dtype)
+    for name, (function, parameters) in DRAWS.items():
+        yield name, partial(_draw, function, parameters)
+    yield "split", lambda xp: random.split(xp, xp.zeros(2, "uint32"), n=3)
+    for function, dtype in itertools.product((special.erf, special.erfc, special.erfinv, special.ndtri), FLOATS):
+        yield dtype, partial(_apply, function, dtype)
+
+
+def _convolve(kernel, strides, dilation, dtype, xp):
+    x, w = xp.zeros((2, 4) + (16,) * len(kernel), dtype), xp.zeros((16, 4, *kernel), dtype)
+    parameters = {"strides": strides, "padding": ((1, 1),) * len(kernel), "dilation": dilation, "groups": 1}
+    y = convolution.convolution(xp, x, w, **parameters)
+    convolution.convolution_input(xp, y, w, shape=x.shape, **parameters)
+    convolution.convolution_kernel(xp, x, y, shape=w.shape, **parameters)
+
+
+def _pool(size, strides, dtype, xp):
+    x = xp.zeros((2, 4) + (16,) * len(size), dtype)
+    parameters = {"size": size, "strides": strides, "padding": ((1, 1),) * len(size)}
+    y = pooling.window_sum(xp, x, **parameters)
+    pooling.window_spread(xp, y, shape=x.shape, **parameters)
+    indices = pooling.max_pool_indices(xp, x, **parameters)
+    y = pooling.window_gather(xp, x, indices)
+    pooling.window_scatter(xp, y, indices, shape=x.shape, **parameters)
+
+
+def _draw(function, parameters, xp):
+    function(xp, xp.zeros(2, "uint32"), shape=(100,), **parameters)
+
+
+def _apply(function, dtype, xp):
+    function(xp, xp.zeros(100, dtype))
+
+
+class Source(NamedTuple):
+    """What CuPy would compile for one launch."""
+
+    kernel: str
+    launch: str
+    code: str
+    options: tuple
+
+    def __str__(self):
+        return f"{self.kernel} {self.launch}"
+
+
+class Recorder:
+    """An array library to make and call kernels with, which only notes them.
+
+    Attributes:
+        places: Where its kernel classes were asked for: pairs (file, line).
+        made: What its kernel classes were called with, as tuples of all positional arguments.
+        sources: Pairs (kernel's name, (source, options)) in the order of the calls; stays empty with NumPy.
+    """
+
+    def __init__(self, library):
+        self.library, self.places, self.made, self.sources = library, set(), [], []
+
+    def __getattr__(self, name):
+        if name not in KERNEL_CLASSES:
+            return getattr(self.library, name)
+        caller = sys._getframe(1)
+        self.places.add((caller.f_code.co_filename, caller.f_lineno))
+        return partial(self._make, name)
+
+    def empty(self, shape, dtype):
+        """Zeros, because no kernel will fill it."""
+        return self.library.zeros(shape, dtype)
+
+    def _make(self, kind, *args, **kwargs):
+        self.made.append(args)
+        if self.library is numpy:
+            return lambda *args, **kwargs: None
+        kernel = getattr(self.library, kind)(*args, **kwargs)
+        return partial(self._call, kernel)
+
+    def _call(self, kernel, *args, **kwargs):
+        with _stopped_compiler(self.library) as found, contextlib.suppress(_Stop):
+            kernel(*args, **kwargs)
+        (source,) = found
+        self.sources.append((kernel.name, source))
+
+
+class _Stop(Exception):
+    """CuPy was about to compile."""
+
+
+@contextlib.contextmanager
+def _stopped_compiler(cupy):
+    """Within it, CuPy stops where it would look a source up in its cache; the (source, options) are yielded."""
+    found, compiler = [], cupy.cuda.compiler
+    signature = inspect.signature(compiler._compile_module_with_cache)
+
+    def stop(*args, **kwargs):
+        given = signature.bind(*args, **kwargs).arguments
+        found.append((given["source"], given.get("options", ())))
+        raise _Stop
+
+    cupy.clear_memo()  # what was compiled before would not come here again
+    original, compiler._compile_module_with_cache = compiler._compile_module_with_cache, stop
+    try:
+        yield found
+    finally:
+        compiler._compile_module_with_cache = original
+
+
+def sources(cupy):
+    """A `Source` of every kernel in every variant, without repetition."""
+    found = {}
+    for name, launch in launches():
+        recorder = Recorder(cupy)
+        launch(recorder)
+        for kernel, (code, options) in recorder.sources:
+            found.setdefault(code, Source(kernel, name, code, options))
+    return list(found.values())
+
+
+class Usage(NamedTuple):
+    """Resources of a compiled kernel: registers per thread, the others in bytes."""
+
+    registers: int
+    stack: int
+    spills: int
+    shared: int
+    size: int
+
+
+def compiled(nvrtc, architecture, source):
+    """The `Usage` of a source compiled for an architecture; raises RuntimeError with the compiler's log."""
+    program = nvrtc.createProgram(source.code, f"{source.kernel}.cu", (), ())
+    # CuPy adds the first two as it compiles.
+    options = "-ftz=true", "--device-as-default-execution-space", f"-arch={architecture}", "--ptxas-options=-v"
+    try:
+        nvrtc.compileProgram(program, (*source.options, *options))
+        return _usage(nvrtc.getProgramLog(program), len(nvrtc.getCUBIN(program)))
+    except nvrtc.NVRTCError as error:
+        raise RuntimeError(f"{source} for {architecture}:\n{nvrtc.getProgramLog(program)}") from error
+    finally:
+        nvrtc.destroyProgram(program)
+
+
+def _usage(log, size):
+    """The usage that the compiler tells: of a kernel together with the functions that are not inlined."""
+
+    def figures(pattern):
+        return [int(figure) for figure in re.findall(pattern, log)]
+
+    return Usage(
+        max(figures(r"Used (\d+) registers")),
+        sum(figures(r"(\d+) bytes stack frame")),
+        sum(figures(r"(\d+) bytes spill (?:stores|loads)")),
+        sum(figures(r"(\d+) bytes smem")),
+        size,
+    )
+
+
+def table(rows):
+    """The lines of a text table: per kernel the usage on each architecture, {source: [usage, ...]}."""
+    titles = [name.removeprefix("sm_").rjust(6) for name in ARCHITECTURES]
+    names = [(source.kernel, source.launch) for source in rows]
+    widths = [max(len(name[i]) for name in names) + 2 for i in (0, 1)]
+    head = "".join(field.rjust(6 * len(ARCHITECTURES)) for field in ("registers", "stack", "spills", "shared", "cubin"))
+    yield " " * sum(widths) + head
+    yield "kernel".ljust(widths[0]) + "launch".ljust(widths[1]) + "".join(titles) * len(Usage._fields)
+    for name, usages in zip(names, rows.values(), strict=True):
+        figures = (str(usage[field]).rjust(6) for field in range(len(Usage._fields)) for usage in usages)
+        yield "".join(text.ljust(width) for text, width in zip(name, widths, strict=True)) + "".join(figures)
+
+
+def report(cupy):
+    """The text of a dated file of results."""
+    nvrtc, found = cupy.cuda.nvrtc, sources(cupy)
+    with ThreadPoolExecutor() as pool:
+        each = [pool.map(partial(compiled, nvrtc, architecture), found) for architecture in ARCHITECTURES]
+        rows = dict(zip(found, zip(*each, strict=True), strict=True))
+    spilling = [str(source) for source, usages in rows.items() if any(usage.spills for usage in usages)]
+    version = ".".join(map(str, nvrtc.getVersion()))
+    head = f"""# {datetime.date.today()}, CUDA kernels
+
+`make kernels`; NVRTC {version}, CuPy {cupy.__version__}. Registers per thread; bytes of stack, of spill stores and
+loads together, of shared memory and of the cubin; on {", ".join(ARCHITECTURES)}.
+
+{len(rows)} kernels; spilling registers: {", ".join(spilling) or "none"}.
+"""
+    return "\n".join([head, "```", *table(rows), "```\n"])
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the table there")
+    chosen = parser.parse_args(arguments)
+    import cupy
+
+    text = report(cupy)
+    if chosen.output:
+        chosen.output.write_text(text)
+    else:
+        print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

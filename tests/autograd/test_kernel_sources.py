@@ -1,0 +1,102 @@
+"""Every CUDA kernel compiles for every generation of GPUs that CUDA 13 serves, whatever GPU there is or is none."""
+
+import ast
+import functools
+import importlib
+import inspect
+import pkgutil
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+import autograd.kernels
+from autograd.kernels import random
+from autograd.kernels.philox import Distribution
+from benchmarks.kernels import ARCHITECTURES, KERNEL_CLASSES, Recorder, compiled, launches, sources
+
+ROOT = Path(__file__).parents[2]
+REMEDY = "add a launch of it to benchmarks/kernels.py"
+
+
+@functools.cache
+def _launched():
+    """A Recorder after all launches, on NumPy, and what was called: (file, first line) of functions."""
+    recorder, called = Recorder(numpy), set()
+    sys.setprofile(lambda frame, *_: called.add((frame.f_code.co_filename, frame.f_code.co_firstlineno)))
+    try:
+        for _, launch in launches():
+            launch(recorder)
+    finally:
+        sys.setprofile(None)
+    return recorder, called
+
+
+def test_every_place_that_makes_a_kernel_is_launched():
+    written = {
+        (str(path), node.lineno)
+        for package in ("autograd", "cuobjax")
+        for path in ROOT.glob(f"{package}/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in KERNEL_CLASSES
+    }
+    assert written
+    missing = written - _launched()[0].places
+    assert not missing, f"{missing}: {REMEDY}"
+
+
+def _functions():
+    """The public functions of an array library in `autograd.kernels`."""
+    for info in pkgutil.iter_modules(autograd.kernels.__path__, "autograd.kernels."):
+        for name, function in inspect.getmembers(importlib.import_module(info.name), inspect.isfunction):
+            if not name.startswith("_") and "xp" in inspect.signature(function).parameters:
+                yield function
+
+
+def test_every_function_that_may_use_a_kernel_is_launched():
+    """One place may make the kernels of several functions."""
+    called = _launched()[1]
+    missing = [
+        f.__qualname__ for f in _functions() if (f.__code__.co_filename, f.__code__.co_firstlineno) not in called
+    ]
+    assert not missing, f"{missing}: {REMEDY}"
+
+
+def test_every_distribution_is_drawn():
+    tables = [value if isinstance(value, dict) else {"": value} for value in vars(random).values()]
+    distributions = [value for table in tables for value in table.values() if isinstance(value, Distribution)]
+    assert len(distributions) >= 10
+    codes = [made[0] for made in _launched()[0].made]
+    for distribution in distributions:
+        assert any(distribution.device in code for code in codes), f"{distribution.device}: {REMEDY}"
+
+
+@functools.cache
+def _sources():
+    cupy = pytest.importorskip("cupy", reason="needs CuPy: it says what it would compile")
+    if not cupy.cuda.is_available():
+        pytest.skip("needs a GPU of any kind, or CuPy's stand-in on the CPU, to allocate arrays")
+    try:
+        cupy.cuda.nvrtc.getVersion()
+    except RuntimeError as error:
+        pytest.skip(f"needs NVRTC: {error}")
+    return sources(cupy), cupy.cuda.nvrtc
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_kernels_compile_without_spilling_registers(architecture):
+    found, nvrtc = _sources()
+    if int(architecture.removeprefix("sm_")) not in nvrtc.getSupportedArchs():
+        pytest.skip(f"needs an NVRTC that knows {architecture}, got {nvrtc.getVersion()}")
+    spilling = [str(source) for source in found if compiled(nvrtc, architecture, source).spills]
+    assert not spilling
+
+
+@pytest.mark.gpu
+def test_a_kernel_that_is_not_cuda_is_named_with_what_the_compiler_says():
+    found, nvrtc = _sources()
+    broken = found[0]._replace(code='extern "C" __global__ void draw(float* x) { x[0] = nothing; }')
+    with pytest.raises(RuntimeError, match=r'for sm_90:\n.*identifier "nothing" is undefined'):
+        compiled(nvrtc, "sm_90", broken)
