@@ -48,8 +48,8 @@ class Forward(Interpreter):
 
 
 def zeros_like(x):
-    """Raw zeros in the shape and dtype of `x`."""
-    return library(x).zeros(x.shape, x.dtype)
+    """Raw zeros in the shape and dtype of `x`; 0 for a number."""
+    return library(x).zeros(x.shape, x.dtype) if hasattr(x, "shape") else 0
 
 
 def tangent_of(primitive, y, values, tangents, params):
@@ -63,8 +63,13 @@ def tangent_of(primitive, y, values, tangents, params):
     if primitive.kind == "multilinear":
         return _total(y, (primitive(*values[:i], tangents[i], *values[i + 1 :], **params) for i in moving))
     if primitive.kind == "linear":
-        zero = [zeros_like(x) if rule and t is None else x for x, rule, t in zip(values, rules, tangents, strict=True)]
-        return primitive(*[zero[i] if t is None else t for i, t in enumerate(tangents)], **params)
+        return primitive(
+            *[
+                x if rule is None else zeros_like(x) if t is None else t
+                for x, rule, t in zip(values, rules, tangents, strict=False)
+            ],
+            **params,
+        )
     return _transposed(rules, moving, y, values, tangents, params)
 
 

@@ -158,7 +158,7 @@ class Tape(Interpreter):
                 known = gradients[argument]
                 if known is None:
                     gradients[argument] = c
-                elif argument in owned:
+                elif argument in owned and not isinstance(c, Array):
                     gradients[argument] += c
                 else:
                     gradients[argument] = known + c

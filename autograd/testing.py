@@ -1,4 +1,4 @@
-"""Checks of derivatives against finite differences, for the tests of your own functions."""
+"""Checks of derivatives against finite differences, and of vmap against a loop, for the tests of your own functions."""
 
 import itertools
 
@@ -6,6 +6,8 @@ import numpy
 
 from . import backend, tree
 from .core import Array, lift
+from .derivatives import jvp
+from .mapping import vmap
 from .transforms import is_inexact, vjp
 
 # How far a derivative may be from finite differences, relative to 1 + its size: that of the least precise dtype among
@@ -15,19 +17,20 @@ TOLERANCES = {
 }  # fmt: skip
 
 
-def check_grads(f, args, order=2, modes=("rev",), *, tolerance=None, samples=40, seed=0):
+def check_grads(f, args, order=2, modes=("rev", "fwd"), *, tolerance=None, samples=40, seed=0):
     """Compares the derivatives of `f` with central finite differences.
 
-    The outputs are multiplied by random cotangents and summed, so that one number is differentiated. The differences
-    are taken in float64, to which arguments of lower precision are converted for them; a complex argument is varied in
-    its real and in its imaginary part. At order 2 the gradient itself is checked in the same way, with respect to the
-    arguments and to the cotangents, and so on.
+    In forward mode all arguments move in a random direction. In reverse mode the outputs are multiplied by random
+    cotangents and summed, so that one number is differentiated, in one element of the arguments after the other. The
+    differences are taken in float64, to which arguments of lower precision are converted for them; a complex argument
+    is varied in its real and in its imaginary part. At order 2 each of these derivatives is itself checked in every
+    mode, with respect to the arguments and to the tangents or cotangents, and so on.
 
     Args:
         f: A function of nested arrays that returns nested arrays, differentiable at `args`.
         args: Its arguments, a tuple, or the only one; integers and booleans are left as they are.
         order: The highest order of derivatives to check.
-        modes: How derivatives are computed: "rev" (reverse mode).
+        modes: How derivatives are computed: "fwd" (forward mode), "rev" (reverse mode), or both.
         tolerance: The allowed difference, relative to 1 + the size of the derivative; `TOLERANCES` has the defaults.
         samples: How many elements of an argument are varied; in a larger one they are chosen at random.
         seed: Of the random cotangents and of that choice.
@@ -56,8 +59,7 @@ def check_grads(f, args, order=2, modes=("rev",), *, tolerance=None, samples=40,
 
     names = [*_names(args, "args")]
     check = _Check(function, [leaves[i] for i in varied], tolerance, samples, seed)
-    for mode in modes:
-        _MODES[mode](check, function, [leaves[i] for i in varied], [names[i] for i in varied], order)
+    _check_modes(check, modes, function, [leaves[i] for i in varied], [names[i] for i in varied], order)
 
 
 class _Check:
@@ -73,7 +75,7 @@ class _Check:
         self.samples = samples
         self.random = numpy.random.default_rng(seed)
 
-    def cotangent(self, y):
+    def direction(self, y):
         """Random numbers in the shape and dtype of `y`."""
         numbers = self.random.uniform(0.5, 1.5, y.shape) * self.random.choice([-1, 1], y.shape)
         if y.dtype.kind == "c":
@@ -102,9 +104,18 @@ class _Check:
                 raise AssertionError(f"{where} at {list(place)}: {found}.")
 
 
-def _check_reverse(check, function, leaves, names, order, level=1):
+def _check_modes(check, modes, function, leaves, names, order, level=1):
+    """Checks the derivatives of `function` and, up to `order`, the derivatives of these."""
+    for mode in modes:
+        derivative, further, label = _MODES[mode](check, function, leaves, names, level)
+        if level < order:
+            more = [f"{label}[{i}] of order {level}" for i in range(len(further))]
+            _check_modes(check, modes, derivative, [*leaves, *further], [*names, *more], order, level + 1)
+
+
+def _check_reverse(check, function, leaves, names, level):
     outputs, pullback = vjp(function, *leaves)
-    cotangents = [check.cotangent(y) for y in outputs]
+    cotangents = [check.direction(y) for y in outputs]
     for i, gradient in enumerate(pullback(tuple(cotangents))):
 
         def total(x, i=i):
@@ -112,17 +123,106 @@ def _check_reverse(check, function, leaves, names, order, level=1):
             return _inner_product(cotangents, function(*moved))
 
         check.compare(names[i], level, leaves[i], gradient, total)
-    if level < order:
 
-        def pulled(*values):
-            pullback = vjp(function, *values[: len(leaves)])[1]
-            return pullback(values[len(leaves) :])
+    def pulled(*values):
+        pullback = vjp(function, *values[: len(leaves)])[1]
+        return pullback(values[len(leaves) :])
 
-        seeds = [f"cotangents[{i}] of order {level}" for i in range(len(cotangents))]
-        _check_reverse(check, pulled, [*leaves, *cotangents], [*names, *seeds], order, level + 1)
+    return pulled, cotangents, "cotangents"
 
 
-_MODES = {"rev": _check_reverse}
+def _check_forward(check, function, leaves, names, level):
+    tangents = [check.direction(x) for x in leaves]
+    outputs, derivatives = jvp(function, tuple(leaves), tuple(tangents))
+    starts, ways = [numpy.asarray(_widened(x)) for x in leaves], [numpy.asarray(_widened(t)) for t in tangents]
+    size = max(1.0, *[abs(x).max(initial=0) for x in starts])
+
+    def moved(by):
+        places = [x + by * size * t for x, t in zip(starts, ways, strict=True)]
+        return [
+            numpy.asarray(y)
+            for y in function(*[Array(x.device.put(p)[()]) for x, p in zip(leaves, places, strict=True)])
+        ]
+
+    after, before = moved(check.step), moved(-check.step)
+    for i, (y, derivative) in enumerate(zip(outputs, derivatives, strict=True)):
+        where = f"check_grads: derivative of order {level} of output {i} in forward mode"
+        if (derivative.shape, derivative.dtype) != (y.shape, y.dtype):
+            got = f"{derivative.dtype}{list(derivative.shape)}"
+            raise AssertionError(f"{where}: expected {y.dtype}{list(y.shape)}, got {got}.")
+        expected = (after[i] - before[i]) / (2 * check.step * size)
+        got = numpy.asarray(derivative)
+        wrong = ~(abs(got - expected) <= check.tolerance * (1 + abs(expected)) * max(1, len(leaves)))
+        if wrong.any():
+            place = tuple(int(k[0]) for k in numpy.nonzero(wrong)) if wrong.ndim else ()
+            found = f"expected {expected[place]:.8g} (finite differences), got {got[place]:.8g}"
+            raise AssertionError(f"{where} at {list(place)}: {found}.")
+
+    def pushed(*values):
+        return jvp(function, values[: len(leaves)], values[len(leaves) :])[1]
+
+    return pushed, tangents, "tangents"
+
+
+_MODES = {"rev": _check_reverse, "fwd": _check_forward}
+
+
+def check_batching(f, args, *, size=3, tolerance=None):
+    """Compares `vmap` of `f` with a loop: each argument alone over each axis, and all arguments together.
+
+    The lanes of an argument of real or complex numbers are multiples of it, those of other numbers have its elements in
+    other orders.
+
+    Args:
+        f: A function of arrays that returns nested arrays.
+        args: Its arguments, a tuple, or the only one; what is no array of numbers is the same for all lanes.
+        size: The number of lanes.
+        tolerance: The allowed difference, relative to 1 + the size of an element; by default a few roundings.
+
+    Raises:
+        AssertionError: If an output differs; names the mapped axes and the output.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> check_batching(np.dot, (np.ones((2, 3)), np.ones(3)))
+    """
+    args = [_as_array(a) for a in (args if type(args) is tuple else (args,))]
+    numbers = [i for i, a in enumerate(args) if isinstance(a, Array) and a.dtype.kind != "b"]
+    if not numbers:
+        raise TypeError("check_batching: expected an argument of numbers, got none.")
+    choices = [{i: axis} for i in numbers for axis in range(args[i].ndim + 1)]
+    choices += [dict.fromkeys(numbers, 0)] * (len(numbers) > 1)
+    lanes = {i: [_varied(args[i], k) for k in range(size)] for i in numbers}
+    for axes in choices:
+        loop = [f(*[lanes[i][k] if i in axes else a for i, a in enumerate(args)]) for k in range(size)]
+        stacked = [_stacked(lanes[i], axes[i]) if i in axes else a for i, a in enumerate(args)]
+        got = vmap(f, in_axes=tuple(axes.get(i) for i in range(len(args))))(*stacked)
+        _compare_lanes(loop, got, f"check_batching: over axes {axes} of the arguments", tolerance)
+
+
+def _varied(x, k):
+    values = numpy.asarray(x)
+    values = values * values.dtype.type(1 - 0.05 * k) if values.dtype.kind in "fc" else numpy.roll(values, k)
+    return Array(x.device.put(values.astype(x.dtype))[()])
+
+
+def _stacked(lanes, axis):
+    return Array(lanes[0].device.put(numpy.stack([numpy.asarray(lane) for lane in lanes], axis)))
+
+
+def _compare_lanes(loop, got, where, tolerance):
+    outputs, structure = tree.flatten(got)
+    columns = list(zip(*[tree.leaves_along(structure, lane) for lane in loop], strict=True))
+    for i, (column, y) in enumerate(zip(columns, outputs, strict=True)):
+        expected, y = numpy.stack([numpy.asarray(lane) for lane in column]), numpy.asarray(y)
+        if (y.shape, y.dtype) != (expected.shape, expected.dtype):
+            raise AssertionError(
+                f"{where}: expected {expected.dtype}{list(expected.shape)} as output {i}, got {y.dtype}{list(y.shape)}."
+            )
+        allowed = tolerance or (64 * numpy.finfo(y.dtype).eps if y.dtype.kind in "fc" else 0)
+        difference = numpy.where((y == expected) | ((y != y) & (expected != expected)), 0, abs(y * 1.0 - expected * 1.0))
+        if not (difference <= allowed * (1 + abs(expected))).all():
+            raise AssertionError(f"{where}: output {i} differs from that of a loop by up to {difference.max():.3g}.")
 
 
 def _derivative(total, x, place, step):

@@ -1,6 +1,6 @@
-"""Discrete Fourier transforms over a tuple of distinct axes: of complex numbers, and of real ones to half a spectrum.
+"""Operations on signals: discrete Fourier transforms, and the convolution of two vectors.
 
-A transform is a symmetric matrix, hence its own transpose. Real numbers of length n have a spectrum with
+Transforms run over a tuple of distinct axes, of complex numbers, or from real numbers to half a spectrum. A transform is a symmetric matrix, hence its own transpose. Real numbers of length n have a spectrum with
 y[n - k] = conj(y[k]) along the last of the axes, of which n // 2 + 1 elements are kept: `rfft` makes that half of it
 and `irfft` takes it, so that an element stands for two, except those that are their own mirror images: the first and,
 if n is even, the last. Of these `irfft` ignores the imaginary part.
@@ -11,8 +11,10 @@ if n is even, the last. Of these `irfft` ignores the imaginary part.
 import numpy
 
 from ..core import library
-from ..families import linear
+from ..families import Composition, linear, multilinear
 from .elementwise import conj
+from .shape import flip, reshape
+from .window import Geometry, convolution
 
 OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}  # the norm that scales the other direction
 
@@ -65,3 +67,28 @@ def _to_half(g, axis, length, norm):
 fft = linear(_fft, lambda g, axis, inverse, norm: fft(g, axis=axis, inverse=inverse, norm=norm))
 rfft = linear(_rfft, _to_real)
 irfft = linear(_irfft, _to_half)
+
+
+def _convolve(xp, a, b, *, mode):
+    """y[i] = sum over j of a[i - j] * b[j], at all i ("full") or those where every j counts ("valid")."""
+    return xp.convolve(a, b, mode)
+
+
+def _to_second(g, a, mode):
+    a = flip(a, axis=(0,))
+    return convolve(g, a, mode="valid") if mode == "full" else convolve(a, g, mode="valid")
+
+
+def _by_windows(a, b, *, mode):
+    """The same by an operation that takes many at once."""
+    reach = b.shape[0] - 1 if mode == "full" else 0
+    signal, kernel = reshape(a, shape=(1, 1, *a.shape)), reshape(flip(b, axis=(0,)), shape=(1, 1, *b.shape))
+    return convolution(signal, kernel, geometry=Geometry((1,), ((reach, reach),), (1,)))[0, 0]
+
+
+convolve = multilinear(  # "valid": `a` must not be the shorter one
+    _convolve,
+    lambda g, b, mode: convolve(g, flip(b, axis=(0,)), mode="valid" if mode == "full" else "full"),
+    _to_second,
+    batch=Composition(_by_windows),
+)

@@ -19,7 +19,8 @@ from ..backend import scipy_function
 from ..families import elementwise
 from ..kernels import special
 from .elementwise import (
-    absolute, cos, equal, exp, greater, less, less_equal, log, log1p, logical_and, maximum, sigmoid, sign, sin, where,
+    absolute, astype, cos, equal, exp, greater, less, less_equal, log, log1p, logical_and, maximum, sigmoid, sign, sin,
+    where,
 )  # fmt: skip
 
 
@@ -59,7 +60,7 @@ gammasgn = _special("gammasgn", "x", None)
 rgamma = _special("rgamma", "x", lambda g, y, x: g * _slope_of_rgamma(y, x))
 digamma = _special("digamma", "x", lambda g, x: g * zeta(2, x))
 polygamma = _special("polygamma", "n x", _no_derivative("polygamma", "n"), lambda g, n, x: g * polygamma(n + 1, x))
-zeta = _special("zeta", "s q", _no_derivative("zeta", "s"), lambda g, s, q: -g * (s * zeta(s + 1, q)))
+zeta = _special("zeta", "s q", _no_derivative("zeta", "s"), lambda g, s, q: -g * (_like(s, q) * zeta(s + 1, q)))
 beta = _special(
     "beta", "a b",
     lambda g, y, a, b: g * (y * (digamma(a) - digamma(a + b))),
@@ -70,22 +71,36 @@ betaln = _special(
     lambda g, a, b: g * (digamma(a) - digamma(a + b)),
     lambda g, a, b: g * (digamma(b) - digamma(a + b)),
 )  # fmt: skip
-gammainc = _special(
-    "gammainc", "a x", _no_derivative("gammainc", "a"), lambda g, a, x: g * exp(xlogy(a - 1, x) - x - gammaln(a))
-)
-gammaincc = _special(
-    "gammaincc", "a x", _no_derivative("gammaincc", "a"), lambda g, a, x: -g * exp(xlogy(a - 1, x) - x - gammaln(a))
-)
+gammainc = _special("gammainc", "a x", _no_derivative("gammainc", "a"), lambda g, a, x: g * _density_of_gamma(a, x))
+gammaincc = _special("gammaincc", "a x", _no_derivative("gammaincc", "a"), lambda g, a, x: -g * _density_of_gamma(a, x))
 betainc = _special(
     "betainc", "a b x", _no_derivative("betainc", "a"), _no_derivative("betainc", "b"),
-    lambda g, a, b, x: g * exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)),
+    lambda g, a, b, x: g * exp(log_density_of_beta(x, _like(a, x), _like(b, x))),
 )  # fmt: skip
-stdtr = _special("stdtr", "df t", _no_derivative("stdtr", "df"), lambda g, df, t: g * exp(log_density_of_t(df, t)))
+stdtr = _special(
+    "stdtr", "df x", _no_derivative("stdtr", "df"), lambda g, df, x: g * exp(log_density_of_t(x, _like(df, x)))
+)
 
 
-def log_density_of_t(df, t):
-    """The logarithm of the density of Student's distribution."""
-    return -betaln(df / 2, 0.5) - log(df) / 2 - (df + 1) / 2 * log1p(t * t / df)
+def log_density_of_gamma(x, a):
+    return xlogy(a - 1, x) - x - gammaln(a)
+
+
+def log_density_of_beta(x, a, b):
+    return xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)
+
+
+def log_density_of_t(x, df):
+    return -betaln(df / 2, 0.5) - log(df) / 2 - (df + 1) / 2 * log1p(x * x / df)
+
+
+def _density_of_gamma(a, x):
+    return exp(log_density_of_gamma(x, _like(a, x)))
+
+
+def _like(a, x):
+    """`a` in the precision of the array `x`."""
+    return astype(a, dtype=x.dtype) if hasattr(a, "dtype") else x.dtype.type(a)
 
 
 def _slope_of_rgamma(y, x):
@@ -144,7 +159,7 @@ cosm1 = _special("cosm1", "x", lambda g, x: -g * sin(x))
 def _slope_of_expn(y, n, x):
     """-E[n-1]; where SciPy has none, for n = 0 and 1, by the recurrence (DLMF 8.19.12)."""
     known = greater(n, 1)
-    return where(known, -expn(maximum(n - 1, 1), x), ((n - 1) * y - exp(-x)) / where(known, 1, x))
+    return where(known, -expn(maximum(n - 1, 1), x), (_like(n - 1, x) * y - exp(-x)) / where(known, 1, x))
 
 
 def _polynomial(x, coefficients):
@@ -195,19 +210,14 @@ k1e = _special("k1e", "x", lambda g, y, x: g * (y - k0e(x) - y / x))
 
 
 # Bessel functions of any order.
-def _bessel(name, slope):
-    """A Bessel function of order `v`; `slope(y, below, above, x)` has those of the orders v - 1 and v + 1."""
-    function = _special(
-        name, "v x", _no_derivative(name, "v"),
-        lambda g, y, v, x: g * slope(y, function(v - 1, x), function(v + 1, x), x),
-    )  # fmt: skip
-    return function
+def _bessel(name, derivative):
+    return _special(name, "v x", _no_derivative(name, "v"), derivative)
 
 
-jv = _bessel("jv", lambda y, below, above, x: (below - above) / 2)
-yv = _bessel("yv", lambda y, below, above, x: (below - above) / 2)
-yn = _bessel("yn", lambda y, below, above, x: (below - above) / 2)
-iv = _bessel("iv", lambda y, below, above, x: (below + above) / 2)
-kv = _bessel("kv", lambda y, below, above, x: (below + above) / -2)
-ive = _bessel("ive", lambda y, below, above, x: (below + above) / 2 - sign(x) * y)
-kve = _bessel("kve", lambda y, below, above, x: y - (below + above) / 2)
+jv = _bessel("jv", lambda g, v, x: g * ((jv(v - 1, x) - jv(v + 1, x)) / 2))
+yv = _bessel("yv", lambda g, v, x: g * ((yv(v - 1, x) - yv(v + 1, x)) / 2))
+yn = _bessel("yn", lambda g, v, x: g * ((yn(v - 1, x) - yn(v + 1, x)) / 2))
+iv = _bessel("iv", lambda g, v, x: g * ((iv(v - 1, x) + iv(v + 1, x)) / 2))
+kv = _bessel("kv", lambda g, v, x: g * ((kv(v - 1, x) + kv(v + 1, x)) / -2))
+ive = _bessel("ive", lambda g, y, v, x: g * ((ive(v - 1, x) + ive(v + 1, x)) / 2 - sign(x) * y))
+kve = _bessel("kve", lambda g, y, v, x: g * (y - (kve(v - 1, x) + kve(v + 1, x)) / 2))

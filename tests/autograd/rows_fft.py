@@ -1,4 +1,4 @@
-"""Rows of the table of primitives for Fourier transforms: see `op_table.py`."""
+"""Rows of the table of primitives for Fourier transforms and convolution: see `op_table.py`."""
 
 import numpy as np
 
@@ -39,4 +39,6 @@ ROWS = {
     + [Case((real(3, 1),), {"axis": (1,), "norm": "backward"}, rfft, casts=True)],
     "irfft": [Case((real(*shape),), {"axis": axis, "length": length, "norm": norm}, irfft, dtypes="c")
               for (shape, axis, length), norm in zip(HALVES, NORMS * 3, strict=False)],
+    "convolve": [Case((real(n), real(m)), {"mode": mode}, np.convolve, "a b", "fc")
+                 for n, m, mode in ((5, 3, "full"), (2, 4, "full"), (5, 2, "valid"), (4, 4, "valid"), (1, 1, "full"))],
 }  # fmt: skip

@@ -33,11 +33,11 @@ ROWS = {
     "rgamma": of_one("rgamma", POSITIVE, (-3.2, -1.8), keeps="y x"),
     "digamma": of_one("digamma", (0.5, 4)),
     "polygamma": of_last("polygamma", *ORDERS, low=0.7),
-    "zeta": of_last("zeta", (2,), (1.5,), low=0.7),
+    "zeta": of_last("zeta", (2,), (integers(2, 3, 4),), low=0.7, keeps="q"),
     "beta": of_two("beta", (0.5, 3), (0.7, 2), "y a b"),
     "betaln": of_two("betaln", (0.5, 3), (0.7, 2), "a b"),
-    **{name: of_last(name, (1,), (2.5,), (integers(1, 2, 4),)) for name in ("gammainc", "gammaincc", "stdtr")},
-    "betainc": of_last("betainc", (2, 1), (0.7, integers(1, 2, 4)), low=0.1, high=0.9),
+    **{name: of_last(name, (1,), (integers(1, 2, 4),)) for name in ("gammainc", "gammaincc", "stdtr")},
+    "betainc": of_last("betainc", (2, 1), (1, integers(1, 2, 4)), low=0.1, high=0.9),
     "xlogy": of_two("xlogy", (-2, 2), POSITIVE, "a b"),
     "xlog1py": of_two("xlog1py", (-2, 2), (-0.8, 2), "a b"),
     "entr": of_one("entr", POSITIVE),
@@ -51,7 +51,7 @@ ROWS = {
     "logit": of_one("logit", UNIT),
     "exp1": of_one("exp1", POSITIVE),
     "expi": of_one("expi", POSITIVE, (-3, -0.3)),
-    "expn": of_last("expn", *ORDERS[:3], low=0.3, keeps="y x"),
+    "expn": of_last("expn", *ORDERS, low=0.3, keeps="y x"),
     "exprel": of_one("exprel", (-0.9, 0.9), (-3, 3), keeps="y x"),
     "cosm1": of_one("cosm1", EVERYWHERE),
     **{name: of_one(name, EVERYWHERE, keeps=keeps)
@@ -59,7 +59,7 @@ ROWS = {
     **{name: of_one(name, (0.3, 3), (-3, -0.3), keeps="y x") for name in ("i0e", "i1e")},
     **{name: of_one(name, (0.5, 4), keeps=keeps)
        for name, keeps in {"y0": "x", "y1": "y x", "k0": "x", "k1": "y x", "k0e": "y x", "k1e": "y x"}.items()},
-    **{name: of_last(name, *ORDERS, (1.5,), low=0.5, keeps=keeps)
+    **{name: of_last(name, *ORDERS, low=0.5, keeps=keeps)
        for name, keeps in {"jv": "x", "yv": "x", "iv": "x", "ive": "y x", "kv": "x", "kve": "y x"}.items()},
     "yn": of_last("yn", *ORDERS, low=0.5),
 }  # fmt: skip

@@ -15,11 +15,11 @@ import pytest
 import autograd
 import autograd.numpy as anp
 import autograd.ops
-from autograd import Array
+from autograd import Array, tree
 from autograd.core import PRIMITIVES, Interpreter, Tracer
 from autograd.ops import elementwise
 from autograd.scipy.special import logsumexp
-from autograd.testing import check_grads
+from autograd.testing import check_batching, check_grads
 from tests.autograd.cases import Real
 from tests.autograd.op_table import ROWS
 
@@ -113,6 +113,58 @@ def test_gradient_is_that_of_finite_differences(xp, name):
     for case, dtype in cells(name, ("float64", "complex128"), differentiable):
         arrays, params = case.draw(xp, dtype, autograd.default_device())
         check_grads(lambda *args: PRIMITIVES[name](*args, **params), tuple(arrays), order=2)
+
+
+@names
+def test_tangents_and_cotangents_agree(name):
+    """<g, J t> = <J' g, t> to rounding, in every legal dtype of double precision."""
+    for case, dtype in cells(name, ("float64", "complex128"), differentiable):
+        arrays, params = case.draw(np, dtype, CPU)
+        function, inputs = of_varied(name, case, arrays, params)
+        tangents = of_varied(name, case, case.draw(np, dtype, CPU, "tangents")[0], params)[1]
+        y, t = autograd.jvp(function, tuple(inputs), tuple(tangents))
+        g = tree.tree_map(lambda x: np.linspace(1, 2, x.size, dtype=x.dtype).reshape(x.shape), y)
+        pulled = autograd.vjp(function, *inputs)[1](g)
+        forward = sum(np.real(np.sum(a * b)) for a, b in parts(g, t))
+        backward = sum(np.real(np.sum(a * b)) for a, b in zip(pulled, tangents, strict=True))
+        size = sum(np.sum(abs(a * b)) for a, b in parts(g, t))
+        assert abs(forward - backward) <= (1e-5 if case.casts else 1e-11) * (1 + size)
+
+
+@names
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_vmap_is_a_loop(xp, name):
+    """Over every axis of every argument; a boolean index cannot differ from lane to lane."""
+    for case, dtype in cells(name, ("float64", "complex128", "float32")):
+        arrays, params = case.draw(xp, dtype, autograd.default_device())
+        if name != "nonzero" and any(isinstance(a, xp.ndarray | np.generic) and a.dtype.kind != "b" for a in arrays):
+            check_batching(lambda *args: PRIMITIVES[name](*args, **params), tuple(arrays))
+
+
+@names
+def test_transformations_nest(name):
+    """vmap of grad, grad of vmap, vmap of jvp of grad, and a Jacobian both ways, beside loops and each other."""
+    for case, dtype in cells(name, ("float64",), differentiable):
+        arrays, params = case.draw(np, dtype, CPU)
+        function, inputs = of_varied(name, case, arrays, params)
+        if not all(x.size for x in inputs):
+            continue
+
+        def loss(*args):
+            return sum(anp.sum(anp.real(y * anp.conj(y))) for (y,) in parts(function(*args)))
+
+        every = tuple(range(len(inputs)))
+        gradient = autograd.grad(loss, every)
+        check_batching(gradient, tuple(inputs), tolerance=1e-9)
+        stacked = [np.stack([x, x * 0.9]) for x in inputs]
+        total = autograd.grad(lambda *args: anp.sum(autograd.vmap(loss)(*args)), every)(*stacked)
+        lanes = [gradient(*lane) for lane in zip(*stacked, strict=True)]
+        for got, *expected in zip(total, *lanes, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
+        check_batching(lambda *args: autograd.jvp(gradient, args, tuple(inputs))[1], tuple(inputs), tolerance=1e-8)
+        columns, rows = autograd.jacfwd(gradient, every)(*inputs), autograd.jacrev(gradient, every)(*inputs)
+        for one, other in zip(tree.flatten(columns)[0], tree.flatten(rows)[0], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
 
 
 @names

@@ -7,8 +7,8 @@ import pytest
 
 import autograd.numpy as anp
 from autograd import Array, stop_gradient
-from autograd.families import elementwise, irregular
-from autograd.testing import check_grads
+from autograd.families import elementwise, irregular, nondifferentiable
+from autograd.testing import check_batching, check_grads
 
 X = np.array([0.3, -1.2, 2.0])
 
@@ -81,6 +81,26 @@ def test_single_precision_is_compared_with_differences_in_double_precision():
     check_grads(cube, X.astype("float32"), order=1, tolerance=1e-2)
 
 
+def test_forward_mode_alone():
+    check_grads(lambda x, y: {"a": x * y, "b": anp.cumsum(x)}, (X, X + 1), modes=("fwd",))
+    cube = primitive(lambda g, x: g * 2 * x * x)
+    with pytest.raises(AssertionError, match=r"order 1 of output 0 in forward mode at \[0\]: expected"):
+        check_grads(cube, X, order=1, modes=("fwd",))
+    loses = primitive(lambda g, x: g * 3 * stop_gradient(x * x))
+    with pytest.raises(AssertionError, match="order 2 of output 0 in forward mode"):
+        check_grads(loses, X, modes=("fwd",))
+
+
+def test_a_wrong_batching_rule_is_found():
+    check_batching(lambda x, i: {"a": x[i] * 2.0, "b": (anp.argmax(x), 3.0)}, (X, np.array([2, 0])))
+    check_batching(anp.outer, (X, X[:2]), size=5)
+    forgetful = nondifferentiable(_cube, batch=lambda primitive, size, values, batched, params: values[0])
+    with pytest.raises(AssertionError, match=r"over axes {0: 0} of the arguments: output 0 differs .* by up to"):
+        check_batching(forgetful, X)
+    with pytest.raises(TypeError, match="check_batching: expected an argument of numbers"):
+        check_batching(anp.logical_not, np.array([True]))
+
+
 def test_integers_and_booleans_are_left_alone():
     check_grads(lambda x, i, mask, name: x[i] * mask, (X, np.array([2, 0]), np.array([True, False]), "name"))
 
@@ -106,7 +126,7 @@ def test_on_each_library(xp):
 
 
 def test_errors():
-    with pytest.raises(ValueError, match=r"check_grads: expected modes among 'rev', got \('backwards',\)"):
+    with pytest.raises(ValueError, match=r"check_grads: expected modes among 'rev', 'fwd', got \('backwards',\)"):
         check_grads(anp.sin, X, modes=("backwards",))
     with pytest.raises(ValueError, match="check_grads: expected modes"):
         check_grads(anp.sin, X, modes=())
