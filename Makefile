@@ -15,7 +15,7 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test property lint types check demo test-cupy test-gpu bench build clean
+.PHONY: help setup doctor test property lint types check demo test-cupy test-gpu bench kernels build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,9 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,examples]'
 	@touch $@
+
+doctor:  ## say what is installed and test every device
+	$(venv)$(PY) -m cuobjax.doctor
 
 test:  ## run every test and doctest on the CPU (PYTEST_ARGS="-k name -x" is passed on)
 	$(venv)CUOBJAX_DEVICE=cpu $(PY) -m pytest $(PYTEST_ARGS)
@@ -55,6 +58,11 @@ test-gpu:  ## run the tests on the GPU
 
 bench:  ## measure speed and memory on the CPU beside the peers that are installed
 	$(venv)CUOBJAX_DEVICE=cpu $(PY) -m benchmarks $(BENCH_ARGS)
+
+kernels:  ## compile every CUDA kernel for four generations of GPUs; the table goes to benchmarks/results/
+	$(venv)$(stand_in)CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/build.sh
+	CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/run.sh -m benchmarks.kernels \
+		--output benchmarks/results/$(shell date +%F)-kernels.md
 
 build:  ## make the source distribution and the wheel in dist/
 	$(venv)$(PY) -m build

@@ -181,7 +181,11 @@ class Primitive:
         kind: What forward mode derives from it: "elementwise", "linear" (in all arguments that have rules together),
             "multilinear" (in each of them) or "" (none of these).
         batch: How vmap applies it: see `autograd.families`; None if it calls it in a loop.
+        tangents: The forward-mode rule where it is spelled, `(moving, y, args, tangents, params)` with the positions of
+            the arguments that have tangents; else None.
     """
+
+    tangents = None
 
     def __init__(self, forward, rules=(), *, name=None, arguments=None, kind="", batch=None):
         name = name or (forward if isinstance(forward, str) else forward.__name__.lstrip("_"))
@@ -195,7 +199,8 @@ class Primitive:
         documented = not isinstance(forward, str) and forward.__doc__
         self.__doc__ = documented or f"`numpy.{name}`, of Arrays, traced and raw arrays."
         self.__signature__ = _signature(self)
-        if PRIMITIVES.setdefault(name, self) is not self:
+        self.__module__ = getattr(forward, "__module__", None) or __name__
+        if self.__module__.startswith("autograd.") and PRIMITIVES.setdefault(name, self) is not self:
             raise ValueError(f"Primitive: expected a new name, got {name!r}.")
         self._kernels = {}
         self.host = self._kernel(numpy)
@@ -204,7 +209,7 @@ class Primitive:
         return f"<primitive {self.name}>"
 
     def __reduce__(self):
-        return _named, (self.name,)
+        return (_named, (self.name,)) if PRIMITIVES.get(self.name) is self else self.__qualname__
 
     def __call__(self, *args, **params):
         trace, lists = None, False

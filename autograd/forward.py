@@ -35,7 +35,8 @@ class Forward(Interpreter):
         if t is None:
             return lift(y)
         if type(y) is tuple:
-            return tuple([ForwardTracer(self, *pair) for pair in zip(y, t, strict=True)])
+            pairs = zip(y, t, strict=True)
+            return tuple([lift(y) if y.dtype.kind in "iub" else ForwardTracer(self, y, t) for y, t in pairs])
         return ForwardTracer(self, y, t)
 
     def parts(self, x):
@@ -58,10 +59,12 @@ def tangent_of(primitive, y, values, tangents, params):
     moving = [i for i, t in enumerate(tangents) if t is not None and rules[i] is not None]
     if not moving:
         return None
+    if primitive.tangents is not None:
+        return primitive.tangents(moving, y, values, tangents, params)
     if primitive.kind == "elementwise":
-        return _total(y, (rules[i].applied(tangents[i], y, values, params, i) for i in moving))
+        return total(y, (rules[i].applied(tangents[i], y, values, params, i) for i in moving))
     if primitive.kind == "multilinear":
-        return _total(y, (primitive(*values[:i], tangents[i], *values[i + 1 :], **params) for i in moving))
+        return total(y, (primitive(*values[:i], tangents[i], *values[i + 1 :], **params) for i in moving))
     if primitive.kind == "linear":
         return primitive(
             *[
@@ -73,15 +76,15 @@ def tangent_of(primitive, y, values, tangents, params):
     return _transposed(rules, moving, y, values, tangents, params)
 
 
-def _total(y, contributions):
+def total(y, contributions):
     """The sum of contributions to the tangent of `y`, in its shape and dtype: a rule does not broadcast."""
-    total = None
-    for t in contributions:
-        total = t if total is None else total + t
-    if total.dtype.kind == "c" != y.dtype.kind:
-        total = real(total)
-    total = total if total.dtype == y.dtype else astype(total, dtype=y.dtype)
-    return total if total.shape == y.shape else broadcast_to(total, shape=y.shape)
+    t = None
+    for contribution in contributions:
+        t = contribution if t is None else t + contribution
+    if t.dtype.kind == "c" != y.dtype.kind:
+        t = real(t)
+    t = t if t.dtype == y.dtype else astype(t, dtype=y.dtype)
+    return t if t.shape == y.shape else broadcast_to(t, shape=y.shape)
 
 
 def _transposed(rules, moving, y, values, tangents, params):

@@ -109,7 +109,13 @@ class Tape(Interpreter):
         edges = [(position, functools.partial(_pull_parts, rule), kept) for position, rule, kept in edges]
         self.nodes.append((primitive, edges, None, None))
         like = tuple([(library(part), part.shape, part.dtype) for part in parts])
-        return tuple([self._recorded(None, [(whole, _Parts, (i, like))], part) for i, part in enumerate(parts)])
+        return tuple(
+            [lift(p) if p.dtype.kind in "iub" else self.part(whole, i, p, like) for i, p in enumerate(parts)]
+        )
+
+    def part(self, whole, i, value, like=()):
+        """A tracer for part `i` of the node at position `whole`, which has a value of its own."""
+        return self._recorded(None, [(whole, _Parts, (i, like))], value)
 
     def value(self, x):
         """What is under `x` if it is on this tape, else `x`."""
@@ -147,7 +153,7 @@ class Tape(Interpreter):
             g = gradients[position]
             if g is None or not edges:
                 if g is not None and primitive is not None:
-                    primitive.replay(self, gradients, g, consume)
+                    primitive.replay(self, gradients, position, consume)
                 continue
             gradients[position] = None
             for argument, rule, kept in edges:
@@ -168,12 +174,13 @@ class Tape(Interpreter):
 class _Parts:
     """Cotangents of the parts of a result of several arrays: that of part `i` is `g`, those of others are missing."""
 
-    __slots__ = ("like", "parts")
+    __slots__ = ("all", "like", "parts")
     shape = dtype = None  # as the node of the whole result has
 
     def __init__(self, g, i, like):
         self.parts = {i: g}
         self.like = like
+        self.all = None
 
     def __add__(self, other):
         for i, g in other.parts.items():
@@ -183,8 +190,10 @@ class _Parts:
 
 def _pull_parts(rule, g, *kept):
     """Applies the rule of a result of several arrays to all their cotangents; missing ones are zero."""
-    given = [g.parts[i] if i in g.parts else xp.zeros(shape, dtype) for i, (xp, shape, dtype) in enumerate(g.like)]
-    return rule(tuple(given), *kept)
+    if g.all is None:
+        like = enumerate(g.like)
+        g.all = tuple([g.parts[i] if i in g.parts else xp.zeros(shape, dtype) for i, (xp, shape, dtype) in like])
+    return rule(g.all, *kept)
 
 
 def conformed(c, shape, dtype):

@@ -31,6 +31,14 @@ def _flatten(tree, leaves):
     return kind, {key: _flatten(part, leaves) for key, part in tree.items()}
 
 
+def count(structure):
+    """The number of leaves of a structure."""
+    if structure is None or structure is _LEAF:
+        return int(structure is _LEAF)
+    parts = structure[1]
+    return sum(map(count, parts.values() if isinstance(parts, dict) else parts))
+
+
 def leaves_along(structure, tree):
     """The leaves of `tree`, in the order in which `structure` has them; None if its structure is another one."""
     if structure is None or structure is _LEAF:

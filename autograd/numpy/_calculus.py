@@ -6,12 +6,14 @@ import numpy as onp
 
 from ..core import library
 from ..ops import fft as signal_ops
+from ..ops import shape as ops
 from ..ops.elementwise import stop_gradient
 from ..ops.reduction import cumulative_product
-from ._common import along_axis, as_array, cast, complete_axes, complete_axis, like
-from ._elementwise import absolute, arctan2, conj, imag, not_equal, rad2deg, real, where
+from . import linalg
+from ._common import as_array, cast, complete_axes, complete_axis, like
+from ._elementwise import absolute, arctan2, conj, imag, minimum, not_equal, rad2deg, real, where
 from ._reduction import argsort, cumprod, cumsum
-from ._shape import broadcast_to, concatenate, expand_dims, flip, moveaxis, ravel, roll
+from ._shape import atleast_1d, broadcast_to, concatenate, flip, moveaxis, ravel, roll
 
 
 def _part(a, axis, *bounds):
@@ -25,13 +27,18 @@ def _numbers(x):
     return x if x.dtype.kind in "fc" else x * 1.0
 
 
+def _order(where, n):
+    """`n`, how many times something is done."""
+    if n < 0:
+        raise ValueError(f"{where}: expected an order that is not negative, got {n}.")
+    return n
+
+
 # Differences and sums.
 def diff(a, n=1, axis=-1, prepend=None, append=None):
     """Differences of neighbours along an axis, taken `n` times, after joining `prepend` and `append` to its ends."""
-    if n < 0:
-        raise ValueError(f"diff: expected an order that is not negative, got {n}.")
     a = as_array(a)
-    if n == 0:
+    if _order("diff", n) == 0:
         return a
     axis = complete_axis(axis, a.ndim)
     ends = [None if end is None else as_array(end) for end in (prepend, append)]
@@ -79,13 +86,12 @@ def unwrap(p, discont=None, axis=-1, *, period=2 * onp.pi):
     axis = complete_axis(axis, p.ndim)
     steps = diff(stop_gradient(p), axis=axis)  # what is added does not change with p
     whole = onp.result_type(steps.dtype, period).kind in "iu"
-    half, odd = builtins.divmod(period, 2) if whole else (period / 2, 0)
-    wrapped = (steps + half) % period - half  # whole numbers and an odd period: from -half to half
-    if not odd:
+    half = period // 2 if whole else period / 2
+    wrapped = (steps + half) % period - half
+    if not whole or period % 2 == 0:
         wrapped = where((wrapped == -half) & (steps > 0), half, wrapped)
-    added = where(absolute(steps) < (half if discont is None else discont), 0, wrapped - steps)
-    added = cumsum(cast(added, onp.result_type(p.dtype, added.dtype) if whole else _numbers(p).dtype), axis)
-    return concatenate([_part(p, axis, None, 1), _part(p, axis, 1, None) + added], axis)
+    jumps = where(absolute(steps) < (period / 2 if discont is None else discont), 0, wrapped - steps)
+    return concatenate([_part(p, axis, None, 1), _part(p, axis, 1, None) + cumsum(jumps, axis)], axis)
 
 
 def angle(z, deg=False):
@@ -128,8 +134,9 @@ def gradient(f, *varargs, axis=None, edge_order=1):
     axes = complete_axes(axis, f.ndim)
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: expected edge_order 1 or 2, got {edge_order}.")
-    spacings = [as_array(v) for v in varargs] or [1.0]
-    if len(spacings) == 1 and (not varargs or spacings[0].ndim == 0):
+    precision = onp.finfo(f.dtype).dtype  # of spacings that are Python's numbers
+    spacings = [as_array(v, precision if isinstance(v, int | float) else None) for v in varargs or (1.0,)]
+    if len(spacings) == 1 and spacings[0].ndim == 0:
         spacings *= len(axes)
     if len(spacings) != len(axes):
         raise TypeError(f"gradient: expected no spacing, one, or {len(axes)} of them, got {len(spacings)}.")
@@ -138,25 +145,171 @@ def gradient(f, *varargs, axis=None, edge_order=1):
 
 
 def _slope(f, spacing, axis, edge_order):
-    """The derivative along one axis: that of the parabola through a point and its neighbours."""
+    """The derivative along one axis: inside, that of the parabola through a point and its neighbours."""
     count = f.shape[axis]
     if count <= edge_order:
         raise ValueError(f"gradient: expected at least {edge_order + 1} samples along axis {axis}, got {count}.")
-    h, steps = spacing, diff(f, axis=axis)
-    if getattr(spacing, "ndim", 0):
-        if spacing.shape != (count,):
-            raise ValueError(f"gradient: expected {count} coordinates for axis {axis}, got shape {spacing.shape}.")
-        h = _along(diff(spacing), axis, f.ndim)
-        before, after = h[:-1], h[1:]
-        share = before / (before + after)  # of the slope that is farther away
-    else:
-        share = 0.5
-    slopes = steps / h
-    left, right = _part(slopes, axis, None, -1), _part(slopes, axis, 1, None)
-    bend = right - left
-    inner = left + share * bend
+    if spacing.shape not in ((), (count,)):
+        raise ValueError(f"gradient: expected {count} coordinates for axis {axis}, got shape {spacing.shape}.")
+    h = _along(diff(spacing) if spacing.ndim else broadcast_to(spacing, (count - 1,)), axis, f.ndim)
+    slopes = diff(f, axis=axis) / h
+    before, after = _part(h, axis, None, -1), _part(h, axis, 1, None)
+    share = before / (before + after)  # of the slope after a point in the derivative there
+    bend = _part(slopes, axis, 1, None) - _part(slopes, axis, None, -1)
     first, last = _part(slopes, axis, None, 1), _part(slopes, axis, -1, None)
     if edge_order == 2:
-        ends = (share, 1 - share) if share is 0.5 else (share[:1], 1 - share[-1:])
-        first, last = first - ends[0] * _part(bend, axis, None, 1), last + ends[1] * _part(bend, axis, -1, None)
-    return concatenate([first, inner, last], axis)
+        first = first - _part(share * bend, axis, None, 1)
+        last = last + _part((1 - share) * bend, axis, -1, None)
+    return cast(concatenate([first, _part(slopes, axis, None, -1) + share * bend, last], axis), f.dtype)
+
+
+def interp(x, xp, fp, left=None, right=None, period=None):
+    """The piecewise linear function through the points (`xp`, `fp`), at `x`.
+
+    At a point the derivative is that of the interval after it.
+
+    Args:
+        x: Where to evaluate it, of any shape.
+        xp, fp: Vectors; `xp` must increase unless there is a `period`.
+        left, right: What to give before the first and after the last point; by default their values.
+        period: The period of the function, which makes `left` and `right` meaningless.
+    """
+    x, xp, fp = _numbers(x), _numbers(xp), _numbers(fp)
+    if xp.ndim != 1 or fp.shape != xp.shape or not xp.size:
+        raise ValueError(f"interp: expected vectors xp and fp of one length, got shapes {xp.shape} and {fp.shape}.")
+    if period is not None:
+        if period == 0:
+            raise ValueError("interp: expected a period that is not zero, got 0.")
+        period, left, right = builtins.abs(period), None, None
+        x, xp = x % period, xp % period
+        order = argsort(xp)
+        xp, fp = xp[order], fp[order]
+        xp = concatenate([xp[-1:] - period, xp, xp[:1] + period])
+        fp = concatenate([fp[-1:], fp, fp[:1]])
+    i = signal_ops.interval(xp, x)
+    j = minimum(i + 1, xp.shape[0] - 1)
+    width = xp[j] - xp[i]
+    share = (x - xp[i]) / where(width == 0, 1, width)
+    y = fp[i] * (1 - share) + fp[j] * share
+    y = where(x < xp[0], fp[0] if left is None else left, y)
+    return where(x > xp[-1], fp[-1] if right is None else right, y)
+
+
+def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
+    """The cross product of vectors of three components, which lie along an axis of each array and of the result."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
+    if a.shape[-1] != 3 or b.shape[-1] != 3:
+        raise ValueError(f"cross: expected vectors of three components, got {a.shape[-1]} and {b.shape[-1]}. Pad them.")
+    return moveaxis(roll(a, -1, -1) * roll(b, 1, -1) - roll(a, 1, -1) * roll(b, -1, -1), -1, axisc)
+
+
+# Convolution.
+def convolve(a, v, mode="full"):
+    """The convolution of two vectors: y[k] = sum over i of a[i] * v[k - i].
+
+    Args:
+        a, v: The vectors; a number is a vector of one element.
+        mode: "full" for all k at which they meet, "same" for as many as the longer vector has, from the middle of
+            these, "valid" for those at which the shorter vector lies within the longer one.
+    """
+    a, v = _vectors(a, v, mode, "convolve")
+    return _in_mode(a, v, mode, builtins.min(a.shape[0], v.shape[0]) - 1)
+
+
+def correlate(a, v, mode="valid"):
+    """The cross-correlation of two vectors: y[k] = sum over i of a[i + k] * conj(v[i]), in a mode of `convolve`."""
+    a, v = _vectors(a, v, mode, "correlate")
+    shorter, longer = sorted((a.shape[0], v.shape[0]))
+    return _in_mode(a, flip(conj(v)), mode, shorter - 1 if longer == a.shape[0] else shorter)
+
+
+def _vectors(a, v, mode, where):
+    a, v = atleast_1d(a, v)
+    if mode not in ("full", "same", "valid"):
+        raise ValueError(f"{where}: expected mode 'full', 'same' or 'valid', got {mode!r}.")
+    if a.ndim != 1 or v.ndim != 1 or not a.size or not v.size:
+        raise ValueError(f"{where}: expected vectors with elements, got shapes {a.shape} and {v.shape}.")
+    return a, v
+
+
+def _in_mode(a, v, mode, twice_start):
+    """The convolution; in mode "same" without the first twice_start // 2 elements."""
+    longer, shorter = (a, v) if a.shape[0] >= v.shape[0] else (v, a)
+    y = signal_ops.convolve(longer, shorter, mode="full" if mode == "same" else mode)
+    return y[twice_start // 2 :][: longer.shape[0]] if mode == "same" else y
+
+
+# Polynomials: vectors of coefficients, that of the highest power first. Leading zeros are kept.
+def polyval(p, x):
+    """The polynomial at `x`, of any shape. Source: Horner's rule."""
+    p, x = as_array(p), as_array(x)
+    y = x * 0
+    for i in range(p.shape[0]):
+        y = y * x + p[i]
+    return y
+
+
+def polyadd(a1, a2):
+    """The sum of two polynomials."""
+    a1, a2 = atleast_1d(a1, a2)
+    size = builtins.max(a1.size, a2.size)
+    a1, a2 = (ops.pad(a, width=((size - a.size, 0),)) for a in (a1, a2))
+    return a1 + a2
+
+
+def polysub(a1, a2):
+    """The difference of two polynomials."""
+    return polyadd(a1, -as_array(a2))
+
+
+def polymul(a1, a2):
+    """The product of two polynomials."""
+    return convolve(a1, a2)
+
+
+def polyder(p, m=1):
+    """The m-th derivative of a polynomial."""
+    p = as_array(p)
+    for _ in range(_order("polyder", m)):
+        p = p[:-1] * _powers(p, p.shape[0] - 1)
+    return p
+
+
+def polyint(p, m=1, k=0):
+    """The m-th antiderivative of a polynomial, with integration constants `k`: one for all, or m of them."""
+    p, m = _numbers(p), _order("polyint", m)
+    constants = broadcast_to(as_array(0 if k is None else k), (m,))
+    for i in range(m):
+        p = concatenate([p / _powers(p, p.shape[0]), cast(constants[i : i + 1], p.dtype)])
+    return p
+
+
+def _powers(p, count):
+    """The numbers count, ..., 2, 1 beside `p`."""
+    return like(p, library(p).arange(count, 0, -1, dtype=p.dtype))
+
+
+def poly(seq_of_zeros):
+    """The polynomial with given roots, or the characteristic polynomial of a matrix, with leading coefficient 1.
+
+    Unlike NumPy's, it stays complex if complex roots are conjugate pairs.
+    """
+    roots = atleast_1d(seq_of_zeros)
+    if roots.ndim == 2:
+        roots = linalg.eigvals(roots)
+    p = like(roots, library(roots).ones(1, roots.dtype))
+    for i in range(roots.size):
+        p = ops.pad(p, width=((0, 1),)) - roots[i] * ops.pad(p, width=((1, 0),))
+    return p
+
+
+def vander(x, N=None, increasing=False):
+    """The matrix of powers of the elements of the vector `x`: `N` columns, descending from power N - 1 to 0."""
+    x = as_array(x)
+    if x.ndim != 1:
+        raise ValueError(f"vander: expected a vector, got shape {x.shape}.")
+    columns = x.shape[0] if N is None else N
+    powers = cumulative_product(broadcast_to(x[:, None], (x.shape[0], columns)), 1, exclusive=True)
+    return powers if increasing else flip(powers, 1)

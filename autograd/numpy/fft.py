@@ -1,7 +1,7 @@
 """Discrete Fourier transforms, with NumPy's names, arguments and scaling.
 
 The transforms over several axes (`...n`) are the operations; those over one axis (`n`, `axis`) and over two (`...2`)
-are the same with other defaults.
+are the same with other defaults. `hfftn`, `hfft2` and their inverses are SciPy's.
 """
 
 import operator
@@ -44,10 +44,10 @@ def rfftn(a, s=None, axes=None, norm=None):
     a = as_array(a)
     if a.dtype.kind == "c":
         raise TypeError(f"rfft: expected real numbers, got {a.dtype}. Use fft.")
-    lengths, axes = _lengths_and_axes(a, s, axes)
+    lengths, axes = complete_lengths(a, s, axes)
     if axes[-1] in axes[:-1]:
         return fftn(rfftn(a, lengths[-1:], axes[-1:], norm), lengths[:-1], axes[:-1], norm)
-    return ops.rfft(_resized(a, lengths, axes), axis=axes, norm=_norm(norm))
+    return ops.rfft(resized(a, lengths, axes), axis=axes, norm=complete_norm(norm))
 
 
 def irfftn(a, s=None, axes=None, norm=None):
@@ -56,24 +56,34 @@ def irfftn(a, s=None, axes=None, norm=None):
     The imaginary part of an element that is its own mirror image, such as the first one, is ignored.
     """
     a = as_array(a)
-    lengths, axes = _lengths_and_axes(a, s, axes, halved=True)
+    lengths, axes = complete_lengths(a, s, axes, halved=True)
     if len(set(axes)) < len(axes):
         a, lengths, axes = ifftn(a, lengths[-2::-1], axes[-2::-1], norm), lengths[-1:], axes[-1:]
-    a = _resized(a, (*lengths[:-1], lengths[-1] // 2 + 1), axes)
-    return ops.irfft(a, axis=axes, length=lengths[-1], norm=_norm(norm))
+    a = resized(a, (*lengths[:-1], lengths[-1] // 2 + 1), axes)
+    return ops.irfft(a, axis=axes, length=lengths[-1], norm=complete_norm(norm))
+
+
+def hfftn(a, s=None, axes=None, norm=None):
+    """The real spectrum of a signal with y[-k] = conj(y[k]), half of which is `a`. Its arguments are those of `irfftn`."""
+    return irfftn(conj(as_array(a)), s, axes, ops.OPPOSITE[complete_norm(norm)])
+
+
+def ihfftn(a, s=None, axes=None, norm=None):
+    """The inverse of `hfftn`: half of the signal whose spectrum is the real `a`. Its arguments are those of `rfftn`."""
+    return conj(rfftn(a, s, axes, ops.OPPOSITE[complete_norm(norm)]))
 
 
 def _complex(a, s, axes, norm, inverse):
     a = as_array(a)
-    lengths, axes = _lengths_and_axes(a, s, axes)
+    lengths, axes = complete_lengths(a, s, axes)
     if len(set(axes)) == len(axes):
-        return ops.fft(_resized(a, lengths, axes), axis=axes, inverse=inverse, norm=_norm(norm))
+        return ops.fft(resized(a, lengths, axes), axis=axes, inverse=inverse, norm=complete_norm(norm))
     for step in zip(lengths[::-1], axes[::-1], strict=True):
         a = _complex(a, step[:1], step[1:], norm, inverse)
     return a
 
 
-def _lengths_and_axes(a, s, axes, halved=False):
+def complete_lengths(a, s, axes, halved=False):
     """The length of the result along each axis, half of whose spectrum the last one is if it is `halved`."""
     if axes is None:
         axes = range(a.ndim if s is None else len(s))
@@ -91,7 +101,7 @@ def _lengths_and_axes(a, s, axes, halved=False):
     return tuple(lengths), axes
 
 
-def _resized(a, lengths, axes):
+def resized(a, lengths, axes):
     """`a` cropped or padded with zeros at the end of each of the axes."""
     shape = list(a.shape)
     for n, axis in zip(lengths, axes, strict=True):
@@ -102,7 +112,8 @@ def _resized(a, lengths, axes):
     return shape_ops.pad(a, width=missing) if any(map(any, missing)) else a
 
 
-def _norm(norm):
+def complete_norm(norm):
+    """What `norm` means."""
     if norm not in (None, *ops.OPPOSITE):
         raise ValueError(f"fft: expected norm 'backward', 'ortho' or 'forward', got {norm!r}.")
     return norm or "backward"
@@ -127,16 +138,8 @@ fft, fft2 = _over_one_and_two_axes(fftn)
 ifft, ifft2 = _over_one_and_two_axes(ifftn)
 rfft, rfft2 = _over_one_and_two_axes(rfftn)
 irfft, irfft2 = _over_one_and_two_axes(irfftn)
-
-
-def hfft(a, n=None, axis=-1, norm=None):
-    """The real spectrum, of length `n` or 2 * (m - 1), of a signal that has y[-k] = conj(y[k]) and whose half is `a`."""
-    return irfft(conj(as_array(a)), n, axis, ops.OPPOSITE[_norm(norm)])
-
-
-def ihfft(a, n=None, axis=-1, norm=None):
-    """The inverse of `hfft`: half of the signal whose spectrum is the real `a`."""
-    return conj(rfft(a, n, axis, ops.OPPOSITE[_norm(norm)]))
+hfft, hfft2 = _over_one_and_two_axes(hfftn)
+ihfft, ihfft2 = _over_one_and_two_axes(ihfftn)
 
 
 def fftfreq(n, d=1.0):

@@ -1,36 +1,419 @@
-"""Linear algebra."""
+"""Linear algebra of matrices, (..., n, m), with NumPy's names and arguments; leading axes are stacks of matrices.
 
-from ..ops import reduction as ops
-from ._common import as_array, complete_axes
-from ._elementwise import absolute
-from ._reduction import max, min, sum
+Float32 stays float32, integers become float64, half precision is computed in float32.
+
+Where a matrix is taken to be Hermitian (`cholesky`, `eigh`, `eigvalsh`), one triangle is read and the gradient is that
+with respect to (a + a^H) / 2, as in JAX and PyTorch: it is Hermitian. The triangle that is not read must be finite.
+
+Eigenvectors, singular vectors and columns that complete a basis are unique only up to a phase (real ones: a sign): what
+is computed of them must not depend on it, else its gradient means nothing. Where eigenvalues or singular values are
+equal, gradients through them alone are finite (`eigvalsh`, `svdvals`, norms), those through vectors infinite or NaN.
+
+What cannot be computed raises a `LinAlgError` with NumPy; CuPy gives NaN by default (see `cupyx.errstate`).
+"""
+
+import functools
+import math
+import operator
+from collections import namedtuple
+from typing import Any
+
+import numpy as onp
+from numpy.linalg import LinAlgError
+
+from ..core import Tracer, library
+from ..ops import linalg as ops
+from ..ops import reduction
+from ..ops.elementwise import stop_gradient
+from ..ops.linalg import adjoint
+from . import _indexing, _product, _shape
+from ._common import as_array, complete_axes, like, refuse_output
+from ._elementwise import absolute, conj, isnan, where
+from ._reduction import amax, amin, any, count_nonzero, sum
 
 
+EigResult = namedtuple("EigResult", "eigenvalues eigenvectors")
+EighResult = namedtuple("EighResult", "eigenvalues eigenvectors")
+QRResult = namedtuple("QRResult", "Q R")
+SlogdetResult = namedtuple("SlogdetResult", "sign logabsdet")
+SVDResult = namedtuple("SVDResult", "U S Vh")
+
+
+def _inexact(a):
+    """`a` as an array of real or complex numbers."""
+    a = as_array(a)
+    return as_array(a, float) if a.dtype.kind in "iub" else a
+
+
+def _matrices(a, name):
+    """Matrices (..., n, m) of real or complex numbers."""
+    a = _inexact(a)
+    if a.ndim < 2:
+        raise LinAlgError(f"{name}: expected matrices of shape (..., n, m), got shape {a.shape}.")
+    return a
+
+
+def _square(a, name):
+    """Square matrices (..., n, n) of real or complex numbers."""
+    a = _matrices(a, name)
+    if a.shape[-1] != a.shape[-2]:
+        raise LinAlgError(f"{name}: expected square matrices of shape (..., n, n), got shape {a.shape}.")
+    return a
+
+
+def _hermitian(a, name, upper=False):
+    """Square matrices whose lower triangles say what those of `a` (or the upper ones) do; their gradient is Hermitian.
+
+    Its value is `a`, its derivative that of (a + a^H) / 2.
+    """
+    a = _square(a, name)
+    a = adjoint(a) if upper else a
+    if not isinstance(a, Tracer):
+        return a
+    half = (a + adjoint(a)) / 2
+    return stop_gradient(a) + (half - stop_gradient(half))
+
+
+def _mirrored(a, name):
+    """The Hermitian matrices of which `a` has the lower triangles."""
+    a = _hermitian(a, name)
+    return _shape.tril(a) + adjoint(_shape.tril(a, -1))
+
+
+def _upper(uplo, name):
+    """Whether the upper triangle is to be read."""
+    if uplo not in ("L", "U", "l", "u"):
+        raise ValueError(f"{name}: expected UPLO 'L' or 'U', got {uplo!r}.")
+    return uplo in ("U", "u")
+
+
+# Inverses and systems of equations.
+def inv(a):
+    """The inverses of square matrices."""
+    return ops.inv(_square(a, "inv"))
+
+
+def solve(a, b):
+    """x of a x = b, for `a` (..., n, n) and `b` (..., n, k), or a vector (n,) if `b` has one axis."""
+    a, b = _square(a, "solve"), _inexact(b)
+    return ops.solve(a, b[:, None])[..., 0] if b.ndim == 1 else ops.solve(a, _matrices(b, "solve"))
+
+
+_NOT_GIVEN: Any = object()
+
+
+def pinv(a, rcond=None, hermitian=False, *, rtol=_NOT_GIVEN):
+    """The Moore-Penrose pseudoinverses (..., m, n) of matrices (..., n, m).
+
+    Singular values up to `rcond` times the greatest count as 0; `rcond` (or `rtol`) is a number, 1e-15 by default, or
+    an array of one for each matrix. The gradient is right where the rank does not change.
+    """
+    a = _mirrored(a, "pinv") if hermitian else _matrices(a, "pinv")
+    if rtol is not _NOT_GIVEN:
+        if rcond is not None:
+            raise ValueError("pinv: expected rcond or rtol, got both.")
+        rcond = _tolerance(a) if rtol is None else rtol
+    rcond = 1e-15 if rcond is None else rcond
+    return ops.pinv(a, rcond if isinstance(rcond, (int, float)) else as_array(rcond)[..., None, None])
+
+
+def _tolerance(a):
+    """How far below the greatest singular value of `a` one is nothing but rounding."""
+    return max(a.shape[-2:]) * float(onp.finfo(a.dtype).eps)
+
+
+def lstsq(a, b, rcond=None):
+    """The least-squares solution of a x = b, of the least norm if there are several.
+
+    Args:
+        a: A matrix (n, m).
+        b: A vector (n,) or a matrix (n, k).
+        rcond: Singular values up to `rcond` times the greatest count as 0; by default the precision times max(n, m).
+
+    Returns:
+        (x, residuals, rank, s): the solution, the squared norms of b - a x, the rank and the singular values of `a`.
+        The shape of `residuals` depends on the rank: it is empty unless n > m = rank.
+    """
+    a, b = _matrices(a, "lstsq"), _inexact(b)
+    if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
+        raise LinAlgError(f"lstsq: expected a of shape (n, m) and b (n,) or (n, k), got {a.shape} and {b.shape}.")
+    n, m = a.shape
+    s = ops.svdvals(a)
+    rcond = _tolerance(a) if rcond is None else rcond if rcond >= 0 else float(onp.finfo(a.dtype).eps)
+    rank = count_nonzero(stop_gradient(s) > rcond * stop_gradient(s)[:1]).astype("int32")
+    x = _product.matmul(ops.pinv(a, rcond), b)
+    if n > m and int(rank) == m:
+        errors = absolute(b - _product.matmul(a, x))
+        return x, sum(errors * errors, 0, keepdims=b.ndim == 1), rank, s
+    return x, like(s, library(s).zeros(0, s.dtype)), rank, s
+
+
+def tensorinv(a, ind=2):
+    """The inverse of `a` as a matrix of its first `ind` axes by the others, of shape a.shape[ind:] + a.shape[:ind]."""
+    a = _inexact(a)
+    if ind <= 0:
+        raise ValueError(f"tensorinv: expected a positive ind, got {ind}.")
+    shape = a.shape[ind:] + a.shape[:ind]
+    return _shape.reshape(inv(_shape.reshape(a, (math.prod(a.shape[:ind]), math.prod(a.shape[ind:])))), shape)
+
+
+def tensorsolve(a, b, axes=None):
+    """x of tensordot(a, x, x.ndim) = b, with `axes` of `a` moved to its end before."""
+    a, b = _inexact(a), _inexact(b)
+    if axes is not None:
+        a = _shape.moveaxis(a, tuple(axes), tuple(range(a.ndim - len(axes), a.ndim)))
+    shape = a.shape[b.ndim :]
+    return _shape.reshape(solve(_shape.reshape(a, (b.size, math.prod(shape))), _shape.ravel(b)), shape)
+
+
+# Determinants.
+def det(a):
+    """The determinants of square matrices; the gradient is right for singular ones, too.
+
+    It costs a singular value decomposition on a GPU, and for singular matrices; that of `slogdet` costs an inverse.
+    """
+    return ops.det(_square(a, "det"))
+
+
+def slogdet(a):
+    """The signs and the logarithms of the absolute values of determinants, (sign, logabsdet)."""
+    return SlogdetResult(*ops.slogdet(_square(a, "slogdet")))
+
+
+# Decompositions.
+def cholesky(a, /, *, upper=False):
+    """The lower triangular l of a = l l^H, for positive definite matrices; with `upper` the upper one of a = u^H u."""
+    lower = ops.cholesky(_hermitian(a, "cholesky", upper))
+    return adjoint(lower) if upper else lower
+
+
+def eigh(a, UPLO="L"):
+    """The eigenvalues (..., n), in ascending order, and eigenvectors (..., n, n), in columns, of Hermitian matrices."""
+    return EighResult(*ops.eigh(_hermitian(a, "eigh", _upper(UPLO, "eigh"))))
+
+
+def eigvalsh(a, UPLO="L"):
+    """The eigenvalues (..., n) of Hermitian matrices in ascending order."""
+    return ops.eigvalsh(_hermitian(a, "eigvalsh", _upper(UPLO, "eigvalsh")))
+
+
+def eig(a):
+    """The eigenvalues (..., n) and eigenvectors (..., n, n), in columns of length 1, of square matrices.
+
+    They are complex even where all happen to be real (unlike NumPy's): the dtype does not depend on the numbers.
+    """
+    return EigResult(*ops.eig(_square(a, "eig")))
+
+
+def eigvals(a):
+    """The eigenvalues (..., n) of square matrices, complex even where all happen to be real (unlike NumPy's)."""
+    return ops.eigvals(_square(a, "eigvals"))
+
+
+def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
+    """The singular value decomposition of matrices (..., n, m): a = (u * s) @ vh, with k = min(n, m) singular values.
+
+    Returns:
+        (U, S, Vh): u (..., n, n) or, unless `full_matrices`, (..., n, k); s (..., k), in descending order; vh (..., m,
+        m) or (..., k, m). Only s without `compute_uv`.
+    """
+    a = _mirrored(a, "svd") if hermitian else _matrices(a, "svd")
+    return SVDResult(*ops.svd(a, full_matrices=bool(full_matrices))) if compute_uv else ops.svdvals(a)
+
+
+def svdvals(x, /):
+    """The singular values of matrices in descending order."""
+    return ops.svdvals(_matrices(x, "svdvals"))
+
+
+def qr(a, mode="reduced"):
+    """The decomposition a = q r of matrices (..., n, m) into orthonormal columns and an upper triangle; k = min(n, m).
+
+    The gradient is right where the first k columns are linearly independent.
+
+    Returns:
+        (Q, R): q (..., n, k) and r (..., k, m); q (..., n, n) and r (..., n, m) with mode "complete"; only r (..., k,
+        m) with mode "r".
+    """
+    a = _matrices(a, "qr")
+    if mode not in ("reduced", "complete", "r"):
+        raise ValueError(f"qr: expected mode 'reduced', 'complete' or 'r', got {mode!r}; others have no derivative.")
+    n = a.shape[-2]
+    q, r = ops.qr(a[..., :n], complete=mode == "complete")
+    if a.shape[-1] > n:
+        r = _shape.concatenate([r, _product.matmul(adjoint(q), a[..., n:])], -1)
+    return r if mode == "r" else QRResult(q, r)
+
+
+# Norms and what is measured by singular values.
 def norm(x, ord=None, axis=None, keepdims=False):
     """The norm of vectors, or of matrices if `axis` names two axes or `x` is a matrix and `ord` is given.
 
-    Vectors: `ord` None or 2 (Euclidean), 1, 0, inf, -inf or any number. Matrices: None or "fro" (Frobenius), 1, -1,
-    inf, -inf. The gradient of a Euclidean norm is 0 where the norm is 0 (PyTorch's convention).
+    Vectors: `ord` None or 2 (Euclidean), 1, 0, inf, -inf or any number. Matrices: None or "fro" (Frobenius), "nuc" (sum
+    of singular values), 2, -2 (greatest and least of them), 1, -1 (of columns), inf, -inf (of rows). The gradient of a
+    Euclidean norm is 0 where the norm is 0 (PyTorch's convention).
     """
-    x = as_array(x)
-    x = x * 1.0 if x.dtype.kind in "iub" else x
+    x = _inexact(x)
     axes = complete_axes(axis, x.ndim)
     if ord is None or (ord == 2 and len(axes) == 1) or (ord == "fro" and len(axes) == 2):
-        return ops.norm(x, axis=axes, keepdims=bool(keepdims))
+        return reduction.norm(x, axis=axes, keepdims=bool(keepdims))
     if len(axes) == 1 and not isinstance(ord, str):
-        return _vector_norm(absolute(x), ord, axes, keepdims)
-    if len(axes) == 2 and ord in (1, -1, float("inf"), float("-inf")):
-        summed, chosen = axes if ord in (1, -1) else axes[::-1]
-        totals = (max if ord > 0 else min)(sum(absolute(x), summed, keepdims=True), chosen, keepdims=True)
-        return totals if keepdims else totals.reshape(tuple(n for i, n in enumerate(x.shape) if i not in axes))
-    raise ValueError(f"norm: expected an order of vectors or matrices, got {ord!r} for axis {axis} of shape {x.shape}.")
+        return _vector_norm(x, ord, axes, keepdims)
+    if len(axes) != 2 or ord not in _MATRIX_NORMS:
+        where = f"for axis {axis} of shape {x.shape}"
+        raise ValueError(f"norm: expected an order of vectors or matrices, got {ord!r} {where}.")
+    y = _MATRIX_NORMS[ord](_shape.moveaxis(x, axes, (-2, -1)))
+    return _shape.expand_dims(y, axes) if keepdims else y
 
 
-def _vector_norm(sizes, ord, axes, keepdims):
-    if ord == float("inf"):
-        return max(sizes, axes, keepdims=keepdims)
-    if ord == float("-inf"):
-        return min(sizes, axes, keepdims=keepdims)
+_MATRIX_NORMS = {
+    "nuc": lambda x: sum(ops.svdvals(x), -1),
+    2: lambda x: amax(ops.svdvals(x), -1),
+    -2: lambda x: amin(ops.svdvals(x), -1),
+    1: lambda x: amax(sum(absolute(x), -2), -1),
+    -1: lambda x: amin(sum(absolute(x), -2), -1),
+    onp.inf: lambda x: amax(sum(absolute(x), -1), -1),
+    -onp.inf: lambda x: amin(sum(absolute(x), -1), -1),
+}
+
+
+def _vector_norm(x, ord, axes, keepdims):
+    sizes = absolute(x)
+    if abs(ord) == onp.inf:
+        return (amax if ord > 0 else amin)(sizes, axes, keepdims=keepdims)
     if ord == 0:
         return sum((sizes != 0).astype(sizes.dtype), axes, keepdims=keepdims)
     return sum(sizes, axes, keepdims=keepdims) if ord == 1 else sum(sizes**ord, axes, keepdims=keepdims) ** (1 / ord)
+
+
+def matrix_norm(x, /, *, keepdims=False, ord="fro"):
+    """The norm of matrices: see `norm`."""
+    return norm(_matrices(x, "matrix_norm"), ord, (-2, -1), keepdims)
+
+
+def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
+    """The norm of vectors, whose elements stand along one or several axes (all if None): see `norm`."""
+    x = _inexact(x)
+    axes = complete_axes(axis, x.ndim)
+    return reduction.norm(x, axis=axes, keepdims=keepdims) if ord == 2 else _vector_norm(x, ord, axes, keepdims)
+
+
+def cond(x, p=None):
+    """The condition number of matrices: in norm 2 (None) or -2 by singular values, else norm(x, p) norm(inv(x), p)."""
+    x = _matrices(x, "cond")
+    if p is None or p in (2, -2):
+        s = ops.svdvals(x)
+        with onp.errstate(divide="ignore", invalid="ignore"):
+            ratio = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        return where(isnan(ratio) & ~any(isnan(x), (-2, -1)), onp.inf, ratio)
+    singular = ops.slogdet(stop_gradient(_square(x, "cond")))[0] == 0
+    safe = where(singular[..., None, None], like(x, library(x).eye(x.shape[-1], dtype=x.dtype)), x)
+    return where(singular, onp.inf, matrix_norm(safe, ord=p) * matrix_norm(ops.inv(safe), ord=p))
+
+
+def matrix_rank(A, tol=None, hermitian=False, *, rtol=None):
+    """The number of singular values of matrices above `tol`, or above `rtol` times the greatest; it has no gradient."""
+    A = stop_gradient(as_array(A))
+    if A.ndim < 2:
+        return any(A != 0).astype(int)
+    if tol is not None and rtol is not None:
+        raise ValueError("matrix_rank: expected tol or rtol, got both.")
+    s = ops.svdvals(_mirrored(A, "matrix_rank") if hermitian else _inexact(A))
+    if tol is None:
+        tol = amax(s, -1) * (_tolerance(A) if rtol is None else as_array(rtol))
+    return count_nonzero(s > as_array(tol)[..., None], -1)
+
+
+# Products.
+def matrix_power(a, n):
+    """The n-th power of square matrices, by squaring; that of the inverses if `n` is negative."""
+    n, inexact = operator.index(n), _square(a, "matrix_power")
+    a, n = (ops.inv(inexact), -n) if n < 0 else (as_array(a), n)
+    power = None if n else like(a, library(a).zeros(a.shape, a.dtype) + library(a).eye(a.shape[-1], dtype=a.dtype))
+    while n:
+        if n % 2:
+            power = a if power is None else _product.matmul(power, a)
+        n //= 2
+        a = _product.matmul(a, a) if n else a
+    return power
+
+
+def multi_dot(arrays, *, out=None):
+    """The product of two or more matrices in the cheapest order; the first and the last may be vectors.
+
+    Source: Cormen et al., Introduction to Algorithms, section on matrix-chain multiplication.
+    """
+    refuse_output(out, "multi_dot")
+    arrays = [as_array(a) for a in arrays]
+    if len(arrays) < 2:
+        raise ValueError(f"multi_dot: expected at least two arrays, got {len(arrays)}.")
+    first, last = arrays[0].ndim == 1, arrays[-1].ndim == 1
+    arrays[0] = arrays[0][None, :] if first else arrays[0]
+    arrays[-1] = arrays[-1][:, None] if last else arrays[-1]
+    if not {a.ndim for a in arrays} == {2}:
+        raise LinAlgError(f"multi_dot: expected matrices, got shapes {', '.join(str(a.shape) for a in arrays)}.")
+    lengths = [a.shape[0] for a in arrays] + [arrays[-1].shape[1]]
+
+    @functools.cache
+    def cheapest(i, j):
+        """The cost of the product of matrices i to j, and after which of them to split it."""
+        costs = [(cheapest(i, k)[0] + cheapest(k + 1, j)[0] + lengths[i] * lengths[k + 1] * lengths[j + 1], k)
+                 for k in range(i, j)]  # fmt: skip
+        return min(costs, default=(0, i))
+
+    def product(i, j):
+        k = cheapest(i, j)[1]
+        return arrays[i] if i == j else _product.matmul(product(i, k), product(k + 1, j))
+
+    y = product(0, len(arrays) - 1)
+    return y[(0,) * first + (slice(None),) * (not first) + (0,) * last]
+
+
+def cross(x1, x2, /, *, axis=-1):
+    """The vector products of vectors with 3 elements along an axis."""
+    x1, x2 = as_array(x1), as_array(x2)
+    if x1.shape[axis] != 3 or x2.shape[axis] != 3:
+        raise ValueError(f"cross: expected 3 elements along axis {axis}, got shapes {x1.shape} and {x2.shape}.")
+
+    def turned(x, steps):
+        return _shape.roll(x, -steps, axis)
+
+    return turned(x1, 1) * turned(x2, 2) - turned(x1, 2) * turned(x2, 1)
+
+
+def vecdot(x1, x2, /, *, axis=-1):
+    """The sum of products along an axis, elements of `x1` conjugated."""
+    return sum(conj(as_array(x1)) * as_array(x2), axis)
+
+
+def outer(x1, x2, /):
+    """The products of all pairs of elements of two vectors."""
+    x1, x2 = as_array(x1), as_array(x2)
+    if x1.ndim != 1 or x2.ndim != 1:
+        raise ValueError(f"outer: expected vectors, got shapes {x1.shape} and {x2.shape}.")
+    return _product.outer(x1, x2)
+
+
+def matmul(x1, x2, /):
+    """The matrix product: see `autograd.numpy.matmul`."""
+    return _product.matmul(x1, x2)
+
+
+def tensordot(x1, x2, /, *, axes=2):
+    """The sum of products over pairs of axes: see `autograd.numpy.tensordot`."""
+    return _product.tensordot(x1, x2, axes)
+
+
+def matrix_transpose(x, /):
+    """The last two axes exchanged."""
+    return _shape.matrix_transpose(x)
+
+
+def diagonal(x, /, *, offset=0):
+    """The diagonals of matrices."""
+    return _indexing.diagonal(x, offset, -2, -1)
+
+
+def trace(x, /, *, offset=0, dtype=None):
+    """The sums of the diagonals of matrices."""
+    return _indexing.trace(x, offset, -2, -1, dtype)

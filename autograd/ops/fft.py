@@ -1,9 +1,10 @@
-"""Operations on signals: discrete Fourier transforms, and the convolution of two vectors.
+"""Operations on signals: discrete Fourier transforms, the convolution of two vectors, the search for neighbours.
 
-Transforms run over a tuple of distinct axes, of complex numbers, or from real numbers to half a spectrum. A transform is a symmetric matrix, hence its own transpose. Real numbers of length n have a spectrum with
-y[n - k] = conj(y[k]) along the last of the axes, of which n // 2 + 1 elements are kept: `rfft` makes that half of it
-and `irfft` takes it, so that an element stands for two, except those that are their own mirror images: the first and,
-if n is even, the last. Of these `irfft` ignores the imaginary part.
+Transforms run over a tuple of distinct axes, of complex numbers, or from real numbers to half a spectrum. A transform is
+a symmetric matrix, hence its own transpose. Real numbers of length n have a spectrum with y[n - k] = conj(y[k]) along
+the last of the axes: `rfft` makes the first n // 2 + 1 elements of it and `irfft` takes them. There an element stands
+for two, except those that are their own mirror images: the first and, if n is even, the last. Of these `irfft` ignores
+the imaginary part.
 
 `norm` says what is scaled: "backward" the inverse by 1 / n, "forward" the other by 1 / n, "ortho" both by 1 / sqrt(n).
 """
@@ -11,9 +12,9 @@ if n is even, the last. Of these `irfft` ignores the imaginary part.
 import numpy
 
 from ..core import library
-from ..families import Composition, linear, multilinear
-from .elementwise import conj
-from .shape import flip, reshape
+from ..families import Composition, linear, multilinear, nondifferentiable
+from .elementwise import clip, conj, less_equal
+from .shape import broadcast_to, flip, reshape
 from .window import Geometry, convolution
 
 OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}  # the norm that scales the other direction
@@ -92,3 +93,21 @@ convolve = multilinear(  # "valid": `a` must not be the shorter one
     _to_second,
     batch=Composition(_by_windows),
 )
+
+
+def _interval(xp, points, x):
+    """The number of the interval between sorted points that holds each x; the first and the last one are unbounded."""
+    return xp.clip(xp.searchsorted(points, x, side="right") - 1, 0, max(len(points) - 2, 0))
+
+
+def _batch_interval(primitive, size, values, batched, params):
+    points, x = values
+    if not batched[0]:
+        return primitive(points, x)
+    x = x if batched[1] else broadcast_to(x, shape=(size, *x.shape))
+    points = reshape(points, shape=(size, *(1,) * (x.ndim - 1), points.shape[-1]))
+    reached = less_equal(points, reshape(x, shape=(*x.shape, 1))).sum(-1)
+    return clip(reached - 1, low=0, high=max(points.shape[-1] - 2, 0))
+
+
+interval = nondifferentiable(_interval, ("points", "x"), batch=_batch_interval)

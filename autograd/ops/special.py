@@ -59,8 +59,7 @@ loggamma = _special("loggamma", "x", lambda g, x: g * digamma(x))
 gammasgn = _special("gammasgn", "x", None)
 rgamma = _special("rgamma", "x", lambda g, y, x: g * _slope_of_rgamma(y, x))
 digamma = _special("digamma", "x", lambda g, x: g * zeta(2, x))
-polygamma = _special("polygamma", "n x", _no_derivative("polygamma", "n"), lambda g, n, x: g * polygamma(n + 1, x))
-zeta = _special("zeta", "s q", _no_derivative("zeta", "s"), lambda g, s, q: -g * (_like(s, q) * zeta(s + 1, q)))
+zeta = _special("zeta", "s q", _no_derivative("zeta", "s"), lambda g, s, q: -g * (cast_like(s, q) * zeta(s + 1, q)))
 beta = _special(
     "beta", "a b",
     lambda g, y, a, b: g * (y * (digamma(a) - digamma(a + b))),
@@ -75,10 +74,10 @@ gammainc = _special("gammainc", "a x", _no_derivative("gammainc", "a"), lambda g
 gammaincc = _special("gammaincc", "a x", _no_derivative("gammaincc", "a"), lambda g, a, x: -g * _density_of_gamma(a, x))
 betainc = _special(
     "betainc", "a b x", _no_derivative("betainc", "a"), _no_derivative("betainc", "b"),
-    lambda g, a, b, x: g * exp(log_density_of_beta(x, _like(a, x), _like(b, x))),
+    lambda g, a, b, x: g * exp(log_density_of_beta(x, cast_like(a, x), cast_like(b, x))),
 )  # fmt: skip
 stdtr = _special(
-    "stdtr", "df x", _no_derivative("stdtr", "df"), lambda g, df, x: g * exp(log_density_of_t(x, _like(df, x)))
+    "stdtr", "df x", _no_derivative("stdtr", "df"), lambda g, df, x: g * exp(log_density_of_t(x, cast_like(df, x)))
 )
 
 
@@ -95,10 +94,10 @@ def log_density_of_t(x, df):
 
 
 def _density_of_gamma(a, x):
-    return exp(log_density_of_gamma(x, _like(a, x)))
+    return exp(log_density_of_gamma(x, cast_like(a, x)))
 
 
-def _like(a, x):
+def cast_like(a, x):
     """`a` in the precision of the array `x`."""
     return astype(a, dtype=x.dtype) if hasattr(a, "dtype") else x.dtype.type(a)
 
@@ -159,7 +158,7 @@ cosm1 = _special("cosm1", "x", lambda g, x: -g * sin(x))
 def _slope_of_expn(y, n, x):
     """-E[n-1]; where SciPy has none, for n = 0 and 1, by the recurrence (DLMF 8.19.12)."""
     known = greater(n, 1)
-    return where(known, -expn(maximum(n - 1, 1), x), (_like(n - 1, x) * y - exp(-x)) / where(known, 1, x))
+    return where(known, -expn(maximum(n - 1, 1), x), (cast_like(n - 1, x) * y - exp(-x)) / where(known, 1, x))
 
 
 def _polynomial(x, coefficients):

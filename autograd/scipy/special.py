@@ -18,7 +18,7 @@ from ..ops.elementwise import absolute, clip, equal, exp, isfinite, less, log, s
 from ..ops.special import (
     beta, betainc, betaln, cosm1, digamma, entr, erfcinv, erfcx, exp1, expi, expn, exprel, gamma, gammainc, gammaincc,
     gammaln, gammasgn, i0, i0e, i1, i1e, iv, ive, j0, j1, jv, k0, k0e, k1, k1e, kl_div, kv, kve, log_expit, log_ndtr,
-    loggamma, logit, ndtr, polygamma, rel_entr, rgamma, stdtr, xlog1py, xlogy, y0, y1, yn, yv,
+    cast_like, loggamma, logit, ndtr, rel_entr, rgamma, stdtr, xlog1py, xlogy, y0, y1, yn, yv,
 )  # fmt: skip
 
 __all__ = [
@@ -61,6 +61,14 @@ def ndtri(y):
 def zeta(x, q=1):
     """Hurwitz's zeta function, the sum of (k + q)**-x over k >= 0, for x > 1; the gradient is with respect to `q`."""
     return ops.zeta(x, q)
+
+
+def polygamma(n, x):
+    """The derivative of order `n` of `psi`; the gradient is with respect to `x`."""
+    x = as_array(x)
+    n = cast_like(n if isinstance(n, int) else as_array(n), x)
+    sign_and_factorial = (2 * (n % 2) - 1) * gamma(n + 1)
+    return where(equal(n, 0), digamma(x), sign_and_factorial * ops.zeta(n + 1, x))
 
 
 def multigammaln(a, d):

@@ -86,6 +86,9 @@ def test_forward_mode_alone():
     cube = primitive(lambda g, x: g * 2 * x * x)
     with pytest.raises(AssertionError, match=r"order 1 of output 0 in forward mode at \[0\]: expected"):
         check_grads(cube, X, order=1, modes=("fwd",))
+
+
+def test_a_wrong_second_derivative_is_found_in_forward_mode():
     loses = primitive(lambda g, x: g * 3 * stop_gradient(x * x))
     with pytest.raises(AssertionError, match="order 2 of output 0 in forward mode"):
         check_grads(loses, X, modes=("fwd",))

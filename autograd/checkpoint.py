@@ -1,0 +1,82 @@
+"""`checkpoint`: a part of a computation that is computed again in the backward pass instead of being kept."""
+
+import functools
+
+from . import tree
+from .reverse import TapeTracer, live_tapes
+
+
+class _Dropped:
+    """Stands on the tape for values inside of a checkpointed function: no gradient can come to them."""
+
+    name = "checkpoint"
+
+    @staticmethod
+    def replay(tape, gradients, position, consume):
+        raise RuntimeError(
+            "checkpoint: a traced value left the function other than by being returned, and was used. Return it."
+        )
+
+
+class _Replay:
+    """A piece of tape that was cut out: running the function again puts it back."""
+
+    name = "checkpoint"
+
+    def __init__(self, run):
+        self._run = run
+
+    def replay(self, tape, gradients, position, consume):
+        """Runs the function again on the same tape, and passes the cotangents of its outputs on, down to its inputs."""
+        parts = gradients[position].parts
+        gradients[position] = None
+        start, ended, tape.ended = len(tape.nodes), tape.ended, False
+        try:
+            outputs = tree.flatten(self._run())[0]
+        finally:
+            tape.ended = ended
+        gradients.extend([None] * (len(tape.nodes) - len(gradients)))
+        tape.seed(gradients, [outputs[i] for i in parts], parts.values())
+        tape.sweep(gradients, start, consume)
+        del tape.nodes[start:], gradients[max(start, position + 1) :]
+
+
+def checkpoint(f):
+    """The function `f`, whose intermediate results are not kept for the backward pass but computed again there.
+
+    It saves memory for one more run of `f`. `f` must compute the same when it is called again; it may use traced values
+    from outside. In nested transformations, memory is saved in that which is youngest where `f` runs.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> from autograd import grad
+        >>> grad(lambda x: np.sum(checkpoint(np.tanh)(x)))(np.zeros(2))
+        array([1., 1.])
+    """
+
+    @functools.wraps(f)
+    def recomputed(*args, **kwargs):
+        starts = {tape: len(tape.nodes) for tape in live_tapes()}
+        output = f(*args, **kwargs)
+        leaves, structure = tree.flatten(output)
+        tapes = [x._trace for x in leaves if isinstance(x, TapeTracer) and x._trace in starts]
+        if not tapes:
+            return output
+        tape = max(tapes, key=lambda tape: tape.level)
+        _cut(tape, starts[tape], leaves, _Replay(functools.partial(f, *args, **kwargs)))
+        return tree.unflatten(structure, leaves)
+
+    return recomputed
+
+
+def _cut(tape, start, leaves, replay):
+    """Drops what the tape has recorded from `start` on, and puts outputs in its place that lead to a replay."""
+    nodes = tape.nodes
+    if len(nodes) == start:
+        return
+    nodes[start:] = [(_Dropped, (), shape, dtype) for _, _, shape, dtype in nodes[start:]]
+    whole = len(nodes)
+    nodes.append((replay, (), None, None))
+    for i, x in enumerate(leaves):
+        if isinstance(x, TapeTracer) and x._trace is tape and x._position >= start:
+            leaves[i] = tape.part(whole, i, x._value)

@@ -1,0 +1,270 @@
+"""Functions with a derivative of their own: `custom_vjp` and `custom_jvp`."""
+
+import functools
+import inspect
+
+from . import backend, tree
+from .core import Array, Primitive, Rule, Tracer, library, lift
+from .forward import zeros_like
+from .mapping import vmap
+from .transforms import vjp
+
+
+class _Call(Primitive):
+    """One call of a function with a derivative of its own, as a primitive of the arrays in its arguments.
+
+    Its result is a tuple of arrays: outputs and, behind them, residuals that the backward pass needs.
+
+    Args:
+        name: Of the function.
+        forward: From arrays to that tuple.
+        pull: From (residuals, cotangents of the outputs) to cotangents of the arrays, None for zero.
+        push: From (arrays, tangents) to the tangents of the outputs, in place of `pull`.
+        layout: Filled in by `forward`: {"outputs": their number}.
+    """
+
+    def __init__(self, name, forward, pull, push, layout):
+        self.name, self.kind, self.arguments, self.rest = name, "", (), "args"
+        self.forward, self.pull, self.push, self.layout = forward, pull, push, layout
+        self.batch = _batch_call
+        self.tangents = push and self._tangents
+        self._shared = ((), None)
+
+    def dispatch(self, args):
+        """Applies it to arrays: the transformation that is youngest among them uses the derivative."""
+        trace = max((a._trace for a in args if isinstance(a, Array)), key=lambda trace: trace.level, default=None)
+        return self.run(args, {}) if trace is None else trace.apply(self, args, {})
+
+    def __call__(self, *args, **params):
+        """What an interpreter applies one level below: residuals must have derivatives there, so `fwd` itself runs."""
+        return self.dispatch(args) if self.push else self.run(args, params)
+
+    def run(self, args, params):
+        results = self.forward(*map(lift, args))
+        level = max((a._trace.level for a in args if isinstance(a, Array)), default=0)
+        if any(isinstance(y, Tracer) and y._trace.level > level for y in results):
+            raise TypeError(
+                f"{self.name}: expected a function of its arguments alone, got one that uses a traced value from "
+                "outside, whose gradient would be lost. Pass that value as an argument."
+            )
+        return tuple(map(_bare, results))
+
+    def rules_of(self, args):
+        return (self,) * len(args)  # it is the rule for each of its arguments
+
+    rules = ()
+
+    def keep(self, y, args, params, i):
+        """What the rule keeps: a function that is shared by all arguments, so that it runs once."""
+        kept = tuple(args) if self.push else y[self.layout["outputs"] :]
+        if len(self._shared[0]) != len(kept) or any(a is not b for a, b in zip(self._shared[0], kept, strict=True)):
+            self._shared = kept, _Once(functools.partial(self._pulled, kept))
+        return self._shared[1], i
+
+    @staticmethod
+    def function(g, pull, i):
+        return pull(g)[i]
+
+    applied = Rule.applied
+
+    def _pulled(self, kept, cotangents):
+        cotangents = cotangents[: self.layout["outputs"]]
+        if self.push is None:
+            return self.pull(kept, cotangents)
+        return vjp(lambda *tangents: self.push(kept, tangents), *map(zeros_like, kept))[1](cotangents)
+
+    def _tangents(self, moving, y, values, directions, params):
+        return self.push(values, [zeros_like(x) if t is None else t for x, t in zip(values, directions, strict=True)])
+
+
+class _Once:
+    """A function that computes its result once for each argument."""
+
+    def __init__(self, function):
+        self._function, self._argument, self._result = function, None, None
+
+    def __call__(self, argument):
+        if argument is not self._argument:
+            self._argument, self._result = argument, self._function(argument)
+        return self._result
+
+
+def _batch_call(call, size, values, batched, params):
+    """The call of all lanes: that of the mapped function, with the mapped derivative."""
+    axes = tuple(0 if b else None for b in batched)
+    pull = call.pull and vmap(call.pull)
+    push = call.push and vmap(call.push, in_axes=(axes, axes))
+    return _Call(call.name, vmap(call.forward, in_axes=axes), pull, push, call.layout).dispatch(values)
+
+
+class _Custom:
+    """What both decorators share: arrays are taken out of nested arguments and put in again.
+
+    Args:
+        f: The function.
+        nondiff_argnums: Positions of arguments that are no arrays, such as functions and numbers of steps; they are
+            handed first to the functions that define the derivative.
+    """
+
+    def __init__(self, f, nondiff_argnums=()):
+        self._f, self._static = f, tuple(nondiff_argnums)
+        functools.update_wrapper(self, f)
+
+    def __call__(self, *args, **kwargs):
+        args = self._positional(args, kwargs)
+        static = [args[i] for i in self._static]
+        leaves, structure = tree.flatten(tuple(a for i, a in enumerate(args) if i not in self._static))
+        places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or backend.is_array(x)]
+        arrays = [leaves[i] for i in places]
+        if not any(isinstance(x, Tracer) for x in map(lift, arrays)):
+            return self._f(*args)
+        layout = {"leaves": leaves, "structure": structure, "places": places}
+        call = self._call(static, layout)
+        results = call.dispatch([lift(x) for x in arrays])
+        return _put_arrays(layout["output"], results[: layout["outputs"]])
+
+    def _positional(self, args, kwargs):
+        bound = inspect.signature(self._f).bind(*args, **kwargs)
+        bound.apply_defaults()
+        if bound.kwargs:
+            raise TypeError(
+                f"{self.__name__}: expected arguments that may be given by position, got {', '.join(bound.kwargs)}."
+            )
+        return bound.args
+
+    def _whole(self, static, layout, arrays):
+        """All arguments, given arrays in the places of those of the call."""
+        others = _put_arrays((layout["leaves"], layout["structure"], layout["places"]), arrays)
+        static, others = iter(static), iter(others)
+        count = len(self._static) + len(layout["structure"][1])
+        return [next(static) if i in self._static else next(others) for i in range(count)]
+
+    def _call(self, static, layout):
+        raise NotImplementedError
+
+
+def _take_arrays(nested):
+    """What `_put_arrays` wants, and the arrays in a nested structure."""
+    leaves, structure = tree.flatten(nested)
+    places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or backend.is_array(x)]
+    kept = [None if i in places else x for i, x in enumerate(leaves)]
+    return (kept, structure, places), [leaves[i] for i in places]
+
+
+def _put_arrays(layout, arrays):
+    """The nested structure with arrays in the places of its own."""
+    leaves, structure, places = layout
+    leaves = list(leaves)
+    for i, x in zip(places, arrays, strict=True):
+        leaves[i] = lift(x)
+    return tree.unflatten(structure, leaves)
+
+
+def _bare(x):
+    return x._value if type(x) is Array else x
+
+
+class custom_vjp(_Custom):
+    """A function with a reverse-mode derivative of its own (as in JAX); forward mode and vmap follow from it.
+
+    `f.defvjp(fwd, bwd)` defines it: `fwd(*args)` returns (output, residuals), `bwd(residuals, g)` a tuple with the
+    cotangent of each argument, in its structure; None for zero. Both are functions of Arrays; `bwd` is differentiated
+    for higher derivatives. Traced values that `f` uses must be among its arguments.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> from autograd import grad
+        >>> @custom_vjp
+        ... def clip_gradient(x, limit):
+        ...     return x
+        >>> clip_gradient.defvjp(lambda x, limit: (x, limit), lambda limit, g: (np.clip(g, -limit, limit), None))
+        >>> grad(lambda x: clip_gradient(x, 1.0) * 10.0)(3.0)
+        np.float64(1.0)
+    """
+
+    def defvjp(self, fwd, bwd):
+        """Defines the derivative: see `custom_vjp`."""
+        self._fwd, self._bwd = fwd, bwd
+
+    def _call(self, static, layout):
+        if not hasattr(self, "_fwd"):
+            raise TypeError(f"{self.__name__}: expected a derivative. Define it: {self.__name__}.defvjp(fwd, bwd).")
+
+        def forward(*arrays):
+            layout["like"] = [(x.shape, x.dtype) for x in arrays]
+            pair = self._fwd(*self._whole(static, layout, arrays))
+            if not isinstance(pair, tuple) or len(pair) != 2:
+                raise TypeError(f"{self.__name__}: expected fwd to return (output, residuals), got {type(pair).__name__}.")
+            layout["output"], outputs = _take_arrays(pair[0])
+            layout["residuals"], residuals = _take_arrays(pair[1])
+            layout["outputs"] = len(outputs)
+            return (*outputs, *residuals)
+
+        def pull(residuals, cotangents):
+            g = _put_arrays(layout["output"], cotangents)
+            pulled = self._bwd(*static, _put_arrays(layout["residuals"], residuals), g)
+            return self._leaves(pulled, layout, cotangents[0])
+
+        return _Call(self.__name__, forward, pull, None, layout)
+
+    def _leaves(self, pulled, layout, beside):
+        """The cotangents of the arrays of the call, out of what `bwd` returned."""
+        parts = layout["structure"][1]
+        if not isinstance(pulled, tuple) or len(pulled) != len(parts):
+            raise TypeError(f"{self.__name__}: expected bwd to return a tuple of {len(parts)} cotangents.")
+        leaves = []
+        for part, g in zip(parts, pulled, strict=True):
+            count = tree.count(part)
+            below = [None] * count if g is None else tree.leaves_along(part, g)
+            if below is None:
+                raise TypeError(f"{self.__name__}: expected bwd to return cotangents in the structure of the arguments.")
+            leaves += below
+        found = []
+        for i, (shape, dtype) in zip(layout["places"], layout["like"], strict=True):
+            g = library(beside).zeros(shape, dtype) if leaves[i] is None else _bare(lift(leaves[i]))
+            if getattr(g, "shape", ()) != shape:
+                raise TypeError(f"{self.__name__}: expected bwd to return a cotangent of shape {shape}, got {g.shape}.")
+            found.append(g)
+        return tuple(found)
+
+
+class custom_jvp(_Custom):
+    """A function with a forward-mode derivative of its own (as in JAX); reverse mode and vmap follow from it.
+
+    `f.defjvp(rule)` defines it: `rule(primals, tangents)`, given tuples of the arguments and of their tangents, returns
+    (output, tangent), a linear function of the tangents. It is differentiated for higher derivatives. Traced values
+    that `f` uses must be among its arguments.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> from autograd import grad
+        >>> @custom_jvp
+        ... def log1pexp(x):
+        ...     return np.log(1.0 + np.exp(x))
+        >>> log1pexp.defjvp(lambda primals, tangents: (log1pexp(*primals), tangents[0] / (1.0 + np.exp(-primals[0]))))
+        >>> grad(log1pexp)(0.0)
+        np.float64(0.5)
+    """
+
+    def defjvp(self, rule):
+        """Defines the derivative: see `custom_jvp`."""
+        self._rule = rule
+
+    def _call(self, static, layout):
+        if not hasattr(self, "_rule"):
+            raise TypeError(f"{self.__name__}: expected a derivative. Define it: {self.__name__}.defjvp(rule).")
+
+        def forward(*arrays):
+            layout["output"], outputs = _take_arrays(self._f(*self._whole(static, layout, arrays)))
+            layout["outputs"] = len(outputs)
+            return tuple(outputs)
+
+        def push(arrays, tangents):
+            others = tuple(a for i, a in enumerate(self._whole(static, layout, arrays)) if i not in self._static)
+            zero = {**layout, "leaves": [0.0 if isinstance(x, (int, float)) else x for x in layout["leaves"]]}
+            ways = tuple(a for i, a in enumerate(self._whole(static, zero, tangents)) if i not in self._static)
+            _, tangent = self._rule(*static, others, ways)
+            _, found = _take_arrays(tangent)
+            return tuple(map(_bare, found))
+
+        return _Call(self.__name__, forward, None, push, layout)

@@ -1,0 +1,149 @@
+"""Operations and derivatives of your own.
+
+Three ways, from the nearest to NumPy to the nearest to this library:
+
+- `custom_vjp` and `custom_jvp` give a function of Arrays a derivative of its own, whatever it consists of;
+- `primitive` makes an operation of a function of raw arrays (a kernel of your own), `defvjp` and `defjvp` give it
+  derivatives, in HIPS autograd's spelling;
+- the families `elementwise`, `linear`, `multilinear` and `irregular` declare an operation as this library does, with
+  every rule that its kind implies.
+"""
+
+import functools
+import itertools
+
+from . import tree
+from .core import Array, Primitive, Tracer
+from .custom import custom_jvp, custom_vjp
+from .families import Composition, elementwise, irregular, jointly_linear, linear, multilinear, nondifferentiable
+from .forward import total, zeros_like
+from .transforms import vjp
+
+__all__ = [
+    "Composition", "custom_jvp", "custom_vjp", "defjvp", "defvjp", "elementwise", "irregular",
+    "jointly_linear", "linear", "multilinear", "nondifferentiable", "primitive",
+]  # fmt: skip
+
+
+class _Operation(Primitive):
+    """A primitive whose arguments and parameters are whatever its function takes."""
+
+    def __init__(self, function, *, batch=None):
+        self.forward = function
+        self.name = getattr(function, "__name__", type(function).__name__)
+        functools.update_wrapper(self, function, updated=())
+        self.kind, self.batch, self.rules = "", batch, ()
+        self.arguments, self.rest = (), "args"
+
+    def __call__(self, *args, **params):
+        for nested in (params, [a for a in args if isinstance(a, (tuple, list, dict))]):
+            if any(isinstance(leaf, Tracer) for leaf in tree.flatten(nested)[0]):
+                raise TypeError(f"{self.name}: expected traced values as positional arguments of their own.")
+        traces = [a._trace for a in args if isinstance(a, Array)]
+        if not traces:
+            return self.run(args, params)
+        return max(traces, key=lambda trace: trace.level).apply(self, args, params)
+
+    def run(self, args, params):
+        return self.forward(*args, **params)
+
+    def rules_of(self, args):
+        return self.rules + (_Undefined(self),) * (len(args) - len(self.rules))
+
+
+class _Rule:
+    """A reverse-mode rule in two stages, `maker(y, *args, **params)(g)`."""
+
+    def __init__(self, maker):
+        self.keep = lambda y, args, params, i: (maker(y, *args, **params),)
+
+    @staticmethod
+    def function(g, pull):
+        return pull(g)
+
+    def applied(self, g, y, args, params, i):
+        return self.function(g, *self.keep(y, args, params, i))
+
+
+class _Undefined(_Rule):
+    """Stands for a derivative that nobody has defined: nothing is lost silently."""
+
+    def __init__(self, operation):
+        self._operation = operation
+
+    def keep(self, y, args, params, i):
+        name = self._operation.name
+        raise TypeError(f"{name}: has no derivative with respect to argument {i}. Define one: defvjp({name}, ...).")
+
+
+def primitive(function):
+    """An operation of a function of raw arrays (NumPy's or CuPy's), whose inside is not differentiated.
+
+    Give it derivatives by `defvjp` (forward mode follows from it), or by `defjvp`; `f.batch` may be set to a rule for
+    vmap, as in `autograd.families`, else it runs in a loop there.
+
+    Example:
+        >>> import numpy
+        >>> @primitive
+        ... def cube(x):
+        ...     return x**3
+        >>> defvjp(cube, lambda y, x: lambda g: g * 3 * x**2)
+        >>> from autograd import grad
+        >>> grad(cube)(2.0)
+        np.float64(12.0)
+    """
+    return _Operation(function)
+
+
+def defvjp(operation, *makers, argnums=None):
+    """Defines the reverse-mode derivatives of a `primitive`.
+
+    Args:
+        operation: What `primitive` returned.
+        makers: For each argument `maker(y, *args, **params)`, given the result and the arguments, which returns the
+            function from the cotangent of the result (a tuple of them if it is a tuple) to that of the argument. It
+            is written with functions of autograd.numpy, so that it has derivatives, too. None for an argument that has
+            no derivative.
+        argnums: The positions of these arguments; 0, 1, ... by default.
+    """
+    positions = range(len(makers)) if argnums is None else argnums
+    rules = list(operation.rules_of([None] * (max(positions, default=-1) + 1)))
+    for position, maker in zip(positions, makers, strict=True):
+        rules[position] = maker and _Rule(maker)
+    operation.rules = tuple(rules)
+
+
+def defjvp(operation, *rules, argnums=None):
+    """Defines the forward-mode derivatives of a `primitive`; without `defvjp` reverse mode follows from them.
+
+    Args:
+        operation: What `primitive` returned.
+        rules: For each argument `rule(t, y, *args, **params)`, which returns the tangent of the result, given that of
+            the argument; "same" if the operation is linear in it (reverse mode cannot follow from that); None if it has
+            no derivative.
+        argnums: The positions of these arguments; 0, 1, ... by default.
+    """
+    by_position = dict(zip(itertools.count() if argnums is None else argnums, rules, strict=False))
+
+    def tangent(i, t, y, values, params):
+        rule = by_position.get(i)
+        if rule is None:
+            raise TypeError(f"{operation.name}: has no derivative with respect to argument {i}. Define one: defjvp.")
+        if rule == "same":
+            return operation(*values[:i], t, *values[i + 1 :], **params)
+        return rule(t, y, *values, **params)
+
+    def tangents(moving, y, values, directions, params):
+        return total(y, [tangent(i, directions[i], y, values, params) for i in moving])
+
+    operation.tangents = tangents
+    if not operation.rules:
+        spelled = {i: rule for i, rule in by_position.items() if rule != "same"}
+        makers = [rule and functools.partial(_transposing, tangent, i) for i, rule in spelled.items()]
+        defvjp(operation, *makers, argnums=tuple(spelled))
+
+
+def _transposing(tangent, i, y, *values, **params):
+    """The reverse-mode rule for argument `i` by transposing its forward-mode rule, which is linear in the tangent."""
+    pull = vjp(lambda t: total(y, [tangent(i, t, y, values, params)]), zeros_like(values[i]))[1]
+    return lambda g: pull(g)[0]

@@ -1,0 +1,100 @@
+"""Fourier, cosine and sine transforms under SciPy's names."""
+
+# ruff: noqa: I001 (names stay in tables)
+import functools
+import math
+
+import numpy as onp
+
+from ..core import library
+from ..numpy._common import as_array
+from ..numpy._elementwise import imag, real
+from ..numpy.fft import (
+    complete_lengths, complete_norm, fft, fft2, fftfreq, fftn, fftshift, hfft, hfft2, hfftn, ifft, ifft2, ifftn, ifftshift, ihfft, ihfft2, ihfftn, irfft,
+    irfft2, irfftn, resized, rfft, rfft2, rfftfreq, rfftn,
+)
+from ..ops.fft import OPPOSITE
+
+__all__ = [
+    "dct", "dctn", "dst", "dstn", "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "hfft2", "hfftn", "idct", "idctn",
+    "idst", "idstn", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "ihfft2", "ihfftn", "irfft", "irfft2", "irfftn",
+    "next_fast_len", "rfft", "rfft2", "rfftfreq", "rfftn",
+]  # fmt: skip
+
+# y[k] = 2 * sum over n of x[n] * cos(pi * (n + a) * (k + b) / M) with M = N + c, or sin: a, b, c of each type.
+_PHASES = {
+    ("cos", 1): (0, 0, -1), ("cos", 2): (0.5, 0, 0), ("cos", 3): (0, 0.5, 0), ("cos", 4): (0.5, 0.5, 0),
+    ("sin", 1): (1, 1, 1), ("sin", 2): (0.5, 1, 0), ("sin", 3): (1, 0.5, 0), ("sin", 4): (0.5, 0.5, 0),
+}  # fmt: skip
+_INVERSE = {1: 1, 2: 3, 3: 2, 4: 4}  # the type of the inverse, up to scale
+_SCALE = {"backward": 0, "ortho": -0.5, "forward": -1}  # the power of 2 * M
+
+
+def _transforms(kind, inverse, name, text):
+    """A transform over one axis and over several ones."""
+
+    def many(x, type=2, s=None, axes=None, norm=None, *, orthogonalize=None):
+        x = as_array(x)
+        if x.dtype.kind == "c":
+            parts = [many(part, type, s, axes, norm, orthogonalize=orthogonalize) for part in (real(x), imag(x))]
+            return parts[0] + parts[1] * 1j
+        if type not in _INVERSE:
+            raise ValueError(f"{name}: expected a type of 1, 2, 3 or 4, got {type}.")
+        norm = complete_norm(norm)
+        orthogonal = norm == "ortho" if orthogonalize is None else bool(orthogonalize)
+        lengths, axes = complete_lengths(x, s, axes)
+        x = resized(x if x.dtype.kind == "f" else x * 1.0, lengths, axes)
+        form, norm = (_INVERSE[type], OPPOSITE[norm]) if inverse else (type, norm)
+        for axis in axes:
+            x = _along(x, kind, form, axis, norm, orthogonal)
+        return x
+
+    def one(x, type=2, n=None, axis=-1, norm=None, *, orthogonalize=None):
+        return many(x, type, None if n is None else (n,), (axis,), norm, orthogonalize=orthogonalize)
+
+    one.__name__ = one.__qualname__ = name
+    one.__doc__ = f"{text} of a type from 1 to 4 along one axis, cropped or padded with zeros to length `n`."
+    many.__name__ = many.__qualname__ = f"{name}n"
+    many.__doc__ = f"`{name}` along several axes, all by default."
+    return one, many
+
+
+def _along(x, kind, form, axis, norm, orthogonal):
+    """The transform along one axis, as part of a Fourier transform of length 2 * M.
+
+    Elements where n + a or k + b is 0 or M stand for one element instead of two; what is lacking to an orthogonal
+    matrix is divided between x and y.
+    """
+    a, b, c = _PHASES[kind, form]
+    count, period = x.shape[axis], x.shape[axis] + c
+    if period < 1:
+        raise ValueError(f"dct: expected at least two elements along axis {axis} for type 1, got {count}.")
+    xp = library(x)
+    steps = xp.arange(count)
+    before = xp.where((steps + a) % period == 0, 0.5**0.5 if orthogonal else 0.5, 1)
+    after = xp.where((steps + b) % period == 0, 0.5**0.5 if orthogonal else 1, 1) * 2 * (2 * period) ** _SCALE[norm]
+    if b:
+        before = before * xp.exp(-1j * math.pi * b / period * steps)
+    after = after * xp.exp(-1j * math.pi * a / period * (steps + b)) * (1 if kind == "cos" else 1j)
+
+    def times(x, factors):
+        factors = factors.astype(onp.result_type(x.dtype, 1j if factors.dtype.kind == "c" else 1.0))
+        return x * factors.reshape((-1,) + (1,) * (x.ndim - 1 - axis))
+
+    spectrum = (fft if b else rfft)(times(x, before), 2 * period, axis)
+    return real(times(spectrum[(slice(None),) * axis + (slice(count),)], after))
+
+
+dct, dctn = _transforms("cos", False, "dct", "The discrete cosine transform")
+idct, idctn = _transforms("cos", True, "idct", "The inverse of the discrete cosine transform")
+dst, dstn = _transforms("sin", False, "dst", "The discrete sine transform")
+idst, idstn = _transforms("sin", True, "idst", "The inverse of the discrete sine transform")
+
+
+@functools.lru_cache(256)
+def next_fast_len(target, real=False):
+    """The least number not below `target` whose prime factors are 2, 3 and 5, and 7 and 11 too unless `real`."""
+    odd = [1]
+    for prime in (3, 5) if real else (3, 5, 7, 11):
+        odd = [n * prime**k for n in odd for k in range(2 + math.floor(math.log(max(target / n, 1), prime)))]
+    return min(n << (-(-target // n) - 1).bit_length() for n in odd)

@@ -1,0 +1,117 @@
+"""Convolution of arrays of any number of axes, under SciPy's names."""
+
+import math
+
+import numpy as onp
+
+from ..numpy import fft
+from ..numpy._calculus import convolve as vectors
+from ..numpy._common import as_array, cast, complete_axes
+from ..numpy._elementwise import conj, multiply, round
+from ..numpy._shape import flip, reshape, transpose
+from ..ops.window import Geometry, convolution
+from .fft import next_fast_len
+
+__all__ = ["convolve", "correlate", "fftconvolve", "oaconvolve"]
+
+
+def convolve(in1, in2, mode="full", method="auto", *, axes=None, dot_axes=((), ())):
+    """The convolution of two arrays of as many axes.
+
+    With `axes` or `dot_axes` it is a convolution over some axes, products summed over others, as in HIPS/autograd: the
+    result has the remaining axes of `in1`, those of `in2`, and the convolved ones.
+
+    Args:
+        in1, in2: The arrays.
+        mode: "full" for all places at which they meet, "same" for as many as `in1` has, from the middle of these,
+            "valid" for those at which one of them lies within the other.
+        method: "direct" sums products, "fft" multiplies spectra, "auto" takes the one that should be faster.
+        axes: The axes of `in1` and those of `in2` to convolve in pairs; by default all but the `dot_axes`.
+        dot_axes: Likewise the axes to sum over.
+    """
+    in1, in2 = as_array(in1), as_array(in2)
+    if axes is not None or any(map(len, dot_axes)):
+        return _direct(in1, in2, mode, axes, dot_axes)
+    if method not in ("auto", "direct", "fft"):
+        raise ValueError(f"convolve: expected method 'auto', 'direct' or 'fft', got {method!r}.")
+    dtype = onp.result_type(in1.dtype, in2.dtype)
+    # Where sums of products grow dearer than spectra was measured on a CPU.
+    large = min(in1.size, in2.size) > 16 * math.log2(in1.size + in2.size + 1)
+    if method == "fft" or (method == "auto" and dtype.kind in "fc" and large):
+        y = fftconvolve(in1, in2, mode)
+        return cast(round(y), dtype) if dtype.kind in "iu" else y
+    _require_equal_ndim(in1, in2, "convolve")
+    if in1.ndim == 0:
+        return multiply(in1, in2)
+    if in1.ndim > 1:
+        return _direct(in1, in2, mode)
+    ((start, count),) = _places(in1.shape, in2.shape, mode)
+    return vectors(in1, in2, mode) if mode != "same" else vectors(in1, in2)[start : start + count]
+
+
+def correlate(in1, in2, mode="full", method="auto"):
+    """The cross-correlation of two arrays: the convolution with `in2` conjugated and reversed along all axes."""
+    return convolve(in1, conj(flip(in2)), mode, method)
+
+
+def fftconvolve(in1, in2, mode="full", axes=None):
+    """The convolution over `axes` (all by default) as a product of spectra; along other axes the arrays broadcast."""
+    in1, in2 = as_array(in1), as_array(in2)
+    _require_equal_ndim(in1, in2, "fftconvolve")
+    dtype = onp.result_type(in1.dtype, in2.dtype)
+    axes = complete_axes(axes, in1.ndim)
+    if not axes:
+        return multiply(in1, in2)
+    lengths = [tuple(x.shape[axis] for axis in axes) for x in (in1, in2)]
+    there, back = (fft.fftn, fft.ifftn) if dtype.kind == "c" else (fft.rfftn, fft.irfftn)
+    padded = [next_fast_len(n + m - 1, dtype.kind != "c") for n, m in zip(*lengths, strict=True)]
+    y = back(there(in1, padded, axes) * there(in2, padded, axes), padded, axes)
+    index = [slice(None)] * y.ndim
+    for axis, (start, count) in zip(axes, _places(*lengths, mode), strict=True):
+        index[axis] = slice(start, start + count)
+    return cast(y[tuple(index)], dtype) if dtype.kind in "fc" else y[tuple(index)]
+
+
+oaconvolve = fftconvolve  # computed at once, not in blocks
+
+
+def _require_equal_ndim(in1, in2, where):
+    if in1.ndim != in2.ndim:
+        raise ValueError(f"{where}: expected arrays of as many axes, got shapes {in1.shape} and {in2.shape}.")
+
+
+def _places(lengths1, lengths2, mode):
+    """Where the result begins in the full convolution along each axis, and its length."""
+    pairs = [*zip(lengths1, lengths2, strict=True)]
+    if mode == "full":
+        return [(0, n + m - 1) for n, m in pairs]
+    if mode == "same":
+        return [((m - 1) // 2, n) for n, m in pairs]
+    if mode != "valid":
+        raise ValueError(f"convolve: expected mode 'full', 'same' or 'valid', got {mode!r}.")
+    if any(n < m for n, m in pairs) and any(n > m for n, m in pairs):
+        raise ValueError(f"convolve: expected one array within the other, got lengths {lengths1} and {lengths2}.")
+    return [(min(n, m) - 1, abs(n - m) + 1) for n, m in pairs]
+
+
+def _direct(in1, in2, mode, axes=None, dot_axes=((), ())):
+    """By sums of products: `in1` is a batch of images with channels, `in2` of kernels."""
+    arrays = in1, in2
+    dots = [complete_axes(tuple(d), x.ndim) for d, x in zip(dot_axes, arrays, strict=True)]
+    if axes is None:
+        axes = [[i for i in range(x.ndim) if i not in d] for d, x in zip(dots, arrays, strict=True)]
+    axes = [complete_axes(tuple(a), x.ndim) for a, x in zip(axes, arrays, strict=True)]
+    if len(axes[0]) != len(axes[1]) or len(dots[0]) != len(dots[1]):
+        raise ValueError(f"convolve: expected pairs of axes, got {axes} and dot_axes {dots}.")
+    rest = [[i for i in range(x.ndim) if i not in (*a, *d)] for x, a, d in zip(arrays, axes, dots, strict=True)]
+    lengths = [tuple(x.shape[i] for i in a) for x, a in zip(arrays, axes, strict=True)]
+    images, kernels = (
+        reshape(transpose(x, (*r, *d, *a)), (-1, math.prod(x.shape[i] for i in d), *n))
+        for x, r, d, a, n in zip(arrays, rest, dots, axes, lengths, strict=True)
+    )
+    padding = tuple(
+        (m - 1 - start, start + count - n) for n, m, (start, count) in zip(*lengths, _places(*lengths, mode), strict=True)
+    )
+    ones = (1,) * len(padding)
+    y = convolution(images, flip(kernels, tuple(range(2, kernels.ndim))), geometry=Geometry(ones, padding, ones))
+    return reshape(y, (*[x.shape[i] for x, r in zip(arrays, rest, strict=True) for i in r], *y.shape[2:]))

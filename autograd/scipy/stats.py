@@ -1,0 +1,318 @@
+"""Distributions under SciPy's names: densities and distribution functions, differentiable in all their arguments.
+
+`norm.logpdf(x, loc, scale)`, `gamma.cdf(x, a, scale=2.0)`, `binom.logpmf(k, n, p)`: arguments have SciPy's names and
+order, and broadcast. As in SciPy a density is 0 outside the support, its logarithm -inf, and everything is NaN where a
+parameter is not allowed. Outside the support all gradients are 0. Integers and Python's numbers take the precision of
+the real arrays beside them.
+
+Distribution functions have no gradient with respect to shape parameters that make them incomplete gamma or beta
+functions of another kind (`a`, `b`, `df`, `n`, and `k` of course): that raises NotImplementedError.
+"""
+
+# ruff: noqa: I001 (names stay in tables)
+import functools
+import inspect
+import math
+
+import numpy as onp
+
+from ..numpy._common import as_array
+from ..ops.elementwise import (
+    absolute, arctan2, exp, expm1, floor, greater, greater_equal, less, less_equal, log, log1p, logical_and,
+    logical_or, remainder, sigmoid, sqrt, where,
+)  # fmt: skip
+from ..ops.linalg import cholesky, solve_triangular
+from ..ops.product import rows, swap
+from ..ops.shape import broadcast_to, concatenate
+from ..ops.special import (
+    betainc, betaln, cast_like, gammainc, gammaincc, gammaln, log_density_of_beta, log_density_of_gamma,
+    log_density_of_t, log_expit, log_ndtr, ndtr, stdtr, xlog1py, xlogy,
+)  # fmt: skip
+
+__all__ = [
+    "bernoulli", "beta", "binom", "cauchy", "chi2", "dirichlet", "expon", "gamma", "laplace", "logistic",
+    "multivariate_normal", "norm", "poisson", "t", "uniform",
+]  # fmt: skip
+
+
+def _in_one_precision(*args):
+    """Arrays of real numbers: integers and Python's numbers take the precision of the others."""
+    values = [a if type(a) in (int, float, bool) else as_array(a) for a in args]
+    dtypes = [a.dtype for a in values if hasattr(a, "dtype") and a.dtype.kind not in "iub"]
+    like = onp.empty((), onp.result_type(*dtypes or [float]))
+    return [a if hasattr(a, "dtype") and a.dtype.kind not in "iub" else cast_like(a, like) for a in values]
+
+
+class Distribution:
+    """Distributions of one kind; a value of the class is one family of SciPy's, such as `norm`.
+
+    Functions that define it are those of the standard distribution (location 0, scale 1), of a value `z` inside the
+    support and the shape parameters.
+
+    Args:
+        name: What messages call it.
+        shapes: Names of the shape parameters.
+        log_density: The logarithm of the density, or of the probability of an integer.
+        cdf: The distribution function.
+        sf, log_cdf, log_sf: 1 - cdf and logarithms, where there is something better than to compute these of `cdf`.
+        support: The least and the greatest value, by the shape parameters; by default there are none.
+        valid: The conditions on the shape parameters; by default they are positive.
+        symmetric: Whether the distribution is that of -z as well.
+    """
+
+    parameters: tuple = ()  # what follows the shapes
+    inside = 0.0  # a value inside every support
+
+    def __init__(self, name, shapes, log_density, cdf, *, sf=None, log_cdf=None, log_sf=None, support=None,
+                 valid=None, symmetric=False):  # fmt: skip
+        self.name, self.log_density, self.support, self.valid = name, log_density, support, valid
+        self._cdf = cdf
+        self._log_cdf = log_cdf or (lambda z, *shapes: log(cdf(z, *shapes)))
+        self._sf = sf or (lambda z, *shapes: cdf(-z, *shapes) if symmetric else 1 - cdf(z, *shapes))
+        self._log_sf = log_sf or (
+            lambda z, *shapes: self._log_cdf(-z, *shapes) if symmetric else log(self._sf(z, *shapes))
+        )
+        kind, self.shapes = inspect.Parameter.POSITIONAL_OR_KEYWORD, shapes.split()
+        required = [inspect.Parameter(each, kind) for each in ("x", *self.shapes)]
+        optional = [inspect.Parameter(each, kind, default=d) for each, d in self.parameters]
+        self.signature = inspect.Signature(required + optional)
+
+    def __repr__(self):
+        return f"<distribution {self.name}{self.signature}>"
+
+    def cdf(self, x, *args, **kwargs):
+        """The probability of a value up to `x`."""
+        return self._distribution_function(self._cdf, 0, 1, (x, *args), kwargs)
+
+    def sf(self, x, *args, **kwargs):
+        """The probability of a value above `x`."""
+        return self._distribution_function(self._sf, 1, 0, (x, *args), kwargs)
+
+    def logcdf(self, x, *args, **kwargs):
+        """The logarithm of `cdf`."""
+        return self._distribution_function(self._log_cdf, -math.inf, 0, (x, *args), kwargs)
+
+    def logsf(self, x, *args, **kwargs):
+        """The logarithm of `sf`."""
+        return self._distribution_function(self._log_sf, 0, -math.inf, (x, *args), kwargs)
+
+    def _log_density(self, *args, **kwargs):
+        z, shapes, scale, valid = self._standard(args, kwargs)
+        beyond = self._beyond(z, shapes)
+        z = z if beyond is None else where(beyond, self.inside, z)
+        y = self.log_density(z, *shapes)
+        y = y if scale is None else y - log(scale)
+        return _where_valid(valid, y if beyond is None else where(beyond, -math.inf, y))
+
+    def _beyond(self, z, shapes):
+        """Where `z` is outside the support; None if nothing can be."""
+        if self.support is None:
+            return None
+        low, high = self.support(*shapes)
+        return logical_or(less(z, low), greater(z, high))
+
+    def _distribution_function(self, function, below, above, args, kwargs):
+        """`function` inside the support, its limits `below` and `above` it."""
+        z, shapes, _, valid = self._standard(args, kwargs)
+        if self.support is None:
+            return _where_valid(valid, function(z, *shapes))
+        low, high = self.support(*shapes)
+        under, over = less(z, low), greater_equal(z, high)
+        y = function(where(logical_or(under, over), self.inside, z), *shapes)
+        return _where_valid(valid, where(under, below, where(over, above, y)))
+
+    def _standard(self, args, kwargs):
+        """The standardized value, the shape parameters, the scale (None for 1) and conditions on the parameters."""
+        try:
+            given = self.signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"{self.name}: expected arguments {self.signature}, got others: {error}.") from None
+        values = dict(zip(given, _in_one_precision(*given.values()), strict=True))
+        z, loc, scale = (values.get(each) for each in ("x", "loc", "scale"))
+        shapes = [values[each] for each in self.shapes]
+        z = z if loc is None else z - loc
+        z = z if scale is None else z / scale
+        valid = self.valid(*shapes) if self.valid else [greater(each, 0) for each in shapes]
+        return z, shapes, scale, valid if scale is None else [*valid, greater(scale, 0)]
+
+
+def _where_valid(conditions, y):
+    conditions = [each for each in conditions if each is not onp.True_]  # that of a number which is allowed
+    return where(functools.reduce(logical_and, conditions), y, math.nan) if conditions else y
+
+
+class Continuous(Distribution):
+    """Distributions with a density."""
+
+    parameters = ("loc", 0), ("scale", 1)
+    inside = 0.5
+
+    def logpdf(self, x, *args, **kwargs):
+        """The logarithm of the density at `x`."""
+        return self._log_density(x, *args, **kwargs)
+
+    def pdf(self, x, *args, **kwargs):
+        """The density at `x`."""
+        return exp(self._log_density(x, *args, **kwargs))
+
+
+class Discrete(Distribution):
+    """Distributions of integers."""
+
+    parameters = (("loc", 0),)
+
+    def logpmf(self, k, *args, **kwargs):
+        """The logarithm of the probability of `k`."""
+        return self._log_density(k, *args, **kwargs)
+
+    def pmf(self, k, *args, **kwargs):
+        """The probability of `k`."""
+        return exp(self._log_density(k, *args, **kwargs))
+
+    def _beyond(self, z, shapes):
+        return logical_or(super()._beyond(z, shapes), greater(remainder(z, 1), 0))
+
+    def _distribution_function(self, function, below, above, args, kwargs):
+        def step(z, *shapes):
+            return function(floor(z), *shapes)
+
+        return super()._distribution_function(step, below, above, args, kwargs)
+
+
+def _cdf_of_laplace(z):
+    right = greater(z, 0)
+    return where(right, 1 - exp(-where(right, z, 0)) / 2, exp(where(right, 0, z)) / 2)
+
+
+def _log_pmf_of_binom(k, n, p):
+    return xlogy(k, p) + xlog1py(n - k, -p) - betaln(n - k + 1, k + 1) - log1p(n)
+
+
+def _is_probability(p):
+    return [greater_equal(p, 0), less_equal(p, 1)]
+
+
+norm = Continuous(
+    "norm", "", lambda z: z * z / -2 - math.log(2 * math.pi) / 2, ndtr, log_cdf=log_ndtr, symmetric=True
+)
+t = Continuous("t", "df", log_density_of_t, lambda z, df: stdtr(df, z), symmetric=True)
+gamma = Continuous(
+    "gamma", "a", log_density_of_gamma, lambda z, a: gammainc(a, z), sf=lambda z, a: gammaincc(a, z),
+    support=lambda a: (0, math.inf),
+)  # fmt: skip
+chi2 = Continuous(
+    "chi2", "df", lambda z, df: log_density_of_gamma(z / 2, df / 2) - math.log(2),
+    lambda z, df: gammainc(df / 2, z / 2), sf=lambda z, df: gammaincc(df / 2, z / 2), support=lambda df: (0, math.inf),
+)  # fmt: skip
+beta = Continuous(
+    "beta", "a b", log_density_of_beta, lambda z, a, b: betainc(a, b, z), sf=lambda z, a, b: betainc(b, a, 1 - z),
+    support=lambda a, b: (0, 1),
+)  # fmt: skip
+expon = Continuous(
+    "expon", "", lambda z: -z, lambda z: -expm1(-z), sf=lambda z: exp(-z), log_sf=lambda z: -z,
+    support=lambda: (0, math.inf),
+)  # fmt: skip
+uniform = Continuous("uniform", "", lambda z: z * 0, lambda z: z, support=lambda: (0, 1))
+laplace = Continuous("laplace", "", lambda z: -absolute(z) - math.log(2), _cdf_of_laplace, symmetric=True)
+logistic = Continuous(
+    "logistic", "", lambda z: log_expit(z) + log_expit(-z), sigmoid, log_cdf=log_expit, symmetric=True
+)
+cauchy = Continuous(
+    "cauchy", "", lambda z: -log1p(z * z) - math.log(math.pi), lambda z: arctan2(1, -z) / math.pi, symmetric=True
+)
+poisson = Discrete(
+    "poisson", "mu", lambda k, mu: xlogy(k, mu) - gammaln(k + 1) - mu, lambda k, mu: gammaincc(k + 1, mu),
+    sf=lambda k, mu: gammainc(k + 1, mu), support=lambda mu: (0, math.inf), valid=lambda mu: [greater_equal(mu, 0)],
+)  # fmt: skip
+binom = Discrete(
+    "binom", "n p", _log_pmf_of_binom, lambda k, n, p: betainc(n - k, k + 1, 1 - p),
+    sf=lambda k, n, p: betainc(k + 1, n - k, p), support=lambda n, p: (0, n),
+    valid=lambda n, p: [greater_equal(n, 0), *_is_probability(p)],
+)  # fmt: skip
+bernoulli = Discrete(
+    "bernoulli", "p", lambda k, p: xlogy(k, p) + xlog1py(1 - k, -p), lambda k, p: 1 - p, sf=lambda k, p: p,
+    support=lambda p: (0, 1), valid=_is_probability,
+)  # fmt: skip
+
+
+class _MultivariateNormal:
+    """Normal distributions of vectors: `mean` is (..., D), 0 by default; `cov` (..., D, D), or its diagonal (D,) or ().
+
+    All leading axes broadcast; one of length 1 stays in the result (SciPy squeezes it away).
+    """
+
+    def __repr__(self):
+        return "<distribution multivariate_normal(x, mean=None, cov=1)>"
+
+    def logpdf(self, x, mean=None, cov=1):
+        """The logarithm of the density at `x` (..., D); if D is 1, the elements of a vector are points."""
+        x, mean, cov, length = self._arguments(x, mean, cov)
+        x = x[..., None] if length == 1 and x.ndim < 2 else x
+        if x.shape[-1:] != (length,):
+            raise ValueError(f"multivariate_normal: expected x (..., {length}), as its mean, got {x.shape}.")
+        distance, half_logarithm = _whitened(x - mean, cov, length)
+        return distance / -2 - length * math.log(2 * math.pi) / 2 - half_logarithm
+
+    def pdf(self, x, mean=None, cov=1):
+        """The density at `x`."""
+        return exp(self.logpdf(x, mean, cov))
+
+    def entropy(self, mean=None, cov=1):
+        """The differential entropy."""
+        _, mean, cov, length = self._arguments(0.0, mean, cov)
+        return _whitened(mean, cov, length)[1] + length * (1 + math.log(2 * math.pi)) / 2
+
+    def _arguments(self, x, mean, cov):
+        x, mean, cov = _in_one_precision(x, 0 if mean is None else mean, cov)
+        lengths = {*mean.shape[-1:], *cov.shape[-2:]}
+        if len(lengths) > 1:
+            raise ValueError(
+                f"multivariate_normal: expected a mean (..., D) and a covariance (..., D, D), (D,) or (), got "
+                f"{mean.shape} and {cov.shape}."
+            )
+        return x, mean, cov, max(lengths, default=1)
+
+
+def _whitened(deviation, cov, length):
+    """Squared Mahalanobis distances of deviations (..., D), and half the logarithm of the determinant of `cov`."""
+    if cov.ndim < 2:
+        scale = sqrt(broadcast_to(cov, shape=(length,)))
+        z = deviation / scale
+        return (z * z).sum(-1), log(scale).sum(-1)
+    factor = cholesky((cov + swap(cov)) / 2)  # it reads one triangle; so both get the gradient
+    half_logarithm = log(factor.diagonal(0, -2, -1)).sum(-1)
+    deviation = broadcast_to(deviation, shape=onp.broadcast_shapes(deviation.shape, cov.shape[:-1]))
+    columns = swap(rows(deviation)) if cov.ndim == 2 else deviation[..., None]
+    z = solve_triangular(factor, columns, lower=True, unit_diagonal=False)
+    return (z * z).sum(-2).reshape(deviation.shape[:-1]), half_logarithm
+
+
+class _Dirichlet:
+    """Dirichlet distributions of vectors of K positive numbers with sum 1, which are the first axis of `x`."""
+
+    def __repr__(self):
+        return "<distribution dirichlet(x, alpha)>"
+
+    def logpdf(self, x, alpha):
+        """The logarithm of the density at `x`, (K, ...) or (K - 1, ...) if the last number is what remains to 1.
+
+        It is -inf where a number is negative or the sum is not 1, up to 1e-5 (SciPy raises ValueError there).
+        """
+        x, alpha = _in_one_precision(x, alpha)
+        if x.shape[0] == alpha.size - 1:
+            x = concatenate(x, 1 - x.sum(0, keepdims=True), axis=0)
+        if alpha.ndim != 1 or x.shape[0] != alpha.size:
+            raise ValueError(f"dirichlet: expected x (K, ...) and alpha (K,), got {x.shape} and {alpha.shape}.")
+        beyond = logical_or(less(x, 0).any(0), greater(absolute(x.sum(0) - 1), 1e-5))
+        x = where(beyond, 1 / alpha.size, x)
+        powers = xlogy(alpha.reshape((-1,) + (1,) * (x.ndim - 1)) - 1, x).sum(0)
+        y = powers - gammaln(alpha).sum() + gammaln(alpha.sum())
+        return _where_valid([greater(alpha, 0).all()], where(beyond, -math.inf, y))
+
+    def pdf(self, x, alpha):
+        """The density at `x`."""
+        return exp(self.logpdf(x, alpha))
+
+
+multivariate_normal = _MultivariateNormal()
+dirichlet = _Dirichlet()
