@@ -9,20 +9,34 @@
 from . import array as _array  # noqa: F401 (gives Array its operators)
 from .backend import Device, DeviceError, default_device, device
 from .core import Array
+from .core import library as get_array_module
+from .custom import custom_jvp, custom_vjp
+from .debugging import debug, debug_nans, trace_report
 from .derivatives import hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize
+from .extend import defjvp, defvjp, primitive
 from .mapping import cond, map, scan, vmap, while_loop
 from .numpy._creation import device_put
-from .transforms import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
+from .recompute import checkpoint
+from .transforms import elementwise_grad, flatten, grad, stop_gradient, value_and_grad, vjp
 
 __all__ = [
     "Array",
     "Device",
     "DeviceError",
+    "checkpoint",
     "cond",
+    "custom_jvp",
+    "custom_vjp",
+    "debug",
+    "debug_nans",
     "default_device",
+    "defjvp",
+    "defvjp",
     "device",
     "device_put",
     "elementwise_grad",
+    "flatten",
+    "get_array_module",
     "grad",
     "hessian",
     "hvp",
@@ -32,8 +46,10 @@ __all__ = [
     "jvp",
     "linearize",
     "map",
+    "primitive",
     "scan",
     "stop_gradient",
+    "trace_report",
     "value_and_grad",
     "vjp",
     "vmap",

@@ -164,6 +164,12 @@ def is_cupy(value):
     return cupy is not None and isinstance(value, getattr(cupy, "ndarray", ()))
 
 
+def synchronize(value):
+    """Waits until the device of a raw array has computed it."""
+    if is_cupy(value):
+        value.device.synchronize()
+
+
 def is_array(value):
     """Whether `value` is a raw array or a NumPy scalar."""
     return isinstance(value, _HOST_ARRAYS) or is_cupy(value)

@@ -6,6 +6,7 @@ handles the call, unwraps its own tracers only and applies the operation again t
 transformations nest in any order.
 """
 
+import contextlib
 import functools
 import inspect
 import itertools
@@ -18,6 +19,7 @@ from . import backend
 
 _activations = itertools.count(1)
 _new = object.__new__
+_PACKAGES = ("autograd", "contextlib", "cuobjax", "functools")
 PRIMITIVES = {}  # every primitive by its name
 
 
@@ -160,8 +162,26 @@ def _wrap(raw):
     return array
 
 
+@contextlib.contextmanager
+def noted(text):
+    """Adds a note to what is raised within the context."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(text)
+        raise
+
+
+def line_of_user():
+    """The innermost line on the stack that is not of this library, as text."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PACKAGES:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame else "an unknown line"
+
+
 def library(x):
-    """The array library under an Array, a traced or a raw array."""
+    """The array library, `numpy` or `cupy`, under an Array, a traced or a raw array."""
     while isinstance(x, Array):
         x = x._value
     return backend.library((x,))

@@ -4,7 +4,7 @@ import functools
 import inspect
 
 from . import backend, tree
-from .core import Array, Primitive, Rule, Tracer, library, lift
+from .core import Array, Primitive, Rule, Tracer, library, lift, line_of_user, noted
 from .forward import zeros_like
 from .mapping import vmap
 from .transforms import vjp
@@ -13,19 +13,20 @@ from .transforms import vjp
 class _Call(Primitive):
     """One call of a function with a derivative of its own, as a primitive of the arrays in its arguments.
 
-    Its result is a tuple of arrays: outputs and, behind them, residuals that the backward pass needs.
+    Its result is a tuple of arrays: outputs and, where it is differentiated, residuals behind them.
 
     Args:
         name: Of the function.
-        forward: From arrays to that tuple.
+        primal: From arrays to the outputs.
+        forward: From arrays to outputs and residuals.
         pull: From (residuals, cotangents of the outputs) to cotangents of the arrays, None for zero.
         push: From (arrays, tangents) to the tangents of the outputs, in place of `pull`.
         layout: Filled in by `forward`: {"outputs": their number}.
     """
 
-    def __init__(self, name, forward, pull, push, layout):
+    def __init__(self, name, primal, forward, pull, push, layout):
         self.name, self.kind, self.arguments, self.rest = name, "", (), "args"
-        self.forward, self.pull, self.push, self.layout = forward, pull, push, layout
+        self.primal, self.forward, self.pull, self.push, self.layout = primal, forward, pull, push, layout
         self.batch = _batch_call
         self.tangents = push and self._tangents
         self._shared = ((), None)
@@ -33,14 +34,17 @@ class _Call(Primitive):
     def dispatch(self, args):
         """Applies it to arrays: the transformation that is youngest among them uses the derivative."""
         trace = max((a._trace for a in args if isinstance(a, Array)), key=lambda trace: trace.level, default=None)
-        return self.run(args, {}) if trace is None else trace.apply(self, args, {})
+        return self._applied(self.primal, args) if trace is None else trace.apply(self, args, {})
 
     def __call__(self, *args, **params):
         """What an interpreter applies one level below: residuals must have derivatives there, so `fwd` itself runs."""
         return self.dispatch(args) if self.push else self.run(args, params)
 
     def run(self, args, params):
-        results = self.forward(*map(lift, args))
+        return self._applied(self.forward, args)
+
+    def _applied(self, function, args):
+        results = function(*map(lift, args))
         level = max((a._trace.level for a in args if isinstance(a, Array)), default=0)
         if any(isinstance(y, Tracer) and y._trace.level > level for y in results):
             raise TypeError(
@@ -57,8 +61,9 @@ class _Call(Primitive):
     def keep(self, y, args, params, i):
         """What the rule keeps: a function that is shared by all arguments, so that it runs once."""
         kept = tuple(args) if self.push else y[self.layout["outputs"] :]
-        if len(self._shared[0]) != len(kept) or any(a is not b for a, b in zip(self._shared[0], kept, strict=True)):
-            self._shared = kept, _Once(functools.partial(self._pulled, kept))
+        known, pull = self._shared
+        if pull is None or any(a is not b for a, b in zip(known, kept, strict=True)):
+            self._shared = kept, _Once(functools.partial(self._pulled, kept, line_of_user()))
         return self._shared[1], i
 
     @staticmethod
@@ -67,11 +72,12 @@ class _Call(Primitive):
 
     applied = Rule.applied
 
-    def _pulled(self, kept, cotangents):
+    def _pulled(self, kept, line, cotangents):
         cotangents = cotangents[: self.layout["outputs"]]
-        if self.push is None:
-            return self.pull(kept, cotangents)
-        return vjp(lambda *tangents: self.push(kept, tangents), *map(zeros_like, kept))[1](cotangents)
+        with noted(f"in the derivative of {self.name}, called at {line}"):
+            if self.push is None:
+                return self.pull(kept, cotangents)
+            return vjp(lambda *tangents: self.push(kept, tangents), *map(zeros_like, kept))[1](cotangents)
 
     def _tangents(self, moving, y, values, directions, params):
         return self.push(values, [zeros_like(x) if t is None else t for x, t in zip(values, directions, strict=True)])
@@ -94,7 +100,8 @@ def _batch_call(call, size, values, batched, params):
     axes = tuple(0 if b else None for b in batched)
     pull = call.pull and vmap(call.pull)
     push = call.push and vmap(call.push, in_axes=(axes, axes))
-    return _Call(call.name, vmap(call.forward, in_axes=axes), pull, push, call.layout).dispatch(values)
+    primal, forward = vmap(call.primal, in_axes=axes), vmap(call.forward, in_axes=axes)
+    return _Call(call.name, primal, forward, pull, push, call.layout).dispatch(values)
 
 
 class _Custom:
@@ -119,7 +126,13 @@ class _Custom:
         if not any(isinstance(x, Tracer) for x in map(lift, arrays)):
             return self._f(*args)
         layout = {"leaves": leaves, "structure": structure, "places": places}
-        call = self._call(static, layout)
+
+        def primal(*arrays):
+            layout["output"], outputs = _take_arrays(self._f(*self._whole(static, layout, arrays)))
+            layout["outputs"] = len(outputs)
+            return tuple(outputs)
+
+        call = self._call(primal, static, layout)
         results = call.dispatch([lift(x) for x in arrays])
         return _put_arrays(layout["output"], results[: layout["outputs"]])
 
@@ -139,7 +152,7 @@ class _Custom:
         count = len(self._static) + len(layout["structure"][1])
         return [next(static) if i in self._static else next(others) for i in range(count)]
 
-    def _call(self, static, layout):
+    def _call(self, primal, static, layout):
         raise NotImplementedError
 
 
@@ -186,7 +199,7 @@ class custom_vjp(_Custom):
         """Defines the derivative: see `custom_vjp`."""
         self._fwd, self._bwd = fwd, bwd
 
-    def _call(self, static, layout):
+    def _call(self, primal, static, layout):
         if not hasattr(self, "_fwd"):
             raise TypeError(f"{self.__name__}: expected a derivative. Define it: {self.__name__}.defvjp(fwd, bwd).")
 
@@ -194,7 +207,8 @@ class custom_vjp(_Custom):
             layout["like"] = [(x.shape, x.dtype) for x in arrays]
             pair = self._fwd(*self._whole(static, layout, arrays))
             if not isinstance(pair, tuple) or len(pair) != 2:
-                raise TypeError(f"{self.__name__}: expected fwd to return (output, residuals), got {type(pair).__name__}.")
+                got = type(pair).__name__
+                raise TypeError(f"{self.__name__}: expected fwd to return (output, residuals), got {got}.")
             layout["output"], outputs = _take_arrays(pair[0])
             layout["residuals"], residuals = _take_arrays(pair[1])
             layout["outputs"] = len(outputs)
@@ -205,7 +219,7 @@ class custom_vjp(_Custom):
             pulled = self._bwd(*static, _put_arrays(layout["residuals"], residuals), g)
             return self._leaves(pulled, layout, cotangents[0])
 
-        return _Call(self.__name__, forward, pull, None, layout)
+        return _Call(self.__name__, primal, forward, pull, None, layout)
 
     def _leaves(self, pulled, layout, beside):
         """The cotangents of the arrays of the call, out of what `bwd` returned."""
@@ -217,7 +231,7 @@ class custom_vjp(_Custom):
             count = tree.count(part)
             below = [None] * count if g is None else tree.leaves_along(part, g)
             if below is None:
-                raise TypeError(f"{self.__name__}: expected bwd to return cotangents in the structure of the arguments.")
+                raise TypeError(f"{self.__name__}: expected cotangents in the structure of the arguments from bwd.")
             leaves += below
         found = []
         for i, (shape, dtype) in zip(layout["places"], layout["like"], strict=True):
@@ -250,14 +264,9 @@ class custom_jvp(_Custom):
         """Defines the derivative: see `custom_jvp`."""
         self._rule = rule
 
-    def _call(self, static, layout):
+    def _call(self, primal, static, layout):
         if not hasattr(self, "_rule"):
             raise TypeError(f"{self.__name__}: expected a derivative. Define it: {self.__name__}.defjvp(rule).")
-
-        def forward(*arrays):
-            layout["output"], outputs = _take_arrays(self._f(*self._whole(static, layout, arrays)))
-            layout["outputs"] = len(outputs)
-            return tuple(outputs)
 
         def push(arrays, tangents):
             others = tuple(a for i, a in enumerate(self._whole(static, layout, arrays)) if i not in self._static)
@@ -267,4 +276,4 @@ class custom_jvp(_Custom):
             _, found = _take_arrays(tangent)
             return tuple(map(_bare, found))
 
-        return _Call(self.__name__, forward, None, push, layout)
+        return _Call(self.__name__, primal, primal, None, push, layout)

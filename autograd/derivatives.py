@@ -6,8 +6,8 @@ from . import tree
 from .batch import Batch
 from .core import Array, library
 from .forward import Forward, ForwardTracer, zeros_like
-from .ops.elementwise import astype
 from .numpy import moveaxis
+from .ops.elementwise import astype
 from .ops.shape import broadcast_to, reshape
 from .transforms import Recording, differentiable, grad, is_inexact, one_array, shown
 
@@ -39,12 +39,14 @@ def jvp(f, primals, tangents, has_aux=False):
     inputs = [_watched(forward, x, t) for x, t in zip(leaves, directions, strict=True)]
     output = f(*tree.unflatten(structure, inputs))
     output, aux = output if has_aux else (output, None)
-    values, tangents = (
-        tree.tree_map(lambda y: shown(forward.parts(y)[i], raw), output) for i in range(2)
-    )
+
+
+    def part(nested, i):
+        return tree.tree_map(lambda y: shown(forward.parts(y)[i], raw), nested)
+
     if not has_aux:
-        return values, tangents
-    return values, tangents, tree.tree_map(lambda x: shown(forward.parts(x)[0], raw), aux)
+        return part(output, 0), part(output, 1)
+    return part(output, 0), part(output, 1), part(aux, 0)
 
 
 def _arguments(primals, tangents):

@@ -13,7 +13,7 @@ import functools
 import itertools
 
 from . import tree
-from .core import Array, Primitive, Tracer
+from .core import Array, Primitive, Rule, Tracer, line_of_user, noted
 from .custom import custom_jvp, custom_vjp
 from .families import Composition, elementwise, irregular, jointly_linear, linear, multilinear, nondifferentiable
 from .forward import total, zeros_like
@@ -55,14 +55,14 @@ class _Rule:
     """A reverse-mode rule in two stages, `maker(y, *args, **params)(g)`."""
 
     def __init__(self, maker):
-        self.keep = lambda y, args, params, i: (maker(y, *args, **params),)
+        self.keep = lambda y, args, params, i: (maker(y, *args, **params), line_of_user())
 
     @staticmethod
-    def function(g, pull):
-        return pull(g)
+    def function(g, pull, line):
+        with noted(f"called at {line}"):
+            return pull(g)
 
-    def applied(self, g, y, args, params, i):
-        return self.function(g, *self.keep(y, args, params, i))
+    applied = Rule.applied
 
 
 class _Undefined(_Rule):

@@ -1,6 +1,6 @@
 """Forward mode: every value carries its tangent along."""
 
-from .core import Array, Interpreter, Reference, Tracer, library, lift
+from .core import Array, Interpreter, Tracer, library, lift
 from .ops.elementwise import astype, real
 from .ops.shape import broadcast_to
 from .reverse import Tape, conformed

@@ -1,11 +1,11 @@
-"""`vmap`: a function of one example as a function of a batch; and loops and branches that all transformations follow."""
+"""`vmap`: a function of one example as a function of a batch. Loops and branches that all transformations follow."""
 
 import functools
 import operator
 
 from . import backend, tree
 from .batch import Batch, BatchTracer
-from .core import Array, Reference, library, lift
+from .core import Array, Reference, lift
 from .numpy import asarray, moveaxis, stack, where
 from .numpy._common import complete_axis
 from .ops.shape import broadcast_to
@@ -57,9 +57,8 @@ def vmap(f, in_axes=0, out_axes=0):
 
 def _along(axes, part, where):
     """The axis of each leaf of `part`, given a structure that begins like it."""
-    leaves, structure = tree.flatten(part)
     if axes is None or isinstance(axes, int):
-        return [axes] * len(leaves)
+        return [axes] * tree.count(tree.flatten(part)[1])
     if type(axes) in (tuple, list) and isinstance(part, (tuple, list)) and len(axes) == len(part):
         pairs = zip(axes, part, strict=True)
     elif isinstance(axes, dict) and isinstance(part, dict) and axes.keys() == part.keys():
@@ -77,7 +76,7 @@ def _in_front(x, axis):
         return lift(x) if isinstance(x, Array) else x
     if not (isinstance(x, Array) or backend.is_array(x)) or not x.ndim:
         got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
-        raise TypeError(f"vmap: expected an array with axis {axis}, got {got}. Use None in in_axes if it is the same for all.")
+        raise TypeError(f"vmap: expected an array with axis {axis}, got {got}. Its axis is None if all share it.")
     return moveaxis(x, axis, 0) if complete_axis(axis, x.ndim) else x
 
 
@@ -99,7 +98,7 @@ def _out(batch, y, axis, raw):
     value, batched = batch.value(y)
     if axis is None:
         if batched:
-            raise ValueError("vmap: expected an output that is the same for all, got one that differs; out_axes is None.")
+            raise ValueError("vmap: expected an output that all share where out_axes is None, got one that differs.")
         return shown(value, raw)
     if not batched:
         value = asarray(value)

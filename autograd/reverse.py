@@ -12,6 +12,7 @@ from .ops.elementwise import astype, real
 
 _new = object.__new__
 _thread = threading.local()
+lines: "weakref.WeakKeyDictionary[Tape, dict]" = weakref.WeakKeyDictionary()  # autograd.debugging fills it in
 
 
 def live_tapes():
@@ -95,7 +96,7 @@ class Tape(Interpreter):
             return lift(y)
         if self.ended:
             raise _escaped(primitive)
-        if foreign and any([kept for _, _, kept in edges]):
+        if foreign and any(kept for _, _, kept in edges):
             for a in args:
                 if type(a) is ndarray and id(a) not in self.held:
                     self.held.update(hold(a))
@@ -157,7 +158,11 @@ class Tape(Interpreter):
                 continue
             gradients[position] = None
             for argument, rule, kept in edges:
-                c = rule(g, *kept)
+                try:
+                    c = rule(g, *kept)
+                except Exception as error:
+                    error.add_note(self._described(primitive, position))
+                    raise
                 _, _, shape, dtype = nodes[argument]
                 if c.shape != shape or c.dtype is not dtype:
                     c = conformed(c, shape, dtype)
@@ -169,6 +174,12 @@ class Tape(Interpreter):
                 else:
                     gradients[argument] = known + c
                     owned.add(argument)
+
+    def _described(self, primitive, position):
+        name = primitive.name if primitive is not None else "a part of a result"
+        if self in lines:
+            return f"in the gradient of {name}, called at {lines[self].get(position, ('', 0))[0]}"
+        return f"in the gradient of {name}; within autograd.debug() this note names the line that called it"
 
 
 class _Parts:

@@ -11,8 +11,10 @@ import numpy as onp
 
 from . import backend, tree
 from .core import Array, Reference, library, lift
+from .numpy._common import as_array
 from .ops.elementwise import astype
 from .ops.elementwise import stop_gradient as _stop_gradient
+from .ops.shape import concatenate, reshape
 from .reverse import Tape
 
 
@@ -28,12 +30,12 @@ class Recording:
 
     def __init__(self, f, args, kwargs, argnums, where, raw=None):
         argnums = tuple(argnums) if isinstance(argnums, (tuple, list)) else operator.index(argnums)
-        self._tape = Tape()
+        self.tape = Tape()
         selected, (args, kwargs) = _select(args, kwargs, argnums, where)
         leaves, self._structure = tree.flatten(selected)
         others, structure = tree.flatten((args, kwargs))
         self.raw = not any(isinstance(leaf, Array) for leaf in leaves + others) if raw is None else raw
-        self._inputs = [self._tape.watch(differentiable(leaf, where)) for leaf in leaves]
+        self._inputs = [self.tape.watch(differentiable(leaf, where)) for leaf in leaves]
         args, kwargs = tree.unflatten(structure, map(self._constant, others))
         inputs = tree.unflatten(self._structure, self._inputs)
         for i, value in [(argnums, inputs)] if isinstance(argnums, int) else zip(argnums, inputs, strict=True):
@@ -48,7 +50,7 @@ class Recording:
 
     def values(self, outputs):
         """A tree of outputs as the caller sees it, off the tape."""
-        return tree.tree_map(lambda x: self._shown(self._tape.value(x)), outputs)
+        return tree.tree_map(lambda x: self._shown(self.tape.value(x)), outputs)
 
     @property
     def inputs(self):
@@ -63,7 +65,7 @@ class Recording:
 
     def gradients(self, outputs, cotangents, consume=True):
         """The cotangents of the inputs, in their structure; zeros where no output depends on one."""
-        found = self._tape.pull(outputs, cotangents, self._inputs, consume=consume)
+        found = self.tape.pull(outputs, cotangents, self._inputs, consume=consume)
         seen, results = {id(g) for g in cotangents}, []
         for x, g in zip(self._inputs, found, strict=True):
             g = library(x).zeros(x.shape, x.dtype) if g is None else g
@@ -268,3 +270,31 @@ def _cotangent(c, x):
     if c.dtype.kind == "c" != x.dtype.kind:
         raise TypeError(f"vjp: expected a real cotangent of a real output, got {c.dtype}.")
     return c if c.dtype == x.dtype else astype(c, dtype=x.dtype)
+
+
+def flatten(nested):
+    """All elements of nested arrays as one vector, and the function that puts such a vector back into their structure.
+
+    The vector has the dtype to which theirs promote; what comes back has theirs.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> vector, unflatten = flatten({"a": np.ones(2), "b": 3.0})
+        >>> vector, unflatten(vector * 2.0)
+        (array([1., 1., 3.]), {'a': array([2., 2.]), 'b': array(6.)})
+    """
+    leaves, structure = tree.flatten(nested)
+    arrays = [as_array(x) for x in leaves]
+    dtype = onp.result_type(*[x.dtype for x in arrays]) if arrays else onp.dtype(float)
+    like = [(x.shape, x.size, x.dtype) for x in arrays]
+    parts = [reshape(as_array(x, dtype), shape=(x.size,)) for x in arrays]
+
+    def unflatten(vector):
+        """The nested arrays of a vector."""
+        start, found = 0, []
+        for shape, size, dtype in like:
+            found.append(as_array(reshape(vector[start : start + size], shape=shape), dtype))
+            start += size
+        return tree.unflatten(structure, found)
+
+    return (concatenate(*parts, axis=0) if parts else onp.zeros(0)), unflatten

@@ -1,10 +1,12 @@
-"""Nested tuples, lists and dictionaries of arrays, taken apart and put together again.
+"""Nested tuples, lists, dictionaries and dataclasses of arrays, taken apart and put together again.
 
-Containers are tuples, named tuples, lists, dicts, OrderedDicts and defaultdicts. Anything
-else is a leaf, subclasses of these included: a module may well be a list.
+Containers are tuples, named tuples, lists, dicts, OrderedDicts, defaultdicts and dataclasses; a field that is declared
+as `dataclasses.field(metadata={"static": True})` belongs to the structure. Anything else is a leaf, subclasses of
+tuple, list and dict included (a module may well be a list), and so are objects with a method `vars`, such as modules.
 """
 
 import collections
+import dataclasses
 from typing import Any
 
 _LEAF = object()
@@ -20,6 +22,9 @@ def flatten(tree):
 def _flatten(tree, leaves):
     kind: Any = type(tree)
     if kind not in _CONTAINERS and not (isinstance(tree, tuple) and hasattr(kind, "_fields")):
+        if hasattr(kind, "__dataclass_fields__") and not hasattr(kind, "vars"):
+            static, parts = _fields(tree)
+            return (kind, static), {name: _flatten(part, leaves) for name, part in parts.items()}
         leaves.append(tree)
         return _LEAF
     if tree is None:
@@ -29,6 +34,27 @@ def _flatten(tree, leaves):
     if isinstance(tree, collections.defaultdict):
         kind = kind, tree.default_factory
     return kind, {key: _flatten(part, leaves) for key, part in tree.items()}
+
+
+def _fields(instance):
+    """The static and the other fields of a dataclass, {name: value} each."""
+    static, parts = {}, {}
+    for field in dataclasses.fields(instance):
+        chosen = static if field.metadata.get("static") else parts
+        chosen[field.name] = getattr(instance, field.name)
+    return static, parts
+
+
+def _instance(kind, values):
+    """A dataclass with these fields, whose `__init__` does not run."""
+    instance = object.__new__(kind)
+    for name, value in values.items():
+        object.__setattr__(instance, name, value)  # also where it is frozen
+    return instance
+
+
+def _is_dataclass(kind):
+    return isinstance(kind, tuple) and kind[0] is not collections.defaultdict
 
 
 def count(structure):
@@ -43,8 +69,10 @@ def leaves_along(structure, tree):
     """The leaves of `tree`, in the order in which `structure` has them; None if its structure is another one."""
     if structure is None or structure is _LEAF:
         return [tree] if structure is _LEAF else None if tree is not None else []
-    parts = structure[1]
+    kind, parts = structure
     keys = list(parts) if isinstance(parts, dict) else range(len(parts))
+    if _is_dataclass(kind):
+        tree = _fields(tree)[1] if type(tree) is kind[0] else None
     if not isinstance(tree, dict if isinstance(parts, dict) else (tuple, list)) or len(tree) != len(parts):
         return None
     if isinstance(tree, dict) and tree.keys() != set(keys):
@@ -70,6 +98,8 @@ def _unflatten(structure, leaves):
     kind, parts = structure
     if isinstance(parts, dict):
         pairs = [(key, _unflatten(part, leaves)) for key, part in parts.items()]
+        if _is_dataclass(kind):
+            return _instance(kind[0], {**kind[1], **dict(pairs)})
         return kind[0](kind[1], pairs) if isinstance(kind, tuple) else kind(pairs)
     parts = [_unflatten(part, leaves) for part in parts]
     return kind(*parts) if hasattr(kind, "_fields") else kind(parts)

@@ -13,7 +13,6 @@ import inspect
 import itertools
 import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -236,9 +235,7 @@ def table(rows):
 def report(cupy):
     """The text of a dated file of results."""
     nvrtc, found = cupy.cuda.nvrtc, sources(cupy)
-    with ThreadPoolExecutor() as pool:
-        each = [pool.map(partial(compiled, nvrtc, architecture), found) for architecture in ARCHITECTURES]
-        rows = dict(zip(found, zip(*each, strict=True), strict=True))
+    rows = {source: [compiled(nvrtc, architecture, source) for architecture in ARCHITECTURES] for source in found}
     spilling = [str(source) for source, usages in rows.items() if any(usage.spills for usage in usages)]
     version = ".".join(map(str, nvrtc.getVersion()))
     head = f"""# {datetime.date.today()}, CUDA kernels
@@ -253,7 +250,7 @@ loads together, of shared memory and of the cubin; on {", ".join(ARCHITECTURES)}
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the table there")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the table there instead")
     chosen = parser.parse_args(arguments)
     import cupy
 

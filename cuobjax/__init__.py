@@ -12,6 +12,7 @@ from .constants import ConvPadding
 from .gradient import Grad, GradValues
 from .lifting import default_dtype, set_default_dtype
 from .module import Function, Module, ModuleList
+from .remat import Remat
 from .variable import BaseState, BaseVar, RandomState, StateVar, TrainRef, TrainVar, VarCollection
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Module",
     "ModuleList",
     "RandomState",
+    "Remat",
     "StateVar",
     "TrainRef",
     "TrainVar",

@@ -20,14 +20,16 @@ class Scope:
     Attributes:
         values: The value of each variable that this scope holds.
         written: The variables that were written to, in order.
+        seen: What was read through this scope from outside of it, {variable: value}.
         outer: The scope around this one, None for the outermost.
     """
 
-    __slots__ = ("outer", "values", "written")
+    __slots__ = ("outer", "seen", "values", "written")
 
     def __init__(self, values, outer):
         self.values = dict(values)
         self.written = {}
+        self.seen = {}
         self.outer = outer
 
     def changes(self):
@@ -48,12 +50,17 @@ def scope(values=()):
 
 def read(variable):
     """The value of a variable where it is read."""
-    inner = _innermost.get()
-    while inner is not None:
-        if variable in inner.values:
-            return inner.values[variable]
-        inner = inner.outer
-    return variable.stored
+    return _read(variable, _innermost.get())
+
+
+def _read(variable, scope):
+    if scope is None:
+        return variable.stored
+    if variable in scope.values:
+        return scope.values[variable]
+    if variable not in scope.seen:
+        scope.seen[variable] = _read(variable, scope.outer)
+    return scope.seen[variable]
 
 
 def write(values):

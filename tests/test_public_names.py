@@ -18,7 +18,7 @@ MODULES = [
 # Objax 1.8's names in the modules that exist so far, and what is ours.
 NAMES = {
     "cuobjax": """
-        BaseState BaseVar ConvPadding Function Grad GradValues Module ModuleList RandomState StateVar TrainRef TrainVar
+        Remat BaseState BaseVar ConvPadding Function Grad GradValues Module ModuleList RandomState StateVar TrainRef TrainVar
         VarCollection constants functional nn optimizer random util
         Array Device DeviceError default_device default_dtype device device_put numpy set_default_dtype
         stop_gradient""",
@@ -38,8 +38,13 @@ NAMES = {
     "cuobjax.util": "class_name local_kwargs positional_args_names repr_function to_padding to_tuple",
     "cuobjax.constants": "ConvPadding",
     "autograd": """
-        Array Device DeviceError default_device device device_put elementwise_grad grad hessian jacobian stop_gradient
-        value_and_grad vjp""",
+        Array Device DeviceError checkpoint cond custom_jvp custom_vjp debug debug_nans default_device defjvp defvjp
+        device device_put elementwise_grad flatten get_array_module grad hessian hvp jacfwd jacobian jacrev jvp
+        linearize map primitive scan stop_gradient trace_report value_and_grad vjp vmap while_loop""",
+    "autograd.extend": """
+        Composition custom_jvp custom_vjp defjvp defvjp elementwise irregular jointly_linear linear multilinear
+        nondifferentiable primitive""",
+    "autograd.testing": "check_batching check_grads",
 }  # fmt: skip
 
 # (method or function, parameters) as in Objax: code that gives them by position or by name keeps working.

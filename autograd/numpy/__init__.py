@@ -10,7 +10,7 @@ from numpy import (  # noqa: F401
 )
 
 from ..core import Array as ndarray  # noqa: F401
-from . import linalg  # noqa: F401
+from . import fft, linalg  # noqa: F401
 from ._creation import (  # noqa: F401
     arange, array, asarray, astype, empty, empty_like, eye, full, full_like, identity, linspace, ones, ones_like,
     result_type, zeros, zeros_like,

@@ -11,9 +11,10 @@ from ..ops.elementwise import stop_gradient
 from ..ops.reduction import cumulative_product
 from . import linalg
 from ._common import as_array, cast, complete_axes, complete_axis, like
-from ._elementwise import absolute, arctan2, conj, imag, minimum, not_equal, rad2deg, real, where
+from ._elementwise import absolute, arctan2, conj, imag, minimum, negative, not_equal, rad2deg, real, where
+from ._indexing import take
 from ._reduction import argsort, cumprod, cumsum
-from ._shape import atleast_1d, broadcast_to, concatenate, flip, moveaxis, ravel, roll
+from ._shape import atleast_1d, broadcast_to, concatenate, flip, moveaxis, ravel
 
 
 def _part(a, axis, *bounds):
@@ -34,6 +35,17 @@ def _order(where, n):
     return n
 
 
+def _beside(a, x):
+    """`x` as an array; one of Python's numbers takes the precision of `a`."""
+    return as_array(x, onp.result_type(a.dtype, x) if isinstance(x, int | float | complex) else None)
+
+
+def _pair(a, b):
+    """Both as arrays with at least one axis."""
+    a = _beside(b, a) if hasattr(b, "dtype") else as_array(a)
+    return atleast_1d(a, _beside(a, b))
+
+
 # Differences and sums.
 def diff(a, n=1, axis=-1, prepend=None, append=None):
     """Differences of neighbours along an axis, taken `n` times, after joining `prepend` and `append` to its ends."""
@@ -41,7 +53,7 @@ def diff(a, n=1, axis=-1, prepend=None, append=None):
     if _order("diff", n) == 0:
         return a
     axis = complete_axis(axis, a.ndim)
-    ends = [None if end is None else as_array(end) for end in (prepend, append)]
+    ends = [None if end is None else _beside(a, end) for end in (prepend, append)]
     slab = (*a.shape[:axis], 1, *a.shape[axis + 1 :])
     before, after = [[] if x is None else [x if x.ndim else broadcast_to(x, slab)] for x in ends]
     a = concatenate([*before, a, *after], axis) if before or after else a
@@ -97,7 +109,7 @@ def unwrap(p, discont=None, axis=-1, *, period=2 * onp.pi):
 def angle(z, deg=False):
     """The angle of complex numbers, from -pi to pi, or in degrees."""
     z = as_array(z)
-    radians = arctan2(imag(z), real(z)) if z.dtype.kind == "c" else arctan2(z * 0, z)
+    radians = arctan2(imag(z), real(z))
     return rad2deg(radians) if deg else radians
 
 
@@ -134,8 +146,7 @@ def gradient(f, *varargs, axis=None, edge_order=1):
     axes = complete_axes(axis, f.ndim)
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: expected edge_order 1 or 2, got {edge_order}.")
-    precision = onp.finfo(f.dtype).dtype  # of spacings that are Python's numbers
-    spacings = [as_array(v, precision if isinstance(v, int | float) else None) for v in varargs or (1.0,)]
+    spacings = [_beside(f, v) for v in varargs or (1.0,)]
     if len(spacings) == 1 and spacings[0].ndim == 0:
         spacings *= len(axes)
     if len(spacings) != len(axes):
@@ -151,10 +162,9 @@ def _slope(f, spacing, axis, edge_order):
         raise ValueError(f"gradient: expected at least {edge_order + 1} samples along axis {axis}, got {count}.")
     if spacing.shape not in ((), (count,)):
         raise ValueError(f"gradient: expected {count} coordinates for axis {axis}, got shape {spacing.shape}.")
-    h = _along(diff(spacing) if spacing.ndim else broadcast_to(spacing, (count - 1,)), axis, f.ndim)
-    slopes = diff(f, axis=axis) / h
-    before, after = _part(h, axis, None, -1), _part(h, axis, 1, None)
-    share = before / (before + after)  # of the slope after a point in the derivative there
+    h = diff(spacing) if spacing.ndim else broadcast_to(spacing, (count - 1,))
+    slopes = diff(f, axis=axis) / _along(h, axis, f.ndim)
+    share = _along(h[:-1] / (h[:-1] + h[1:]), axis, f.ndim)  # of the slope after a point in the derivative there
     bend = _part(slopes, axis, 1, None) - _part(slopes, axis, None, -1)
     first, last = _part(slopes, axis, None, 1), _part(slopes, axis, -1, None)
     if edge_order == 2:
@@ -174,7 +184,8 @@ def interp(x, xp, fp, left=None, right=None, period=None):
         left, right: What to give before the first and after the last point; by default their values.
         period: The period of the function, which makes `left` and `right` meaningless.
     """
-    x, xp, fp = _numbers(x), _numbers(xp), _numbers(fp)
+    xp, fp = _numbers(xp), _numbers(fp)
+    x = _beside(xp, x)
     if xp.ndim != 1 or fp.shape != xp.shape or not xp.size:
         raise ValueError(f"interp: expected vectors xp and fp of one length, got shapes {xp.shape} and {fp.shape}.")
     if period is not None:
@@ -183,14 +194,14 @@ def interp(x, xp, fp, left=None, right=None, period=None):
         period, left, right = builtins.abs(period), None, None
         x, xp = x % period, xp % period
         order = argsort(xp)
-        xp, fp = xp[order], fp[order]
+        xp, fp = take(xp, order), take(fp, order)
         xp = concatenate([xp[-1:] - period, xp, xp[:1] + period])
         fp = concatenate([fp[-1:], fp, fp[:1]])
     i = signal_ops.interval(xp, x)
     j = minimum(i + 1, xp.shape[0] - 1)
-    width = xp[j] - xp[i]
-    share = (x - xp[i]) / where(width == 0, 1, width)
-    y = fp[i] * (1 - share) + fp[j] * share
+    start, width = take(xp, i), take(xp, j) - take(xp, i)
+    share = (x - start) / where(width == 0, 1, width)
+    y = take(fp, i) * (1 - share) + take(fp, j) * share
     y = where(x < xp[0], fp[0] if left is None else left, y)
     return where(x > xp[-1], fp[-1] if right is None else right, y)
 
@@ -199,10 +210,7 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     """The cross product of vectors of three components, which lie along an axis of each array and of the result."""
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
-    if a.shape[-1] != 3 or b.shape[-1] != 3:
-        raise ValueError(f"cross: expected vectors of three components, got {a.shape[-1]} and {b.shape[-1]}. Pad them.")
-    return moveaxis(roll(a, -1, -1) * roll(b, 1, -1) - roll(a, 1, -1) * roll(b, -1, -1), -1, axisc)
+    return moveaxis(linalg.cross(moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)), -1, axisc)
 
 
 # Convolution.
@@ -226,7 +234,7 @@ def correlate(a, v, mode="valid"):
 
 
 def _vectors(a, v, mode, where):
-    a, v = atleast_1d(a, v)
+    a, v = _pair(a, v)
     if mode not in ("full", "same", "valid"):
         raise ValueError(f"{where}: expected mode 'full', 'same' or 'valid', got {mode!r}.")
     if a.ndim != 1 or v.ndim != 1 or not a.size or not v.size:
@@ -244,7 +252,8 @@ def _in_mode(a, v, mode, twice_start):
 # Polynomials: vectors of coefficients, that of the highest power first. Leading zeros are kept.
 def polyval(p, x):
     """The polynomial at `x`, of any shape. Source: Horner's rule."""
-    p, x = as_array(p), as_array(x)
+    p = as_array(p)
+    x = _beside(p, x)
     y = x * 0
     for i in range(p.shape[0]):
         y = y * x + p[i]
@@ -253,7 +262,7 @@ def polyval(p, x):
 
 def polyadd(a1, a2):
     """The sum of two polynomials."""
-    a1, a2 = atleast_1d(a1, a2)
+    a1, a2 = _pair(a1, a2)
     size = builtins.max(a1.size, a2.size)
     a1, a2 = (ops.pad(a, width=((size - a.size, 0),)) for a in (a1, a2))
     return a1 + a2
@@ -261,7 +270,7 @@ def polyadd(a1, a2):
 
 def polysub(a1, a2):
     """The difference of two polynomials."""
-    return polyadd(a1, -as_array(a2))
+    return polyadd(a1, negative(a2))
 
 
 def polymul(a1, a2):
@@ -292,17 +301,74 @@ def _powers(p, count):
 
 
 def poly(seq_of_zeros):
-    """The polynomial with given roots, or the characteristic polynomial of a matrix, with leading coefficient 1.
+    """The polynomial with given roots, or the characteristic polynomial of a matrix; its leading coefficient is 1.
 
-    Unlike NumPy's, it stays complex if complex roots are conjugate pairs.
+    With complex roots it is complex, also where they are conjugate pairs (unlike NumPy's).
     """
-    roots = atleast_1d(seq_of_zeros)
-    if roots.ndim == 2:
-        roots = linalg.eigvals(roots)
-    p = like(roots, library(roots).ones(1, roots.dtype))
-    for i in range(roots.size):
-        p = ops.pad(p, width=((0, 1),)) - roots[i] * ops.pad(p, width=((1, 0),))
-    return p
+    roots = zeros = atleast_1d(_numbers(seq_of_zeros))
+    if zeros.ndim == 2:
+        zeros = linalg.eigvals(roots)
+    p = like(zeros, library(zeros).ones(1, zeros.dtype))
+    for i in range(zeros.size):
+        p = ops.pad(p, width=((0, 1),)) - zeros[i] * ops.pad(p, width=((1, 0),))
+    return p if roots.dtype.kind == "c" else real(p)
+
+
+def roots(p):
+    """The roots of a polynomial with a leading coefficient other than 0, as complex numbers (unlike NumPy's).
+
+    Source: they are the eigenvalues of the companion matrix (Horn & Johnson 1999, Matrix Analysis, pp. 146-7).
+    """
+    p = _numbers(p)
+    if p.ndim != 1:
+        raise ValueError(f"roots: expected a vector of coefficients, got shape {p.shape}.")
+    count = builtins.max(p.shape[0] - 1, 0)
+    if count == 0:
+        return like(p, library(p).zeros(0, onp.result_type(p.dtype, 1j)))
+    shift = library(p).eye(count - 1, count, dtype=p.dtype)
+    return linalg.eigvals(concatenate([(p[1:] / -p[:1])[None], shift]))
+
+
+def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
+    """The polynomial of degree `deg` with the least sum of squared errors.
+
+    Args:
+        x: The coordinates of n samples.
+        y: The samples (n,), or columns of them (n, k).
+        deg: The degree.
+        rcond: Singular values of the matrix of powers, its columns scaled to length 1, up to `rcond` times the greatest
+            count as 0; by default n times the precision. There is no warning if there are any.
+        full: Give (p, residuals, rank, singular values, rcond), as `linalg.lstsq` does.
+        w: Factors of the errors.
+        cov: Give (p, covariance of p), scaled to a chi square of 1 per degree of freedom unless it is "unscaled".
+    """
+    x, y = _numbers(x), _numbers(y)
+    if x.ndim != 1 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0] or not x.size:
+        raise ValueError(f"polyfit: expected x (n,) and y (n,) or (n, k), got shapes {x.shape} and {y.shape}.")
+    powers, goal = vander(x, _order("polyfit", deg) + 1), y
+    if w is not None:
+        w = as_array(w)
+        powers, goal = powers * w[:, None], goal * _along(w, 0, y.ndim)
+    scale = linalg.norm(powers, axis=0)
+    powers = powers / scale
+    rcond = x.shape[0] * float(onp.finfo(x.dtype).eps) if rcond is None else rcond
+    if full:
+        p, *rest = linalg.lstsq(powers, goal, rcond)
+        return p / _along(scale, 0, y.ndim), *rest, rcond
+    p = linalg.pinv(powers, rcond) @ goal  # its rank stays on the device
+    result = p / _along(scale, 0, y.ndim)
+    return (result, _covariance(powers, scale, goal - powers @ p, cov)) if cov else result
+
+
+def _covariance(powers, scale, errors, cov):
+    spread = linalg.inv(powers.T @ powers) / (scale * scale[:, None])
+    spread = spread if errors.ndim == 1 else spread[..., None]
+    if cov == "unscaled":
+        return spread
+    freedom = powers.shape[0] - powers.shape[1]
+    if freedom < 1:
+        raise ValueError(f"polyfit: expected more than {powers.shape[1]} samples, got {powers.shape[0]}.")
+    return spread * ((absolute(errors) ** 2).sum(0) / freedom)
 
 
 def vander(x, N=None, increasing=False):

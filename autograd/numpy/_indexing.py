@@ -104,11 +104,12 @@ class IndexUpdate:
 
     def _require_distinct(self):
         if any(a.dtype.kind != "b" for a in self._arrays):
-            xp = library(self._x)
-            numbers = xp.arange(self._x.size).reshape(self._x.shape)
-            places = ops.getitem(numbers, *[a.raw if isinstance(a, Array) else a for a in self._arrays],
-                                 index=self._index)
-            if len(xp.unique(places)) != places.size:
+            numbers = library(self._x).arange(self._x.size).reshape(self._x.shape)
+            places = ops.getitem(numbers, *self._arrays, index=self._index)
+            repeated = ops.has_repeats(places.reshape((places.size,)))
+            while isinstance(repeated, Array):
+                repeated = repeated._value  # of all lanes under vmap
+            if repeated.any():
                 raise ValueError("Array.at: expected an index that names no element twice. Use .add, or merge values.")
 
 

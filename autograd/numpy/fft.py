@@ -64,12 +64,12 @@ def irfftn(a, s=None, axes=None, norm=None):
 
 
 def hfftn(a, s=None, axes=None, norm=None):
-    """The real spectrum of a signal with y[-k] = conj(y[k]), half of which is `a`. Its arguments are those of `irfftn`."""
+    """The real spectrum of a signal with y[-k] = conj(y[k]), half of which is `a`. It takes what `irfftn` takes."""
     return irfftn(conj(as_array(a)), s, axes, ops.OPPOSITE[complete_norm(norm)])
 
 
 def ihfftn(a, s=None, axes=None, norm=None):
-    """The inverse of `hfftn`: half of the signal whose spectrum is the real `a`. Its arguments are those of `rfftn`."""
+    """The inverse of `hfftn`: half of the signal whose spectrum is the real `a`. It takes what `rfftn` takes."""
     return conj(rfftn(a, s, axes, ops.OPPOSITE[complete_norm(norm)]))
 
 

@@ -31,7 +31,6 @@ from ._common import as_array, complete_axes, like, refuse_output
 from ._elementwise import absolute, conj, isnan, where
 from ._reduction import amax, amin, any, count_nonzero, sum
 
-
 EigResult = namedtuple("EigResult", "eigenvalues eigenvectors")
 EighResult = namedtuple("EighResult", "eigenvalues eigenvectors")
 QRResult = namedtuple("QRResult", "Q R")

@@ -1,10 +1,10 @@
 """Operations on signals: discrete Fourier transforms, the convolution of two vectors, the search for neighbours.
 
-Transforms run over a tuple of distinct axes, of complex numbers, or from real numbers to half a spectrum. A transform is
-a symmetric matrix, hence its own transpose. Real numbers of length n have a spectrum with y[n - k] = conj(y[k]) along
-the last of the axes: `rfft` makes the first n // 2 + 1 elements of it and `irfft` takes them. There an element stands
-for two, except those that are their own mirror images: the first and, if n is even, the last. Of these `irfft` ignores
-the imaginary part.
+Transforms run over a tuple of distinct axes, of complex numbers, or from real numbers to half a spectrum. A transform
+is a symmetric matrix, hence its own transpose. Real numbers of length n have a spectrum with y[n - k] = conj(y[k])
+along the last of the axes: `rfft` makes the first n // 2 + 1 elements of it and `irfft` takes them. There an element
+stands for two, except those that are their own mirror images: the first and, if n is even, the last. Of these `irfft`
+ignores the imaginary part.
 
 `norm` says what is scaled: "backward" the inverse by 1 / n, "forward" the other by 1 / n, "ortho" both by 1 / sqrt(n).
 """

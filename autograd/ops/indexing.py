@@ -55,6 +55,12 @@ def _nonzero(xp, x):
     return xp.nonzero(x)
 
 
+def _has_repeats(xp, x):
+    """Whether a number stands twice in a vector."""
+    x = xp.sort(x, -1)
+    return (x[..., 1:] == x[..., :-1]).any(-1)
+
+
 def _argsort(xp, x, *, axis, stable):
     return xp.argsort(x, axis, kind="stable") if stable else xp.argsort(x, axis)
 
@@ -131,6 +137,7 @@ take_along_axis = linear(
 )
 add_along_axis = linear(_add_along_axis, lambda g, indices, axis: take_along_axis(g, indices, axis=axis))
 argsort = nondifferentiable(_argsort)
+has_repeats = nondifferentiable(_has_repeats)
 nonzero = nondifferentiable(_nonzero, batch=_not_batched)
 set_at = jointly_linear(  # no index may name a place twice: which value wins would be undefined
     _set_at,

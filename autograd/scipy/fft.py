@@ -10,15 +10,15 @@ from ..core import library
 from ..numpy._common import as_array
 from ..numpy._elementwise import imag, real
 from ..numpy.fft import (
-    complete_lengths, complete_norm, fft, fft2, fftfreq, fftn, fftshift, hfft, hfft2, hfftn, ifft, ifft2, ifftn, ifftshift, ihfft, ihfft2, ihfftn, irfft,
-    irfft2, irfftn, resized, rfft, rfft2, rfftfreq, rfftn,
+    complete_lengths, complete_norm, fft, fft2, fftfreq, fftn, fftshift, hfft, hfft2, hfftn, ifft, ifft2, ifftn,
+    ifftshift, ihfft, ihfft2, ihfftn, irfft, irfft2, irfftn, resized, rfft, rfft2, rfftfreq, rfftn,
 )
 from ..ops.fft import OPPOSITE
 
 __all__ = [
-    "dct", "dctn", "dst", "dstn", "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "hfft2", "hfftn", "idct", "idctn",
-    "idst", "idstn", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "ihfft2", "ihfftn", "irfft", "irfft2", "irfftn",
-    "next_fast_len", "rfft", "rfft2", "rfftfreq", "rfftn",
+    "dct", "dctn", "dst", "dstn", "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "hfft2", "hfftn", "idct",
+    "idctn", "idst", "idstn", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "ihfft2", "ihfftn", "irfft", "irfft2",
+    "irfftn", "next_fast_len", "rfft", "rfft2", "rfftfreq", "rfftn",
 ]  # fmt: skip
 
 # y[k] = 2 * sum over n of x[n] * cos(pi * (n + a) * (k + b) / M) with M = N + c, or sin: a, b, c of each type.

@@ -8,6 +8,7 @@ from ..numpy import fft
 from ..numpy._calculus import convolve as vectors
 from ..numpy._common import as_array, cast, complete_axes
 from ..numpy._elementwise import conj, multiply, round
+from ..numpy._product import tensordot
 from ..numpy._shape import flip, reshape, transpose
 from ..ops.window import Geometry, convolution
 from .fft import next_fast_len
@@ -41,11 +42,9 @@ def convolve(in1, in2, mode="full", method="auto", *, axes=None, dot_axes=((), (
         y = fftconvolve(in1, in2, mode)
         return cast(round(y), dtype) if dtype.kind in "iu" else y
     _require_equal_ndim(in1, in2, "convolve")
-    if in1.ndim == 0:
-        return multiply(in1, in2)
-    if in1.ndim > 1:
+    if in1.ndim != 1:
         return _direct(in1, in2, mode)
-    ((start, count),) = _places(in1.shape, in2.shape, mode)
+    ((start, count),) = _places((in1.shape, in2.shape), mode)
     return vectors(in1, in2, mode) if mode != "same" else vectors(in1, in2)[start : start + count]
 
 
@@ -67,7 +66,7 @@ def fftconvolve(in1, in2, mode="full", axes=None):
     padded = [next_fast_len(n + m - 1, dtype.kind != "c") for n, m in zip(*lengths, strict=True)]
     y = back(there(in1, padded, axes) * there(in2, padded, axes), padded, axes)
     index = [slice(None)] * y.ndim
-    for axis, (start, count) in zip(axes, _places(*lengths, mode), strict=True):
+    for axis, (start, count) in zip(axes, _places(lengths, mode), strict=True):
         index[axis] = slice(start, start + count)
     return cast(y[tuple(index)], dtype) if dtype.kind in "fc" else y[tuple(index)]
 
@@ -80,9 +79,9 @@ def _require_equal_ndim(in1, in2, where):
         raise ValueError(f"{where}: expected arrays of as many axes, got shapes {in1.shape} and {in2.shape}.")
 
 
-def _places(lengths1, lengths2, mode):
-    """Where the result begins in the full convolution along each axis, and its length."""
-    pairs = [*zip(lengths1, lengths2, strict=True)]
+def _places(lengths, mode):
+    """Where the result begins in the full convolution along each axis, and its length, from those of both arrays."""
+    pairs = [*zip(*lengths, strict=True)]
     if mode == "full":
         return [(0, n + m - 1) for n, m in pairs]
     if mode == "same":
@@ -90,7 +89,7 @@ def _places(lengths1, lengths2, mode):
     if mode != "valid":
         raise ValueError(f"convolve: expected mode 'full', 'same' or 'valid', got {mode!r}.")
     if any(n < m for n, m in pairs) and any(n > m for n, m in pairs):
-        raise ValueError(f"convolve: expected one array within the other, got lengths {lengths1} and {lengths2}.")
+        raise ValueError(f"convolve: expected one array within the other, got lengths {lengths[0]} and {lengths[1]}.")
     return [(min(n, m) - 1, abs(n - m) + 1) for n, m in pairs]
 
 
@@ -103,15 +102,16 @@ def _direct(in1, in2, mode, axes=None, dot_axes=((), ())):
     axes = [complete_axes(tuple(a), x.ndim) for a, x in zip(axes, arrays, strict=True)]
     if len(axes[0]) != len(axes[1]) or len(dots[0]) != len(dots[1]):
         raise ValueError(f"convolve: expected pairs of axes, got {axes} and dot_axes {dots}.")
+    if not axes[0]:
+        return tensordot(in1, in2, dots)
     rest = [[i for i in range(x.ndim) if i not in (*a, *d)] for x, a, d in zip(arrays, axes, dots, strict=True)]
     lengths = [tuple(x.shape[i] for i in a) for x, a in zip(arrays, axes, strict=True)]
     images, kernels = (
         reshape(transpose(x, (*r, *d, *a)), (-1, math.prod(x.shape[i] for i in d), *n))
         for x, r, d, a, n in zip(arrays, rest, dots, axes, lengths, strict=True)
     )
-    padding = tuple(
-        (m - 1 - start, start + count - n) for n, m, (start, count) in zip(*lengths, _places(*lengths, mode), strict=True)
-    )
+    along = zip(*lengths, _places(lengths, mode), strict=True)
+    padding = tuple((m - 1 - start, start + count - n) for n, m, (start, count) in along)
     ones = (1,) * len(padding)
     y = convolution(images, flip(kernels, tuple(range(2, kernels.ndim))), geometry=Geometry(ones, padding, ones))
     return reshape(y, (*[x.shape[i] for x, r in zip(arrays, rest, strict=True) for i in r], *y.shape[2:]))

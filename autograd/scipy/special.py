@@ -1,7 +1,10 @@
 """Special functions under SciPy's names.
 
 `erf`, `erfc`, `erfinv`, `expit`, `ndtri`, `sinc`, `logsumexp`, `softmax` and `log_softmax` need nothing else; the
-others call SciPy, or CuPy's counterpart of it: `pip install cuobjax[scipy]`.
+others call SciPy (`pip install cuobjax[scipy]`) or, for arrays on a GPU, CuPy's counterpart of it, which has no `iv`,
+`ive`, `jn`, `jv`, `kv`, `kve`, `yv` and `stdtr`: there these raise NotImplementedError. Results have the precision of
+the real arguments; integers and Python's numbers do not raise it. `autograd.ops.special` says which arguments have no
+gradient, and the conventions where a derivative does not exist.
 """
 
 # ruff: noqa: I001 (names stay in tables)
@@ -90,8 +93,8 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False):
     a = _real(a)
     if b is None and not return_sign:
         return reduction.logsumexp(a, axis=complete_axes(axis, a.ndim), keepdims=bool(keepdims))
-    b = as_array(1 if b is None else b)
-    total, top = _scaled_sum(a, as_array(b, a.dtype) if b.dtype.kind in "iub" else b, axis, keepdims)
+    a, b = in_one_precision(a, 1 if b is None else b)
+    total, top = _scaled_sum(a, b, axis, keepdims)
     size = where(equal(total, 0), -math.inf, log(where(equal(total, 0), 1, absolute(total)))) + top
     return (size, sign(total)) if return_sign else where(less(total, 0), math.nan, size)
 
@@ -125,3 +128,11 @@ def _real(x):
     """`x` as an array of real or complex numbers."""
     x = as_array(x)
     return x * 1.0 if x.dtype.kind in "iub" else x
+
+
+def in_one_precision(*args):
+    """Arrays of real numbers: integers and Python's numbers take the precision of the others."""
+    values = [a if type(a) in (int, float, bool) else as_array(a) for a in args]
+    dtypes = [a.dtype for a in values if hasattr(a, "dtype") and a.dtype.kind not in "iub"]
+    like = onp.empty((), onp.result_type(*dtypes or [float]))
+    return [a if hasattr(a, "dtype") and a.dtype.kind not in "iub" else cast_like(a, like) for a in values]

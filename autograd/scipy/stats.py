@@ -3,10 +3,11 @@
 `norm.logpdf(x, loc, scale)`, `gamma.cdf(x, a, scale=2.0)`, `binom.logpmf(k, n, p)`: arguments have SciPy's names and
 order, and broadcast. As in SciPy a density is 0 outside the support, its logarithm -inf, and everything is NaN where a
 parameter is not allowed. Outside the support all gradients are 0. Integers and Python's numbers take the precision of
-the real arrays beside them.
+the real arrays beside them. What depends on numbers alone is computed by SciPy on the host, also beside arrays of a GPU
+(`pip install cuobjax[scipy]`).
 
-Distribution functions have no gradient with respect to shape parameters that make them incomplete gamma or beta
-functions of another kind (`a`, `b`, `df`, `n`, and `k` of course): that raises NotImplementedError.
+Distribution functions have no gradient with respect to shape parameters of incomplete gamma and beta functions
+(`a`, `b`, `df`, `n`): that raises NotImplementedError.
 """
 
 # ruff: noqa: I001 (names stay in tables)
@@ -16,7 +17,6 @@ import math
 
 import numpy as onp
 
-from ..numpy._common import as_array
 from ..ops.elementwise import (
     absolute, arctan2, exp, expm1, floor, greater, greater_equal, less, less_equal, log, log1p, logical_and,
     logical_or, remainder, sigmoid, sqrt, where,
@@ -25,22 +25,15 @@ from ..ops.linalg import cholesky, solve_triangular
 from ..ops.product import rows, swap
 from ..ops.shape import broadcast_to, concatenate
 from ..ops.special import (
-    betainc, betaln, cast_like, gammainc, gammaincc, gammaln, log_density_of_beta, log_density_of_gamma,
+    betainc, betaln, gammainc, gammaincc, gammaln, log_density_of_beta, log_density_of_gamma,
     log_density_of_t, log_expit, log_ndtr, ndtr, stdtr, xlog1py, xlogy,
 )  # fmt: skip
+from .special import in_one_precision
 
 __all__ = [
     "bernoulli", "beta", "binom", "cauchy", "chi2", "dirichlet", "expon", "gamma", "laplace", "logistic",
     "multivariate_normal", "norm", "poisson", "t", "uniform",
 ]  # fmt: skip
-
-
-def _in_one_precision(*args):
-    """Arrays of real numbers: integers and Python's numbers take the precision of the others."""
-    values = [a if type(a) in (int, float, bool) else as_array(a) for a in args]
-    dtypes = [a.dtype for a in values if hasattr(a, "dtype") and a.dtype.kind not in "iub"]
-    like = onp.empty((), onp.result_type(*dtypes or [float]))
-    return [a if hasattr(a, "dtype") and a.dtype.kind not in "iub" else cast_like(a, like) for a in values]
 
 
 class Distribution:
@@ -60,6 +53,7 @@ class Distribution:
         symmetric: Whether the distribution is that of -z as well.
     """
 
+    value = "x"  # what SciPy calls the first argument
     parameters: tuple = ()  # what follows the shapes
     inside = 0.0  # a value inside every support
 
@@ -73,30 +67,30 @@ class Distribution:
             lambda z, *shapes: self._log_cdf(-z, *shapes) if symmetric else log(self._sf(z, *shapes))
         )
         kind, self.shapes = inspect.Parameter.POSITIONAL_OR_KEYWORD, shapes.split()
-        required = [inspect.Parameter(each, kind) for each in ("x", *self.shapes)]
+        required = [inspect.Parameter(each, kind) for each in (self.value, *self.shapes)]
         optional = [inspect.Parameter(each, kind, default=d) for each, d in self.parameters]
         self.signature = inspect.Signature(required + optional)
 
     def __repr__(self):
         return f"<distribution {self.name}{self.signature}>"
 
-    def cdf(self, x, *args, **kwargs):
-        """The probability of a value up to `x`."""
-        return self._distribution_function(self._cdf, 0, 1, (x, *args), kwargs)
+    def cdf(self, *args, **kwargs):
+        """The probability of values up to the given one."""
+        return self._distribution_function(self._cdf, 0, 1, args, kwargs)
 
-    def sf(self, x, *args, **kwargs):
-        """The probability of a value above `x`."""
-        return self._distribution_function(self._sf, 1, 0, (x, *args), kwargs)
+    def sf(self, *args, **kwargs):
+        """The probability of values above the given one."""
+        return self._distribution_function(self._sf, 1, 0, args, kwargs)
 
-    def logcdf(self, x, *args, **kwargs):
+    def logcdf(self, *args, **kwargs):
         """The logarithm of `cdf`."""
-        return self._distribution_function(self._log_cdf, -math.inf, 0, (x, *args), kwargs)
+        return self._distribution_function(self._log_cdf, -math.inf, 0, args, kwargs)
 
-    def logsf(self, x, *args, **kwargs):
+    def logsf(self, *args, **kwargs):
         """The logarithm of `sf`."""
-        return self._distribution_function(self._log_sf, 0, -math.inf, (x, *args), kwargs)
+        return self._distribution_function(self._log_sf, 0, -math.inf, args, kwargs)
 
-    def _log_density(self, *args, **kwargs):
+    def _log_density(self, args, kwargs):
         z, shapes, scale, valid = self._standard(args, kwargs)
         beyond = self._beyond(z, shapes)
         z = z if beyond is None else where(beyond, self.inside, z)
@@ -127,8 +121,8 @@ class Distribution:
             given = self.signature.bind(*args, **kwargs).arguments
         except TypeError as error:
             raise TypeError(f"{self.name}: expected arguments {self.signature}, got others: {error}.") from None
-        values = dict(zip(given, _in_one_precision(*given.values()), strict=True))
-        z, loc, scale = (values.get(each) for each in ("x", "loc", "scale"))
+        values = dict(zip(given, in_one_precision(*given.values()), strict=True))
+        z, loc, scale = (values.get(each) for each in (self.value, "loc", "scale"))
         shapes = [values[each] for each in self.shapes]
         z = z if loc is None else z - loc
         z = z if scale is None else z / scale
@@ -147,27 +141,28 @@ class Continuous(Distribution):
     parameters = ("loc", 0), ("scale", 1)
     inside = 0.5
 
-    def logpdf(self, x, *args, **kwargs):
-        """The logarithm of the density at `x`."""
-        return self._log_density(x, *args, **kwargs)
+    def logpdf(self, *args, **kwargs):
+        """The logarithm of the density."""
+        return self._log_density(args, kwargs)
 
-    def pdf(self, x, *args, **kwargs):
-        """The density at `x`."""
-        return exp(self._log_density(x, *args, **kwargs))
+    def pdf(self, *args, **kwargs):
+        """The density."""
+        return exp(self._log_density(args, kwargs))
 
 
 class Discrete(Distribution):
     """Distributions of integers."""
 
+    value = "k"
     parameters = (("loc", 0),)
 
-    def logpmf(self, k, *args, **kwargs):
-        """The logarithm of the probability of `k`."""
-        return self._log_density(k, *args, **kwargs)
+    def logpmf(self, *args, **kwargs):
+        """The logarithm of the probability of an integer."""
+        return self._log_density(args, kwargs)
 
-    def pmf(self, k, *args, **kwargs):
-        """The probability of `k`."""
-        return exp(self._log_density(k, *args, **kwargs))
+    def pmf(self, *args, **kwargs):
+        """The probability of an integer."""
+        return exp(self._log_density(args, kwargs))
 
     def _beyond(self, z, shapes):
         return logical_or(super()._beyond(z, shapes), greater(remainder(z, 1), 0))
@@ -230,8 +225,8 @@ binom = Discrete(
     valid=lambda n, p: [greater_equal(n, 0), *_is_probability(p)],
 )  # fmt: skip
 bernoulli = Discrete(
-    "bernoulli", "p", lambda k, p: xlogy(k, p) + xlog1py(1 - k, -p), lambda k, p: 1 - p, sf=lambda k, p: p,
-    support=lambda p: (0, 1), valid=_is_probability,
+    "bernoulli", "p", lambda k, p: xlogy(k, p) + xlog1py(1 - k, -p), lambda k, p: 1 - p + k, sf=lambda k, p: p - k,
+    support=lambda p: (0, 1), valid=_is_probability,  # here k is 0 or NaN
 )  # fmt: skip
 
 
@@ -250,8 +245,8 @@ class _MultivariateNormal:
         x = x[..., None] if length == 1 and x.ndim < 2 else x
         if x.shape[-1:] != (length,):
             raise ValueError(f"multivariate_normal: expected x (..., {length}), as its mean, got {x.shape}.")
-        distance, half_logarithm = _whitened(x - mean, cov, length)
-        return distance / -2 - length * math.log(2 * math.pi) / 2 - half_logarithm
+        root = _square_root(cov)
+        return _squared_distance(x - mean, root) / -2 - length * math.log(2 * math.pi) / 2 - _log_det(root, length)
 
     def pdf(self, x, mean=None, cov=1):
         """The density at `x`."""
@@ -259,11 +254,11 @@ class _MultivariateNormal:
 
     def entropy(self, mean=None, cov=1):
         """The differential entropy."""
-        _, mean, cov, length = self._arguments(0.0, mean, cov)
-        return _whitened(mean, cov, length)[1] + length * (1 + math.log(2 * math.pi)) / 2
+        _, _, cov, length = self._arguments(0.0, mean, cov)
+        return _log_det(_square_root(cov), length) + length * (1 + math.log(2 * math.pi)) / 2
 
     def _arguments(self, x, mean, cov):
-        x, mean, cov = _in_one_precision(x, 0 if mean is None else mean, cov)
+        x, mean, cov = in_one_precision(x, 0 if mean is None else mean, cov)
         lengths = {*mean.shape[-1:], *cov.shape[-2:]}
         if len(lengths) > 1:
             raise ValueError(
@@ -273,18 +268,27 @@ class _MultivariateNormal:
         return x, mean, cov, max(lengths, default=1)
 
 
-def _whitened(deviation, cov, length):
-    """Squared Mahalanobis distances of deviations (..., D), and half the logarithm of the determinant of `cov`."""
-    if cov.ndim < 2:
-        scale = sqrt(broadcast_to(cov, shape=(length,)))
-        z = deviation / scale
-        return (z * z).sum(-1), log(scale).sum(-1)
-    factor = cholesky((cov + swap(cov)) / 2)  # it reads one triangle; so both get the gradient
-    half_logarithm = log(factor.diagonal(0, -2, -1)).sum(-1)
-    deviation = broadcast_to(deviation, shape=onp.broadcast_shapes(deviation.shape, cov.shape[:-1]))
-    columns = swap(rows(deviation)) if cov.ndim == 2 else deviation[..., None]
-    z = solve_triangular(factor, columns, lower=True, unit_diagonal=False)
-    return (z * z).sum(-2).reshape(deviation.shape[:-1]), half_logarithm
+def _square_root(cov):
+    """Cholesky's factor of a covariance, or the square root of its diagonal."""
+    return cholesky((cov + swap(cov)) / 2) if cov.ndim > 1 else sqrt(cov)  # it reads one triangle; both get a gradient
+
+
+def _log_det(root, length):
+    """The logarithm of the determinant of a square root."""
+    if root.ndim == 0:
+        return length * log(root)
+    return log(root.diagonal(0, -2, -1) if root.ndim > 1 else root).sum(-1)
+
+
+def _squared_distance(deviation, root):
+    """The squared length of `deviation` (..., D) divided by a square root."""
+    if root.ndim < 2:
+        z = deviation / root
+        return (z * z).sum(-1)
+    deviation = broadcast_to(deviation, shape=onp.broadcast_shapes(deviation.shape, root.shape[:-1]))
+    columns = swap(rows(deviation)) if root.ndim == 2 else deviation[..., None]
+    z = solve_triangular(root, columns, lower=True, unit_diagonal=False)
+    return (z * z).sum(-2).reshape(deviation.shape[:-1])
 
 
 class _Dirichlet:
@@ -298,7 +302,7 @@ class _Dirichlet:
 
         It is -inf where a number is negative or the sum is not 1, up to 1e-5 (SciPy raises ValueError there).
         """
-        x, alpha = _in_one_precision(x, alpha)
+        x, alpha = in_one_precision(x, alpha)
         if x.shape[0] == alpha.size - 1:
             x = concatenate(x, 1 - x.sum(0, keepdims=True), axis=0)
         if alpha.ndim != 1 or x.shape[0] != alpha.size:

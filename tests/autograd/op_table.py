@@ -192,6 +192,8 @@ ROWS = {
     "std": reductions(extra=({"ddof": 0}, {"ddof": 1}), keeps="y x", dtypes="fc", empty=False),
     "norm": reductions(oracle=norm, keeps="y x", dtypes="fc"),
     "cumsum": along_axes(np.cumsum, dtypes="fc") + [Case((real(0, 2),), {"axis": 0}, np.cumsum)],
+    "has_repeats": steps(integers(3, 1, 3), oracle=lambda x: np.array(len(set(x)) < len(x)))
+    + steps(integers(3, 1, 2), oracle=lambda x: np.array(False)) + steps(integers(), oracle=lambda x: np.array(False)),
     "index_of_max": along_axes(np.argmax, differentiable=False),
     "index_of_min": along_axes(np.argmin, differentiable=False),
     "argsort": along_axes(lambda x, axis, stable: np.argsort(x, axis), params={"stable": False}, differentiable=False)

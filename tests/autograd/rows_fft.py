@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.autograd.cases import Case, real
+from tests.autograd.cases import Case, real, steps
 
 
 def fft(x, *, axis, inverse, norm):
@@ -23,6 +23,12 @@ def irfft(x, *, axis, length, norm):
     return np.moveaxis(np.fft.ifft(whole, norm=norm).real, -1, axis[-1])
 
 
+def interval(points, x):
+    return np.clip(np.searchsorted(points, x, "right") - 1, 0, max(len(points) - 2, 0))
+
+
+TRIED = np.array([[0.0, 1.0], [3.0, 4.0]])
+POINTS = np.array([-1.5, -0.2, 0.3, 1.1])
 NORMS = ("backward", "ortho", "forward")
 AXES = ((0,), (2,), (0, 2), (2, 1, 0))
 HALVES = [((3, 2), (1,), 2), ((3, 2), (0,), 4), ((3, 2), (0,), 5), ((1, 4), (0,), 1), ((2, 3, 3), (2, 0), 3),
@@ -41,4 +47,6 @@ ROWS = {
               for (shape, axis, length), norm in zip(HALVES, NORMS * 3, strict=False)],
     "convolve": [Case((real(n), real(m)), {"mode": mode}, np.convolve, "a b", "fc")
                  for n, m, mode in ((5, 3, "full"), (2, 4, "full"), (5, 2, "valid"), (4, 4, "valid"), (1, 1, "full"))],
+    "interval": steps(POINTS, real(2, 3), oracle=interval) + steps(POINTS[:2], POINTS, oracle=interval)
+    + steps(POINTS[:1], real(), oracle=interval) + steps(np.array([1.0, 3.0, 3.0]), TRIED, oracle=interval),
 }  # fmt: skip

@@ -1,0 +1,228 @@
+"""Looking at what a computation does: where NaN comes from, who wrote to an array, and what a tape keeps."""
+
+import contextlib
+import functools
+import threading
+import time
+from typing import NamedTuple
+
+import numpy
+
+from . import backend
+from .core import Array, Primitive, line_of_user
+from .reverse import Tape, lines
+from .transforms import Recording
+
+_lock = threading.RLock()
+_open = []  # the contexts that are open
+_originals = {}  # (class, name of method): the method that a context has replaced
+
+
+class _Watch:
+    """What a context looks at.
+
+    Attributes:
+        nans: Whether to raise where a NaN or an infinity comes from.
+        seconds: How long the operations took since the last value was recorded; None to leave the time alone.
+    """
+
+    def __init__(self, nans=False, seconds=None):
+        self.nans, self.seconds = nans, seconds
+
+
+@contextlib.contextmanager
+def debug(nans=False):
+    """Looks at every operation within the context, in all threads; slow.
+
+    Errors in a backward pass name the line that called the operation, and a backward pass raises RuntimeError if an
+    array that it needs was written to in the meantime, also where NumPy does not know of it and on a GPU.
+
+    Args:
+        nans: Raise FloatingPointError at the operation that makes the first NaN or infinity out of finite numbers, in a
+            forward or a backward pass.
+    """
+    quiet = dict.fromkeys(("divide", "invalid", "over"), "ignore") if nans else {}
+    with _watching(_Watch(nans)), numpy.errstate(**quiet):
+        yield
+
+
+def debug_nans():
+    """Raises FloatingPointError at the operation that makes the first NaN or infinity: `debug(nans=True)`.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> from autograd import grad
+        >>> with debug_nans():
+        ...     grad(np.sqrt)(0.0)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        FloatingPointError: gradient of sqrt: made inf at [] out of finite numbers, called at ...
+    """
+    return debug(nans=True)
+
+
+@contextlib.contextmanager
+def _watching(watch):
+    with _lock:
+        _open.append(watch)
+        if len(_open) == 1:
+            _install()
+    try:
+        yield
+    finally:
+        with _lock:
+            _open.remove(watch)
+            if not _open:
+                for (owner, name), method in _originals.items():
+                    setattr(owner, name, method)
+                _originals.clear()
+
+
+def _install():
+    """Puts the methods that look in place of those that do not, so that there is no cost without a context."""
+    for owner in (Primitive, *Primitive.__subclasses__()):
+        if "run" in vars(owner):
+            _originals[owner, "run"] = owner.run
+            owner.run = functools.partialmethod(_run, owner.run)
+    _originals[Tape, "_recorded"] = Tape._recorded
+    Tape._recorded = functools.partialmethod(_recorded, Tape._recorded)
+
+
+def _run(self, original, args, params):
+    started = time.perf_counter()
+    y = original(self, args, params)
+    for watch in _open:
+        if watch.seconds is not None:
+            backend.synchronize(y)
+            watch.seconds += time.perf_counter() - started
+    if any(watch.nans for watch in _open):
+        _require_finite(self.name, args, y, line_of_user())
+    return y
+
+
+def _require_finite(what, args, y, line):
+    for part in y if type(y) is tuple else (y,):
+        bad = _not_finite(part)
+        if bad is not None and all(_not_finite(a) is None for a in args):
+            place, value = bad
+            raise FloatingPointError(f"{what}: made {value} at {list(place)} out of finite numbers, called at {line}.")
+
+
+def _not_finite(x):
+    """The place and value of the first element that is not finite; None if there is none."""
+    x = _bare(x)
+    if not backend.is_array(x) or x.dtype.kind not in "fc":
+        return None
+    xp = backend.library((x,))
+    places = xp.argwhere(~xp.isfinite(x))
+    if not len(places):
+        return None
+    place = tuple(int(i) for i in places[0])
+    return place, x[place].item()
+
+
+def _recorded(self, original, primitive, edges, value):
+    line = line_of_user()
+    name = f"gradient of {primitive.name if primitive else 'a part'}"
+    edges = [(to, functools.partial(_checked, rule, _copies(kept), name, line), kept) for to, rule, kept in edges]
+    tracer = original(self, primitive, edges, value)
+    seconds = [watch.seconds for watch in _open if watch.seconds is not None]
+    lines.setdefault(self, {})[tracer._position] = (line, seconds[-1] if seconds else 0.0)
+    for watch in _open:
+        watch.seconds = watch.seconds and 0.0
+    return tracer
+
+
+def _copies(kept):
+    return [x.copy() if backend.is_array(x) else None for x in kept]
+
+
+def _checked(rule, copies, name, line, g, *kept):
+    """Applies a rule, if what it keeps is what it was; its result must be finite if all that it is made of is."""
+    for x, copy in zip(kept, copies, strict=True):
+        if copy is not None and not bool(((x == copy) | ((x != x) & (copy != copy))).all()):
+            raise RuntimeError(f"an array was written to that the gradient of the operation called at {line} needs.")
+    c = rule(g, *kept)
+    if any(watch.nans for watch in _open):
+        _require_finite(name, (g, *kept), c, line)
+    return c
+
+
+def _bare(x):
+    while isinstance(x, Array):
+        x = x._value
+    return x
+
+
+class Row(NamedTuple):
+    """One value on a tape: what made it, what is kept for its gradient, how long it took, the line that called it."""
+
+    operation: str
+    shape: tuple
+    dtype: str
+    bytes: int
+    seconds: float
+    line: str
+
+
+def trace_report(f, *args, sort="order", limit=None, file=None):
+    """Runs `f` and prints what the tape recorded: each operation, what it keeps, how long it took, where it was called.
+
+    Args:
+        f: A function of nested arrays, all of which are differentiated.
+        args: Its arguments.
+        sort: "order" (of the computation), "bytes" or "seconds" (the greatest first).
+        limit: How many rows to print; all by default.
+        file: Where to print; standard output by default.
+
+    Returns:
+        All rows, in that order.
+    """
+    if sort not in ("order", "bytes", "seconds"):
+        raise ValueError(f"trace_report: expected sort 'order', 'bytes' or 'seconds', got {sort!r}.")
+    with _watching(_Watch(seconds=0.0)):
+        run = Recording(f, args, {}, tuple(range(len(args))), "trace_report")
+    rows = _rows(run.tape)
+    if sort != "order":
+        rows.sort(key=lambda row: getattr(row, sort), reverse=True)
+    print(_table(rows, rows[:limit]), file=file)
+    return rows
+
+
+def _rows(tape):
+    seen, rows = set(), []
+    for position, (primitive, edges, shape, dtype) in enumerate(tape.nodes):
+        if primitive is None or shape is None:
+            continue
+        kept = [x for _, _, kept in edges for x in kept]
+        line, seconds = lines.get(tape, {}).get(position, ("", 0.0))
+        rows.append(Row(primitive.name, shape, str(dtype), _new_bytes(kept, seen), seconds, str(line)))
+    return rows
+
+
+def _new_bytes(kept, seen):
+    """The size of arrays in a nested tuple, without those that were seen before."""
+    total = 0
+    for x in kept:
+        if isinstance(x, tuple | list):
+            total += _new_bytes(x, seen)
+            continue
+        x = _bare(x)
+        while getattr(x, "base", None) is not None and hasattr(x.base, "nbytes"):
+            x = x.base
+        if backend.is_array(x) and id(x) not in seen:
+            seen.add(id(x))
+            total += x.nbytes
+    return total
+
+
+def _table(rows, shown):
+    width = max([9, *(len(row.operation) for row in shown)])
+    total_bytes, total_seconds = sum(row.bytes for row in rows), sum(row.seconds for row in rows)
+    head = f"{'operation':{width}} {'dtype':>10} {'shape':>20} {'bytes kept':>12} {'us':>9}  line"
+    body = [
+        f"{r.operation:{width}} {r.dtype:>10} {r.shape!s:>20} {r.bytes:12,} {r.seconds * 1e6:9.1f}  {r.line}"
+        for r in shown
+    ]
+    total = f"{f'{len(rows)} values':{width}} {'':>10} {'':>20} {total_bytes:12,} {total_seconds * 1e6:9.1f}"
+    return "\n".join([head, *body, total])

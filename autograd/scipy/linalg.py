@@ -1,0 +1,267 @@
+"""Linear algebra under SciPy's names; leading axes are stacks of matrices.
+
+`expm`, `sqrtm`, the solvers of triangular and positive definite systems and the constructors need NumPy or CuPy alone;
+`logm`, `solve_sylvester` and `solve_banded` need SciPy and run on the CPU. The arguments `overwrite_a`, `overwrite_b`
+and `check_finite` are accepted and do nothing: arrays never change, and to look for NaN would be to wait for the GPU.
+For gradients and conventions see `autograd.numpy.linalg`.
+"""
+
+import math
+
+import numpy as onp
+
+from ..core import Tracer, library
+from ..numpy import _shape
+from ..numpy import linalg as matrices
+from ..numpy._common import as_array
+from ..numpy._elementwise import absolute, ceil, exp, exp2, log2, maximum, where
+from ..numpy._reduction import amax
+from ..numpy.linalg import LinAlgError, _inexact, _matrices, _mirrored, _square
+from ..ops import linalg as ops
+from ..ops.elementwise import astype, conj, stop_gradient
+from ..ops.linalg import adjoint, unit
+from ..ops.product import swap
+
+__all__ = [
+    "LinAlgError", "block_diag", "cho_factor", "cho_solve", "cholesky", "det", "expm", "inv", "logm", "solve",
+    "solve_banded", "solve_sylvester", "solve_triangular", "solveh_banded", "sqrtm", "toeplitz",
+]  # fmt: skip
+
+
+# Functions of matrices.
+_PADE = {8: (13, 5.371920351148152), 4: (7, 3.925724783138660)}  # degree and bound of the norm, by bytes of a real
+_MOST_SQUARINGS = 16
+
+
+def expm(A):
+    """The exponential of square matrices, by scaling and squaring of a Padé approximant.
+
+    On a GPU, under `vmap` and `Jit` always 16 squarings are computed, since the number needed is not known without
+    waiting; the result is NaN if that is not enough (a 1-norm above 350,000, above 250,000 in float32).
+
+    Source: Higham 2005, "The scaling and squaring method for the matrix exponential revisited", Algorithm 2.3, without
+    its preprocessing and lower degrees; the bound for float32 is of Al-Mohy & Higham 2009.
+    """
+    A = _square(A, "expm")
+    if not A.size:
+        return A
+    dtype, A = A.dtype, _at_least_single(A)
+    degree, bound = _PADE[A.real.dtype.itemsize]
+    size = amax(absolute(stop_gradient(A)).sum(-2), -1)
+    squarings = ceil(log2(maximum(size / bound, 1)))[..., None, None]
+    power = _pade(A * exp2(-squarings), degree)
+    most = _MOST_SQUARINGS
+    if not isinstance(squarings, Tracer) and library(squarings) is onp and onp.isfinite(amax(squarings)):
+        most = int(amax(squarings))
+    for i in range(most):
+        power = where(squarings > i, power @ power, power)
+    return astype(where(squarings <= most, power, onp.nan), dtype=dtype)
+
+
+def _at_least_single(a):
+    return astype(a, dtype="float32") if a.dtype.itemsize < 4 else a
+
+
+def _pade(a, degree):
+    """The diagonal Padé approximant of the exponential; degree 7 or 13."""
+    b = [math.factorial(2 * degree - k) * math.comb(degree, k) / math.factorial(degree) for k in range(degree + 1)]
+    b = [each / b[-1] for each in b]
+    powers = [unit(a, a.shape[-1]), a @ a]
+    powers += [powers[1] @ powers[1]]
+    powers += [powers[1] @ powers[2]]
+
+    def polynomial(coefficients):
+        low = _combined(coefficients[:4], powers)
+        return low + powers[3] @ _combined(coefficients[4:], powers[1:]) if coefficients[4:] else low
+
+    odd, even = a @ polynomial(b[1::2]), polynomial(b[::2])
+    return ops.solve(even - odd, even + odd)
+
+
+def _combined(coefficients, terms):
+    total = 0
+    for coefficient, term in zip(coefficients, terms, strict=True):
+        total = total + coefficient * term
+    return total
+
+
+_STEPS, _SCALED_STEPS = 20, 10
+
+
+def sqrtm(A):
+    """The principal square root of square matrices that are regular and have no eigenvalue on the negative real axis.
+
+    It is NaN where the iteration, always 20 steps of an inverse each, does not converge, because an eigenvalue is on or
+    next to that axis. Unlike SciPy's, the root of a real matrix is real.
+
+    Source: Higham 2008, "Functions of Matrices", the product form of the Denman-Beavers iteration with determinantal
+    scaling (6.29), scaled in the first 10 steps.
+    """
+    A = _square(A, "sqrtm")
+    dtype, n = A.dtype, A.shape[-1]
+    root = rest = _at_least_single(A)
+    one = unit(rest, n)
+    for step in range(_STEPS if n else 0):
+        inverse, scale = ops.inv(rest), 1.0
+        if step < _SCALED_STEPS:
+            scale = exp(ops.slogdet(stop_gradient(rest))[1] / (-2 * n))[..., None, None]
+            inverse = inverse / (scale * scale)
+        root = root @ (one + inverse) * (scale / 2)
+        rest = (one + (rest * (scale * scale) + inverse) / 2) / 2
+    error = amax(absolute(stop_gradient(rest) - one), (-2, -1), keepdims=True) if n else 0
+    return astype(where(error < 1e-3, root, onp.nan), dtype=dtype)
+
+
+def logm(A):
+    """The principal logarithm of square matrices; computed by SciPy.
+
+    Raises:
+        LinAlgError: If a real matrix has an eigenvalue on the negative real axis: its logarithm is complex.
+    """
+    return ops.logm(_square(A, "logm"))
+
+
+# Systems of equations.
+def _solved(solver, a, b):
+    """What a solver of a x = b for matrices `b` gives; a vector if `b` has one axis."""
+    b = _inexact(b)
+    return solver(a, b[:, None])[..., 0] if b.ndim == 1 else solver(a, _matrices(b, "solve"))
+
+
+def _triangular(lower, unit_diagonal=False):
+    return lambda a, b: ops.solve_triangular(a, b, lower=bool(lower), unit_diagonal=bool(unit_diagonal))
+
+
+def inv(a, overwrite_a=False, check_finite=True):
+    """The inverses of square matrices."""
+    return matrices.inv(a)
+
+
+def det(a, overwrite_a=False, check_finite=True):
+    """The determinants of square matrices; the gradient is right for singular ones, too."""
+    return matrices.det(a)
+
+
+_STRUCTURES = {"general": "gen", "symmetric": "sym", "hermitian": "her", "positive definite": "pos"}
+
+
+def solve(
+    a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=True, assume_a=None, transposed=False
+):
+    """x of a x = b (of a^T x = b if `transposed`), for `a` (..., n, n) and `b` (..., n, k) or a vector (n,).
+
+    Args:
+        assume_a: What is known of `a`: "gen", "sym", "her" or "pos" (symmetric, Hermitian, positive definite: the
+            triangle that `lower` says is read), "lower triangular" or "upper triangular".
+    """
+    a = _square(a, "solve")
+    kind = _STRUCTURES.get(assume_a, assume_a or "gen")
+    if transposed:
+        flipped = {"lower triangular": "upper triangular", "upper triangular": "lower triangular"}
+        a, kind, lower = swap(a), flipped.get(kind, kind), not lower
+    if kind in ("lower triangular", "upper triangular"):
+        return _solved(_triangular(kind == "lower triangular"), a, b)
+    if kind == "pos":
+        return cho_solve(cho_factor(a, lower), b)
+    if kind == "her":
+        a = _mirrored(a if lower else adjoint(a), "solve")
+    elif kind == "sym":
+        a = _shape.tril(a) + swap(_shape.tril(a, -1)) if lower else _shape.triu(a) + swap(_shape.triu(a, 1))
+    elif kind != "gen":
+        known = "'gen', 'sym', 'her', 'pos', 'lower triangular' or 'upper triangular'"
+        raise ValueError(f"solve: expected assume_a {known}, got {assume_a!r}.")
+    return _solved(ops.solve, a, b)
+
+
+def solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False, overwrite_b=False, check_finite=True):
+    """x of a x = b for triangular `a` (..., n, n), of which one triangle is read; `b` is (..., n, k) or a vector (n,).
+
+    Args:
+        trans: 0 or "N", 1 or "T" for a^T x = b, 2 or "C" for a^H x = b.
+        unit_diagonal: Take the diagonal of `a` to be 1, whatever it is.
+    """
+    a = _square(a, "solve_triangular")
+    if trans not in (0, 1, 2, "N", "T", "C"):
+        raise ValueError(f"solve_triangular: expected trans 0, 1, 2, 'N', 'T' or 'C', got {trans!r}.")
+    if trans not in (0, "N"):
+        a, lower = swap(a) if trans in (1, "T") else adjoint(a), not lower
+    return _solved(_triangular(lower, unit_diagonal), a, b)
+
+
+def cholesky(a, lower=False, overwrite_a=False, check_finite=True):
+    """The upper triangular u of a = u^H u for positive definite matrices; with `lower` the lower one of a = l l^H."""
+    return matrices.cholesky(a, upper=not lower)
+
+
+def cho_factor(a, lower=False, overwrite_a=False, check_finite=True):
+    """The Cholesky factor and `lower`, for `cho_solve`; unlike SciPy's, its other triangle is 0."""
+    return cholesky(a, lower), bool(lower)
+
+
+def cho_solve(c_and_lower, b, overwrite_b=False, check_finite=True):
+    """x of a x = b from what `cho_factor(a)` gave."""
+    c, lower = c_and_lower
+    c = _square(c, "cho_solve")
+    left, right = (c, adjoint(c)) if lower else (adjoint(c), c)
+    return _solved(lambda a, b: _triangular(False)(right, _triangular(True)(left, b)), None, b)
+
+
+def solve_sylvester(a, b, q):
+    """x (..., n, m) of a x + x b = q, for `a` (..., n, n) and `b` (..., m, m); computed by SciPy."""
+    return ops.solve_sylvester(_square(a, "solve_sylvester"), _square(b, "solve_sylvester"), _matrices(q, "q"))
+
+
+def solve_banded(l_and_u, ab, b, overwrite_ab=False, overwrite_b=False, check_finite=True):
+    """x of a x = b for banded matrices (n, n), a[i, j] = ab[u + i - j, j]; computed by SciPy.
+
+    Args:
+        l_and_u: The numbers of diagonals below and above the main one, (l, u).
+        ab: The diagonals, (..., l + u + 1, n).
+        b: (..., n, k) or a vector (n,).
+    """
+    lower, upper = l_and_u
+    ab = _matrices(ab, "solve_banded")
+    if ab.shape[-2] != lower + upper + 1:
+        raise ValueError(f"solve_banded: expected {lower + upper + 1} diagonals as rows of ab, got shape {ab.shape}.")
+    return _solved(lambda ab, b: ops.solve_banded(ab, b, lower=lower, upper=upper), ab, b)
+
+
+def solveh_banded(ab, b, overwrite_ab=False, overwrite_b=False, lower=False, check_finite=True):
+    """x of a x = b for Hermitian banded matrices; computed by SciPy as `solve_banded`.
+
+    Args:
+        ab: The diagonals above the main one and this, (..., u + 1, n), with `lower` those below.
+        b: (..., n, k) or a vector (n,).
+    """
+    ab = _matrices(ab, "solveh_banded")
+    count = ab.shape[-2] - 1
+    bounds = (count, 0) if lower else (0, count)
+    other = ops.transposed_band(ops.conjugate(ab), *bounds)
+    band = [other, ab[..., 1:, :]] if lower else [ab, other[..., 1:, :]]
+    return solve_banded((count, count), _shape.concatenate(band, -2), b)
+
+
+# Constructors.
+def block_diag(*arrs):
+    """The matrix with these matrices along its diagonal and zeros elsewhere; a vector is a row."""
+    blocks = [_shape.atleast_2d(a) for a in arrs]
+    leading = onp.broadcast_shapes(*[a.shape[:-2] for a in blocks])
+    width, before, rows = sum(a.shape[-1] for a in blocks), 0, []
+    for a in blocks:
+        after = width - before - a.shape[-1]
+        pairs = [(0, 0)] * (len(leading) + 1) + [(before, after)]
+        rows.append(_shape.pad(_shape.broadcast_to(a, leading + a.shape[-2:]), pairs))
+        before += a.shape[-1]
+    return _shape.concatenate(rows, -2)
+
+
+def toeplitz(c, r=None):
+    """The matrices (..., n, m) with constant diagonals, `c` (..., n) as first column and `r` (..., m) as first row.
+
+    `r` is the conjugate of `c` by default; its first element is not used.
+    """
+    c = as_array(c)
+    r = conj(c) if r is None else as_array(r)
+    values = _shape.concatenate([_shape.flip(c, -1), r[..., 1:]], -1)
+    rows, columns = library(c).arange(c.shape[-1]), library(c).arange(r.shape[-1])
+    return values[..., columns - rows[:, None] + (c.shape[-1] - 1)]

@@ -1,0 +1,38 @@
+"""Memory for time: modules whose intermediate results are computed again in the backward pass."""
+
+from autograd import checkpoint
+
+from .module import Module
+from .scope import scope, write
+from .util import class_name, repr_function
+
+
+class Remat(Module):
+    """The module or function `f`, whose intermediate results are not kept for the backward pass but computed again.
+
+    The second run sees every variable as the first one found it, random states included, and changes none.
+
+    Args:
+        f: A function or module.
+    """
+
+    def __init__(self, f):
+        self.f = f
+
+    def __call__(self, *args, **kwargs):
+        found, written = {}, []
+
+        def run(*args, **kwargs):
+            with scope(found) as inner:
+                output = self.f(*args, **kwargs)
+            found.update(inner.seen)
+            changes = inner.changes()
+            written[:] = changes
+            return output, list(changes.values())
+
+        output, values = checkpoint(run)(*args, **kwargs)
+        write(dict(zip(written, values, strict=True)))
+        return output
+
+    def __repr__(self):
+        return f"{class_name(self)}(f={repr_function(self.f)})"

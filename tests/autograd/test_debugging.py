@@ -1,0 +1,181 @@
+"""`debug`, `debug_nans`, `trace_report`, notes on errors, and arrays that are written to too early."""
+
+import io
+
+import numpy as np
+import pytest
+
+import autograd.numpy as anp
+from autograd import checkpoint, custom_vjp, debug, debug_nans, grad, trace_report, vjp, vmap
+from autograd.core import Primitive
+from autograd.families import elementwise
+from autograd.reverse import Tape
+
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
+X = np.array([1.0, 0.0, 4.0])
+HERE = "test_debugging.py"
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_replaced():
+    before = Primitive.run, Tape._recorded
+    yield
+    assert (Primitive.run, Tape._recorded) == before
+
+
+class TestNans:
+    def test_forward(self):
+        def f(x):
+            return anp.sum(anp.log(x) * 2)  # here
+
+        with pytest.raises(FloatingPointError, match=r"^log: made -inf at \[1\] out of finite numbers.*in f"), debug_nans():
+            grad(f)(X)
+
+    def test_backward(self):
+        def f(x):
+            return anp.sum(anp.sqrt(x))  # here
+
+        with pytest.raises(FloatingPointError, match=r"gradient of sqrt: made inf at \[1\].*in f") as caught, debug_nans():
+            grad(f)(X)
+        assert any(HERE in note for note in caught.value.__notes__)
+
+    def test_second_derivatives_and_lanes(self):
+        with pytest.raises(FloatingPointError, match="made"), debug_nans():
+            grad(lambda x: anp.sum(grad(lambda x: anp.sum(x**1.5))(x)))(X)
+        with pytest.raises(FloatingPointError, match=r"log: made -inf"), debug_nans():
+            vmap(anp.log)(X)
+
+    def test_without_transformation(self, xp):
+        with pytest.raises(FloatingPointError, match="divide: made inf"), debug_nans():
+            anp.divide(xp.asarray(X), xp.asarray(X) * 0 + xp.asarray([0.0, 1.0, 1.0]))
+
+    def test_what_is_not_finite_from_the_start_is_no_fault(self):
+        with debug_nans():
+            x = np.array([np.inf, 1.0])
+            np.testing.assert_array_equal(grad(lambda x: anp.sum(anp.where(x > 5, 0.0, x * 2)))(x), [0.0, 2.0])
+
+    def test_contexts_nest(self):
+        with debug(), debug_nans(), pytest.raises(FloatingPointError):
+            anp.log(X)
+        with debug():
+            with debug_nans():
+                anp.exp(X)
+            with np.errstate(divide="ignore"):
+                assert np.isinf(anp.log(X)[1])
+
+
+class TestNotes:
+    def bad(self):
+        return elementwise(lambda xp, x: x + 0, lambda g, x: g * [][0])
+
+    def test_the_operation_is_named(self):
+        bad = self.bad()
+        with pytest.raises(IndexError) as caught:
+            grad(lambda x: anp.sum(bad(x)))(X)
+        assert "in the gradient of <lambda>; within autograd.debug()" in caught.value.__notes__[0]
+
+    def test_the_line_is_named_where_it_is_known(self):
+        bad = self.bad()
+        with debug(), pytest.raises(IndexError) as caught:
+            grad(lambda x: anp.sum(bad(x)))(X)  # here
+        assert HERE in caught.value.__notes__[0]
+
+    def test_of_custom_derivatives(self):
+        f = custom_vjp(lambda x: x)
+        f.defvjp(lambda x: (x, None), lambda r, g: [][0])
+        with pytest.raises(IndexError) as caught:
+            grad(f)(1.0)  # here
+        assert any("in the derivative of <lambda>, called at" in note and HERE in note for note in caught.value.__notes__)
+
+
+class TestWrites:
+    """NumPy arrays that a tape needs are read-only as long as it does."""
+
+    def test_between_a_run_and_its_pullback(self):
+        weights, buffer = np.ones(3), np.zeros(6)
+        view = buffer[::2]
+        _, pullback = vjp(lambda x: anp.sum(x * weights * view), X)
+        for write in (lambda: weights.__setitem__(0, 2.0), lambda: buffer.fill(1), lambda: view.__iadd__(1)):
+            with pytest.raises(ValueError, match="read-only"):
+                write()
+        np.testing.assert_array_equal(pullback(1.0)[0], np.zeros(3))
+        del pullback
+        buffer += 1
+        weights[0] = view[0] = 2.0
+
+    def test_within_a_function(self):
+        buffer = np.zeros(3)
+
+        def f(x):
+            total = 0.0
+            for i in range(3):
+                buffer[:] = i
+                total = total + anp.sum(x * buffer)
+            return total
+
+        with pytest.raises(ValueError, match="read-only"):
+            grad(f)(X)
+        buffer[:] = 7  # the failed run holds nothing
+        grad(lambda x: anp.sum(x * buffer))(X)
+        buffer[:] = 8
+
+    def test_what_is_not_needed_is_free(self):
+        buffer = np.zeros(3)
+        _, pullback = vjp(lambda x: anp.sum(x + buffer), X)
+        buffer += 1
+        np.testing.assert_array_equal(pullback(1.0)[0], np.ones(3))
+
+    def test_two_tapes_hold_one_array(self):
+        base = np.ones(4)
+        view = base[:3]
+        first = vjp(lambda x: anp.sum(x * view), X)[1]
+        second = vjp(lambda x: anp.sum(x * base[:3]), X)[1]
+        del first
+        for array in (base, view):
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 2
+        del second
+        base[0] = view[1] = 3
+
+    def test_an_array_that_is_read_only_stays_so(self):
+        fixed = np.broadcast_to(np.ones(1), 3)
+        grad(lambda x: anp.sum(x * fixed))(X)
+        assert not fixed.flags.writeable
+
+    def test_other_views_and_other_devices_are_noticed_while_debugging(self, xp):
+        base = xp.ones(3)
+        one, other = base[:], base[:]
+        with debug():
+            _, pullback = vjp(lambda x: anp.sum(x * one), xp.asarray(X))
+            other[:] = 5
+            with pytest.raises(RuntimeError, match=r"an array was written to .* called at .*test_debugging.py"):
+                pullback(1.0)
+
+
+class TestReport:
+    def test_table(self):
+        w = np.ones((3, 3))
+
+        def f(x, w):
+            h = anp.tanh(x @ w)  # two operations
+            return anp.sum(checkpoint(lambda h: anp.sin(h) * 2)(h) + h)
+
+        out = io.StringIO()
+        rows = trace_report(f, X, w, file=out)
+        assert [row.operation for row in rows][:2] == ["matmul", "tanh"]
+        assert rows[0].bytes == X.nbytes + w.nbytes
+        assert rows[1].bytes == X.nbytes
+        assert all(HERE in row.line for row in rows if row.operation != "checkpoint")
+        assert sum(row.seconds for row in rows) > 0
+        lines = out.getvalue().splitlines()
+        assert len(lines) == len(rows) + 2
+        assert lines[-1].startswith(f"{len(rows)} values")
+
+    def test_order_and_limit(self):
+        out = io.StringIO()
+        rows = trace_report(lambda x: anp.sum(anp.exp(x) + x * 2), X, sort="bytes", limit=1, file=out)
+        assert rows[0].operation == "exp"
+        assert len(out.getvalue().splitlines()) == 3
+        assert trace_report(anp.sum, X, sort="seconds", file=out)[0].seconds > 0
+        with pytest.raises(ValueError, match="trace_report: expected sort"):
+            trace_report(anp.sum, X, sort="size")

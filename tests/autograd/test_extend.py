@@ -1,0 +1,325 @@
+"""Derivatives of one's own: `custom_vjp`, `custom_jvp`, `primitive`; and `checkpoint`."""
+
+import copy
+import pickle
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+
+import autograd
+import autograd.numpy as anp
+from autograd import Array, checkpoint, custom_jvp, custom_vjp, grad, hessian, jacobian, jvp, vjp, vmap
+from autograd.extend import defjvp, defvjp, elementwise, primitive
+from autograd.testing import check_batching, check_grads
+
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
+X = np.array([0.3, -1.2, 2.0])
+
+
+@primitive
+def cube(x, scale, *, shift=0.0):
+    """A function of raw arrays, at the top of a module so that it can be pickled."""
+    assert not isinstance(x, Array)
+    return scale * x**3 + shift
+
+
+defvjp(cube, lambda y, x, scale, shift=0.0: lambda g: g * 3 * scale * x**2,
+       lambda y, x, scale, shift=0.0: lambda g: g * x**3)  # fmt: skip
+
+
+class TestPrimitive:
+    def test_all_derivatives_follow_from_the_reverse_ones(self):
+        check_grads(lambda x, s: cube(x, s, shift=1.0), (X, 2.0))
+        np.testing.assert_allclose(hessian(lambda x: anp.sum(cube(x, 2.0)))(X), np.diag(12 * X))
+        assert cube(2.0, 1.0, shift=1.0) == 9.0
+        assert type(cube(Array(X), 1.0)) is Array
+        assert cube.__doc__.startswith("A function of raw arrays")
+
+    def test_reverse_mode_follows_from_forward_mode(self):
+        @primitive
+        def product(a, b):
+            return a * b
+
+        defjvp(product, lambda t, y, a, b: t * b, lambda t, y, a, b: t * a)
+        check_grads(product, (X, X + 1))
+        check_grads(product, (X, 3.0))
+
+    def test_a_rule_that_is_the_operation_itself(self):
+        @primitive
+        def reverse(x):
+            return x[::-1]
+
+        defjvp(reverse, "same")
+        np.testing.assert_array_equal(jvp(reverse, X, X)[1], X[::-1])
+        with pytest.raises(TypeError, match=r"reverse: has no derivative with respect to argument 0. Define one"):
+            grad(lambda x: anp.sum(reverse(x)))(X)
+        defvjp(reverse, lambda y, x: lambda g: reverse(g))
+        check_grads(reverse, X)
+
+    def test_several_results(self):
+        @primitive
+        def halves(x):
+            return x[:1] * 2, x[1:], np.argmax(x)
+
+        defvjp(halves, lambda y, x: lambda g: anp.concatenate([g[0] * 2, g[1]]))
+        check_grads(halves, X)
+        check_grads(lambda x: halves(x)[1], X)
+
+    def test_positions(self):
+        @primitive
+        def scaled(n, x, name):
+            return n * x
+
+        defvjp(scaled, lambda y, n, x, name: lambda g: g * n, None, argnums=(1, 2))
+        check_grads(lambda x: scaled(3, x, "name"), X)
+        with pytest.raises(TypeError, match="no derivative with respect to argument 0"):
+            grad(lambda n: anp.sum(scaled(n, X, "name")))(3.0)
+
+    def test_nothing_is_lost_silently(self):
+        @primitive
+        def total(parts, scale=1.0):
+            return sum(parts) * scale
+
+        with pytest.raises(TypeError, match="total: has no derivative with respect to argument 1"):
+            grad(lambda x: total([1.0], x))(1.0)
+        with pytest.raises(TypeError, match="expected traced values as positional arguments of their own"):
+            grad(lambda x: total([x, x]))(1.0)
+        with pytest.raises(TypeError, match="expected traced values as positional arguments of their own"):
+            grad(lambda x: total([1.0], scale=x))(1.0)
+
+    def test_it_is_pickled_by_name(self):
+        assert pickle.loads(pickle.dumps(cube)) is cube
+        assert copy.deepcopy({"f": cube})["f"] is cube
+
+    def test_a_name_of_this_library_may_be_used(self):
+        own = elementwise(lambda xp, x: xp.maximum(x, 0), lambda g, y: g * (y > 0))
+        for _ in range(2):  # as when a cell of a notebook runs again
+
+            def relu(xp, x):
+                return xp.maximum(x, 0)
+
+            again = elementwise(relu, lambda g, y: g * (y > 0))
+        check_grads(own, X)
+        check_grads(again, X)
+        check_batching(again, X)
+
+    def test_an_error_in_a_rule_names_the_line(self):
+        @primitive
+        def bad(x):
+            return x
+
+        defvjp(bad, lambda y, x: lambda g: 1 / 0)
+        with pytest.raises(ZeroDivisionError) as caught:
+            grad(lambda x: anp.sum(bad(x)))(X)  # this line
+        assert any("test_extend.py" in note for note in caught.value.__notes__)
+
+
+@custom_vjp
+def sine(x, p):
+    return {"y": anp.sin(x) * p["scale"], "total": (anp.sum(x), p["name"])}
+
+
+def _sine_forward(x, p):
+    return sine(x, p), (x, p["scale"], 3)
+
+
+def _sine_backward(residuals, g):
+    x, scale, three = residuals
+    assert three == 3
+    along = {"scale": anp.sum(g["y"] * anp.sin(x)), "name": None}
+    return g["y"] * anp.cos(x) * scale + g["total"][0], along
+
+
+sine.defvjp(_sine_forward, _sine_backward)
+
+
+class TestCustomVjp:
+    def test_every_mode_and_order(self):
+        check_grads(lambda x, scale: sine(x, {"scale": scale, "name": "n"}), (X, 2.0))
+        check_batching(lambda x, s: sine(x, {"scale": s, "name": 0.0})["y"], (X, np.array(2.0)))
+        gradient = grad(lambda x, s: anp.sum(sine(x, {"scale": s, "name": 0.0})["y"]), (0, 1))
+        check_batching(gradient, (X, np.array(2.0)))
+        stacked = lambda x: vmap(lambda x: sine(x, {"scale": 2.0, "name": 0.0})["y"])(x)
+        check_grads(stacked, np.stack([X, X + 1]))
+        np.testing.assert_allclose(jacobian(stacked)(np.stack([X])), np.diag(2 * np.cos(X))[None, :, None])
+
+    def test_the_derivative_is_its_own(self):
+        clip = custom_vjp(lambda x, limit: x)
+        clip.defvjp(lambda x, limit: (x, limit), lambda limit, g: (anp.clip(g, -limit, limit), None))
+        np.testing.assert_array_equal(grad(lambda x: anp.sum(clip(x, 1.0) * X * 9))(X), np.clip(X * 9, -1, 1))
+        np.testing.assert_array_equal(vmap(grad(lambda x: clip(x, 1.0) * 9.0))(X), np.ones(3))
+        np.testing.assert_array_equal(grad(lambda x: anp.sum(vmap(lambda x: clip(x, 1.0) * 9.0)(x)))(X), np.ones(3))
+
+    def test_the_backward_function_runs_once_for_all_arguments(self):
+        runs = []
+        product = custom_vjp(lambda a, b: a * b)
+        product.defvjp(lambda a, b: (a * b, (a, b)), lambda r, g: (runs.append(1), (g * r[1], g * r[0]))[1])
+        grad(lambda a, b: product(a, b), (0, 1))(2.0, 3.0)
+        assert runs == [1]
+
+    def test_memory_is_that_of_the_residuals(self):
+        keeps_nothing = custom_vjp(lambda x: anp.sin(x) * 2)
+        keeps_nothing.defvjp(lambda x: (anp.sin(x) * 2, None), lambda _, g: (g,))
+        x = np.ones(100_000)
+        tracemalloc.start()
+        _, pullback = vjp(lambda x: anp.sum(keeps_nothing(x)), x)
+        kept = tracemalloc.get_traced_memory()[0] / x.nbytes
+        tracemalloc.stop()
+        assert kept < 1.5  # the copy of x that vjp makes
+        assert callable(pullback)
+
+    def test_arguments_that_are_no_arrays(self):
+        power = custom_vjp(lambda n, f, x: f(x) ** n, nondiff_argnums=(0, 1))
+        power.defvjp(lambda n, f, x: (f(x) ** n, x), lambda n, f, x, g: (g * n * f(x) ** (n - 1) * anp.cos(x),))
+        check_grads(lambda x: power(3, anp.sin, x), X)
+        np.testing.assert_allclose(grad(lambda x: anp.sum(power(x=x, n=3, f=anp.sin)))(X), 3 * np.sin(X) ** 2 * np.cos(X))
+
+    def test_errors(self):
+        f = custom_vjp(lambda x: x * 2)
+        assert f(2.0) == 4.0
+        with pytest.raises(TypeError, match=r"<lambda>: expected a derivative. Define it"):
+            grad(f)(2.0)
+        f.defvjp(lambda x: x * 2, lambda r, g: (g,))
+        with pytest.raises(TypeError, match=r"expected fwd to return \(output, residuals\)"):
+            grad(f)(2.0)
+        f.defvjp(lambda x: (x * 2, None), lambda r, g: g)
+        with pytest.raises(TypeError, match="expected bwd to return a tuple of 1 cotangents"):
+            grad(f)(2.0)
+        f.defvjp(lambda x: (x * 2, None), lambda r, g: (anp.ones(3),))
+        with pytest.raises(TypeError, match=r"a cotangent of shape \(\), got \(3,\)"):
+            grad(f)(2.0)
+
+    def test_a_value_from_outside_is_refused(self):
+        def outer(x):
+            f = custom_vjp(lambda y: y * x)
+            f.defvjp(lambda y: (y * x, x), lambda r, g: (g * r,))
+            return anp.sum(f(x))
+
+        with pytest.raises(TypeError, match="uses a traced value from outside"):
+            grad(outer)(X)
+
+
+class TestCustomJvp:
+    def test_every_mode_and_order(self):
+        softplus = custom_jvp(lambda x, n: anp.log1p(anp.exp(x * n)) / n)
+        softplus.defjvp(lambda p, t: (softplus(*p), t[0] / (1 + anp.exp(-p[0] * p[1]))))
+        check_grads(lambda x: softplus(x, 2), X)
+        check_batching(lambda x: softplus(x, 2), X)
+        check_batching(grad(lambda x: anp.sum(softplus(x, 2))), X)
+        check_grads(lambda x: vmap(lambda x: softplus(x, 2))(x), X)
+
+    def test_the_derivative_is_its_own(self):
+        straight = custom_jvp(lambda x: anp.round(x))
+        straight.defjvp(lambda p, t: (straight(*p), t[0]))
+        np.testing.assert_array_equal(grad(lambda x: anp.sum(straight(x) * X))(X), X)
+        np.testing.assert_array_equal(jvp(straight, X, X + 1)[1], X + 1)
+        with pytest.raises(TypeError, match="expected a derivative"):
+            grad(custom_jvp(lambda x: x))(1.0)
+
+
+def layer(x, w):
+    return anp.tanh(x @ w)
+
+
+class TestCheckpoint:
+    W = np.linspace(-1, 1, 9).reshape(3, 3)
+
+    def model(self, wrap):
+        def f(x, w):
+            h = wrap(layer)(x, w)
+            h = wrap(lambda h: {"h": layer(h, w), "same": x})(h)  # w and x from outside
+            return anp.sum(wrap(lambda h: wrap(anp.sin)(h) * anp.sum(w))(h["h"]) + h["same"])
+
+        return f
+
+    def test_it_changes_nothing(self):
+        plain, wrapped = self.model(lambda f: f), self.model(checkpoint)
+        for transform in (lambda f: grad(f, (0, 1)), lambda f: jacobian(f), hessian, lambda f: vmap(grad(f), (0, None))):
+            x = np.stack([X, X * 2])
+            for one, other in zip(transform(wrapped)(x, self.W), transform(plain)(x, self.W), strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-13, atol=1e-14)
+        check_grads(wrapped, (X, self.W))
+        _, pullback = vjp(wrapped, X, self.W)
+        np.testing.assert_array_equal(pullback(1.0)[1], pullback(1.0)[1])
+
+    def test_it_runs_twice(self):
+        runs = []
+        f = checkpoint(lambda a, b: (runs.append(1), (a * b, a + b))[1])
+        grad(lambda a, b: f(a, b)[0] * f(a, b)[1], (0, 1))(2.0, 3.0)
+        assert len(runs) == 4  # each of the two calls once more, for both arguments and both outputs together
+
+    def test_a_value_that_leaves_otherwise(self):
+        seen = []
+
+        def f(x):
+            y = checkpoint(lambda x: (seen.append(anp.sin(x)), anp.cos(x))[1])(x)
+            return y + seen[0]
+
+        with pytest.raises(RuntimeError, match="a traced value left the function other than by being returned"):
+            grad(f)(1.0)
+
+    def test_outputs_that_are_inputs_or_constants(self):
+        f = lambda x: checkpoint(lambda x: (x, 3.0, None, anp.ones(2)))(x)[0] * 2.0
+        assert grad(f)(1.0) == 2.0
+        assert checkpoint(lambda x: x + 1)(1.0) == 2.0
+
+    def test_an_error_in_the_second_run(self):
+        runs = []
+
+        def f(x):
+            runs.append(1)
+            if len(runs) == 2:
+                raise KeyError("second")
+            return anp.sin(x)
+
+        with pytest.raises(KeyError, match="second"):
+            grad(checkpoint(f))(1.0)
+
+    def test_memory_is_that_of_one_block(self):
+        def block(x):
+            for _ in range(10):
+                x = anp.sin(x) * 1.01
+            return x
+
+        def peak(wrap):
+            x = np.ones(20_000)
+            tracemalloc.start()
+            grad(lambda x: anp.sum(chain(wrap, x)))(x)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            return peak / x.nbytes
+
+        def chain(wrap, x):
+            for _ in range(20):
+                x = wrap(block)(x)
+            return x
+
+        assert peak(checkpoint) < 50
+        assert peak(lambda f: f) > 190
+
+
+def test_a_kernel_of_ones_own(xp):
+    """The example of the documentation: a CUDA kernel, its NumPy formula and its gradient."""
+    source = """
+    extern "C" __global__ void swish(const double* x, double* y, int n) {
+        int i = blockDim.x * blockIdx.x + threadIdx.x;
+        if (i < n) y[i] = x[i] / (1 + exp(-x[i]));
+    }"""
+
+    @primitive
+    def swish(x):
+        xp = autograd.get_array_module(x)
+        if xp is np:
+            return x / (1 + np.exp(-x))
+        y = xp.empty_like(x)
+        xp.RawKernel(source, "swish")(((x.size + 127) // 128,), (128,), (x, y, np.int32(x.size)))
+        return y
+
+    swish.batch = lambda primitive, size, values, batched, params: primitive(*values)
+    defvjp(swish, lambda y, x: lambda g: g * (y + (1 - y) / (1 + anp.exp(-x))))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_grads(swish, xp.asarray(X))
+        check_batching(swish, xp.asarray(X))
