@@ -86,6 +86,10 @@ def rnn(generator: np.random.Generator) -> Inputs:
     return Inputs([w_input, w_hidden, bias], fixed)
 
 
+def jacobian(generator: np.random.Generator) -> Inputs:
+    return Inputs([normal(generator, 200)], {"w": normal(generator, 200, 200, scale=200**-0.5)})
+
+
 def repeated(width: int, count: int) -> Callable[[np.random.Generator], Inputs]:
     """A (width, width) array on which one op is applied `count` times, with a constant scalar."""
     return lambda generator: Inputs([normal(generator, width, width)], {"constant": 1.0001, "count": count})
@@ -102,6 +106,8 @@ CASES = {
     "mlp": Case("MLP 784-1024-1024-10, relu, batch 128, softmax cross-entropy, sparse labels", "mlp", mlp),
     "deep50": Case("50 tanh layers of width 64, batch 32, mean square of the output", "deep50", deep50),
     "rnn": Case("tanh RNN, 100 steps, batch 32, 64 -> 128, mean square of the last state", "rnn", rnn),
+    "jacobian": Case("all 200 x 200 derivatives of tanh(w x)", "jacobian", jacobian, gradient=False),
+    "rows": Case("the same by 200 gradients, one for each row", "jacobian_by_rows", jacobian, gradient=False),
     "add100": memory("100 x (h + constant) on 1000 x 1000, then sum", "add_repeatedly"),
     "mul100": memory("100 x (h * constant) on 1000 x 1000, then sum", "multiply_repeatedly"),
     "tanh100": memory("100 x tanh(h) on 1000 x 1000, then sum", "tanh_repeatedly"),

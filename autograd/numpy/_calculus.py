@@ -73,7 +73,7 @@ def ediff1d(ary, to_end=None, to_begin=None):
 def _cumulate(function, x, axis, dtype, initial):
     x = as_array(x)
     if axis is None and x.ndim != 1:
-        raise ValueError(f"{function.__name__}: expected an axis for shape {x.shape}, got None.")
+        raise ValueError(f"cumulative_{function.__name__[3:]}: expected an axis for shape {x.shape}, got None.")
     axis = complete_axis(0 if axis is None else axis, x.ndim)
     y = function(x, axis, dtype)
     if initial is None:

@@ -111,14 +111,18 @@ def pinv(a, rcond=None, hermitian=False, *, rtol=_NOT_GIVEN):
     if rtol is not _NOT_GIVEN:
         if rcond is not None:
             raise ValueError("pinv: expected rcond or rtol, got both.")
-        rcond = _tolerance(a) if rtol is None else rtol
-    rcond = 1e-15 if rcond is None else rcond
-    return ops.pinv(a, rcond if isinstance(rcond, (int, float)) else as_array(rcond)[..., None, None])
+        rcond = _tolerance(a, a.shape) if rtol is None else rtol
+    return ops.pinv(a, 1e-15 if rcond is None else _per_matrix(rcond, 2))
 
 
-def _tolerance(a):
-    """How far below the greatest singular value of `a` one is nothing but rounding."""
-    return max(a.shape[-2:]) * float(onp.finfo(a.dtype).eps)
+def _per_matrix(x, axes):
+    """A number as it is; an array with an element for each matrix with more axes, of length 1."""
+    return x if isinstance(x, (int, float, onp.generic)) else as_array(x)[(..., *(None,) * axes)]
+
+
+def _tolerance(x, shape):
+    """How far below the greatest singular value one is nothing but rounding, in the precision of `x`."""
+    return max(shape[-2:]) * float(onp.finfo(x.dtype).eps)
 
 
 def lstsq(a, b, rcond=None):
@@ -138,7 +142,7 @@ def lstsq(a, b, rcond=None):
         raise LinAlgError(f"lstsq: expected a of shape (n, m) and b (n,) or (n, k), got {a.shape} and {b.shape}.")
     n, m = a.shape
     s = ops.svdvals(a)
-    rcond = _tolerance(a) if rcond is None else rcond if rcond >= 0 else float(onp.finfo(a.dtype).eps)
+    rcond = _tolerance(a, a.shape) if rcond is None else rcond if rcond >= 0 else float(onp.finfo(a.dtype).eps)
     rank = count_nonzero(stop_gradient(s) > rcond * stop_gradient(s)[:1]).astype("int32")
     x = _product.matmul(ops.pinv(a, rcond), b)
     if n > m and int(rank) == m:
@@ -319,8 +323,10 @@ def matrix_rank(A, tol=None, hermitian=False, *, rtol=None):
         raise ValueError("matrix_rank: expected tol or rtol, got both.")
     s = ops.svdvals(_mirrored(A, "matrix_rank") if hermitian else _inexact(A))
     if tol is None:
-        tol = amax(s, -1) * (_tolerance(A) if rtol is None else as_array(rtol))
-    return count_nonzero(s > as_array(tol)[..., None], -1)
+        tol = amax(s, -1, keepdims=True) * (_tolerance(s, A.shape) if rtol is None else _per_matrix(rtol, 1))
+    else:
+        tol = _per_matrix(tol, 1)
+    return count_nonzero(s > tol, -1)
 
 
 # Products.

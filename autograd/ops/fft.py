@@ -26,10 +26,14 @@ def _single(x):
 
 
 def _fft(xp, x, *, axis, inverse, norm):
+    if len(axis) == 1:  # without the overhead of several
+        return (xp.fft.ifft if inverse else xp.fft.fft)(_single(x), None, axis[0], norm)
     return (xp.fft.ifftn if inverse else xp.fft.fftn)(_single(x), axes=axis, norm=norm)
 
 
 def _rfft(xp, x, *, axis, norm):
+    if len(axis) == 1:
+        return xp.fft.rfft(_single(x), None, axis[0], norm)
     return xp.fft.rfftn(_single(x), axes=axis, norm=norm)
 
 
@@ -38,8 +42,9 @@ def _irfft(xp, x, *, axis, length, norm):
     x = _single(x)
     if axis[1:]:
         x = xp.fft.ifftn(x, axes=axis[:-1], norm=norm)  # cuFFT takes several axes at once for symmetric spectra only
-    if xp is not numpy and x.dtype.kind == "c":
+    elif xp is not numpy:
         x = x.copy()
+    if xp is not numpy and x.dtype.kind == "c":
         x[(slice(None),) * axis[-1] + (_mirrored(length),)].imag = 0  # cuFFT ignores it for most lengths only
     return xp.fft.irfft(x, length, axis[-1], norm)
 

@@ -20,7 +20,7 @@ def _to_left(g, a_shape, b):
     if b.ndim == 1:
         return g[..., None] * b
     if len(a_shape) == 1:
-        return (b @ g[..., None])[..., 0]
+        return b @ g if b.ndim == 2 else (b @ g[..., None])[..., 0]
     return g @ swap(b)
 
 
@@ -31,7 +31,7 @@ def _to_right(g, a, b_shape):
     if a.ndim == 1:
         return a * g if len(b_shape) == 1 else a[:, None] * g[..., None, :]
     if len(b_shape) == 1:
-        return (swap(a) @ g[..., None])[..., 0]
+        return g @ a if a.ndim == 2 else (swap(a) @ g[..., None])[..., 0]
     if len(b_shape) == 2 < a.ndim:
         return rows(a).T @ rows(g)
     return swap(a) @ g

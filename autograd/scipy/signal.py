@@ -5,7 +5,7 @@ import math
 import numpy as onp
 
 from ..numpy import fft
-from ..numpy._calculus import convolve as vectors
+from ..numpy._calculus import convolve as convolve_vectors
 from ..numpy._common import as_array, cast, complete_axes
 from ..numpy._elementwise import conj, multiply, round
 from ..numpy._product import tensordot
@@ -37,7 +37,7 @@ def convolve(in1, in2, mode="full", method="auto", *, axes=None, dot_axes=((), (
         raise ValueError(f"convolve: expected method 'auto', 'direct' or 'fft', got {method!r}.")
     dtype = onp.result_type(in1.dtype, in2.dtype)
     # Where sums of products grow dearer than spectra was measured on a CPU.
-    large = min(in1.size, in2.size) > 16 * math.log2(in1.size + in2.size + 1)
+    large = min(in1.size, in2.size) > (16 if in1.ndim == 1 else 4) * math.log2(in1.size + in2.size + 1)
     if method == "fft" or (method == "auto" and dtype.kind in "fc" and large):
         y = fftconvolve(in1, in2, mode)
         return cast(round(y), dtype) if dtype.kind in "iu" else y
@@ -45,7 +45,7 @@ def convolve(in1, in2, mode="full", method="auto", *, axes=None, dot_axes=((), (
     if in1.ndim != 1:
         return _direct(in1, in2, mode)
     ((start, count),) = _places((in1.shape, in2.shape), mode)
-    return vectors(in1, in2, mode) if mode != "same" else vectors(in1, in2)[start : start + count]
+    return convolve_vectors(in1, in2, mode) if mode != "same" else convolve_vectors(in1, in2)[start : start + count]
 
 
 def correlate(in1, in2, mode="full", method="auto"):
@@ -104,14 +104,20 @@ def _direct(in1, in2, mode, axes=None, dot_axes=((), ())):
         raise ValueError(f"convolve: expected pairs of axes, got {axes} and dot_axes {dots}.")
     if not axes[0]:
         return tensordot(in1, in2, dots)
-    rest = [[i for i in range(x.ndim) if i not in (*a, *d)] for x, a, d in zip(arrays, axes, dots, strict=True)]
-    lengths = [tuple(x.shape[i] for i in a) for x, a in zip(arrays, axes, strict=True)]
-    images, kernels = (
-        reshape(transpose(x, (*r, *d, *a)), (-1, math.prod(x.shape[i] for i in d), *n))
-        for x, r, d, a, n in zip(arrays, rest, dots, axes, lengths, strict=True)
-    )
-    along = zip(*lengths, _places(lengths, mode), strict=True)
+    (images, before), (kernels, after) = map(_split, arrays, axes, dots)
+    places = _places((images.shape[2:], kernels.shape[2:]), mode)
+    if images.size < kernels.size and images.shape[:2] == kernels.shape[:2] == (1, 1):
+        images, kernels = kernels, images
+    along = zip(images.shape[2:], kernels.shape[2:], places, strict=True)
     padding = tuple((m - 1 - start, start + count - n) for n, m, (start, count) in along)
     ones = (1,) * len(padding)
     y = convolution(images, flip(kernels, tuple(range(2, kernels.ndim))), geometry=Geometry(ones, padding, ones))
-    return reshape(y, (*[x.shape[i] for x, r in zip(arrays, rest, strict=True) for i in r], *y.shape[2:]))
+    return reshape(y, (*before, *after, *y.shape[2:]))
+
+
+def _split(x, axes, dots):
+    """`x` as an array (rest, dots, *axes), and the lengths of the rest."""
+    rest = [i for i in range(x.ndim) if i not in (*axes, *dots)]
+    lengths = [[x.shape[i] for i in part] for part in (rest, dots, axes)]
+    shape = math.prod(lengths[0]), math.prod(lengths[1]), *lengths[2]
+    return reshape(transpose(x, (*rest, *dots, *axes)), shape), lengths[0]

@@ -66,6 +66,14 @@ def rnn(w_input, w_hidden, bias, steps, initial):
     return np.mean(h * h)
 
 
+def jacobian(x, w):
+    return autograd.jacobian(lambda x: np.tanh(np.dot(w, x)))(x)
+
+
+def jacobian_by_rows(x, w):
+    return numpy.stack([autograd.grad(lambda x, i=i: np.tanh(np.dot(w, x))[i])(x) for i in range(len(w))])
+
+
 def add_repeatedly(x, constant, count):
     h = x
     for _ in range(count):

@@ -67,6 +67,15 @@ def rnn(w_input, w_hidden, bias, steps, initial):
     return (h * h).mean()
 
 
+def jacobian(x, w):
+    return torch.func.jacrev(lambda x: torch.tanh(w @ x))(x)
+
+
+def jacobian_by_rows(x, w):
+    x = x.detach().requires_grad_()
+    return torch.stack([torch.autograd.grad(torch.tanh(w @ x)[i], x)[0] for i in range(len(w))])
+
+
 def add_repeatedly(x, constant, count):
     h = x
     for _ in range(count):

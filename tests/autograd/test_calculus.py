@@ -80,7 +80,7 @@ SIGNALS = {
     name: [call(x, y, mode, *way) for mode in ("full", "same", "valid") for x, y in PAIRS for way in ways] + extra
     for name, ways, extra in (
         ("convolve", [("direct",), ("fft",)], [call(I, J), call(I, J, method="fft"), call(np.array(2.0), np.array(3.0)),
-            call(C, C[:, :2, :1], "same"), call(Z, W)]),
+            call(C, C[:, :2, :1], "same"), call(Z, W), call(C[:, :1], C, "same", "direct")]),
         ("correlate", [("direct",), ("fft",)], [call(I, J), call(Z, D[0], method="auto"), call(C, C[:, ::2], "same")]),
         ("fftconvolve", [()], [call(A, A[:1], axes=1), call(C, C[::2, :, :1], "same", axes=(0, -1)), call(Z, W)]),
         ("oaconvolve", [()], []))}  # fmt: skip
@@ -94,16 +94,15 @@ def test_signals(xp, name):
 
 @pytest.mark.parametrize("p", [V, Z, I.astype(float), V[:1], V[:2]])
 def test_roots(xp, p):
-    """NumPy's, always complex; on traced values their gradients, which bring back the polynomial."""
-    raw = xp.asarray(p)
-    if xp is np:  # CuPy 13 has no eigenvalues of such matrices
-        roots, expected = calculus.roots(raw), np.roots(p)
-        assert roots.dtype == complex
-        np.testing.assert_allclose(np.sort(roots), np.sort(expected.astype(complex)), rtol=1e-9)
-        np.testing.assert_allclose(calculus.poly(roots), p / p[0], rtol=1e-9)
-        assert calculus.roots(p.astype(np.complex64)).dtype == np.complex64
-        if len(p) > 1:
-            check_grads(lambda p: np.sum(calculus.roots(p) ** 2), raw, order=2)
+    """NumPy's, always complex; they bring back the polynomial, and so do their gradients."""
+    roots = calculus.roots(xp.asarray(p))
+    assert roots.dtype == complex
+    np.testing.assert_allclose(np.sort(Array(roots)), np.sort(np.roots(p).astype(complex)), rtol=1e-9)
+    np.testing.assert_allclose(Array(calculus.poly(roots)), p / p[0], rtol=1e-9)
+    assert calculus.roots(xp.asarray(p.astype("complex64"))).dtype == "complex64"
+    if len(p) > 1:
+        check_grads(lambda p: (calculus.roots(p) ** 2).sum(), xp.asarray(p), order=2)
+        check_grads(lambda p: calculus.poly(calculus.roots(p)) * p[0] - p, xp.asarray(p), order=1)
 
 
 def test_interpolation_at_the_points(xp):
@@ -179,7 +178,7 @@ def test_vmap_is_a_loop(function):
 @pytest.mark.parametrize(("run", "message"), [
     (lambda: calculus.diff(V, -1), "diff: expected an order that is not negative, got -1"),
     (lambda: calculus.polyder(V, -1), "polyder: expected an order that is not negative"),
-    (lambda: calculus.cumulative_sum(A), r"cumsum: expected an axis for shape \(3, 4\), got None"),
+    (lambda: calculus.cumulative_sum(A), r"cumulative_sum: expected an axis for shape \(3, 4\), got None"),
     (lambda: calculus.gradient(V, edge_order=3), "expected edge_order 1 or 2, got 3"),
     (lambda: calculus.gradient(V[:2], edge_order=2), "expected at least 3 samples along axis 0, got 2"),
     (lambda: calculus.gradient(V, X[:3]), r"expected 5 coordinates for axis 0, got shape \(3,\)"),

@@ -141,8 +141,8 @@ def test_irfft_ignores_what_cannot_be_there(xp, n):
     np.testing.assert_allclose(_on_host(fft.irfft(half, n)), _on_host(fft.irfft(changed, n)), atol=1e-12)
     cotangent = xp.asarray(_random.normal(size=n))
     gradient = _on_host(vjp(lambda x: fft.irfft(x, n), half)[1](cotangent)[0])
-    assert (gradient.imag[ends] == 0).all()
-    assert (np.delete(gradient.imag, ends) != 0).all()
+    assert (abs(gradient.imag[ends]) < 1e-14).all()
+    assert (abs(np.delete(gradient.imag, ends)) > 1e-6).all()
 
 
 def test_inverses(xp):
