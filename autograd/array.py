@@ -219,7 +219,7 @@ def _counterparts():
     """Our function for each of NumPy's, by identity: other libraries and `numpy.linalg` have namesakes that differ."""
     return {
         getattr(theirs, name): function
-        for theirs, ours in ((onp, anp), (onp.linalg, anp.linalg))
+        for theirs, ours in ((onp, anp), (onp.linalg, anp.linalg), (onp.fft, anp.fft))
         for name, function in vars(ours).items()
         if name[0] != "_" and callable(function) and getattr(theirs, name, function) is not function
     }

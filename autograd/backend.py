@@ -202,16 +202,21 @@ def hold(array):
     """Makes a host array, and those that it looks into, read-only until `release`, so that writing to it raises.
 
     Returns:
-        What `release` wants, {identity: array}. Other views of the same memory stay writable: NumPy does not know them.
+        What `release` wants, {identity: array}. Other views of the same memory stay writable, and so does memory that
+        is not NumPy's own.
     """
-    held = {}
+    views, held = [], {}
+    while isinstance(array, numpy.ndarray):
+        views.append(array)
+        array = array.base
+    if not views[-1].flags.owndata:
+        return held  # memory of another owner, such as bytes: NumPy would not let us make it writable again
     with _holding:
-        while isinstance(array, numpy.ndarray):
+        for array in views:
             if array.flags.writeable or id(array) in _held:
                 array.flags.writeable = False
                 _held.setdefault(id(array), [array, 0, []])[1] += 1
                 held[id(array)] = array
-            array = array.base
     return held
 
 

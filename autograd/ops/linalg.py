@@ -36,7 +36,7 @@ def _widened(forward):
         else:
             wide = [a.astype(numpy.float32) if getattr(a, "itemsize", 4) < 4 else a for a in arrays]
             y, dtype = forward(xp, *wide, **params), numpy.result_type(*dtypes)
-        parts = y if isinstance(y, tuple) else (y,)
+        parts = list(y) if isinstance(y, tuple) else [y]
         if dtype is not None and dtype.itemsize < 4:
             parts = [part.astype(dtype) if part.dtype == numpy.float32 else part for part in parts]
         return tuple(parts) if isinstance(y, tuple) else parts[0]

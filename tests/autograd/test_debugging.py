@@ -1,6 +1,7 @@
 """`debug`, `debug_nans`, `trace_report`, notes on errors, and arrays that are written to too early."""
 
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -141,6 +142,12 @@ class TestWrites:
         fixed = np.broadcast_to(np.ones(1), 3)
         grad(lambda x: anp.sum(x * fixed))(X)
         assert not fixed.flags.writeable
+
+    def test_memory_of_another_owner(self):
+        unpickled = pickle.loads(pickle.dumps(np.ones(3)))
+        for buffer in (unpickled, np.frombuffer(bytearray(24))):
+            grad(lambda x: anp.sum(x * buffer))(X)  # noqa: B023
+            buffer[:] = 1
 
     def test_other_views_and_other_devices_are_noticed_while_debugging(self, xp):
         base = xp.ones(3)
