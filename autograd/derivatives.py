@@ -4,7 +4,7 @@ import functools
 
 from . import tree
 from .batch import Batch
-from .core import Array, library
+from .core import Array, library, lift
 from .forward import Forward, ForwardTracer, zeros_like
 from .numpy import moveaxis
 from .ops.elementwise import astype
@@ -56,7 +56,7 @@ def _arguments(primals, tangents):
 def _watched(forward, x, t):
     """A tracer for an argument and its tangent; the argument itself if it has no derivative."""
     if t is None:
-        return x
+        return lift(x)
     value = differentiable(x, "jvp")
     return ForwardTracer(forward, value, _tangent(t, value))
 

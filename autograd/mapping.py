@@ -73,7 +73,7 @@ def _in_front(x, axis):
     while isinstance(x, Reference):
         x = x._value
     if axis is None:
-        return lift(x) if isinstance(x, Array) else x
+        return lift(x)
     if not (isinstance(x, Array) or backend.is_array(x)) or not x.ndim:
         got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
         raise TypeError(f"vmap: expected an array with axis {axis}, got {got}. Its axis is None if all share it.")

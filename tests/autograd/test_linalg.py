@@ -2,6 +2,8 @@
 
 # ruff: noqa: B023 (functions of a turn of a loop are called within it)
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -10,6 +12,7 @@ import autograd
 import autograd.numpy as anp
 import autograd.scipy.linalg as asl
 from autograd import Array, tree, vjp
+from autograd.core import Interpreter, Tracer
 from autograd.testing import check_batching, check_grads
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
@@ -412,6 +415,35 @@ def test_rank_deficient_least_squares():
     """The gradient is right along matrices of one rank."""
     check_grads(lambda u, v: anl.pinv(u[:, None] * v, 1e-9), (T, V), order=2)
     check_grads(lambda u, v, b: anl.lstsq(u[:, None] * v, b, 1e-9)[0], (T, V, T[::-1].copy()), order=2)
+
+
+@pytest.mark.parametrize("matrix", [SINGULAR, np.zeros((2, 2)), np.diag([1.0, 0.0])])
+@pytest.mark.parametrize("p", [None, 1, np.inf, "fro"])
+def test_condition_of_singular_matrices(xp, matrix, p):
+    if p is None:  # rounding decides whether the least singular value is 0
+        assert anl.cond(Array(xp.asarray(matrix))) > 1e15
+    else:
+        assert anl.cond(Array(xp.asarray(matrix)), p) == np.linalg.cond(matrix, p) == np.inf
+
+
+class Multiplications(Interpreter):
+    """Counts those of the products of matrices."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def apply(self, primitive, args, params):
+        y = primitive(*[a._value if isinstance(a, Array) else a for a in args], **params)
+        self.count += args[0].size * args[1].shape[1] if primitive.name == "matmul" else 0
+        return Tracer(self, y)
+
+
+def test_multi_dot_takes_the_cheapest_order():
+    """The example of Cormen et al., Introduction to Algorithms, section 15.2: 15,125 multiplications."""
+    lengths, counter = [30, 35, 15, 5, 10, 20, 25], Multiplications()
+    anl.multi_dot([Tracer(counter, np.ones(shape)) for shape in itertools.pairwise(lengths)])
+    assert counter.count == 15125
 
 
 # Functions of matrices.
