@@ -1,4 +1,4 @@
-"""The blocks of README.md run, and print what their comments say."""
+"""The blocks of README.md and of the guides in docs/ run, and print what their comments say."""
 
 import contextlib
 import io
@@ -7,8 +7,16 @@ import re
 
 import pytest
 
-README = pathlib.Path(__file__).parents[1] / "README.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+ROOT = pathlib.Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks_of(page):
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+BLOCKS = blocks_of(README)
 
 
 def _promised(block):
@@ -16,11 +24,13 @@ def _promised(block):
     return re.findall(r"print\(.*\)\s+# (.*)", block) + re.findall(r"^# (.*)", block, re.MULTILINE)
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.strip().splitlines()[-1][:40])
+@pytest.mark.parametrize(
+    "block", [b for page in PAGES for b in blocks_of(page)], ids=lambda block: block.strip().splitlines()[-1][:40]
+)
 def test_block_runs_and_prints_what_it_says(block):
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+        exec(compile(block, "a block of a page", "exec"), {"__name__": "readme"})
     assert printed.getvalue()
     for line in _promised(block):
         assert line in printed.getvalue()

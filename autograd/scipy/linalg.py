@@ -40,7 +40,7 @@ def expm(A):
     waiting; the result is NaN if that is not enough (a 1-norm above 350,000, above 250,000 in float32).
 
     Source: Higham 2005, "The scaling and squaring method for the matrix exponential revisited", Algorithm 2.3, without
-    its preprocessing and lower degrees; the bound for float32 is of Al-Mohy & Higham 2009.
+    its preprocessing and lower degrees: always 13, and 7 in single precision.
     """
     A = _square(A, "expm")
     if not A.size:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: B023 (functions of a turn of a loop are called within it)
 
+import inspect
 import itertools
 
 import numpy as np
@@ -46,12 +47,12 @@ class Call:
     """Arguments of a function.
 
     Args:
-        hermitian: Make the first one Hermitian before the function sees it.
+        averaged: Make the first one Hermitian before the function sees it.
         smooth: Whether the function has derivatives there.
     """
 
-    def __init__(self, *args, hermitian=False, smooth=True, **kwargs):
-        self.args, self.kwargs, self.hermitian, self.smooth = args, kwargs, hermitian, smooth
+    def __init__(self, *args, averaged=False, smooth=True, **kwargs):
+        self.args, self.kwargs, self.averaged, self.smooth = args, kwargs, averaged, smooth
 
     def __repr__(self):
         shown = tree.tree_map(lambda x: f"{x.dtype}{list(x.shape)}" if isinstance(x, np.ndarray) else x, self.args)
@@ -64,7 +65,7 @@ def each(*args, **kwargs):
 
 
 def hermitian(*args, **kwargs):
-    return [Call(a, hermitian=True, **kwargs) for a in args]
+    return [Call(a, averaged=True, **kwargs) for a in args]
 
 
 SQUARE = [*each(A, S, Z, U, I, ONE, NONE, NO_STACK), Call([[2.0, 1.0], [0.0, 3.0]])]
@@ -79,11 +80,12 @@ NUMPY = {
     "cholesky": DEFINITE + hermitian(P, H, upper=True),
     "eigh": DEFINITE + hermitian(P, H, UPLO="U"),
     "eigvalsh": DEFINITE + hermitian(P, H, UPLO="U"),
-    "svd": [*ANY, *each(R, W, C, full_matrices=False), *each(R, Z, compute_uv=False), *hermitian(P, H)],
+    "svd": [*ANY, *each(R, W, C, full_matrices=False), *each(R, Z, compute_uv=False),
+            *hermitian(P, H, hermitian=True), *hermitian(H, hermitian=True, compute_uv=False)],
     "svdvals": ANY,
     "qr": [*ANY, Call(I), *each(R, W, C, ONE, mode="complete"), *each(R, W, U, mode="r")],
     "pinv": [*ANY, Call(S), Call(S, 0.01), Call(S, np.array([1e-3, 1e-4])), Call(SINGULAR, 1e-6, smooth=False), Call(I),
-             Call(R, rtol=None), Call(W, rtol=1e-3), *hermitian(P, H), Call(np.zeros((0, 2)))],
+             Call(R, rtol=None), Call(W, rtol=1e-3), *hermitian(P, H, hermitian=True), Call(np.zeros((0, 2)))],
     "lstsq": [Call(R, T), Call(R, C), Call(W, V), Call(A, W), Call(U, U), Call(C, R), Call(R, T, 0.1), Call(R, T, -1),
               Call(np.stack([T, 2 * T], 1), R, smooth=False)],
     "norm": [*[Call(A, n) for n in ORDERS], *[Call(W, n, (0, 1)) for n in ("nuc", 2, -2)], Call(S, 2, (0, 2)),
@@ -94,7 +96,7 @@ NUMPY = {
                     Call(S, axis=1, keepdims=True, ord=3), Call(S, axis=(0, 1), ord=np.inf), Call(C), Call(U), Call(I)],
     "cond": [*each(A, S, R, W, C, U, I), *[Call(S, n) for n in (2, -2, 1, -1, np.inf, "fro", "nuc")], Call(Z, 1)],
     "matrix_rank": [*each(A, S, R, SINGULAR, np.zeros((2, 2)), V, 0 * V, U), Call(S, 1.0), Call(S, rtol=0.9),
-                    Call(S, tol=np.array([9, 0.1]))],
+                    Call(S, tol=np.array([9, 0.1])), Call(H, hermitian=True)],
     "matrix_power": [*[Call(S, n) for n in (0, 1, 2, 3, 7, -1, -3)], Call(I, 3), Call(I, -2), Call(Z, 2), Call(U, 5)],
     "multi_dot": [Call([A, W]), Call([R, A, W]), Call([V, A, W, R]), Call([V, A, V]), Call([A, A, Z, R.T, T]),
                   Call([U, U, U])],
@@ -120,9 +122,9 @@ SCIPY = {
     "solve": [Call(A, V), Call(Z, R.T), Call(A, V, transposed=True), Call(A, V, lower=True), Call(U, U),
               *[Call(A, W, assume_a=kind) for kind in ("gen", "sym", "upper triangular", "lower triangular")],
               Call(A, W, assume_a="sym", lower=True), Call(A, V, assume_a="upper triangular", transposed=True),
-              *[Call(H, W, assume_a=kind, lower=lower, hermitian=True)
+              *[Call(H, W, assume_a=kind, lower=lower, averaged=True)
                 for kind in ("her", "pos") for lower in (False, True)],
-              Call(P, V, assume_a="positive definite", hermitian=True)],
+              Call(P, V, assume_a="positive definite", averaged=True)],
     "solve_triangular": [Call(Z, V, trans, lower) for trans in (0, 1, 2, "N", "T", "C") for lower in (False, True)]
     + [Call(A, W, unit_diagonal=True), Call(A, W, lower=True, unit_diagonal=True), Call(U, U)],
     "solve_sylvester": [Call(A, S[1], W[:, :2]), Call(Z, ONE, V[:, None])],
@@ -142,6 +144,15 @@ def test_every_public_function_has_a_row():
     assert set(NUMPY) == set(np.linalg.__all__) - {"LinAlgError"}
     assert set(SCIPY) == set(asl.__all__) - {"LinAlgError"}
     assert anl.LinAlgError is asl.LinAlgError is np.linalg.LinAlgError
+
+
+@pytest.mark.parametrize("name", NUMPY)
+def test_arguments_are_those_of_numpy(name):
+    """Their names, their kinds and, if they are no marks of absence, their defaults."""
+    ours, theirs = (inspect.signature(getattr(each, name)).parameters for each in (anl, np.linalg))
+    assert [(p.name, p.kind) for p in ours.values()] == [(p.name, p.kind) for p in theirs.values()]
+    for one, other in zip(ours.values(), theirs.values(), strict=True):
+        assert one.default == other.default or name == "pinv"
 
 
 # What is unique in results that are so up to signs, phases or an order only.
@@ -215,7 +226,7 @@ def function_of(ours, name, call, make=lambda x: x):
     def function(*values):
         values = dict(zip(places, values, strict=True))
         args, kwargs = tree.unflatten(structure, [values.get(i, x) for i, x in enumerate(leaves)])
-        if call.hermitian:
+        if call.averaged:
             args = ((args[0] + adjoint(args[0])) / 2, *args[1:])
         return getattr(ours, name)(*args, **kwargs)
 
