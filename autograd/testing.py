@@ -175,7 +175,8 @@ def check_batching(f, args, *, size=3, tolerance=None):
 
     Args:
         f: A function of arrays that returns nested arrays.
-        args: Its arguments, a tuple, or the only one; what is no array of numbers is the same for all lanes.
+        args: Its arguments, a tuple, or the only one; numbers and what is no array are the same for all
+            lanes.
         size: The number of lanes.
         tolerance: The allowed difference, relative to 1 + the size of an element; by default a few roundings.
 
@@ -186,7 +187,7 @@ def check_batching(f, args, *, size=3, tolerance=None):
         >>> import autograd.numpy as np
         >>> check_batching(np.dot, (np.ones((2, 3)), np.ones(3)))
     """
-    args = [_as_array(a) for a in (args if type(args) is tuple else (args,))]
+    args = list(map(lift, args if type(args) is tuple else (args,)))
     numbers = [i for i, a in enumerate(args) if isinstance(a, Array) and a.dtype.kind != "b"]
     if not numbers:
         raise TypeError("check_batching: expected an argument of numbers, got none.")

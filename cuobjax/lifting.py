@@ -45,11 +45,16 @@ def lifted(result, args):
     if isinstance(result, Array):
         return result._value if isinstance(result, Reference) else result
     if isinstance(result, tuple | list):
-        return type(result)(lifted(part, args) for part in result)
+        return _like(result, [lifted(part, args) for part in result])
     if not is_array(result):
         return result
     borrowed = getattr(result, "base", None) is not None or any(result is a for a in args)
     return Array(result.copy() if borrowed else result)
+
+
+def _like(container, parts):
+    """A list, tuple or named tuple of the kind of `container`."""
+    return getattr(container, "_make", type(container))(parts)
 
 
 def lifting(function):
@@ -118,7 +123,7 @@ def _has_numbers(x):
 def _placed(result):
     """Host arrays in a result on the default device."""
     if isinstance(result, tuple | list):
-        return type(result)(map(_placed, result))
+        return _like(result, map(_placed, result))
     if is_array(result) and device_of(result) == CPU:
         return Array(default_device().put(result))
     return result
@@ -126,7 +131,7 @@ def _placed(result):
 
 def _by_default(result):
     if isinstance(result, tuple | list):
-        return type(result)(map(_by_default, result))
+        return _like(result, map(_by_default, result))
     if not isinstance(result, Array):
         return result
     dtype = default_dtype(result.dtype)
