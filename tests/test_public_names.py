@@ -10,7 +10,9 @@ import autograd
 import cuobjax
 
 MODULES = [
-    "autograd", "autograd.numpy", "autograd.numpy.linalg", "autograd.scipy", "autograd.scipy.special", "cuobjax",
+    "autograd", "autograd.extend", "autograd.numpy", "autograd.numpy.fft", "autograd.numpy.linalg", "autograd.scipy",
+    "autograd.scipy.fft", "autograd.scipy.linalg", "autograd.scipy.signal", "autograd.scipy.special",
+    "autograd.scipy.stats", "autograd.testing", "cuobjax",
     "cuobjax.constants", "cuobjax.functional", "cuobjax.functional.divergence", "cuobjax.functional.loss", "cuobjax.nn",
     "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.optimizer", "cuobjax.random", "cuobjax.util",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ import numbers
 import numpy as onp
 
 import cuobjax.numpy as jn
+from autograd import default_device, device_put
 from autograd.ops import random as ops
 
 from ..lifting import default_dtype
@@ -14,7 +15,7 @@ from ..variable import RandomState
 
 
 class Generator(Module):
-    """A source of random numbers: calling it returns a new key, uint32 (2,).
+    """A source of random numbers: calling it returns a new key, uint32 (2,), on the default device.
 
     Args:
         seed: From 0 to 2**64 - 1.
@@ -37,7 +38,7 @@ class Generator(Module):
         return self._key
 
     def __call__(self):
-        return self.key.split(1)[0]
+        return device_put(self.key.split(1)[0], default_device())
 
     def vars(self, scope=""):
         self.key  # noqa: B018

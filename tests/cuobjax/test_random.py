@@ -166,3 +166,14 @@ def test_a_draw_in_a_differentiated_call_is_the_draw_outside(generator):
     f = objax.GradValues(lambda x: (x * 1, random.uniform((3,), generator=generator)), None, (0,))
     for _ in range(2):
         np.testing.assert_array_equal(f(1.0)[1][1], random.uniform((3,), generator=other))
+
+
+def test_numbers_are_on_the_default_device_wherever_the_generator_was_first_used(xp):
+    generator = objax.random.Generator(3)
+    with objax.device("cpu"):
+        first = objax.random.uniform((4,), generator=generator)
+    second = objax.random.uniform((4,), generator=generator)
+    assert first.device == objax.Device("cpu") and second.device == objax.default_device()
+    same = objax.random.Generator(3)
+    for numbers in (first, second):
+        assert objax.random.uniform((4,), generator=same).tolist() == numbers.tolist()
