@@ -10,11 +10,12 @@ from autograd.backend import is_array
 from autograd.core import Array
 from autograd.transforms import Recording, is_inexact, scalar_seed
 
+from .call import call
 from .lifting import default_dtype
 from .module import Module
-from .scope import scope, write
+from .scope import write
 from .util import class_name, repr_function
-from .variable import BaseVar, TrainVar, VarCollection, as_value
+from .variable import TrainVar, VarCollection, as_value
 
 
 class _Gradient(Module):
@@ -64,9 +65,8 @@ class _Gradient(Module):
         """
 
         def run(values, *args, **kwargs):
-            with scope(zip(self._train_vars, values, strict=True)) as inner:
-                outputs = tree.tree_map(_looked_up, self.f(*args, **kwargs))
-            return outputs, inner.changes()
+            outputs, changes, _ = call(self.f, args, kwargs, zip(self._train_vars, values, strict=True))
+            return outputs, changes
 
         where = type(self).__name__
         args, kwargs = self._inputs(args, kwargs)
@@ -96,11 +96,6 @@ class _Gradient(Module):
 
     def __repr__(self):
         return f"{class_name(self)}(f={repr_function(self.f)}, input_argnums={self.input_argnums or None})"
-
-
-def _looked_up(x):
-    """The value that a variable has, for a variable that a function returns."""
-    return x.value if isinstance(x, BaseVar) else x
 
 
 def _signature(f):

@@ -2,8 +2,9 @@
 
 from autograd import checkpoint
 
+from .call import call
 from .module import Module
-from .scope import scope, write
+from .scope import write
 from .util import class_name, repr_function
 
 
@@ -23,10 +24,8 @@ class Remat(Module):
         found, written = {}, []
 
         def run(*args, **kwargs):
-            with scope(found) as inner:
-                output = self.f(*args, **kwargs)
-            found.update(inner.seen)
-            changes = inner.changes()
+            output, changes, seen = call(self.f, args, kwargs, found)
+            found.update(seen)
             written[:] = changes
             return output, list(changes.values())
 

@@ -33,7 +33,7 @@ CUOBJAX = [
     ["cuobjax.numpy"],
     ["cuobjax.functional"],
     ["cuobjax.variable"],
-    ["cuobjax.module"],
+    ["cuobjax.call", "cuobjax.module"],
     ["cuobjax.random"],
     ["cuobjax.gradient", "cuobjax.remat"],
     ["cuobjax.nn", "cuobjax.optimizer"],
