@@ -9,7 +9,7 @@ from .forward import Forward, ForwardTracer, zeros_like
 from .numpy import moveaxis
 from .ops.elementwise import astype
 from .ops.shape import broadcast_to, reshape
-from .transforms import Recording, differentiable, grad, is_inexact, one_array, shown
+from .transforms import Recording, differentiable, grad, is_inexact, one_array, output_and_aux, shown
 
 
 def jvp(f, primals, tangents, has_aux=False):
@@ -38,7 +38,7 @@ def jvp(f, primals, tangents, has_aux=False):
     forward = Forward()
     inputs = [_watched(forward, x, t) for x, t in zip(leaves, directions, strict=True)]
     output = f(*tree.unflatten(structure, inputs))
-    output, aux = output if has_aux else (output, None)
+    output, aux = output_and_aux(output, has_aux, "jvp")
 
 
     def part(nested, i):
@@ -119,7 +119,7 @@ def _transposed(run, outputs):
     return push
 
 
-def _every_derivative(f, argnums, holomorphic, choose):
+def _every_derivative(f, argnums, has_aux, holomorphic, choose):
     """The function that computes all derivatives, by rows (reverse mode) or columns (forward mode) as `choose` says."""
 
     @functools.wraps(f)
@@ -127,12 +127,14 @@ def _every_derivative(f, argnums, holomorphic, choose):
         run = Recording(f, args, kwargs, argnums, "jacobian")
         if holomorphic:
             run.require_complex("jacobian")
-        outputs, structure = tree.flatten(run.output)
+        output, aux = output_and_aux(run.output, has_aux, "jacobian")
+        outputs, structure = tree.flatten(output)
         outputs = [one_array(run, y, "jacobian") for y in outputs]
         inputs, _ = run.inputs
         sizes = sum(x.size for x in inputs), sum(y.size for y in outputs)
         parts = (_columns if choose(*sizes) else _rows)(run, outputs)
-        return tree.unflatten(structure, parts)
+        found = tree.unflatten(structure, parts)
+        return (found, run.values(aux)) if has_aux else found
 
     return derivatives
 
@@ -172,12 +174,13 @@ def _columns(run, outputs):
     return [tree.unflatten(structure, [shown(t, run.raw) for t in row]) for row in zip(*columns, strict=True)]
 
 
-def jacobian(f, argnums=0, holomorphic=False):
+def jacobian(f, argnums=0, has_aux=False, holomorphic=False):
     """The function that computes all derivatives of `f`, in one backward or forward pass for all of them.
 
     Args:
         f: A function of nested arrays that returns nested arrays.
         argnums: Position of the argument to differentiate, or a tuple of positions.
+        has_aux: `f` returns (output, aux), and the result is (derivatives, aux).
         holomorphic: `f` is a holomorphic function of complex arguments.
 
     Returns:
@@ -185,17 +188,17 @@ def jacobian(f, argnums=0, holomorphic=False):
         of the output and each of the argument: the structure of the output, each leaf of which has the structure of
         the argument.
     """
-    return _every_derivative(f, argnums, holomorphic, lambda inputs, outputs: inputs < outputs)
+    return _every_derivative(f, argnums, has_aux, holomorphic, lambda inputs, outputs: inputs < outputs)
 
 
-def jacrev(f, argnums=0, holomorphic=False):
+def jacrev(f, argnums=0, has_aux=False, holomorphic=False):
     """`jacobian` by reverse mode: cheaper where the output has fewer elements than the argument."""
-    return _every_derivative(f, argnums, holomorphic, lambda inputs, outputs: False)
+    return _every_derivative(f, argnums, has_aux, holomorphic, lambda inputs, outputs: False)
 
 
-def jacfwd(f, argnums=0, holomorphic=False):
+def jacfwd(f, argnums=0, has_aux=False, holomorphic=False):
     """`jacobian` by forward mode: cheaper where the argument has fewer elements than the output."""
-    return _every_derivative(f, argnums, holomorphic, lambda inputs, outputs: True)
+    return _every_derivative(f, argnums, has_aux, holomorphic, lambda inputs, outputs: True)
 
 
 def hessian(f, argnums=0):

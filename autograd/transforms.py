@@ -134,12 +134,13 @@ def scalar_seed(x, where, kind="real"):
     return library(x).ones((), x.dtype)
 
 
-def _output_and_aux(run, has_aux, where):
+def output_and_aux(output, has_aux, where):
+    """The output of a function and what it returned beside it, None without `has_aux`."""
     if not has_aux:
-        return run.output, None
-    if not isinstance(run.output, tuple) or len(run.output) != 2:
-        raise TypeError(f"{where}: expected a function that returns (output, aux), got {type(run.output).__name__}.")
-    return run.output
+        return output, None
+    if not isinstance(output, tuple) or len(output) != 2:
+        raise TypeError(f"{where}: expected a function that returns (output, aux), got {type(output).__name__}.")
+    return output
 
 
 def value_and_grad(f, argnums=0, has_aux=False, holomorphic=False):
@@ -152,7 +153,7 @@ def value_and_grad(f, argnums=0, has_aux=False, holomorphic=False):
     @functools.wraps(f)
     def value_and_gradient(*args, **kwargs):
         run = Recording(f, args, kwargs, argnums, "grad")
-        output, _ = _output_and_aux(run, has_aux, "grad")
+        output, _ = output_and_aux(run.output, has_aux, "grad")
         seed = scalar_seed(output, "grad", "complex" if holomorphic else "real")
         if holomorphic:
             run.require_complex("grad")
@@ -242,7 +243,7 @@ def vjp(f, *args, has_aux=False):
     """
     args = tree.tree_map(_copied, args)
     run = Recording(f, args, {}, tuple(range(len(args))), "vjp")
-    output, aux = _output_and_aux(run, has_aux, "vjp")
+    output, aux = output_and_aux(run.output, has_aux, "vjp")
     leaves, structure = tree.flatten(output)
 
     def pullback(g):

@@ -166,6 +166,15 @@ class TestJacobians:
             assert isinstance(transform(f)(xp.asarray(X)), xp.ndarray)
             assert type(transform(f)(Array(xp.asarray(X)))) is Array
 
+    def test_aux(self):
+        for transform in (jacobian, jacrev, jacfwd):
+            found, aux = transform(lambda x: (x * 2, {"x": x, "name": "f"}), has_aux=True)(X)
+            np.testing.assert_array_equal(found, 2 * np.eye(3))
+            np.testing.assert_array_equal(aux["x"], X)
+            assert type(aux["x"]) is np.ndarray and aux["name"] == "f"
+            with pytest.raises(TypeError, match=r"expected a function that returns \(output, aux\)"):
+                transform(anp.sin, has_aux=True)(X)
+
     def test_nested(self):
         third = jacfwd(jacrev(jacobian(lambda x: anp.sum(x**3))))(X)
         np.testing.assert_allclose(third[np.arange(3), np.arange(3), np.arange(3)], 6)
