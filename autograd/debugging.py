@@ -192,11 +192,12 @@ def trace_report(f, *args, sort="order", limit=None, file=None):
 def _rows(tape):
     seen, rows = set(), []
     for position, (primitive, edges, shape, dtype) in enumerate(tape.nodes):
-        if primitive is None or shape is None:
-            continue
+        if primitive is None or (shape is not None and not edges):
+            continue  # an input, a part of a result, or inside of a checkpoint
         kept = [x for _, _, kept in edges for x in kept]
-        line, seconds = lines.get(tape, {}).get(position, ("", 0.0))
-        rows.append(Row(primitive.name, shape, str(dtype), _new_bytes(kept, seen), seconds, str(line)))
+        called = lines.get(tape, {})
+        line, seconds = called.get(position) or called.get(position + 1, ("", 0.0))  # a result of parts has none itself
+        rows.append(Row(primitive.name, shape or (), str(dtype or "several"), _new_bytes(kept, seen), seconds, str(line)))
     return rows
 
 

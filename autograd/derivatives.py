@@ -1,6 +1,7 @@
 """Derivatives in given directions and in all of them: `jvp`, `linearize`, Jacobians, Hessians and their products."""
 
 import functools
+import itertools
 
 from . import tree
 from .batch import Batch
@@ -9,7 +10,7 @@ from .forward import Forward, ForwardTracer, zeros_like
 from .numpy import moveaxis
 from .ops.elementwise import astype
 from .ops.shape import broadcast_to, reshape
-from .transforms import Recording, differentiable, grad, is_inexact, one_array, output_and_aux, shown
+from .transforms import Recording, differentiable, grad, is_inexact, output_and_aux, select, shown
 
 
 def jvp(f, primals, tangents, has_aux=False):
@@ -39,7 +40,6 @@ def jvp(f, primals, tangents, has_aux=False):
     inputs = [_watched(forward, x, t) for x, t in zip(leaves, directions, strict=True)]
     output = f(*tree.unflatten(structure, inputs))
     output, aux = output_and_aux(output, has_aux, "jvp")
-
 
     def part(nested, i):
         return tree.tree_map(lambda y: shown(forward.parts(y)[i], raw), nested)
@@ -119,61 +119,6 @@ def _transposed(run, outputs):
     return push
 
 
-def _every_derivative(f, argnums, has_aux, holomorphic, choose):
-    """The function that computes all derivatives, by rows (reverse mode) or columns (forward mode) as `choose` says."""
-
-    @functools.wraps(f)
-    def derivatives(*args, **kwargs):
-        run = Recording(f, args, kwargs, argnums, "jacobian")
-        if holomorphic:
-            run.require_complex("jacobian")
-        output, aux = output_and_aux(run.output, has_aux, "jacobian")
-        outputs, structure = tree.flatten(output)
-        outputs = [one_array(run, y, "jacobian") for y in outputs]
-        inputs, _ = run.inputs
-        sizes = sum(x.size for x in inputs), sum(y.size for y in outputs)
-        parts = (_columns if choose(*sizes) else _rows)(run, outputs)
-        found = tree.unflatten(structure, parts)
-        return (found, run.values(aux)) if has_aux else found
-
-    return derivatives
-
-
-def _basis(batch, x):
-    """The unit vectors of the space of `x`, one in each lane."""
-    return batch.tracer(library(x).eye(batch.size, x.size, dtype=x.dtype).reshape((batch.size, *x.shape)))
-
-
-def _of_all_lanes(batch, x):
-    value, batched = batch.value(x)
-    return value if batched else broadcast_to(value, shape=(batch.size, *value.shape))
-
-
-def _rows(run, outputs):
-    """The derivatives of outputs with respect to all inputs: a pullback of all rows of each at once."""
-    parts = []
-    for y in outputs:
-        batch = Batch(y.size)
-        leaves, structure = tree.flatten(run.gradients([y], [_basis(batch, y)], consume=False))
-        rows = [_of_all_lanes(batch, g) for g in leaves]
-        rows = [reshape(r, shape=(*y.shape, *r.shape[1:])) for r in rows]
-        parts.append(tree.unflatten(structure, [shown(r, run.raw) for r in rows]))
-    return parts
-
-
-def _columns(run, outputs):
-    """The same from tangents: a push of all columns of each input at once."""
-    push = _transposed(run, outputs)
-    inputs, structure = run.inputs
-    columns = []
-    for i, x in enumerate(inputs):
-        batch = Batch(x.size)
-        tangents = push([_basis(batch, x) if k == i else zeros_like(other) for k, other in enumerate(inputs)])
-        tangents = [moveaxis(_of_all_lanes(batch, t), 0, -1) for t in tangents]
-        columns.append([reshape(t, shape=(*t.shape[:-1], *x.shape)) for t in tangents])
-    return [tree.unflatten(structure, [shown(t, run.raw) for t in row]) for row in zip(*columns, strict=True)]
-
-
 def jacobian(f, argnums=0, has_aux=False, holomorphic=False):
     """The function that computes all derivatives of `f`, in one backward or forward pass for all of them.
 
@@ -188,17 +133,117 @@ def jacobian(f, argnums=0, has_aux=False, holomorphic=False):
         of the output and each of the argument: the structure of the output, each leaf of which has the structure of
         the argument.
     """
-    return _every_derivative(f, argnums, has_aux, holomorphic, lambda inputs, outputs: inputs < outputs)
+    return _recorded(f, argnums, has_aux, holomorphic, by_columns=lambda inputs, outputs: inputs < outputs)
 
 
 def jacrev(f, argnums=0, has_aux=False, holomorphic=False):
     """`jacobian` by reverse mode: cheaper where the output has fewer elements than the argument."""
-    return _every_derivative(f, argnums, has_aux, holomorphic, lambda inputs, outputs: False)
+    return _recorded(f, argnums, has_aux, holomorphic, by_columns=lambda inputs, outputs: False)
+
+
+def _recorded(f, argnums, has_aux, holomorphic, by_columns):
+    """Derivatives of a recorded run: by rows, from cotangents, or by columns, from tangents."""
+
+    @functools.wraps(f)
+    def derivatives(*args, **kwargs):
+        run = Recording(f, args, kwargs, argnums, "jacobian")
+        output, aux = output_and_aux(run.output, has_aux, "jacobian")
+        outputs, structure = tree.flatten(output)
+        inputs, arguments = run.inputs
+        _check_kinds(inputs, outputs, holomorphic)
+        if by_columns(sum(x.size for x in inputs), sum(y.size for y in outputs)):
+            found = _columns(_transposed(run, outputs), [run.tape.value(x) for x in inputs], holomorphic)
+        else:
+            found = _rows(run, outputs)
+        found = [tree.unflatten(arguments, [shown(d, run.raw) for d in row]) for row in found]
+        found = tree.unflatten(structure, found)
+        return (found, run.values(aux)) if has_aux else found
+
+    return derivatives
 
 
 def jacfwd(f, argnums=0, has_aux=False, holomorphic=False):
-    """`jacobian` by forward mode: cheaper where the argument has fewer elements than the output."""
-    return _every_derivative(f, argnums, has_aux, holomorphic, lambda inputs, outputs: True)
+    """`jacobian` by forward mode, which keeps nothing: cheaper where the argument has few elements."""
+
+    @functools.wraps(f)
+    def derivatives(*args, **kwargs):
+        selected, (rest, constants) = select(args, kwargs, argnums, "jacobian")
+        leaves, arguments = tree.flatten(selected)
+        inputs = [differentiable(x, "jacobian") for x in leaves]
+        result = {}
+
+        def push(tangents):
+            forward = Forward()
+            tracers = [ForwardTracer(forward, x, t) for x, t in zip(inputs, tangents, strict=True)]
+            changed = tree.unflatten(arguments, tracers)
+            given = tree.tree_map(lift, rest)
+            for i, x in [(argnums, changed)] if isinstance(argnums, int) else zip(argnums, changed, strict=True):
+                given[i] = x
+            output, aux = output_and_aux(f(*given, **tree.tree_map(lift, constants)), has_aux, "jacobian")
+            outputs, structure = tree.flatten(output)
+            pairs = [forward.parts(y) for y in outputs]
+            _check_kinds(inputs, [y for y, _ in pairs], holomorphic)
+            result.update(structure=structure, aux=tree.tree_map(lambda y: forward.parts(y)[0], aux))
+            return [t for _, t in pairs]
+
+        raw = not any(isinstance(x, Array) for x in tree.flatten((args, kwargs))[0])
+        rows = list(_columns(push, inputs, holomorphic))
+        found = [tree.unflatten(arguments, [shown(d, raw) for d in row]) for row in rows]
+        found = tree.unflatten(result["structure"], found)
+        return (found, tree.tree_map(lambda x: shown(x, raw), result["aux"])) if has_aux else found
+
+    return derivatives
+
+
+def _check_kinds(inputs, outputs, holomorphic):
+    """Raises TypeError unless the outputs are arrays whose derivatives have one meaning."""
+    for y in outputs:
+        if not hasattr(y, "dtype"):
+            raise TypeError(f"jacobian: expected an array as output, got {type(y).__name__}.")
+        if y.dtype.kind == "c" and not holomorphic:
+            raise TypeError(f"jacobian: expected a real output, got {y.dtype}. Take its real part; or holomorphic=True.")
+    if holomorphic and any(x.dtype.kind != "c" for x in inputs):
+        raise TypeError("jacobian: expected complex arguments of a holomorphic function, got real ones.")
+
+
+def _of_all_lanes(batch, x):
+    value, batched = batch.value(x)
+    return value if batched else broadcast_to(value, shape=(batch.size, *value.shape))
+
+
+def _rows(run, outputs):
+    """For each output its derivatives with respect to all inputs: one pullback of all rows."""
+    for y in outputs:
+        batch = Batch(y.size)
+        basis = library(y).eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
+        pulled = tree.flatten(run.gradients([y], [batch.tracer(basis)], consume=False))[0]
+        yield [reshape(g, shape=(*y.shape, *g.shape[1:])) for g in (_of_all_lanes(batch, g) for g in pulled)]
+
+
+def _columns(push, inputs, holomorphic):
+    """The same from tangents: one push of all columns.
+
+    The derivative of a real y with respect to a complex x = u + iv is dy/du - i dy/dv, out of two columns.
+    """
+    blocks = [(i, 1) for i, x in enumerate(inputs)]
+    blocks += [(i, 1j) for i, x in enumerate(inputs) if x.dtype.kind == "c" and not holomorphic]
+    ends = list(itertools.accumulate((inputs[i].size for i, _ in blocks), initial=0))
+    batch = Batch(ends[-1])
+
+    def basis(x, number):
+        directions = library(x).zeros((batch.size, x.size), x.dtype)
+        for (i, direction), start, end in zip(blocks, ends, ends[1:], strict=False):
+            if i == number:
+                directions[start:end] = library(x).eye(x.size, dtype=x.dtype) * direction
+        return batch.tracer(directions.reshape(batch.size, *x.shape))
+
+    for t in push([basis(x, i) for i, x in enumerate(inputs)]):
+        t = moveaxis(_of_all_lanes(batch, t), 0, -1)
+        row = [None] * len(inputs)
+        for (i, direction), start, end in zip(blocks, ends, ends[1:], strict=False):
+            d = reshape(t[..., start:end], shape=(*t.shape[:-1], *inputs[i].shape))
+            row[i] = d if direction == 1 else row[i] - 1j * d
+        yield row
 
 
 def hessian(f, argnums=0):

@@ -150,7 +150,7 @@ class Tape(Interpreter):
         nodes = self.nodes
         owned = set()  # positions of sums that were made here: nobody else sees them, so they are added to in place
         for position in range(len(nodes) - 1, start - 1, -1):
-            primitive, edges, shape, dtype = nodes.pop() if consume else nodes[position]
+            primitive, edges, _, _ = nodes.pop() if consume else nodes[position]
             g = gradients[position]
             if g is None or not edges:
                 if g is not None and primitive is not None:
@@ -210,10 +210,12 @@ def _pull_parts(rule, g, *kept):
 def conformed(c, shape, dtype):
     """`c` in the shape and dtype of what it is the cotangent of: the transpose of broadcasting and of promotion."""
     added = c.ndim - len(shape)
-    if added:
+    if added > 0:
         c = c.sum(tuple(range(added)))
-    if c.shape != shape:
+    if c.shape != shape and c.ndim == len(shape):
         c = c.sum(tuple([i for i, n in enumerate(shape) if n == 1 != c.shape[i]]), keepdims=True)
+    if c.shape != shape:
+        raise ValueError(f"expected a rule that gives a cotangent of shape {shape}, got {c.shape}.")
     if c.dtype is dtype:
         return c
     if c.dtype.kind == "c" and dtype.kind != "c":

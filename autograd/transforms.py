@@ -31,7 +31,7 @@ class Recording:
     def __init__(self, f, args, kwargs, argnums, where, raw=None):
         argnums = tuple(argnums) if isinstance(argnums, (tuple, list)) else operator.index(argnums)
         self.tape = Tape()
-        selected, (args, kwargs) = _select(args, kwargs, argnums, where)
+        selected, (args, kwargs) = select(args, kwargs, argnums, where)
         leaves, self._structure = tree.flatten(selected)
         others, structure = tree.flatten((args, kwargs))
         self.raw = not any(isinstance(leaf, Array) for leaf in leaves + others) if raw is None else raw
@@ -86,7 +86,7 @@ def shown(x, raw):
     return lift(x)
 
 
-def _select(args, kwargs, argnums, where):
+def select(args, kwargs, argnums, where):
     """The arguments to differentiate, and all arguments with None in their places."""
     numbers = (argnums,) if isinstance(argnums, int) else argnums
     rest = list(args)

@@ -230,14 +230,32 @@ class TestComplex:
         for f, slope in ((anp.sin, anp.cos), (anp.exp, anp.exp), (lambda z: z**3, lambda z: 3 * z**2)):
             for z in Z:
                 np.testing.assert_allclose(grad(f, holomorphic=True)(z), slope(z), rtol=1e-14)
-            for transform in (jacobian,):
+            for transform in (jacobian, jacrev, jacfwd):
                 np.testing.assert_allclose(transform(f, holomorphic=True)(Z), np.diag(slope(Z)), rtol=1e-14)
             np.testing.assert_allclose(jvp(f, Z, Z * 1j)[1], slope(Z) * Z * 1j, rtol=1e-14)
         value, gradient = value_and_grad(anp.sin, holomorphic=True)(Z[0])
         np.testing.assert_allclose(gradient, np.cos(Z[0]), rtol=1e-14)
         assert value == np.sin(Z[0])
 
+    @pytest.mark.parametrize("transform", [jacobian, jacrev, jacfwd])
+    def test_jacobians_of_real_functions(self, transform):
+        """Fewer inputs than outputs, and more: d/du - i d/dv either way."""
+        high = lambda z: anp.stack([anp.abs(z[0]), anp.real(z[0] ** 2), anp.imag(z[0]), 0 * anp.real(z[0])])
+        wide = lambda z: anp.real(z[:2] * z[1])
+        for f, z in ((high, Z[:1]), (wide, Z)):
+            rows = [grad(lambda z, k=k: f(z)[k])(z) for k in range(len(f(z)))]  # noqa: B023
+            np.testing.assert_allclose(transform(f)(z), rows, atol=1e-15)
+        both = transform(lambda x, z: anp.real(x * z) * anp.arange(3.0)[:, None], (0, 1))(X[:1], Z[:1])
+        np.testing.assert_allclose(both[0][:, 0, 0], Z[0].real * np.arange(3))
+        np.testing.assert_allclose(both[1][:, 0, 0], X[0] * np.arange(3))
+        assert both[0].dtype == np.float64
+
     def test_what_is_not_holomorphic_says_so(self):
+        for transform in (jacobian, jacrev, jacfwd):
+            with pytest.raises(TypeError, match="expected a real output, got complex128"):
+                transform(anp.sin)(Z)
+            with pytest.raises(TypeError, match="expected complex arguments of a holomorphic function, got real ones"):
+                transform(anp.sin, holomorphic=True)(X)
         with pytest.raises(TypeError, match="expected a function whose output is a real scalar, got dtype complex128"):
             grad(anp.sin)(Z[0])
         with pytest.raises(TypeError, match="expected complex arguments of a holomorphic function, got float64"):
