@@ -201,7 +201,7 @@ def _check_kinds(inputs, outputs, holomorphic):
         if not hasattr(y, "dtype"):
             raise TypeError(f"jacobian: expected an array as output, got {type(y).__name__}.")
         if y.dtype.kind == "c" and not holomorphic:
-            raise TypeError(f"jacobian: expected a real output, got {y.dtype}. Take its real part; or holomorphic=True.")
+            raise TypeError(f"jacobian: expected a real output, got {y.dtype}. Take real(...) or holomorphic=True.")
     if holomorphic and any(x.dtype.kind != "c" for x in inputs):
         raise TypeError("jacobian: expected complex arguments of a holomorphic function, got real ones.")
 

@@ -66,7 +66,7 @@ def with_ndim(x, ndim):
 
 
 def folded(primitive, size, values, batched, params):
-    """A batch rule: the first axis of arguments, parameter `shape` and result are rows, which those of all lanes join."""
+    """A batch rule: the first axis of arguments, `shape` and result counts rows, which those of all lanes join."""
     values = [
         x if b or not getattr(x, "ndim", 0) else broadcast_to(x, shape=(size, *x.shape))
         for x, b in zip(values, batched, strict=True)

@@ -43,7 +43,8 @@ class TestAxes:
         assert vmap(f, in_axes=(None, 0))({"w": X, "b": "text"}, np.ones((5, 4)))[0]["same"] == "text"
 
     def test_keyword_arguments_are_mapped(self):
-        np.testing.assert_array_equal(vmap(lambda x, scale: x * scale)(X, scale=np.arange(3.0)), X * np.arange(3.0)[:, None])
+        scaled = vmap(lambda x, scale: x * scale)(X, scale=np.arange(3.0))
+        np.testing.assert_array_equal(scaled, X * np.arange(3.0)[:, None])
 
     def test_constant_outputs_are_repeated(self):
         np.testing.assert_array_equal(vmap(lambda x: (x, 3.0, anp.ones(2)))(X[:, 0])[1], [3.0] * 3)
