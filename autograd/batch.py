@@ -100,7 +100,7 @@ def _loop_with_warning(primitive, size, values, batched, params):
     if primitive.name not in _warned:
         _warned.add(primitive.name)
         warnings.warn(
-            f"vmap: {primitive.name} has no batching rule, it runs in a loop over {size} lanes. Give it a rule, `batch`.",
+            f"vmap: {primitive.name} has no batching rule, it runs in a loop over {size} lanes. Give it one: `batch`.",
             stacklevel=2,
         )
     return _loop(primitive, size, values, batched, params)

@@ -12,6 +12,8 @@ import inspect
 import itertools
 import math
 import sys
+import types
+from typing import Any
 
 import numpy
 
@@ -174,7 +176,7 @@ def noted(text):
 
 def line_of_user():
     """The innermost line on the stack that is not of this library, as text."""
-    frame = sys._getframe(1)
+    frame: types.FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PACKAGES:
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame else "an unknown line"
@@ -205,7 +207,7 @@ class Primitive:
             the arguments that have tangents; else None.
     """
 
-    tangents = None
+    tangents: Any = None
 
     def __init__(self, forward, rules=(), *, name=None, arguments=None, kind="", batch=None):
         name = name or (forward if isinstance(forward, str) else forward.__name__.lstrip("_"))

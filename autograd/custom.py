@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from typing import Any
 
 from . import backend, tree
 from .core import Array, Primitive, Rule, Tracer, library, lift, line_of_user, noted
@@ -29,7 +30,7 @@ class _Call(Primitive):
         self.primal, self.forward, self.pull, self.push, self.layout = primal, forward, pull, push, layout
         self.batch = _batch_call
         self.tangents = push and self._tangents
-        self._shared = ((), None)
+        self._shared: tuple[tuple, Any] = (), None
 
     def dispatch(self, args):
         """Applies it to arrays: the transformation that is youngest among them uses the derivative."""
@@ -112,6 +113,8 @@ class _Custom:
         nondiff_argnums: Positions of arguments that are no arrays, such as functions and numbers of steps; they are
             handed first to the functions that define the derivative.
     """
+
+    __name__: str
 
     def __init__(self, f, nondiff_argnums=()):
         self._f, self._static = f, tuple(nondiff_argnums)

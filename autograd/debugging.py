@@ -4,7 +4,7 @@ import contextlib
 import functools
 import threading
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -41,8 +41,8 @@ def debug(nans=False):
         nans: Raise FloatingPointError at the operation that makes the first NaN or infinity out of finite numbers, in a
             forward or a backward pass.
     """
-    quiet = dict.fromkeys(("divide", "invalid", "over"), "ignore") if nans else {}
-    with _watching(_Watch(nans)), numpy.errstate(**quiet):
+    quiet = numpy.errstate(divide="ignore", invalid="ignore", over="ignore") if nans else contextlib.nullcontext()
+    with _watching(_Watch(nans)), quiet:
         yield
 
 
@@ -80,12 +80,13 @@ def _watching(watch):
 
 def _install():
     """Puts the methods that look in place of those that do not, so that there is no cost without a context."""
-    for owner in (Primitive, *Primitive.__subclasses__()):
+    owners: list[Any] = [Primitive, *Primitive.__subclasses__()]
+    for owner in owners:
         if "run" in vars(owner):
             _originals[owner, "run"] = owner.run
             owner.run = functools.partialmethod(_run, owner.run)
     _originals[Tape, "_recorded"] = Tape._recorded
-    Tape._recorded = functools.partialmethod(_recorded, Tape._recorded)
+    setattr(Tape, "_recorded", functools.partialmethod(_recorded, Tape._recorded))  # noqa: B010 (mypy)
 
 
 def _run(self, original, args, params):
@@ -197,7 +198,8 @@ def _rows(tape):
         kept = [x for _, _, kept in edges for x in kept]
         called = lines.get(tape, {})
         line, seconds = called.get(position) or called.get(position + 1, ("", 0.0))  # a result of parts has none itself
-        rows.append(Row(primitive.name, shape or (), str(dtype or "several"), _new_bytes(kept, seen), seconds, str(line)))
+        size = _new_bytes(kept, seen)
+        rows.append(Row(primitive.name, shape or (), str(dtype or "several"), size, seconds, str(line)))
     return rows
 
 

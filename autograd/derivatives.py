@@ -225,7 +225,7 @@ def _columns(push, inputs, holomorphic):
 
     The derivative of a real y with respect to a complex x = u + iv is dy/du - i dy/dv, out of two columns.
     """
-    blocks = [(i, 1) for i, x in enumerate(inputs)]
+    blocks: list[tuple[int, complex]] = [(i, 1) for i, x in enumerate(inputs)]
     blocks += [(i, 1j) for i, x in enumerate(inputs) if x.dtype.kind == "c" and not holomorphic]
     ends = list(itertools.accumulate((inputs[i].size for i, _ in blocks), initial=0))
     batch = Batch(ends[-1])

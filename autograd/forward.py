@@ -1,5 +1,8 @@
 """Forward mode: every value carries its tangent along."""
 
+import functools
+import operator
+
 from .core import Array, Interpreter, Tracer, library, lift
 from .ops.elementwise import astype, real
 from .ops.shape import broadcast_to
@@ -26,7 +29,7 @@ class Forward(Interpreter):
         for a in args:
             tangent = None
             while isinstance(a, Array) and (a._trace is self or a._trace.level == 0):
-                tangent = a._tangent if a._trace is self else tangent
+                tangent = a._tangent if isinstance(a, ForwardTracer) else tangent
                 a = a._value
             values.append(a)
             tangents.append(tangent)
@@ -78,9 +81,7 @@ def tangent_of(primitive, y, values, tangents, params):
 
 def total(y, contributions):
     """The sum of contributions to the tangent of `y`, in its shape and dtype: a rule does not broadcast."""
-    t = None
-    for contribution in contributions:
-        t = contribution if t is None else t + contribution
+    t = functools.reduce(operator.add, contributions)
     if t.dtype.kind == "c" != y.dtype.kind:
         t = real(t)
     t = t if t.dtype == y.dtype else astype(t, dtype=y.dtype)

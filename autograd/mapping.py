@@ -60,9 +60,9 @@ def _along(axes, part, where):
     if axes is None or isinstance(axes, int):
         return [axes] * tree.count(tree.flatten(part)[1])
     if type(axes) in (tuple, list) and isinstance(part, (tuple, list)) and len(axes) == len(part):
-        pairs = zip(axes, part, strict=True)
+        pairs = list(zip(axes, part, strict=True))
     elif isinstance(axes, dict) and isinstance(part, dict) and axes.keys() == part.keys():
-        pairs = ((axes[key], value) for key, value in part.items())
+        pairs = [(axes[key], value) for key, value in part.items()]
     else:
         raise TypeError(f"vmap: expected {where} that begin like the {where[:-5]}put, got {axes!r}.")
     return [axis for pair in pairs for axis in _along(*pair, where)]

@@ -59,7 +59,8 @@ def checkpoint(f):
         starts = {tape: len(tape.nodes) for tape in live_tapes()}
         output = f(*args, **kwargs)
         leaves, structure = tree.flatten(output)
-        tapes = [x._trace for x in leaves if isinstance(x, TapeTracer) and x._trace in starts]
+        traced = [x for x in leaves if isinstance(x, TapeTracer)]
+        tapes = [tape for tape in starts if any(x._trace is tape for x in traced)]
         if not tapes:
             return output
         tape = max(tapes, key=lambda tape: tape.level)
@@ -78,5 +79,5 @@ def _cut(tape, start, leaves, replay):
     whole = len(nodes)
     nodes.append((replay, (), None, None))
     for i, x in enumerate(leaves):
-        if isinstance(x, TapeTracer) and x._trace is tape and x._position >= start:
+        if isinstance(x, TapeTracer) and x._trace == tape and x._position >= start:
             leaves[i] = tape.part(whole, i, x._value)

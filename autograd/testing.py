@@ -151,11 +151,11 @@ def _check_forward(check, function, leaves, names, level):
             got = f"{derivative.dtype}{list(derivative.shape)}"
             raise AssertionError(f"{where}: expected {y.dtype}{list(y.shape)}, got {got}.")
         expected = (after[i] - before[i]) / (2 * check.step * size)
-        got = numpy.asarray(derivative)
-        wrong = ~(abs(got - expected) <= check.tolerance * (1 + abs(expected)) * max(1, len(leaves)))
+        values = numpy.asarray(derivative)
+        wrong = ~(abs(values - expected) <= check.tolerance * (1 + abs(expected)) * max(1, len(leaves)))
         if wrong.any():
             place = tuple(int(k[0]) for k in numpy.nonzero(wrong)) if wrong.ndim else ()
-            found = f"expected {expected[place]:.8g} (finite differences), got {got[place]:.8g}"
+            found = f"expected {expected[place]:.8g} (finite differences), got {values[place]:.8g}"
             raise AssertionError(f"{where} at {list(place)}: {found}.")
 
     def pushed(*values):

@@ -24,15 +24,17 @@ def test_a_plain_array_times_a_traced_one(product):
     """`A.dot(x)` of a plain array A gave an array of objects or a wrong gradient: here it is right or it raises."""
     try:
         gradient = grad(lambda x: anp.sum(product(x)))(X)
-    except TypeError as error:
-        assert "autograd.numpy" in str(error)
+    except TypeError:
+        with pytest.raises(TypeError, match=r"autograd\.numpy"):
+            grad(lambda x: anp.sum(product(x)))(X)
     else:
         np.testing.assert_array_equal(gradient, A.sum(0))
 
 
 def test_the_norm_at_zero_has_gradient_zero():
     np.testing.assert_array_equal(grad(anp.linalg.norm)(np.zeros(3)), np.zeros(3))
-    np.testing.assert_array_equal(grad(lambda x: anp.sum(anp.linalg.norm(x, axis=1)))(np.zeros((2, 3))), np.zeros((2, 3)))
+    rows = grad(lambda x: anp.sum(anp.linalg.norm(x, axis=1)))(np.zeros((2, 3)))
+    np.testing.assert_array_equal(rows, np.zeros((2, 3)))
     assert grad(lambda x: anp.std(x))(np.ones(3)).tolist() == [0, 0, 0]
 
 
@@ -47,7 +49,7 @@ def test_where_with_an_unsafe_branch():
 
 def test_integer_input_is_refused():
     for transform in (grad, elementwise_grad, jacobian, value_and_grad):
-        with pytest.raises(TypeError, match="expected arrays of real or complex numbers to differentiate, got dtype int64"):
+        with pytest.raises(TypeError, match=r"expected arrays of real or complex numbers .*, got dtype int64"):
             transform(lambda x: anp.sum(x * 2.0))(np.arange(3))
         with pytest.raises(TypeError, match="got int"):
             transform(lambda x: x**2)(3)

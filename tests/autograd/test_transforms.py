@@ -508,7 +508,7 @@ class TestWhatACallerHandsIn:
 
     def test_a_complex_output_of_a_real_input_is_refused(self):
         for transform in (jacobian, elementwise_grad):
-            with pytest.raises(TypeError, match="real output.*, got complex128"):
+            with pytest.raises(TypeError, match=r"real output.*, got complex128"):
                 transform(lambda x: x * 1j)(np.ones(2))
         with pytest.raises(TypeError, match="real cotangent of a real output"):
             vjp(lambda x: x * x, np.ones(2))[1](np.ones(2) * 1j)
