@@ -198,26 +198,26 @@ _held: dict[int, list] = {}  # by identity: [array, how often it is held, identi
 _holding = threading.RLock()
 
 
-def hold(array):
+def hold(array, held):
     """Makes a host array, and those that it looks into, read-only until `release`, so that writing to it raises.
 
-    Returns:
-        What `release` wants, {identity: array}. Other views of the same memory stay writable, and so does memory that
-        is not NumPy's own.
+    Other views of the same memory stay writable, and so does memory that is not NumPy's own.
+
+    Args:
+        held: What the holder holds already, {identity: array}; the arrays are added to it.
     """
-    views, held = [], {}
+    views = []
     while isinstance(array, numpy.ndarray):
         views.append(array)
         array = array.base
     if not views[-1].flags.owndata:
-        return held  # memory of another owner, such as bytes: NumPy would not let us make it writable again
+        return  # memory of another owner, such as bytes: NumPy would not let us make it writable again
     with _holding:
         for array in views:
-            if array.flags.writeable or id(array) in _held:
+            if id(array) not in held and (array.flags.writeable or id(array) in _held):
                 array.flags.writeable = False
                 _held.setdefault(id(array), [array, 0, []])[1] += 1
                 held[id(array)] = array
-    return held
 
 
 def release(held):

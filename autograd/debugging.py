@@ -10,6 +10,7 @@ import numpy
 
 from . import backend
 from .core import Array, Primitive, line_of_user
+from .ops.indexing import ARRAY
 from .reverse import Tape, lines
 from .transforms import Recording
 
@@ -23,11 +24,12 @@ class _Watch:
 
     Attributes:
         nans: Whether to raise where a NaN or an infinity comes from.
+        indices: Whether to raise for integer indices that are out of range.
         seconds: How long the operations took since the last value was recorded; None to leave the time alone.
     """
 
-    def __init__(self, nans=False, seconds=None):
-        self.nans, self.seconds = nans, seconds
+    def __init__(self, nans=False, indices=False, seconds=None):
+        self.nans, self.indices, self.seconds = nans, indices, seconds
 
 
 @contextlib.contextmanager
@@ -35,14 +37,15 @@ def debug(nans=False):
     """Looks at every operation within the context, in all threads; slow.
 
     Errors in a backward pass name the line that called the operation, and a backward pass raises RuntimeError if an
-    array that it needs was written to in the meantime, also where NumPy does not know of it and on a GPU.
+    array that it needs was written to in the meantime, also where NumPy does not know of it and on a GPU. Integer
+    indices and labels out of range raise IndexError, also where CuPy takes them modulo the length of the axis.
 
     Args:
         nans: Raise FloatingPointError at the operation that makes the first NaN or infinity out of finite numbers, in a
             forward or a backward pass.
     """
     quiet = numpy.errstate(divide="ignore", invalid="ignore", over="ignore") if nans else contextlib.nullcontext()
-    with _watching(_Watch(nans)), quiet:
+    with _watching(_Watch(nans, indices=True)), quiet:
         yield
 
 
@@ -90,6 +93,8 @@ def _install():
 
 
 def _run(self, original, args, params):
+    if self.name in _INDICES and any(watch.indices for watch in _open):
+        _require_in_range(self.name, args, params)
     started = time.perf_counter()
     y = original(self, args, params)
     for watch in _open:
@@ -99,6 +104,45 @@ def _run(self, original, args, params):
     if any(watch.nans for watch in _open):
         _require_finite(self.name, args, y, line_of_user())
     return y
+
+
+def _of_parts(shape, indices, index):
+    """(array, least, end) for the integer arrays of an index: `ops.indexing` says what it is made of."""
+    arrays = iter(indices)
+    parts = [next(arrays) if part is ARRAY else part for part in index]
+    axes = [0 if p is None or p is Ellipsis else p.ndim if _is_mask(p) else 1 for p in parts]
+    axis = 0
+    for part, count in zip(parts, axes, strict=True):
+        if backend.is_array(part) and not _is_mask(part):
+            yield part, -shape[axis], shape[axis]
+        axis += len(shape) - sum(axes) if part is Ellipsis else count
+
+
+def _is_mask(part):
+    return backend.is_array(part) and part.dtype.kind == "b"
+
+
+# By the name of a primitive: (array of integers, the least that is allowed, the first that is too large) for each.
+_INDICES = {
+    "getitem": lambda x, *indices, index: _of_parts(x.shape, indices, index),
+    "add_at": lambda g, *indices, index, shape: _of_parts(shape, indices, index),
+    "set_at": lambda x, v, *indices, index: _of_parts(x.shape, indices, index),
+    "take_along_axis": lambda x, indices, axis: [(indices, -x.shape[axis], x.shape[axis])],
+    "add_along_axis": lambda g, indices, axis, shape: [(indices, -shape[axis], shape[axis])],
+    "cross_entropy": lambda logits, labels: [(labels, 0, logits.shape[1])],
+}
+
+
+def _require_in_range(what, args, params):
+    for indices, least, end in _INDICES[what](*args, **params):
+        wide = indices.astype("int64")
+        places = backend.library((wide,)).argwhere((wide < least) | (wide >= end))
+        if len(places):
+            place = tuple(int(i) for i in places[0])
+            raise IndexError(
+                f"{what}: expected indices from {least} to {end - 1}, got {wide[place].item()} at {list(place)}, "
+                f"called at {line_of_user()}."
+            )
 
 
 def _require_finite(what, args, y, line):

@@ -99,7 +99,7 @@ class Tape(Interpreter):
         if foreign and any(kept for _, _, kept in edges):
             for a in args:
                 if type(a) is ndarray and id(a) not in self.held:
-                    self.held.update(hold(a))
+                    hold(a, self.held)
         if type(y) is tuple:
             return self._record_parts(primitive, edges, y)
         return self._recorded(primitive, edges, y)

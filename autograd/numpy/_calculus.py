@@ -13,8 +13,9 @@ from . import linalg
 from ._common import as_array, cast, complete_axes, complete_axis, like
 from ._elementwise import absolute, arctan2, conj, imag, minimum, negative, not_equal, rad2deg, real, where
 from ._indexing import take
-from ._reduction import argsort, cumprod, cumsum
+from ._reduction import cumprod, cumsum
 from ._shape import atleast_1d, broadcast_to, concatenate, flip, moveaxis, ravel
+from ._sorting import argsort
 
 
 def _part(a, axis, *bounds):

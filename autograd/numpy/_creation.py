@@ -1,32 +1,83 @@
-"""Functions that create arrays, on the default device or beside an array that they resemble."""
+"""Functions that create arrays, on the default device or beside an array that they resemble.
+
+`order`, `subok` and `like` are accepted for NumPy's sake: how an array lies in memory is up to the library. `device`
+is a `Device` or its name.
+"""
+
+import functools
+import operator
 
 import numpy as onp
 
 from .. import backend
 from ..core import Array, library
+from ..ops.elementwise import absolute, equal, floor, isfinite, log10, power, where
 from ..ops.elementwise import device_put as _device_put
-from ..ops.elementwise import equal, floor, where
-from ._common import array, as_array, cast, like  # noqa: F401
+from ._common import array as _array
+from ._common import as_array, cast, like
+from ._devices import beside, create, on_default_device
+from ._shape import broadcast_to, expand_dims, moveaxis, reshape
 
 
-def _create(name, *args, **kwargs):
-    device = backend.default_device()
-    with device.current():
-        return getattr(device.library, name)(*args, **kwargs)
+def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, ndmax=0, like=None):
+    """A new array of `object`: an array, a number, or a nested list or tuple of them, traced ones included."""
+    made = _array(object, dtype) if copy else as_array(object, dtype)
+    return made if made.ndim >= ndmin else reshape(made, (1,) * (ndmin - made.ndim) + made.shape)
 
 
-def asarray(a, dtype=None):
+def asarray(a, dtype=None, order=None, *, device=None, copy=None, like=None):
     """`a` itself if it is an array of that dtype, else an array of it; nested lists may hold traced values."""
-    return as_array(a, dtype)
+    a = _array(a, dtype) if copy else as_array(a, dtype)
+    return a if device is None else device_put(a, device)
 
 
-def astype(x, dtype, *, copy=True):
+asanyarray = asarray
+
+
+def ascontiguousarray(a, dtype=None, *, like=None):
+    """`a` as an array with at least one axis; compact in memory if it is a raw array."""
+    return _laid_out("ascontiguousarray", a, dtype)
+
+
+def asfortranarray(a, dtype=None, *, like=None):
+    """`a` as an array; compact in memory, the first axis innermost, if it is a raw array."""
+    return _laid_out("asfortranarray", a, dtype)
+
+
+def _laid_out(name, a, dtype):
+    a = as_array(a, dtype)
+    if not isinstance(a, Array):
+        return getattr(library(a), name)(a)
+    return reshape(a, (1,)) if a.ndim == 0 and name == "ascontiguousarray" else a
+
+
+def asarray_chkfinite(a, dtype=None, order=None):
+    """`a` as an array; ValueError if it holds NaN or infinity."""
+    a = as_array(a, dtype)
+    if not bool(isfinite(a).all()):
+        raise ValueError("asarray_chkfinite: expected finite numbers, got NaN or infinity.")
+    return a
+
+
+def require(a, dtype=None, requirements=None, *, like=None):
+    """`a` as an array; a raw array meets NumPy's requirements ("C", "F", "A", "W", "O") of its memory."""
+    a = as_array(a, dtype)
+    return a if isinstance(a, Array) or not requirements else library(a).require(a, dtype, requirements)
+
+
+def copy(a, order="K", subok=False):
+    """A new array of the same elements."""
+    return _array(a)
+
+
+def astype(x, dtype, *, copy=True, device=None):
     """`x` with another dtype, itself without `copy` if it has that dtype. The gradient comes back in the dtype of `x`.
 
     Integers and booleans have no gradient.
     """
     x = as_array(x)
-    return cast(x, dtype) if copy or x.dtype != dtype else x
+    x = cast(x, dtype) if copy or x.dtype != dtype else x
+    return x if device is None else device_put(x, device)
 
 
 def device_put(x, device):
@@ -36,35 +87,30 @@ def device_put(x, device):
     return x if source == target else _device_put(x, source=source, target=target)
 
 
-def result_type(*arrays_and_dtypes):
-    """The dtype that an operation on arrays, Python's numbers and dtypes gives."""
-    return onp.result_type(*[a.dtype if isinstance(a, Array) else a for a in arrays_and_dtypes])
-
-
-def zeros(shape, dtype=float):
+def zeros(shape, dtype=None, order="C", *, device=None, like=None):
     """Zeros."""
-    return _create("zeros", shape, dtype)
+    return create("zeros", shape, dtype or float, device=device)
 
 
-def ones(shape, dtype=float):
+def ones(shape, dtype=None, order="C", *, device=None, like=None):
     """Ones."""
-    return _create("ones", shape, dtype)
+    return create("ones", shape, dtype or float, device=device)
 
 
 empty = zeros  # an immutable array is never filled in later
 
 
-def full(shape, fill_value, dtype=None):
+def full(shape, fill_value, dtype=None, order="C", *, device=None, like=None):
     """An array filled with a value, which may be traced."""
-    from ._shape import broadcast_to
-
-    return broadcast_to(as_array(fill_value, dtype), shape) + _create("zeros", (), as_array(fill_value, dtype).dtype)
+    value = asarray(fill_value, dtype, device=device)
+    return broadcast_to(value, shape) + create("zeros", (), value.dtype, device=device)
 
 
 def _resembling(name):
-    def create(a, dtype=None, shape=None):
+    def create(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
         a = as_array(a)
-        return like(a, getattr(library(a), name)(a.shape if shape is None else shape, dtype or a.dtype))
+        made = like(a, getattr(library(a), name)(a.shape if shape is None else shape, dtype or a.dtype))
+        return made if device is None else device_put(made, device)
 
     create.__name__ = create.__qualname__ = f"{name}_like"
     create.__doc__ = f"{name.capitalize()} in the shape and dtype of `a`, on its device."
@@ -75,35 +121,104 @@ zeros_like, ones_like = _resembling("zeros"), _resembling("ones")
 empty_like = zeros_like
 
 
-def full_like(a, fill_value, dtype=None):
+def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
     """An array of the shape and dtype of `a`, filled with a value, which may be traced."""
-    return zeros_like(a, dtype) + as_array(fill_value, dtype or as_array(a).dtype)
+    zero = zeros_like(a, dtype, shape=shape, device=device)
+    return zero + as_array(fill_value, zero.dtype)
 
 
-def arange(*args, dtype=None):
+def arange(*args, dtype=None, device=None, like=None):
     """Evenly spaced numbers: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`."""
-    return _create("arange", *args, dtype=dtype)
+    return create("arange", *args, dtype=dtype, device=device)
 
 
-def linspace(start, stop, num=50, endpoint=True, dtype=None):
-    """`num` evenly spaced numbers from `start` to `stop`, both of which may be arrays and traced."""
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
+    """`num` evenly spaced numbers from `start` to `stop`, both of which may be arrays and traced.
+
+    They lie along a new axis at `axis`; with `retstep`, a pair of them and the distance between two.
+    """
+    num = operator.index(num)
     if num < 0:
         raise ValueError(f"linspace: expected a number of samples that is not negative, got {num}.")
-    steps = max(num - 1 if endpoint else num, 1)
-    start, stop = as_array(start) * 1.0, as_array(stop) * 1.0
-    counts = _create("arange", num).astype(onp.result_type(start.dtype, stop.dtype))
-    counts = counts.reshape((num,) + (1,) * max(start.ndim, stop.ndim))
-    numbers = where(equal(counts, steps), stop, start + (stop - start) / steps * counts)  # the last one is exact
-    if dtype is None:
-        return numbers
-    return cast(floor(numbers) if onp.dtype(dtype).kind in "iu" else numbers, dtype)
+    steps = num - 1 if endpoint else num
+    start, stop = _ends(start, stop, device)
+    step = (stop - start) / max(steps, 1)
+    counts = _counts(num, start, stop)
+    numbers = where(equal(counts, max(steps, 1)), stop, start + step * counts)  # the last one is exact
+    if dtype is not None:
+        numbers = cast(floor(numbers) if onp.dtype(dtype).kind in "iu" else numbers, dtype)
+    numbers = moveaxis(numbers, 0, axis) if axis else numbers
+    return (numbers, step if steps > 0 else step * onp.nan) if retstep else numbers
 
 
-def eye(N, M=None, k=0, dtype=float):
+def _ends(start, stop, device=None):
+    """Both as arrays of real or complex numbers; a Python number comes to the dtype and the device of the other one."""
+    ends = [x if type(x) in (bool, int, float, complex) else asarray(x, device=device) for x in (start, stop)]
+    dtype = onp.result_type(*[getattr(x, "dtype", x) for x in ends], 0.0)
+    near = [x for x in ends if hasattr(x, "dtype")]
+    return [beside(near[0], x, dtype) if near else asarray(x, dtype, device=device) for x in ends]
+
+
+def _counts(num, start, stop):
+    """0 to num - 1 along a new first axis of what `start` and `stop` broadcast to, in their dtype."""
+    near = start if library(start) is library(stop) or start.ndim else stop
+    counts = library(near).arange(num).astype(onp.result_type(start.dtype, stop.dtype))
+    return counts.reshape((num,) + (1,) * max(start.ndim, stop.ndim))
+
+
+def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
+    """`num` powers of `base`, their exponents evenly spaced from `start` to `stop`; all three may be traced."""
+    if not isinstance(base, int | float | complex):
+        base = as_array(base)
+        start, stop = array(start, copy=False, ndmin=base.ndim), array(stop, copy=False, ndmin=base.ndim)
+        base = expand_dims(base, axis) if base.ndim else base
+    numbers = power(base, linspace(start, stop, num, endpoint, axis=axis))
+    return numbers if dtype is None else cast(numbers, dtype)
+
+
+def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+    """`num` numbers from `start` to `stop`, each the one before times the same factor; complex ones form a spiral."""
+    start, stop = _ends(start, stop)
+    unit = start / absolute(start)
+    first, last = start / unit, stop / unit
+    numbers = unit * logspace(log10(first), log10(last), num, endpoint)
+    counts = _counts(num, start, stop)
+    numbers = where(equal(counts, 0), start, where(equal(counts, num - 1 if endpoint else num), stop, numbers))
+    numbers = moveaxis(numbers, 0, axis) if axis else numbers
+    return numbers if dtype is None else cast(numbers, dtype)
+
+
+def eye(N, M=None, k=0, dtype=float, order="C", *, device=None, like=None):
     """Ones on a diagonal, zeros elsewhere."""
-    return _create("eye", N, M, k, dtype)
+    return create("eye", N, M, k, dtype, device=device)
 
 
-def identity(n, dtype=float):
+def identity(n, dtype=None, *, like=None):
     """The unit matrix."""
-    return eye(n, dtype=dtype)
+    return eye(n, dtype=dtype or float)
+
+
+def tri(N, M=None, k=0, dtype=float, *, like=None):
+    """Ones on a diagonal and below it, zeros elsewhere."""
+    return create("tri", N, M, k, dtype)
+
+
+# What NumPy makes out of numbers, files and memory, on the default device.
+def _made_by_numpy(name):
+    theirs = getattr(onp, name)
+
+    @functools.wraps(theirs, assigned=("__name__", "__qualname__"))
+    def make(*args, **kwargs):
+        return on_default_device(theirs(*args, **kwargs))
+
+    make.__doc__ = f"`numpy.{name}`, with the result on the default device."
+    return make
+
+
+bartlett, blackman, hamming, hanning, kaiser = map(_made_by_numpy, "bartlett blackman hamming hanning kaiser".split())
+diag_indices, mask_indices, tril_indices, triu_indices = map(
+    _made_by_numpy, "diag_indices mask_indices tril_indices triu_indices".split()
+)
+frombuffer, fromfile, fromiter, fromregex, fromstring, genfromtxt, load, loadtxt = map(
+    _made_by_numpy, "frombuffer fromfile fromiter fromregex fromstring genfromtxt load loadtxt".split()
+)

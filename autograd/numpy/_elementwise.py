@@ -14,12 +14,17 @@ from ..ops.elementwise import (  # noqa: F401
     negative, not_equal, positive, rad2deg, real, reciprocal, remainder, right_shift, rint, sign, signbit, sin, sinc,
     sinh, sqrt, square, subtract, tan, tanh, trunc,
 )
-from ._common import as_array
+from ..ops.numbers import (  # noqa: F401
+    bitwise_count, copysign, exponent, fabs, heaviside, ldexp, nextafter, spacing,
+)
+from ._common import as_array, refuse_output
 
 abs = absolute
 acos, acosh, asin, asinh, atan, atan2, atanh = arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh
 bitwise_not = bitwise_invert = invert
+bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
 conjugate = conj
+fix = trunc
 degrees, radians = rad2deg, deg2rad
 mod = remainder
 true_divide = divide
@@ -39,6 +44,12 @@ def power(x1, x2):
 pow = power
 
 
+def float_power(x1, x2):
+    """`x1 ** x2` in double precision."""
+    dtype = onp.result_type(onp.float64, as_array(x1).dtype, as_array(x2).dtype)
+    return ops.power(as_array(x1, dtype), as_array(x2, dtype))
+
+
 def divmod(x1, x2):
     """The quotient rounded down, which has no gradient, and the remainder, which has one."""
     return floor_divide(x1, x2), remainder(x1, x2)
@@ -51,16 +62,25 @@ def modf(x):
     return subtract(finite, trunc(finite)), trunc(x)
 
 
-def round(a, decimals=0):
+def frexp(x):
+    """A number from 1/2 to 1 in absolute value, which has the gradient, and the power of two to multiply it by."""
+    x = as_array(x)
+    power_of_two = exponent(x)
+    return ldexp(x, -power_of_two), power_of_two
+
+
+def round(a, decimals=0, out=None):
     """Rounded to the nearest even value of `decimals` places; the gradient is zero."""
+    refuse_output(out, "round")
     return ops.round(a, decimals=decimals)
 
 
 around = round
 
 
-def clip(a, a_min=None, a_max=None, *, min=None, max=None):
+def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None):
     """`a` limited to the interval; bounds that are numbers are cheaper than arrays and have no gradient."""
+    refuse_output(out, "clip")
     low, high = a_min if min is None else min, a_max if max is None else max
     if low is None and high is None:
         return positive(as_array(a))
@@ -97,10 +117,57 @@ def allclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
     return bool(isclose(a, b, rtol, atol, equal_nan).all())
 
 
-def array_equal(a1, a2):
-    """Whether two arrays have one shape and the same elements, as a bool."""
+def array_equal(a1, a2, equal_nan=False):
+    """Whether two arrays have one shape and the same elements, as a bool; NaN equals NaN if `equal_nan` says so."""
     a1, a2 = as_array(a1), as_array(a2)
-    return a1.shape == a2.shape and bool(equal(a1, a2).all())
+    if a1.shape != a2.shape:
+        return False
+    same = equal(a1, a2)
+    return bool((logical_or(same, logical_and(isnan(a1), isnan(a2))) if equal_nan else same).all())
+
+
+def array_equiv(a1, a2):
+    """Whether two arrays have the same elements when they are broadcast, as a bool."""
+    a1, a2 = as_array(a1), as_array(a2)
+    try:
+        onp.broadcast_shapes(a1.shape, a2.shape)
+    except ValueError:
+        return False
+    return bool(equal(a1, a2).all())
+
+
+def isposinf(x, out=None):
+    """Whether elements are infinity."""
+    refuse_output(out, "isposinf")
+    return equal(as_array(x), float("inf"))
+
+
+def isneginf(x, out=None):
+    """Whether elements are minus infinity."""
+    refuse_output(out, "isneginf")
+    return equal(as_array(x), float("-inf"))
+
+
+def iscomplex(x):
+    """Whether elements have an imaginary part that is not 0."""
+    return not_equal(imag(as_array(x)), 0)
+
+
+def isreal(x):
+    """Whether elements have no imaginary part but 0."""
+    return equal(imag(as_array(x)), 0)
+
+
+def real_if_close(a, tol=100):
+    """The real part if all imaginary parts are less than `tol` (times the precision if above 1), else `a` itself.
+
+    The dtype of the result depends on data.
+    """
+    a = as_array(a)
+    if a.dtype.kind != "c":
+        return a
+    limit = tol * onp.finfo(a.dtype).eps.item() if tol > 1 else tol
+    return real(a) if bool(less(absolute(imag(a)), limit).all()) else a
 
 
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
@@ -115,4 +182,3 @@ def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     x = where(isnan(x), nan, x)
     x = where(equal(x, float("inf")), limits.max if posinf is None else posinf, x)
     return where(equal(x, float("-inf")), limits.min if neginf is None else neginf, x)
-

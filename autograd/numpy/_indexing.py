@@ -9,8 +9,9 @@ from ..core import Array, library
 from ..ops import indexing as ops
 from ..ops.indexing import ARRAY
 from ._common import along_axis, as_array, refuse_output
-from ._elementwise import clip, maximum, minimum
-from ._shape import broadcast_to, moveaxis
+from ._devices import beside
+from ._elementwise import clip, maximum, minimum, nonzero
+from ._shape import broadcast_to, moveaxis, ravel
 
 _BASIC = (int, slice, types.NoneType, types.EllipsisType)  # parts of an index that are no arrays
 
@@ -117,20 +118,25 @@ def take(a, indices, axis=None, out=None, mode="raise"):
     """Elements of `a` at integer `indices` along an axis, of the flattened array without one."""
     refuse_output(out, "take")
     a, axis = along_axis(a, axis)
-    indices = as_array(indices) if not isinstance(indices, int) else indices
+    indices = indices if isinstance(indices, int) else beside(a, indices)
+    return getitem(a, (slice(None),) * axis + (within("take", indices, a.shape[axis], mode),))
+
+
+def within(name, indices, length, mode):
+    """Indices that `mode` "wrap" or "clip" brings back to 0 to length - 1; "raise" leaves it to the array library."""
     if mode == "wrap":
-        indices = indices % a.shape[axis]
-    elif mode == "clip":
-        indices = clip(indices, 0, a.shape[axis] - 1)
-    elif mode != "raise":
-        raise ValueError(f"take: expected mode 'raise', 'wrap' or 'clip', got {mode!r}.")
-    return getitem(a, (slice(None),) * axis + (indices,))
+        return indices % length
+    if mode == "clip":
+        return clip(indices, 0, length - 1)
+    if mode != "raise":
+        raise ValueError(f"{name}: expected mode 'raise', 'wrap' or 'clip', got {mode!r}.")
+    return indices
 
 
 def take_along_axis(arr, indices, axis=-1):
     """Elements of `arr` at `indices` along an axis; all other axes are matched."""
     arr, axis = along_axis(arr, axis)
-    indices = as_array(indices)
+    indices = beside(arr, indices)
     if indices.ndim != arr.ndim:
         raise ValueError(f"take_along_axis: expected indices of {arr.ndim} axes, got shape {indices.shape}.")
     shape = arr.shape[:axis] + (indices.shape[axis],) + arr.shape[axis + 1 :]
@@ -139,10 +145,11 @@ def take_along_axis(arr, indices, axis=-1):
     return ops.take_along_axis(arr, indices, axis=axis)
 
 
-def compress(condition, a, axis=None):
-    """Slices of `a` along an axis where a vector of booleans is true."""
+def compress(condition, a, axis=None, out=None):
+    """Slices of `a` along an axis where a vector of booleans is true: how many depends on data."""
+    refuse_output(out, "compress")
     a, axis = along_axis(a, axis)
-    return a[(slice(None),) * axis + (as_array(condition).nonzero()[0],)]
+    return a[(slice(None),) * axis + (nonzero(beside(a, condition))[0],)]
 
 
 def diagonal(a, offset=0, axis1=0, axis2=1):
@@ -172,3 +179,8 @@ def diag(v, k=0):
     steps = xp.arange(v.shape[0])
     place = (steps + max(-k, 0), steps + max(k, 0))
     return ops.add_at(v, *place, index=(ARRAY, ARRAY), shape=(n, n))
+
+
+def diagflat(v, k=0):
+    """A matrix with the elements of `v` as its k-th diagonal."""
+    return diag(ravel(v), k)

@@ -3,6 +3,8 @@
 import math
 import string
 
+import numpy as onp
+
 from ..ops import product as ops
 from ..ops.elementwise import conj, multiply
 from ._common import as_array, complete_axes, refuse_output
@@ -53,8 +55,9 @@ def inner(a, b):
     return tensordot(a, b, ((-1,), (-1,))) if a.ndim and b.ndim else multiply(a, b)
 
 
-def outer(a, b):
+def outer(a, b, out=None):
     """The products of all pairs of elements, (a.size, b.size)."""
+    refuse_output(out, "outer")
     return multiply(reshape(ravel(a), (-1, 1)), reshape(ravel(b), (1, -1)))
 
 
@@ -73,15 +76,52 @@ def kron(a, b):
     return reshape(product, tuple(n * m for n, m in zip(left, right, strict=True)))
 
 
-def einsum(subscripts, *operands, optimize=True):
+def vecdot(x1, x2, axis=-1):
+    """The sums of products of vectors along an axis, those of `x1` conjugated."""
+    return multiply(conj(as_array(x1)), as_array(x2)).sum(axis)
+
+
+def matvec(x1, x2):
+    """The products of matrices (..., n, m) and vectors (..., m)."""
+    return ops.matmul(as_array(x1), as_array(x2)[..., None])[..., 0]
+
+
+def vecmat(x1, x2):
+    """The products of vectors (..., n), conjugated, and matrices (..., n, m)."""
+    return ops.matmul(conj(as_array(x1))[..., None, :], as_array(x2))[..., 0, :]
+
+
+def einsum(subscripts, *operands, out=None, dtype=None, order="K", casting="safe", optimize=True):
     """The Einstein sum of `operands`, in NumPy's notation with `...` and with the output left out if wished.
 
-    `optimize` is accepted for NumPy's sake: the order of three and more operands is always optimised.
+    In place of the notation each operand may be followed by a list of numbers that name its axes, and all by a list for
+    the output. `optimize` is accepted for NumPy's sake: the order of three and more operands is always optimised.
     """
-    if not isinstance(subscripts, str):
+    refuse_output(out, "einsum")
+    subscripts, operands = _noted(subscripts, operands)
+    arrays = [as_array(x, dtype) for x in operands]
+    return ops.einsum(*arrays, subscripts=_explicit(subscripts, arrays))
+
+
+def einsum_path(subscripts, *operands, optimize="greedy", einsum_call=False):
+    """The order in which `einsum` had best contract operands of these shapes, and a text about its cost."""
+    subscripts, operands = _noted(subscripts, operands)
+    shapes = [onp.broadcast_to(0.0, as_array(x).shape) for x in operands]
+    return onp.einsum_path(subscripts, *shapes, optimize=optimize, einsum_call=einsum_call)
+
+
+def _noted(subscripts, operands):
+    """Subscripts and operands, also of operands that are followed by lists of numbers."""
+    if isinstance(subscripts, str):
+        return subscripts.replace(" ", ""), operands
+    parts = [subscripts, *operands]
+    if len(parts) < 2 or not all(isinstance(p, list | tuple) for p in parts[1::2]):
         raise TypeError(f"einsum: expected subscripts such as 'ij,jk->ik', got {type(subscripts).__name__}.")
-    arrays = [as_array(x) for x in operands]
-    return ops.einsum(*arrays, subscripts=_explicit(subscripts.replace(" ", ""), arrays))
+    lists, output = parts[1::2], [parts[-1]] if len(parts) % 2 else []
+    letters = string.ascii_uppercase + string.ascii_lowercase  # in their order
+    terms = ["".join("..." if i is Ellipsis else letters[i] for i in p) for p in [*lists, *output]]
+    subscripts = "->".join([",".join(terms[: len(lists)]), *terms[len(lists) :]])
+    return subscripts, parts[: 2 * len(lists) : 2]
 
 
 def _explicit(subscripts, operands):

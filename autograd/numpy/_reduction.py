@@ -1,10 +1,21 @@
-"""Reductions, cumulative functions, sorting and searching."""
+"""Reductions and cumulative functions.
+
+Where NumPy's reductions take `where` and `initial`, which CuPy's lack, so do these: elements that are not chosen are
+replaced by what changes nothing. `out` is there for NumPy's sake and refused.
+"""
+
+import builtins
+import functools
+import math
 
 import numpy as onp
 
-from ..ops import indexing
+from ..core import library
+from ..ops import elementwise
 from ..ops import reduction as ops
-from ._common import along_axis, as_array, complete_axes, refuse_output
+from ._common import along_axis, as_array, complete_axes, like, refuse_output
+from ._devices import beside
+from ._shape import broadcast_to, transpose
 
 
 def _reduce(operation, a, axis, keepdims, **params):
@@ -12,59 +23,117 @@ def _reduce(operation, a, axis, keepdims, **params):
     return operation(a, axis=complete_axes(axis, a.ndim), keepdims=bool(keepdims), **params)
 
 
-def sum(a, axis=None, dtype=None, out=None, keepdims=False):
-    """Sum over axes."""
+def _chosen(a, where, otherwise):
+    """`a`, with `otherwise` in place of the elements that are not to be reduced."""
+    if where is None or where is True:
+        return a
+    return elementwise.where(broadcast_to(beside(a, where), a.shape), a, otherwise)
+
+
+def sum(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=None):
+    """Sum over axes of the elements where `where` is true, and of `initial`."""
     refuse_output(out, "sum")
-    return _reduce(ops.sum, as_array(a, dtype), axis, keepdims)
+    total = as_array(_reduce(ops.sum, _chosen(as_array(a, dtype), where, 0), axis, keepdims), dtype)
+    return total if initial is None else total + initial
 
 
-def mean(a, axis=None, dtype=None, *, keepdims=False):
-    """Mean over axes."""
-    return _reduce(ops.mean, as_array(a, dtype), axis, keepdims)
-
-
-def prod(a, axis=None, dtype=None, out=None, keepdims=False):
-    """Product over axes; its gradient is right where factors are 0."""
+def prod(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=None):
+    """Product over axes of the elements where `where` is true, and of `initial`; its gradient is right at zeros."""
     refuse_output(out, "prod")
-    return _reduce(ops.prod, as_array(a, dtype), axis, keepdims)
+    product = as_array(_reduce(ops.prod, _chosen(as_array(a, dtype), where, 1), axis, keepdims), dtype)
+    return product if initial is None else product * initial
 
 
-def max(a, axis=None, *, keepdims=False):
-    """Greatest element over axes; equal extremes share the gradient equally."""
-    return _reduce(ops.max, a, axis, keepdims)
+def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=None):
+    """Mean over axes of the elements where `where` is true."""
+    refuse_output(out, "mean")
+    a = as_array(a, dtype)
+    if where is None:
+        return _reduce(ops.mean, a, axis, keepdims)
+    return sum(a, axis, None, None, keepdims, where=where) / _count(a, axis, keepdims, where)
 
 
-def min(a, axis=None, *, keepdims=False):
-    """Least element over axes; equal extremes share the gradient equally."""
-    return _reduce(ops.min, a, axis, keepdims)
+def _count(a, axis, keepdims, where):
+    """How many elements are reduced; in the dtype of `a` if that is inexact."""
+    if where is None:
+        return math.prod(a.shape[i] for i in complete_axes(axis, a.ndim))
+    chosen = broadcast_to(beside(a, where), a.shape)
+    return sum(as_array(chosen, a.dtype) if a.dtype.kind in "fc" else chosen, axis, keepdims=keepdims)
+
+
+def max(a, axis=None, out=None, keepdims=False, initial=None, where=None):
+    """Greatest element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
+    refuse_output(out, "max")
+    return _extreme(ops.max, elementwise.maximum, a, axis, keepdims, initial, where)
+
+
+def min(a, axis=None, out=None, keepdims=False, initial=None, where=None):
+    """Least element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
+    refuse_output(out, "min")
+    return _extreme(ops.min, elementwise.minimum, a, axis, keepdims, initial, where)
 
 
 amax, amin = max, min
 
 
-def ptp(a, axis=None, *, keepdims=False):
+def _extreme(operation, join, a, axis, keepdims, initial, where):
+    if initial is None:
+        if where is not None:
+            raise ValueError(f"{operation.name}: expected `initial` beside `where`, which may choose no element.")
+        return _reduce(operation, a, axis, keepdims)
+    a = as_array(a)
+    if not _count(a, axis, keepdims, None):
+        return as_array(_reduce(ops.sum, a, axis, keepdims), a.dtype) + initial
+    return join(_reduce(operation, _chosen(a, where, initial), axis, keepdims), initial)
+
+
+def ptp(a, axis=None, out=None, keepdims=False):
     """Greatest minus least element over axes."""
-    return max(a, axis, keepdims=keepdims) - min(a, axis, keepdims=keepdims)
+    return max(a, axis, out, keepdims) - min(a, axis, out, keepdims)
 
 
-def var(a, axis=None, dtype=None, *, ddof=0, keepdims=False):
-    """Variance over axes: the sum of squared deviations divided by (count - ddof)."""
-    return _reduce(ops.var, as_array(a, dtype), axis, keepdims, ddof=ddof)
+def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=None, mean=None, correction=None):
+    """Variance over axes: the sum of squared deviations divided by (count - ddof); `correction` is another name of it.
+
+    Args:
+        where: Which elements count.
+        mean: Their mean, if it is known, with `keepdims`.
+    """
+    return _deviation(ops.var, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
-def std(a, axis=None, dtype=None, *, ddof=0, keepdims=False):
-    """Standard deviation over axes; its gradient is 0 where it is 0."""
-    return _reduce(ops.std, as_array(a, dtype), axis, keepdims, ddof=ddof)
+def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=None, mean=None, correction=None):
+    """Standard deviation over axes, the root of `var`; its gradient is 0 where it is 0."""
+    return _deviation(ops.std, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
-def any(a, axis=None, *, keepdims=False):
-    """Whether any element over the axes is true."""
-    return _reduce(ops.any, a, axis, keepdims)
+def _deviation(operation, a, axis, dtype, out, ddof, keepdims, where, center, correction):
+    refuse_output(out, operation.name)
+    a, ddof = as_array(a, dtype), ddof if correction is None else correction
+    if where is None and center is None:
+        return _reduce(operation, a, axis, keepdims, ddof=ddof)
+    a = _chosen(a, where, 0)  # what is not chosen may be NaN
+    deviations = a - (mean(a, axis, keepdims=True, where=where) if center is None else center)
+    squares = elementwise.real(deviations * elementwise.conj(deviations))
+    count = _count(squares, axis, keepdims, where) - ddof
+    count = builtins.max(count, 0) if where is None else elementwise.maximum(count, 0)
+    variance = sum(squares, axis, keepdims=keepdims, where=where) / count
+    if operation is ops.var:
+        return variance
+    none = elementwise.equal(variance, 0)
+    return elementwise.where(none, 0, elementwise.sqrt(elementwise.where(none, 1, variance)))
 
 
-def all(a, axis=None, *, keepdims=False):
-    """Whether all elements over the axes are true."""
-    return _reduce(ops.all, a, axis, keepdims)
+def any(a, axis=None, out=None, keepdims=False, *, where=None):
+    """Whether any element over the axes is true, of those where `where` is."""
+    refuse_output(out, "any")
+    return _reduce(ops.any, _chosen(as_array(a), where, False), axis, keepdims)
+
+
+def all(a, axis=None, out=None, keepdims=False, *, where=None):
+    """Whether all elements over the axes are true, of those where `where` is."""
+    refuse_output(out, "all")
+    return _reduce(ops.all, _chosen(as_array(a), where, True), axis, keepdims)
 
 
 def count_nonzero(a, axis=None, *, keepdims=False):
@@ -72,41 +141,57 @@ def count_nonzero(a, axis=None, *, keepdims=False):
     return sum(as_array(a) != 0, axis, keepdims=keepdims)
 
 
-def average(a, axis=None, weights=None, *, keepdims=False):
-    """Mean weighted by `weights`, which have the shape of `a`, or of `axis` alone."""
+def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
+    """Mean weighted by `weights`, which have the shape of `a`, or of `axis` alone; with `returned`, and their sum."""
     a = as_array(a)
     if weights is None:
-        return mean(a, axis, keepdims=keepdims)
-    weights = as_array(weights)
-    if weights.shape != a.shape:
-        kept = complete_axes(axis, a.ndim)
-        if weights.shape != tuple(a.shape[i] for i in kept):
-            raise ValueError(f"average: expected weights of shape {a.shape} or of axis {axis}, got {weights.shape}.")
-        weights = weights.reshape(tuple(n if i in kept else 1 for i, n in enumerate(a.shape)))
-    return sum(a * weights, axis, keepdims=keepdims) / sum(weights * (a * 0 + 1), axis, keepdims=keepdims)
+        result = mean(a, axis, keepdims=keepdims)
+        count = _count(a, axis, keepdims, None)
+        total = like(result, library(result).full(result.shape, count, result.dtype))
+    else:
+        weights = weights_beside("average", a, axis, weights)
+        total = sum(broadcast_to(weights, a.shape), axis, keepdims=keepdims)
+        result = sum(a * weights, axis, keepdims=keepdims) / total
+    return (result, as_array(broadcast_to(total, result.shape), result.dtype)) if returned else result
 
 
-def cumsum(a, axis=None, dtype=None):
+def weights_beside(name, a, axis, weights):
+    """Weights of the shape of `a`, or of `axis` alone, with as many axes as `a`."""
+    weights = beside(a, weights)
+    if weights.shape == a.shape:
+        return weights
+    axes = complete_axes(axis, a.ndim)
+    if weights.shape != tuple(a.shape[i] for i in axes):
+        raise ValueError(f"{name}: expected weights of shape {a.shape} or of axis {axis}, got {weights.shape}.")
+    weights = transpose(weights, tuple(onp.argsort(axes)))
+    return weights.reshape(tuple(n if i in axes else 1 for i, n in enumerate(a.shape)))
+
+
+def cumsum(a, axis=None, dtype=None, out=None):
     """Cumulative sums along an axis, of the flattened array without one."""
+    refuse_output(out, "cumsum")
     a, axis = along_axis(as_array(a, dtype), axis)
-    return ops.cumsum(a, axis=axis)
+    return as_array(ops.cumsum(a, axis=axis), dtype)
 
 
-def cumprod(a, axis=None, dtype=None):
+def cumprod(a, axis=None, dtype=None, out=None):
     """Cumulative products along an axis, of the flattened array without one; gradients are right at zeros."""
+    refuse_output(out, "cumprod")
     a, axis = along_axis(a, axis)
     if dtype is None and a.dtype.kind in "iub":
         dtype = onp.promote_types(a.dtype, onp.uint if a.dtype.kind == "u" else int)
     return ops.cumulative_product(as_array(a, dtype), axis)
 
 
-def argmax(a, axis=None, *, keepdims=False):
+def argmax(a, axis=None, out=None, *, keepdims=False):
     """Index of the greatest element along an axis, in the flattened array without one; the first one at a tie."""
+    refuse_output(out, "argmax")
     return _extreme_index(ops.argmax, a, axis, keepdims)
 
 
-def argmin(a, axis=None, *, keepdims=False):
+def argmin(a, axis=None, out=None, *, keepdims=False):
     """Index of the least element along an axis, in the flattened array without one; the first one at a tie."""
+    refuse_output(out, "argmin")
     return _extreme_index(ops.argmin, a, axis, keepdims)
 
 
@@ -118,14 +203,76 @@ def _extreme_index(operation, a, axis, keepdims):
     return index.reshape(tuple(1 if i in axes else n for i, n in enumerate(a.shape))) if keepdims else index
 
 
-def argsort(a, axis=-1, *, kind=None, stable=None):
-    """Indices that sort along an axis, of the flattened array if it is None."""
-    a, axis = along_axis(a, axis)
-    return indexing.argsort(a, axis=axis, stable=bool(stable) or kind == "stable")
+# The same without NaN.
+def _numbers(a, where=None):
+    """Where `a` is to be reduced: where `where` is true and `a` is no NaN; None for everywhere."""
+    if a.dtype.kind not in "fc":
+        return where
+    numbers = elementwise.logical_not(elementwise.isnan(a))
+    return numbers if where is None else elementwise.logical_and(numbers, where)
 
 
-def sort(a, axis=-1, *, kind=None, stable=None):
-    """Sorted along an axis, or flattened and sorted if it is None; gradients go back to where elements came from."""
-    a, axis = along_axis(a, axis)
-    order = indexing.argsort(a, axis=axis, stable=bool(stable) or kind == "stable")
-    return indexing.take_along_axis(a, order, axis=axis)
+def _without_nan(function):
+    @functools.wraps(function)
+    def reduce(a, *args, where=None, **kwargs):
+        a = as_array(a)
+        return function(a, *args, where=_numbers(a, where), **kwargs)
+
+    reduce.__name__ = reduce.__qualname__ = f"nan{function.__name__}"
+    reduce.__doc__ = f"`{function.__name__}` of the elements that are not NaN."
+    return reduce
+
+
+nansum, nanprod, nanmean, nanvar, nanstd = map(_without_nan, (sum, prod, mean, var, std))
+
+
+def nanmax(a, axis=None, out=None, keepdims=False, initial=None, where=None):
+    """`max` of the elements that are not NaN; NaN where there is none and no `initial`."""
+    return _extreme_without_nan(max, -math.inf, a, axis, out, keepdims, initial, where)
+
+
+def nanmin(a, axis=None, out=None, keepdims=False, initial=None, where=None):
+    """`min` of the elements that are not NaN; NaN where there is none and no `initial`."""
+    return _extreme_without_nan(min, math.inf, a, axis, out, keepdims, initial, where)
+
+
+def _extreme_without_nan(function, worst, a, axis, out, keepdims, initial, where):
+    a = as_array(a)
+    numbers = _numbers(a)
+    if numbers is None or initial is not None:
+        return function(a, axis, out, keepdims, initial, _numbers(a, where))
+    extreme = function(elementwise.where(numbers, a, worst), axis, out, keepdims, None, where)
+    return elementwise.where(any(numbers, axis, keepdims=keepdims), extreme, math.nan)
+
+
+def nanargmax(a, axis=None, out=None, *, keepdims=False):
+    """`argmax` of the elements that are not NaN; -1 where there is none, as raising would have to wait for the GPU."""
+    refuse_output(out, "nanargmax")
+    return _extreme_index_without_nan(ops.argmax, -math.inf, a, axis, keepdims)
+
+
+def nanargmin(a, axis=None, out=None, *, keepdims=False):
+    """`argmin` of the elements that are not NaN; -1 where there is none, as raising would have to wait for the GPU."""
+    refuse_output(out, "nanargmin")
+    return _extreme_index_without_nan(ops.argmin, math.inf, a, axis, keepdims)
+
+
+def _extreme_index_without_nan(operation, worst, a, axis, keepdims):
+    a = as_array(a)
+    numbers = _numbers(a)
+    if numbers is None:
+        return _extreme_index(operation, a, axis, keepdims)
+    index = _extreme_index(operation, elementwise.where(numbers, a, worst), axis, keepdims)
+    return elementwise.where(any(numbers, axis, keepdims=keepdims), index, -1)
+
+
+def nancumsum(a, axis=None, dtype=None, out=None):
+    """`cumsum` with NaN as 0."""
+    a = as_array(a)
+    return cumsum(_chosen(a, _numbers(a), 0), axis, dtype, out)
+
+
+def nancumprod(a, axis=None, dtype=None, out=None):
+    """`cumprod` with NaN as 1."""
+    a = as_array(a)
+    return cumprod(_chosen(a, _numbers(a), 1), axis, dtype, out)

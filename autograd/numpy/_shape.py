@@ -5,10 +5,9 @@ import operator
 
 import numpy as onp
 
-from ..core import Array, library
+from ..core import library
 from ..ops import shape as ops
-from ._common import along_axis, as_array, cast, complete_axes, complete_axis, complete_shape, like, stack_all
-from ._elementwise import where
+from ._common import along_axis, as_array, complete_axes, complete_axis, complete_shape, refuse_output, stack_all
 
 
 def shape(a):
@@ -22,11 +21,12 @@ def ndim(a):
 
 
 def size(a, axis=None):
-    """The number of elements, or the length of an axis."""
-    return math.prod(as_array(a).shape) if axis is None else as_array(a).shape[axis]
+    """The number of elements, or of those along an axis or several."""
+    shape = as_array(a).shape
+    return math.prod(shape if axis is None else [shape[i] for i in complete_axes(axis, len(shape))])
 
 
-def reshape(a, shape, order="C"):
+def reshape(a, shape, order="C", *, copy=None):
     """`a` with another shape of the same size; one -1 in it is computed."""
     a, shape = as_array(a), complete_shape(shape)
     if order not in ("C", "F"):
@@ -110,31 +110,36 @@ def squeeze(a, axis=None):
     return ops.reshape(a, shape=tuple(n for i, n in enumerate(a.shape) if i not in axes))
 
 
-def broadcast_to(a, shape):
-    """`a` repeated to a shape."""
-    return ops.broadcast_to(as_array(a), shape=complete_shape(shape))
+def broadcast_to(array, shape, subok=False):
+    """`array` repeated to a shape."""
+    return ops.broadcast_to(as_array(array), shape=complete_shape(shape))
 
 
-def broadcast_shapes(*shapes):
+def broadcast_shapes(*args):
     """The shape that arrays of these shapes broadcast to."""
-    return library(0).broadcast_shapes(*shapes)
+    return onp.broadcast_shapes(*args)
 
 
-def broadcast_arrays(*args):
+def broadcast_arrays(*args, subok=False):
     """The arrays, broadcast to their common shape."""
     arrays = [as_array(a) for a in args]
     shape = broadcast_shapes(*[a.shape for a in arrays])
     return tuple(broadcast_to(a, shape) for a in arrays)
 
 
-def atleast_1d(*arrays):
+def atleast_1d(*arys):
     """Each array with at least one axis."""
-    return _each(lambda a: a if a.ndim else a.reshape((1,)), arrays)
+    return _each(lambda a: a if a.ndim else a.reshape((1,)), arys)
 
 
-def atleast_2d(*arrays):
+def atleast_2d(*arys):
     """Each array with at least two axes, new ones in front."""
-    return _each(lambda a: a if a.ndim > 1 else a.reshape((1, a.size)), arrays)
+    return _each(lambda a: a if a.ndim > 1 else a.reshape((1, a.size)), arys)
+
+
+def atleast_3d(*arys):
+    """Each array with at least three axes: a vector along the second, a matrix along the first two."""
+    return _each(lambda a: a if a.ndim > 2 else a[..., None] if a.ndim == 2 else a.reshape((1, a.size, 1)), arys)
 
 
 def _each(function, arrays):
@@ -142,9 +147,10 @@ def _each(function, arrays):
     return results[0] if len(results) == 1 else results
 
 
-def concatenate(arrays, axis=0):
+def concatenate(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """Arrays joined along an axis, flattened before if it is None."""
-    arrays = [as_array(a) for a in arrays]
+    refuse_output(out, "concatenate")
+    arrays = [as_array(a, dtype) for a in arrays]
     if not arrays:
         raise ValueError("concatenate: expected at least one array, got none.")
     if axis is None:
@@ -155,33 +161,66 @@ def concatenate(arrays, axis=0):
 concat = concatenate
 
 
-def stack(arrays, axis=0):
+def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """Arrays of one shape joined along a new axis."""
-    arrays = [as_array(a) for a in arrays]
+    refuse_output(out, "stack")
+    arrays = [as_array(a, dtype) for a in arrays]
     if not arrays:
         raise ValueError("stack: expected at least one array, got none.")
     return moveaxis(stack_all(arrays), 0, axis)
 
 
-def vstack(arrays):
+def vstack(tup, *, dtype=None, casting="same_kind"):
     """Arrays joined along the first axis; vectors are rows."""
-    return concatenate([atleast_2d(a) for a in arrays])
+    return concatenate([atleast_2d(a) for a in tup], dtype=dtype)
 
 
-def hstack(arrays):
+def hstack(tup, *, dtype=None, casting="same_kind"):
     """Arrays joined along the second axis, vectors along their only one."""
-    arrays = [atleast_1d(a) for a in arrays]
-    return concatenate(arrays, 0 if arrays and arrays[0].ndim == 1 else 1)
+    arrays = [atleast_1d(a) for a in tup]
+    return concatenate(arrays, 0 if arrays and arrays[0].ndim == 1 else 1, dtype=dtype)
 
 
-def column_stack(arrays):
+def dstack(tup):
+    """Arrays joined along the third axis; vectors and matrices have one of length 1 there."""
+    return concatenate([atleast_3d(a) for a in tup], 2)
+
+
+def column_stack(tup):
     """Vectors as columns, and matrices, joined along the second axis."""
-    return concatenate([a.reshape((-1, 1)) if a.ndim == 1 else a for a in map(as_array, arrays)], 1)
+    return concatenate([a.reshape((-1, 1)) if a.ndim == 1 else a for a in map(as_array, tup)], 1)
 
 
-def append(arr, values, axis=None):
-    """`values` joined to the end of `arr`."""
-    return concatenate([arr, values], axis)
+def block(arrays):
+    """Nested lists of arrays joined: the innermost along the last axis, those around them along the one before."""
+    depth = _depth(arrays)
+    return _joined(arrays, depth, max(depth, *_ndims(arrays)))
+
+
+def _depth(arrays):
+    """How deep lists are nested, everywhere the same."""
+    if isinstance(arrays, tuple):
+        raise TypeError("block: expected lists of arrays, got a tuple.")
+    if not isinstance(arrays, list):
+        return 0
+    depths = {_depth(part) for part in arrays}
+    if len(depths) != 1:
+        raise ValueError(f"block: expected lists of one depth that are not empty, got depths {sorted(depths)}.")
+    return depths.pop() + 1
+
+
+def _ndims(arrays):
+    """The numbers of axes of all arrays in nested lists."""
+    if not isinstance(arrays, list):
+        return [as_array(arrays).ndim]
+    return [n for part in arrays for n in _ndims(part)]
+
+
+def _joined(arrays, depth, ndim):
+    if isinstance(arrays, list):
+        return concatenate([_joined(part, depth - 1, ndim) for part in arrays], -depth)
+    a = as_array(arrays)
+    return reshape(a, (1,) * (ndim - a.ndim) + a.shape)
 
 
 def split(ary, indices_or_sections, axis=0):
@@ -206,6 +245,33 @@ def array_split(ary, indices_or_sections, axis=0):
         cuts = [operator.index(i) for i in indices_or_sections]
     before = (slice(None),) * axis
     return [ary[(*before, slice(start, stop))] for start, stop in zip([0, *cuts], [*cuts, length], strict=True)]
+
+
+def hsplit(ary, indices_or_sections):
+    """`split` along the second axis, of a vector along its only one."""
+    return split(ary, indices_or_sections, 0 if as_array(ary).ndim == 1 else 1)
+
+
+def vsplit(ary, indices_or_sections):
+    """`split` along the first axis."""
+    return _split_matrix("vsplit", 2, ary, indices_or_sections, 0)
+
+
+def dsplit(ary, indices_or_sections):
+    """`split` along the third axis."""
+    return _split_matrix("dsplit", 3, ary, indices_or_sections, 2)
+
+
+def _split_matrix(name, least, ary, indices_or_sections, axis):
+    if as_array(ary).ndim < least:
+        raise ValueError(f"{name}: expected at least {least} axes, got shape {as_array(ary).shape}.")
+    return split(ary, indices_or_sections, axis)
+
+
+def unstack(x, /, *, axis=0):
+    """The parts of `x` along an axis, a tuple of arrays without it."""
+    x = moveaxis(as_array(x), axis, 0)
+    return tuple(x[i] for i in range(x.shape[0]))
 
 
 def flip(m, axis=None):
@@ -265,48 +331,6 @@ def tile(A, reps):
     apart = reshape(A, tuple(part for n in lengths for part in (1, n)))
     repeated = broadcast_to(apart, tuple(part for r, n in zip(reps, lengths, strict=True) for part in (r, n)))
     return reshape(repeated, tuple(r * n for r, n in zip(reps, lengths, strict=True)))
-
-
-_PADDINGS = ("constant", "edge", "reflect", "symmetric", "wrap")
-
-
-def pad(array, pad_width, mode="constant", *, constant_values=0):
-    """`array` with `pad_width` elements around it: a number, (before, after), or one pair for each axis.
-
-    Modes are "constant", "edge", "reflect", "symmetric" and "wrap", as in NumPy.
-    """
-    array = as_array(array)
-    widths = _pad_widths(pad_width, array.ndim)
-    if mode not in _PADDINGS:
-        raise ValueError(f"pad: expected a mode of {', '.join(_PADDINGS)}, got {mode!r}.")
-    if mode != "constant":
-        places = library(0).pad  # on the host: where each element of the result comes from
-        for axis, (n, width) in enumerate(zip(array.shape, widths, strict=True)):
-            if any(width):
-                source = places(range(n), width, mode)
-                array = array[(slice(None),) * axis + (library(array).array(source),)]
-        return array
-    padded = ops.pad(array, width=widths)
-    if isinstance(constant_values, int | float) and constant_values == 0:
-        return padded
-    if not isinstance(constant_values, Array):
-        constant_values = library(array).asarray(constant_values, array.dtype)
-    if constant_values.ndim:
-        raise ValueError(f"pad: expected one number as constant_values, got shape {constant_values.shape}.")
-    inside = ops.pad(like(array, library(array).ones(array.shape, bool)), width=widths)
-    return where(inside, padded, cast(constant_values, array.dtype))
-
-
-def _pad_widths(pad_width, ndim):
-    if onp.ndim(pad_width) == 0:
-        return ((pad_width, pad_width),) * ndim
-    pairs = tuple(pad_width)
-    if all(onp.ndim(n) == 0 for n in pairs):
-        pairs = (pairs if len(pairs) == 2 else pairs * 2,) * ndim
-    pairs = tuple(tuple(pair) for pair in (pairs * ndim if len(pairs) == 1 else pairs))
-    if len(pairs) != ndim or any(len(pair) != 2 for pair in pairs):
-        raise ValueError(f"pad: expected a number, a pair, or {ndim} pairs, got {pad_width}.")
-    return pairs
 
 
 def tril(m, k=0):

@@ -11,7 +11,7 @@ import math
 import numpy as onp
 
 from ..core import Tracer, library
-from ..numpy import _shape
+from ..numpy import _padding, _shape
 from ..numpy import linalg as matrices
 from ..numpy._common import as_array
 from ..numpy._elementwise import absolute, ceil, exp, exp2, log2, maximum, where
@@ -251,7 +251,7 @@ def block_diag(*arrs):
     for a in blocks:
         after = width - before - a.shape[-1]
         pairs = [(0, 0)] * (len(leading) + 1) + [(before, after)]
-        rows.append(_shape.pad(_shape.broadcast_to(a, leading + a.shape[-2:]), pairs))
+        rows.append(_padding.pad(_shape.broadcast_to(a, leading + a.shape[-2:]), pairs))
         before += a.shape[-1]
     return _shape.concatenate(rows, -2)
 

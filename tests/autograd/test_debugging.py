@@ -141,6 +141,12 @@ class TestWrites:
         del second
         base[0] = view[1] = 3
 
+    def test_one_tape_holds_two_views(self):
+        base = np.ones(4)
+        rows = np.broadcast_to(base, (3, 4))
+        grad(lambda x: anp.sum(x * rows[0, :3]) + anp.sum(x * rows[1, 1:]) + anp.sum(x * base[:3]))(X)
+        base[0] = 2
+
     def test_an_array_that_is_read_only_stays_so(self):
         fixed = np.broadcast_to(np.ones(1), 3)
         grad(lambda x: anp.sum(x * fixed))(X)

@@ -1,0 +1,41 @@
+"""Bits packed into bytes."""
+
+from ..core import library
+from ._common import along_axis, as_array
+from ._padding import pad
+from ._shape import moveaxis, reshape
+
+
+def packbits(a, axis=None, bitorder="big"):
+    """Eight elements each, 0 or not, as a byte, the last one filled up with 0: along an axis, flattened without one."""
+    a, axis = along_axis(a, axis)
+    if a.dtype.kind not in "iub":
+        raise TypeError(f"packbits: expected integers or booleans, got dtype {a.dtype}.")
+    bits = as_array(moveaxis(a, axis, -1) != 0, "uint8")
+    bits = pad(bits, [(0, 0)] * (bits.ndim - 1) + [(0, -bits.shape[-1] % 8)])
+    bytes_ = reshape(bits, (*bits.shape[:-1], bits.shape[-1] // 8, 8)) << _shifts(a, bitorder)
+    return moveaxis(bytes_.sum(-1, dtype="uint8"), -1, axis)
+
+
+def unpackbits(a, axis=None, count=None, bitorder="big"):
+    """The bits of bytes: along an axis, flattened without one.
+
+    Args:
+        count: How many; a negative number leaves out as many at the end, more than there are adds 0.
+    """
+    a, axis = along_axis(a, axis)
+    if a.dtype != "uint8":
+        raise TypeError(f"unpackbits: expected dtype uint8, got {a.dtype}.")
+    bits = (moveaxis(a, axis, -1)[..., None] >> _shifts(a, bitorder)) & 1
+    bits = reshape(bits, (*bits.shape[:-2], bits.shape[-2] * 8))
+    if count is not None:
+        missing = max(count - bits.shape[-1], 0)
+        bits = pad(bits, [(0, 0)] * (bits.ndim - 1) + [(0, missing)])[..., :count]
+    return moveaxis(bits, -1, axis)
+
+
+def _shifts(a, bitorder):
+    if bitorder not in ("big", "little"):
+        raise ValueError(f"packbits: expected bitorder 'big' or 'little', got {bitorder!r}.")
+    shifts = library(a).arange(8, dtype="uint8")
+    return shifts if bitorder == "little" else shifts[::-1]

@@ -1,0 +1,56 @@
+"""Where the arrays are that a function is given and makes: beside another array, on the host, on the default device."""
+
+import contextlib
+
+import numpy as onp
+
+from .. import backend
+from ..core import Array, library
+from ._common import as_array, like
+
+
+def create(name, *args, device=None, **kwargs):
+    """The result of the array library's function of that name, on a device, by default the default one."""
+    chosen = backend.default_device() if device is None else backend.as_device(device)
+    with chosen.current():
+        return getattr(chosen.library, name)(*args, **kwargs)
+
+
+def where_they_are(values):
+    """A context in which arrays are created where the first array among some values is, else on the default device."""
+    for x in values:
+        if isinstance(x, Array) or backend.is_array(x):
+            return backend.device(x.device if isinstance(x, Array) else backend.device_of(x))
+    return contextlib.nullcontext()
+
+
+def beside(x, values, dtype=None):
+    """`values` as an array; numbers and lists of them are put where the array `x` is. An Array beside an Array."""
+    if isinstance(values, Array) or backend.is_array(values):
+        return like(x, as_array(values, dtype))
+    with where_they_are([x]):
+        return like(x, as_array(values, dtype))
+
+
+def on_device(x, values, dtype=None):
+    """Numbers, maybe in a NumPy array, as an array where the array `x` is. An Array beside an Array."""
+    if not isinstance(values, Array) and not backend.is_cupy(values):
+        values = library(x).asarray(values)
+    return like(x, as_array(values, dtype))
+
+
+def on_host(x):
+    """`x` with NumPy arrays in place of Arrays and CuPy arrays, also within lists; TypeError if one is traced."""
+    if isinstance(x, list | tuple):
+        return type(x)(map(on_host, x))
+    if isinstance(x, Array):
+        return onp.asarray(x)
+    return x.get() if backend.is_cupy(x) else x
+
+
+def on_default_device(result):
+    """NumPy arrays, also within tuples and lists, on the default device."""
+    if isinstance(result, tuple | list):
+        return type(result)(map(on_default_device, result))
+    device = backend.default_device()
+    return result if device == backend.CPU or not isinstance(result, onp.ndarray) else device.put(result)

@@ -1,0 +1,115 @@
+"""Functions that call functions of the user: their results are differentiated through."""
+
+import functools
+import itertools
+import operator
+import re
+
+from ._common import as_array, complete_axis
+from ._creation import zeros_like
+from ._devices import beside, where_they_are
+from ._indexing import IndexUpdate
+from ._shape import broadcast_shapes, broadcast_to, expand_dims, moveaxis, reshape, stack
+
+
+def apply_along_axis(func1d, axis, arr, *args, **kwargs):
+    """The results of a function of vectors, for each vector along an axis of `arr`, in place of that axis."""
+    arr = as_array(arr)
+    axis = complete_axis(axis, arr.ndim)
+    vectors = moveaxis(arr, axis, -1)
+    kept = vectors.shape[:-1]
+    if 0 in kept:
+        raise ValueError(f"apply_along_axis: expected at least one vector along axis {axis}, got shape {arr.shape}.")
+    places = itertools.product(*map(range, kept))
+    results = stack([beside(arr, func1d(vectors[place], *args, **kwargs)) for place in places])
+    results = reshape(results, kept + results.shape[1:])
+    added = range(len(kept), results.ndim)
+    return moveaxis(results, tuple(added), tuple(i - len(kept) + axis for i in added))
+
+
+def apply_over_axes(func, a, axes):
+    """`func(a, axis)` for one axis after the other; an axis that it removes is put back with length 1."""
+    a = as_array(a)
+    for axis in axes if isinstance(axes, list | tuple) else [axes]:
+        result = as_array(func(a, axis))
+        a = result if result.ndim == a.ndim else expand_dims(result, axis)
+    return a
+
+
+def piecewise(x, condlist, funclist, *args, **kw):
+    """`funclist[i]`, a function of the elements or a number, where `condlist[i]` is true; the last condition counts.
+
+    A further function is for all other elements, where 0 stands else. Functions see only their elements, as a vector,
+    whose length depends on data.
+    """
+    x = as_array(x)
+    several = isinstance(condlist, list | tuple) and not (x.ndim and isinstance(condlist[0], bool))
+    conditions = [broadcast_to(c, x.shape) for c in (condlist if several else [condlist])]
+    if len(funclist) == len(conditions) + 1:
+        conditions.append(~functools.reduce(operator.or_, conditions))
+    if len(funclist) != len(conditions):
+        raise ValueError(f"piecewise: expected {len(conditions)} functions, or one more, got {len(funclist)}.")
+    y = zeros_like(x)
+    for condition, function in zip(conditions, funclist, strict=True):
+        values = function(x[condition], *args, **kw) if callable(function) else function
+        y = IndexUpdate(y, condition).set(values)
+    return y
+
+
+_SIGNATURE = re.compile(r"\((.*?)\)")
+
+
+def vectorize(pyfunc=None, otypes=None, doc=None, excluded=None, cache=False, signature=None):
+    """A function of arrays that calls `pyfunc` for each element of them, broadcast, or each of their parts.
+
+    It is a loop, which `autograd.vmap` is not. Without `pyfunc`, a decorator.
+
+    Args:
+        otypes: The dtypes of the results.
+        excluded: Positions and names of arguments that are passed on as they are.
+        signature: Which axes at the end `pyfunc` sees, such as "(n),(n,m)->(m)".
+    """
+    if pyfunc is None:
+        return functools.partial(
+            vectorize, otypes=otypes, doc=doc, excluded=excluded, cache=cache, signature=signature
+        )
+    ndims = signature and [len(names.split(",")) if names else 0 for names in
+                           _SIGNATURE.findall(signature.replace(" ", "").partition("->")[0])]
+
+    @functools.wraps(pyfunc)
+    def vectorized(*args, **kwargs):
+        given = dict([*enumerate(args), *kwargs.items()])
+        chosen = {key: value for key, value in given.items() if key not in (excluded or ())}
+        with where_they_are(chosen.values()):
+            arrays = {key: as_array(value) for key, value in chosen.items()}
+        counts = dict(zip(arrays, ndims or (0,) * len(arrays), strict=True))
+        return _looped(pyfunc, given, arrays, counts, otypes)
+
+    vectorized.__doc__ = doc or pyfunc.__doc__
+    return vectorized
+
+
+def _looped(function, given, arrays, counts, otypes):
+    """The results of a function for each place in the leading axes of arrays, of which it sees `counts` axes."""
+    lead = {key: a.shape[: a.ndim - counts[key]] for key, a in arrays.items()}
+    shape = broadcast_shapes(*lead.values())
+    if 0 in shape:
+        raise ValueError(f"vectorize: expected at least one element, got shape {shape}.")
+    arrays = {key: broadcast_to(a, shape + a.shape[len(lead[key]) :]) for key, a in arrays.items()}
+    results = []
+    for place in itertools.product(*map(range, shape)):
+        values = {key: arrays[key][place] if key in arrays else value for key, value in given.items()}
+        named = {key: value for key, value in values.items() if isinstance(key, str)}
+        results.append(function(*[value for key, value in values.items() if not isinstance(key, str)], **named))
+    several = isinstance(results[0], tuple)
+    parts = [list(part) for part in zip(*results, strict=True)] if several else [results]
+    with where_they_are(arrays.values()):
+        joined = [stack([as_array(y) for y in part], dtype=otypes and otypes[i]) for i, part in enumerate(parts)]
+    joined = [reshape(part, shape + part.shape[1:]) for part in joined]
+    return tuple(joined) if several else joined[0]
+
+
+def ndenumerate(arr):
+    """Yields (index, element) for each element."""
+    arr = as_array(arr)
+    return ((place, arr[place]) for place in itertools.product(*map(range, arr.shape)))

@@ -1,0 +1,118 @@
+"""Histograms: which cell each point is in, and a count of cells.
+
+Counts are differentiable with respect to weights, edges with respect to the points if they follow from these.
+"""
+
+import builtins
+import math
+import operator
+
+import numpy as onp
+
+from ..core import Array
+from ..ops.elementwise import equal, greater_equal, logical_and, stop_gradient, where
+from ._common import as_array
+from ._creation import linspace
+from ._devices import beside, on_host
+from ._reduction import max, min
+from ._shape import ravel, reshape
+from ._sorting import count_places, searchsorted
+
+
+def histogram_bin_edges(a, bins=10, range=None, weights=None):
+    """The edges of `bins` intervals of one width from the least to the greatest element, or over a range.
+
+    Args:
+        bins: Their number, one of NumPy's rules for it ("auto", "fd", "sturges", ...; it looks at data), or the edges.
+    """
+    a = ravel(as_array(a))
+    if isinstance(bins, str):
+        bins = len(onp.histogram_bin_edges(on_host(stop_gradient(a)), bins, range, weights)) - 1
+    if onp.ndim(bins) if not isinstance(bins, Array) else bins.ndim:
+        edges = beside(a, bins)
+        if isinstance(bins, list | tuple | onp.ndarray) and onp.any(onp.diff(on_host(stop_gradient(edges))) < 0):
+            raise ValueError(f"histogram: expected edges that do not fall, got {bins}.")
+        return edges
+    bins = operator.index(bins)
+    if bins < 1:
+        raise ValueError(f"histogram: expected at least one bin, got {bins}.")
+    low, high = _limits(a, range)
+    same = equal(low, high)
+    low, high = where(same, low - 0.5, low), where(same, high + 0.5, high)
+    return linspace(low, high, bins + 1)
+
+
+def _limits(a, range):
+    """The least and the greatest element, or the ends of a range, in the dtype of the edges."""
+    if range is None:
+        range = (min(a), max(a)) if a.size else (0, 1)
+    elif range[0] > range[1]:
+        raise ValueError(f"histogram: expected a range that rises, got {range}.")
+    return beside(a, range[0], _dtype(a)), beside(a, range[1], _dtype(a))
+
+
+def _dtype(a):
+    """That of edges and densities."""
+    return a.dtype if a.dtype.kind == "f" else onp.dtype(float)
+
+
+def histogram(a, bins=10, range=None, density=None, weights=None):
+    """How many elements, or the sum of their weights, are in each interval, and the edges of the intervals.
+
+    The last interval holds its right edge. With `density` the integral is 1. See `histogram_bin_edges` for `bins`.
+    """
+    a = ravel(as_array(a))
+    edges = histogram_bin_edges(a, bins, range, weights)
+    weights = weights if weights is None else ravel(beside(a, weights))
+    return _histogram([a], [edges], density, weights), edges
+
+
+def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
+    """`histogramdd` of points (x, y): the counts (bins of x, bins of y), the edges along x and those along y.
+
+    Args:
+        bins: What `histogramdd` takes, or the edges of both axes.
+    """
+    if not isinstance(bins, int | str) and len(bins) not in (1, 2):
+        bins = [bins, bins]
+    counts, (edges_x, edges_y) = histogramdd([x, y], bins, range, density, weights)
+    return counts, edges_x, edges_y
+
+
+def histogramdd(sample, bins=10, range=None, density=None, weights=None):
+    """How many points, or the sum of their weights, are in each cell of a grid, and the edges along each axis.
+
+    Args:
+        sample: The points, (points, axes), or a sequence of a vector for each axis.
+        bins: A number of bins, or for each axis a number or the edges.
+        range: For each axis the ends of the edges, or None.
+    """
+    if isinstance(sample, list | tuple):
+        columns = [as_array(x) for x in sample]
+    else:
+        sample = as_array(sample)
+        columns = [sample[:, i] for i in builtins.range(sample.shape[1])] if sample.ndim == 2 else [sample]
+    bins = [bins] * len(columns) if isinstance(bins, int) else bins
+    range = range or [None] * len(columns)
+    if not len(bins) == len(range) == len(columns):
+        raise ValueError(f"histogramdd: expected bins and ranges of {len(columns)} axes, got {bins} and {range}.")
+    edges = [histogram_bin_edges(x, b, r) for x, b, r in zip(columns, bins, range, strict=True)]
+    counts = _histogram(columns, edges, density, weights if weights is None else beside(columns[0], weights))
+    return (counts if counts.dtype.kind in "fc" else as_array(counts, _dtype(edges[0]))), edges
+
+
+def _histogram(columns, edges, density, weights):
+    """Counts of the cells of a grid; `columns` are the coordinates of the points."""
+    shape = [len(e) - 1 for e in edges]
+    cell, inside = 0, True
+    for x, e, n in zip(columns, edges, shape, strict=True):
+        place = where(equal(x, e[-1]), n, searchsorted(e, x, "right")) - 1
+        cell, inside = cell * n + place, logical_and(inside, greater_equal(place, 0) & (place < n))
+    total = math.prod(shape)
+    counts = reshape(count_places(where(inside, cell, total), weights, total + 1)[:total], shape)
+    if not density:
+        return counts
+    counts = as_array(counts, _dtype(edges[0]))
+    for axis, e in enumerate(edges):
+        counts = counts / reshape(e[1:] - e[:-1], (-1,) + (1,) * (len(shape) - 1 - axis))
+    return counts / as_array(where(inside, 1 if weights is None else weights, 0).sum(), counts.dtype)

@@ -1,0 +1,90 @@
+"""What NumPy does for arrays of any kind: text, files, dtypes, memory; and what this namespace does without."""
+
+import functools
+
+import numpy as onp
+
+from .. import backend
+from ..core import Array, library
+from ._common import like
+from ._devices import on_host
+
+# What NumPy has and this namespace has not.
+_DATES, _FIELDS = "no array library computes with dates on a GPU", "an array of this namespace has a single dtype"
+_MATRICES = "NumPy advises against it: use arrays of two axes"
+ABSENT = {
+    **dict.fromkeys(
+        "busday_count busday_offset busdaycalendar datetime64 datetime_as_string datetime_data is_busday isnat "
+        "timedelta64".split(), _DATES),
+    **dict.fromkeys("recarray record".split(), _FIELDS),
+    **dict.fromkeys("asmatrix bmat matrix".split(), _MATRICES),
+    "frompyfunc": "it makes arrays of Python's objects: use vectorize",
+    "in1d": "NumPy removed it: use isin",
+    "memmap": "a file is no device: use numpy.memmap and asarray",
+    "poly1d": "NumPy advises against it: use polyval, polyder, ...",
+    "row_stack": "NumPy removed it: use vstack",
+    "trapz": "NumPy removed it: use trapezoid",
+}  # fmt: skip
+
+
+def _of_host_arrays(name):
+    """NumPy's function that writes, shows or saves, for arrays of any device; a traced one raises TypeError."""
+    theirs = getattr(onp, name)
+
+    @functools.wraps(theirs, assigned=("__name__", "__qualname__"))
+    def call(*args, **kwargs):
+        return theirs(*map(on_host, args), **{key: on_host(value) for key, value in kwargs.items()})
+
+    call.__doc__ = f"`numpy.{name}`, also of Arrays and of arrays on a GPU, which are copied to the host."
+    return call
+
+
+array2string, array_repr, array_str, format_float_positional, format_float_scientific = map(
+    _of_host_arrays, "array2string array_repr array_str format_float_positional format_float_scientific".split()
+)
+save, savetxt, savez, savez_compressed = map(_of_host_arrays, "save savetxt savez savez_compressed".split())
+
+
+def _of_dtypes(name):
+    """NumPy's function of the dtypes of its arguments."""
+    theirs = getattr(onp, name)
+
+    @functools.wraps(theirs, assigned=("__name__", "__qualname__"))
+    def call(*args, **kwargs):
+        empty = [onp.empty((0,) * a.ndim, a.dtype) if isinstance(a, Array) or backend.is_cupy(a) else a for a in args]
+        return theirs(*empty, **kwargs)
+
+    call.__doc__ = f"`numpy.{name}`, also of Arrays and traced values: it looks at their dtypes only."
+    return call
+
+
+can_cast, common_type, iscomplexobj, isrealobj, min_scalar_type = map(
+    _of_dtypes, "can_cast common_type iscomplexobj isrealobj min_scalar_type".split()
+)
+
+
+def result_type(*arrays_and_dtypes):
+    """The dtype that an operation on arrays, Python's numbers and dtypes gives."""
+    return onp.result_type(*[a.dtype if isinstance(a, Array) else a for a in arrays_and_dtypes])
+
+
+def _of_memory(name):
+    """A function of how raw arrays lie in memory."""
+
+    def call(*args, **kwargs):
+        raw = [a.raw if isinstance(a, Array) else a for a in args]
+        return getattr(library(raw[0]), name)(*raw, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`numpy.{name}`, of arrays that are not traced."
+    return call
+
+
+isfortran, may_share_memory, shares_memory = map(_of_memory, "isfortran may_share_memory shares_memory".split())
+
+
+def from_dlpack(x, /, *, device=None, copy=None):
+    """The array that another library hands over through DLPack, on its device, without a copy."""
+    on_cpu = x.__dlpack_device__()[0] == 1
+    xp = backend.CPU.library if on_cpu else backend.as_device("gpu").library
+    return like(x, xp.from_dlpack(x))

@@ -1,0 +1,109 @@
+"""Choosing, inserting and deleting elements; functions that would write into an array say what to write instead.
+
+Where elements of the result come from, NumPy's function of the same name says, applied to their numbers on the host.
+"""
+
+import operator
+
+import numpy as onp
+
+from ..core import library
+from ..ops.elementwise import stop_gradient, where
+from ._common import along_axis, as_array
+from ._creation import zeros_like
+from ._devices import beside, on_host
+from ._elementwise import nonzero
+from ._indexing import compress, take_along_axis, within
+from ._shape import broadcast_arrays, broadcast_to, concatenate, moveaxis, ravel, reshape, stack
+
+
+def _gather(a, places, axis):
+    """Slices of `a` at places, numbers on the host, along an axis."""
+    return a[(slice(None),) * axis + (library(a).asarray(places),)]
+
+
+def insert(arr, obj, values, axis=None):
+    """`values` inserted before the elements (slices along an axis) with the numbers `obj`."""
+    arr, axis = along_axis(arr, axis)
+    count, values = arr.shape[axis], beside(arr, values, arr.dtype)
+    numbers = onp.arange(count)[obj] if isinstance(obj, slice) else onp.asarray(on_host(obj))
+    numbers = onp.flatnonzero(numbers) if numbers.dtype == bool or not numbers.size else numbers
+    values = reshape(values, (1,) * (arr.ndim - values.ndim) + values.shape)
+    values = values if numbers.ndim else moveaxis(values, 0, axis)  # NumPy's rule for a single number
+    added = values.shape[axis] if numbers.size == 1 else numbers.size
+    values = broadcast_to(values, arr.shape[:axis] + (added,) + arr.shape[axis + 1 :])
+    places = onp.insert(onp.arange(count), numbers, onp.arange(count, count + added))
+    return _gather(concatenate([arr, values], axis), places, axis)
+
+
+def delete(arr, obj, axis=None):
+    """`arr` without the elements (slices along an axis) with the numbers `obj`, or where the vector `obj` is true."""
+    arr, axis = along_axis(arr, axis)
+    obj = obj if isinstance(obj, slice) else on_host(obj)
+    return _gather(arr, onp.delete(onp.arange(arr.shape[axis]), obj), axis)
+
+
+def append(arr, values, axis=None):
+    """`values` joined to the end of `arr`."""
+    arr = as_array(arr)
+    return concatenate([arr, beside(arr, values)], axis)
+
+
+def resize(a, new_shape):
+    """`a` in another shape, its elements repeated as often as needed; zeros if it has none."""
+    a = ravel(as_array(a))
+    places = onp.resize(onp.arange(a.size), new_shape)
+    return a[library(a).asarray(places)] if a.size else zeros_like(a, shape=places.shape)
+
+
+def trim_zeros(filt, trim="fb", axis=None):
+    """`filt` without the zeros at its front ("f") and back ("b"), along all axes or some: the shape depends on data."""
+    filt = as_array(filt)
+    bounds = [on_host(stop_gradient(i)) for i in nonzero(filt)]
+    chosen = range(filt.ndim) if axis is None else [operator.index(i) % filt.ndim for i in onp.atleast_1d(axis)]
+    index = [slice(None)] * filt.ndim
+    for i in chosen:
+        first, last = (int(bounds[i].min()), int(bounds[i].max())) if bounds[i].size else (filt.shape[i], -1)
+        index[i] = slice(first if "f" in trim.lower() else 0, last + 1 if "b" in trim.lower() else filt.shape[i])
+    return filt[tuple(index)]
+
+
+def select(condlist, choicelist, default=0):
+    """For each element that of the first choice whose condition is true there, else `default`."""
+    if len(condlist) != len(choicelist) or not len(condlist):
+        raise ValueError(f"select: expected a choice for each condition, got {len(condlist)} and {len(choicelist)}.")
+    chosen = default
+    for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
+        chosen = where(as_array(condition), choice, chosen)
+    return chosen
+
+
+def choose(a, choices, out=None, mode="raise"):
+    """For each element of `a`, a number, the element in its place of the choice with this number.
+
+    A number beyond the last choice is brought back by `mode` "wrap" or "clip"; "raise" is left to the array library.
+    """
+    a, *choices = broadcast_arrays(a, *choices)
+    return take_along_axis(stack(choices), within("choose", a, len(choices), mode)[None], 0)[0]
+
+
+def extract(condition, arr):
+    """The elements of `arr` where `condition` is true, as a vector."""
+    return compress(ravel(condition), ravel(arr))
+
+
+def _writing(name, remedy):
+    def refuse(*args, **kwargs):
+        raise TypeError(f"{name}: expected no array to write into, arrays never change. Write {remedy}.")
+
+    refuse.__name__ = refuse.__qualname__ = name
+    refuse.__doc__ = f"Raises TypeError, as `numpy.{name}` writes into an array: write {remedy}."
+    return refuse
+
+
+copyto = _writing("copyto", "x = where(mask, values, x)")
+fill_diagonal = _writing("fill_diagonal", "x = x.at[diag_indices_from(x)].set(values)")
+place = _writing("place", "x = x.at[mask].set(values)")
+put = _writing("put", "x = x.reshape(-1).at[indices].set(values).reshape(x.shape)")
+put_along_axis = _writing("put_along_axis", "x = x.at[indices].set(values)")
+putmask = _writing("putmask", "x = where(mask, values, x)")

@@ -1,0 +1,108 @@
+"""Sets of numbers: their sizes depend on data. Gradients go back to where an element was first."""
+
+from typing import Any, NamedTuple
+
+from ..ops import searching as ops
+from ._common import along_axis, as_array
+from ._devices import beside
+from ._indexing import take
+from ._shape import concatenate, ravel
+from ._sorting import isin, sort
+
+
+class UniqueAllResult(NamedTuple):
+    """What `unique_all` finds."""
+
+    values: Any
+    indices: Any
+    inverse_indices: Any
+    counts: Any
+
+
+class UniqueCountsResult(NamedTuple):
+    """What `unique_counts` finds."""
+
+    values: Any
+    counts: Any
+
+
+class UniqueInverseResult(NamedTuple):
+    """What `unique_inverse` finds."""
+
+    values: Any
+    inverse_indices: Any
+
+
+def unique(
+    ar, return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True, sorted=True
+):
+    """The distinct elements in rising order, of the flattened array or slices along an axis.
+
+    Args:
+        return_index: Also return where each is first.
+        return_inverse: Also return which of them every element is.
+        return_counts: Also return how often each is there.
+        equal_nan: Whether all NaN are one element.
+    """
+    ar = as_array(ar)
+    flat, along = along_axis(ar, axis)
+    wanted = {"inverse": bool(return_inverse), "counts": bool(return_counts), "equal_nan": bool(equal_nan)}
+    index, *extras = ops.unique_places(flat, axis=None if axis is None else along, **wanted)
+    if return_inverse:
+        extras[0] = extras[0].reshape(ar.shape if axis is None else (-1,))
+    parts = [take(flat, index, along), *[index][: bool(return_index)], *extras]
+    return tuple(parts) if len(parts) > 1 else parts[0]
+
+
+def unique_values(x):
+    """The distinct elements; NaN differs from NaN."""
+    return unique(x, equal_nan=False)
+
+
+def unique_counts(x):
+    """The distinct elements and how often each is there; NaN differs from NaN."""
+    return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False))
+
+
+def unique_inverse(x):
+    """The distinct elements and which of them every element is; NaN differs from NaN."""
+    return UniqueInverseResult(*unique(x, return_inverse=True, equal_nan=False))
+
+
+def unique_all(x):
+    """The distinct elements, where each is first, which of them every element is, how often each is there."""
+    return UniqueAllResult(*unique(x, True, True, True, equal_nan=False))
+
+
+def _pair(ar1, ar2, assume_unique):
+    """Both as vectors, of distinct elements unless they are."""
+    ar1 = ravel(ar1)
+    ar2 = ravel(beside(ar1, ar2))
+    return (ar1, ar2) if assume_unique else (unique(ar1), unique(ar2))
+
+
+def union1d(ar1, ar2):
+    """The distinct elements of both, in rising order."""
+    return unique(concatenate(_pair(ar1, ar2, True)))
+
+
+def intersect1d(ar1, ar2, assume_unique=False, return_indices=False):
+    """The elements that both have, in rising order; with `return_indices`, and where they are first in each."""
+    ar1 = ravel(ar1)
+    ar2 = ravel(beside(ar1, ar2))
+    (first, index1), (second, index2) = unique(ar1, return_index=True), unique(ar2, return_index=True)
+    common = isin(first, second)
+    values = first[common]
+    return (values, index1[common], index2[isin(second, first)]) if return_indices else values
+
+
+def setdiff1d(ar1, ar2, assume_unique=False):
+    """The elements of `ar1` that are not in `ar2`."""
+    first, second = _pair(ar1, ar2, assume_unique)
+    return first[isin(first, second, invert=True)]
+
+
+def setxor1d(ar1, ar2, assume_unique=False):
+    """The elements that are in one of both only, in rising order."""
+    first, second = _pair(ar1, ar2, assume_unique)
+    return sort(concatenate([first[isin(first, second, invert=True)], second[isin(second, first, invert=True)]]))

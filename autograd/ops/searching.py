@@ -1,0 +1,74 @@
+"""Searching, counting and partitioning: results are integers and booleans, which have no gradient."""
+
+from ..core import library
+from ..families import nondifferentiable
+from .indexing import _not_batched
+from .shape import concatenate, reshape
+
+
+def _searchsorted(xp, table, x, *, side):
+    return xp.searchsorted(table, x, side)
+
+
+def _digitize(xp, table, x, *, right):
+    return xp.digitize(x, table, right)
+
+
+def _isin(xp, table, x, *, invert):
+    return xp.isin(x, table, invert=invert)
+
+
+def _batch_searches(primitive, size, values, batched, params):
+    """`x` may have any shape; where the table differs from lane to lane, one lane after the other."""
+    if not batched[0]:
+        return primitive(*values, **params)
+    lanes = [
+        primitive(*[v[i] if b else v for v, b in zip(values, batched, strict=True)], **params) for i in range(size)
+    ]
+    return concatenate(*[lane[None] for lane in lanes], axis=0)
+
+
+searchsorted, digitize, isin = (
+    nondifferentiable(forward, ("table", "x"), batch=_batch_searches) for forward in (_searchsorted, _digitize, _isin)
+)
+
+
+def _bincount(xp, x, *, length):
+    """How often each of the numbers from 0 to length - 1 is in `x`."""
+    return xp.bincount(x.reshape(-1), minlength=length)
+
+
+def _count_lanes(primitive, size, values, batched, params):
+    """One count for all lanes: the numbers of lane i are moved by i times the length."""
+    (x,), length = values, params["length"]
+    numbers = reshape(x, shape=(size, x.size // size)) + library(x).arange(size)[:, None] * length
+    return reshape(primitive(numbers, length=size * length), shape=(size, length))
+
+
+bincount = nondifferentiable(_bincount, batch=_count_lanes)
+
+
+def _argpartition(xp, x, *, kth, axis):
+    return xp.argpartition(x, kth, axis)
+
+
+def _unique_places(xp, x, *, inverse, counts, axis, equal_nan):
+    """Where each distinct number is first; if asked for, which of them every element is and how often each is there."""
+    x = x.astype("uint8") if x.dtype == bool else x  # CuPy subtracts slices
+    return xp.unique(x, True, inverse, counts, axis, equal_nan=equal_nan)[1:]
+
+
+argpartition = nondifferentiable(_argpartition)
+unique_places = nondifferentiable(_unique_places, batch=_not_batched)
+
+
+def _unravel_index(xp, x, *, dims, order):
+    return xp.unravel_index(x, dims, order)
+
+
+def _ravel_multi_index(xp, *indices, dims, mode, order):
+    return xp.ravel_multi_index(indices, dims, mode, order)
+
+
+unravel_index = nondifferentiable(_unravel_index)
+ravel_multi_index = nondifferentiable(_ravel_multi_index, (), batch="align")
