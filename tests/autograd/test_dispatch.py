@@ -13,7 +13,7 @@ import pytest
 
 import autograd
 import autograd.numpy as anp
-from autograd import Array, grad
+from autograd import Array, grad, jvp, vmap
 from autograd.testing import check_grads
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
@@ -209,10 +209,13 @@ def refused(xp, function, remedy):
         function(xp, a, t)
         return anp.sum(t)
 
-    with pytest.raises((TypeError, ValueError)) as error:
-        grad(differentiated)(xp.asarray(POINT))
-    assert remedy in f"{error.value} {error.value.__cause__}"  # NumPy wraps what `float(t)` raises
-    assert error.type is TypeError or type(error.value.__cause__) is TypeError
+    x = xp.asarray(POINT)
+    by_tangents, by_lanes = lambda x: jvp(differentiated, x, x), lambda x: vmap(differentiated)(x[None])
+    for transform in (grad(differentiated), by_tangents, by_lanes):
+        with pytest.raises((TypeError, ValueError)) as error:
+            transform(x)
+        assert remedy in f"{error.value} {error.value.__cause__}"  # NumPy wraps what `float(t)` raises
+        assert error.type is TypeError or type(error.value.__cause__) is TypeError
     np.testing.assert_array_equal(np.asarray(Array(a)), OTHER)  # nothing was written
 
 

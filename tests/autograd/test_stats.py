@@ -40,6 +40,7 @@ CALLS = {
 }  # fmt: skip
 METHODS = "logpdf pdf logpmf pmf cdf sf logcdf logsf".split()
 EVERY = [(name, method) for name in CALLS for method in METHODS if hasattr(getattr(stats, name), method)]
+METHOD_CALLS = {f"{name}.{method}": [(args, {}) for args in CALLS[name]] for name, method in EVERY}
 SHAPES = {"t": 1, "gamma": 1, "chi2": 1, "beta": 2, "binom": 1}  # without a gradient of the distribution function
 every = pytest.mark.parametrize(("name", "method"), EVERY)
 
