@@ -80,7 +80,7 @@ class _Check:
         numbers = self.random.uniform(0.5, 1.5, y.shape) * self.random.choice([-1, 1], y.shape)
         if y.dtype.kind == "c":
             numbers = numbers + 1j * self.random.uniform(-1, 1, y.shape)
-        return Array(y.device.put(numpy.asarray(numbers, y.dtype)))
+        return Array(y.device.put(numpy.asarray(numbers, y.dtype))[()])
 
     def places(self, shape):
         """Indices of the elements to vary."""

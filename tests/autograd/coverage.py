@@ -24,8 +24,8 @@ SPACES = {  # of the functions, and modules whose CALLS have arguments for them
 }
 HEAD = """# Coverage
 
-Every function that is given arguments by the tests, and what the transformations make of it. `make coverage` writes this
-page, and a test compares it with what the functions do; that the derivatives are right is tested elsewhere.
+Every function that is given arguments by the tests, and what the transformations make of it. `make coverage` writes
+this page, and a test compares it with what the functions do; that the derivatives are right is tested elsewhere.
 
 - **vjp**, **jvp**: `yes`: it has derivatives in reverse and forward mode; `zero`: its result does not depend
   continuously on its arguments (integers, booleans, steps), so its gradient is zero; `-`: it takes no real or complex

@@ -5,6 +5,7 @@
 import contextlib
 import gc
 import importlib
+import itertools
 import pkgutil
 import threading
 import weakref
@@ -112,7 +113,8 @@ def test_result_is_that_of_numpy(xp, name):
 def test_gradient_is_that_of_finite_differences(xp, name):
     for case, dtype in cells(name, ("float64", "complex128"), differentiable):
         arrays, params = case.draw(xp, dtype, autograd.default_device())
-        check_grads(lambda *args: PRIMITIVES[name](*args, **params), tuple(arrays), order=2)
+        order = 2 if xp is np else 1  # a second order is the same text on any library
+        check_grads(lambda *args: PRIMITIVES[name](*args, **params), tuple(arrays), order=order, samples=6 * order)
 
 
 @names
@@ -135,7 +137,8 @@ def test_tangents_and_cotangents_agree(name):
 @pytest.mark.filterwarnings("error::UserWarning")
 def test_vmap_is_a_loop(xp, name):
     """Over every axis of every argument; a boolean index cannot differ from lane to lane."""
-    for case, dtype in cells(name, ("float64", "complex128", "float32")):
+    every = cells(name, ("float64", "complex128", "float32") if xp is np else ("float32",))
+    for case, dtype in every if xp is np else itertools.islice(every, 2):
         arrays, params = case.draw(xp, dtype, autograd.default_device())
         if name != "nonzero" and any(isinstance(a, xp.ndarray | np.generic) and a.dtype.kind != "b" for a in arrays):
             check_batching(lambda *args: PRIMITIVES[name](*args, **params), tuple(arrays))
