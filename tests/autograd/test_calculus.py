@@ -101,7 +101,7 @@ def test_roots(xp, p):
     np.testing.assert_allclose(Array(calculus.poly(roots)), p / p[0], rtol=1e-9)
     assert calculus.roots(xp.asarray(p.astype("complex64"))).dtype == "complex64"
     if len(p) > 1:
-        check_grads(lambda p: (calculus.roots(p) ** 2).sum(), xp.asarray(p), order=2)
+        check_grads(lambda p: (calculus.roots(p) ** 2).sum(), xp.asarray(p), order=2 if xp is np else 1)
         check_grads(lambda p: calculus.poly(calculus.roots(p)) * p[0] - p, xp.asarray(p), order=1)
 
 

@@ -84,8 +84,11 @@ def check_call(xp, ours, theirs, args, kwargs, *, orders=2, accuracy=1e-12):
         for x, y in zip(tree.flatten(narrow)[0], tree.flatten(expected)[0], strict=True):
             assert x.dtype == y.dtype if y.dtype.kind in "iub" else np.finfo(x.dtype).bits == 32
     if any(y.dtype.kind in "fc" and y.size for y in tree.flatten(expected)[0]):
-        check_grads(run, tuple(inputs), order=orders if xp is np else 1)
-        check_grads(run, tuple(single), order=1)
+        if xp is np:
+            check_grads(run, tuple(inputs), order=orders)
+            check_grads(run, tuple(single), order=1)
+        else:
+            check_grads(run, tuple(single), order=1, samples=2)
 
 
 def _on_host(x):

@@ -365,7 +365,7 @@ SINGULARS = {
 
 @pytest.mark.parametrize("matrix", SINGULARS)
 def test_det_of_singular_matrices(xp, matrix):
-    check_grads(anl.det, (Array(xp.asarray(SINGULARS[matrix])),), order=2)
+    check_grads(anl.det, (Array(xp.asarray(SINGULARS[matrix])),), order=2 if xp is np else 1)
 
 
 @pytest.mark.parametrize("matrix", [np.eye(3), SINGULARS["rank 2 of 3"], SINGULARS["a column of zeros"], spread(3, 3)])
