@@ -10,7 +10,7 @@ from .forward import Forward, ForwardTracer, zeros_like
 from .numpy import moveaxis
 from .ops.elementwise import astype
 from .ops.shape import broadcast_to, reshape
-from .transforms import Recording, differentiable, grad, is_inexact, output_and_aux, select, shown
+from .transforms import Recording, differentiable, grad, is_inexact, output_and_aux, require_same_library, select, shown
 
 
 def jvp(f, primals, tangents, has_aux=False):
@@ -68,6 +68,7 @@ def _tangent(t, value):
         raise TypeError(
             f"jvp: expected a tangent of shape {value.shape} and dtype {value.dtype}, got {t.shape} and {t.dtype}."
         )
+    require_same_library(t, value, "jvp: expected a tangent on the device of the argument")
     return t if t.dtype == value.dtype else astype(t, dtype=value.dtype)
 
 

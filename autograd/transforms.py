@@ -86,6 +86,13 @@ def shown(x, raw):
     return lift(x)
 
 
+def require_same_library(t, x, expected):
+    """Raises DeviceError if an array of the host meets one of a GPU; NumPy's scalars go with both."""
+    if library(t) is not library(x) and t.ndim + x.ndim:
+        places = " and ".join("the CPU" if library(each) is onp else "a GPU" for each in (t, x))
+        raise backend.DeviceError(f"{expected}, got {places}. Move it with device_put.")
+
+
 def select(args, kwargs, argnums, where):
     """The arguments to differentiate, and all arguments with None in their places."""
     numbers = (argnums,) if isinstance(argnums, int) else argnums
@@ -268,6 +275,7 @@ def _cotangent(c, x):
     while type(c) is Array or isinstance(c, Reference):
         c = c._value
     c = c if isinstance(c, Array) or backend.is_array(c) else library(x).asarray(c)
+    require_same_library(c, x, "vjp: expected a cotangent on the device of the output")
     if c.dtype.kind == "c" != x.dtype.kind:
         raise TypeError(f"vjp: expected a real cotangent of a real output, got {c.dtype}.")
     return c if c.dtype == x.dtype else astype(c, dtype=x.dtype)

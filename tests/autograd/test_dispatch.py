@@ -13,7 +13,7 @@ import pytest
 
 import autograd
 import autograd.numpy as anp
-from autograd import Array, grad, jvp, vmap
+from autograd import Array, grad, jvp, vjp, vmap
 from autograd.testing import check_grads
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
@@ -289,6 +289,9 @@ def test_mixing_devices_names_the_remedy(xp):
         np.array(OTHER)])):
         with pytest.raises(autograd.DeviceError, match="device_put"):
             function(Array(xp.asarray(POINT)))
+    for transform in (lambda g: vjp(anp.sin, xp.asarray(POINT))[1](g), lambda t: jvp(anp.sin, xp.asarray(POINT), t)):
+        with pytest.raises(autograd.DeviceError, match="on the device of"):
+            transform(np.array(OTHER))
 
 
 def test_lists_are_operands_like_arrays():
