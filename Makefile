@@ -15,7 +15,7 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor test property lint types check demo test-cupy test-gpu bench kernels coverage build clean
+.PHONY: help setup doctor test property lint types check demo test-cupy test-gpu bench bench-gpu kernels coverage build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,9 @@ bench:  ## measure speed and memory on the CPU beside the peers that are install
 coverage:  ## write docs/coverage.md: every function, and what the transformations make of it
 	$(venv)$(stand_in)CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/build.sh
 	CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/run.sh -m tests.autograd.coverage
+
+bench-gpu:  ## measure speed, launches and memory on the GPU beside the peers that are installed; goes to benchmarks/results/
+	$(venv)$(gpu)$(PY) -m benchmarks.gpu --output benchmarks/results/$(shell date +%F)-gpu.md $(BENCH_ARGS)
 
 kernels:  ## compile every CUDA kernel for four generations of GPUs; the table goes to benchmarks/results/
 	$(venv)$(stand_in)CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/build.sh

@@ -14,6 +14,7 @@ from .custom import custom_jvp, custom_vjp
 from .debugging import debug, debug_nans, trace_report
 from .derivatives import hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize
 from .extend import defjvp, defvjp, primitive
+from .kernels.scatter import deterministic
 from .mapping import cond, map, scan, vmap, while_loop
 from .numpy._creation import device_put
 from .recompute import checkpoint
@@ -32,6 +33,7 @@ __all__ = [
     "default_device",
     "defjvp",
     "defvjp",
+    "deterministic",
     "device",
     "device_put",
     "elementwise_grad",

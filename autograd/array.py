@@ -29,7 +29,7 @@ _COMPARISONS = {
 _UNARY = {"neg": anp.negative, "pos": anp.positive, "abs": anp.absolute, "invert": anp.invert}
 _METHODS = (
     "all any argmax argmin argsort astype clip conj conjugate cumprod cumsum diagonal dot max mean min nonzero "
-    "prod ptp ravel repeat round sort squeeze std sum swapaxes take trace var"
+    "prod ptp ravel repeat round squeeze std sum swapaxes take trace var"
 ).split()
 _PROPERTIES = {"real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp.matrix_transpose}
 _ATTRIBUTES = {
@@ -52,7 +52,7 @@ def _define_operators_and_methods():
         setattr(Array, name, property(function))
     for conversion in (complex, float, int, operator.index):
         setattr(Array, f"__{conversion.__name__}__", functools.partialmethod(_converted, conversion))
-    for function in _SPECIAL:
+    for function in (*_SPECIAL, *_CHANGING):
         setattr(Array, function.__name__, function)
     for name, value in _ATTRIBUTES.items():
         setattr(Array, name, value)
@@ -115,6 +115,23 @@ def copy(self):
 
 def __getitem__(self, index):
     return getitem(self, index)
+
+
+def _changing(name, remedy):
+    """A method of NumPy's arrays that would change the array."""
+
+    def method(self, *args, **kwargs):
+        raise TypeError(f"Array.{name}: arrays never change. Write {remedy}.")
+
+    method.__name__, method.__doc__ = name, f"Raises TypeError: arrays never change. Write {remedy}."
+    return method
+
+
+_CHANGING = [
+    _changing("sort", "x = np.sort(x)"), _changing("partition", "x = np.partition(x, kth)"),
+    _changing("fill", "x = np.full_like(x, value)"), _changing("put", "x = x.at[index].set(values)"),
+    _changing("itemset", "x = x.at[index].set(value)"), _changing("resize", "x = np.resize(x, shape)"),
+]  # fmt: skip
 
 
 def __setitem__(self, index, value):
@@ -206,6 +223,9 @@ def _concrete(x, use):
     while isinstance(x, Reference):
         x = x._value
     if isinstance(x, Tracer):
+        forced = getattr(x._trace, "forced", None)  # what is being recorded says more
+        if forced is not None:
+            raise forced(x, use)
         raise TypeError(
             f"Array: expected a plain Array for {use}, got one that is being traced; its gradient would be lost. Write "
             "the computation with functions of autograd.numpy (cuobjax.numpy), where its gradient is not wanted use "

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import sys
 import threading
+import warnings
 
 import numpy
 
@@ -55,6 +56,7 @@ class Device:
             return numpy.array(raw) if isinstance(raw, _HOST_ARRAYS) else raw.get()
         if is_cupy(raw) and raw.device.id == self.index:
             return raw
+        synchronize(raw)  # the streams of two devices know no order
         with self.current():
             return _cupy().array(raw)
 
@@ -79,6 +81,20 @@ def _initial_device():
     if name:
         return as_device(name)
     return Device("gpu") if _gpu_count() else CPU
+
+
+def local_devices():
+    """The devices of the kind of the default one: all GPUs, or the CPU, `CUOBJAX_CPU_DEVICES` times (1 if not set).
+
+    Raises:
+        ValueError: If that is no positive number.
+    """
+    if default_device().kind == "gpu":
+        return [Device("gpu", i) for i in range(_gpu_count())]
+    count = os.environ.get("CUOBJAX_CPU_DEVICES") or "1"
+    if not count.isdecimal() or not int(count):
+        raise ValueError(f"CUOBJAX_CPU_DEVICES: expected a number of devices, 1 or more, got {count!r}.")
+    return [CPU] * int(count)
 
 
 @contextlib.contextmanager
@@ -164,6 +180,21 @@ def is_cupy(value):
     return cupy is not None and isinstance(value, getattr(cupy, "ndarray", ()))
 
 
+def use_device_of(raw):
+    """Makes the GPU of a CuPy array the current one, which is where CuPy computes."""
+    if is_cupy(raw):
+        raw.device.use()
+
+
+@functools.cache
+def nccl():
+    """CuPy's module for NVIDIA's library of collective operations; None where that is not installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is not installed
+        found = importlib.import_module("cupy.cuda.nccl")
+    return found if getattr(found, "available", False) else None
+
+
 def synchronize(value):
     """Waits until the device of a raw array has computed it."""
     if is_cupy(value):
@@ -210,7 +241,7 @@ def hold(array, held):
     while isinstance(array, numpy.ndarray):
         views.append(array)
         array = array.base
-    if not views[-1].flags.owndata:
+    if not views or not views[-1].flags.owndata:
         return  # memory of another owner, such as bytes: NumPy would not let us make it writable again
     with _holding:
         for array in views:

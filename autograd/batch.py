@@ -2,7 +2,7 @@
 
 import warnings
 
-from .core import Array, Interpreter, Tracer, lift
+from .core import Array, Interpreter, Tracer, escaped, lift
 from .families import Composition
 from .numpy._common import stack_all
 from .ops.shape import broadcast_to, with_ndim
@@ -38,6 +38,8 @@ class Batch(Interpreter):
         self.size = size
 
     def apply(self, primitive, args, params):
+        if self.ended:
+            raise escaped(primitive)
         rule = primitive.batch
         if isinstance(rule, Composition):
             return rule.function(*args, **params)
@@ -52,6 +54,13 @@ class Batch(Interpreter):
         rule = _RULES.get(rule, rule)
         y = rule(primitive, self.size, values, batched, params)
         return tuple(map(self.tracer, y)) if type(y) is tuple else self.tracer(y)
+
+    def forced(self, x, use):
+        """The error for a value that has to be known although every lane has its own."""
+        return TypeError(
+            f"vmap: expected no {use} of a value that differs from lane to lane. Use where, cond or while_loop for a "
+            "decision, functions of autograd.numpy on it, and np.take(X, i) or Array(X)[i] to index a raw array."
+        )
 
     def tracer(self, value):
         """What the function sees of a value whose first axis counts lanes."""

@@ -31,17 +31,27 @@ class Interpreter:
     Attributes:
         level: The order in which activations began. An inner activation always begins later, so that it has the higher
             level in any thread, and an exception leaves nothing behind that would have to be reset.
+        ended: Whether the activation is over: its values are of no use any more.
     """
 
-    __slots__ = ("level",)
+    __slots__ = ("ended", "level")
     level: float
 
     def __init__(self):
         self.level = next(_activations)
+        self.ended = False
 
     def apply(self, primitive, args, params):
         """Applies `primitive` to arguments of which at least one belongs to this interpreter."""
         raise NotImplementedError
+
+
+def escaped(primitive):
+    """What an interpreter raises for a value of an activation that has ended."""
+    return TypeError(
+        f"{primitive.name}: got a traced value whose transformation has ended. A function under grad, vjp, jvp or vmap "
+        "returns its results and does not store them; store stop_gradient(x) to look at a value later."
+    )
 
 
 class _Eager(Interpreter):

@@ -8,7 +8,9 @@ from . import backend, tree
 from .core import Array, Primitive, Rule, Tracer, library, lift, line_of_user, noted
 from .forward import zeros_like
 from .mapping import vmap
-from .transforms import vjp
+from .numpy._common import as_array
+from .ops.elementwise import astype
+from .transforms import is_inexact, vjp
 
 
 class _Call(Primitive):
@@ -29,8 +31,11 @@ class _Call(Primitive):
         self.name, self.kind, self.arguments, self.rest = name, "", (), "args"
         self.primal, self.forward, self.pull, self.push, self.layout = primal, forward, pull, push, layout
         self.batch = _batch_call
-        self.tangents = push and self._tangents
         self._shared: tuple[tuple, Any] = (), None
+
+    @property
+    def tangents(self):
+        return self.push and self._tangents
 
     def dispatch(self, args):
         """Applies it to arrays: the transformation that is youngest among them uses the derivative."""
@@ -64,7 +69,8 @@ class _Call(Primitive):
         kept = tuple(args) if self.push else y[self.layout["outputs"] :]
         known, pull = self._shared
         if pull is None or any(a is not b for a, b in zip(known, kept, strict=True)):
-            self._shared = kept, _Once(functools.partial(self._pulled, kept, line_of_user()))
+            pulled = functools.partial(_pulled, self.name, self.pull, self.push, self.layout, kept, line_of_user())
+            self._shared = kept, _Once(pulled)
         return self._shared[1], i
 
     @staticmethod
@@ -73,15 +79,25 @@ class _Call(Primitive):
 
     applied = Rule.applied
 
-    def _pulled(self, kept, line, cotangents):
-        cotangents = cotangents[: self.layout["outputs"]]
-        with noted(f"in the derivative of {self.name}, called at {line}"):
-            if self.push is None:
-                return self.pull(kept, cotangents)
-            return vjp(lambda *tangents: self.push(kept, tangents), *map(zeros_like, kept))[1](cotangents)
-
     def _tangents(self, moving, y, values, directions, params):
         return self.push(values, [zeros_like(x) if t is None else t for x, t in zip(values, directions, strict=True)])
+
+
+def _pulled(name, pull, push, layout, kept, line, cotangents):
+    """The cotangents of all arguments of a call; no method of it, so that it keeps no cycle alive."""
+    cotangents = cotangents[: layout["outputs"]]
+    with noted(f"in the derivative of {name}, called at {line}"):
+        if push is None:
+            return pull(kept, cotangents)
+        places = [i for i, x in enumerate(kept) if is_inexact(x.dtype)]
+        zeros = [zeros_like(x) for x in kept]
+
+        def tangents(*moving):
+            changed = dict(zip(places, moving, strict=True))
+            return push(kept, [changed.get(i, zero) for i, zero in enumerate(zeros)])
+
+        found = dict(zip(places, vjp(tangents, *[zeros[i] for i in places])[1](cotangents), strict=True))
+        return tuple([found.get(i, zero) for i, zero in enumerate(zeros)])
 
 
 class _Once:
@@ -131,7 +147,7 @@ class _Custom:
         layout = {"leaves": leaves, "structure": structure, "places": places}
 
         def primal(*arrays):
-            layout["output"], outputs = _take_arrays(self._f(*self._whole(static, layout, arrays)))
+            layout["output"], outputs = _take_arrays(self._f(*self._whole(static, layout, arrays)), numbers=True)
             layout["outputs"] = len(outputs)
             return tuple(outputs)
 
@@ -159,9 +175,11 @@ class _Custom:
         raise NotImplementedError
 
 
-def _take_arrays(nested):
-    """What `_put_arrays` wants, and the arrays in a nested structure."""
+def _take_arrays(nested, numbers=False):
+    """What `_put_arrays` wants, and the arrays in a nested structure; with `numbers`, real and complex ones, too."""
     leaves, structure = tree.flatten(nested)
+    if numbers:
+        leaves = [as_array(x) if isinstance(x, (float, complex)) else x for x in leaves]
     places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or backend.is_array(x)]
     kept = [None if i in places else x for i, x in enumerate(leaves)]
     return (kept, structure, places), [leaves[i] for i in places]
@@ -212,7 +230,7 @@ class custom_vjp(_Custom):
             if not isinstance(pair, tuple) or len(pair) != 2:
                 got = type(pair).__name__
                 raise TypeError(f"{self.__name__}: expected fwd to return (output, residuals), got {got}.")
-            layout["output"], outputs = _take_arrays(pair[0])
+            layout["output"], outputs = _take_arrays(pair[0], numbers=True)
             layout["residuals"], residuals = _take_arrays(pair[1])
             layout["outputs"] = len(outputs)
             return (*outputs, *residuals)
@@ -238,8 +256,8 @@ class custom_vjp(_Custom):
             leaves += below
         found = []
         for i, (shape, dtype) in zip(layout["places"], layout["like"], strict=True):
-            g = library(beside).zeros(shape, dtype) if leaves[i] is None else _bare(lift(leaves[i]))
-            if getattr(g, "shape", ()) != shape:
+            g = library(beside).zeros(shape, dtype) if leaves[i] is None else _bare(lift(as_array(leaves[i])))
+            if g.shape != shape:
                 raise TypeError(f"{self.__name__}: expected bwd to return a cotangent of shape {shape}, got {g.shape}.")
             found.append(g)
         return tuple(found)
@@ -275,8 +293,16 @@ class custom_jvp(_Custom):
             others = tuple(a for i, a in enumerate(self._whole(static, layout, arrays)) if i not in self._static)
             zero = {**layout, "leaves": [0.0 if isinstance(x, (int, float)) else x for x in layout["leaves"]]}
             ways = tuple(a for i, a in enumerate(self._whole(static, zero, tangents)) if i not in self._static)
-            _, tangent = self._rule(*static, others, ways)
-            _, found = _take_arrays(tangent)
-            return tuple(map(_bare, found))
+            pair = self._rule(*static, others, ways)
+            if not isinstance(pair, tuple) or len(pair) != 2:
+                raise TypeError(f"{self.__name__}: expected the rule to return (output, tangent), got {type(pair)}.")
+            outputs, found = (_take_arrays(part, numbers=True)[1] for part in pair)
+            if [y.shape for y in outputs] != [t.shape for t in found]:
+                raise TypeError(
+                    f"{self.__name__}: expected tangents of shapes {[y.shape for y in outputs]} from the rule, got "
+                    f"{[t.shape for t in found]}."
+                )
+            pairs = zip(found, outputs, strict=True)
+            return tuple([_bare(t if t.dtype == y.dtype else astype(t, dtype=y.dtype)) for t, y in pairs])
 
         return _Call(self.__name__, primal, primal, None, push, layout)

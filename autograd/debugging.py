@@ -4,11 +4,12 @@ import contextlib
 import functools
 import threading
 import time
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy
 
-from . import backend
+from . import backend, forward
 from .core import Array, Primitive, line_of_user
 from .ops.indexing import ARRAY
 from .reverse import Tape, lines
@@ -88,6 +89,8 @@ def _install():
         if "run" in vars(owner):
             _originals[owner, "run"] = owner.run
             owner.run = functools.partialmethod(_run, owner.run)
+    _originals[forward, "tangent_of"] = forward.tangent_of
+    setattr(forward, "tangent_of", functools.partial(_tangent_of, forward.tangent_of))  # noqa: B010 (mypy)
     _originals[Tape, "_recorded"] = Tape._recorded
     setattr(Tape, "_recorded", functools.partialmethod(_recorded, Tape._recorded))  # noqa: B010 (mypy)
 
@@ -123,7 +126,7 @@ def _is_mask(part):
 
 
 # By the name of a primitive: (array of integers, the least that is allowed, the first that is too large) for each.
-_INDICES = {
+_INDICES: dict[str, Callable[..., Iterable]] = {
     "getitem": lambda x, *indices, index: _of_parts(x.shape, indices, index),
     "add_at": lambda g, *indices, index, shape: _of_parts(shape, indices, index),
     "set_at": lambda x, v, *indices, index: _of_parts(x.shape, indices, index),
@@ -145,6 +148,13 @@ def _require_in_range(what, args, params):
             )
 
 
+def _tangent_of(original, primitive, y, values, tangents, params):
+    t = original(primitive, y, values, tangents, params)
+    if t is not None and any(watch.nans for watch in _open):
+        _require_finite(f"tangent of {primitive.name}", (*values, *tangents), t, line_of_user())
+    return t
+
+
 def _require_finite(what, args, y, line):
     for part in y if type(y) is tuple else (y,):
         bad = _not_finite(part)
@@ -156,6 +166,8 @@ def _require_finite(what, args, y, line):
 def _not_finite(x):
     """The place and value of the first element that is not finite; None if there is none."""
     x = _bare(x)
+    if isinstance(x, (float, complex)):
+        x = numpy.asarray(x)
     if not backend.is_array(x) or x.dtype.kind not in "fc":
         return None
     xp = backend.library((x,))

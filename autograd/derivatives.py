@@ -10,7 +10,7 @@ from .forward import Forward, ForwardTracer, zeros_like
 from .numpy import moveaxis
 from .ops.elementwise import astype
 from .ops.shape import broadcast_to, reshape
-from .transforms import Recording, differentiable, grad, is_inexact, output_and_aux, require_same_library, select, shown
+from .transforms import Recording, differentiable, grad, is_inexact, output_and_aux, own, require_same_library, select, shown
 
 
 def jvp(f, primals, tangents, has_aux=False):
@@ -38,11 +38,14 @@ def jvp(f, primals, tangents, has_aux=False):
     raw = not any(isinstance(x, Array) for x in leaves + directions)
     forward = Forward()
     inputs = [_watched(forward, x, t) for x, t in zip(leaves, directions, strict=True)]
-    output = f(*tree.unflatten(structure, inputs))
+    try:
+        output = f(*tree.unflatten(structure, inputs))
+    finally:
+        forward.ended = True
     output, aux = output_and_aux(output, has_aux, "jvp")
 
     def part(nested, i):
-        return tree.tree_map(lambda y: shown(forward.parts(y)[i], raw), nested)
+        return tree.tree_map(lambda y: own(shown(forward.parts(y)[i], raw), leaves + directions), nested)
 
     if not has_aux:
         return part(output, 0), part(output, 1)
@@ -180,7 +183,11 @@ def jacfwd(f, argnums=0, has_aux=False, holomorphic=False):
             given = tree.tree_map(lift, rest)
             for i, x in [(argnums, changed)] if isinstance(argnums, int) else zip(argnums, changed, strict=True):
                 given[i] = x
-            output, aux = output_and_aux(f(*given, **tree.tree_map(lift, constants)), has_aux, "jacobian")
+            try:
+                output = f(*given, **tree.tree_map(lift, constants))
+            finally:
+                forward.ended = True
+            output, aux = output_and_aux(output, has_aux, "jacobian")
             outputs, structure = tree.flatten(output)
             pairs = [forward.parts(y) for y in outputs]
             _check_kinds(inputs, [y for y, _ in pairs], holomorphic)

@@ -17,6 +17,7 @@ from .core import Array, Primitive, Rule, Tracer, line_of_user, noted
 from .custom import custom_jvp, custom_vjp
 from .families import Composition, elementwise, irregular, jointly_linear, linear, multilinear, nondifferentiable
 from .forward import total, zeros_like
+from .numpy._common import as_array
 from .transforms import vjp
 
 __all__ = [
@@ -45,7 +46,8 @@ class _Operation(Primitive):
         return max(traces, key=lambda trace: trace.level).apply(self, args, params)
 
     def run(self, args, params):
-        return self.forward(*args, **params)
+        y = self.forward(*args, **params)
+        return as_array(y) if isinstance(y, (bool, int, float, complex)) else y
 
     def rules_of(self, args):
         return self.rules + (_Undefined(self),) * (len(args) - len(self.rules))

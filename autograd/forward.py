@@ -3,7 +3,7 @@
 import functools
 import operator
 
-from .core import Array, Interpreter, Tracer, library, lift
+from .core import Array, Interpreter, Tracer, escaped, library, lift
 from .ops.elementwise import astype, real
 from .ops.shape import broadcast_to
 from .reverse import Tape, conformed
@@ -25,6 +25,8 @@ class Forward(Interpreter):
     __slots__ = ()
 
     def apply(self, primitive, args, params):
+        if self.ended:
+            raise escaped(primitive)
         values, tangents = [], []
         for a in args:
             tangent = None

@@ -1,5 +1,6 @@
 """`vmap`: a function of one example as a function of a batch. Loops and branches that all transformations follow."""
 
+import dataclasses
 import functools
 import operator
 
@@ -9,7 +10,7 @@ from .core import Array, Reference, lift
 from .numpy import asarray, moveaxis, stack, where
 from .numpy._common import complete_axis
 from .ops.shape import broadcast_to
-from .transforms import shown
+from .transforms import own, shown
 
 
 def vmap(f, in_axes=0, out_axes=0):
@@ -47,19 +48,25 @@ def vmap(f, in_axes=0, out_axes=0):
         batch = Batch(_size(values, axes))
         inputs = [x if axis is None else batch.tracer(x) for x, axis in zip(values, axes, strict=True)]
         args, kwargs = tree.unflatten(structure, inputs)
-        output = f(*args, **kwargs)
+        try:
+            output = f(*args, **kwargs)
+        finally:
+            batch.ended = True
         leaves, structure = tree.flatten(output)
         axes = _along(out_axes, output, "out_axes")
-        return tree.unflatten(structure, [_out(batch, y, axis, raw) for y, axis in zip(leaves, axes, strict=True)])
+        return tree.unflatten(structure, [_out(batch, y, axis, raw, values) for y, axis in zip(leaves, axes, strict=True)])
 
     return mapped
 
 
 def _along(axes, part, where):
     """The axis of each leaf of `part`, given a structure that begins like it."""
-    if axes is None or isinstance(axes, int):
-        return [axes] * tree.count(tree.flatten(part)[1])
-    if type(axes) in (tuple, list) and isinstance(part, (tuple, list)) and len(axes) == len(part):
+    if axes is None or hasattr(axes, "__index__"):
+        return [axes if axes is None else operator.index(axes)] * tree.count(tree.flatten(part)[1])
+    if dataclasses.is_dataclass(axes) and type(axes) is type(part):
+        names = [field.name for field in dataclasses.fields(axes) if not field.metadata.get("static")]
+        pairs = [(getattr(axes, name), getattr(part, name)) for name in names]
+    elif isinstance(axes, (tuple, list)) and isinstance(part, (tuple, list)) and len(axes) == len(part):
         pairs = list(zip(axes, part, strict=True))
     elif isinstance(axes, dict) and isinstance(part, dict) and axes.keys() == part.keys():
         pairs = [(axes[key], value) for key, value in part.items()]
@@ -91,7 +98,7 @@ def _size(values, axes):
     return sizes.pop()
 
 
-def _out(batch, y, axis, raw):
+def _out(batch, y, axis, raw, inputs):
     """An output as the caller sees it."""
     if not isinstance(y, Array) and not backend.is_array(y) and not isinstance(y, (int, float, complex)):
         return y
@@ -99,15 +106,20 @@ def _out(batch, y, axis, raw):
     if axis is None:
         if batched:
             raise ValueError("vmap: expected an output that all share where out_axes is None, got one that differs.")
-        return shown(value, raw)
+        return own(shown(value, raw), inputs)
     if not batched:
         value = asarray(value)
         value = broadcast_to(value, shape=(batch.size, *value.shape))
-    return shown(moveaxis(value, 0, axis) if complete_axis(axis, value.ndim) else value, raw)
+    return own(shown(moveaxis(value, 0, axis) if complete_axis(axis, value.ndim) else value, raw), inputs)
 
 
 def map(f, xs):
-    """`f` of each element along the first axis of `xs`, a nested structure of arrays, one after the other."""
+    """`f` of each element along the first axis of `xs`, a nested structure of arrays, one after the other.
+
+    There must be an element: nothing else says what `f` returns.
+    """
+    if not all(len(x) for x in tree.flatten(xs)[0]):
+        raise ValueError("map: expected at least one element, got none.")
     return scan(lambda carry, x: (carry, f(x)), None, xs)[1]
 
 
@@ -122,9 +134,11 @@ def scan(f, init, xs, length=None, reverse=False):
         reverse: Start from the last element; `ys` are in the order of `xs` all the same.
 
     Returns:
-        (carry, ys): the last carry, and all `y` stacked along a new first axis.
+        (carry, ys): the last carry, and all `y` stacked along a new first axis; None without any step.
     """
     leaves, structure = tree.flatten(xs)
+    if not all(getattr(x, "ndim", 0) for x in leaves):
+        raise TypeError("scan: expected xs of arrays with at least one axis. Make one array of a list of numbers.")
     lengths = {x.shape[0] for x in leaves} | ({operator.index(length)} if length is not None else set())
     if len(lengths) != 1:
         raise ValueError(f"scan: expected arrays of one length, or `length`, got lengths {sorted(lengths)}.")
@@ -132,6 +146,8 @@ def scan(f, init, xs, length=None, reverse=False):
     carry, ys = init, [None] * count
     for i in reversed(range(count)) if reverse else range(count):
         carry, ys[i] = f(carry, tree.unflatten(structure, [x[i] for x in leaves]))
+        if tree.flatten(ys[i])[1] != tree.flatten(ys[-1 if reverse else 0])[1]:
+            raise TypeError(f"scan: expected a result of the same structure at every step, got another one at step {i}.")
     if not count:
         return carry, None
     columns = zip(*[tree.flatten(y)[0] for y in ys], strict=True)
@@ -152,7 +168,7 @@ def while_loop(condition, body, init):
     """`carry = body(carry)` as long as `condition(carry)` holds.
 
     Where `vmap` gives lanes conditions of their own, the loop runs until none holds, and lanes that are done keep their
-    values.
+    values. `body` is computed for these, too, as in `where`: a derivative that is infinite there gives NaN.
     """
     carry = init
     while True:

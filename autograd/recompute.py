@@ -2,6 +2,8 @@
 
 import functools
 
+import numpy
+
 from . import tree
 from .reverse import TapeTracer, live_tapes
 
@@ -23,17 +25,20 @@ class _Replay:
 
     name = "checkpoint"
 
-    def __init__(self, run):
-        self._run = run
+    def __init__(self, run, random_state):
+        self._run, self._random_state = run, random_state
 
     def replay(self, tape, gradients, position, consume):
         """Runs the function again on the same tape, and passes the cotangents of its outputs on, down to its inputs."""
         parts = gradients[position].parts
         gradients[position] = None
         start, ended, tape.ended = len(tape.nodes), tape.ended, False
+        random_state = numpy.random.get_state()
+        numpy.random.set_state(self._random_state)
         try:
             outputs = tree.flatten(self._run())[0]
         finally:
+            numpy.random.set_state(random_state)
             tape.ended = ended
         gradients.extend([None] * (len(tape.nodes) - len(gradients)))
         tape.seed(gradients, [outputs[i] for i in parts], parts.values())
@@ -44,8 +49,8 @@ class _Replay:
 def checkpoint(f):
     """The function `f`, whose intermediate results are not kept for the backward pass but computed again there.
 
-    It saves memory for one more run of `f`. `f` must compute the same when it is called again; it may use traced values
-    from outside. In nested transformations, memory is saved in that which is youngest where `f` runs.
+    It saves memory for one more run of `f`. `f` must compute the same when it is called again (NumPy's global random
+    state is as it was; `cuobjax.Remat` does that for variables); it may use traced values from outside. In nested transformations, memory is saved in that which is youngest where `f` runs.
 
     Example:
         >>> import autograd.numpy as np
@@ -57,6 +62,7 @@ def checkpoint(f):
     @functools.wraps(f)
     def recomputed(*args, **kwargs):
         starts = {tape: len(tape.nodes) for tape in live_tapes()}
+        random_state = numpy.random.get_state()
         output = f(*args, **kwargs)
         leaves, structure = tree.flatten(output)
         traced = [x for x in leaves if isinstance(x, TapeTracer)]
@@ -64,7 +70,7 @@ def checkpoint(f):
         if not tapes:
             return output
         tape = max(tapes, key=lambda tape: tape.level)
-        _cut(tape, starts[tape], leaves, _Replay(functools.partial(f, *args, **kwargs)))
+        _cut(tape, starts[tape], leaves, _Replay(functools.partial(f, *args, **kwargs), random_state))
         return tree.unflatten(structure, leaves)
 
     return recomputed

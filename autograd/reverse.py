@@ -1,13 +1,14 @@
 """Reverse mode: a tape of what was computed, and one pass over it backwards."""
 
+import contextlib
 import functools
 import threading
 import weakref
 
 from numpy import ndarray
 
-from .backend import hold, release
-from .core import Array, Interpreter, Tracer, library, lift
+from .backend import default_device, hold, release, use_device_of
+from .core import Array, Interpreter, Tracer, escaped, library, lift
 from .ops.elementwise import astype, real
 
 _new = object.__new__
@@ -37,17 +38,17 @@ class Tape(Interpreter):
             an argument that is on the tape: the cotangent `g` of the value contributes `rule(g, *kept)` to that of the
             argument. A node keeps what its rules name and nothing else.
         nested: Whether values on this tape may be tracers of other interpreters.
-        ended: Whether the tape is used up.
+        spread: Whether values lie on several GPUs: then each rule runs on that of its cotangent.
         held: Raw arrays of the caller that nodes keep, by identity: nobody can write to them as long as they do.
     """
 
-    __slots__ = ("__weakref__", "ended", "held", "nested", "nodes")
+    __slots__ = ("__weakref__", "held", "nested", "nodes", "spread")
 
     def __init__(self):
         super().__init__()
         self.nodes = []
         self.held = {}
-        self.nested = self.ended = False
+        self.nested = self.spread = False
         live_tapes().add(self)
 
     def __del__(self):
@@ -95,7 +96,7 @@ class Tape(Interpreter):
         if not edges:
             return lift(y)
         if self.ended:
-            raise _escaped(primitive)
+            raise escaped(primitive)
         if foreign and any(kept for _, _, kept in edges):
             for a in args:
                 if type(a) is ndarray and id(a) not in self.held:
@@ -133,7 +134,8 @@ class Tape(Interpreter):
         self.ended = consume
         gradients = [None] * len(self.nodes)
         self.seed(gradients, outputs, cotangents)
-        self.sweep(gradients, 0, consume)
+        with default_device().current() if self.spread else contextlib.nullcontext():  # which the sweep may leave
+            self.sweep(gradients, 0, consume)
         if consume:
             release(self.held)
         return [gradients[x._position] for x in inputs]
@@ -147,7 +149,7 @@ class Tape(Interpreter):
 
     def sweep(self, gradients, start, consume):
         """Passes cotangents on, from the last node to the one at `start`."""
-        nodes = self.nodes
+        nodes, spread = self.nodes, self.spread
         owned = set()  # positions of sums that were made here: nobody else sees them, so they are added to in place
         for position in range(len(nodes) - 1, start - 1, -1):
             primitive, edges, _, _ = nodes.pop() if consume else nodes[position]
@@ -158,11 +160,15 @@ class Tape(Interpreter):
                 continue
             gradients[position] = None
             for argument, rule, kept in edges:
+                if spread:
+                    follow(g)
                 try:
                     c = rule(g, *kept)
                 except Exception as error:
                     error.add_note(self._described(primitive, position))
                     raise
+                if spread:
+                    follow(c)
                 _, _, shape, dtype = nodes[argument]
                 if c.shape != shape or c.dtype is not dtype:
                     c = conformed(c, shape, dtype)
@@ -178,8 +184,16 @@ class Tape(Interpreter):
     def _described(self, primitive, position):
         name = primitive.name if primitive is not None else "a part of a result"
         if self in lines:
-            return f"in the gradient of {name}, called at {lines[self].get(position, ('', 0))[0]}"
+            line, _ = lines[self].get(position) or lines[self].get(position + 1, ("an unknown line", 0))
+            return f"in the gradient of {name}, called at {line}"
         return f"in the gradient of {name}; within autograd.debug() this note names the line that called it"
+
+
+def follow(x):
+    """Makes the GPU of an array the current one."""
+    while isinstance(x, Array):
+        x = x._value
+    use_device_of(x)
 
 
 class _Parts:
@@ -221,10 +235,3 @@ def conformed(c, shape, dtype):
     if c.dtype.kind == "c" and dtype.kind != "c":
         c = real(c)
     return c if c.dtype == dtype else astype(c, dtype=dtype)
-
-
-def _escaped(primitive):
-    return RuntimeError(
-        f"{primitive.name}: got a traced value whose transformation has ended. A function under grad or vjp returns "
-        "its results and does not store them; store stop_gradient(x) to look at a value later."
-    )

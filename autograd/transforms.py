@@ -35,6 +35,9 @@ class Recording:
         leaves, self._structure = tree.flatten(selected)
         others, structure = tree.flatten((args, kwargs))
         self.raw = not any(isinstance(leaf, Array) for leaf in leaves + others) if raw is None else raw
+        if self.raw:
+            for leaf in (*leaves, *others):
+                backend.hold(leaf, self.tape.held)  # its caller cannot write to it before the backward pass
         self._inputs = [self.tape.watch(differentiable(leaf, where)) for leaf in leaves]
         args, kwargs = tree.unflatten(structure, map(self._constant, others))
         inputs = tree.unflatten(self._structure, self._inputs)
@@ -84,6 +87,16 @@ def shown(x, raw):
     if raw:
         return x._value if type(x) is Array else x
     return lift(x)
+
+
+def own(result, inputs):
+    """A raw result that the caller may write to: a copy of a host array that looks into one of `inputs` or cannot."""
+    if not isinstance(result, onp.ndarray):
+        return result
+    borrowed = not result.flags.writeable or any(
+        isinstance(x, onp.ndarray) and onp.may_share_memory(result, x) for x in inputs
+    )
+    return result.copy() if borrowed else result
 
 
 def require_same_library(t, x, expected):
@@ -138,7 +151,7 @@ def scalar_seed(x, where, kind="real"):
     if (x.dtype.kind == "c") != (kind == "complex") or not is_inexact(x.dtype):
         remedy = " Take its real part, or say holomorphic=True for f'(z)." if x.dtype.kind == "c" else ""
         raise TypeError(f"{wanted}, got dtype {x.dtype}.{remedy}")
-    return library(x).ones((), x.dtype)
+    return library(x).ones((), x.dtype)[()]
 
 
 def output_and_aux(output, has_aux, where):
@@ -300,7 +313,9 @@ def flatten(nested):
 
     def unflatten(vector):
         """The nested arrays of a vector."""
-        start, found = 0, []
+        start, found, total = 0, [], sum(size for _, size, _ in like)
+        if vector.shape != (total,):
+            raise ValueError(f"flatten: expected a vector of {total} elements, got shape {vector.shape}.")
         for shape, size, dtype in like:
             found.append(as_array(reshape(vector[start : start + size], shape=shape), dtype))
             start += size

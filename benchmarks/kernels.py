@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy
 
-from autograd.kernels import convolution, pooling, random, special
+from autograd.kernels import convolution, pooling, random, random_rejection, random_slope, scatter, special
 
 ARCHITECTURES = "sm_75", "sm_80", "sm_90", "sm_120"
 KERNEL_CLASSES = "ElementwiseKernel", "RawKernel", "RawModule", "ReductionKernel"
@@ -48,6 +48,11 @@ DRAWS = {
         f"truncated_normal {dtype}": (random.truncated_normal, {"dtype": dtype, "lower": -2, "upper": 2})
         for dtype in FLOATS
     },
+    **{
+        f"{draw.__name__} {dtype}": (draw, {"dtype": dtype})
+        for draw in (random.exponential, random.gumbel, random.laplace, random.logistic, random.cauchy)
+        for dtype in FLOATS
+    },
     "bernoulli": (random.bernoulli, {"p": 0.5}),
     "randint int8": (random.randint, {"low": 0, "high": 10, "dtype": "int8"}),
     "randint int32": (random.randint, {"low": 0, "high": 10, "dtype": "int32"}),
@@ -67,8 +72,17 @@ def launches():
     for name, (function, parameters) in DRAWS.items():
         yield name, partial(_draw, function, parameters)
     yield "split", lambda xp: random.split(xp, xp.zeros(2, "uint32"), n=3)
+    for dtype in FLOATS:
+        yield f"gamma {dtype}", partial(_draw_with, random_rejection.standard_gamma, 1, dtype, {"log": False})
+    for dtype in ("int32", "int64"):
+        yield f"poisson {dtype}", partial(_draw_with, random_rejection.poisson, 1, "float64", {"dtype": dtype})
+        yield f"binomial {dtype}", partial(_draw_with, random_rejection.binomial, 2, "float64", {"dtype": dtype})
+    for dtype in FLOATS:
+        yield dtype, lambda xp, dtype=dtype: random_slope.log_gamma_slope(xp, *[xp.ones(100, dtype)] * 2)
     for function, dtype in itertools.product((special.erf, special.erfc, special.erfinv, special.ndtri), FLOATS):
         yield dtype, partial(_apply, function, dtype)
+    for dtype in (*FLOATS, "complex64"):
+        yield f"add in order {dtype}", partial(_add, dtype)
 
 
 def _convolve(kernel, strides, dilation, dtype, xp):
@@ -91,6 +105,14 @@ def _pool(size, strides, dtype, xp):
 
 def _draw(function, parameters, xp):
     function(xp, xp.zeros(2, "uint32"), shape=(100,), **parameters)
+
+
+def _add(dtype, xp):
+    scatter.add_in_order(xp, xp.zeros((3, 4), dtype), (xp.arange(3),), (5, 4))
+
+
+def _draw_with(function, count, dtype, parameters, xp):
+    function(xp, xp.zeros(2, "uint32"), *[xp.ones(100, dtype)] * count, **parameters)
 
 
 def _apply(function, dtype, xp):

@@ -5,7 +5,7 @@ import pickle
 import subprocess
 from typing import Any
 
-from benchmarks.peers import PEERS, ROOT, THREADS
+from benchmarks.peers import PEERS, ROOT, THREADS, Peer
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -21,20 +21,28 @@ class FailedPeer(Exception):
 class Process:
     """A running peer.
 
+    Args:
+        name: The peer.
+        peers: Where it is.
+        worker: The module that runs in its process.
+        device: Where our libraries create arrays in it.
+
     Attributes:
         version: What it says of itself.
         functions: Names of the case functions that it has.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self, name: str, peers: dict[str, Peer] = PEERS, worker: str = "benchmarks.worker", device: str = "cpu"
+    ) -> None:
         self.name = name
-        peer = PEERS[name]
+        self.peer = peer = peers[name]
         hint = f"Set {peer.environment} to a Python that has it, or make {peer.venv}." if peer.venv else ""
         python = peer.python()
         if python is None:
             raise MissingPeer(f"{peer.title}: not found. {hint}")
-        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(THREADS)) | {"CUOBJAX_DEVICE": "cpu"}
-        command = [python, "-m", "benchmarks.worker", name]
+        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(THREADS)) | {"CUOBJAX_DEVICE": device}
+        command = [python, "-m", worker, name]
         try:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -61,7 +69,7 @@ class Process:
         self.requests.flush()
         status, result = self.receive()
         if status == "failed":
-            raise FailedPeer(f"{PEERS[self.name].title}: {method} failed.\n{result}")
+            raise FailedPeer(f"{self.peer.title}: {method} failed.\n{result}")
         return result
 
     def receive(self) -> tuple:
@@ -69,7 +77,7 @@ class Process:
             return pickle.load(self.replies)
         except EOFError:
             code = self.process.wait()
-            raise FailedPeer(f"{PEERS[self.name].title}: its process ended with exit status {code}.") from None
+            raise FailedPeer(f"{self.peer.title}: its process ended with exit status {code}.") from None
 
     def close(self) -> None:
         """Ends the process by ending its input."""

@@ -9,6 +9,8 @@ import pickle
 import sys
 import traceback
 import tracemalloc
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
@@ -91,7 +93,8 @@ def load(name: str) -> Any:
     return module
 
 
-def main() -> None:
+def serve(load: Callable[[], Any], worker: Callable[[Any], Any] = Worker) -> None:
+    """Answers requests to a worker of the peer's module."""
     requests, replies = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # what a library prints must not get between the replies
 
@@ -100,21 +103,21 @@ def main() -> None:
         replies.flush()
 
     try:
-        module = load(sys.argv[1])
+        module = load()
     except ImportError as error:
         return reply("missing", str(error))
     reply("ready", module.VERSION, [name for name in vars(module) if callable(getattr(module, name))])
-    worker = Worker(module)
+    answers = worker(module)
     while True:
         try:
             method, *arguments = pickle.load(requests)
         except EOFError:
             return None
         try:
-            reply("done", getattr(worker, method)(*arguments))
+            reply("done", getattr(answers, method)(*arguments))
         except Exception:
             reply("failed", traceback.format_exc())
 
 
 if __name__ == "__main__":
-    main()
+    serve(partial(load, sys.argv[1]))

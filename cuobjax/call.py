@@ -1,25 +1,39 @@
 """How every transformation calls a function: in a scope of its own, whose changes it hands back as a result."""
 
 from autograd import tree
+from autograd.numpy import astype, rint
 
 from .scope import scope
-from .variable import BaseVar
+from .variable import BaseVar, as_value
 
 
-def call(f, args, kwargs, values=()):
+def call(f, args, kwargs, values=(), first_read=None):
     """Runs `f` in a new scope.
 
     Args:
         values: Values for variables, {variable: value} or pairs.
+        first_read: See `Scope`.
 
     Returns:
         (outputs, changes, seen): the outputs, with the values of variables in place of these; the variables that `f`
         wrote to and those that it read from outside of the scope, {variable: value} each.
     """
-    with scope(values) as inner:
+    with scope(values, first_read) as inner:
         outputs = tree.tree_map(_looked_up, f(*args, **kwargs))
     return outputs, inner.changes(), inner.seen
 
 
 def _looked_up(x):
     return x.value if isinstance(x, BaseVar) else x
+
+
+def reduced(variable, stacked):
+    """What the `reduce` of a variable makes of its values in lanes or on devices, stacked along a first axis.
+
+    It has the variable's dtype; of means of integers that is the nearest integer.
+    """
+    value = as_value(variable._reduce(stacked), f"{type(variable).__name__}.reduce")
+    if value.dtype == variable.dtype:
+        return value
+    exact = variable.dtype.kind in "iub" and value.dtype.kind == "f"
+    return astype(rint(value) if exact else value, variable.dtype)

@@ -8,3 +8,18 @@ class ConvPadding(enum.Enum):
 
     SAME = "SAME"
     VALID = "VALID"
+
+
+class Interpolate(enum.Enum):
+    """How images are sampled between their pixels: every LINEAR and TRIANGLE are one method, and so is every CUBIC."""
+
+    NEAREST = "nearest"
+    LINEAR = "linear"
+    BILINEAR = "bilinear"
+    TRILINEAR = "trilinear"
+    TRIANGLE = "triangle"
+    CUBIC = "cubic"
+    BICUBIC = "bicubic"
+    TRICUBIC = "tricubic"
+    LANCZOS3 = "lanczos3"
+    LANCZOS5 = "lanczos5"

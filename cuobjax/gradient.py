@@ -1,13 +1,14 @@
-"""Gradients with respect to inputs and variables, as modules."""
+"""Derivatives with respect to inputs and variables, as modules."""
 
 import inspect
 import operator
 
 import numpy as onp
 
-from autograd import tree
+import cuobjax.numpy as jn
+from autograd import grad, jacobian, tree
 from autograd.backend import is_array
-from autograd.core import Array
+from autograd.core import Array, lift
 from autograd.transforms import Recording, is_inexact, scalar_seed
 
 from .call import call
@@ -18,11 +19,11 @@ from .util import class_name, repr_function
 from .variable import TrainVar, VarCollection, as_value
 
 
-class _Gradient(Module):
-    """What `Grad` and `GradValues` share: one differentiated call of `f` in a scope of its own.
+class _Derivatives(Module):
+    """What `Grad` and its relatives share: one differentiated call of `f` in a scope of its own.
 
     Args:
-        f: A function or module. Only its first output is differentiated, which must be a real scalar.
+        f: A function or module. Only its first output is differentiated.
         variables: The VarCollection (or dictionary, or pairs) whose TrainVars are differentiated; None for none.
         input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
     """
@@ -57,8 +58,12 @@ class _Gradient(Module):
         """The variables, under the names that they were given with."""
         return VarCollection((scope + name, v) for name, v in self.variables.items())
 
+    def _derivatives(self, run, args, kwargs, argnums):
+        """The derivatives of `run`, which returns (first output, aux), as a list for each of `argnums`, and aux."""
+        raise NotImplementedError
+
     def _differentiate(self, args, kwargs):
-        """The gradients (inputs first, then TrainVars) and the outputs as `f` returned them.
+        """The derivatives (by inputs first, then TrainVars) and the outputs as `f` returned them.
 
         Variables that `f` wrote to have their new values in the caller's scope afterwards; after an exception no
         variable has changed.
@@ -66,19 +71,14 @@ class _Gradient(Module):
 
         def run(values, *args, **kwargs):
             outputs, changes, _ = call(self.f, args, kwargs, zip(self._train_vars, values, strict=True))
-            return outputs, changes
+            return outputs[0] if isinstance(outputs, tuple | list) and outputs else outputs, (outputs, changes)
 
-        where = type(self).__name__
         args, kwargs = self._inputs(args, kwargs)
         argnums = (*(i + (i >= 0) for i in self.input_argnums), 0)
         values = [v.value for v in self._train_vars]
-        recording = Recording(run, (values, *args), kwargs, argnums, where, raw=False)
-        outputs, changes = recording.output
-        first = outputs[0] if isinstance(outputs, tuple | list) and outputs else outputs
-        *inputs, trained = recording.gradients([first], [scalar_seed(first, where)])
-        outputs, values = recording.values((outputs, list(changes.values())))
-        write(dict(zip(changes, values, strict=True)))
-        return [*inputs, *trained], outputs
+        derivatives, (outputs, changes) = self._derivatives(run, (values, *args), kwargs, argnums)
+        write({v: lift(x) for v, x in changes.items()})
+        return derivatives, outputs
 
     def _inputs(self, args, kwargs):
         """The arguments, raw arrays and numbers to differentiate as Arrays of their own on the variables' device."""
@@ -103,6 +103,23 @@ def _signature(f):
         return inspect.signature(f)
     except (TypeError, ValueError):
         return None
+
+
+def _flat(derivatives):
+    """(by inputs..., [by TrainVars...]) as one list."""
+    *inputs, trained = derivatives
+    return [*inputs, *trained]
+
+
+class _Gradient(_Derivatives):
+    """What `Grad` and `GradValues` share: one backward pass."""
+
+    def _derivatives(self, run, args, kwargs, argnums):
+        where = type(self).__name__
+        recording = Recording(run, args, kwargs, argnums, where, raw=False)
+        first, aux = recording.output
+        gradients = recording.gradients([first], [scalar_seed(first, where)])
+        return _flat(gradients), recording.values(aux)
 
 
 class Grad(_Gradient):
@@ -150,3 +167,82 @@ class GradValues(_Gradient):
     def __call__(self, *args, **kwargs):
         gradients, outputs = self._differentiate(args, kwargs)
         return gradients, outputs if isinstance(outputs, tuple | list) else [outputs]
+
+
+class Jacobian(_Derivatives):
+    """All derivatives of the first output of `f` with respect to inputs and TrainVars, in one pass for all of them.
+
+    Calling it with the arguments of `f` returns a list of arrays of shape `output.shape + x.shape`: for the inputs in
+    the order of `input_argnums`, then for the TrainVars in the order of the collection, each variable once.
+
+    Args:
+        f: A function or module. Only its first output is differentiated, a real array of any shape.
+        variables: The VarCollection (or dictionary, or pairs) whose TrainVars are differentiated; None for none.
+        input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
+
+    Raises:
+        TypeError: If the first output is no real array, or what to differentiate is not of real or complex numbers.
+    """
+
+    @staticmethod
+    def _returns(annotation):
+        return list[Array]
+
+    def _derivatives(self, run, args, kwargs, argnums):
+        def of_array(*args, **kwargs):
+            first, aux = run(*args, **kwargs)
+            if not isinstance(first, Array | int | float | complex) and not is_array(first):
+                raise TypeError(
+                    f"Jacobian: expected a function whose output is an array, got an output of {type(first).__name__}."
+                )
+            return jn.asarray(first), aux
+
+        if not self._train_vars and not self.input_argnums:
+            return [], of_array(*args, **kwargs)[1]
+        derivatives, aux = jacobian(of_array, argnums, has_aux=True)(*args, **kwargs)
+        return _flat(derivatives), aux
+
+    def __call__(self, *args, **kwargs):
+        return self._differentiate(args, kwargs)[0]
+
+
+class Hessian(_Derivatives):
+    """All second derivatives of the first output of `f` with respect to inputs and TrainVars.
+
+    Calling it with the arguments of `f` returns a list of lists: element [i][j] is the derivative with respect to the
+    i-th and the j-th of the inputs and TrainVars, in the order of `Grad`, an array of shape `xi.shape + xj.shape`.
+
+    Args:
+        f: A function or module. Only its first output is differentiated, which must be a real scalar.
+        variables: The VarCollection (or dictionary, or pairs) whose TrainVars are differentiated; None for none.
+        input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
+
+    Raises:
+        TypeError: If the first output is no real scalar, or what to differentiate is not of real or complex numbers.
+    """
+
+    @staticmethod
+    def _returns(annotation):
+        return list[list[Array]]
+
+    def _derivatives(self, run, args, kwargs, argnums):
+        def of_scalar(*args, **kwargs):
+            first, aux = run(*args, **kwargs)
+            scalar_seed(first, "Hessian")
+            return first, aux
+
+        if not self._train_vars and not self.input_argnums:
+            return [], of_scalar(*args, **kwargs)[1]
+        derivatives, aux = jacobian(grad(of_scalar, argnums, has_aux=True), argnums, has_aux=True)(*args, **kwargs)
+        inputs = _flat([args[i] for i in argnums])
+        return [_columns(x, row) for x, row in zip(inputs, _flat(derivatives), strict=True)], aux
+
+    def __call__(self, *args, **kwargs):
+        return self._differentiate(args, kwargs)[0]
+
+
+def _columns(x, row):
+    """The derivatives of a gradient with respect to nested arrays `x`, as a list of such structures."""
+    structure = tree.flatten(x)[1]
+    columns = zip(*map(_flat, tree.leaves_along(structure, row)), strict=True)
+    return [tree.unflatten(structure, column) for column in columns]

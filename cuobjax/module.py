@@ -1,13 +1,27 @@
 """Modules: objects with variables and methods that use them."""
 
 import functools
+import numbers
 
-from .util import class_name, repr_function
-from .variable import BaseVar, VarCollection
+import numpy as onp
+
+from autograd import tree
+from autograd.backend import is_array
+from autograd.core import Array
+
+from .mode import Mode
+from .util import class_name, override_args_kwargs, repr_function
+from .variable import BaseVar, VarCollection, as_value
 
 
 class Module:
-    """A container of variables and other modules, which are found in its attributes."""
+    """A container of variables and other modules, which are found in its attributes.
+
+    Attributes:
+        training: What `train` or `eval` said, for layers that are called without an argument `training`; else None.
+    """
+
+    training: bool | None = None
 
     def vars(self, scope=""):
         """The variables of the module and of its submodules, named by the attributes that lead to them.
@@ -18,17 +32,55 @@ class Module:
         Args:
             scope: What the names begin with.
         """
-        found = VarCollection()
+        found: list = []
         scope += f"({type(self).__name__})."
         for name, value in self.__dict__.items():
             if isinstance(value, BaseVar):
-                found[scope + name] = value
+                found.append((scope + name, value))
             elif isinstance(value, Module):
-                found.update(value.vars(scope[:-1] if name == "__wrapped__" else scope + name))
-        return found
+                found.extend(value.vars(scope[:-1] if name == "__wrapped__" else scope + name).items())
+        return VarCollection(found)
 
     def __call__(self, *args, **kwargs):
         raise NotImplementedError(f"{type(self).__name__}: has no __call__. Define it, or call another method.")
+
+    def train(self, mode=True):
+        """Tells the module and all in it that they are in training, for calls without an argument `training`.
+
+        As a context manager, until the end of the context: `with net.train(): ...`.
+        """
+        return Mode([module for _, module in walk(self)], mode)
+
+    def eval(self):
+        """Tells the module and all in it that they are not in training: see `train`."""
+        return self.train(False)
+
+
+def parts(module):
+    """What a module holds, {where: value}: `.name` is an attribute, `[i]` an item of a list."""
+    found = {f".{name}": value for name, value in module.__dict__.items()}
+    if isinstance(module, ModuleList):
+        found.update((f"[{i}]", value) for i, value in enumerate(module))
+    return found
+
+
+def put(module, where, value):
+    """Puts a value in the place of another one: see `parts`."""
+    if where[0] == ".":
+        setattr(module, where[1:], value)
+    else:
+        module[int(where[1:-1])] = value
+
+
+def walk(module, path="", seen=None):
+    """The module and all modules in it, each one once, as pairs (path, module): `.layers[0]`."""
+    seen = set() if seen is None else seen
+    if id(module) not in seen:
+        seen.add(id(module))
+        yield path, module
+        for where, part in parts(module).items():
+            if isinstance(part, Module):
+                yield from walk(part, path + where, seen)
 
 
 class ModuleList(Module, list):
@@ -36,14 +88,14 @@ class ModuleList(Module, list):
 
     def vars(self, scope=""):
         """The variables of the list's items, named by their positions."""
-        found = VarCollection()
+        found: list = []
         scope += f"({type(self).__name__})"
         for i, value in enumerate(self):
             if isinstance(value, BaseVar):
-                found[f"{scope}[{i}]"] = value
+                found.append((f"{scope}[{i}]", value))
             elif isinstance(value, Module):
-                found.update(value.vars(f"{scope}[{i}]"))
-        return found
+                found.extend(value.vars(f"{scope}[{i}]").items())
+        return VarCollection(found)
 
     def __getitem__(self, key):
         value = list.__getitem__(self, key)
@@ -56,6 +108,9 @@ class ModuleList(Module, list):
         return self._like(list.__mul__(self, number))
 
     __rmul__ = __mul__
+
+    def __radd__(self, other):
+        return self._like(list.__add__(other, self)) if isinstance(other, list) else NotImplemented
 
     def copy(self):
         """A list of the same items."""
@@ -83,10 +138,9 @@ class Function(Module):
     """
 
     def __init__(self, f, vc):
-        self.vc = VarCollection(vc)
         self.f = f
-        if hasattr(f, "__name__"):
-            self.vc = VarCollection((f"{{{f.__name__}}}{name}", v) for name, v in self.vc.items())
+        prefix = f"{{{f.__name__}}}" if hasattr(f, "__name__") else ""
+        self.vc = VarCollection((prefix + name, v) for name, v in VarCollection(vc).items())
         functools.update_wrapper(self, f, updated=())
 
     def vars(self, scope=""):
@@ -101,5 +155,82 @@ class Function(Module):
         """A decorator that makes a function a `Function` of variables."""
         return lambda f: Function(f, vc)
 
+    @staticmethod
+    def auto_vars(f):
+        """A decorator that makes a function a `Function` of the variables that it can reach.
+
+        They are read from its code whenever `vars` is called (see `cuobjax.tracing.find_used_variables`), so that a
+        network may be made, or changed, after the function.
+        """
+        from .tracing import AutoFunction
+
+        return AutoFunction(f)
+
     def __repr__(self):
         return f"{class_name(self)}(f={repr_function(self.f)})"
+
+
+class ForceArgs(Module):
+    """A module that is called with these arguments, whatever is given: `ForceArgs(net, training=True)`.
+
+    Args:
+        module: The module to call.
+        kwargs: The arguments, which replace those given by position or by name.
+    """
+
+    class ANY:
+        """In `undo`, stands for any value."""
+
+    def __init__(self, module, **kwargs):
+        self.__wrapped__ = module
+        self.forced_kwargs = kwargs
+
+    def vars(self, scope=""):
+        """The variables of the module, under its own names."""
+        return self.__wrapped__.vars(scope)
+
+    def __call__(self, *args, **kwargs):
+        args, kwargs = override_args_kwargs(self.__wrapped__, args, kwargs, self.forced_kwargs)
+        return self.__wrapped__(*args, **kwargs)
+
+    @staticmethod
+    def undo(module, **kwargs):
+        """Undoes what every ForceArgs in a module forces, in place; one that forces nothing any more is taken out.
+
+        A ForceArgs that is `module` itself stays, as there is nothing that it could be taken out of.
+
+        Args:
+            module: Where to look for ForceArgs, through all modules in it.
+            kwargs: What to undo: arguments that have the value given, or `ForceArgs.ANY` value; without any, all.
+        """
+        modules = [part for _, part in walk(module)]
+        for forcing in modules:
+            if isinstance(forcing, ForceArgs):
+                forcing.forced_kwargs = {
+                    name: value
+                    for name, value in forcing.forced_kwargs.items()
+                    if kwargs and not (name in kwargs and (kwargs[name] is ForceArgs.ANY or _same(kwargs[name], value)))
+                }
+        for owner in modules:
+            for where, part in parts(owner).items():
+                while isinstance(part, ForceArgs) and not part.forced_kwargs:
+                    part = part.__wrapped__
+                    put(owner, where, part)
+
+    def __repr__(self):
+        forced = "".join(f", {name}={value!r}" for name, value in self.forced_kwargs.items())
+        return f"{class_name(self)}(module={repr_function(self.__wrapped__)}{forced})"
+
+
+def _same(a, b):
+    """Whether two values are equal, arrays with all their elements."""
+    (a_leaves, a_structure), (b_leaves, b_structure) = tree.flatten(a), tree.flatten(b)
+    return a_structure == b_structure and all(map(_same_leaf, a_leaves, b_leaves))
+
+
+def _same_leaf(a, b):
+    are_numbers = [isinstance(x, numbers.Number | Array) or is_array(x) for x in (a, b)]
+    if all(are_numbers):
+        a, b = (onp.asarray(as_value(x, "") if hasattr(x, "shape") else x) for x in (a, b))
+        return onp.array_equal(a, b)
+    return a is b or (not any(are_numbers) and bool(a == b))

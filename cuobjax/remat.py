@@ -3,6 +3,7 @@
 from autograd import checkpoint
 
 from .call import call
+from .mode import observing, restored
 from .module import Module
 from .scope import write
 from .util import class_name, repr_function
@@ -11,7 +12,7 @@ from .util import class_name, repr_function
 class Remat(Module):
     """The module or function `f`, whose intermediate results are not kept for the backward pass but computed again.
 
-    The second run sees every variable as the first one found it, random states included, and changes none.
+    The second run sees every variable as the first one found it, random states and `train()` or `eval()` included, and changes none.
 
     Args:
         f: A function or module.
@@ -21,12 +22,13 @@ class Remat(Module):
         self.f = f
 
     def __call__(self, *args, **kwargs):
-        found, written = {}, []
+        found, written, told = {}, [], []
 
         def run(*args, **kwargs):
-            output, changes, seen = call(self.f, args, kwargs, found)
+            with restored(told), observing() as asked:
+                output, changes, seen = call(self.f, args, kwargs, found)
             found.update(seen)
-            written[:] = changes
+            written[:], told[:] = changes, asked
             return output, list(changes.values())
 
         output, values = checkpoint(run)(*args, **kwargs)

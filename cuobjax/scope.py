@@ -22,15 +22,18 @@ class Scope:
         written: The variables that were written to, in order.
         seen: What was read through this scope from outside of it, {variable: value}.
         outer: The scope around this one, None for the outermost.
+        first_read: `(variable, value)` gives what is seen of a variable that is read from outside for the first time;
+            None where that is its value.
     """
 
-    __slots__ = ("outer", "seen", "values", "written")
+    __slots__ = ("first_read", "outer", "seen", "values", "written")
 
-    def __init__(self, values, outer):
+    def __init__(self, values, outer, first_read=None):
         self.values = dict(values)
         self.written = {}
         self.seen = {}
         self.outer = outer
+        self.first_read = first_read
 
     def changes(self):
         """The variables that were written to, with their values."""
@@ -38,9 +41,9 @@ class Scope:
 
 
 @contextmanager
-def scope(values=()):
+def scope(values=(), first_read=None):
     """Opens a scope with values for variables, a dictionary or pairs, and yields it."""
-    opened = Scope(values, _innermost.get())
+    opened = Scope(values, _innermost.get(), first_read)
     token = _innermost.set(opened)
     try:
         yield opened
@@ -59,7 +62,8 @@ def _read(variable, scope):
     if variable in scope.values:
         return scope.values[variable]
     if variable not in scope.seen:
-        scope.seen[variable] = _read(variable, scope.outer)
+        value = _read(variable, scope.outer)
+        scope.seen[variable] = value if scope.first_read is None else scope.first_read(variable, value)
     return scope.seen[variable]
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import numpy as onp
 
-from autograd.backend import default_device, is_array, is_cupy
-from autograd.core import Array, Reference, Tracer
+import autograd.numpy as anp
+from autograd.backend import DeviceError, default_device, device_of, is_array, is_cupy
+from autograd.core import Array, Reference, Tracer, library
 from autograd.ops.random import split as split_key
 
 from . import scope
@@ -39,6 +40,15 @@ def as_value(x, where, beside=None):
     return Array((default_device() if beside is None else beside.device).put(x))
 
 
+def require_same_library(x, beside, where):
+    """Raises DeviceError if one of two arrays is on the CPU and the other one is not; `beside` is an Array."""
+    if library(x) is not library(beside):
+        found, device = x.device if isinstance(x, Array) else device_of(x), beside.device
+        raise DeviceError(
+            f"{where}: expected an array on {device}, got one on {found}. Move it with device_put(x, {device.kind!r})."
+        )
+
+
 class BaseVar(Reference):
     """An object that has a value and is used like it in computations: the base of all variables.
 
@@ -64,10 +74,10 @@ class BaseVar(Reference):
         """Replaces the value.
 
         Args:
-            check: Require the shape and dtype that the value has.
+            check: Require the shape, dtype and device that the value has; a NumPy array is copied to that device.
 
         Raises:
-            TypeError: If `tensor` is no array or has another dtype.
+            TypeError: If `tensor` is no array or has another dtype, DeviceError if it is an Array of another device.
             ValueError: If it has another shape.
         """
         raise NotImplementedError
@@ -88,6 +98,7 @@ class BaseVar(Reference):
             raise TypeError(
                 f"{where}: expected dtype {old.dtype}, got {value.dtype}. Convert: x.astype({str(old.dtype)!r})."
             )
+        require_same_library(value, old, where)
         return value
 
     def __bool__(self):
@@ -138,12 +149,13 @@ class _StoredVar(BaseVar):
 
 
 def constant(x):
-    """The plain Array under a traced one."""
+    """The plain Array under a traced one; of many lanes that of the first."""
     if not isinstance(x, Tracer):
         return x
+    ndim = x.ndim
     while isinstance(x, Array):
         x = x._value
-    return Array(x)
+    return Array(x[(0,) * (x.ndim - ndim) + (...,)])
 
 
 class TrainVar(_StoredVar):
@@ -155,10 +167,17 @@ class TrainVar(_StoredVar):
     Args:
         tensor: The initial value; a raw array is copied.
         reduce: See `BaseVar`.
+        constraint: A function that makes the value out of what is trained; it makes this a `ConstrainedVar`.
     """
 
-    def __init__(self, tensor, reduce=reduce_mean):
-        super().__init__(tensor, reduce)
+    def __init__(self, tensor, reduce=reduce_mean, constraint=None):
+        if constraint is None:
+            super().__init__(tensor, reduce)
+        elif type(self) is not TrainVar:
+            raise TypeError(f"{type(self).__name__}: expected no constraint in a subclass. Use TrainVar itself.")
+        else:
+            self.__class__ = ConstrainedVar
+            self.__init__(tensor, reduce, constraint)  # type: ignore[misc]
 
     @property
     def value(self):
@@ -167,6 +186,56 @@ class TrainVar(_StoredVar):
     @value.setter
     def value(self, tensor):
         raise ValueError("Direct assignment not allowed, use TrainRef to update a TrainVar.")
+
+
+class ConstrainedVar(TrainVar):
+    """A variable whose value is a function of a free TrainVar: what `TrainVar(tensor, constraint=...)` makes.
+
+    In computations, it is its value, through which gradients flow to `free`. A VarCollection holds `free` in its place,
+    and so does a TrainRef: the free tensor is what is differentiated, trained, averaged and saved.
+
+    Args:
+        tensor: The initial value if the constraint has an inverse, else what `free` begins with.
+        reduce: See `BaseVar`.
+        constraint: A differentiable function that keeps dtypes, such as those of `cuobjax.constraint`. Its attribute
+            `inverse`, if there is one, finds a free tensor for a value.
+    """
+
+    def __init__(self, tensor, reduce, constraint):
+        BaseVar.__init__(self, None)
+        self.constraint = constraint
+        value = as_value(tensor, "TrainVar")
+        self.free = TrainVar(self._free(value, "TrainVar") if hasattr(constraint, "inverse") else value, reduce)
+
+    @property
+    def value(self):
+        return self.constraint(self.free.value)
+
+    @value.setter
+    def value(self, tensor):
+        raise ValueError("Direct assignment not allowed, use assign to update a TrainVar with a constraint.")
+
+    def assign(self, tensor, check=True):
+        """Finds a free tensor for a value; a constraint without an inverse raises TypeError: assign to `free`."""
+        if not hasattr(self.constraint, "inverse"):
+            raise TypeError("TrainVar.assign: expected a constraint with an inverse. Assign to v.free what it is of.")
+        value = self.checked(tensor) if check else as_value(tensor, "TrainVar.assign", self.free.value)
+        self.free.assign(self._free(value, "TrainVar.assign"), check)
+
+    def _free(self, value, where):
+        with onp.errstate(divide="ignore", invalid="ignore"):  # a value out of range is found below
+            free = self.constraint.inverse(value)
+        known = not isinstance(value, Tracer)
+        if known and not (anp.isfinite(free).all() and anp.allclose(self.constraint(free), value, 1e-2, 1e-4)):
+            raise ValueError(f"{where}: expected values that {repr_function(self.constraint)} can have, got {value!r}.")
+        return free
+
+    def __repr__(self):
+        text = BaseVar.__repr__(self.free).partition("(")[2]
+        return f"{class_name(TrainVar)}(free={text[:-1]}, constraint={repr_function(self.constraint)})"
+
+    def __getstate__(self):
+        return self.__dict__
 
 
 class BaseState(BaseVar):
@@ -184,7 +253,7 @@ class TrainRef(BaseState):
         super().__init__(None)
         if not isinstance(ref, TrainVar):
             raise TypeError(f"TrainRef: expected a TrainVar, got {type(ref).__name__}.")
-        self.ref = ref
+        self.ref = ref.free if isinstance(ref, ConstrainedVar) else ref
 
     @property
     def value(self):
@@ -301,6 +370,7 @@ class VarCollection(dict):
                 raise TypeError(
                     f"VarCollection: expected names and variables, got {name!r}: {type(variable).__name__}."
                 )
+            variable = variable.free if isinstance(variable, ConstrainedVar) else variable
             known = new.get(name, self.get(name))
             if known is not None and known is not variable:
                 conflicts.add(name)
@@ -341,6 +411,12 @@ class VarCollection(dict):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value, check=False)
 
+    def replicate(self):
+        """A context in which every variable has a value for each device: see `cuobjax.replication`."""
+        from .replication import replicate
+
+        return replicate(self)
+
     def rename(self, renamer):
         """The same variables under the names `renamer(name)`; two that get the same name raise ValueError."""
         return type(self)((renamer(name), v) for name, v in self.items())
@@ -352,6 +428,20 @@ class VarCollection(dict):
             for name, v in self.items()
             if (is_a is None or isinstance(v, is_a)) and not (is_not is not None and isinstance(v, is_not))
         )
+
+    def filter(self, selector):
+        """The variables that a pattern or a function selects.
+
+        Args:
+            selector: A pattern of names, in which `*` stands for any characters and `?` for one, all else (brackets as
+                well) for itself: `vc.filter("*.w")`; or a function `(name, variable)` that says whether to take one.
+        """
+        if isinstance(selector, str):
+            matches = re.compile(re.escape(selector).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL).fullmatch
+            return self.filter(lambda name, v: matches(name))
+        if not callable(selector):
+            raise TypeError(f"VarCollection.filter: expected a pattern or a function, got {type(selector).__name__}.")
+        return type(self)((name, v) for name, v in self.items() if selector(name, v))
 
     def __str__(self, max_width=100):
         """A table of names, sizes and shapes, and the totals over all names."""

@@ -13,13 +13,15 @@ ROOT = Path(__file__).parent.parent
 AUTOGRAD = [
     ["autograd.backend", "autograd.tree"],
     ["autograd.core"],
+    ["autograd.communicator", "autograd.nccl"],
     ["autograd.families"],
     ["autograd.kernels"],
     ["autograd.ops"],
     ["autograd.numpy"],
     ["autograd.scipy"],
     ["autograd.array"],
-    ["autograd.reverse", "autograd.batch"],
+    ["autograd.reverse", "autograd.batch", "autograd.graph"],
+    ["autograd.compiler"],
     ["autograd.forward"],
     ["autograd.transforms"],
     ["autograd.mapping", "autograd.derivatives", "autograd.recompute", "autograd.debugging"],
@@ -28,15 +30,17 @@ AUTOGRAD = [
     ["autograd"],
 ]
 CUOBJAX = [
-    ["cuobjax.constants", "cuobjax.installation", "cuobjax.doctor"],
-    ["cuobjax.util", "cuobjax.lifting", "cuobjax.scope"],
+    ["cuobjax.constants", "cuobjax.installation", "cuobjax.doctor", "cuobjax.typing"],
+    ["cuobjax.util", "cuobjax.lifting", "cuobjax.scope", "cuobjax.mode"],
     ["cuobjax.numpy"],
     ["cuobjax.functional"],
-    ["cuobjax.variable"],
+    ["cuobjax.constraint", "cuobjax.variable"],
     ["cuobjax.call", "cuobjax.module"],
+    ["cuobjax.inspection", "cuobjax.surgery", "cuobjax.tracing"],
     ["cuobjax.random"],
-    ["cuobjax.gradient", "cuobjax.remat"],
-    ["cuobjax.nn", "cuobjax.optimizer"],
+    ["cuobjax.bridge", "cuobjax.gradient", "cuobjax.jit", "cuobjax.parallel", "cuobjax.remat", "cuobjax.replication",
+     "cuobjax.vectorize"],
+    ["cuobjax.io", "cuobjax.nn", "cuobjax.optimizer"],
     ["cuobjax"],
 ]
 LAYERS = AUTOGRAD + CUOBJAX
@@ -170,7 +174,7 @@ def test_cupys_modules_are_named_in_few_places():
     for name, source in modules().items():
         for node in texts(source):
             if re.fullmatch(r"cupyx?(\.\w+)*", node.value):
-                known = ("autograd.backend", "autograd.core", "autograd.array", "cuobjax.doctor")
+                known = ("autograd.backend", "autograd.core", "autograd.array", "cuobjax.doctor", "cuobjax.tracing")
                 assert name in known, f"{name}:{node.lineno}"
 
 

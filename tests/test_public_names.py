@@ -14,35 +14,48 @@ MODULES = [
     "autograd.scipy.fft", "autograd.scipy.linalg", "autograd.scipy.signal", "autograd.scipy.special",
     "autograd.scipy.stats", "autograd.testing", "cuobjax",
     "cuobjax.constants", "cuobjax.functional", "cuobjax.functional.divergence", "cuobjax.functional.loss", "cuobjax.nn",
-    "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.optimizer", "cuobjax.random", "cuobjax.util",
+    "cuobjax.io", "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.optimizer", "cuobjax.random", "cuobjax.typing",
+    "cuobjax.util", "cuobjax.util.check", "cuobjax.util.image",
 ]  # fmt: skip
 
 # Objax 1.8's names in the modules that exist so far, and what is ours.
 NAMES = {
     "cuobjax": """
-        Remat BaseState BaseVar ConvPadding Function Grad GradValues Module ModuleList RandomState StateVar TrainRef TrainVar
-        VarCollection constants functional nn optimizer random util
-        Array Device DeviceError default_device default_dtype device device_put numpy set_default_dtype
-        stop_gradient""",
+        BaseState BaseVar ConvPadding ForceArgs Function Grad GradValues Hessian Jacobian Jit Module ModuleList Parallel
+        RandomState StateVar TrainRef TrainVar VarCollection Vectorize constants functional io nn optimizer random
+        typing util
+        Array ConstrainedVar Device DeviceError FrozenVar Remat constraint default_device default_dtype device
+        device_put freeze functional_call merge numpy replace set_default_dtype split stop_gradient summary
+        unfreeze""",
     "cuobjax.functional": """
         celu elu leaky_relu log_sigmoid log_softmax logsumexp relu selu sigmoid softmax softplus swish tanh
-        flatten one_hot rsqrt stop_gradient average_pool_2d max_pool_2d divergence loss conv""",
+        flatten one_hot rsqrt stop_gradient average_pool_2d max_pool_2d divergence loss conv parallel""",
     "cuobjax.functional.loss": """
         cross_entropy_logits cross_entropy_logits_sparse l2 mean_absolute_error mean_squared_error
         mean_squared_log_error sigmoid_cross_entropy_logits""",
     "cuobjax.functional.divergence": "kl",
-    "cuobjax.nn": "BatchNorm BatchNorm0D BatchNorm1D BatchNorm2D Conv2D Dropout Linear Sequential init",
+    "cuobjax.nn": """
+        BatchNorm BatchNorm0D BatchNorm1D BatchNorm2D Conv2D Dropout Linear Sequential SyncedBatchNorm SyncedBatchNorm0D
+        SyncedBatchNorm1D SyncedBatchNorm2D init""",
     "cuobjax.nn.init": """
         gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal orthogonal truncated_normal
         xavier_normal xavier_normal_gain xavier_truncated_normal""",
     "cuobjax.optimizer": "Adam Momentum SGD",
-    "cuobjax.random": "DEFAULT_GENERATOR Generator bernoulli normal randint truncated_normal uniform",
-    "cuobjax.util": "class_name local_kwargs positional_args_names repr_function to_padding to_tuple",
-    "cuobjax.constants": "ConvPadding",
+    "cuobjax.random": """
+        DEFAULT_GENERATOR Generator ball bernoulli beta binomial bits categorical cauchy chisquare choice dirichlet
+        exponential gamma gumbel laplace logistic normal orthogonal permutation poisson rademacher randint shuffle
+        student_t truncated_normal uniform""",
+    "cuobjax.util": """
+        EasyDict Renamer args_indexes check class_name dummy_context_mgr get_local_devices ilog2 image local_kwargs
+        map_to_device override_args_kwargs positional_args_names re_sign repr_function to_interpolate to_padding
+        to_tuple""",
+    "cuobjax.constants": "ConvPadding Interpolate",
+    "cuobjax.io": "Checkpoint DamagedFileError load_var_collection save_var_collection",
+    "cuobjax.typing": "ConvPaddingInt FileOrStr JaxArray JaxDType",
     "autograd": """
         Array Device DeviceError checkpoint cond custom_jvp custom_vjp debug debug_nans default_device defjvp defvjp
-        device device_put elementwise_grad flatten get_array_module grad hessian hvp jacfwd jacobian jacrev jvp
-        linearize map primitive scan stop_gradient trace_report value_and_grad vjp vmap while_loop""",
+        deterministic device device_put elementwise_grad flatten get_array_module grad hessian hvp jacfwd jacobian
+        jacrev jvp linearize map primitive scan stop_gradient trace_report value_and_grad vjp vmap while_loop""",
     "autograd.extend": """
         Composition custom_jvp custom_vjp defjvp defvjp elementwise irregular jointly_linear linear multilinear
         nondifferentiable primitive""",
@@ -51,11 +64,14 @@ NAMES = {
 
 # (method or function, parameters) as in Objax: code that gives them by position or by name keeps working.
 SIGNATURES = [
-    (cuobjax.TrainVar, "tensor reduce"), (cuobjax.StateVar, "tensor reduce"), (cuobjax.TrainRef, "ref"),
+    (cuobjax.TrainVar, "tensor reduce constraint"), (cuobjax.StateVar, "tensor reduce"), (cuobjax.TrainRef, "ref"),
     (cuobjax.RandomState, "seed"), (cuobjax.BaseVar.assign, "self tensor check"), (cuobjax.RandomState.split, "self n"),
     (cuobjax.VarCollection.subset, "self is_a is_not"), (cuobjax.VarCollection.tensors, "self is_a"),
     (cuobjax.VarCollection.rename, "self renamer"), (cuobjax.VarCollection.assign, "self tensors"),
     (cuobjax.Module.vars, "self scope"), (cuobjax.Function, "f vc"), (cuobjax.Function.with_vars, "vc"),
+    (cuobjax.Jacobian, "f variables input_argnums"), (cuobjax.Hessian, "f variables input_argnums"),
+    (cuobjax.Vectorize, "f vc batch_axis"), (cuobjax.Jit, "f vc static_argnums"),
+    (cuobjax.Parallel, "f vc reduce axis_name static_argnums"),
     (cuobjax.Grad, "f variables input_argnums"), (cuobjax.GradValues, "f variables input_argnums"),
     (cuobjax.nn.Linear, "nin nout use_bias w_init"), (cuobjax.nn.Dropout, "keep generator"),
     (cuobjax.nn.Conv2D, "nin nout k strides dilations groups padding use_bias w_init"),

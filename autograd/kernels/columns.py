@@ -199,7 +199,8 @@ def _device_unfold(xp, x, block):
 def _device_fold(xp, columns, x, block):
     """Adds (C, K, n, *out) to (n, C, *spatial): each thread gathers one element of x, so no sum depends on chance."""
     plan = block.plan
-    _fold_kernel(xp, plan.kernel, plan.strides, plan.dilation, "float" if x.dtype == numpy.float16 else "T")(
+    accumulator = "float" if x.dtype.name in ("float16", "bfloat16") else "T"
+    _fold_kernel(xp, plan.kernel, plan.strides, plan.dilation, accumulator)(
         columns, block.batch, x.shape[1], *scan_arguments(block.spatial, block.out, block.low), x
     )
 
@@ -236,7 +237,7 @@ def _fold_kernel(xp, kernel, strides, dilation, accumulator):
             const int channel = plane % channels, image = plane / channels;
             total += {accumulator}(columns[{_element(kernel)}]);""",
         )
-        + "x += T(total);",
+        + f"x = T({accumulator}(x) + total);",
         "fold",
     )
 

@@ -5,7 +5,7 @@ four 32-bit words w0..w3, a function of two key words and four counter words:
 
 - `key`, uint32 `(2,)`, holds a 64-bit seed as `[high, low]`; Philox's key words are (k0, k1) = (low, high).
 - counter word 0 is the low, word 1 the high half of the block's index within the draw; word 2 is the purpose (0 `DRAW`,
-  1 `SPLIT`); word 3 is 0, except that `randint` counts its redraws there.
+  1 `SPLIT`); word 3 is 0, except that `randint` and the distributions of `random_rejection` count their redraws there.
 
 So block i of a draw is what cuRAND's `curand4` returns after `curand_init(seed, subsequence, offset)` with
 `seed = high << 32 | low`, `subsequence = redraws << 32 | purpose`, `offset = 4 * i`.
@@ -44,6 +44,7 @@ typedef unsigned long long Wide;
 struct Block {
     Word word[4];
     __device__ Wide wide(int j) const { return (Wide)word[2 * j] << 32 | word[2 * j + 1]; }
+    __device__ double fraction(int j) const { return ((wide(j) >> 12) + 0.5) * (1.0 / (1ull << 52)); }
 };
 
 __device__ inline Block philox(const Word* key, Wide index, Word purpose, Word redraws) {
@@ -64,6 +65,7 @@ __device__ inline Block philox(const Word* key, Wide index, Word purpose, Word r
 CUDA_KERNEL = """
 %(header)s
 %(philox)s
+%(functions)s
 typedef %(type)s Element;
 const int N = %(elements)d;
 struct alignas(sizeof(Element) * N) Pack { Element v[N]; };
@@ -113,6 +115,12 @@ class Tile:
         """uint64 (lanes, 2 * blocks)."""
         return np.moveaxis(self._blocks(redraws), 0, -1).reshape(len(self.keys), -1)
 
+    def fractions(self, redraws=0):
+        """Uniform in (0, 1), float64 (lanes, 2 * blocks): 52 bits each, halfway between multiples of 2**-52."""
+        fractions = (self.wides(redraws) >> 12) + 0.5
+        fractions *= 2.0**-52
+        return fractions
+
     def _blocks(self, redraws):
         """uint64 (2, lanes, blocks): w0 << 32 | w1 and w2 << 32 | w3."""
         if len(self.keys) == 1 and self.index.size <= 4:
@@ -154,23 +162,27 @@ class Distribution:
     device: str  # statements that fill v[0..N-1] from `block`
     parameters: str = ""  # their C declarations
     purpose: int = DRAW
+    functions: str = ""  # definitions in CUDA that `device` calls
 
 
-def draw_elements(xp, key, shape, dtype, distribution, parameters=()):
+def draw_elements(xp, key, shape, dtype, distribution, parameters=(), arrays=()):
+    """Elements `(*lanes, *shape)`; `arrays` of that shape are further parameters, where a block is one element."""
     if key.dtype != np.uint32 or key.shape[-1:] != (2,):
         raise ValueError(f"random: expected a key of dtype uint32 and shape (..., 2), got {key.dtype} {key.shape}.")
     shape = _sizes(shape)
     lanes, size = math.prod(key.shape[:-1]), math.prod(shape)
     blocks = -(-size // distribution.elements)
     if xp is np:
-        values = _draw_host(key.reshape(lanes, 2), blocks, dtype, distribution, parameters)
+        arrays = [a.reshape(lanes, size) for a in arrays]
+        values = _draw_host(key.reshape(lanes, 2), blocks, dtype, distribution, parameters, arrays)
         return values[:, :size].reshape(key.shape[:-1] + shape)
     result = xp.empty(key.shape[:-1] + shape, dtype)
     if result.size:
         threads = min(256, -(-blocks // 32) * 32)
         grid = (-(-blocks // threads), min(lanes, 65535))
         kernel = _kernel(xp, distribution, dtype.name)
-        kernel(grid, (threads,), (xp.ascontiguousarray(key), result, lanes, size, *parameters))
+        arrays = map(xp.ascontiguousarray, arrays)
+        kernel(grid, (threads,), (xp.ascontiguousarray(key), result, lanes, size, *parameters, *arrays))
     return result
 
 
@@ -181,7 +193,7 @@ def _sizes(shape):
     return shape
 
 
-def _draw_host(keys, blocks, dtype, distribution, parameters):
+def _draw_host(keys, blocks, dtype, distribution, parameters, arrays):
     n = distribution.elements
     result = np.empty((len(keys), blocks * n), dtype)
     rows = max(1, TILE // max(1, blocks))
@@ -190,7 +202,8 @@ def _draw_host(keys, blocks, dtype, distribution, parameters):
             index = np.arange(start, min(start + TILE, blocks), dtype=np.uint64)
             tile = Tile(keys[row : row + rows], index, distribution.purpose)
             place = slice(row, row + rows), slice(start * n, (start + len(index)) * n)
-            result[place] = distribution.host(tile, *parameters)
+            with np.errstate(over="ignore"):  # beyond what float16 holds is infinite
+                result[place] = distribution.host(tile, *parameters, *(a[place] for a in arrays))
     return result
 
 
@@ -199,6 +212,7 @@ def _kernel(xp, distribution, dtype):
     code = CUDA_KERNEL % {
         "header": "#include <cupy/float16.cuh>" if dtype == "float16" else "",
         "philox": CUDA_PHILOX,
+        "functions": distribution.functions,
         "type": C_TYPES[dtype],
         "elements": distribution.elements,
         "parameters": distribution.parameters and ", " + distribution.parameters,

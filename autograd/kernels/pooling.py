@@ -134,7 +134,7 @@ def _only_window(size, padding):
 
 def _widened(x):
     """x in the dtype to sum it in."""
-    return x.astype(numpy.float32) if x.dtype == numpy.float16 else x
+    return x.astype(numpy.float32) if x.dtype.name in ("float16", "bfloat16") else x
 
 
 def _overlaps(shape, out, size, strides, padding):
@@ -164,7 +164,8 @@ def _slide(ufunc, initial, x, axis, out, overlaps):
 
 def _host_max_pool_indices(x, out, size, strides, padding):
     """Finds the maxima first, one axis after the other, then counts the offsets before the first that holds it."""
-    lowest = {"f": -numpy.inf, "b": False}[x.dtype.kind] if x.dtype.kind in "fb" else numpy.iinfo(x.dtype).min
+    least = {"f": -numpy.inf, "V": -numpy.inf, "b": False}  # V: bfloat16
+    lowest = least[x.dtype.kind] if x.dtype.kind in least else numpy.iinfo(x.dtype).min
     if math.prod(out) == 1 and x[_only_window(size, padding)].shape == x.shape:
         return _argmax(x.reshape(*x.shape[:2], math.prod(x.shape[2:]))).reshape(x.shape[:2] + out)
     overlaps = _overlaps(x.shape, out, size, strides, padding)
@@ -209,7 +210,7 @@ def _scan_arguments(shape, out, padding):
 
 def _accumulator(x):
     """The CUDA type of sums of x."""
-    return "float" if x.dtype == numpy.float16 else "T"
+    return "float" if x.dtype.name in ("float16", "bfloat16") else "T"
 
 
 @functools.cache

@@ -42,7 +42,7 @@ KEYS = Distribution(2, _keys, _each("block.word[j]"), purpose=SPLIT)
 
 def uniform(xp, key, *, shape, dtype):
     """Uniform in [0, 1): multiples of 2**-11 (float16), 2**-24 (float32) or 2**-53 (float64)."""
-    dtype = _float_dtype("uniform", dtype)
+    dtype = float_dtype("uniform", dtype)
     return draw_elements(xp, key, shape, dtype, UNIFORM[dtype.name])
 
 
@@ -63,7 +63,8 @@ UNIFORM = {
 }
 
 
-def _float_dtype(where, dtype):
+def float_dtype(where, dtype):
+    """The dtype of real numbers that is asked for; TypeError, which names `where`, for one that is never drawn."""
     dtype = np.dtype(dtype)
     if dtype.name not in UNIFORM:
         raise TypeError(f"{where}: expected dtype float16, float32 or float64, got {dtype}. Draw float32 and cast.")
@@ -76,7 +77,7 @@ def normal(xp, key, *, shape, dtype):
     float32 and float16 take r from word 2 i and t from word 2 i + 1 (at most 6.8 from 0), float64 r and t from 53 bits
     each (at most 8.6 from 0). An odd size drops its last partner.
     """
-    dtype = _float_dtype("normal", dtype)
+    dtype = float_dtype("normal", dtype)
     return draw_elements(xp, key, shape, dtype, NORMAL_DOUBLE if dtype == np.float64 else NORMAL_SINGLE)
 
 
@@ -126,7 +127,7 @@ def truncated_normal(xp, key, *, shape, dtype, lower, upper):
     Computed in float64 from 52 bits per element whatever the dtype, and in the tail on whose side the interval is, so
     that an interval far out is as accurate as any, provided that it comes within 37 of 0. Bounds may be infinite.
     """
-    dtype = _float_dtype("truncated_normal", dtype)
+    dtype = float_dtype("truncated_normal", dtype)
     return draw_elements(xp, key, shape, dtype, TRUNCATED_NORMAL, _truncation(dtype, float(lower), float(upper)))
 
 
@@ -150,19 +151,78 @@ def _truncation(dtype, lower, upper):
 
 
 def _truncated(tile, start, span, sign, smallest, largest):
-    fraction = _scaled((tile.wides() >> 12) + 0.5, np.float64, 2.0**-52)
-    return np.clip(sign * ndtri(np, start + fraction * span), smallest, largest)
+    return np.clip(sign * ndtri(np, start + tile.fractions() * span), smallest, largest)
 
 
 TRUNCATED_NORMAL = Distribution(
     2,
     _truncated,
     """for (int j = 0; j < N; ++j) {
-            const double fraction = ((block.wide(j) >> 12) + 0.5) * (1.0 / (1ull << 52));
-            v[j] = Element(fmin(fmax(sign * normcdfinv(start + fraction * span), smallest), largest));
+            const double p = start + block.fraction(j) * span;
+            v[j] = Element(fmin(fmax(sign * normcdfinv(p), smallest), largest));
         }""",
     "double start, double span, double sign, double smallest, double largest",
 )
+
+
+def _inverse(name, doc):
+    """A draw of a standard distribution by its inverse distribution function, a row of INVERSES."""
+
+    def draw(xp, key, *, shape, dtype):
+        dtype = float_dtype(name, dtype)
+        return draw_elements(xp, key, shape, dtype, STANDARD[name, dtype == np.float64])
+
+    draw.__name__ = draw.__qualname__ = name
+    draw.__doc__ = doc
+    return draw
+
+
+exponential = _inverse("exponential", "Standard exponential, density exp(-x) for x > 0.")
+gumbel = _inverse("gumbel", "Standard Gumbel (of maxima), density exp(-x - exp(-x)).")
+laplace = _inverse("laplace", "Standard Laplace, density exp(-abs(x)) / 2.")
+logistic = _inverse("logistic", "Standard logistic, density exp(-x) / (1 + exp(-x))**2.")
+cauchy = _inverse("cauchy", "Standard Cauchy, density 1 / (pi (1 + x**2)).")
+
+# Quantiles of u, uniform in (0, 1), as functions of y, which is u where u < 1/2, else u - 1, and never 0, and of
+# t = abs(y): so both tails have a floating point number's full precision, and reach to 2**-33 in float32.
+INVERSES = {
+    "exponential": (lambda y, t: -np.where(y < 0, np.log(t), np.log1p(-t)), "-(y < 0 ? log(t) : log1p(-t))"),
+    "gumbel": (lambda y, t: -np.log(-np.where(y < 0, np.log1p(-t), np.log(t))), "-log(-(y < 0 ? log1p(-t) : log(t)))"),
+    "laplace": (lambda y, t: np.copysign(np.log(t + t), -y), "copysign(log(t + t), -y)"),
+    "logistic": (lambda y, t: np.copysign(np.log(t) - np.log1p(-t), -y), "copysign(log(t) - log1p(-t), -y)"),
+    "cauchy": (lambda y, t: -1 / np.tan(y * y.dtype.type(np.pi)), "-1 / tan(y * (Real)3.14159265358979323846)"),
+}
+
+
+def _centred(double, tile):
+    if double:
+        return ((tile.wides().view(np.int64) >> 11) + 0.5) * 2.0**-53
+    return _scaled(tile.words().view(np.int32) + np.float32(0.5), np.float32, 2.0**-32)
+
+
+def _standard(function, expression, double):
+    real, y = (
+        ("double", "(((long long)block.wide(j) >> 11) + 0.5) * (1.0 / (1ull << 53))")
+        if double
+        else ("float", "((int)block.word[j] + 0.5f) * (1.0f / (1ull << 32))")
+    )
+
+    def host(tile):
+        y = _centred(double, tile)
+        return function(y, np.abs(y))
+
+    return Distribution(
+        2 if double else 4,
+        host,
+        f"""typedef {real} Real;
+        for (int j = 0; j < N; ++j) {{
+            const Real y = {y}, t = fabs(y);
+            v[j] = Element({expression});
+        }}""",
+    )
+
+
+STANDARD = {(name, double): _standard(*row, double) for name, row in INVERSES.items() for double in (False, True)}
 
 
 def bernoulli(xp, key, *, shape, p):

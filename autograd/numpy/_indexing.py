@@ -10,7 +10,7 @@ from ..ops import indexing as ops
 from ..ops.indexing import ARRAY
 from ._common import along_axis, as_array, refuse_output
 from ._devices import beside
-from ._elementwise import clip, maximum, minimum, nonzero
+from ._elementwise import clip, maximum, minimum, nonzero, where
 from ._shape import broadcast_to, moveaxis, ravel
 
 _BASIC = (int, slice, types.NoneType, types.EllipsisType)  # parts of an index that are no arrays
@@ -72,8 +72,13 @@ class IndexUpdate:
 
     def set(self, values):
         """`values`, which broadcast to the shape of `x[index]`, in place of the elements there."""
+        values = as_array(values, self._x.dtype)
+        if self._index == (ARRAY,) and self._arrays[0].dtype.kind == "b":
+            mask, x = self._arrays[0], self._x
+            if values.ndim <= x.ndim - mask.ndim:  # the same for every element: no need to know how many there are
+                return where(mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)), values, x)
         self._require_distinct()
-        return ops.set_at(self._x, as_array(values, self._x.dtype), *self._arrays, index=self._index)
+        return ops.set_at(self._x, values, *self._arrays, index=self._index)
 
     def add(self, values):
         """`values` added to the elements there."""

@@ -142,7 +142,8 @@ def lstsq(a, b, rcond=None):
 
     Returns:
         (x, residuals, rank, s): the solution, the squared norms of b - a x, the rank and the singular values of `a`.
-        The shape of `residuals` depends on the rank: it is empty unless n > m = rank.
+        The shape of `residuals` depends on the rank: it is empty unless n > m = rank,
+        under vmap unless n > m.
     """
     a, b = _matrices(a, "lstsq"), _inexact(b)
     if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
@@ -152,7 +153,7 @@ def lstsq(a, b, rcond=None):
     rcond = _tolerance(a, a.shape) if rcond is None else rcond if rcond >= 0 else float(onp.finfo(a.dtype).eps)
     rank = count_nonzero(stop_gradient(s) > rcond * stop_gradient(s)[:1]).astype("int32")
     x = _product.matmul(ops.pinv(a, rcond), b)
-    if n > m and int(rank) == m:
+    if n > m and (isinstance(rank, Tracer) or int(rank) == m):  # lanes of vmap have one shape
         errors = absolute(b - _product.matmul(a, x))
         return x, sum(errors * errors, 0, keepdims=b.ndim == 1), rank, s
     return x, like(s, library(s).zeros(0, s.dtype)), rank, s
@@ -293,7 +294,11 @@ def _vector_norm(x, ord, axes, keepdims):
         return (amax if ord > 0 else amin)(sizes, axes, keepdims=keepdims)
     if ord == 0:
         return sum((sizes != 0).astype(sizes.dtype), axes, keepdims=keepdims)
-    return sum(sizes, axes, keepdims=keepdims) if ord == 1 else sum(sizes**ord, axes, keepdims=keepdims) ** (1 / ord)
+    if ord == 1:
+        return sum(sizes, axes, keepdims=keepdims)
+    total = sum(sizes**ord, axes, keepdims=keepdims)
+    zero = total == 0  # there the gradient is 0
+    return where(zero, 0, where(zero, 1, total) ** (1 / ord)) if ord > 0 else total ** (1 / ord)
 
 
 def matrix_norm(x, /, *, keepdims=False, ord="fro"):

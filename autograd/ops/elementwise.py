@@ -2,7 +2,7 @@
 
 Conventions where a derivative does not exist (PyTorch's): `absolute` and `sign` have 0 at 0, `maximum` and `minimum`
 halve the gradient at ties, `clip` passes it at its bounds, `relu` has 0 and `leaky_relu` its slope at 0, `sqrt` has
-infinity at 0, `power` has 0 with respect to the base where the exponent is 0 and with respect to the exponent where the
+infinity at 0, `arctan2` has 0 at (0, 0), `power` has 0 with respect to the base where the exponent is 0 and with respect to the exponent where the
 base is 0. `hypot` has 0 at (0, 0) as `norm` has (PyTorch: NaN).
 """
 
@@ -51,8 +51,12 @@ log = elementwise("log", lambda g, x: g / x)
 log2 = elementwise("log2", lambda g, x: g / (math.log(2) * x))
 log10 = elementwise("log10", lambda g, x: g / (math.log(10) * x))
 log1p = elementwise("log1p", lambda g, x: g / (x + 1))
-logaddexp = elementwise("logaddexp", lambda g, y, a: g * exp(a - y), lambda g, y, b: g * exp(b - y))
-logaddexp2 = elementwise("logaddexp2", lambda g, y, a: g * exp2(a - y), lambda g, y, b: g * exp2(b - y))
+logaddexp = elementwise("logaddexp", lambda g, a, b: g * sigmoid(a - b), lambda g, a, b: g * sigmoid(b - a))
+logaddexp2 = elementwise(
+    "logaddexp2",
+    lambda g, a, b: g * sigmoid((a - b) * math.log(2)),
+    lambda g, a, b: g * sigmoid((b - a) * math.log(2)),
+)
 sqrt = elementwise("sqrt", lambda g, y: g / (2 * y))
 cbrt = elementwise("cbrt", lambda g, y: g / (3 * y * y))
 
@@ -63,7 +67,7 @@ tan = elementwise("tan", lambda g, y: g * (y * y + 1))
 arcsin = elementwise("arcsin", lambda g, x: g / sqrt(1 - x * x))
 arccos = elementwise("arccos", lambda g, x: -g / sqrt(1 - x * x))
 arctan = elementwise("arctan", lambda g, x: g / (x * x + 1))
-arctan2 = elementwise("arctan2", lambda g, a, b: g * b / (a * a + b * b), lambda g, a, b: -g * a / (a * a + b * b))
+arctan2 = elementwise("arctan2", lambda g, a, b: g * _over_square(b, a, b), lambda g, a, b: -g * _over_square(a, a, b))
 sinh = elementwise("sinh", lambda g, x: g * cosh(x))
 cosh = elementwise("cosh", lambda g, x: g * sinh(x))
 tanh = elementwise("tanh", lambda g, y: g * (1 - y * y))
@@ -102,6 +106,12 @@ def _slope_of_sinc(y, x):
 def _phase(x):
     """conj(x) / abs(x), 0 at 0: unlike `sign`, it has derivatives."""
     return conj(x) / where(equal(x, 0), 1, absolute(x))
+
+
+def _over_square(x, a, b):
+    """x / (a**2 + b**2), 0 where that is 0 / 0."""
+    square = a * a + b * b
+    return x / where(equal(square, 0), 1, square)
 
 
 def _ratio(a, y):

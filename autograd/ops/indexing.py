@@ -4,12 +4,14 @@ import numpy
 
 from ..core import library
 from ..families import Composition, jointly_linear, linear, nondifferentiable
+from ..kernels.scatter import add_in_order, is_deterministic
 from .elementwise import equal, where
 from .shape import broadcast_to, inverse, transpose, with_ndim
 
 # An index is a tuple of ints, slices, None and Ellipsis (`index`); `ARRAY` in it stands for the next of `indices`, the
 # integer and boolean arrays, so that arrays reach the primitives as arguments.
 ARRAY = "array"
+_ADDED_ATOMICALLY = "iIlLqQefdFD"  # by CuPy's `add.at`; complex numbers as pairs
 
 
 def _index(index, indices):
@@ -23,10 +25,13 @@ def _getitem(xp, x, *indices, index):
 
 def _add_at(xp, g, *indices, index, shape):
     """Zeros of `shape`, to which `g` is added at the index; places named twice get both."""
-    total = xp.zeros(shape, g.dtype)
     place = _index(index, indices)
-    if all(i.dtype == bool for i in indices):
-        total[place] = g  # names no place twice
+    repeats = not all(i.dtype == bool for i in indices)  # whether a place may be named twice
+    if repeats and xp is not numpy and (is_deterministic() or g.dtype.char not in _ADDED_ATOMICALLY):
+        return add_in_order(xp, g, place, shape)
+    total = xp.zeros(shape, g.dtype)
+    if not repeats:
+        total[place] = g
     elif g.dtype.kind == "c" and xp is not numpy:
         xp.add.at(total.real, place, g.real)  # CuPy adds atomically to real numbers only
         xp.add.at(total.imag, place, g.imag)

@@ -10,7 +10,7 @@ import math
 
 from ..core import library
 from ..families import irregular, linear, nondifferentiable
-from .elementwise import astype, conj, equal, exp, isfinite, where
+from .elementwise import astype, conj, equal, exp, where
 from .shape import broadcast_to, concatenate, flip, inverse, reshape, transpose
 
 
@@ -105,7 +105,7 @@ def _to_factors(g, x, axis, keepdims):
 
 def _to_exponents(g, y, x, axis, keepdims):
     y = _restore(y, x.shape, axis, keepdims)
-    return _restore(g, x.shape, axis, keepdims) * exp(x - where(isfinite(y), y, 0))
+    return _restore(g, x.shape, axis, keepdims) * exp(x - where(equal(y, -math.inf), 0, y))
 
 
 sum = linear(_method("sum"), _spread)

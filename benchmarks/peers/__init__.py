@@ -49,4 +49,5 @@ PEERS = {
     "torch": Peer("PyTorch", "pytorch", traced=False, environment="CUOBJAX_BENCH_TORCH_PYTHON", venv=".venv-torch"),
     "autograd": Peer("autograd (ours)", "numpy_style", ours=True),
     "cuobjax": Peer("cuobjax (ours)", "modules", ours=True),
+    "jit": Peer("cuobjax Jit", "jitted", ours=True),
 }

@@ -2,7 +2,7 @@
 
 from autograd import stop_gradient
 
-from . import divergence, loss
+from . import divergence, loss, parallel
 from .activation import (
     celu,
     elu,
@@ -35,6 +35,7 @@ __all__ = [
     "loss",
     "max_pool_2d",
     "one_hot",
+    "parallel",
     "relu",
     "rsqrt",
     "selu",

@@ -5,6 +5,7 @@ from autograd.numpy._common import complete_axes
 from cuobjax import functional, random
 
 from ..constants import ConvPadding
+from ..mode import in_training
 from ..module import Module, ModuleList
 from ..util import class_name, local_kwargs, repr_function, to_padding, to_tuple
 from ..variable import StateVar, TrainVar
@@ -109,11 +110,11 @@ class Dropout(Module):
         self.keygen = generator
         self.keep = keep
 
-    def __call__(self, x, training, dropout_keep=None):
+    def __call__(self, x, training=None, dropout_keep=None):
         keep = self.keep if dropout_keep is None else dropout_keep
         if not 0 < keep <= 1:
             raise ValueError(f"Dropout: expected a probability to keep above 0 and at most 1, got {keep}.")
-        if not training or keep == 1:
+        if not in_training(self, training) or keep == 1:
             return x
         return jn.where(random.bernoulli(x.shape, keep, generator=self.keygen), x / keep, 0)
 
@@ -142,10 +143,10 @@ class BatchNorm(Module):
         self.beta = TrainVar(jn.zeros(dims))
         self.gamma = TrainVar(jn.ones(dims))
 
-    def __call__(self, x, training):
+    def __call__(self, x, training=None):
         x = jn.asarray(x)
         self._check_shape(x)
-        if training:
+        if in_training(self, training):
             mean, variance = self.statistics(x)
             self._move(self.running_mean, mean)
             self._move(self.running_var, variance)

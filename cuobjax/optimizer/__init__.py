@@ -10,7 +10,7 @@ from autograd.numpy import asarray
 from ..functional import rsqrt
 from ..module import Module, ModuleList
 from ..util import class_name
-from ..variable import StateVar, TrainRef, TrainVar, VarCollection
+from ..variable import StateVar, TrainRef, TrainVar, VarCollection, require_same_library
 
 
 class _Optimizer(Module):
@@ -35,6 +35,8 @@ class _Optimizer(Module):
             if jn.shape(g) != p.shape:
                 raise ValueError(f"{type(self).__name__}: expected gradient {i} of shape {p.shape}, got {jn.shape(g)}.")
         grads = [asarray(g, p.dtype) for g, p in zip(grads, self.train_vars, strict=True)]
+        for i, (g, p) in enumerate(zip(grads, self.train_vars, strict=True)):
+            require_same_library(g, p.value, f"{type(self).__name__}: gradient {i}")
         return zip(self.train_vars, grads, *states, strict=True)
 
     def _zeros(self):
@@ -45,7 +47,7 @@ def _rate(lr):
     """A learning rate as a Python number or a scalar Array."""
     if not isinstance(lr, int | float) and not hasattr(lr, "shape"):
         raise TypeError(f"learning rate: expected a number, got {type(lr).__name__}. The rate comes first, then grads.")
-    if jn.shape(lr) != ():
+    if hasattr(lr, "shape") and lr.shape != ():
         raise ValueError(f"learning rate: expected a number, got shape {jn.shape(lr)}.")
     return lr.item() if isinstance(lr, onp.generic) else lr
 

@@ -101,8 +101,8 @@ ROWS = {
     "log2": unary(0.5, 3, keeps="x", dtypes="fc"),
     "log10": unary(0.5, 3, keeps="x", dtypes="fc"),
     "log1p": unary(-0.5, 3, keeps="x", dtypes="fc"),
-    "logaddexp": binary(keeps="y a b", beside_numbers=("y a", "y b")),
-    "logaddexp2": binary(keeps="y a b", beside_numbers=("y a", "y b")),
+    "logaddexp": binary(keeps="a b", beside_numbers=("a", "b")),
+    "logaddexp2": binary(keeps="a b", beside_numbers=("a", "b")),
     "sqrt": unary(0.5, 3, keeps="y", dtypes="fc"),
     "cbrt": unary(0.5, 3, keeps="y") + unary(-3, -0.5, keeps="y"),
     # Trigonometric and hyperbolic functions.

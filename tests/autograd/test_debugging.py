@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import autograd.numpy as anp
-from autograd import checkpoint, custom_vjp, debug, debug_nans, grad, trace_report, vjp, vmap
+from autograd import Array, checkpoint, custom_vjp, debug, debug_nans, grad, jvp, trace_report, vjp, vmap
 from autograd.core import Primitive
 from autograd.families import elementwise
 from autograd.reverse import Tape
@@ -22,6 +22,16 @@ def nothing_stays_replaced():
     before = Primitive.run, Tape._recorded
     yield
     assert (Primitive.run, Tape._recorded) == before
+
+
+class Box:
+    """Something that is no array for a transformation, but holds one."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __setitem__(self, index, value):
+        self.array[index] = value
 
 
 class TestNans:
@@ -56,6 +66,13 @@ class TestNans:
         with debug_nans():
             x = np.array([np.inf, 1.0])
             np.testing.assert_array_equal(grad(lambda x: anp.sum(anp.where(x > 5, 0.0, x * 2)))(x), [0.0, 2.0])
+
+    def test_forward_mode_and_python_numbers(self):
+        with pytest.raises(FloatingPointError, match=r"tangent of sqrt: made inf"), debug_nans():
+            jvp(anp.sqrt, 0.0, 1.0)
+        with debug_nans():
+            masked = anp.where(Array(X > 0), Array(X), -np.inf)
+        np.testing.assert_array_equal(masked, [1.0, -np.inf, 4.0])
 
     def test_contexts_nest(self):
         with debug(), debug_nans(), pytest.raises(FloatingPointError):
@@ -92,6 +109,12 @@ class TestNotes:
         assert any("in the derivative of <lambda>, called at" in note and HERE in note for note in notes)
 
 
+    def test_of_results_of_several_arrays(self):
+        with debug(), pytest.raises(np.linalg.LinAlgError) as caught:
+            grad(lambda a: anp.linalg.slogdet(a)[1])(np.zeros((2, 2)))  # here
+        assert any(HERE in note for note in caught.value.__notes__)
+
+
 class TestWrites:
     """NumPy arrays that a tape needs are read-only as long as it does."""
 
@@ -122,6 +145,19 @@ class TestWrites:
         buffer[:] = 7  # the failed run holds nothing
         grad(lambda x: anp.sum(x * buffer))(X)
         buffer[:] = 8
+
+    def test_to_arguments(self):
+        x, w = np.ones(3), np.ones(3)
+
+        def f(x_traced, w_constant, array):
+            y = anp.sum(x_traced * w_constant)
+            array[0] = 100.0
+            return y
+
+        for array in (x, w):
+            with pytest.raises(ValueError, match="read-only"):
+                grad(f)(x, w, Box(array))
+        x[0] = w[0] = 2.0
 
     def test_what_is_not_needed_is_free(self):
         buffer = np.zeros(3)

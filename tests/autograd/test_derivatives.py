@@ -292,4 +292,6 @@ class TestContainers:
         assert back["b"][0] == 3.0 and back["b"][0].dtype == np.float32 and back["b"][1] == ()
         check_grads(lambda w: autograd.flatten([w, w * 2])[0], W)
         assert autograd.flatten([])[0].shape == (0,)
+        with pytest.raises(ValueError, match="flatten: expected a vector of 7 elements"):
+            unflatten(np.ones(8))
         assert type(autograd.flatten([Array(X)])[0]) is Array

@@ -1,6 +1,7 @@
 """Derivatives of one's own: `custom_vjp`, `custom_jvp`, `primitive`; and `checkpoint`."""
 
 import copy
+import gc
 import pickle
 import tracemalloc
 import warnings
@@ -202,6 +203,34 @@ class TestCustomVjp:
             grad(outer)(X)
 
 
+    def test_numbers_are_arrays(self):
+        f = custom_vjp(lambda x: 1.0)
+        f.defvjp(lambda x: (1.0, x), lambda r, g: (2.0,))
+        assert grad(lambda x: f(x) * 3.0)(3.0) == 2.0
+
+        @primitive
+        def total(x):
+            return float(x.sum())
+
+        defvjp(total, lambda y, x: lambda g: g * np.ones(3))
+        np.testing.assert_array_equal(grad(total)(X), np.ones(3))
+
+    def test_no_cycle_keeps_residuals_alive(self):
+        f = custom_vjp(lambda x: x * 2)
+        f.defvjp(lambda x: (x * 2, x * 3), lambda r, g: (g * 2,))
+        g = custom_jvp(lambda x: x * 2)
+        g.defjvp(lambda p, t: (p[0] * 2, t[0] * 2))
+        gc.collect()
+        gc.disable()
+        try:
+            before = len(gc.get_objects())
+            for _ in range(20):
+                grad(lambda x: anp.sum(f(x)) + anp.sum(g(x)))(X)
+            assert len(gc.get_objects()) - before < 100
+        finally:
+            gc.enable()
+
+
 class TestCustomJvp:
     def test_every_mode_and_order(self):
         softplus = custom_jvp(lambda x, n: anp.log1p(anp.exp(x * n)) / n)
@@ -222,6 +251,23 @@ class TestCustomJvp:
 
 def layer(x, w):
     return anp.tanh(x @ w)
+
+
+    def test_integers_have_no_tangent(self):
+        product = custom_jvp(lambda x, n: x * n)
+        product.defjvp(lambda p, t: (p[0] * p[1], t[0] * p[1] + p[0] * t[1]))
+        np.testing.assert_array_equal(grad(lambda x: anp.sum(product(x, np.arange(3))))(X), np.arange(3))
+
+    def test_wrong_rules(self):
+        f = custom_jvp(lambda x: x * 2)
+        f.defjvp(lambda p, t: (p[0] * 2, np.ones(3)))
+        with pytest.raises(TypeError, match=r"expected tangents of shapes \[\(\)\] from the rule, got \[\(3,\)\]"):
+            jvp(f, 2.0, 1.0)
+        f.defjvp(lambda p, t: p[0])
+        with pytest.raises(TypeError, match=r"expected the rule to return \(output, tangent\)"):
+            jvp(f, 2.0, 1.0)
+        f.defjvp(lambda p, t: (p[0] * 2, (t[0] * 2).astype("float32")))
+        assert jvp(f, 2.0, 1.0)[1].dtype == np.float64
 
 
 class TestCheckpoint:
@@ -260,6 +306,14 @@ class TestCheckpoint:
 
         with pytest.raises(RuntimeError, match="a traced value left the function other than by being returned"):
             grad(f)(1.0)
+
+    def test_random_numbers_of_numpy_are_drawn_again(self):
+        np.random.seed(0)  # noqa: NPY002
+        y, pullback = vjp(checkpoint(lambda x: anp.sin(x) * np.random.rand()), 1.0)  # noqa: NPY002
+        after = np.random.rand()  # noqa: NPY002
+        assert pullback(1.0)[0] == pytest.approx(np.cos(1.0) * y / np.sin(1.0))
+        np.random.seed(0)  # noqa: NPY002
+        assert [np.random.rand() for _ in range(2)][1] == after  # noqa: NPY002
 
     def test_outputs_that_are_inputs_or_constants(self):
         f = lambda x: checkpoint(lambda x: (x, 3.0, None, anp.ones(2)))(x)[0] * 2.0

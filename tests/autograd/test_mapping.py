@@ -1,5 +1,7 @@
 """`vmap` and the loops and branches that all transformations follow."""
 
+import collections
+import dataclasses
 import warnings
 
 import numpy as np
@@ -76,7 +78,7 @@ class TestAxes:
             (lambda: vmap(anp.sin, in_axes=2)(X), "axis 2 is out of bounds"),
             (lambda: vmap(anp.sin, out_axes=None)(X), "an output that all share"),
             (lambda: vmap(lambda p: p["w"], in_axes=({"v": 0},))({"w": X}), "in_axes that begin like"),
-            (lambda: vmap(lambda x: x if x[0] > 0 else -x)(X), "expected a plain Array for bool"),
+            (lambda: vmap(lambda x: x if x[0] > 0 else -x)(X), r"expected no bool\(\) of a value that differs from lane to lane"),
             (lambda: vmap(lambda x: x[x > 0])(X), "an index of integers under vmap"),
             (lambda: vmap(lambda x: anp.nonzero(x)[0])(X), "has no meaning under vmap"),
         ],
@@ -84,6 +86,48 @@ class TestAxes:
     def test_errors(self, call, message):
         with pytest.raises((TypeError, ValueError), match=message):
             call()
+
+
+    def test_axes_in_other_containers(self):
+        @dataclasses.dataclass
+        class Pair:
+            a: object
+            b: object
+
+        Named = collections.namedtuple("Named", "a b")
+        for kind in (Pair, Named):
+            f = lambda p: kind(p.a * p.b, p.b)  # noqa: B023
+            out = vmap(f, in_axes=(kind(0, None),), out_axes=kind(1, None))(kind(X, 2.0))
+            np.testing.assert_array_equal(out.a, 2 * X.T)
+            assert out.b == 2.0
+        np.testing.assert_array_equal(vmap(anp.sum, in_axes=np.int64(1))(X), X.sum(0))
+
+    def test_results_are_the_callers_own(self):
+        x = X.copy()
+        for y in (vmap(lambda v: v)(x), vmap(lambda v: 1.0)(x), jvp(lambda v: v, x, x)[0], jvp(lambda v: v, x, x)[1]):
+            y[0] = 99
+        np.testing.assert_array_equal(x, X)
+
+    def test_values_do_not_outlive_the_call(self):
+        kept = []
+        vmap(lambda v: (kept.append(v), v)[1])(X)
+        jvp(lambda v: (kept.append(v * v), v)[1], 3.0, 1.0)
+        for value in kept:
+            with pytest.raises(TypeError, match="transformation has ended"):
+                value * 2
+
+    def test_masked_assignment(self):
+        got = vmap(lambda x: x.at[x > 0].set(7.0))(X)
+        np.testing.assert_array_equal(got, np.where(X > 0, 7.0, X))
+        rows = Array(X).at[np.array([True, False, True])].set(np.arange(4.0))
+        np.testing.assert_array_equal(rows, [np.arange(4.0), X[1], np.arange(4.0)])
+
+    def test_least_squares_of_lanes(self):
+        a, b = np.stack([X, X**2 + 1])[:, :, :2], X[:, 0]
+        x, residuals, _, _ = vmap(lambda a: anp.linalg.lstsq(a, b))(a)
+        for lane in range(2):
+            np.testing.assert_allclose(x[lane], np.linalg.lstsq(a[lane], b)[0])
+            np.testing.assert_allclose(residuals[lane], np.linalg.lstsq(a[lane], b)[1], atol=1e-14)
 
 
 class TestNesting:
@@ -178,6 +222,12 @@ class TestLoops:
         np.testing.assert_allclose(ys, np.cumsum(X[0][::-1])[::-1])
         assert scan(lambda c, _: (c * 2, None), 1.0, None, length=5) == (32.0, None)
         assert scan(lambda c, x: (c, x), 1.0, X[:0])[0] == 1.0
+        with pytest.raises(TypeError, match="scan: expected a result of the same structure at every step, .* at step 1"):
+            scan(lambda c, x: (c + 1, {"a": x} if c == 0 else {"b": x}), 0, X[0])
+        with pytest.raises(TypeError, match="scan: expected xs of arrays"):
+            scan(lambda c, x: (c, x), 0.0, [1.0, 2.0])
+        with pytest.raises(ValueError, match="map: expected at least one element"):
+            autograd.map(anp.sin, X[:0])
         with pytest.raises(ValueError, match=r"scan: expected arrays of one length, or `length`, got lengths \[3, 4\]"):
             scan(lambda c, x: (c, x), 0.0, (X, X.T))
 

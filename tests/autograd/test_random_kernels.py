@@ -2,9 +2,10 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 
-from autograd.kernels import philox, random
+from autograd.kernels import philox, random, random_rejection, random_slope
 
 KEY = np.array([0x12345678, 0x9ABCDEF0], np.uint32)
 ONES = 0xFFFFFFFF
@@ -20,6 +21,20 @@ KNOWN_ANSWERS = [
     ),
 ]
 
+
+def drawn_with(function, *parameters, dtype=np.float64):
+    """A draw of `shape` of a distribution whose parameters are arrays: those given, over and over."""
+
+    def draw(xp, key, *, shape, **options):
+        arrays = [np.resize(np.array(each, dtype), shape) for each in parameters]
+        return function(xp, key, *[xp.asarray(np.broadcast_to(a, key.shape[:-1] + a.shape)) for a in arrays], **options)
+
+    return draw
+
+
+SHAPES = 0.02, 0.6, 1, 3.5, 1e3, 1e7
+RATES = 0, 0.5, 9.9, 10, 200, 1e6
+TRIALS, CHANCES = (1, 10, 50, 1000, 10**6, 40), (0.4, 0.9, 0.6, 0.0, 0.001, 1.0)
 DRAWS = {
     "bits": (random.bits, {}),
     "uniform-float16": (random.uniform, {"dtype": np.float16}),
@@ -31,6 +46,17 @@ DRAWS = {
     "truncated-float16": (random.truncated_normal, {"dtype": np.float16, "lower": 3, "upper": np.inf}),
     "truncated-float32": (random.truncated_normal, {"dtype": np.float32, "lower": -2, "upper": 2}),
     "truncated-float64": (random.truncated_normal, {"dtype": np.float64, "lower": -9, "upper": -8}),
+    **{
+        f"{name}-{np.dtype(dtype).name}": (getattr(random, name), {"dtype": dtype})
+        for name in random.INVERSES
+        for dtype in (np.float16, np.float32, np.float64)
+    },
+    "gamma-float16": (drawn_with(random_rejection.standard_gamma, SHAPES[1:-1], dtype=np.float16), {"log": False}),
+    "gamma-float32": (drawn_with(random_rejection.standard_gamma, SHAPES, dtype=np.float32), {"log": False}),
+    "gamma-float64": (drawn_with(random_rejection.standard_gamma, SHAPES), {"log": False}),
+    "log-gamma": (drawn_with(random_rejection.standard_gamma, SHAPES), {"log": True}),
+    "poisson": (drawn_with(random_rejection.poisson, RATES), {"dtype": np.int32}),
+    "binomial": (drawn_with(random_rejection.binomial, TRIALS, CHANCES), {"dtype": np.int64}),
     "bernoulli": (random.bernoulli, {"p": 0.3}),
     "randint-int8": (random.randint, {"low": -128, "high": 128, "dtype": np.int8}),
     "randint-uint16": (random.randint, {"low": 10, "high": 1000, "dtype": np.uint16}),
@@ -283,6 +309,133 @@ def test_randint_is_lemires_algorithm(span):
     assert drawn.tolist() == [expected(element) for element in range(300)]
 
 
+EXACT = {"exponential": "expon", "gumbel": "gumbel_r", "laplace": "laplace", "logistic": "logistic", "cauchy": "cauchy"}
+
+
+@pytest.mark.parametrize("name", random.INVERSES)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_inverses(name, dtype):
+    distribution = getattr(scipy.stats, EXACT[name])
+    drawn = getattr(random, name)(np, KEY, shape=20_000, dtype=dtype)
+    assert drawn.dtype == dtype
+    assert scipy.stats.kstest(drawn.astype(np.float64), distribution.cdf).pvalue > 0.01
+
+
+@pytest.mark.parametrize("name", random.INVERSES)
+def test_inverses_are_those_of_the_signed_bits(name):
+    """The quantile of u = (w + 1/2) / 2**32, to a float32's precision at both ends, where u would be 0 and 1."""
+    words = random.bits(np, KEY, shape=400).view(np.int32)
+    y = (words + 0.5) / 2.0**32
+    tail, low = np.abs(y), y > 0
+    distribution = getattr(scipy.stats, EXACT[name])
+    expected = np.where(low, distribution.ppf(tail), distribution.isf(tail))
+    drawn = getattr(random, name)(np, KEY, shape=400, dtype=np.float32)
+    np.testing.assert_allclose(drawn, expected, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("key", random.STANDARD, ids=str)
+def test_inverses_are_finite_at_the_extremes(key):
+    values = random.STANDARD[key].host(Extreme())
+    assert np.all(np.isfinite(values))
+    if key[0] == "exponential":
+        assert values.min() > 0
+    if key[0] == "gumbel":
+        assert values.max() > (36 if key[1] else 22)
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 0.05, 0.5, 0.999, 1, 1.3, 5, 100, 1e4, 1e8])
+def test_gamma(alpha):
+    alphas = np.full(20_000, float(alpha))
+    drawn = random_rejection.standard_gamma(np, KEY, alphas, log=False)
+    logarithms = random_rejection.standard_gamma(np, KEY, alphas, log=True)
+    np.testing.assert_allclose(np.exp(logarithms), drawn, rtol=1e-8, atol=1e-300)
+    # where x underflows, its distribution function is x**alpha / gamma(alpha + 1)
+    far = np.exp(alpha * np.minimum(logarithms, 0) - scipy.special.gammaln(alpha + 1))
+    fractions = np.where(logarithms < -30, far, scipy.special.gammainc(alpha, drawn))
+    assert scipy.stats.kstest(fractions, "uniform").pvalue > 0.01
+
+
+def test_gamma_of_other_numbers():
+    alphas = np.array([0.0, -0.1, -5.0, np.nan, np.inf])
+    drawn, logarithms = (random_rejection.standard_gamma(np, KEY, alphas, log=log) for log in (False, True))
+    np.testing.assert_array_equal(drawn, [0, np.nan, np.nan, np.nan, np.inf])
+    np.testing.assert_array_equal(logarithms, [-np.inf, np.nan, np.nan, np.nan, np.inf])
+
+
+def fits(counts, distribution):
+    """The p-value of a chi-square test, over at most 40 groups of integers of which 5 or more are expected."""
+    low, high = distribution.ppf([1e-4, 1 - 1e-4])
+    edges = np.unique(np.floor(np.linspace(low, high, 40)))
+    expected = np.diff(np.concatenate([[0], distribution.cdf(edges), [1]])) * len(counts)
+    observed = np.bincount(np.searchsorted(edges, counts), minlength=len(expected))
+    frequent = expected >= 5
+    expected, observed = (np.append(x[frequent], x[~frequent].sum()) for x in (expected, observed))
+    keep = expected > 1
+    return scipy.stats.chisquare(observed[keep], expected[keep] * observed[keep].sum() / expected[keep].sum()).pvalue
+
+
+@pytest.mark.parametrize("rate", [0.01, 1, 9.99, 10, 12, 30, 100, 1e4, 1e6, 1e9])
+def test_poisson(rate):
+    drawn = random_rejection.poisson(np, KEY, np.full(100_000, float(rate)), dtype=np.int64)
+    assert fits(drawn, scipy.stats.poisson(rate)) > 0.01
+
+
+@pytest.mark.parametrize(
+    ("n", "p"), [(1, 0.3), (10, 0.9), (20, 0.5), (40, 0.25), (100, 0.5), (1000, 0.02), (10**6, 0.3), (10**9, 0.9)]
+)
+def test_binomial(n, p):
+    drawn = random_rejection.binomial(np, KEY, np.full(100_000, float(n)), np.full(100_000, p), dtype=np.int64)
+    assert drawn.min() >= 0
+    assert drawn.max() <= n
+    assert fits(drawn, scipy.stats.binom(n, p)) > 0.01
+
+
+def test_counts_of_other_numbers():
+    rates = np.array([0.0, -1.0, np.nan, np.inf, 1e12])
+    np.testing.assert_array_equal(
+        random_rejection.poisson(np, KEY, rates, dtype=np.int32), [0, -1, -1, 2**31 - 1, 2**31 - 1]
+    )
+    trials = np.array([0.0, 5.0, 5.0, -1.0, 5.0, 5.0, np.nan, 300.0])
+    chances = np.array([0.5, 0.0, 1.0, 0.5, 1.1, -0.1, 0.5, 1.0])
+    drawn = random_rejection.binomial(np, KEY, trials, chances, dtype=np.int8)
+    np.testing.assert_array_equal(drawn, [0, 0, 5, -1, -1, -1, -1, 127])
+
+
+def test_a_parameter_has_the_lanes_of_the_key():
+    keys = random.split(np, KEY, n=2)
+    with pytest.raises(ValueError, match=r"random: expected parameters of shape \(3,\) \+ \(...\), got \(2, 3\)"):
+        random_rejection.poisson(np, keys, np.ones((2, 3)), dtype=np.int32)
+
+
+# (alpha, log x): the derivative of log x, from the power series of P(alpha, x) in 60 digits (mpmath)
+SLOPES = [
+    (0.001, -5.0, 4461.068912986118), (0.2, -0.5, 5.02210588958809), (0.7, 1.5, 0.6123650865703871),
+    (1.0, 0.25, 1.0347265594359454), (1.5, 0.04, 0.8861288195029572), (3.0, 2.5, 0.16094634367413246),
+    (10.0, 2.25, 0.10437863577963215), (10.0, 1.0, 0.18171148098833914), (100.0, 4.7, 0.009549244400307098),
+    (1000.0, 6.9, 0.0010040499816119934), (100000.0, 11.51, 1.0014651147873869e-05),
+]  # fmt: skip
+
+
+def test_slope_of_gamma_is_that_of_its_series():
+    alpha, logarithm, expected = np.array(SLOPES).T
+    np.testing.assert_allclose(random_slope.log_gamma_slope(np, alpha, logarithm), expected, rtol=1e-9)
+    single = random_slope.log_gamma_slope(np, alpha.astype(np.float32), logarithm.astype(np.float32))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.3, 1.0, 1.5, 7.0, 60.0, 1e4])
+def test_slope_of_gamma_is_that_of_its_quantiles(alpha):
+    probability = np.array([1e-3, 0.1, 0.3, 0.5, 0.6, 0.9, 0.999])
+    h = 1e-4 * alpha
+    quantiles = [np.log(scipy.special.gammaincinv(alpha + i * h, probability)) for i in (-2, -1, 0, 1, 2)]
+    expected = (quantiles[0] - 8 * quantiles[1] + 8 * quantiles[3] - quantiles[4]) / (12 * h)
+    slope = random_slope.log_gamma_slope(np, np.full(7, alpha), quantiles[2])
+    finite = np.isfinite(expected)
+    assert finite.sum() >= 3
+    np.testing.assert_allclose(slope[finite], expected[finite], rtol=1e-7)
+
+
 def test_bernoulli():
     bits = random.bits(np, KEY, shape=20_000)
     for p in (0, 2.0**-40, 0.3, 0.5, 1 - 2.0**-32, 1):
@@ -374,7 +527,7 @@ def test_cupy_equals_numpy(cupy, draw, options):
         for key in (KEY, keys):
             got, expected = draw(cupy, cupy.asarray(key), shape=shape, **options), draw(np, key, shape=shape, **options)
             assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
-            if draw in (random.normal, random.truncated_normal):
+            if expected.dtype.kind == "f" and draw is not random.uniform:
                 close = tolerance[expected.dtype.name]
                 np.testing.assert_allclose(got.get(), expected, rtol=close, atol=close)
             else:

@@ -66,7 +66,7 @@ def test_a_module_has_no_call_of_its_own():
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-def test_copies_keep_the_structure(duplicate):
+def test_s26_copies_keep_the_structure(duplicate):
     module = Outer()
     other = duplicate(module)
     assert names(other.vars()) == names(module.vars())
@@ -100,7 +100,7 @@ def test_module_list_behaves_like_a_list():
     assert len(list(modules.vars())) == 1
 
 
-def test_slices_are_module_lists():
+def test_s23_slices_are_module_lists():
     class Special(objax.ModuleList):
         def __init__(self, count):
             super().__init__(Inner(i) for i in range(count))
@@ -112,11 +112,44 @@ def test_slices_are_module_lists():
         assert names(part.vars())[0] == "(ModuleList)[0](Inner).w"
 
 
-def test_sums_and_copies_are_lists_of_the_same_kind():
+def test_s23_sums_and_copies_are_lists_of_the_same_kind():
     net = objax.nn.Sequential([Inner(1)])
-    for joined, count in [(net + [Inner(2)], 2), (net * 3, 3), (2 * net, 2), (net.copy(), 1)]:
+    for joined, count in [
+        (net + [Inner(2)], 2), ([net[0]] + net, 2), (net * 3, 3), (2 * net, 2), (net.copy(), 1), (copy.copy(net), 1),
+    ]:  # fmt: skip
         assert (type(joined), len(joined)) == (objax.nn.Sequential, count)
         assert joined[0] is net[0]
+    assert type([Inner(1)] + objax.ModuleList([Inner(2)])) is objax.ModuleList
+    with pytest.raises(TypeError):
+        (1,) + net
+
+
+def test_all_changes_of_a_list_change_what_is_found():
+    a, b, c = Inner(1), Inner(2), Inner(3)
+    modules = objax.ModuleList([a])
+    modules += [b]
+    modules.extend([c])
+    modules.insert(0, modules.pop())
+    modules.reverse()
+    assert [m is x for m, x in zip(modules, [b, a, c], strict=True)] == [True] * 3
+    modules *= 2
+    del modules[2:]
+    modules[0:1] = [c, c]
+    assert type(modules) is objax.ModuleList
+    assert names(modules.vars()) == [f"(ModuleList)[{i}](Inner).w" for i in range(3)]
+    assert list(map(id, modules.vars())) == [id(c.w), id(a.w)]
+    assert (modules.index(a), modules.count(c), a in modules, b in modules) == (2, 2, True, False)
+    modules.remove(a)
+    modules.clear()
+    assert modules == []
+
+
+def test_walk_finds_each_module_once():
+    module = Outer()
+    found = list(objax.module.walk(module))
+    assert [path for path, _ in found] == ["", ".first", ".listed", ".listed[0]", ".listed[4]", ".listed[4][0]"]
+    module.first.back = module
+    assert len(list(objax.module.walk(module))) == 6
 
 
 def test_repr_shows_the_arguments_of_a_partial_function():
@@ -124,7 +157,7 @@ def test_repr_shows_the_arguments_of_a_partial_function():
     assert repr(modules) == "cuobjax.ModuleList(\n  [0] leaky_relu(*, negative_slope=0.2)\n)"
 
 
-def test_module_list_repr():
+def test_s27_module_list_repr():
     modules = objax.ModuleList([objax.nn.Dropout(0.5), objax.ModuleList([1, jn.tanh]), len])
     assert repr(modules) == (
         "cuobjax.ModuleList(\n"

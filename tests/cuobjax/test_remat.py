@@ -76,7 +76,7 @@ def test_outside_of_transformations_and_its_variables():
     assert list(cuobjax.Remat(block).vars()) == list(block.vars())
     assert cuobjax.Remat(block)(X).shape == (6, 4)
     assert block.calls.value == 1
-    assert repr(cuobjax.Remat(block)).startswith("cuobjax.remat.Remat(f=")
+    assert repr(cuobjax.Remat(block)).startswith("cuobjax.Remat(f=")
 
 
 def test_an_exception_changes_nothing():

@@ -8,6 +8,7 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
+from cuobjax.call import reduced
 from cuobjax.scope import read, scope, write
 
 
@@ -123,3 +124,54 @@ def test_threads_differentiate_at_once():
         np.testing.assert_allclose(by_own, 9 * own**2 * (weights * x).sum(), rtol=1e-6)
         np.testing.assert_allclose(by_shared, 3 * own**3 * x, rtol=1e-6)
         assert calls == rounds
+
+
+def test_the_first_read_from_outside_may_give_another_value():
+    """Once for each variable, also where an inner scope reads it; not for what is written or given first."""
+    a, b, c, d = variable(1.0), variable(2.0), variable(3.0), variable(4.0)
+    asked = []
+
+    def first_read(v, value):
+        asked.append((v, float(value)))
+        return value * 10
+
+    with scope({c: jn.array(30.0)}, first_read) as opened:
+        write({d: jn.array(40.0)})
+        with scope():
+            assert float(a.value) == 10
+            a.value += 1
+        assert [float(v.value) for v in (a, b, a, b, c, d)] == [10, 20, 10, 20, 30, 40]
+        with scope({}, lambda v, value: value + 5):
+            assert [float(v.value) for v in (a, c)] == [15, 35]
+        assert opened.seen[a] is a.value
+    assert all(v is expected for (v, _), expected in zip(asked, (a, b), strict=True))
+    assert [value for _, value in asked] == [1, 2]
+    assert list(opened.changes()) == [d]
+
+
+def test_a_first_read_that_raises_is_asked_again():
+    a = variable(1.0)
+
+    def first_read(v, value):
+        raise KeyError("first")
+
+    with scope({}, first_read) as opened:
+        for _ in range(2):
+            with pytest.raises(KeyError, match="first"):
+                a.value  # noqa: B018
+        assert opened.seen == {}
+
+
+def test_a_reduction_has_the_dtype_of_the_variable():
+    for value, stacked, expected in [
+        (np.array(1, "int32"), np.array([1, 2, 5], "int32"), np.array(3, "int32")),
+        (np.array(1, "int8"), np.array([3, 4, 4], "int8"), np.array(4, "int8")),
+        (np.array(True), np.array([True, False, True]), np.array(True)),
+        (np.array(1.0, "float16"), np.array([1, 2], "float16"), np.array(1.5, "float16")),
+        (np.array(1.0, "float32"), np.array([1, 2], "float64"), np.array(1.5, "float32")),
+        (np.array(1j, "complex64"), np.array([1j, 3j], "complex64"), np.array(2j, "complex64")),
+    ]:
+        got = reduced(objax.StateVar(value), jn.array(stacked))
+        np.testing.assert_array_equal(got, expected, strict=True)
+    with pytest.raises(TypeError, match=r"^StateVar\.reduce: expected an array, got float"):
+        reduced(objax.StateVar(jn.zeros(()), reduce=lambda x: 1.0), jn.ones(2))

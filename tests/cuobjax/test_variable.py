@@ -32,7 +32,7 @@ def test_value_is_an_array_of_the_dtype_given(kind):
     assert v.device == default_device()
 
 
-def test_train_var_is_not_directly_writable():
+def test_s21_train_var_is_not_directly_writable():
     v = objax.TrainVar(raw(1, 2))
     with pytest.raises(ValueError, match=r"^Direct assignment not allowed, use TrainRef to update a TrainVar\.$"):
         v.value += 1
@@ -62,7 +62,7 @@ def test_only_arrays_can_be_stored(kind, value):
     np.testing.assert_array_equal(v.value, [1, 2])
 
 
-def test_assign_checks_shape_and_dtype():
+def test_s20_assign_checks_shape_and_dtype():
     t = objax.TrainVar(raw(1, 2))
     for v in (t, objax.TrainRef(t), objax.StateVar(raw(1, 2))):
         name = "TrainVar" if isinstance(v, objax.TrainRef) else type(v).__name__
@@ -273,7 +273,7 @@ def test_an_integer_variable_is_an_index():
     assert [1, 2, 3][objax.StateVar(jn.array(1))] == 2
 
 
-def test_iteration_and_length():
+def test_s19_iteration_and_length():
     v = objax.StateVar(jn.array([[1.0, 2.0], [3.0, 4.0]]))
     assert len(v) == 2
     assert [row.tolist() for row in v] == [[1, 2], [3, 4]]
@@ -284,7 +284,7 @@ def test_iteration_and_length():
 
 
 @pytest.mark.parametrize("kind", STORING)
-def test_variables_have_no_truth(kind):
+def test_s19_variables_have_no_truth(kind):
     with pytest.raises(
         TypeError, match=r"^To prevent accidental errors .* can not be used as Python bool\..*`is None`"
     ):
@@ -292,11 +292,83 @@ def test_variables_have_no_truth(kind):
     assert bool(kind(jn.array(1.0)).value)
 
 
-def test_variables_are_keys():
+def test_s19_variables_are_keys():
     v, w = objax.TrainVar(raw(1, 2)), objax.TrainVar(raw(1, 2))
     names = {v: "v", w: "w"}
     assert (names[v], names[w]) == ("v", "w")
     assert len({v, w, v}) == 2
+
+
+def test_s19_membership_in_a_list_compares_values():
+    """As with NumPy's arrays: ask a set, or `any(v is w for w in list)`."""
+    v, w, same = (objax.TrainVar(raw(*values)) for values in [(1, 2), (3, 4), (1, 2)])
+    assert v in [v, w]
+    assert v in {v, w} and same not in {v, w}
+    with pytest.raises(ValueError, match="ambiguous"):
+        v in [w]  # noqa: B015
+    assert objax.TrainVar(raw(1)) in [objax.TrainVar(raw(1))]
+
+
+UNARY_FUNCTIONS = (
+    "abs all any argmax argmin argsort atleast_2d ceil conj copy cos cumsum diff exp expm1 fabs flip floor isfinite "
+    "isnan log1p max mean median min negative nonzero prod ravel real reciprocal rint round shape sign sin size sort "
+    "sqrt square squeeze std sum tan tanh transpose tril trunc unique var zeros_like ones_like"
+).split()
+BINARY_FUNCTIONS = (
+    "add allclose arctan2 array_equal dot equal fmod greater hypot inner isclose kron less_equal logaddexp matmul "
+    "maximum minimum multiply outer power remainder subtract"
+).split()
+
+
+@pytest.mark.parametrize("kind", STORING)
+@pytest.mark.parametrize("name", UNARY_FUNCTIONS + BINARY_FUNCTIONS)
+def test_functions_of_numpy_and_jn(kind, name):
+    a = np.array([[1, 2], [3, 2.5]], "float32")
+    v = kind(raw(*a))
+    expected = getattr(np, name)(*[a] * (1 + (name in BINARY_FUNCTIONS)))
+    for arguments in [(v, v), (v, v.value), (v.value, v)] if name in BINARY_FUNCTIONS else [(v,)]:
+        for namespace in (np, jn):
+            result = getattr(namespace, name)(*arguments)
+            results, rights = (result, expected) if isinstance(expected, tuple) else ([result], [expected])
+            for got, right in zip(results, rights, strict=True):
+                np.testing.assert_allclose(np.asarray(got), right, rtol=1e-6)
+                assert isinstance(got, objax.Array | int | bool | np.bool_)
+                assert not isinstance(got, objax.BaseVar)
+
+
+METHODS = {
+    "all": (), "any": (), "argmax": (), "argmin": (1,), "argsort": (), "astype": ("int32",), "clip": (1.5, 2),
+    "compress": ([True, False], 0), "conj": (), "conjugate": (), "copy": (), "cumprod": (), "cumsum": (0,),
+    "diagonal": (), "dot": ([1.0, 2.0],), "flatten": (), "item": (1, 0), "max": (0,), "mean": (0,), "min": (),
+    "prod": (), "ravel": (), "repeat": (2,), "reshape": (4, 1), "round": (), "sort": (), "squeeze": (), "std": (0,),
+    "sum": (1,), "swapaxes": (0, 1), "take": ([1, 0],), "tolist": (), "trace": (), "transpose": (1, 0), "var": (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", STORING)
+@pytest.mark.parametrize("name", METHODS)
+def test_methods(kind, name):
+    a = np.array([[1, 2], [3, 2.5]], "float32")
+    got, right = getattr(kind(raw(*a)), name)(*METHODS[name]), getattr(a, name)(*METHODS[name])
+    right = np.sort(a) if name == "sort" else right  # ours returns what NumPy's leaves in the array
+    np.testing.assert_allclose(got, right, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", STORING)
+def test_functions_of_python(kind):
+    a, v = np.array([1.25, 2.5], "float32"), kind(raw(1.25, 2.5))
+    assert sum(v).item() == max(v).item() + min(v).item() == 3.75
+    assert [x.item() for x in reversed(v)] == [2.5, 1.25]
+    assert [(i, x.item()) for i, x in enumerate(v)] == [(0, 1.25), (1, 2.5)]
+    first, second = v
+    assert float(first + second) == 3.75
+    np.testing.assert_array_equal(round(v, 1), np.round(a, 1))
+    np.testing.assert_array_equal(pow(v, 2), a * a)
+    np.testing.assert_array_equal(divmod(v, 2), divmod(a, 2))
+    assert complex(kind(jn.array(2.0))) == 2
+    assert 2.5 in v and 9 not in v
+    with pytest.raises(AttributeError, match=f"'{kind.__name__}' object has no attribute 'nonsense'"):
+        v.nonsense  # noqa: B018
 
 
 # RandomState.
@@ -358,7 +430,7 @@ def test_copies_are_independent(duplicate, variable):
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
-def test_copies_keep_sharing(duplicate):
+def test_s26_copies_keep_sharing(duplicate):
     v = objax.TrainVar(raw(1, 2))
     collection = objax.VarCollection(a=v, b=v, r=objax.TrainRef(v))
     other = duplicate(collection)
@@ -403,7 +475,7 @@ def test_no_traced_value_is_left_in_a_variable():
 # Text.
 
 
-def test_repr():
+def test_s27_repr():
     t = objax.TrainVar(jn.array([1.0, 2.0]))
     assert repr(t) == str(t) == "cuobjax.TrainVar(Array([1., 2.], dtype=float32), reduce=reduce_mean)"
     assert repr(objax.TrainRef(t)) == f"cuobjax.TrainRef(ref={t!r})"
@@ -423,7 +495,7 @@ def test_repr_of_subclasses_names_their_module():
 # VarCollection: see also tests/properties/test_var_collection.py.
 
 
-def test_collection_iterates_over_variables_once():
+def test_s16_collection_iterates_over_variables_once():
     a, b = objax.TrainVar(jn.zeros(1)), objax.StateVar(jn.zeros(2))
     collection = objax.VarCollection([("x", a), ("y", b), ("z", a)])
     assert list(map(id, collection)) == [id(a), id(b)]
@@ -437,7 +509,7 @@ def test_collection_iterates_over_variables_once():
     assert collection["z"] is a
 
 
-def test_collection_conflicts_change_nothing():
+def test_s17_collection_conflicts_change_nothing():
     a, b, c = (objax.TrainVar(jn.zeros(1)) for _ in range(3))
     for conflict in (
         lambda vc: vc.update({"new": c, "b": c, "a": c}),
@@ -520,7 +592,23 @@ def test_collection_rename_and_subset():
         assert "".join(collection.subset(**arguments).keys()) == names
 
 
-def test_collection_text():
+def test_collection_filter():
+    a, b, c = objax.TrainVar(jn.zeros(1)), objax.StateVar(jn.zeros(2)), objax.TrainVar(jn.zeros(3))
+    collection = objax.VarCollection([("(N).l[0](L).w", a), ("(N).l[0](L).b", b), ("(N).l[10](L).w", c), ("x", a)])
+    for selector, expected in [
+        ("*.w", "ac"), ("*[0]*", "ab"), ("*[?](L).w", "a"), ("*[??]*", "c"), ("x", "a"), ("*", "abca"), ("w", ""),
+        ("(N).l[0](L).*", "ab"), ("*.[wb]", ""), ("", ""), (lambda name, v: v.size > 1, "bc"),
+        (lambda name, v: name.endswith(".w") and isinstance(v, objax.TrainVar), "ac"),
+    ]:  # fmt: skip
+        found = collection.filter(selector)
+        assert type(found) is objax.VarCollection
+        assert "".join({id(a): "a", id(b): "b", id(c): "c"}[id(v)] for v in found.values()) == expected
+    assert list((collection.filter("*.b") | collection.filter("x")).keys()) == ["(N).l[0](L).b", "x"]
+    with pytest.raises(TypeError, match=r"^VarCollection\.filter: expected a pattern or a function, got int\.$"):
+        collection.filter(3)
+
+
+def test_s18_collection_text():
     assert str(objax.VarCollection()) == "+Total(0)                   0"
     long = objax.VarCollection([("x" * 120, objax.TrainVar(jn.zeros((2, 3))))])
     row, total = str(long).splitlines()

@@ -1,6 +1,8 @@
 """VarCollection against a plain model: a list of (name, number of the variable) and a list of values."""
 
 import contextlib
+import copy
+import operator
 import re
 
 import numpy as np
@@ -10,8 +12,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 import cuobjax as objax
 import cuobjax.numpy as jn
+from cuobjax.surgery import freeze, unfreeze
 
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])
+JOINS = [operator.add, operator.or_, lambda left, right: dict(left.items()) | right]
 KINDS = {objax.TrainVar: "train", objax.StateVar: "state", objax.TrainRef: "ref"}
 
 
@@ -107,10 +111,10 @@ class Collections(RuleBasedStateMachine):
         if not refused:
             model.pairs.update(pairs)
 
-    @rule(target=collections, left=collections, right=collections)
-    def join(self, left, right):
+    @rule(target=collections, left=collections, right=collections, join=st.sampled_from(JOINS))
+    def join(self, left, right, join):
         with conflict(left[1].conflicts(right[1].pairs.items())) as refused:
-            joined = left[0] + right[0]
+            joined = join(left[0], right[0])
         return left if refused else (joined, Model({**left[1].pairs, **right[1].pairs}))
 
     @rule(target=collections, pair=collections, new=st.fixed_dictionaries(dict.fromkeys("abcde", NAMES)))
@@ -135,9 +139,34 @@ class Collections(RuleBasedStateMachine):
         }
         return pair[0].subset(is_a, is_not), Model(kept)
 
-    @rule(target=collections, pair=collections)
-    def copy(self, pair):
-        return pair[0].copy(), Model(pair[1].pairs)
+    @rule(target=collections, pair=collections, names=st.sets(NAMES), pattern=st.sampled_from(["?", "*", "[ab]", "a"]))
+    def filter(self, pair, names, pattern):
+        """A pattern of one letter, or else a choice of names; brackets stand for themselves."""
+        kept = {"?": set("abcde"), "*": names, "[ab]": set(), "a": {"a"}}[pattern]
+        selector = (lambda name, v: name in names) if pattern == "*" else pattern
+        pairs = {name: number for name, number in pair[1].pairs.items() if name in kept}
+        return pair[0].filter(selector), Model(pairs)
+
+    @rule(target=collections, pair=collections, duplicate=st.sampled_from([objax.VarCollection.copy, copy.copy, dict]))
+    def copy(self, pair, duplicate):
+        return objax.VarCollection(duplicate(pair[0])), Model(pair[1].pairs)
+
+    @rule(pair=collections, name=NAMES, data=st.data())
+    def setdefault(self, pair, name, data):
+        collection, model = pair
+        number = model.pairs.setdefault(name, self.pick(data))
+        assert collection.setdefault(name, self.variables[number]) is self.variables[number]
+
+    @rule(pair=collections)
+    def freeze_and_unfreeze(self, pair):
+        """Changes no name and no value; each trained variable is frozen once."""
+        collection, model = pair
+        trained = [number for number in model.unique() if type(self.variables[number]) is objax.TrainVar]
+        assert [id(v) for v in freeze(collection)] == [id(self.variables[number]) for number in trained]
+        assert not collection.subset(objax.TrainVar)
+        self.check(collection, model)
+        unfreeze(collection)
+        assert all(type(self.variables[number]) is objax.TrainVar for number in trained)
 
     @rule(pair=collections, name=NAMES)
     def remove(self, pair, name):

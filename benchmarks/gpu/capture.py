@@ -7,32 +7,42 @@ no recording; here each matrix product is a kernel of that name, which counts as
 
 import contextlib
 import ctypes
+import functools
 import os
 import unittest.mock
 from pathlib import Path
+from typing import ClassVar
 
-import cupy
+import numpy
 
 from autograd.ops.product import matmul
 
-LOG = "CUPY_ON_CPU_LOG"  # where the stand-in for a GPU logs launches, if the variable names a file
-_PRODUCT = cupy.ElementwiseKernel("raw T a, raw T b", "T y", "y = a[0] * b[0]", "matrix_product")
+LOG = "CUPY_ON_CPU_LOG"  # the file to which the stand-in for a GPU logs launches
+
+
+@functools.cache
+def _kernel(cupy):
+    return cupy.ElementwiseKernel("raw T a, raw T b", "T y", "y = a[0] * b[0]", "matrix_product")
 
 
 def _product(a, b):
     """An array of the shape and dtype of a @ b, from one launch."""
+    import cupy
+
     dtype = cupy.result_type(a, b)
     rows = () if a.ndim == 1 else a.shape[-2:-1]
     columns = () if b.ndim == 1 else b.shape[-1:]
-    batch = cupy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+    batch = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    if a.shape[-1] != b.shape[max(0, b.ndim - 2)]:
         raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not match.")
     y = cupy.empty((*batch, *rows, *columns), dtype)
-    return _PRODUCT(a.astype(dtype, copy=False), b.astype(dtype, copy=False), y)
+    return _kernel(cupy)(a.astype(dtype, copy=False), b.astype(dtype, copy=False), y)
 
 
 @contextlib.contextmanager
 def _products_by_kernels():
+    import cupy
+
     with (
         unittest.mock.patch.object(cupy, "matmul", _product),
         unittest.mock.patch.object(cupy.ndarray, "__matmul__", _product, create=True),
@@ -48,6 +58,8 @@ def recorded(function, *args):
         cupy.cuda.runtime.CUDARuntimeError: If it transfers or waits.
         NotImplementedError: If it calls a library that CuPy does not record.
     """
+    import cupy
+
     stream = cupy.cuda.Stream(non_blocking=True)
     with _products_by_kernels(), stream:
         function(*args)
@@ -62,18 +74,15 @@ def recorded(function, *args):
         return stream.end_capture()
 
 
-def can_count():
-    """Whether nodes can be counted here: on a GPU, or where the stand-in keeps a log."""
-    return _driver() is not None or bool(os.environ.get(LOG))
-
-
 def count(graph):
     """How many nodes a graph has."""
-    if driver := _driver():
+    if cuda := driver():
         nodes = ctypes.c_size_t()
-        status = driver.cuGraphGetNodes(ctypes.c_void_p(graph.graph), None, ctypes.byref(nodes))
+        status = cuda.cuGraphGetNodes(ctypes.c_void_p(graph.graph), None, ctypes.byref(nodes))
         assert status == 0, status
         return nodes.value
+    import cupy
+
     stream = cupy.cuda.Stream(non_blocking=True)
     graph.launch(stream)  # the log then says how many nodes there are
     stream.synchronize()
@@ -82,7 +91,7 @@ def count(graph):
 
 def names(function, *args):
     """The names of the kernels that one call launches; those of libraries may be missing."""
-    if _driver() is not None:
+    if driver() is not None:
         return recorded(function, *args).debug_dot_str().splitlines()
     function(*args)
     start = len(_log())
@@ -90,12 +99,35 @@ def names(function, *args):
     return [line.split()[1] for line in _log()[start:] if line.startswith("launch ")]
 
 
+def peak_bytes(function):
+    """The peak of what CuPy's memory pool hands out during one call, above what is in use before."""
+    import cupy
+
+    class Meter(cupy.cuda.MemoryHook):
+        name = "meter"
+        sizes: ClassVar[dict] = {}
+        used = peak = 0
+
+        def malloc_postprocess(self, **event):
+            self.sizes[event["mem_ptr"]] = event["mem_size"]
+            self.used += event["mem_size"]
+            self.peak = max(self.peak, self.used)
+
+        def free_preprocess(self, **event):
+            self.used -= self.sizes.pop(event["mem_ptr"], 0)
+
+    with Meter() as meter:
+        function()
+    return meter.peak
+
+
 def _log():
     path = Path(os.environ[LOG])
     return path.read_text().splitlines() if path.exists() else []
 
 
-def _driver():
+def driver():
+    """NVIDIA's driver; None where there is none, though a stand-in may be there."""
     try:
         return ctypes.CDLL("libcuda.so.1")
     except OSError:

@@ -1,0 +1,188 @@
+"""Groups of threads, one for each device, that meet where a program combines values of all devices.
+
+A thread that comes to a meeting waits until all have come; the last one combines what they brought. All threads must
+come to the same meetings in the same order, the last of which is the end of the function. Where one does not, or raises
+an error, that error ends the call on all devices: no thread waits for one that will not come.
+"""
+
+import threading
+from contextvars import ContextVar, copy_context
+from typing import NamedTuple
+
+from . import backend
+from .core import Interpreter
+
+_bound: "ContextVar[dict]" = ContextVar("autograd.axes", default={})  # noqa: B039 (nobody changes it)
+_END = "the end of the function"
+
+
+class _Aborted(BaseException):
+    """Unwinds a thread of a group in which another one has failed; no `except Exception` stops it."""
+
+
+class Member(NamedTuple):
+    """One thread of a group, which is number `rank` of `group.size`."""
+
+    group: "Group"
+    rank: int
+
+    @property
+    def level(self):
+        """Where the group stands among the activations of transformations: see `Interpreter`."""
+        return self.group.level
+
+    def meet(self, what, value, combine):
+        """The result for this thread of `combine(values, devices)`, given the values of all threads in order of rank.
+
+        Args:
+            what: The operation, as text: the same in all threads.
+        """
+        return self.group.meet(self.rank, what, value, combine)
+
+
+def current(axis_name):
+    """The member that this thread is of the group of that name.
+
+    Raises:
+        NameError: If the thread is not of such a group.
+    """
+    member = axis_name if isinstance(axis_name, Member) else _bound.get().get(axis_name)
+    if member is None:
+        raise NameError(f"unbound axis name: {axis_name}. Call this in a function under cuobjax.Parallel.")
+    return member
+
+
+def place():
+    """The group and number of this thread as a key: (axis name, rank, size); None outside of groups."""
+    return next(((name, m.rank, m.group.size) for name, m in _bound.get().items()), None)
+
+
+class Group:
+    """Threads that run one function on several devices.
+
+    Args:
+        devices: The device of each thread; the same one may come more than once.
+        name: How collective operations call the group.
+        in_turns: Let one thread run at a time, in order of rank from meeting to meeting. So it must be where threads
+            may use values that an outer transformation traces: what that records is in one order then, always the same.
+
+    Attributes:
+        level: Where the group stands among the activations of transformations: see `Interpreter`.
+        error: What ended the call.
+    """
+
+    def __init__(self, devices, name, in_turns=False):
+        self.devices, self.name, self.in_turns = tuple(devices), name, in_turns
+        self.size = len(self.devices)
+        self.level = Interpreter().level
+        self.error = None
+        self._changed = threading.Condition()
+        self._arrived = {}  # {rank: (what, value)} of this meeting
+        self._results = {}
+        self._last = dict.fromkeys(range(self.size), "none")
+        self._meetings = self._ended = 0
+
+    def run(self, function):
+        """`[function(rank) for every rank]`, each in a thread, on its device and with a copy of the caller's context.
+
+        When a thread fails, or KeyboardInterrupt comes to the caller, every other thread ends at its next meeting.
+
+        Raises:
+            Exception: What a thread raised first, with notes on where.
+            RuntimeError: If threads came to different meetings.
+        """
+        results = [None] * self.size
+        threads = []
+        try:
+            for rank in range(self.size):
+                run = copy_context().run
+                threads.append(threading.Thread(target=run, args=(self._run, function, rank, results), daemon=True))
+                threads[-1].start()
+            self._wait_for_the_end(threads)
+        except BaseException as error:  # KeyboardInterrupt, too
+            try:
+                self._fail(error)
+            finally:
+                self._fail(error)  # where another one came meanwhile
+            self._wait_for_the_end(threads)
+            raise
+        if self.error is not None:
+            raise self.error
+        return results
+
+    def _wait_for_the_end(self, threads):
+        started = [thread for thread in threads if thread.ident is not None]
+        with self._changed:  # Thread.join of Python 3.11 takes a thread for ended once KeyboardInterrupt came to it
+            self._changed.wait_for(lambda: self._ended == len(started))
+        for thread in started:
+            thread.join()
+
+    def _run(self, function, rank, results):
+        _bound.set({self.name: Member(self, rank)})  # alone: an outer axis is not one of this group's threads
+        try:
+            with backend.device(self.devices[rank]):
+                with self._changed:
+                    self._wait(rank, 0)
+                results[rank] = function(rank)
+                self.meet(rank, _END, None, lambda values, devices: values)
+        except _Aborted:
+            pass
+        except BaseException as error:
+            self._fail(error, rank)
+        finally:
+            with self._changed:
+                self._ended += 1
+                self._changed.notify_all()
+
+    def meet(self, rank, what, value, combine):
+        """See `Member.meet`."""
+        with self._changed:
+            if self.error is not None:
+                raise _Aborted
+            first = next(iter(self._arrived), rank)
+            expected = self._arrived[first][0] if self._arrived else what
+            self._last[rank] = what
+            self._arrived[rank] = what, value
+            if what != expected:
+                raise RuntimeError(
+                    "Parallel: expected the same collective operations in the same order on all devices, "
+                    f"got {expected} on device {first} and {what} on device {rank}."
+                )
+            meeting = self._meetings + 1
+            if len(self._arrived) == self.size:
+                values = [self._arrived[i][1] for i in range(self.size)]
+                self._results = dict(enumerate(combine(values, self.devices)))
+                self._arrived.clear()
+                self._meetings = meeting
+            self._changed.notify_all()
+            if what is _END:  # nothing is left to wait for
+                return None
+            self._wait(rank, meeting)
+            return self._results.pop(rank)
+
+    def _wait(self, rank, meeting):
+        """Waits until a meeting is over and this thread may run; of those that take turns, that is the next one."""
+
+        def may_run():
+            return self._meetings >= meeting and (not self.in_turns or len(self._arrived) == rank)
+
+        self._changed.wait_for(lambda: self.error is not None or may_run())
+        if self.error is not None:
+            raise _Aborted
+
+    def _fail(self, error, rank=None):
+        """Ends the call on all devices."""
+        with self._changed:
+            if self.error is None:
+                self.error = error
+                if rank is not None:
+                    error.add_note(
+                        f"on device {rank} ({self.devices[rank]}) of {self.size} under Parallel, axis {self.name!r}; "
+                        f"the last collective operation there: {self._last[rank]}"
+                    )
+                    waiting = [f"device {i} in {what}" for i, (what, _) in self._arrived.items() if i != rank]
+                    if waiting:
+                        error.add_note(f"there waited {', '.join(waiting)}")
+            self._arrived.clear()  # values may be large
+            self._results.clear()
+            self._changed.notify_all()

@@ -1,0 +1,30 @@
+"""A graph run operation by operation, through the kernels of the primitives: on any device."""
+
+from .memory import Memory
+
+
+class StepwiseProgram:
+    """The program of a graph.
+
+    Attributes:
+        borrowed: Positions of inputs that an output may look into.
+        buffer_bytes: What it keeps between calls.
+        source: How it runs, as text.
+    """
+
+    buffer_bytes = 0
+
+    def __init__(self, graph, name):
+        escaping = Memory(graph).escaping
+        self.graph = graph
+        self.borrowed = frozenset([i for i, n in enumerate(graph.inputs) if n in escaping])
+        self.source = f"# {name}\n" + "".join(map(_line, graph.operations))
+
+    def __call__(self, values):
+        return self.graph.interpret(values)
+
+
+def _line(operation):
+    outputs = ", ".join(f"v{n}" for n in operation.outputs)
+    inputs = ", ".join(f"v{n}" for n in operation.inputs)
+    return f"{outputs} = {operation.primitive.name}({inputs})\n"

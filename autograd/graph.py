@@ -1,0 +1,293 @@
+"""Staging: runs a function once and records what it computes, a graph of applications of primitives."""
+
+import threading
+from typing import Any, NamedTuple
+
+import numpy as onp
+
+from . import backend
+from .core import Array, Interpreter, Tracer, lift
+
+_new = object.__new__
+
+
+class ConcretizationError(TypeError):
+    """A program was to be recorded, and the function asked for the numbers in one of its inputs."""
+
+
+class Value(NamedTuple):
+    """What is known of a value of a graph; `weak` is the type of a Python number, None of arrays."""
+
+    shape: tuple
+    dtype: onp.dtype
+    weak: type | None = None
+
+    @property
+    def nbytes(self):
+        size = self.dtype.itemsize
+        for n in self.shape:
+            size *= n
+        return size
+
+
+class Operation(NamedTuple):
+    """An application of a primitive: values by their numbers; `several` tells a tuple of one output from an output."""
+
+    primitive: Any
+    inputs: tuple[int, ...]
+    params: dict[str, Any]
+    outputs: tuple[int, ...]
+    several: bool = False
+
+
+class Graph:
+    """What a function computes.
+
+    Attributes:
+        values: What is known of each value, by number.
+        inputs: The numbers of the inputs.
+        constants: The arrays and Python numbers that are built in, by number.
+        operations: In an order in which they can run.
+        outputs: The numbers of the outputs.
+        on_host: Whether all arrays were NumPy's when it was recorded.
+    """
+
+    on_host = True
+
+    def __init__(self, values=None, inputs=(), constants=None, operations=(), outputs=()):
+        self.values = [] if values is None else values
+        self.inputs = list(inputs)
+        self.constants = {} if constants is None else constants
+        self.operations = list(operations)
+        self.outputs = list(outputs)
+
+    def last_uses(self):
+        """The position of the last operation that uses a value, {number: position}; outputs are used at the end."""
+        last = {n: i for i, operation in enumerate(self.operations) for n in (*operation.outputs, *operation.inputs)}
+        return last | dict.fromkeys(self.outputs, len(self.operations))
+
+    def interpret(self, values):
+        """The outputs for these inputs, one operation after the other: right on traced values, too."""
+        known = {**self.constants, **dict(zip(self.inputs, values, strict=True))}
+        dead: dict[int, list[int]] = {}
+        for number, position in self.last_uses().items():
+            dead.setdefault(position, []).append(number)
+        for position, operation in enumerate(self.operations):
+            y = applied(operation.primitive, [known[n] for n in operation.inputs], operation.params)
+            known.update(zip(operation.outputs, y if operation.several else (y,), strict=True))
+            for number in dead.get(position, ()):
+                del known[number]
+        return [known[number] for number in self.outputs]
+
+
+def applied(primitive, args, params):
+    """The primitive, applied to what the arguments are: raw arrays, or values that other transformations trace."""
+    dispatch = getattr(primitive, "dispatch", None)  # of a function with a derivative of its own
+    return dispatch(args) if dispatch else primitive(*args, **params)
+
+
+class _OnNumbers:
+    """A primitive applied to Python numbers alone, which gives a Python number, so that it promotes no array."""
+
+    def __init__(self, primitive):
+        self.primitive, self.name = primitive, primitive.name
+
+    def __call__(self, *args, **params):
+        if any(isinstance(a, Tracer) for a in args):
+            return self.primitive(*args, **params)
+        return self.primitive.run([onp.asarray(a) for a in args], params).item()
+
+
+class _Materialized:
+    """A Python number as an array."""
+
+    name = "materialize"
+
+    def __call__(self, x, *, dtype, device):
+        if isinstance(x, ScalarTracer):
+            return x._trace.record(self, [x._value], [x.number], {"dtype": dtype, "device": device})
+        with device.current():
+            return device.library.asarray(x, dtype)
+
+
+_materialize = _Materialized()
+
+
+class StagedTracer(Tracer):
+    """A value of a graph that is being recorded, `number`, with what it is in this run."""
+
+    __slots__ = ("number",)
+    _trace: "Staging"
+    number: int
+
+    @property
+    def raw(self):
+        raise self._trace.forced(self, "raw")
+
+
+class ScalarTracer(StagedTracer):
+    """A Python number in a graph: beside an array it takes the array's dtype."""
+
+    __slots__ = ("dtype",)
+    dtype: onp.dtype
+    shape = ()
+    ndim = 0
+
+
+class Staging(Interpreter):
+    """Runs primitives and records them.
+
+    Args:
+        scalars: The dtype that an array has which is made of a Python number of a type, {type: dtype}.
+
+    Attributes:
+        graph: What was recorded.
+        labels: What the inputs are, for messages: {number: text}.
+        closed: Whether the graph stands alone; false if it uses a value that another transformation traces.
+        ended: Whether the recording is over.
+    """
+
+    __slots__ = ("_known", "_lock", "closed", "ended", "graph", "labels", "scalars")
+
+    def __init__(self, scalars):
+        super().__init__()
+        self.scalars = scalars
+        self.graph = Graph()
+        self.labels = {}
+        self.closed, self.ended = True, False
+        self._known = {}  # Arrays that are constants, by identity
+        self._lock = threading.Lock()
+
+    def input(self, value, label):
+        """A tracer for an input: a raw array, a Python number, or a value that another transformation traces."""
+        weak = type(value) if type(value) in self.scalars else value_of(value).weak
+        tracer = self._traced(value, weak)
+        self.graph.inputs.append(tracer.number)
+        self.labels[tracer.number] = label
+        return tracer
+
+    def number(self, x):
+        """The number of a value: of a tracer of this graph, else of a new constant."""
+        if isinstance(x, StagedTracer) and x._trace is self:
+            return x.number
+        if type(x) is Array:  # never changes: no copy
+            raw = x._value
+            known = self._known.get(id(raw))
+            if known is None:
+                known = self._known[id(raw)] = self._new_value(raw)
+                self.graph.constants[known] = raw
+            return known
+        if isinstance(x, Tracer):
+            self.closed = False
+        number = self._new_value(x)
+        self.graph.constants[number] = x if isinstance(x, Tracer) or not backend.is_array(x) else baked(x)
+        return number
+
+    def _new_value(self, value, weak=None):
+        with self._lock:
+            self.graph.values.append(value_of(value, weak, self.scalars))
+            if backend.is_cupy(value):
+                self.graph.on_host = False
+            return len(self.graph.values) - 1
+
+    def _traced(self, value, weak=None):
+        tracer: Any = _new(StagedTracer if weak is None else ScalarTracer)
+        tracer._trace = self
+        tracer._value = value
+        tracer.number = self._new_value(value, weak)
+        if weak is not None:
+            tracer.dtype = self.scalars[weak]
+        return tracer
+
+    def apply(self, primitive, args, params):
+        if self.ended:
+            raise RuntimeError(
+                f"{primitive.name}: got a traced value of a Jit whose recording has ended. A function under Jit "
+                "returns its results or assigns them to variables, and does not store them elsewhere."
+            )
+        self._require_static_shape(primitive, args)
+        if any(isinstance(a, ScalarTracer) for a in args):
+            if getattr(primitive, "kind", "") != "elementwise":
+                args = [self._array(a, args) if isinstance(a, ScalarTracer) else a for a in args]
+            elif all(isinstance(a, ScalarTracer) or type(a) in self.scalars for a in args):
+                primitive = _OnNumbers(primitive)
+        numbers = [self.number(a) for a in args]
+        values = [a._value if isinstance(a, Array) and a._trace in (self, Array._trace) else a for a in args]
+        return self.record(primitive, values, numbers, params)
+
+    def record(self, primitive, values, numbers, params):
+        """Runs a primitive and records it; `values` are those of `numbers` in this run."""
+        y = applied(primitive, values, params)
+        weak = None
+        if isinstance(primitive, _OnNumbers):
+            weak = y._trace.graph.values[y.number].weak if isinstance(y, ScalarTracer) else type(y)
+        several = type(y) is tuple
+        parts = y if several else (y,)
+        tracers = [self._traced(part._value if type(part) is Array else part, weak) for part in parts]
+        outputs = tuple([t.number for t in tracers])
+        self.graph.operations.append(Operation(primitive, tuple(numbers), params, outputs, several))
+        return tuple(tracers) if several else tracers[0]
+
+    def _array(self, x, args):
+        """A Python number as an array, in the dtype that it takes beside the arrays in `args`."""
+        dtypes = [a.dtype for a in args if hasattr(a, "dtype") and not isinstance(a, ScalarTracer)]
+        weak = self.graph.values[x.number].weak
+        dtype = onp.result_type(*dtypes, weak(1)) if dtypes else x.dtype
+        return _materialize(x, dtype=dtype, device=backend.default_device())
+
+    def _require_static_shape(self, primitive, args):
+        index = args[1:] if primitive.name == "getitem" else args if primitive.name == "nonzero" else ()
+        for a in index:
+            if isinstance(a, StagedTracer) and (primitive.name == "nonzero" or a.dtype.kind == "b"):
+                raise self.forced(a, f"the shape of the result of {primitive.name}")
+
+    def forced(self, x, use):
+        """The error for a use that needs the numbers in a traced value."""
+        sources = sorted(self._sources(x.number))
+        names = ", ".join(self.labels[n] for n in sources[:3]) + (", ..." if len(sources) > 3 else "")
+        return ConcretizationError(
+            f"Jit: expected a program that is the same for all values of its inputs, but {use} needs the value of an "
+            f"array that depends on {names}. Name the argument in static_argnums, compute with where(condition, x, y) "
+            "in place of `if`, or do this outside of Jit."
+        )
+
+    def _sources(self, number):
+        """The inputs on which a value depends."""
+        needed = {number}
+        for operation in reversed(self.graph.operations):
+            if not needed.isdisjoint(operation.outputs):
+                needed.update(operation.inputs)
+        return needed & self.labels.keys()
+
+    def value(self, x):
+        """What `x` is in this run, if it is of this graph, else `x`."""
+        return lift(x._value) if isinstance(x, StagedTracer) and x._trace is self else x
+
+    def finished(self, outputs):
+        """The graph with these outputs: tracers and constants."""
+        self.graph.outputs = [self.number(x) for x in outputs]
+        self.ended = True
+        self._known.clear()
+        return self.graph
+
+
+def value_of(x, weak=None, scalars=None):
+    """What is known of an array or a number before it is computed."""
+    if isinstance(x, ScalarTracer):
+        weak = weak or x._trace.graph.values[x.number].weak
+    if weak is None and hasattr(x, "dtype"):
+        return Value(tuple(x.shape), x.dtype)
+    weak = weak or type(x)
+    return Value((), (scalars or {}).get(weak) or onp.result_type(weak), weak)
+
+
+def baked(raw):
+    """A copy of a constant that its owner may write to; what is repeated in it is kept once."""
+    if not raw.ndim or 0 not in raw.strides or not raw.size or backend.is_cupy(raw):
+        return raw.copy()
+    return onp.broadcast_to(shrunk(raw).copy(), raw.shape)
+
+
+def shrunk(raw):
+    """An array without the repetitions along axes, which then have length 1."""
+    return raw[tuple([slice(0, 1) if stride == 0 else slice(None) for stride in raw.strides])]

@@ -1,0 +1,256 @@
+"""What a network is made of, as a table: output shapes, parameters, memory, operations and time of its modules."""
+
+import contextlib
+import functools
+import importlib
+import math
+import threading
+import time
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from autograd import tree
+from autograd.backend import is_array, synchronize
+from autograd.core import Array, Interpreter, Tracer
+
+from .call import call
+from .module import Module, walk
+from .util import class_name
+from .variable import TrainVar, as_value
+
+_watch: "ContextVar[_Watch | None]" = ContextVar("cuobjax.inspection", default=None)
+_lock = threading.RLock()
+_MOVES = set(
+    "astype broadcast_to concatenate device_put flip getitem imag pad positive real repeat reshape roll set_at split "
+    "stop_gradient take_along_axis transpose triangle window_gather window_scatter window_spread".split()
+)
+_CUBIC = set("cholesky cofactor det eig eigh eigvals eigvalsh inv pinv qr slogdet solve svd svdvals".split())
+
+
+class Row(NamedTuple):
+    """One module with all that is in it; several calls of it are taken together.
+
+    Attributes:
+        name: The attributes that lead to it.
+        kind: Its class.
+        output: The shape of what it returned last, nested as that was; None if it was not called.
+        parameters: The number of elements of its TrainVars (not of frozen ones).
+        bytes: The size of all its variables.
+        flops: The floating-point operations of its calls, a multiplication and an addition as two.
+        seconds: The time of its calls.
+    """
+
+    name: str
+    kind: str
+    output: object
+    parameters: int
+    bytes: int
+    flops: int
+    seconds: float
+
+
+class Summary(list):
+    """The rows of a table, one for each module; the first one is that of the whole. Prints as a table."""
+
+    _HEAD = ("name", "class", "output", "parameters", "bytes", "FLOPs", "time")
+
+    def _cells(self):
+        """The texts of each row, and of the totals: those of the first row."""
+        rows = [(row.name, row.kind, "" if row.output is None else str(row.output), *_numbers(row)) for row in self]
+        return rows, ("total", "", "", *_numbers(self[0]))
+
+    def __str__(self):
+        rows, total = self._cells()
+        widths = [max(map(len, column)) for column in zip(self._HEAD, *rows, total, strict=True)]
+        aligned = [*[str.ljust] * 3, *[str.rjust] * 4]
+        lines = [
+            "  ".join(align(text, width) for align, text, width in zip(aligned, row, widths, strict=True))
+            for row in (self._HEAD, *rows, total)
+        ]
+        rule = "-" * len(lines[0])
+        return "\n".join(line.rstrip() for line in (lines[0], rule, *lines[1:-1], rule, lines[-1]))
+
+    def __repr__(self):
+        return str(self)
+
+    def __rich__(self):
+        """The table as Rich prints it."""
+        table = importlib.import_module("rich.table").Table(show_footer=True)
+        rows, total = self._cells()
+        for i, (name, footer) in enumerate(zip(self._HEAD, total, strict=True)):
+            table.add_column(name, footer, justify="left" if i < 3 else "right")
+        for row in rows:
+            table.add_row(*(text.replace("[", "\\[") for text in row))
+        return table
+
+
+def _numbers(row):
+    seconds = f"{row.seconds * 1e3:.3f} ms" if row.output is not None else ""
+    return f"{row.parameters:,}", f"{row.bytes:,}", f"{row.flops:,}" if row.output is not None else "", seconds
+
+
+def summary(module, *args, **kwargs):
+    """Runs a module on example arguments, and tells what its modules return, hold and cost: `print(summary(net, x))`.
+
+    A row stands for a module with all that is in it, so that shared variables and modules count once in each row; a
+    module that is found in several places has one row, of all its calls. Operations are counted as they run: products
+    and convolutions by their formulas, factorizations as n**3, all else as one for each element; what only moves
+    elements is free. Time is that of a second run. No variable is changed. Without arguments, nothing is run.
+
+    Args:
+        module: The module.
+        args, kwargs: What to call it with.
+
+    Returns:
+        A `Summary`, a list of `Row`.
+    """
+    if not isinstance(module, Module):
+        raise TypeError(f"summary: expected a module, got {type(module).__name__}.")
+    found = list(walk(module))
+    calls, timed = _Watch(found), _Watch(found)
+    if args or kwargs:
+        tally = calls.tally
+        values = {v: tally.counted(v.value) for v in module.vars()}
+        inputs = tree.tree_map(lambda x: as_value(x, "") if is_array(x) or isinstance(x, Array) else x, (args, kwargs))
+        counted = tree.tree_map(lambda x: tally.counted(x) if isinstance(x, Array) else x, inputs)
+        with _calls_of(found):
+            calls.run(module, counted, values)
+            timed.run(module, inputs, {})
+    return Summary(_row(path, part, calls.of(part), timed.of(part)) for path, part in found)
+
+
+def _row(path, module, called, timed):
+    variables = list(module.vars())
+    parameters = sum(v.size for v in variables if isinstance(v, TrainVar))
+    size = sum(v.nbytes for v in variables)
+    kind = class_name(module).rpartition(".")[2]
+    return Row(path.lstrip("."), kind, called.output, parameters, size, called.flops, timed.seconds)
+
+
+class _Calls:
+    """The calls of one module: what it returned last, operations and time."""
+
+    active, output, flops, seconds = False, None, 0, 0.0
+
+
+class _Watch:
+    """Watches the calls of modules in one run."""
+
+    def __init__(self, found):
+        self.calls = {id(module): _Calls() for _, module in found}
+        self.tally = _Tally()
+
+    def of(self, module):
+        return self.calls[id(module)]
+
+    def run(self, module, inputs, values):
+        args, kwargs = inputs
+        token = _watch.set(self)
+        try:
+            call(module, args, kwargs, values)
+        finally:
+            _watch.reset(token)
+
+    def called(self, function, module, args, kwargs):
+        calls = self.calls.get(id(module))
+        if calls is None or calls.active:  # of another network; a method of a base class
+            return function(module, *args, **kwargs)
+        calls.active, flops, started = True, self.tally.flops, time.perf_counter()
+        try:
+            output = function(module, *args, **kwargs)
+        finally:
+            calls.active = False
+        leaves, structure = tree.flatten(output)
+        for leaf in leaves:
+            synchronize(_raw(leaf))
+        calls.seconds += time.perf_counter() - started
+        calls.flops += self.tally.flops - flops
+        calls.output = tree.unflatten(structure, [tuple(getattr(leaf, "shape", ())) for leaf in leaves])
+        return output
+
+
+@contextlib.contextmanager
+def _calls_of(found):
+    """Lets the watch of this thread see all calls of the modules, of whose classes the calls are wrapped."""
+    with _lock:
+        owners = {next(kind for kind in type(m).__mro__ if "__call__" in vars(kind)) for _, m in found}
+        originals = {owner: vars(owner)["__call__"] for owner in owners}
+        try:
+            for owner, original in originals.items():
+                owner.__call__ = _watched(original)
+            yield
+        finally:
+            for owner, original in originals.items():
+                owner.__call__ = original
+
+
+def _watched(original):
+    @functools.wraps(original)
+    def watched(self, *args, **kwargs):
+        watch = _watch.get()
+        return original(self, *args, **kwargs) if watch is None else watch.called(original, self, args, kwargs)
+
+    return watched
+
+
+class _Counted(Tracer):
+    """An Array of which a `_Tally` counts the operations; its numbers are known, and what asks for them gets them."""
+
+    __slots__ = ()
+
+    @property
+    def raw(self):
+        return self._value
+
+
+def _known(name):
+    """A method that is that of the plain Array."""
+    return lambda self, *args, **kwargs: getattr(Array(self._value), name)(*args, **kwargs)
+
+
+for _name in "__array__ __bool__ __complex__ __float__ __format__ __index__ __int__ item tolist".split():
+    setattr(_Counted, _name, _known(_name))
+
+
+class _Tally(Interpreter):
+    """Runs primitives at once, as for plain Arrays, and counts: one level above these, below all transformations."""
+
+    __slots__ = ("flops",)
+
+    def __init__(self):
+        self.level, self.flops = 0.5, 0
+
+    def counted(self, x):
+        return _Counted(self, _raw(x))
+
+    def apply(self, primitive, args, params):
+        args = [a._value if isinstance(a, Array) else a for a in args]
+        y = primitive.run(args, params)
+        self.flops += _cost(primitive.name, args, params, y)
+        return tuple(map(self.counted, y)) if type(y) is tuple else self.counted(y)
+
+
+def _raw(x):
+    while isinstance(x, Array):
+        x = x._value
+    return x
+
+
+def _cost(name, args, params, y):
+    """The floating-point operations of a primitive."""
+    sizes = [math.prod(getattr(a, "shape", ())) for a in (*args, *(y if type(y) is tuple else (y,)))]
+    if name in _MOVES:
+        return 0
+    if name == "matmul":
+        return 2 * sizes[-1] * args[0].shape[-1]
+    if name.startswith("convolution"):  # of x, w and z, two are arguments; each element of w meets each place of z
+        a, b = args
+        w, z = {"convolution": (b, y), "convolution_input": (b, a), "convolution_kernel": (y, b)}[name]
+        return 2 * math.prod(z.shape) * math.prod(w.shape[1:])
+    if name == "einsum" and len(args) > 1:
+        terms = params["subscripts"].partition("->")[0].split(",")
+        shapes = [n for a in args for n in a.shape]
+        return len(args) * math.prod(dict(zip("".join(terms), shapes, strict=True)).values())
+    if name in _CUBIC:
+        return max(sizes) * args[0].shape[-1]
+    return max(sizes)

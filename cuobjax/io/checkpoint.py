@@ -1,0 +1,118 @@
+"""Checkpoints of a training run: numbered files, of which the newest are kept."""
+
+import operator
+import os
+import re
+import warnings
+from pathlib import Path
+
+from ..variable import VarCollection
+from .collection import load_var_collection, save_var_collection
+from .formats import DamagedFileError
+
+
+class Checkpoint:
+    """Saves variables now and then, and restores them when training continues.
+
+    The checkpoint of index 7 is `<logdir>/ckpt/0000000007.npz`. Subclasses may choose other names and another format:
+    `FILE_MATCH, FILE_FORMAT = "*.safetensors", "%010d.safetensors"`. One process at a time saves to a folder.
+
+    Args:
+        logdir: The folder of the run; the checkpoints are in a folder within it.
+        keep_ckpts: How many checkpoints are kept, 0 for all: the one saved last and the others of the highest indices.
+        makedir: Make the folder.
+        verbose: Print what is restored.
+
+    Attributes:
+        LOAD_FN: Loads a file to a VarCollection; raises `DamagedFileError` for a file that `restore` shall skip.
+        SAVE_FN: Saves a VarCollection to a file.
+    """
+
+    DIR_NAME = "ckpt"
+    FILE_MATCH = "*.npz"
+    FILE_FORMAT = "%010d.npz"
+    LOAD_FN = staticmethod(load_var_collection)
+    SAVE_FN = staticmethod(save_var_collection)
+
+    def __init__(self, logdir, keep_ckpts, makedir=True, verbose=True):
+        if operator.index(keep_ckpts) < 0:
+            raise ValueError(f"Checkpoint: expected keep_ckpts of at least 0, got {keep_ckpts}. 0 keeps all.")
+        self.logdir = logdir
+        self.keep_ckpts = keep_ckpts
+        self.verbose = verbose
+        if makedir:
+            os.makedirs(os.path.join(logdir, self.DIR_NAME), exist_ok=True)
+
+    @classmethod
+    def checkpoint_idx(cls, filename):
+        """The index in the name of a checkpoint file."""
+        before, after = re.split(r"%\d*d", cls.FILE_FORMAT)
+        return int(os.path.basename(filename).removeprefix(before).removesuffix(after))
+
+    def restore(self, vc, idx=None):
+        """Assigns the values of a checkpoint to variables, to all of them or, after an error, to none.
+
+        Args:
+            vc: The VarCollection.
+            idx: The index of the checkpoint; without one it is the newest that is whole. What is skipped is named in
+                a warning.
+
+        Returns:
+            (idx, path) of the checkpoint, (0, "") if there is none.
+
+        Raises:
+            FileNotFoundError: If there is no checkpoint of that index.
+            DamagedFileError: If it, or without an index each checkpoint, is damaged.
+            ValueError: If it does not fit the variables, see `load_var_collection`.
+        """
+        _require_collection(vc, "restore")
+        if idx is not None:
+            return self._load(vc, operator.index(idx))
+        indices = self._indices()
+        for i in reversed(indices):
+            try:
+                return self._load(vc, i)
+            except DamagedFileError as error:
+                if i == indices[0]:
+                    raise
+                warnings.warn(f"Checkpoint.restore: skipped a checkpoint. {error}", stacklevel=2)
+        if self.verbose:
+            print("No checkpoints found. Skipping restoring variables.")
+        return 0, ""
+
+    def save(self, vc, idx):
+        """Saves variables as the checkpoint of an index, then deletes those that are too many."""
+        _require_collection(vc, "save")
+        idx = operator.index(idx)
+        self.SAVE_FN(self._path(idx), vc)
+        if self.keep_ckpts:
+            others = [i for i in self._indices() if i != idx]
+            for i in others[: max(0, len(others) + 1 - self.keep_ckpts)]:
+                os.remove(self._path(i))
+
+    def _load(self, vc, idx):
+        path = self._path(idx)
+        self.LOAD_FN(path, vc)
+        if self.verbose:
+            print("Resuming from", path)
+        return idx, path
+
+    def _path(self, idx):
+        return os.path.join(self.logdir, self.DIR_NAME, self.FILE_FORMAT % idx)
+
+    def _indices(self):
+        """The indices of the checkpoints that are there, in order; files of other names are let alone."""
+        names = [path.name for path in Path(self.logdir, self.DIR_NAME).glob(self.FILE_MATCH)]
+        return sorted(i for name in names if (i := self._idx_of(name)) is not None)
+
+    def _idx_of(self, name):
+        try:
+            idx = self.checkpoint_idx(name)
+        except ValueError:
+            return None
+        return idx if self.FILE_FORMAT % idx == name else None
+
+
+def _require_collection(vc, verb):
+    if not isinstance(vc, VarCollection):
+        raise TypeError(f"Must pass a VarCollection to {verb}; received type {type(vc)}.")

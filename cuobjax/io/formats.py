@@ -1,0 +1,165 @@
+"""Named NumPy arrays as the bytes of .npz and .safetensors files, and back: damage is noticed, nothing is unpickled."""
+
+import contextlib
+import errno
+import importlib
+import json
+import os
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as onp
+
+# The dtypes of .safetensors: what NumPy reads and what that stands for. All others are a letter and bits, such as F32.
+_SAFETENSORS = {
+    "BOOL": ("bool", "bool"),
+    "BF16": ("uint16", "bfloat16"),
+    "F8_E4M3": ("uint8", "float8_e4m3fn"),
+    "F8_E5M2": ("uint8", "float8_e5m2"),
+}
+_LETTERS = {"F": "float", "I": "int", "U": "uint", "C": "complex"}
+
+
+class DamagedFileError(ValueError):
+    """A file is cut off, altered or of another kind: nothing in it is used."""
+
+
+def write_npz(file, arrays):
+    """Writes {name: array} as Objax does: `names`, and each array under the number of its name.
+
+    Arrays of dtypes that NumPy does not bring along, such as bfloat16, are written as integers of the same bits; a
+    member `dtypes`, which other files lack, then has the names of all dtypes.
+    """
+    members: dict[str, Any] = {"names": onp.array([*arrays], str)}
+    if any(_is_foreign(a.dtype) for a in arrays.values()):
+        members["dtypes"] = onp.array([a.dtype.name for a in arrays.values()])
+    onp.savez(file, **members, **{str(i): _bits(a) for i, a in enumerate(arrays.values())})
+
+
+def read_npz(file):
+    """The {name: array} of a file that `write_npz` or Objax wrote."""
+    with _noticing_damage(file):
+        start = file.tell()
+        with zipfile.ZipFile(file) as archive:
+            if damaged := archive.testzip():  # NumPy checks less: not what it does not read
+                raise ValueError(f"wrong checksum of {damaged}")
+        file.seek(start)
+        with onp.load(file, allow_pickle=False) as archive:
+            members = dict(archive)
+        names = members["names"].tolist()
+        arrays = [members[str(i)] for i in range(len(names))]
+        dtypes = members["dtypes"].tolist() if "dtypes" in members else [a.dtype.name for a in arrays]
+        return {name: _as_named(a, dtype) for name, a, dtype in zip(names, arrays, dtypes, strict=True)}
+
+
+def write_safetensors(file, arrays):
+    """Writes {name: array} with a checksum among the metadata, as the format has none."""
+    safetensors = _safetensors()
+    contiguous = {name: onp.asarray(a, order="C") for name, a in arrays.items()}
+    try:
+        file.write(safetensors.numpy.save(contiguous, {"crc32": _checksum(arrays)}))
+    except safetensors.SafetensorError as error:
+        raise TypeError(f"save_var_collection: expected dtypes of .safetensors. {error}. Save as .npz.") from error
+
+
+def read_safetensors(file):
+    """The {name: array} of a file of any program; damage to the arrays is noticed if `write_safetensors` wrote it."""
+    safetensors = _safetensors()
+    with _noticing_damage(file):
+        content = file.read()
+        arrays = {name: _from_bytes(tensor) for name, tensor in safetensors.deserialize(content)}
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        checksum = header.get("__metadata__", {}).get("crc32")
+        if checksum is not None and checksum != _checksum(arrays):
+            raise ValueError("wrong checksum")
+        return arrays
+
+
+def _safetensors():
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise ImportError(".safetensors: expected the package safetensors. Run `pip install cuobjax[io]`.") from error
+    return safetensors
+
+
+def _from_bytes(tensor):
+    dtype = tensor["dtype"]
+    stored, name = _SAFETENSORS.get(dtype) or 2 * (_LETTERS[dtype[0]] + dtype[1:],)
+    return _as_named(onp.frombuffer(tensor["data"], stored).reshape(tensor["shape"]), name)
+
+
+def _checksum(arrays):
+    crc = 0
+    for name, a in sorted(arrays.items()):
+        crc = zlib.crc32(f"{name} {a.dtype.name} {a.shape}".encode(), crc)
+        crc = zlib.crc32(onp.ascontiguousarray(a).reshape(-1).view(onp.uint8).data, crc)
+    return f"{crc:08x}"
+
+
+def _is_foreign(dtype):
+    return dtype.isbuiltin == 2  # registered by another package
+
+
+def _bits(array):
+    return array.view(f"uint{8 * array.dtype.itemsize}") if _is_foreign(array.dtype) else array
+
+
+def _as_named(array, name):
+    """An array as the dtype of a name, which is the array's own or one of the package ml_dtypes."""
+    if array.dtype.name == name:
+        return array
+    try:
+        dtypes = importlib.import_module("ml_dtypes")
+    except ImportError as error:
+        raise ImportError(f"{name}: expected the package ml_dtypes. Run `pip install cuobjax[io]`.") from error
+    dtype = onp.dtype(getattr(dtypes, name))
+    if not _is_foreign(dtype) or dtype.itemsize != array.dtype.itemsize:
+        raise ValueError(f"{array.dtype} cannot be read as {name}")
+    return array.view(dtype)
+
+
+@contextlib.contextmanager
+def _noticing_damage(file):
+    """Turns what the readers of damaged files raise, which may be almost anything, into one error."""
+    try:
+        yield
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:
+        name = getattr(file, "name", "the file")
+        raise DamagedFileError(
+            f"{name}: expected variables, got a damaged file or one of another kind ({type(error).__name__}: {error})."
+        ) from error
+
+
+@contextlib.contextmanager
+def replacement(path):
+    """Opens a file that takes the place of `path` once it is written whole and safe on the disk.
+
+    Whatever happens in between, even the end of the process or of the power: the old file is there or the new one.
+    """
+    temporary = f"{path}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+        raise
+    _sync_folder(os.path.dirname(path) or ".")
+
+
+def _sync_folder(path):
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that know no such thing
+            raise
+    finally:
+        os.close(folder)

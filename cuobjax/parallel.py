@@ -1,0 +1,184 @@
+"""`Parallel`: a function on all devices of this machine at once."""
+
+import operator
+
+import cuobjax.numpy as jn
+from autograd import device_put, tree
+from autograd.backend import is_array, local_devices
+from autograd.communicator import Group
+from autograd.core import Array, Tracer
+from autograd.ops.random import split as split_key
+from autograd.reverse import live_tapes
+
+from . import scope
+from .call import call, reduced
+from .module import Function, Module
+from .replication import forget_replicas, replicated
+from .scope import write
+from .util import class_name, repr_function
+from .variable import RandomState, VarCollection, as_value, reduce_mean
+
+
+class Parallel(Module):
+    """The module or function `f` on all devices at once, each of which gets its share of the batch.
+
+    Arrays in the arguments are split along their first axis; numbers and arrays without axes go to every device. Every
+    device finds the variables as they are before the call, but of a RandomState device i finds key i of
+    `split(devices)`; its state after the call is that of the split. Any other variable that `f` wrote to becomes what
+    its `reduce` makes of the devices' values, in its dtype. After an exception no variable has changed.
+
+    `f` runs in a thread for each device, where `functional.parallel` combines values of all devices. Devices are the
+    GPUs, or the CPU as often as the environment variable CUOBJAX_CPU_DEVICES says. All of them must reach the same
+    operations of `functional.parallel` in the same order.
+
+    Args:
+        f: A function or module.
+        vc: The variables that it uses. They need not be listed.
+        reduce: Makes an output of the devices' outputs, stacked along a new first axis.
+        axis_name: What `functional.parallel` calls the devices.
+        static_argnums: Positions of arguments that every device gets as they are.
+
+    Raises:
+        ValueError: If a batch cannot be split equally, outputs do not fit together, or a variable without `reduce`
+            differs from device to device.
+        RuntimeError: If devices reach different operations of `functional.parallel`.
+    """
+
+    def __init__(self, f, vc=None, reduce=jn.concatenate, axis_name="device", static_argnums=None):
+        self.__wrapped__ = f if isinstance(f, Module) else Function(f, vc or ())
+        self.vc = VarCollection(vc or ()) or self.__wrapped__.vars()
+        self.reduce = reduce
+        self.axis_name = axis_name
+        self.static_argnums = tuple(sorted(map(operator.index, static_argnums or ())))
+
+    @property
+    def ndevices(self):
+        """The number of devices."""
+        return len(local_devices())
+
+    def device_reshape(self, x):
+        """An array (batch, ...) as (devices, batch / devices, ...); one without axes is repeated, (devices)."""
+        if not isinstance(x, Array) and not is_array(x):
+            raise TypeError(f"Parallel: expected an array, got {type(x).__name__}. Convert it with jn.array(x).")
+        n = self.ndevices
+        if not x.ndim:
+            return jn.broadcast_to(x, (n,))
+        if x.shape[0] % n:
+            raise ValueError(
+                f"Must be able to equally divide batch {tuple(x.shape)} among {n} devices, but does not go equally."
+            )
+        return x.reshape((n, x.shape[0] // n, *x.shape[1:]))
+
+    def __call__(self, *args, **kwargs):
+        devices = local_devices()
+        lanes = self._split(args, kwargs, devices)
+        states, replicas = {}, replicated()
+
+        def first_read(rank, variable, value):
+            if variable in replicas:
+                value = value[rank]
+            elif isinstance(variable, RandomState):
+                keys = split_key(value, n=len(devices))
+                states[variable] = keys[0]
+                value = keys[rank + 1]
+            return device_put(value, devices[rank])
+
+        def run(rank):
+            forget_replicas()
+            args, kwargs = lanes[rank]
+            return call(self.__wrapped__, args, kwargs, first_read=lambda *read: first_read(rank, *read))
+
+        tapes = [tape for tape in live_tapes() if not tape.ended]
+        for tape in tapes:
+            tape.spread |= len(set(devices)) > 1
+        in_turns = bool(tapes) or scope._innermost.get() is not None
+        results = Group(devices, self.axis_name, in_turns).run(run)
+        outputs = self._joined_outputs([outputs for outputs, _, _ in results], devices[0])
+        changed = dict.fromkeys(v for _, changes, _ in results for v in changes)
+        found = {v: [changes.get(v, seen.get(v)) for _, changes, seen in results] for v in changed}
+        write(states | {v: self._joined(v, values) for v, values in found.items() if v not in states})
+        return outputs
+
+    def _split(self, args, kwargs, devices):
+        """(args, kwargs) for each device."""
+        static = {i % len(args) for i in self.static_argnums if -len(args) <= i < len(args)}
+        leaves, structure = tree.flatten(([a for i, a in enumerate(args) if i not in static], kwargs))
+        shares = zip(*[self._shares(x, devices) for x in leaves], strict=True) if leaves else [()] * len(devices)
+        lanes = []
+        for share in shares:
+            split, own_kwargs = tree.unflatten(structure, share)
+            rest = iter(split)
+            lanes.append(([a if i in static else next(rest) for i, a in enumerate(args)], own_kwargs))
+        return lanes
+
+    def _shares(self, x, devices):
+        """What each device gets of a leaf of the arguments."""
+        if not isinstance(x, Array) and not is_array(x):
+            return [x] * len(devices)
+        parts = self.device_reshape(x) if x.ndim else [x] * len(devices)
+        return [
+            device_put(parts[i], device) if isinstance(x, Array) else as_value(device.put(parts[i]), "Parallel")
+            for i, device in enumerate(devices)
+        ]
+
+    def _joined_outputs(self, outputs, device):
+        """One tree of outputs, given those of all devices."""
+        structures = [tree.flatten(output)[1] for output in outputs]
+        if any(structure != structures[0] for structure in structures):
+            raise ValueError("Parallel: expected outputs of one structure from all devices.")
+        columns = [tree.leaves_along(structures[0], output) for output in outputs]
+        joined = [self._joined_output(parts, device) for parts in zip(*columns, strict=True)]
+        return tree.unflatten(structures[0], joined)
+
+    def _joined_output(self, parts, device):
+        if not all(isinstance(x, Array | int | float | complex) or is_array(x) for x in parts):
+            return parts[0]
+        parts = [device_put(jn.asarray(x), device) for x in parts]
+        if self.reduce is jn.concatenate and parts[0].ndim:
+            return jn.concatenate(parts)
+        if self.reduce is jn.concatenate:
+            raise ValueError(
+                "Parallel: expected outputs with a batch axis to concatenate, got shape (). Say how the devices' "
+                "outputs become one, such as reduce=lambda x: x.mean(0)."
+            )
+        return self.reduce(_stacked(parts, "outputs"))
+
+    def _joined(self, variable, values):
+        """The value of a variable after the call, given those on all devices; None stands for what it was before."""
+        before, kept = variable.value, variable in replicated()
+        values = [(before[i] if kept else before) if x is None else x for i, x in enumerate(values)]
+        values = [device_put(x, before.device) for x in values]
+        if kept:
+            return _stacked(values, "values of a variable")
+        if variable._reduce in (None, reduce_mean) and _all_same(values, look=variable._reduce is None):
+            return values[0]
+        if variable._reduce is None:
+            names = (name for name, v in self.vc.items() if v is variable)
+            name = next(names, f"a {type(variable).__name__} of shape {variable.shape}")
+            raise ValueError(
+                f"Parallel: expected {name} to be the same on all devices, as it has no reduce, got one that differs. "
+                "Give it one, such as StateVar(x, reduce=lambda x: x[0]), or return the value as an output."
+            )
+        return reduced(variable, _stacked(values, "values of a variable"))
+
+    def __repr__(self):
+        return (
+            f"{class_name(self)}(f={repr_function(self.__wrapped__)}, reduce={repr_function(self.reduce)}, "
+            f"axis_name={self.axis_name!r}, static_argnums={self.static_argnums or None})"
+        )
+
+
+def _stacked(parts, what):
+    if len({x.shape for x in parts}) > 1:
+        raise ValueError(
+            f"Parallel: expected {what} of one shape on all devices, got {', '.join(str(x.shape) for x in parts)}."
+        )
+    return jn.stack(parts)
+
+
+def _all_same(values, look):
+    """Whether all values are one object; with `look`, whether plain ones are equal."""
+    first = values[0]
+    if all(x is first for x in values):
+        return True
+    return look and not any(isinstance(x, Tracer) for x in values) and all(jn.array_equal(x, first) for x in values)

@@ -1,0 +1,63 @@
+"""Variables that have a value for each device, from call to call of `Parallel`."""
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import cuobjax.numpy as jn
+from autograd.backend import local_devices
+from autograd.ops.random import split as split_key
+
+from .call import reduced
+from .scope import write
+from .variable import RandomState, TrainRef
+
+_replicated: "ContextVar[frozenset]" = ContextVar("cuobjax.replicated", default=frozenset())
+
+
+def replicated():
+    """The variables that hold a value for each device here, stacked along the first axis."""
+    return _replicated.get()
+
+
+def forget_replicas():
+    """Every variable holds one value from here on, in this thread: that of its device."""
+    _replicated.set(frozenset())
+
+
+@contextmanager
+def replicate(vc):
+    """Gives the variables of a collection a value for each device, stacked along the first axis, within the context.
+
+    `Parallel` works without it; with it, values that differ from device to device do so from call to call. At the end,
+    also after an exception, every variable becomes what its `reduce` makes of its values; one without `reduce`, and a
+    RandomState, which every device gets its own of, is what it was (the RandomState after its split).
+
+    Raises:
+        ValueError: If a variable is replicated already.
+    """
+    variables: list = list(dict.fromkeys(v.ref if isinstance(v, TrainRef) else v for v in vc))
+    if not replicated().isdisjoint(variables):
+        raise ValueError("replicate: expected variables that are not replicated already, got one that is.")
+    n = len(local_devices())
+    before, within = {}, {}
+    for v in variables:
+        if isinstance(v, RandomState):
+            keys = split_key(v.value, n=n)
+            before[v], within[v] = keys[0], keys[1:]
+        else:
+            before[v], within[v] = v.value, jn.broadcast_to(v.value, (n, *v.shape))
+
+    def kept(v):
+        return v._reduce is None or v.value is within[v]
+
+    write(within)
+    token = _replicated.set(replicated().union(variables))
+    try:
+        yield
+    finally:
+        after = before
+        try:
+            after = {v: value if kept(v) else reduced(v, v.value) for v, value in before.items()}
+        finally:
+            write(after)
+            _replicated.reset(token)

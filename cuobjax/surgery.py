@@ -1,0 +1,102 @@
+"""Changing networks in place: replacing a part by its path, freezing variables."""
+
+import re
+
+from .module import Module, parts, put, walk
+from .util import class_name
+from .variable import BaseState, BaseVar, ConstrainedVar, TrainRef, TrainVar, VarCollection
+
+_STEP = re.compile(r"(\.\w+|\[\d+\])|\([^()]*\)")
+
+
+def replace(module, path, new):
+    """Puts another variable or module in the place of one in `module`, and returns the old one.
+
+    What is shared stays shared: the new one takes every place in `module` where the old one is, TrainRefs included.
+    Gradient modules and optimizers that were made for the old variables know nothing of it: make new ones.
+
+    Args:
+        module: The module to change.
+        path: `layers[0].w`, or as `vars` names it: `(Net).layers(ModuleList)[0](Linear).w`.
+        new: A variable for a variable, a module or function for a module; or None.
+
+    Raises:
+        ValueError: If the path leads nowhere.
+        TypeError: If `new` is of another kind.
+    """
+    old = _at(module, path)
+    if new is not None and isinstance(old, BaseVar) != isinstance(new, BaseVar):
+        raise TypeError(f"replace: expected something in place of {class_name(old)}, got {class_name(new)}.")
+    referred = old.free if isinstance(old, ConstrainedVar) else old
+    places = [
+        (owner, where, part)
+        for _, owner in walk(module)
+        for where, part in parts(owner).items()
+        if part is old or (isinstance(part, TrainRef) and part.ref is referred)
+    ]
+    for owner, where, part in places:
+        if part is old:
+            put(owner, where, new)
+        elif isinstance(new, TrainVar):
+            part.ref = TrainRef(new).ref
+    return old
+
+
+def _at(module, path):
+    """What a path leads to in a module."""
+    text = path if path[:1] in (".", "[", "(") else f".{path}"
+    steps = list(_STEP.finditer(text))
+    found = module
+    if "".join(step[0] for step in steps) != text or not any(step[1] for step in steps):
+        raise ValueError(f"replace: expected a path such as 'layers[0].w', got {path!r}.")
+    for where in filter(None, (step[1] for step in steps)):
+        while isinstance(found, Module) and where not in parts(found) and ".__wrapped__" in parts(found):
+            found = parts(found)[".__wrapped__"]
+        known = parts(found) if isinstance(found, Module) else {}
+        if where not in known:
+            there = ", ".join(known) or "nothing"
+            raise ValueError(f"replace: expected a path in the module, got {path!r}: {where} is not in {there}.")
+        found = known[where]
+    return found
+
+
+class FrozenVar(BaseState):
+    """What `freeze` makes of a TrainVar: the same object, under the same names, but a state that is not trained.
+
+    As a TrainVar it is assigned with `assign`, by a checkpoint for instance, not by accident.
+    """
+
+    value = TrainVar.value
+    assign = TrainVar.assign
+    __getstate__ = TrainVar.__getstate__
+
+
+def freeze(module, selector="*"):
+    """Makes states of TrainVars, in place, so that gradient modules and optimizers made from now on leave them alone.
+
+    Args:
+        module: A module or VarCollection.
+        selector: Which ones, a pattern of names or a function: see `VarCollection.filter`.
+
+    Returns:
+        The VarCollection of what was frozen.
+    """
+    chosen = _collection(module, "freeze").subset(TrainVar).filter(selector)
+    for variable in chosen:
+        variable.thawed = type(variable)
+        variable.__class__ = FrozenVar
+    return chosen
+
+
+def unfreeze(module, selector="*"):
+    """Makes what `freeze` froze TrainVars again: see there."""
+    chosen = _collection(module, "unfreeze").subset(FrozenVar).filter(selector)
+    for variable in chosen:
+        variable.__class__ = vars(variable).pop("thawed")
+    return chosen
+
+
+def _collection(module, where):
+    if not isinstance(module, Module | VarCollection):
+        raise TypeError(f"{where}: expected a module or VarCollection, got {type(module).__name__}.")
+    return module if isinstance(module, VarCollection) else module.vars()

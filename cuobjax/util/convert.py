@@ -1,0 +1,53 @@
+"""Arguments of several forms as one form."""
+
+import math
+import numbers
+
+from ..constants import ConvPadding, Interpolate
+
+
+def ilog2(x):
+    """The smallest integer n with 2**n >= x, for x > 0; exact, where rounding of log2 would not be."""
+    if not 0 < x < math.inf:
+        raise ValueError(f"ilog2: expected a positive number, got {x}.")
+    if isinstance(x, numbers.Integral):
+        return (int(x) - 1).bit_length()
+    mantissa, exponent = math.frexp(x)  # x = mantissa * 2**exponent, mantissa in [0.5, 1)
+    return exponent - (mantissa == 0.5)
+
+
+def to_tuple(v, n):
+    """`v` as a tuple of `n` items: a number n times, a tuple or list as it is."""
+    items = (v,) * n if isinstance(v, numbers.Number) else tuple(v)
+    if len(items) != n:
+        raise ValueError(f"to_tuple: expected a number or {n} of them, got {v}.")
+    return items
+
+
+def to_padding(padding, ndim):
+    """Padding as "SAME", "VALID" or a pair (before, after) for each of `ndim` spatial axes.
+
+    Args:
+        padding: One of those, a `ConvPadding`, a number, or one pair for all axes.
+    """
+    if isinstance(padding, ConvPadding):
+        return padding.value
+    if isinstance(padding, str) and padding.upper() in ConvPadding.__members__:
+        return padding.upper()
+    if isinstance(padding, numbers.Integral):
+        return ((padding, padding),) * ndim
+    if isinstance(padding, tuple | list):
+        pairs = (padding,) * ndim if all(isinstance(p, numbers.Integral) for p in padding) else padding
+        if len(pairs) == ndim and all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+            return tuple(map(tuple, pairs))
+    raise ValueError(f"padding: expected 'SAME', 'VALID', a number, a pair or {ndim} pairs, got {padding!r}.")
+
+
+def to_interpolate(interpolate):
+    """The name, in lower case, of a way to interpolate: an `Interpolate` or its name in any case."""
+    if isinstance(interpolate, Interpolate):
+        return interpolate.value
+    if isinstance(interpolate, str) and interpolate.upper() in Interpolate.__members__:
+        return Interpolate[interpolate.upper()].value
+    known = ", ".join(repr(kind.value) for kind in Interpolate)
+    raise ValueError(f"interpolate: expected an Interpolate or one of {known}, got {interpolate!r}.")

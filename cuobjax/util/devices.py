@@ -1,0 +1,30 @@
+"""The devices of this machine."""
+
+from autograd import Array, device_put, tree
+from autograd.backend import default_device, local_devices
+
+
+def get_local_devices():
+    """The devices that `Parallel` uses: all GPUs, or the CPU as often as `CUOBJAX_CPU_DEVICES` says."""
+    return [*local_devices()]
+
+
+def map_to_device(x):
+    """Arrays of one item per local device along the first axis, as Arrays on the default device.
+
+    Args:
+        x: Arrays in any containers.
+
+    Raises:
+        ValueError: If an array has another number of items.
+    """
+    n = len(get_local_devices())
+
+    def stacked(leaf):
+        array = device_put(leaf, default_device())
+        array = array if isinstance(array, Array) else Array(array)
+        if array.shape[:1] != (n,):
+            raise ValueError(f"map_to_device: expected {n} items along the first axis, got shape {array.shape}.")
+        return array
+
+    return tree.tree_map(stacked, x)

@@ -1,0 +1,79 @@
+"""Images as arrays and files: axes C H W are channels, rows and columns."""
+
+import struct
+import zlib
+
+import numpy as onp
+
+import autograd.numpy as anp
+from autograd import device_put
+
+__all__ = ["from_file", "image_grid", "nchw", "nhwc", "normalize_to_uint8", "normalize_to_unit_float", "to_png"]
+
+_COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the number of channels: grey, grey + alpha, RGB, RGBA
+
+
+def from_file(file):
+    """The image in a file as RGB: a NumPy array (3, H, W) from 1/256 - 1 to 1 - 1/256.
+
+    Args:
+        file: A path or a binary file, of any format that Pillow reads.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError("image.from_file: expected the package Pillow. Run `pip install pillow`.") from error
+    with Image.open(file) as image:
+        return normalize_to_unit_float(nchw(onp.asarray(image.convert("RGB"))))
+
+
+def image_grid(image):
+    """Images (NH, NW, C, H, W) side by side in one image (C, NH * H, NW * W)."""
+    rows, columns, channels, height, width = image.shape
+    return anp.transpose(image, (2, 0, 3, 1, 4)).reshape(channels, rows * height, columns * width)
+
+
+def nchw(x):
+    """Images (..., H, W, C) as (..., C, H, W)."""
+    return anp.moveaxis(x, -1, -3)
+
+
+def nhwc(x):
+    """Images (..., C, H, W) as (..., H, W, C)."""
+    return anp.moveaxis(x, -3, -1)
+
+
+def normalize_to_uint8(x):
+    """Numbers from 1/256 - 1 to 1 - 1/256 as uint8 from 0 to 255; others become the nearest of these."""
+    return (128 * (x + (1 - 1 / 256))).clip(0, 255).round().astype("uint8")
+
+
+def normalize_to_unit_float(x):
+    """Numbers from 0 to 255 as numbers from 1/256 - 1 to 1 - 1/256: the inverse of `normalize_to_uint8`."""
+    return x * (1 / 128) + (1 / 256 - 1)
+
+
+def to_png(x):
+    """An image as the bytes of a PNG file.
+
+    Args:
+        x: Floating point (C, H, W) from -1 to 1, or uint8 (H, W, C), with 1 to 4 channels: grey or RGB, and alpha.
+
+    Source: W3C, Portable Network Graphics (second edition), sections 5, 9 and 11; no row is filtered.
+    """
+    pixels = device_put(x, "cpu")
+    pixels = onp.asarray(getattr(pixels, "raw", pixels))
+    if pixels.dtype.kind == "f":
+        pixels = nhwc(normalize_to_uint8(pixels))
+    elif pixels.dtype != onp.uint8:
+        raise ValueError("Unsupported array type, expecting float or uint8", pixels.dtype)
+    if pixels.ndim != 3 or pixels.shape[2] not in _COLOR_TYPES or 0 in pixels.shape:
+        raise ValueError(f"to_png: expected an image of 1 to 4 channels, got shape {x.shape}.")
+    height, width, channels = pixels.shape
+    header = struct.pack(">2I5B", width, height, 8, _COLOR_TYPES[channels], 0, 0, 0)
+    rows = onp.pad(pixels.reshape(height, -1), ((0, 0), (1, 0))).tobytes()  # each begins with the number of its filter
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

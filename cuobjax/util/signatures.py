@@ -1,0 +1,85 @@
+"""Names and parameters of functions and classes."""
+
+import functools
+import inspect
+import itertools
+import sys
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def class_name(x):
+    """The name under which users write the class of `x`: of cuobjax's own, the shortest one that leads to it."""
+    kind = x if isinstance(x, type) else type(x)
+    path = kind.__module__.split(".")
+    if path[0] == "cuobjax":
+        for package in itertools.accumulate(path, "{}.{}".format):
+            if getattr(sys.modules.get(package), kind.__name__, None) is kind:
+                return f"{package}.{kind.__name__}"
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def repr_function(f):
+    """A function as its name and those of its parameters that have defaults: `leaky_relu(*, negative_slope=0.01)`."""
+    try:
+        parameters = [*inspect.signature(f).parameters.values()]
+    except (TypeError, ValueError):
+        parameters = []
+    while isinstance(f, functools.partial):
+        f = f.func
+    name = getattr(f, "__name__", type(f).__name__)
+    shown = [f"{p.name}={p.default!r}" for p in parameters if p.default is not p.empty]
+    return f"{name}(*, {', '.join(shown)})" if shown else name
+
+
+def positional_args_names(f):
+    """The names of the parameters of `f` that may be given by position."""
+    return [p.name for p in inspect.signature(f).parameters.values() if p.kind in _POSITIONAL]
+
+
+def args_indexes(f, args):
+    """Yields the positions of the parameters of `f` that have these names.
+
+    Raises:
+        ValueError: If there is no such parameter, or none that may be given by position.
+    """
+    names = positional_args_names(f)
+    for name in args:
+        if name not in names:
+            raise ValueError(f"Function {f} does not have argument of name {name}", (f, name))
+        yield names.index(name)
+
+
+def local_kwargs(kwargs, f):
+    """Those of `kwargs` that `f` takes by name; all of them if it takes any, none if it does not say."""
+    if not kwargs:
+        return {}
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return kwargs
+    return {p.name: kwargs[p.name] for p in parameters if p.kind in _NAMED and p.name in kwargs}
+
+
+def override_args_kwargs(f, args, kwargs, new_kwargs):
+    """Arguments with other values for some parameters of `f`, whether these were given by position, by name or not.
+
+    Returns:
+        (args, kwargs), a list and a dictionary, new ones.
+    """
+    names = positional_args_names(f)[: len(args := list(args))]
+    args[: len(names)] = [new_kwargs.get(name, value) for name, value in zip(names, args, strict=False)]
+    return args, {**kwargs, **{name: value for name, value in new_kwargs.items() if name not in names}}
+
+
+def re_sign(f):
+    """A decorator that gives a function the signature of `f`, as `inspect.signature` and `help` see it."""
+
+    def decorate(op):
+        op.__signature__ = inspect.signature(f)
+        return op
+
+    return decorate

@@ -1,0 +1,616 @@
+"""Variables in files: formats, what loading checks, rotation and damage."""
+
+import errno
+import inspect
+import io as std_io
+import os
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cuobjax
+import cuobjax.numpy as jn
+from cuobjax import RandomState, StateVar, TrainRef, TrainVar, VarCollection
+from cuobjax.io import Checkpoint, DamagedFileError, formats, load_var_collection, save_var_collection
+from cuobjax.io.formats import replacement
+from cuobjax.nn import BatchNorm0D, Linear, Sequential
+from cuobjax.optimizer import Adam
+from cuobjax.util import Renamer
+
+try:
+    import safetensors
+except ImportError:
+    safetensors = None
+try:
+    import ml_dtypes
+except ImportError:
+    ml_dtypes = None
+
+needs_safetensors = pytest.mark.skipif(safetensors is None, reason="needs the extra: io")
+needs_ml_dtypes = pytest.mark.skipif(ml_dtypes is None, reason="needs the extra: io")
+formats_here = pytest.mark.parametrize("ending", ["npz", pytest.param("safetensors", marks=needs_safetensors)])
+
+
+def values(vc):
+    return {name: np.asarray(v.value) for name, v in vc.items()}
+
+
+def collection(seed=0):
+    """Variables of several dtypes and shapes, a shared weight and a TrainRef among them."""
+    rng = np.random.default_rng(seed)
+    w = TrainVar(rng.normal(size=(3, 4)).astype(np.float32))
+    return VarCollection(
+        {
+            "net.w": w,
+            "net.b": TrainVar(rng.normal(size=5)),
+            "step": StateVar(np.int32(seed + 1)),
+            "mask": StateVar(rng.random(3) < 0.5),
+            "none": StateVar(np.zeros((0, 2), np.float32)),
+            "half": StateVar(rng.normal(size=2).astype(np.float16)),
+            "wave": StateVar(rng.normal(size=(2, 1)).astype(np.complex64)),
+            "key": RandomState(seed),
+            "shared.w": w,
+            "optimizer.w": TrainRef(w),
+        }
+    )
+
+
+def same(vc, expected):
+    for name, value in expected.items():
+        np.testing.assert_array_equal(np.asarray(vc[name].value), value, err_msg=name, strict=True)
+
+
+@formats_here
+def test_round_trip(tmp_path, xp, ending):
+    path = tmp_path / f"variables.{ending}"
+    saved, loaded = collection(1), collection(2)
+    save_var_collection(path, saved)
+    load_var_collection(str(path), loaded)
+    same(loaded, values(saved))
+    assert all(v.value.device == cuobjax.default_device() for v in loaded)
+    assert isinstance(loaded["net.w"].value.raw, xp.ndarray)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_round_trip_of_a_model_with_its_optimizer(tmp_path):
+    def model():
+        net = Sequential([Linear(3, 4), BatchNorm0D(4), Linear(4, 1)])
+        return net, net.vars() + Adam(net.vars()).vars()
+
+    (net, saved), (_, loaded) = model(), model()
+    net(jn.ones((5, 3)), training=True)
+    save_var_collection(tmp_path / "model.npz", saved)
+    load_var_collection(tmp_path / "model.npz", loaded)
+    same(loaded, values(saved))
+
+
+def test_values_on_a_gpu_are_saved_and_loaded_on_the_cpu(tmp_path, xp):
+    v = StateVar(xp.arange(3.0))
+    save_var_collection(tmp_path / "v.npz", VarCollection(v=v))
+    with cuobjax.device("cpu"):
+        w = StateVar(np.zeros(3))
+        load_var_collection(tmp_path / "v.npz", VarCollection(v=w))
+        assert str(w.value.device) == "cpu"
+        np.testing.assert_array_equal(w.value, [0, 1, 2])
+
+
+def test_binary_files_need_no_path(tmp_path):
+    file = std_io.BytesIO()
+    file.write(b"before")
+    save_var_collection(file, collection(1))
+    file.seek(6)
+    loaded = collection(2)
+    load_var_collection(file, loaded)
+    same(loaded, values(collection(1)))
+    with open(tmp_path / "f", "wb") as opened:
+        save_var_collection(opened, collection(1))
+    load_var_collection(tmp_path / "f", collection(2))
+
+
+def test_a_path_in_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_var_collection("here", collection())
+    assert os.listdir() == ["here"]  # the name as it is, no ending is added
+
+
+def test_an_empty_collection(tmp_path):
+    save_var_collection(tmp_path / "v.npz", VarCollection())
+    load_var_collection(tmp_path / "v.npz", VarCollection())
+
+
+def test_the_file_is_objaxs(tmp_path):
+    """`names`, and the arrays under their numbers, and nothing else: what Objax reads."""
+    save_var_collection(tmp_path / "v.npz", collection(1))
+    with np.load(tmp_path / "v.npz", allow_pickle=False) as archive:
+        members = dict(archive)
+    assert members["names"].dtype.kind == "U"
+    assert members["names"].tolist() == ["net.w", "net.b", "step", "mask", "none", "half", "wave", "key"]
+    assert list(members) == ["names", *"01234567"]
+    np.testing.assert_array_equal(members["7"], np.array([0, 1], np.uint32), strict=True)
+
+
+def test_a_file_of_objax_loads(tmp_path):
+    """What Objax's own function writes: see the row of save_var_collection in its documentation."""
+    linear = Linear(2, 3)
+    optimizer = Adam(linear.vars())
+    names = ["(Linear).b", "(Linear).w", "(Adam).step", "(Adam).m(ModuleList)[0]", "(Adam).m(ModuleList)[1]"]
+    arrays = [np.ones(3, np.float32), np.full((2, 3), 2, np.float32), np.uint32(7)]
+    arrays += [np.full(3, 3, np.float32), np.full((2, 3), 4, np.float32)]
+    vc = VarCollection((n, v) for n, v in (linear.vars() + optimizer.vars()).items() if n in names)
+    assert sorted(vc.keys()) == sorted(names)
+    np.savez(tmp_path / "objax.npz", names=np.array(names), **{str(i): a for i, a in enumerate(arrays)})
+    load_var_collection(tmp_path / "objax.npz", vc)
+    assert linear.w.value.sum() == 12
+    assert optimizer.step.value == 7
+
+
+@needs_ml_dtypes
+@formats_here
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e5m2", "float8_e4m3fn"])
+def test_s24_bfloat16_survives(tmp_path, ending, dtype):
+    if dtype.startswith("float8") and cuobjax.default_device().kind == "gpu":
+        pytest.skip("CuPy has no such dtype")
+    dtype = np.dtype(getattr(ml_dtypes, dtype))
+    x = np.linspace(-2, 2, 6).astype(dtype).reshape(2, 3)
+    v, beside = StateVar(np.zeros((2, 3), dtype)), StateVar(np.zeros(2, np.float32))
+    save_var_collection(tmp_path / f"v.{ending}", VarCollection(v=StateVar(x), beside=StateVar(np.ones(2, np.float32))))
+    load_var_collection(tmp_path / f"v.{ending}", VarCollection(v=v, beside=beside))
+    assert v.dtype == dtype
+    np.testing.assert_array_equal(np.asarray(v.value).view(np.uint8), x.view(np.uint8))
+    np.testing.assert_array_equal(beside.value, [1, 1])
+    with pytest.raises(ValueError, match=rf"^Error when restoring variable v: expected float32 \(2, 3\), got {dtype}"):
+        load_var_collection(tmp_path / f"v.{ending}", VarCollection(v=StateVar(np.zeros((2, 3), np.float32))))
+
+
+@needs_ml_dtypes
+def test_s24_bfloat16_of_objax_loads(tmp_path):
+    """Objax writes the bits without the dtype."""
+    x = np.linspace(-2, 2, 4).astype(ml_dtypes.bfloat16)
+    np.savez(tmp_path / "v.npz", names=np.array(["v"]), **{"0": x.view("V2")})
+    v = StateVar(np.zeros(4, ml_dtypes.bfloat16))
+    load_var_collection(tmp_path / "v.npz", VarCollection(v=v))
+    np.testing.assert_array_equal(np.asarray(v.value), x)
+    with pytest.raises(ValueError, match=r"expected float16 \(4,\), got (\|V2|void16) \(4,\)"):
+        load_var_collection(tmp_path / "v.npz", VarCollection(v=StateVar(np.zeros(4, np.float16))))
+
+
+@needs_ml_dtypes
+@pytest.mark.parametrize("name", ["object", "finfo", "nothing", "float8_e5m2"])
+def test_only_dtypes_of_the_same_bits_are_read(tmp_path, name):
+    np.savez(tmp_path / "v.npz", names=np.array(["v"]), dtypes=np.array([name]), **{"0": np.ones(1, np.uint64)})
+    with pytest.raises(DamagedFileError):
+        load_var_collection(tmp_path / "v.npz", VarCollection(v=StateVar(np.ones(1, np.uint64))))
+
+
+def test_safetensors_is_an_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    (tmp_path / "v.safetensors").write_bytes(b"old")
+    remedy = r"^\.safetensors: expected the package safetensors\. Run `pip install cuobjax\[io\]`\.$"
+    with pytest.raises(ImportError, match=remedy):
+        save_var_collection(tmp_path / "v.safetensors", collection())
+    with pytest.raises(ImportError, match=remedy):
+        load_var_collection(tmp_path / "v.safetensors", collection())
+    assert os.listdir(tmp_path) == ["v.safetensors"]
+    assert (tmp_path / "v.safetensors").read_bytes() == b"old"
+
+
+def test_ml_dtypes_is_an_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    members = {"names": np.array(["v"]), "dtypes": np.array(["bfloat16"]), "0": np.ones(1, np.uint16)}
+    np.savez(tmp_path / "v.npz", **members)
+    with pytest.raises(ImportError, match=r"^bfloat16: expected the package ml_dtypes\. Run `pip"):
+        load_var_collection(tmp_path / "v.npz", VarCollection(v=StateVar(np.ones(1, np.uint16))))
+
+
+@needs_safetensors
+def test_safetensors_of_other_programs_load(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    save_file({"w": np.ones(3, np.float32), "b": np.zeros(2)}, tmp_path / "v.safetensors", {"format": "pt"})
+    w = StateVar(np.zeros(3, np.float32))
+    load_var_collection(tmp_path / "v.safetensors", VarCollection({"net.w": w}), Renamer({"w": "net.w"}))
+    np.testing.assert_array_equal(w.value, np.ones(3))
+    save_var_collection(tmp_path / "v.safetensors", collection(1))
+    assert load_file(tmp_path / "v.safetensors")["net.b"].tolist() == values(collection(1))["net.b"].tolist()
+    turned = StateVar(np.arange(6.0).reshape(2, 3).T)
+    save_var_collection(tmp_path / "v.safetensors", VarCollection(v=turned))
+    assert load_file(tmp_path / "v.safetensors")["v"].tolist() == [[0, 3], [1, 4], [2, 5]]
+    with pytest.raises(TypeError, match=r"^save_var_collection: expected dtypes of \.safetensors\. .*complex128"):
+        save_var_collection(tmp_path / "v.safetensors", VarCollection(v=StateVar(np.ones(2, np.complex128))))
+    assert load_file(tmp_path / "v.safetensors").keys() == {"v"}
+
+
+def test_s24_shared_variables_are_saved_once_and_found_by_any_name(tmp_path):
+    w = TrainVar(np.arange(3.0))
+    save_var_collection(tmp_path / "v.npz", VarCollection(ref=TrainRef(w), a=w, b=w))
+    with np.load(tmp_path / "v.npz") as archive:
+        assert archive["names"].tolist() == ["ref"]
+    for names in (["x", "ref"], ["ref"], ["b", "ref", "x"]):
+        new = TrainVar(np.zeros(3))
+        load_var_collection(tmp_path / "v.npz", VarCollection((name, new) for name in names))
+        np.testing.assert_array_equal(new.value, [0, 1, 2])
+    new = TrainVar(np.zeros(3))
+    load_var_collection(tmp_path / "v.npz", VarCollection(x=new, ref=TrainRef(new)))
+    np.testing.assert_array_equal(new.value, [0, 1, 2])
+
+
+def test_s24_nothing_is_assigned_if_a_variable_is_missing(tmp_path):
+    save_var_collection(tmp_path / "v.npz", VarCollection(p=StateVar(np.ones(3)), zz=StateVar(np.ones(2))))
+    p, q = StateVar(np.zeros(3)), StateVar(np.zeros(2))
+    with pytest.raises(ValueError) as caught:
+        load_var_collection(tmp_path / "v.npz", VarCollection(p=p, q=q))
+    assert str(caught.value) == (
+        "Missing value for variables currently in the model: ['q']. The following variables on disk were not used, "
+        "maybe the missing variable was renamed from one of these: {'zz'}."
+    )
+    np.testing.assert_array_equal(p.value, np.zeros(3))
+    load_var_collection(tmp_path / "v.npz", VarCollection(p=p, q=q), Renamer({"zz": "q"}))
+    np.testing.assert_array_equal(p.value, np.ones(3))
+    np.testing.assert_array_equal(q.value, np.ones(2))
+
+
+def test_s24_nothing_is_assigned_if_a_shape_or_dtype_differs(tmp_path):
+    save_var_collection(
+        tmp_path / "v.npz",
+        VarCollection(p=StateVar(np.ones(3)), q=StateVar(np.ones(2)), r=StateVar(np.ones(1)), s=StateVar(np.ones(4))),
+    )
+    p, q = StateVar(np.zeros(3)), StateVar(np.zeros(3))
+    r = StateVar(np.zeros(1, np.float32))
+    with pytest.raises(ValueError) as caught:
+        load_var_collection(tmp_path / "v.npz", VarCollection(p=p, q=q, r=r))
+    assert str(caught.value).splitlines() == [
+        "Error when restoring variable q: expected float64 (3,), got float64 (2,).",
+        "Error when restoring variable r: expected float32 (1,), got float64 (1,).",
+    ]
+    assert not isinstance(caught.value, DamagedFileError)
+    for v in (p, q, r):
+        np.testing.assert_array_equal(v.value, np.zeros(v.shape))
+    load_var_collection(tmp_path / "v.npz", VarCollection(p=p))  # other names on the disk are ignored
+    np.testing.assert_array_equal(p.value, np.ones(3))
+
+
+def test_a_renamer_keeps_names_apart(tmp_path):
+    save_var_collection(tmp_path / "v.npz", VarCollection(a=StateVar(np.ones(1)), b=StateVar(np.zeros(1))))
+    with pytest.raises(ValueError, match=r"^load_var_collection: expected new names .*, got 'x' again, for 'b'\."):
+        load_var_collection(tmp_path / "v.npz", VarCollection(x=StateVar(np.ones(1))), lambda name: "x")
+
+
+def test_modules_are_no_collections(tmp_path):
+    with pytest.raises(TypeError, match=r"got Linear\. Pass net\.vars\(\)\.$"):
+        save_var_collection(tmp_path / "v.npz", Linear(1, 1))
+    assert os.listdir(tmp_path) == []
+
+
+def test_traced_values_are_not_saved(tmp_path):
+    v = TrainVar(np.float32(1))
+
+    def loss():
+        save_var_collection(tmp_path / "v.npz", VarCollection(v=v))
+        return v * 1
+
+    with pytest.raises(TypeError, match="traced"):
+        cuobjax.Grad(loss, VarCollection(v=v))()
+    assert os.listdir(tmp_path) == []
+
+
+def test_nothing_is_unpickled(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return pytest.fail, ("unpickled",)
+
+    np.savez(tmp_path / "v.npz", names=np.array(["v"]), **{"0": np.array([Bomb()], object)})
+    with pytest.raises(DamagedFileError, match="allow_pickle=False"):
+        load_var_collection(tmp_path / "v.npz", VarCollection(v=StateVar(np.ones(1))))
+
+
+@pytest.mark.parametrize(
+    ("function", "names"),
+    [
+        (save_var_collection, "file vc"),
+        (load_var_collection, "file vc renamer"),
+        (Checkpoint, "logdir keep_ckpts makedir verbose"),
+        (Checkpoint.save, "self vc idx"),
+        (Checkpoint.restore, "self vc idx"),
+        (Checkpoint.checkpoint_idx, "filename"),
+    ],
+)
+def test_parameters_are_objaxs(function, names):
+    assert list(inspect.signature(function).parameters) == names.split()
+    fields = Checkpoint.DIR_NAME, Checkpoint.FILE_MATCH, Checkpoint.FILE_FORMAT
+    assert fields == ("ckpt", "*.npz", "%010d.npz")
+
+
+# Files that replace others.
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def interrupted():
+        with replacement(path) as file:
+            file.write(b"ne")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (b"old", ["file"])
+    with replacement(path) as file:
+        file.write(b"new")
+        assert path.read_bytes() == b"old"
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (b"new", ["file"])
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    done = []
+    for name in ("fsync", "replace"):
+        call = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, name=name, call=call: (done.append(name), call(*args)))
+    save_var_collection(tmp_path / "v.npz", collection())
+    assert done == ["fsync", "replace", "fsync"]
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "disk full")
+
+    save_var_collection(tmp_path / "v.npz", collection(1))
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="disk full"):
+        save_var_collection(tmp_path / "v.npz", collection(2))
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == ["v.npz"]
+    loaded = collection(3)
+    load_var_collection(tmp_path / "v.npz", loaded)
+    same(loaded, values(collection(1)))
+
+
+@pytest.mark.parametrize(("number", "raised"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_folders_that_cannot_be_synchronized(tmp_path, monkeypatch, number, raised):
+    calls = []
+
+    def fsync(fd):
+        calls.append(fd)
+        if len(calls) == 2:
+            raise OSError(number, "folder")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    if raised:
+        with pytest.raises(OSError, match="folder"):
+            save_var_collection(tmp_path / "v.npz", collection())
+    else:
+        save_var_collection(tmp_path / "v.npz", collection())
+    assert len(calls) == 2
+
+
+# Checkpoints.
+
+
+def names(folder):
+    return sorted(os.listdir(folder / "ckpt"))
+
+
+def test_checkpoints_are_saved_restored_and_announced(tmp_path, capsys):
+    ckpt = Checkpoint(tmp_path / "run", 3)
+    vc = VarCollection(v=StateVar(np.zeros(2)))
+    assert ckpt.restore(vc) == (0, "")
+    assert capsys.readouterr().out == "No checkpoints found. Skipping restoring variables.\n"
+    for i in (1, 2):
+        vc["v"].value = np.full(2, float(i))
+        ckpt.save(vc, np.int64(i))
+    path = str(tmp_path / "run" / "ckpt" / "0000000002.npz")
+    assert ckpt.restore(vc) == (2, path)
+    assert capsys.readouterr().out == f"Resuming from {path}\n"
+    assert Checkpoint(str(tmp_path / "run"), 3, verbose=False).restore(vc, idx=1)[0] == 1
+    np.testing.assert_array_equal(vc["v"].value, [1, 1])
+    assert capsys.readouterr().out == ""
+    assert ckpt.checkpoint_idx(path) == Checkpoint.checkpoint_idx("0000000002.npz") == 2
+    with pytest.raises(FileNotFoundError, match=r"0000000009\.npz"):
+        ckpt.restore(vc, 9)
+
+
+def test_the_folder_is_made_on_request(tmp_path):
+    vc = VarCollection(v=StateVar(np.zeros(2)))
+    ckpt = Checkpoint(tmp_path / "run", 3, makedir=False, verbose=False)
+    assert not (tmp_path / "run").exists()
+    assert ckpt.restore(vc) == (0, "")
+    with pytest.raises(FileNotFoundError):
+        ckpt.save(vc, 1)
+    Checkpoint(tmp_path / "run", 3)
+    Checkpoint(tmp_path / "run", 3)
+    ckpt.save(vc, 1)
+
+
+def test_wrong_arguments(tmp_path):
+    ckpt = Checkpoint(tmp_path, 1)
+    with pytest.raises(TypeError, match=r"^Must pass a VarCollection to restore; received type <class 'dict'>\.$"):
+        ckpt.restore({})
+    with pytest.raises(TypeError, match=r"^Must pass a VarCollection to save; received type <class 'dict'>\.$"):
+        ckpt.save({}, 1)
+    with pytest.raises(TypeError):
+        ckpt.save(VarCollection(), 1.5)
+    with pytest.raises(ValueError, match=r"^Checkpoint: expected keep_ckpts of at least 0, got -1\. 0 keeps all\.$"):
+        Checkpoint(tmp_path, -1)
+
+
+@pytest.mark.parametrize(
+    ("keep", "saved", "left"),
+    [
+        (2, [5, 10, 2], [2, 10]),  # what is saved last stays, though its number is the lowest
+        (2, [5, 10, 2, 3], [3, 10]),
+        (1, [10, 2], [2]),
+        (0, [3, 1, 2], [1, 2, 3]),
+        (2, [1, 1, 2, 2, 3], [2, 3]),
+        (2, [10**10 - 1, 10**10, 10**10 + 1], [10**10, 10**10 + 1]),  # more digits than the format has
+    ],
+)
+def test_s25_rotation_goes_by_number_and_spares_what_was_saved_last(tmp_path, keep, saved, left):
+    ckpt = Checkpoint(tmp_path, keep, verbose=False)
+    vc = VarCollection(v=StateVar(np.zeros(())))
+    for i in saved:
+        vc["v"].value = np.float64(i)
+        ckpt.save(vc, i)
+    assert sorted(map(ckpt.checkpoint_idx, names(tmp_path))) == left
+    assert ckpt.restore(vc)[0] == left[-1]
+    assert vc["v"].value == left[-1]
+
+
+def test_s25_files_of_other_names_are_let_alone(tmp_path):
+    ckpt = Checkpoint(tmp_path, 1, verbose=False)
+    others = ["best.npz", "3.npz", "0000000099.npz.tmp", "notes"]
+    for name in others:
+        (tmp_path / "ckpt" / name).touch()
+    vc = VarCollection(v=StateVar(np.zeros(1)))
+    ckpt.save(vc, 1)
+    ckpt.save(vc, 2)
+    assert names(tmp_path) == sorted(["0000000002.npz", *others])
+    assert ckpt.restore(vc)[0] == 2
+
+
+@formats_here
+def test_fields_may_be_overridden(tmp_path, ending):
+    class Mine(Checkpoint):
+        DIR_NAME = "saved [1]"
+        FILE_MATCH = f"step2-*.{ending}"
+        FILE_FORMAT = f"step2-%d.{ending}"
+
+    ckpt = Mine(tmp_path, 2, verbose=False)
+    vc = VarCollection(v=StateVar(np.zeros(1)))
+    for i in (8, 9, 10):
+        vc["v"].value = np.full(1, float(i))
+        ckpt.save(vc, i)
+    assert sorted(os.listdir(tmp_path / "saved [1]")) == [f"step2-10.{ending}", f"step2-9.{ending}"]
+    assert ckpt.restore(vc) == (10, str(tmp_path / "saved [1]" / f"step2-10.{ending}"))
+    assert vc["v"].value[0] == 10
+
+
+def test_functions_may_be_overridden(tmp_path):
+    class Text(Checkpoint):
+        LOAD_FN = staticmethod(lambda file, vc: vc["v"].assign(np.loadtxt(file)))
+        SAVE_FN = staticmethod(lambda file, vc: np.savetxt(file, np.asarray(vc["v"].value)))
+
+    vc = VarCollection(v=StateVar(np.arange(3.0)))
+    Text(tmp_path, 1).save(vc, 1)
+    vc["v"].value = np.zeros(3)
+    assert Text(tmp_path, 1, verbose=False).restore(vc)[0] == 1
+    np.testing.assert_array_equal(vc["v"].value, [0, 1, 2])
+
+
+def test_a_damaged_newest_checkpoint_is_skipped_with_a_warning(tmp_path, capsys):
+    ckpt = Checkpoint(tmp_path, 0)
+    vc = VarCollection(v=StateVar(np.zeros(4)))
+    paths = []
+    for i in (1, 2, 3):
+        vc["v"].value = np.full(4, float(i))
+        ckpt.save(vc, i)
+        paths.append(tmp_path / "ckpt" / f"{i:010}.npz")
+    paths[2].write_bytes(paths[2].read_bytes()[:-30])
+    with pytest.warns(UserWarning, match=r"^Checkpoint\.restore: skipped a checkpoint\. .*0000000003\.npz: expected"):
+        assert ckpt.restore(vc) == (2, str(paths[1]))
+    np.testing.assert_array_equal(vc["v"].value, np.full(4, 2))
+    assert capsys.readouterr().out == f"Resuming from {paths[1]}\n"
+    with pytest.raises(DamagedFileError, match=r"0000000003\.npz"):  # asked for by number, nothing is skipped
+        ckpt.restore(vc, 3)
+    paths[0].write_bytes(b"")
+    paths[1].write_bytes(b"")
+    with pytest.raises(DamagedFileError, match=r"0000000001\.npz"), pytest.warns(UserWarning, match="skipped"):
+        ckpt.restore(vc)  # to begin anew without a word would be worse
+    np.testing.assert_array_equal(vc["v"].value, np.full(4, 2))
+
+
+def test_a_newest_checkpoint_that_does_not_fit_is_not_skipped(tmp_path):
+    ckpt = Checkpoint(tmp_path, 0)
+    ckpt.save(VarCollection(v=StateVar(np.zeros(4))), 1)
+    ckpt.save(VarCollection(v=StateVar(np.zeros(5))), 2)
+    with pytest.raises(ValueError, match=r"^Error when restoring variable v: .* \(4,\), got float64 \(5,\)"):
+        ckpt.restore(VarCollection(v=StateVar(np.zeros(4))))
+
+
+# Damage.
+
+
+@pytest.fixture(scope="module", params=["npz", pytest.param("safetensors", marks=needs_safetensors)])
+def whole(request, tmp_path_factory):
+    """A path, the bytes of a file that was saved there, and the values in it."""
+    with cuobjax.device("cpu"):
+        path = tmp_path_factory.mktemp("damage") / f"v.{request.param}"
+        saved = collection(1)
+        save_var_collection(path, saved)
+        return path, path.read_bytes(), values(saved)
+
+
+def check(whole, content):
+    """A damaged file is refused and nothing is assigned, or it holds the right values all the same."""
+    path, _, expected = whole
+    path.write_bytes(content)
+    loaded = collection(2)
+    before = values(loaded)
+    try:
+        load_var_collection(path, loaded)
+        noticed = ""
+    except DamagedFileError as error:
+        noticed = str(error)
+    assert noticed == "" or noticed.startswith(f"{path}: ")
+    same(loaded, before if noticed else expected)
+    return bool(noticed)
+
+
+def test_every_truncation_is_noticed(whole, on_the_cpu):
+    for length in range(0, len(whole[1]), 7):
+        assert check(whole, whole[1][:length])
+    assert not check(whole, whole[1])
+
+
+def test_damage_to_the_arrays_is_noticed(whole, on_the_cpu):
+    """Each bit of them is covered by a checksum."""
+    for value in whole[2].values():
+        start = whole[1].find(value.tobytes())
+        for position in range(start, start + value.nbytes):
+            assert check(whole, whole[1][:position] + bytes([whole[1][position] ^ 1]) + whole[1][position + 1 :])
+
+
+def test_damage_to_the_size_of_an_array_is_noticed(tmp_path):
+    """NumPy would read less than there is, and no checksum."""
+    save_var_collection(tmp_path / "v.npz", VarCollection(p=StateVar(np.ones(1)), q=StateVar(np.ones(1))))
+    content = (tmp_path / "v.npz").read_bytes()
+    assert content.count(b"'shape': (2,)") == 1  # the names
+    (tmp_path / "v.npz").write_bytes(content.replace(b"'shape': (2,)", b"'shape': (1,)"))
+    with pytest.raises(DamagedFileError, match=r"wrong checksum of names\.npy"):
+        load_var_collection(tmp_path / "v.npz", VarCollection(p=StateVar(np.ones(1))))
+
+
+@given(data=st.data())
+def test_random_damage_is_noticed_or_harmless(whole, data):
+    content = bytearray(whole[1])
+    with cuobjax.device("cpu"):
+        for _ in range(data.draw(st.integers(1, 3), "how often")):
+            start = data.draw(st.integers(0, len(content) - 1), "start")
+            match data.draw(st.sampled_from(["flip", "zero", "cut", "insert", "random"]), "what"):
+                case "flip":
+                    content[start] ^= 1 << data.draw(st.integers(0, 7), "bit")
+                case "zero":
+                    stop = min(len(content), start + data.draw(st.integers(1, 600), "how many"))
+                    content[start:stop] = bytes(stop - start)
+                case "cut":
+                    del content[start : start + data.draw(st.integers(1, 600), "how many")]
+                case "insert":
+                    content[start:start] = data.draw(st.binary(min_size=1, max_size=20), "bytes")
+                case "random":
+                    noise = data.draw(st.binary(min_size=1, max_size=20), "bytes")
+                    content[start : start + len(noise)] = noise
+            if not content:
+                break
+        check(whole, bytes(content))
+
+
+@needs_safetensors
+def test_the_checksum_covers_names_dtypes_and_shapes():
+    a = np.arange(6, dtype=np.float32)
+    sums = {formats._checksum(x) for x in ({"a": a}, {"b": a}, {"a": a.view(np.int32)}, {"a": a.reshape(2, 3)})}
+    assert len(sums) == 4
+    assert formats._checksum({"a": a, "b": a}) == formats._checksum({"b": a, "a": a})
+    assert formats._checksum({}) == f"{zlib.crc32(b''):08x}"

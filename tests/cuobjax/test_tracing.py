@@ -1,0 +1,242 @@
+"""Which variables a function can reach."""
+
+import functools
+import types
+
+import numpy as np
+import pytest
+
+import cuobjax as objax
+import cuobjax.numpy as jn
+from cuobjax.tracing import find_used_variables
+
+
+def train_var():
+    return objax.TrainVar(jn.ones(2))
+
+
+class Pair(objax.Module):
+    def __init__(self):
+        self.a, self.b = train_var(), train_var()
+
+    def __call__(self, x):
+        return self.a * x
+
+    def second(self, x):
+        return self.b * x
+
+    def handed_on(self, x):
+        return scaled(self, x)
+
+    def dynamic(self, name):
+        return getattr(self, name)
+
+    @property
+    def product(self):
+        return self.a * 2
+
+    def by_property(self):
+        return self.product
+
+
+class Trainer:
+    """An object of a user's class, no module."""
+
+    def __init__(self):
+        self.net, self.other = Pair(), train_var()
+        self.table = {"x": train_var(), 2: [train_var(), train_var()]}
+
+    def step(self, x):
+        self.count = x
+        return self.net(x)
+
+    def whole(self):
+        return scaled(self, 1)
+
+
+class Callable:
+    def __init__(self):
+        self.w = train_var()
+
+    def __call__(self):
+        return net_a
+
+
+net_a, net_b, lonely, state = Pair(), Pair(), train_var(), objax.StateVar(jn.zeros(1))
+nets, table, trainer, callable_object = [net_a, net_b], {"k": net_a, "l": net_b}, Trainer(), Callable()
+holder = types.SimpleNamespace(net=net_a, w=lonely)
+constrained = objax.TrainVar(jn.ones(2), constraint=jn.exp)
+
+
+def scaled(net, x):
+    return net(x)
+
+
+def helper(x):
+    return second_helper(net_b(x))
+
+
+def second_helper(x):
+    return lonely * x
+
+
+def recursive(n):
+    return lonely if n == 0 else recursive(n - 1)
+
+
+def names(f):
+    return list(find_used_variables(f).keys())
+
+
+A, B = ["net_a.(Pair).a", "net_a.(Pair).b"], ["net_b.(Pair).a", "net_b.(Pair).b"]
+NETS = ["nets[0].(Pair).a", "nets[0].(Pair).b", "nets[1].(Pair).a", "nets[1].(Pair).b"]
+CASES = {
+    "global": (lambda x: net_a(x), A),
+    "attribute": (lambda: net_a.b, ["net_a.b"]),
+    "method": (lambda x: net_a.second(x), ["net_a.b"]),
+    "bound method": (net_a.second, ["self.b"]),
+    "bound call": (net_a.__call__, ["self.a"]),
+    "handed on": (net_a.handed_on, ["self.(Pair).a", "self.(Pair).b"]),
+    "dynamic": (net_a.dynamic, ["self.(Pair).a", "self.(Pair).b"]),
+    "property": (lambda: net_a.product, ["net_a.a"]),
+    "property in a method": (net_a.by_property, ["self.a"]),
+    "variable": (lambda: lonely + state, ["lonely", "state"]),
+    "method of a variable": (lambda: lonely.mean(), ["lonely"]),
+    "assigned to": (lambda: setattr(state, "value", 3), ["state"]),
+    "constant subscript": (lambda x: nets[1](x), ["nets[1].(Pair).a", "nets[1].(Pair).b"]),
+    "negative subscript": (lambda x: nets[-1](x), ["nets[-1].(Pair).a", "nets[-1].(Pair).b"]),
+    "subscript": (lambda i: nets[i](1), NETS),
+    "loop": (lambda x: [net(x) for net in nets], NETS),
+    "key": (lambda x: table["l"](x), ["table['l'].(Pair).a", "table['l'].(Pair).b"]),
+    "dictionary": (lambda k: table[k].a, [f"table[{k!r}].(Pair).{v}" for k in "kl" for v in "ab"]),
+    "called function": (helper, ["{second_helper}lonely", *B]),
+    "function that is called": (lambda x: helper(x), ["{helper}{second_helper}lonely", *("{helper}" + n for n in B)]),
+    "recursion": (recursive, ["lonely"]),
+    "partial function": (functools.partial(scaled, net_b), ["[0].(Pair).a", "[0].(Pair).b"]),
+    "keyword of a partial function": (functools.partial(scaled, net=net_b), ["net.(Pair).a", "net.(Pair).b"]),
+    "default": (lambda x, net=net_b: net(x), ["net.(Pair).a", "net.(Pair).b"]),
+    "keyword default": (lambda x, *, w=lonely: w * x, ["w"]),
+    "nested function": (lambda x: (lambda y: net_b.a * y)(x), ["net_b.a"]),
+    "attribute of a module": (lambda: holder.net.a * holder.w, ["holder.net.a", "holder.w"]),
+    "object's method": (trainer.step, ["self.net.(Pair).a", "self.net.(Pair).b"]),
+    "object's table": (lambda: trainer.table["x"] + trainer.table[2][1], ["trainer.table['x']", "trainer.table[2][1]"]),
+    "object": (
+        trainer.whole,
+        ["self.net.(Pair).a", "self.net.(Pair).b", *("self." + n for n in ["other", "table['x']", "table[2][0]"])]
+        + ["self.table[2][1]"],
+    ),
+    "callable object": (lambda: callable_object(), ["callable_object.w", *A]),
+    "module": (objax.nn.Sequential([net_a]), ["(Sequential)[0](Pair).a", "(Sequential)[0](Pair).b"]),
+    "lambda in a module": (
+        objax.nn.Sequential([net_a.second, lambda x: x * lonely]), ["[0].b", "{<lambda>}lonely"],
+    ),
+    "random numbers": (lambda: objax.random.normal((2,)), ["generator.(Generator)._key"]),
+    "constraint": (lambda: constrained * 2, ["constrained"]),
+    "nothing": (lambda x: np.sin(x) + jn.tanh(x) + len(x), []),
+    "no code": (len, []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_found(case):
+    f, expected = CASES[case]
+    found = names(f)
+    if case == "random numbers":
+        assert [name.rpartition("(")[2] for name in found] == ["Generator)._key"]
+    elif case == "lambda in a module":
+        assert [name.rpartition(".")[2].rpartition("}")[2] for name in found] == ["b", "lonely"]
+    else:
+        assert found == expected
+
+
+def test_closures_hide_globals():
+    net_a = Pair()
+    found = find_used_variables(lambda x: net_a(x))
+    assert list(map(id, found)) == [id(net_a.a), id(net_a.b)]
+
+    def outer(x):
+        def inner(y):
+            return net_a.b * y + not_there  # noqa: F821
+
+        return inner(x)
+
+    assert list(map(id, find_used_variables(outer))) == [id(net_a.b)]
+
+
+def test_parameters_hide_globals():
+    def f(net_a):
+        lonely = net_a
+        return lonely
+
+    assert names(f) == []
+
+
+def test_each_variable_has_one_name():
+    alias = net_a
+    found = find_used_variables(lambda x: alias(net_a(x)))
+    assert len(found) == len(list(found)) == 2
+
+
+def test_two_variables_of_one_name():
+    def make():
+        w = train_var()
+        return lambda: w
+
+    first, second = make(), make()
+    found = find_used_variables(lambda: first() + second())
+    assert list(found.keys()) == ["{<lambda>}w", "{<lambda>}w'"]
+    assert len(list(found)) == 2
+
+
+def test_looking_runs_nothing():
+    class Loud(objax.Module):
+        def __init__(self):
+            self.w = train_var()
+
+        @property
+        def value(self):
+            raise RuntimeError
+
+    loud = Loud()
+    assert names(lambda: loud.value * loud.w) == ["loud.w"]
+
+
+# Function.auto_vars.
+
+
+def test_a_function_of_all_variables_that_it_reaches():
+    @objax.Function.auto_vars
+    def loss(x):
+        """The loss."""
+        return (net_b.a * helper_with_state(x)).sum()
+
+    def helper_with_state(x):
+        state.value += 1
+        return x
+
+    assert list(loss.vars("s").keys()) == ["s{loss}net_b.a", "s{loss}{helper_with_state}state"]
+    assert (repr(loss), loss.__doc__) == ("cuobjax.Function(f=loss)", "The loss.")
+    gradients = objax.Grad(loss, loss.vars())(jn.ones(2))
+    assert len(gradients) == 1
+    np.testing.assert_array_equal(gradients[0], [1, 1])
+
+
+def test_what_is_made_later_is_found():
+    places = []
+    f = objax.Function.auto_vars(lambda: places[0])
+    assert list(f.vars().keys()) == []
+    places.append(train_var())
+    assert list(f.vars().keys()) == ["{<lambda>}places[0]"]
+
+
+def test_functions_that_call_themselves_and_each_other():
+    @objax.Function.auto_vars
+    def even(n):
+        return lonely if n == 0 else odd(n - 1)
+
+    @objax.Function.auto_vars
+    def odd(n):
+        return net_a.a if n == 0 else even(n - 1)
+
+    assert {name.rpartition("}")[2] for name, _ in even.vars().items()} == {"lonely", "net_a.a"}
+    assert list(map(id, objax.ModuleList([odd]).vars())) == list(map(id, odd.vars()))

@@ -1,0 +1,53 @@
+"""Training steps: each function makes a network and returns a function of no arguments that trains it once."""
+
+import functools
+
+import numpy as np
+
+import cuobjax
+import cuobjax.numpy as jn
+from cuobjax import functional, nn, optimizer
+
+mean_loss = functional.loss.cross_entropy_logits_sparse
+
+
+def _step(net, update, x, labels, **keywords):
+    def loss(x, labels):
+        return mean_loss(net(x, **keywords), labels).mean()
+
+    gradients, rate = cuobjax.GradValues(loss, net.vars()), 0.01
+
+    def step():
+        g, values = gradients(x, labels)
+        update(rate, g)
+        return values
+
+    step.loss = lambda: loss(x, labels)
+    step.inputs = (x, labels)
+    step.variables = net.vars("net.") + update.vars("update.")
+    return step
+
+
+def mlp(make=optimizer.SGD, width=16, layers=2, batch=8):
+    """Dense layers with relu."""
+    hidden = [part for _ in range(layers) for part in (nn.Linear(width, width), functional.relu)]
+    net = nn.Sequential([*hidden, nn.Linear(width, 4)])
+    x = jn.array(np.random.default_rng(0).normal(size=(batch, width)).astype(np.float32))
+    return _step(net, make(net.vars()), x, jn.array(np.arange(batch) % 4))
+
+
+def convnet(make=optimizer.SGD):
+    """Convolution, batch norm, pooling, dropout and a dense layer."""
+    net = nn.Sequential([
+        nn.Conv2D(2, 4, 3), nn.BatchNorm2D(4), functional.relu, functional.max_pool_2d, nn.Dropout(0.5),
+        functional.flatten, nn.Linear(64, 4),
+    ])  # fmt: skip
+    x = jn.array(np.random.default_rng(0).normal(size=(3, 2, 8, 8)).astype(np.float32))
+    return _step(net, make(net.vars()), x, jn.array(np.arange(3) % 4), training=True)
+
+
+STEPS = {
+    f"{net.__name__} {make.__name__}": functools.partial(net, make)
+    for net in (mlp, convnet)
+    for make in (optimizer.SGD, optimizer.Momentum, optimizer.Adam)
+}

@@ -1,0 +1,161 @@
+"""Properties of Jit: random programs of arrays, variables, random numbers and exceptions run as they do without it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autograd.numpy as anp
+import cuobjax
+import cuobjax.numpy as jn
+from autograd import Array, grad, jvp, vmap
+from autograd.compiler import host
+from cuobjax import GradValues, RandomState, StateVar, TrainVar, VarCollection
+from cuobjax.jit import Jit
+from tests.properties.test_transformations import COMPLEX, REAL, close, programs
+
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
+
+
+@pytest.fixture(autouse=True, params=[0, host._TINY], ids=["buffers", "tiny"])
+def sizes(request, monkeypatch):
+    """Small arrays in buffers that programs keep, as large ones are, and not."""
+    monkeypatch.setattr(host, "_TINY", request.param)
+
+
+class Failure(Exception):
+    pass
+
+
+class World:
+    """The variables of a program."""
+
+    def __init__(self):
+        self.w = TrainVar(jn.array(np.linspace(-1, 1, 6, dtype="float32").reshape(2, 3)))
+        self.s = StateVar(jn.full((2, 3), 0.25))
+        self.n = StateVar(jn.zeros((), "int32"))
+        self.key = RandomState(3)
+
+    def vars(self):
+        return VarCollection({"w": self.w, "s": self.s, "n": self.n, "key": self.key})
+
+    def values(self):
+        return [np.asarray(v.value) for v in self.vars()]
+
+
+# Statements of a program: they see the variables, an array x (2, 3) and a Python number, and return the next x.
+STATEMENTS = {
+    "multiply": lambda world, x, number: x * world.w.value,
+    "number": lambda world, x, number: x * (number * 0.5 - 1) + number,
+    "state": lambda world, x, number: x + world.s.value,
+    "tanh": lambda world, x, number: jn.tanh(x),
+    "transposes": lambda world, x, number: (x.T @ x)[:2] * 0.1,
+    "slices": lambda world, x, number: jn.concatenate([x[:, 1:], x[:, :1]], 1),
+    "broadcast": lambda world, x, number: jn.broadcast_to(x.mean(0), (2, 3)) * x,
+    "where": lambda world, x, number: jn.where(x > number, x, world.w.value),
+    "gather": lambda world, x, number: x[jn.argsort(x.sum(1))],
+    "normalise": lambda world, x, number: (x - x.mean()) / (x.std() + 1),
+    "view": lambda world, x, number: x.reshape(3, 2).T,
+    "softmax": lambda world, x, number: cuobjax.functional.softmax(x),
+    "update": lambda world, x, number: x + world.s.value.at[0].add(x[1]),
+    "write state": lambda world, x, number: (world.s.assign(x * 0.5), x)[1],
+    "add to state": lambda world, x, number: (world.s.assign(world.s.value + x * number), x)[1],
+    "count": lambda world, x, number: (world.n.assign(world.n.value + 1), x * world.n.value.astype("float32"))[1],
+    "write parameter": lambda world, x, number: (world.w.assign(world.w.value * 0.5 + 0.1), x)[1],
+    "keep input": lambda world, x, number: (world.s.assign(x), x)[1],
+    "inner jit": lambda world, x, number: Jit(lambda y: y * world.w.value + world.s.value)(x),
+    "inner gradient": lambda world, x, number: GradValues(
+        lambda y: jn.sum(jn.sin(y * world.w.value)), VarCollection({"w": world.w}), input_argnums=(0,)
+    )(x)[0][0],
+    "remat": lambda world, x, number: cuobjax.Remat(lambda y: jn.tanh(y * world.w.value))(x),
+}
+
+
+def drawn(world):
+    return cuobjax.random.uniform((2, 3), generator=lambda: world.key.split(1)[0])
+
+
+STATEMENTS["draw"] = lambda world, x, number: x + drawn(world)
+
+
+def run(world, names, wrap, calls):
+    """The outputs of calls, or the names of exceptions, and the variables after each."""
+
+    def program(x, number, fail):
+        outputs = [x]
+        for name in names:
+            x = STATEMENTS[name](world, x, number)
+            outputs.append(x)
+        if fail:
+            raise Failure
+        return outputs, number * 2, x.sum()
+
+    f, log = wrap(program), []
+    for scale, number, fail in calls:
+        x = np.linspace(-1, 2, 6, dtype="float32").reshape(2, 3) * np.float32(scale)
+        try:
+            outputs, number, total = f(x, number, fail)
+            log += [np.asarray(y) for y in outputs] + [np.asarray(number), np.asarray(total)]
+        except Failure:
+            log.append(np.asarray(-1))
+        log += world.values()
+    return log
+
+
+CALLS = st.lists(
+    st.tuples(st.sampled_from((1.0, -0.5, 0.25)), st.sampled_from((0.5, -0.25, 2, 3)), st.booleans()),
+    min_size=2, max_size=5,
+)  # fmt: skip
+NAMES = st.lists(st.sampled_from(sorted(STATEMENTS)), min_size=1, max_size=7)
+
+
+@given(NAMES, CALLS, st.booleans())
+def test_programs_with_variables(names, calls, listed):
+    worlds = World(), World()
+    expected = run(worlds[0], names, unjitted, calls)
+    got = run(worlds[1], names, lambda f: Jit(f, worlds[1].vars() if listed else None), calls)
+    for a, b in zip(got, expected, strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+def unjitted(f):
+    """What Jit does beside recording: arrays come as Arrays, and an exception changes nothing."""
+    from cuobjax.call import call
+    from cuobjax.scope import write
+
+    def run(x, *args):
+        output, changes, _ = call(f, (Array(x), *args), {})
+        write(changes)
+        return output
+
+    return run
+
+
+@given(programs(REAL + COMPLEX))
+def test_programs_of_arrays(drawn):
+    program, x, t, dtype = drawn
+    jitted = Jit(program)
+    for value in (x, t, x):
+        close(jitted(value), program(Array(value)), dtype)
+
+
+@given(programs(("float64",)))
+def test_nestings(drawn):
+    """Derivatives of a Jit and a Jit of derivatives, both when they are recorded and when they run."""
+    program, x, t, dtype = drawn
+    x, t = Array(x.copy()), Array(t)
+
+    def loss(x):
+        y = program(x)
+        return anp.sum(y * y)
+
+    jitted, lanes = Jit(loss), anp.stack([x, t])
+    gradient, both = grad(loss), Jit(grad(Jit(loss)))
+    forward, mapped = Jit(lambda x, t: jvp(grad(loss), x, t)), Jit(vmap(grad(loss)))
+    for _ in range(2):
+        close(grad(jitted)(x), gradient(x), dtype)
+        close(both(x), gradient(x), dtype)
+        close(forward(x, t)[1], jvp(gradient, x, t)[1], dtype)
+        close(mapped(lanes), vmap(gradient)(lanes), dtype)
+        close(vmap(jitted)(lanes), vmap(loss)(lanes), dtype)
