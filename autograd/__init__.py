@@ -7,6 +7,7 @@
 """
 
 from . import array as _array  # noqa: F401 (gives Array its operators)
+from . import testing  # noqa: F401
 from .backend import Device, DeviceError, default_device, device
 from .core import Array
 from .core import library as get_array_module
@@ -15,7 +16,8 @@ from .debugging import debug, debug_nans, trace_report
 from .derivatives import hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize
 from .extend import defjvp, defvjp, primitive
 from .kernels.scatter import deterministic
-from .mapping import cond, map, scan, vmap, while_loop
+from .mapping import cond, scan, vmap, while_loop
+from .mapping import map as map  # not in __all__: it is the name of a built-in function
 from .numpy._creation import device_put
 from .recompute import checkpoint
 from .transforms import elementwise_grad, flatten, grad, stop_gradient, value_and_grad, vjp
@@ -47,7 +49,6 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
-    "map",
     "primitive",
     "scan",
     "stop_gradient",

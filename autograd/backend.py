@@ -241,14 +241,19 @@ def hold(array, held):
     while isinstance(array, numpy.ndarray):
         views.append(array)
         array = array.base
-    if not views or not views[-1].flags.owndata:
+    if array is not None or (views and not views[-1].flags.owndata):
         return  # memory of another owner, such as bytes: NumPy would not let us make it writable again
     with _holding:
-        for array in views:
-            if id(array) not in held and (array.flags.writeable or id(array) in _held):
-                array.flags.writeable = False
-                _held.setdefault(id(array), [array, 0, []])[1] += 1
-                held[id(array)] = array
+        for view in views:
+            key = id(view)
+            entry = _held.get(key)
+            if key in held or (entry is None and not view.flags.writeable):
+                continue
+            if entry is None:
+                view.setflags(write=False)
+                entry = _held[key] = [view, 0, []]
+            entry[1] += 1
+            held[key] = view
 
 
 def release(held):
@@ -256,19 +261,19 @@ def release(held):
     with _holding:
         while held:
             key, _ = held.popitem()  # the array that others look into comes first
-            _held[key][1] -= 1
-            _free(key)
+            entry = _held[key]
+            entry[1] -= 1
+            if not entry[1]:
+                _free(key)
 
 
 def _free(key):
-    array, count, views = _held[key]
-    if count:
-        return
-    if id(array.base) in _held:  # a view cannot be writable before what it looks into
+    array, _, views = _held[key]
+    if array.base is not None and id(array.base) in _held:  # a view cannot be writable before what it looks into
         _held[id(array.base)][2].append(key)
         return
     del _held[key]
-    array.flags.writeable = True
+    array.setflags(write=True)
     for view in views:
-        if view in _held:
+        if view in _held and not _held[view][1]:
             _free(view)

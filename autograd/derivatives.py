@@ -10,7 +10,17 @@ from .forward import Forward, ForwardTracer, zeros_like
 from .numpy import moveaxis
 from .ops.elementwise import astype
 from .ops.shape import broadcast_to, reshape
-from .transforms import Recording, differentiable, grad, is_inexact, output_and_aux, own, require_same_library, select, shown
+from .transforms import (
+    Recording,
+    differentiable,
+    grad,
+    is_inexact,
+    output_and_aux,
+    own,
+    require_same_library,
+    select,
+    shown,
+)
 
 
 def jvp(f, primals, tangents, has_aux=False):

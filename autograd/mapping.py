@@ -54,7 +54,8 @@ def vmap(f, in_axes=0, out_axes=0):
             batch.ended = True
         leaves, structure = tree.flatten(output)
         axes = _along(out_axes, output, "out_axes")
-        return tree.unflatten(structure, [_out(batch, y, axis, raw, values) for y, axis in zip(leaves, axes, strict=True)])
+        outputs = [_out(batch, y, axis, raw, values) for y, axis in zip(leaves, axes, strict=True)]
+        return tree.unflatten(structure, outputs)
 
     return mapped
 
@@ -147,7 +148,7 @@ def scan(f, init, xs, length=None, reverse=False):
     for i in reversed(range(count)) if reverse else range(count):
         carry, ys[i] = f(carry, tree.unflatten(structure, [x[i] for x in leaves]))
         if tree.flatten(ys[i])[1] != tree.flatten(ys[-1 if reverse else 0])[1]:
-            raise TypeError(f"scan: expected a result of the same structure at every step, got another one at step {i}.")
+            raise TypeError(f"scan: expected a result of the same structure at every step, got another at step {i}.")
     if not count:
         return carry, None
     columns = zip(*[tree.flatten(y)[0] for y in ys], strict=True)

@@ -33,12 +33,12 @@ class _Replay:
         parts = gradients[position].parts
         gradients[position] = None
         start, ended, tape.ended = len(tape.nodes), tape.ended, False
-        random_state = numpy.random.get_state()
-        numpy.random.set_state(self._random_state)
+        random_state = numpy.random.get_state()  # noqa: NPY002
+        numpy.random.set_state(self._random_state)  # noqa: NPY002
         try:
             outputs = tree.flatten(self._run())[0]
         finally:
-            numpy.random.set_state(random_state)
+            numpy.random.set_state(random_state)  # noqa: NPY002
             tape.ended = ended
         gradients.extend([None] * (len(tape.nodes) - len(gradients)))
         tape.seed(gradients, [outputs[i] for i in parts], parts.values())
@@ -50,7 +50,8 @@ def checkpoint(f):
     """The function `f`, whose intermediate results are not kept for the backward pass but computed again there.
 
     It saves memory for one more run of `f`. `f` must compute the same when it is called again (NumPy's global random
-    state is as it was; `cuobjax.Remat` does that for variables); it may use traced values from outside. In nested transformations, memory is saved in that which is youngest where `f` runs.
+    state is as it was; `cuobjax.Remat` does that for variables); it may use traced values from outside. In nested
+    transformations, memory is saved in that which is youngest where `f` runs.
 
     Example:
         >>> import autograd.numpy as np
@@ -62,7 +63,7 @@ def checkpoint(f):
     @functools.wraps(f)
     def recomputed(*args, **kwargs):
         starts = {tape: len(tape.nodes) for tape in live_tapes()}
-        random_state = numpy.random.get_state()
+        random_state = numpy.random.get_state()  # noqa: NPY002
         output = f(*args, **kwargs)
         leaves, structure = tree.flatten(output)
         traced = [x for x in leaves if isinstance(x, TapeTracer)]

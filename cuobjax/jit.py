@@ -9,6 +9,7 @@ import numpy as onp
 
 from autograd import default_device, tree
 from autograd.backend import CPU, device_of, is_array
+from autograd.communicator import place
 from autograd.compiler import compiled, simplified
 from autograd.core import Array, Tracer, lift
 from autograd.graph import ScalarTracer, Staging
@@ -73,7 +74,7 @@ class Jit(Module):
             taken, kwargs = tree.tree_map(self._placed, (taken, kwargs))
         leaves: list = []
         numbers = tuple([(i, _key_of(args[i], f"argument {i}")) for i in static])
-        key = default_dtype(), default_device(), numbers, _take(taken, leaves), _take(kwargs, leaves)
+        key = default_dtype(), default_device(), place(), numbers, _take(taken, leaves), _take(kwargs, leaves)
         for program in self._programs.get(key, ()):
             inputs = program.inputs(leaves)
             if inputs is not None:
@@ -217,7 +218,8 @@ class _Program:
         yield f"{len(self.checks)} variables read, {len(self.writes)} written, {self.count} outputs"
         yield f"{self.recorded} operations recorded, {len(graph.operations)} after the passes"
         constants = sum(getattr(x, "nbytes", 0) for x in graph.constants.values())
-        yield f"{self.run_raw.buffer_bytes} bytes of buffers, {constants} of constants; {self.calls} calls"
+        peak = self.run_raw.peak_bytes
+        yield f"{constants} bytes of constants, {'?' if peak is None else peak} of results at most; {self.calls} calls"
         if source:
             yield from self.run_raw.source.splitlines()
 

@@ -16,7 +16,7 @@ def __getattr__(name):
     if name == "__all__":
         return __dir__()
     try:
-        if name.startswith("_"):
+        if name.startswith("_") or name == "random":  # NumPy's: ours is cuobjax.random
             raise AttributeError
         value = globals()[name] = _counterpart(getattr(_anp, name), name, __name__)
     except AttributeError:
@@ -25,4 +25,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted(name for name in dir(_anp) if not name.startswith("_"))
+    return sorted(name for name in dir(_anp) if not name.startswith("_") and name != "random")

@@ -12,7 +12,8 @@ from .util import class_name, repr_function
 class Remat(Module):
     """The module or function `f`, whose intermediate results are not kept for the backward pass but computed again.
 
-    The second run sees every variable as the first one found it, random states and `train()` or `eval()` included, and changes none.
+    The second run sees every variable as the first one found it, random states and `train()` or `eval()` included,
+    and changes none.
 
     Args:
         f: A function or module.

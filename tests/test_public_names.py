@@ -55,7 +55,7 @@ NAMES = {
     "autograd": """
         Array Device DeviceError checkpoint cond custom_jvp custom_vjp debug debug_nans default_device defjvp defvjp
         deterministic device device_put elementwise_grad flatten get_array_module grad hessian hvp jacfwd jacobian
-        jacrev jvp linearize map primitive scan stop_gradient trace_report value_and_grad vjp vmap while_loop""",
+        jacrev jvp linearize primitive scan stop_gradient trace_report value_and_grad vjp vmap while_loop""",
     "autograd.extend": """
         Composition custom_jvp custom_vjp defjvp defvjp elementwise irregular jointly_linear linear multilinear
         nondifferentiable primitive""",

@@ -8,7 +8,7 @@ __all__ = ["compiled", "simplified"]
 
 
 def compiled(graph, name):
-    """A program `(raw inputs) -> raw outputs` of a simplified graph, with `borrowed`, `buffer_bytes` and `source`.
+    """A program `(raw inputs) -> raw outputs` of a simplified graph, with `borrowed`, `peak_bytes` and `source`.
 
     No output is memory that a later run writes to; one may be a constant, or look into an input in `borrowed`.
     """

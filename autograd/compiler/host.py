@@ -1,6 +1,5 @@
 """A graph as one Python function of NumPy calls: no dispatch, and memory that is planned beforehand."""
 
-import bisect
 import keyword
 import math
 import re
@@ -19,16 +18,15 @@ _REDUCTIONS = {
     reduction.sum: onp.add, reduction.mean: onp.add, reduction.max: onp.maximum, reduction.min: onp.minimum,
 }  # fmt: skip
 _OUT = "%out%"  # in the text of a call
-_TINY = 1024  # bytes: below, NumPy allocates in no time
+_LARGE = 1024  # bytes: NumPy keeps smaller pieces of memory at hand
 
 
 class HostProgram:
-    """The program of a graph, on NumPy arrays.
+    """The program of a graph, on NumPy arrays. It keeps nothing between calls, so any threads may call it.
 
     Attributes:
         borrowed: Positions of inputs that an output may look into.
-        buffer_bytes: The memory of a set of buffers. It is kept between calls; a call that begins while another one
-            runs, in another thread, makes a set of its own.
+        peak_bytes: The most memory that results, outputs included, take at once.
         source: The function, as text.
     """
 
@@ -36,190 +34,95 @@ class HostProgram:
         memory = Memory(graph)
         writer = _Writer(graph, memory)
         self.source = f"# {name}\n{writer.source()}"
-        self.borrowed = frozenset([i for i, n in enumerate(graph.inputs) if n in memory.escaping])
-        self.buffer_bytes = sum(writer.buffers.slots)
-        self._buffers, self._sets = writer.buffers, []
+        self.peak_bytes = writer.peak_bytes
+        self.borrowed = memory.borrowed
         namespace = dict(writer.names)
         exec(compile(self.source, f"<Jit of {name}>", "exec"), namespace)
         self._run = namespace["program"]
 
     def __call__(self, values):
-        try:
-            buffers = self._sets.pop()
-        except IndexError:
-            buffers = self._buffers.made()
-        try:
-            return self._run(values, buffers)
-        finally:
-            self._sets.append(buffers)
-
-
-class _Buffers:
-    """Memory that a program keeps: slots that values share one after the other.
-
-    Attributes:
-        slots: The bytes of each slot.
-        arrays: What the program sees: (slot, shape, dtype), or for a view (position of what it looks into, function).
-    """
-
-    def __init__(self):
-        self.slots, self.arrays = [], []
-        self._positions, self._free = {}, []  # the latter: pairs (bytes, slot) in order
-
-    def slot(self, nbytes):
-        """A free slot: the smallest that will do, else the largest, which grows."""
-        if not self._free:
-            self.slots.append(nbytes)
-            return len(self.slots) - 1
-        i = bisect.bisect_left(self._free, (nbytes, 0))
-        _, slot = self._free.pop(min(i, len(self._free) - 1))
-        self.slots[slot] = max(nbytes, self.slots[slot])
-        return slot
-
-    def free(self, slot):
-        bisect.insort(self._free, (self.slots[slot], slot))
-
-    def position(self, *array):
-        """Where an array stands in `arrays`."""
-        if array not in self._positions:
-            self._positions[array] = len(self.arrays)
-            self.arrays.append(array)
-        return self._positions[array]
-
-    def view(self, base, function):
-        """Where a view of the array at position `base` stands."""
-        self.arrays.append((base, function))
-        return len(self.arrays) - 1
-
-    def made(self):
-        """A set of buffers: the arrays."""
-        memory, made = [onp.empty(n, onp.uint8) for n in self.slots], []
-        for array in self.arrays:
-            if len(array) == 2:
-                base, function = array
-                made.append(function(made[base]))
-            else:
-                slot, shape, dtype = array
-                made.append(onp.ndarray(shape, dtype, memory[slot]))
-        return made
+        return self._run(values)
 
 
 class _Writer:
     """Writes the function of a graph.
 
+    Results are written over arguments whose last use this is, where these are results themselves; a name that is free
+    is used again, which frees what it stood for, and what is large is freed at once.
+
     Attributes:
         names: What the function uses, by name.
-        buffers: The memory it keeps.
+        peak_bytes: See `HostProgram`.
     """
 
     def __init__(self, graph, memory):
         self.graph, self.memory = graph, memory
-        self.names, self.buffers = {}, _Buffers()
-        self.lines = []
+        self.names, self.lines = {}, []
+        self.peak_bytes = self._bytes = 0
         self.text = {n: f"x{i}" for i, n in enumerate(graph.inputs)}  # of each value
-        self.slot_of, self.place = {}, {}  # by number: the slot; the position in the buffers of it or of a view
-        self.contiguous = set()  # numbers of values in C order
         self._registers, self._free, self._own = 0, [], {}  # how many; names to use again; those of values in use
         self._fresh = set()  # values with memory that nobody else knows
         self._numbers = {}
 
     def source(self):
+        """The text of the function."""
         for n, x in self.graph.constants.items():
             self.text[n] = self._constant(x)
-        dying = defaultdict(list)
-        for n, position in self.memory.last.items():
-            dying[position].append(n)
-        uses = defaultdict(list)
-        for n, position in self.graph.last_uses().items():
-            uses[position].append(n)
+        unused, dead = defaultdict(list), defaultdict(list)
+        for found, ends in ((unused, self.graph.last_uses()), (dead, self.memory.last)):
+            for n, position in ends.items():
+                found[position].append(n)
         for position, operation in enumerate(self.graph.operations):
             self._write(position, operation)
-            self._release(uses[position], dying[position])
-        results = [self.text[n] for n in self.graph.outputs]
-        body = []
-        if self.graph.inputs:
-            body.append("".join(f"x{i}, " for i in range(len(self.graph.inputs))) + "= values")
-        if self.buffers.arrays:
-            body.append("".join(f"b{i}, " for i in range(len(self.buffers.arrays))) + "= buffers")
-        body += [*self.lines, f"return [{', '.join(results)}]"]
-        header = f"def program({', '.join(['values', 'buffers', *(f'{name}={name}' for name in self.names)])}):\n"
+            self._release(unused[position], dead[position])
+        body = ["".join(f"x{i}, " for i in range(len(self.graph.inputs))) + "= values"] if self.graph.inputs else []
+        body += [*self.lines, f"return [{', '.join([self.text[n] for n in self.graph.outputs])}]"]
+        header = f"def program({', '.join(['values', *(f'{name}={name}' for name in self.names)])}):\n"
         return header + textwrap.indent("\n".join(body), "    ") + "\n"
 
     def _write(self, position, operation):
         """Adds the line for an operation."""
-        if self._is_fixed_view(operation):
-            (source,), (n,) = operation.inputs, operation.outputs
-            method = _view_function(operation)
-            self.place[n] = self.buffers.view(self.place[source], method)
-            self.text[n] = f"b{self.place[n]}"
-            if operation.primitive is shape.reshape:
-                self.contiguous.add(n)
-            return
         call, takes_out = self._call(operation)
-        out = takes_out and self._out(position, operation)
-        word = "out=" if call.startswith(("maximum(", "minimum(")) else ""  # which NumPy wants of these alone
-        self.lines.append(self._target(operation, out) + call.replace(_OUT, f", {word}{out}" if out else ""))
-
-    def _target(self, operation, out):
-        if out:
-            return ""
+        over = self._overwritten(position, operation) if takes_out else None
+        if over is not None:
+            word = "out=" if call.startswith(("maximum(", "minimum(")) else ""  # which NumPy wants of these alone
+            self.lines.append(call.replace(_OUT, f", {word}{over}"))
+            return
         names = []
         for n in operation.outputs:
             self.text[n] = self._own[n] = self._free.pop() if self._free else self._new_register()
+            names.append(self.text[n])
             if is_fresh(operation) and self.graph.values[n].shape:
                 self._fresh.add(n)
-            names.append(self.text[n])
-        return ("".join(f"{name}, " for name in names) if operation.several else names[0]) + " = "
+            self._bytes += 0 if is_view(operation) else self.graph.values[n].nbytes
+        self.peak_bytes = max(self.peak_bytes, self._bytes)
+        target = "".join(f"{name}, " for name in names) if operation.several else names[0]
+        self.lines.append(f"{target} = {call.replace(_OUT, '')}")
+
+    def _overwritten(self, position, operation):
+        """The name of the argument that an elementwise operation writes its result over; None if there is none."""
+        n, values = operation.outputs[0], self.graph.values
+        if operation.primitive.kind == "elementwise":
+            for i in operation.inputs:
+                if i in self._fresh and values[i] == values[n] and self.memory.last[i] == position:
+                    self.text[n] = self._own[n] = self._own.pop(i)
+                    self._fresh.add(n)
+                    self._bytes += values[n].nbytes  # which the argument gives back
+                    return self.text[n]
+        return None
 
     def _new_register(self):
         self._registers += 1
         return f"r{self._registers - 1}"
 
-    def _is_fixed_view(self, operation):
-        """Whether the result looks into a buffer, so that it is the same array in every call."""
-        source = operation.inputs[0] if operation.inputs else None
-        if source not in self.place:
-            return False
-        return is_view(operation) or (operation.primitive is shape.reshape and source in self.contiguous)
-
-    def _out(self, position, operation):
-        """The name of the array for the result, None for a new one: an argument whose last use this is, or a buffer."""
-        (n,) = operation.outputs
-        value, slot = self.graph.values[n], None
-        kept = n not in self.memory.escaping and value.nbytes >= _TINY
-        if not value.shape:
-            return None
-        for i in operation.inputs if operation.primitive.kind == "elementwise" else ():
-            if self.graph.values[i] == value and self.memory.last.get(i) == position:
-                if i in self._fresh:
-                    self.text[n] = self._own[n] = self._own.pop(i)
-                    self._fresh.add(n)
-                    return self.text[n]
-                if kept and i in self.slot_of:
-                    slot = self.slot_of.pop(i)
-                    break
-        if not kept:
-            return None
-        self.slot_of[n] = self.buffers.slot(value.nbytes) if slot is None else slot
-        self.place[n] = self.buffers.position(self.slot_of[n], value.shape, value.dtype)
-        self.text[n] = f"b{self.place[n]}"
-        self.contiguous.add(n)
-        return self.text[n]
-
     def _release(self, unused, dead):
-        """Frees names that are not used any more, and memory that nothing looks into."""
-        large = []
-        for n in unused:
-            name = self._own.pop(n, None)
-            if name is not None:
-                self._free.append(name)
-                if self.graph.values[n].nbytes >= _TINY:
-                    large.append(name)
-        if large:
-            self.lines.append("del " + ", ".join(large))
-        for n in dead:
-            if n in self.slot_of:
-                self.buffers.free(self.slot_of.pop(n))
+        """Frees the names of values that are not used any more."""
+        names = {n: self._own.pop(n) for n in unused if n in self._own}
+        self._free.extend(names.values())
+        large = [name for n, name in names.items() if self.graph.values[n].nbytes >= _LARGE]
+        self.lines += [f"del {', '.join(large)}"] * bool(large)
+        made = [n for n in dead if n in self.memory.made]
+        self._bytes -= sum(self.graph.values[n].nbytes for n in made)
 
     def _call(self, operation):
         """The expression of an operation, and whether `_OUT` in it stands for an array for the result."""
@@ -303,7 +206,7 @@ class _Writer:
     def _named(self, function, name):
         """The name of a function in the program."""
         name = name if name.isidentifier() and not keyword.iskeyword(name) else "function"
-        name += "_" if re.fullmatch(r"[rcbxn]\d+.*|values|buffers|program", name) else ""
+        name += "_" if re.fullmatch(r"[rcbxn]\d+.*|values|program", name) else ""
         while self.names.setdefault(name, function) != function:
             name += "_"
         return name
@@ -314,8 +217,3 @@ def _is_plain(x):
     if type(x) is tuple:
         return len(x) <= 8 and all(map(_is_plain, x))
     return x is None or type(x) in (bool, int, str) or (type(x) is float and math.isfinite(x))
-
-
-def _view_function(operation):
-    """The function from a buffer to the view that an operation makes of it."""
-    return lambda raw: operation.primitive.host(raw, **operation.params)

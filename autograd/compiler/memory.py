@@ -21,7 +21,8 @@ class Memory:
     Attributes:
         roots: For each number the values whose memory it may look into; its own number if it has memory.
         last: The position of the last operation that uses a value's memory.
-        escaping: Values whose memory an output may look into.
+        made: Values with memory that an operation makes.
+        borrowed: Positions of inputs that an output may look into.
     """
 
     def __init__(self, graph):
@@ -36,7 +37,9 @@ class Memory:
         for n, roots in self.roots.items():
             for root in roots:
                 self.last[root] = max(self.last.get(root, -1), uses.get(n, -1))
-        self.escaping = frozenset().union(*[self.roots[n] for n in graph.outputs])
+        self.made = {n for o in graph.operations if not is_view(o) for n in o.outputs}
+        escaping = frozenset().union(*[self.roots[n] for n in graph.outputs])
+        self.borrowed = frozenset([i for i, n in enumerate(graph.inputs) if n in escaping])
 
 
 def ufunc_of(primitive):

@@ -8,16 +8,15 @@ class StepwiseProgram:
 
     Attributes:
         borrowed: Positions of inputs that an output may look into.
-        buffer_bytes: What it keeps between calls.
+        peak_bytes: The most memory that results take at once; None, unknown.
         source: How it runs, as text.
     """
 
-    buffer_bytes = 0
+    peak_bytes = None
 
     def __init__(self, graph, name):
-        escaping = Memory(graph).escaping
         self.graph = graph
-        self.borrowed = frozenset([i for i, n in enumerate(graph.inputs) if n in escaping])
+        self.borrowed = Memory(graph).borrowed
         self.source = f"# {name}\n" + "".join(map(_line, graph.operations))
 
     def __call__(self, values):

@@ -6,7 +6,10 @@ value that is traced by vmap or Jit. What NumPy has and this namespace has not i
 """
 
 # ruff: noqa: I001 (names stay in tables)
+import sys as _sys
+
 import numpy as _numpy
+from numpy import random
 from numpy import (  # noqa: F401
     False_, ScalarType, True_, base_repr, binary_repr, bool, bool_, broadcast, byte, bytes_, cdouble, character,
     clongdouble, complex64, complex128, complexfloating, csingle, double, dtype, e, errstate, euler_gamma, finfo,
@@ -97,3 +100,5 @@ from ._statistics import (  # noqa: F401
 for _name in ("complex192", "complex256", "float96", "float128"):  # as the platform has them
     if hasattr(_numpy, _name):
         globals()[_name] = getattr(_numpy, _name)
+
+_sys.modules[f"{__name__}.random"] = random  # host arrays, as programs for HIPS autograd expect

@@ -2,8 +2,8 @@
 
 Conventions where a derivative does not exist (PyTorch's): `absolute` and `sign` have 0 at 0, `maximum` and `minimum`
 halve the gradient at ties, `clip` passes it at its bounds, `relu` has 0 and `leaky_relu` its slope at 0, `sqrt` has
-infinity at 0, `arctan2` has 0 at (0, 0), `power` has 0 with respect to the base where the exponent is 0 and with respect to the exponent where the
-base is 0. `hypot` has 0 at (0, 0) as `norm` has (PyTorch: NaN).
+infinity at 0, `arctan2` has 0 at (0, 0), `power` has 0 with respect to the base where the exponent is 0 and with
+respect to the exponent where the base is 0. `hypot` has 0 at (0, 0) as `norm` has (PyTorch: NaN).
 """
 
 import math

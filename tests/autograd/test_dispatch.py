@@ -176,6 +176,8 @@ REFUSALS = {
     "format": (lambda xp, a, t: f"{t[0]:.2f}", LOST),
     "raw": (lambda xp, a, t: t.raw, "stop_gradient"),
     "np.from_dlpack": (lambda xp, a, t: np.from_dlpack(t), LOST),
+    "t.sort()": (lambda xp, a, t: t.sort(), "np.sort"),
+    "t.fill()": (lambda xp, a, t: t.fill(0), "np.full_like"),
     "t[0] = 1": (lambda xp, a, t: t.__setitem__(0, 1), "never change"),
     "pickle": (lambda xp, a, t: pickle.dumps(t), LOST),
     "hash": (lambda xp, a, t: {t: 1}, "unhashable"),
@@ -211,10 +213,11 @@ def refused(xp, function, remedy):
 
     x = xp.asarray(POINT)
     by_tangents, by_lanes = lambda x: jvp(differentiated, x, x), lambda x: vmap(differentiated)(x[None])
-    for transform in (grad(differentiated), by_tangents, by_lanes):
+    of_lanes = "differs from lane to lane" if remedy == LOST else remedy
+    for transform, text in ((grad(differentiated), remedy), (by_tangents, remedy), (by_lanes, of_lanes)):
         with pytest.raises((TypeError, ValueError)) as error:
             transform(x)
-        assert remedy in f"{error.value} {error.value.__cause__}"  # NumPy wraps what `float(t)` raises
+        assert text in f"{error.value} {error.value.__cause__}"  # NumPy wraps what `float(t)` raises
         assert error.type is TypeError or type(error.value.__cause__) is TypeError
     np.testing.assert_array_equal(np.asarray(Array(a)), OTHER)  # nothing was written
 

@@ -78,7 +78,7 @@ class TestAxes:
             (lambda: vmap(anp.sin, in_axes=2)(X), "axis 2 is out of bounds"),
             (lambda: vmap(anp.sin, out_axes=None)(X), "an output that all share"),
             (lambda: vmap(lambda p: p["w"], in_axes=({"v": 0},))({"w": X}), "in_axes that begin like"),
-            (lambda: vmap(lambda x: x if x[0] > 0 else -x)(X), r"expected no bool\(\) of a value that differs from lane to lane"),
+            (lambda: vmap(lambda x: x if x[0] > 0 else -x)(X), r"expected no bool\(\) of a value that differs"),
             (lambda: vmap(lambda x: x[x > 0])(X), "an index of integers under vmap"),
             (lambda: vmap(lambda x: anp.nonzero(x)[0])(X), "has no meaning under vmap"),
         ],
@@ -104,7 +104,8 @@ class TestAxes:
 
     def test_results_are_the_callers_own(self):
         x = X.copy()
-        for y in (vmap(lambda v: v)(x), vmap(lambda v: 1.0)(x), jvp(lambda v: v, x, x)[0], jvp(lambda v: v, x, x)[1]):
+        same = lambda v: v
+        for y in (vmap(same)(x), vmap(lambda v: 1.0)(x), *jvp(same, x, x)):
             y[0] = 99
         np.testing.assert_array_equal(x, X)
 
@@ -126,7 +127,7 @@ class TestAxes:
         a, b = np.stack([X, X**2 + 1])[:, :, :2], X[:, 0]
         x, residuals, _, _ = vmap(lambda a: anp.linalg.lstsq(a, b))(a)
         for lane in range(2):
-            np.testing.assert_allclose(x[lane], np.linalg.lstsq(a[lane], b)[0])
+            np.testing.assert_allclose(x[lane], np.linalg.lstsq(a[lane], b)[0], atol=1e-14)
             np.testing.assert_allclose(residuals[lane], np.linalg.lstsq(a[lane], b)[1], atol=1e-14)
 
 
@@ -222,7 +223,7 @@ class TestLoops:
         np.testing.assert_allclose(ys, np.cumsum(X[0][::-1])[::-1])
         assert scan(lambda c, _: (c * 2, None), 1.0, None, length=5) == (32.0, None)
         assert scan(lambda c, x: (c, x), 1.0, X[:0])[0] == 1.0
-        with pytest.raises(TypeError, match="scan: expected a result of the same structure at every step, .* at step 1"):
+        with pytest.raises(TypeError, match=r"scan: expected a result of the same structure .* at step 1"):
             scan(lambda c, x: (c + 1, {"a": x} if c == 0 else {"b": x}), 0, X[0])
         with pytest.raises(TypeError, match="scan: expected xs of arrays"):
             scan(lambda c, x: (c, x), 0.0, [1.0, 2.0])

@@ -307,7 +307,7 @@ def test_it_does_not_store_traced_values(net):
 
     autograd.grad(loss)(split(net, objax.TrainVar)[1])
     assert isinstance(kept[0], Merged)
-    with pytest.raises(RuntimeError, match="traced value whose transformation has ended"):
+    with pytest.raises(TypeError, match="traced value whose transformation has ended"):
         kept[0](X, training=True)
 
 

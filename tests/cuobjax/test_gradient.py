@@ -372,7 +372,7 @@ def test_arrays_passed_in_do_not_change_variables(m):
 def test_a_traced_value_that_escapes_says_so(m):
     kept = []
     objax.Grad(lambda: kept.append(m.b.value * 2) or m.b.value, m.vars())()
-    with pytest.raises(RuntimeError, match="traced value whose transformation has ended"):
+    with pytest.raises(TypeError, match="traced value whose transformation has ended"):
         kept[0] + 1
 
 

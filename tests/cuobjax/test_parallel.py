@@ -682,7 +682,6 @@ def test_jit_inside(devices):
         np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="the key of a Jit's program lacks autograd.communicator.place()")
 def test_jit_inside_knows_its_device(four):
     """A program holds the number of the device that recorded it, so that each device needs its own."""
     f = Parallel(Jit(lambda x: x * parallel.axis_index() + parallel.psum(x)))
@@ -690,7 +689,6 @@ def test_jit_inside_knows_its_device(four):
         np.testing.assert_array_equal(f(jn.ones(4)), np.arange(4) + 4)
 
 
-@pytest.mark.xfail(strict=True, reason="passes over a program drop collective operations that one device needs not")
 def test_jit_inside_keeps_what_other_devices_wait_for(four):
     """One device returns a sum that the others make and do not need: each has a program of its own."""
 

@@ -9,18 +9,11 @@ import autograd.numpy as anp
 import cuobjax
 import cuobjax.numpy as jn
 from autograd import Array, grad, jvp, vmap
-from autograd.compiler import host
 from cuobjax import GradValues, RandomState, StateVar, TrainVar, VarCollection
 from cuobjax.jit import Jit
 from tests.properties.test_transformations import COMPLEX, REAL, close, programs
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
-
-
-@pytest.fixture(autouse=True, params=[0, host._TINY], ids=["buffers", "tiny"])
-def sizes(request, monkeypatch):
-    """Small arrays in buffers that programs keep, as large ones are, and not."""
-    monkeypatch.setattr(host, "_TINY", request.param)
 
 
 class Failure(Exception):
@@ -56,6 +49,7 @@ STATEMENTS = {
     "gather": lambda world, x, number: x[jn.argsort(x.sum(1))],
     "normalise": lambda world, x, number: (x - x.mean()) / (x.std() + 1),
     "view": lambda world, x, number: x.reshape(3, 2).T,
+    "view beside": lambda world, x, number: (lambda y, t: jn.tanh(y) + t)(*(lambda y: (y, y[::-1]))(x * 1.5)),
     "softmax": lambda world, x, number: cuobjax.functional.softmax(x),
     "update": lambda world, x, number: x + world.s.value.at[0].add(x[1]),
     "write state": lambda world, x, number: (world.s.assign(x * 0.5), x)[1],

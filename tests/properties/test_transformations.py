@@ -140,7 +140,8 @@ def test_indices_of_lanes(shape, data):
         elif kind == "lane array":
             parts.append(random.integers(0, n, (3, 2)))
         else:
-            parts.append({"slice": slice(None), "int": int(random.integers(n)), "none then slice": slice(0, n, 2)}[kind])
+            places = {"slice": slice(None), "int": int(random.integers(n)), "none then slice": slice(0, n, 2)}
+            parts.append(places[kind])
     mapped = [i for i, part in enumerate(parts) if isinstance(part, np.ndarray) and part.ndim == 2]
     shared = data.draw(st.booleans()) and bool(mapped)
 
