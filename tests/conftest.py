@@ -36,6 +36,17 @@ def _libraries():
     return libraries
 
 
+def pytest_collection_modifyitems(config, items):
+    """Where the tests run on CuPy, leaves out those that compute on the CPU alone: they run without CuPy."""
+    if os.environ.get("CUOBJAX_DEVICE", "").startswith("gpu"):
+        on_the_cpu = [
+            "on_the_cpu" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("gpu") for item in items
+        ]
+        left_out = [item for item, out in zip(items, on_the_cpu, strict=True) if out]
+        items[:] = [item for item, out in zip(items, on_the_cpu, strict=True) if not out]
+        config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.fixture(params=_libraries())
 def xp(request):
     """Each array library that can compute here, NumPy and CuPy; its device is the default within the test."""
