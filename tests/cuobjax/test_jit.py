@@ -546,3 +546,26 @@ def peak(f, x, warm=1):
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+@on_numpy
+def test_programs_of_lanes_and_lanes_of_programs():
+    """Gradients of every example, states and random numbers: Jit of Vectorize and Vectorize of Jit are Vectorize."""
+    net, x = nn.Linear(3, 2), jn.array(np.linspace(-1, 1, 12).reshape(4, 3))
+    gradients = cuobjax.Grad(lambda x: (jn.tanh(net(x)) ** 2).sum(), net.vars())
+    expected = cuobjax.Vectorize(gradients)(x)
+    for both in (Jit(cuobjax.Vectorize(gradients)), cuobjax.Vectorize(Jit(gradients))):
+        for _ in range(2):
+            for one, other in zip(both(x), expected, strict=True):
+                close(one, other)
+    state, generator = StateVar(jn.zeros(())), cuobjax.random.Generator(7)
+
+    def f(x):
+        state.value += x.sum()
+        return x + cuobjax.random.normal((), generator=generator)
+
+    for both in (Jit(cuobjax.Vectorize(f)), cuobjax.Vectorize(Jit(f))):
+        state.value = jn.zeros(())
+        noise = [np.asarray(both(x) - x) for _ in range(3)]
+        assert len({row[0].item() for lanes in noise for row in lanes}) == 12
+        close(state.value, 3 * x.sum(1).mean())
