@@ -551,7 +551,7 @@ def peak(f, x, warm=1):
 @on_numpy
 def test_programs_of_lanes_and_lanes_of_programs():
     """Gradients of every example, states and random numbers: Jit of Vectorize and Vectorize of Jit are Vectorize."""
-    net, x = nn.Linear(3, 2), jn.array(np.linspace(-1, 1, 12).reshape(4, 3))
+    net, x = nn.Linear(3, 2), jn.linspace(-1, 1, 12).reshape(4, 3)
     gradients = cuobjax.Grad(lambda x: (jn.tanh(net(x)) ** 2).sum(), net.vars())
     expected = cuobjax.Vectorize(gradients)(x)
     for both in (Jit(cuobjax.Vectorize(gradients)), cuobjax.Vectorize(Jit(gradients))):
