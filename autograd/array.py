@@ -12,7 +12,7 @@ import numpy as onp
 
 from . import backend
 from . import numpy as anp
-from .core import Array, Primitive, Reference, Tracer
+from .core import Array, Primitive, Reference, Tracer, bare
 from .numpy._common import as_array, refuse_output
 from .numpy._indexing import IndexUpdate, getitem
 from .ops.product import matmul
@@ -209,9 +209,7 @@ def __str__(self):
 
 
 def __repr__(self):
-    values = self
-    while isinstance(values, Array):
-        values = values._value
+    values = bare(self)
     values = onp.asarray(values.get() if backend.is_cupy(values) else values)
     text = onp.array2string(values, separator=", ", prefix="Array(")
     kind = "" if not isinstance(self, Tracer) else f", traced by {type(self._trace).__name__}"

@@ -7,8 +7,6 @@ from .families import Composition
 from .numpy._common import stack_all
 from .ops.shape import broadcast_to, with_ndim
 
-_new = object.__new__
-
 
 class BatchTracer(Tracer):
     """A value of which there are many: the first axis of `_value` counts them, the function sees the others."""

@@ -192,11 +192,16 @@ def line_of_user():
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame else "an unknown line"
 
 
-def library(x):
-    """The array library, `numpy` or `cupy`, under an Array, a traced or a raw array."""
+def bare(x):
+    """What stands under an Array, traced or not: the raw array that is computed with; all else as it is."""
     while isinstance(x, Array):
         x = x._value
-    return backend.library((x,))
+    return x
+
+
+def library(x):
+    """The array library, `numpy` or `cupy`, under an Array, a traced or a raw array."""
+    return backend.library((bare(x),))
 
 
 class Primitive:

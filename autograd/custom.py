@@ -10,7 +10,7 @@ from .forward import zeros_like
 from .mapping import vmap
 from .numpy._common import as_array
 from .ops.elementwise import astype
-from .transforms import is_inexact, vjp
+from .transforms import is_inexact, shown, vjp
 
 
 class _Call(Primitive):
@@ -57,7 +57,7 @@ class _Call(Primitive):
                 f"{self.name}: expected a function of its arguments alone, got one that uses a traced value from "
                 "outside, whose gradient would be lost. Pass that value as an argument."
             )
-        return tuple(map(_bare, results))
+        return tuple([shown(y, raw=True) for y in results])
 
     def rules_of(self, args):
         return (self,) * len(args)  # it is the rule for each of its arguments
@@ -194,10 +194,6 @@ def _put_arrays(layout, arrays):
     return tree.unflatten(structure, leaves)
 
 
-def _bare(x):
-    return x._value if type(x) is Array else x
-
-
 class custom_vjp(_Custom):
     """A function with a reverse-mode derivative of its own (as in JAX); forward mode and vmap follow from it.
 
@@ -256,7 +252,7 @@ class custom_vjp(_Custom):
             leaves += below
         found = []
         for i, (shape, dtype) in zip(layout["places"], layout["like"], strict=True):
-            g = library(beside).zeros(shape, dtype) if leaves[i] is None else _bare(lift(as_array(leaves[i])))
+            g = library(beside).zeros(shape, dtype) if leaves[i] is None else shown(lift(as_array(leaves[i])), raw=True)
             if g.shape != shape:
                 raise TypeError(f"{self.__name__}: expected bwd to return a cotangent of shape {shape}, got {g.shape}.")
             found.append(g)
@@ -303,6 +299,7 @@ class custom_jvp(_Custom):
                     f"{[t.shape for t in found]}."
                 )
             pairs = zip(found, outputs, strict=True)
-            return tuple([_bare(t if t.dtype == y.dtype else astype(t, dtype=y.dtype)) for t, y in pairs])
+            found = [t if t.dtype == y.dtype else astype(t, dtype=y.dtype) for t, y in pairs]
+            return tuple([shown(t, raw=True) for t in found])
 
         return _Call(self.__name__, primal, primal, None, push, layout)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from . import backend, forward
-from .core import Array, Primitive, line_of_user
+from .core import Primitive, bare, line_of_user
 from .ops.indexing import ARRAY
 from .reverse import Tape, lines
 from .transforms import Recording
@@ -165,7 +165,7 @@ def _require_finite(what, args, y, line):
 
 def _not_finite(x):
     """The place and value of the first element that is not finite; None if there is none."""
-    x = _bare(x)
+    x = bare(x)
     if isinstance(x, (float, complex)):
         x = numpy.asarray(x)
     if not backend.is_array(x) or x.dtype.kind not in "fc":
@@ -203,12 +203,6 @@ def _checked(rule, copies, name, line, g, *kept):
     if any(watch.nans for watch in _open):
         _require_finite(name, (g, *kept), c, line)
     return c
-
-
-def _bare(x):
-    while isinstance(x, Array):
-        x = x._value
-    return x
 
 
 class Row(NamedTuple):
@@ -266,7 +260,7 @@ def _new_bytes(kept, seen):
         if isinstance(x, tuple | list):
             total += _new_bytes(x, seen)
             continue
-        x = _bare(x)
+        x = bare(x)
         while getattr(x, "base", None) is not None and hasattr(x.base, "nbytes"):
             x = x.base
         if backend.is_array(x) and id(x) not in seen:

@@ -6,7 +6,7 @@ import operator
 
 from . import backend, tree
 from .batch import Batch, BatchTracer
-from .core import Array, Reference, lift
+from .core import Array, Reference, bare, lift
 from .numpy import asarray, moveaxis, stack, where
 from .numpy._common import complete_axis
 from .ops.shape import broadcast_to
@@ -203,6 +203,4 @@ def differs(x):
 
 def holds_anywhere(x):
     """Whether a boolean value holds in any lane."""
-    while isinstance(x, Array):
-        x = x._value
-    return bool(x.any())
+    return bool(bare(x).any())

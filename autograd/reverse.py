@@ -8,7 +8,7 @@ import weakref
 from numpy import ndarray
 
 from .backend import default_device, hold, release, use_device_of
-from .core import Array, Interpreter, Tracer, escaped, library, lift
+from .core import Array, Interpreter, Tracer, bare, escaped, library, lift
 from .ops.elementwise import astype, real
 
 _new = object.__new__
@@ -191,9 +191,7 @@ class Tape(Interpreter):
 
 def follow(x):
     """Makes the GPU of an array the current one."""
-    while isinstance(x, Array):
-        x = x._value
-    use_device_of(x)
+    use_device_of(bare(x))
 
 
 class _Parts:

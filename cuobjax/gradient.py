@@ -94,6 +94,9 @@ class _Derivatives(Module):
                 args[i] = as_value(onp.asarray(args[i], default_dtype(type(args[i]))), "", beside)
         return args, kwargs
 
+    def __call__(self, *args, **kwargs):
+        return self._differentiate(args, kwargs)[0]
+
     def __repr__(self):
         return f"{class_name(self)}(f={repr_function(self.f)}, input_argnums={self.input_argnums or None})"
 
@@ -140,9 +143,6 @@ class Grad(_Gradient):
     @staticmethod
     def _returns(annotation):
         return list[Array]
-
-    def __call__(self, *args, **kwargs):
-        return self._differentiate(args, kwargs)[0]
 
 
 class GradValues(_Gradient):
@@ -202,9 +202,6 @@ class Jacobian(_Derivatives):
         derivatives, aux = jacobian(of_array, argnums, has_aux=True)(*args, **kwargs)
         return _flat(derivatives), aux
 
-    def __call__(self, *args, **kwargs):
-        return self._differentiate(args, kwargs)[0]
-
 
 class Hessian(_Derivatives):
     """All second derivatives of the first output of `f` with respect to inputs and TrainVars.
@@ -236,9 +233,6 @@ class Hessian(_Derivatives):
         derivatives, aux = jacobian(grad(of_scalar, argnums, has_aux=True), argnums, has_aux=True)(*args, **kwargs)
         inputs = _flat([args[i] for i in argnums])
         return [_columns(x, row) for x, row in zip(inputs, _flat(derivatives), strict=True)], aux
-
-    def __call__(self, *args, **kwargs):
-        return self._differentiate(args, kwargs)[0]
 
 
 def _columns(x, row):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from autograd import tree
 from autograd.backend import is_array, synchronize
-from autograd.core import Array, Interpreter, Tracer
+from autograd.core import Array, Interpreter, Tracer, bare
 
 from .call import call
 from .module import Module, walk
@@ -162,7 +162,7 @@ class _Watch:
             calls.active = False
         leaves, structure = tree.flatten(output)
         for leaf in leaves:
-            synchronize(_raw(leaf))
+            synchronize(bare(leaf))
         calls.seconds += time.perf_counter() - started
         calls.flops += self.tally.flops - flops
         calls.output = tree.unflatten(structure, [tuple(getattr(leaf, "shape", ())) for leaf in leaves])
@@ -221,19 +221,13 @@ class _Tally(Interpreter):
         self.level, self.flops = 0.5, 0
 
     def counted(self, x):
-        return _Counted(self, _raw(x))
+        return _Counted(self, bare(x))
 
     def apply(self, primitive, args, params):
         args = [a._value if isinstance(a, Array) else a for a in args]
         y = primitive.run(args, params)
         self.flops += _cost(primitive.name, args, params, y)
         return tuple(map(self.counted, y)) if type(y) is tuple else self.counted(y)
-
-
-def _raw(x):
-    while isinstance(x, Array):
-        x = x._value
-    return x
 
 
 def _cost(name, args, params, y):

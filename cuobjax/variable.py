@@ -8,7 +8,7 @@ import numpy as onp
 
 import autograd.numpy as anp
 from autograd.backend import DeviceError, default_device, device_of, is_array, is_cupy
-from autograd.core import Array, Reference, Tracer, library
+from autograd.core import Array, Reference, Tracer, bare, library
 from autograd.ops.random import split as split_key
 
 from . import scope
@@ -152,10 +152,8 @@ def constant(x):
     """The plain Array under a traced one; of many lanes that of the first."""
     if not isinstance(x, Tracer):
         return x
-    ndim = x.ndim
-    while isinstance(x, Array):
-        x = x._value
-    return Array(x[(0,) * (x.ndim - ndim) + (...,)])
+    raw = bare(x)
+    return Array(raw[(0,) * (raw.ndim - x.ndim) + (...,)])
 
 
 class TrainVar(_StoredVar):

@@ -5,7 +5,7 @@ import types
 import numpy as onp
 
 from .. import backend
-from ..core import Array, library
+from ..core import Array, bare, library
 from ..ops import indexing as ops
 from ..ops.indexing import ARRAY
 from ._common import along_axis, as_array, refuse_output
@@ -113,9 +113,7 @@ class IndexUpdate:
             numbers = library(self._x).arange(self._x.size).reshape(self._x.shape)
             places = ops.getitem(numbers, *self._arrays, index=self._index)
             repeated = ops.has_repeats(places.reshape((places.size,)))
-            while isinstance(repeated, Array):
-                repeated = repeated._value  # of all lanes under vmap
-            if repeated.any():
+            if bare(repeated).any():  # under vmap in any lane
                 raise ValueError("Array.at: expected an index that names no element twice. Use .add, or merge values.")
 
 

@@ -5,7 +5,6 @@ import threading
 import numpy as np
 import pytest
 
-import autograd
 import autograd.numpy as anp
 from autograd import deterministic, grad
 from autograd.kernels import scatter
@@ -14,15 +13,6 @@ from autograd.ops.indexing import ARRAY, add_at
 
 COUNT = 2000
 FLOATS = ["float32", "float64", "float16", "complex64", "complex128"]
-
-
-@pytest.fixture
-def cupy():
-    library = pytest.importorskip("cupy")
-    if not library.cuda.is_available():
-        pytest.skip("needs a GPU, or CuPy's stand-in on the CPU")
-    with autograd.device("gpu"):
-        yield library
 
 
 @pytest.fixture

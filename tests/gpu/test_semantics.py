@@ -51,15 +51,6 @@ EXACT = ["max of rows", "min of rows", "sort of rows", "where", "clip"]
 GRADIENTS = ["maximum", "minimum", "max of rows", "min of rows", "clip", "relu", "softmax", "logsumexp", "sqrt"]
 
 
-@pytest.fixture
-def cupy():
-    library = pytest.importorskip("cupy")
-    if not library.cuda.is_available():
-        pytest.skip("needs a GPU, or CuPy's stand-in on the CPU")
-    with autograd.device("gpu"):
-        yield library
-
-
 def on_host(x):
     x = getattr(x, "raw", x)
     return x.get() if hasattr(x, "get") else np.asarray(x)

@@ -18,15 +18,6 @@ from tests.gpu.steps import STEPS, mlp
 WIDTH, LAYERS, BATCH = 32, 32, 512  # many layers: one cotangent, which is not kept, counts little beside them
 
 
-@pytest.fixture
-def cupy():
-    library = pytest.importorskip("cupy")
-    if not library.cuda.is_available():
-        pytest.skip("needs a GPU, or CuPy's stand-in on the CPU")
-    with autograd.device("gpu"):
-        yield library
-
-
 @pytest.mark.gpu
 class TestTransfers:
     """A recording stream refuses transfers and waits: see `capture`."""
