@@ -4,15 +4,17 @@ NumPy's functions and CuPy's ufuncs that meet an Array are sent to our function 
 never lost silently: it is right, or the call raises and says what to write.
 """
 
+import builtins
 import functools
 import operator
 import sys
+from collections.abc import Callable
 
 import numpy as onp
 
 from . import backend
 from . import numpy as anp
-from .core import Array, Primitive, Reference, Tracer, bare
+from .core import Array, Primitive, Reference, TracedNumber, Tracer, bare
 from .numpy._common import as_array, refuse_output
 from .numpy._indexing import IndexUpdate, getitem
 from .ops.product import matmul
@@ -59,6 +61,45 @@ def _define_operators_and_methods():
     for name in ("__copy__", "__deepcopy__"):  # a copy of the tape would lose the gradient
         setattr(Tracer, name, lambda self, memo=None: self)
     Tracer.__reduce__ = lambda self: _concrete(self, "pickle")
+    _define_operators_of_numbers()
+
+
+def _define_operators_of_numbers():
+    """Python's operators on traced Python numbers."""
+    python = {name: builtins.divmod if name == "divmod" else getattr(operator, f"__{name}__") for name in _OPERATORS}
+    del python["matmul"]
+    for name, function in python.items():
+        setattr(TracedNumber, f"__{name}__", _operator_of_numbers(f"__{name}__", function))
+        swapped = functools.wraps(function)(lambda b, a, function=function: function(a, b))
+        setattr(TracedNumber, f"__r{name}__", _operator_of_numbers(f"__r{name}__", swapped))
+    for name in _COMPARISONS:
+        setattr(TracedNumber, f"__{name}__", _operator_of_numbers(f"__{name}__", getattr(operator, name)))
+    methods: dict[str, Callable] = {f"__{name}__": getattr(operator, name) for name in _UNARY}
+    methods |= {"__round__": builtins.round, "conjugate": operator.methodcaller("conjugate")}
+    for name, function in methods.items():
+        setattr(TracedNumber, name, _method_of_numbers(function))
+    for name in ("real", "imag"):
+        setattr(TracedNumber, name, property(_method_of_numbers(operator.attrgetter(name))))
+    for name in ("hash", "len", "iter"):
+        setattr(TracedNumber, f"__{name}__", functools.partialmethod(_concrete, f"{name}()"))
+
+
+def _operator_of_numbers(name, function):
+    """An operator between Python numbers, one of them traced; beside arrays it is that of arrays."""
+    of_arrays = getattr(Array, name)
+
+    def apply(self, other):
+        if isinstance(other, TracedNumber):
+            return max(self._trace, other._trace, key=lambda trace: trace.level).compute(function, (self, other))
+        if isinstance(other, int | float | complex) and not isinstance(other, onp.generic):
+            return self._trace.compute(function, (self, other))
+        return of_arrays(self, other) if isinstance(other, Array) or backend.is_array(other) else NotImplemented
+
+    return apply
+
+
+def _method_of_numbers(function):
+    return lambda self, *numbers: self._trace.compute(function, (self, *numbers))
 
 
 def _method(function):

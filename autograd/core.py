@@ -21,6 +21,7 @@ from . import backend
 
 _activations = itertools.count(1)
 _new = object.__new__
+_KINDS = (bool, int, float, complex)
 _PACKAGES = ("autograd", "contextlib", "cuobjax", "functools")
 PRIMITIVES = {}  # every primitive by its name
 
@@ -135,6 +136,37 @@ class Tracer(Array):
         )
 
 
+class TracedNumber(Tracer):
+    """A Python number inside a transformation: Python's operators make such numbers of it, functions arrays.
+
+    As every Python number it takes the dtype of an array beside it. Its interpreter has `compute(function, numbers)`,
+    which applies an operator of Python, and `array(number)`.
+    """
+
+    __slots__ = ()
+    _trace: Any
+    shape = ()
+    ndim = 0
+
+    @property
+    def kind(self):
+        """Its type: bool, int, float or complex."""
+        raise NotImplementedError
+
+    @property
+    def dtype(self):
+        return numpy.result_type(self.kind)
+
+    @property
+    def device(self):
+        return backend.default_device()
+
+    @property
+    def array(self):
+        """The number as an array, of the dtype that NumPy gives it."""
+        return self._trace.array(self)
+
+
 class _Dereference(Interpreter):
     """Applies primitives to what references stand for."""
 
@@ -156,6 +188,18 @@ class Reference(Array):
     @property
     def raw(self):
         return self._value.raw
+
+
+def kind_of(x):
+    """The type of a Python number, traced or not; None of all else."""
+    return x.kind if isinstance(x, TracedNumber) else type(x) if type(x) in _KINDS else None
+
+
+def settled(x):
+    """The Array that a Reference or a traced number stands for; all else as it is."""
+    while isinstance(x, Reference):
+        x = x._value
+    return x.array if isinstance(x, TracedNumber) else x
 
 
 def lift(value):

@@ -5,7 +5,7 @@ import inspect
 from typing import Any
 
 from . import backend, tree
-from .core import Array, Primitive, Rule, Tracer, library, lift, line_of_user, noted
+from .core import Array, Primitive, Rule, Tracer, kind_of, library, lift, line_of_user, noted
 from .forward import zeros_like
 from .mapping import vmap
 from .numpy._common import as_array
@@ -179,7 +179,7 @@ def _take_arrays(nested, numbers=False):
     """What `_put_arrays` wants, and the arrays in a nested structure; with `numbers`, real and complex ones, too."""
     leaves, structure = tree.flatten(nested)
     if numbers:
-        leaves = [as_array(x) if isinstance(x, (float, complex)) else x for x in leaves]
+        leaves = [as_array(x) if kind_of(x) in (float, complex) else x for x in leaves]
     places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or backend.is_array(x)]
     kept = [None if i in places else x for i, x in enumerate(leaves)]
     return (kept, structure, places), [leaves[i] for i in places]

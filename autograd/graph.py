@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as onp
 
 from . import backend
-from .core import Array, Interpreter, Tracer, lift
+from .core import Array, Interpreter, TracedNumber, Tracer, kind_of, lift
 
 _new = object.__new__
 
@@ -86,31 +86,38 @@ def applied(primitive, args, params):
     return dispatch(args) if dispatch else primitive(*args, **params)
 
 
-class _OnNumbers:
-    """A primitive applied to Python numbers alone, which gives a Python number, so that it promotes no array."""
+class _PythonOperator:
+    """An operator of Python on Python numbers, whose results have the types that they had when it was recorded."""
 
-    def __init__(self, primitive):
-        self.primitive, self.name = primitive, primitive.name
+    def __init__(self, function):
+        self.function, self.name = function, getattr(function, "__name__", "operator")
+        self.kinds = None
 
-    def __call__(self, *args, **params):
-        if any(isinstance(a, Tracer) for a in args):
-            return self.primitive(*args, **params)
-        return self.primitive.run([onp.asarray(a) for a in args], params).item()
+    def __call__(self, *numbers):
+        y = self.function(*numbers)
+        kinds = tuple(map(kind_of, y)) if type(y) is tuple else (kind_of(y),)
+        self.kinds = self.kinds or kinds
+        if kinds != self.kinds:
+            raise ConcretizationError(
+                f"Jit: expected {self.name} of Python numbers to give {self.kinds[0].__name__} as when recorded, got "
+                f"{kinds[0].__name__}. Begin with a float (2.0 ** n), or name the argument in static_argnums."
+            )
+        return y
 
 
-class _Materialized:
+class _ToArray:
     """A Python number as an array."""
 
-    name = "materialize"
+    name = "to_array"
 
     def __call__(self, x, *, dtype, device):
-        if isinstance(x, ScalarTracer):
-            return x._trace.record(self, [x._value], [x.number], {"dtype": dtype, "device": device})
+        if isinstance(x, TracedNumber):
+            return x.array
         with device.current():
             return device.library.asarray(x, dtype)
 
 
-_materialize = _Materialized()
+_to_array = _ToArray()
 
 
 class StagedTracer(Tracer):
@@ -125,20 +132,18 @@ class StagedTracer(Tracer):
         raise self._trace.forced(self, "raw")
 
 
-class ScalarTracer(StagedTracer):
-    """A Python number in a graph: beside an array it takes the array's dtype."""
+class StagedNumber(TracedNumber, StagedTracer):
+    """A Python number of a graph that is being recorded."""
 
-    __slots__ = ("dtype",)
-    dtype: onp.dtype
-    shape = ()
-    ndim = 0
+    __slots__ = ()
+
+    @property
+    def kind(self):
+        return self._trace.graph.values[self.number].weak
 
 
 class Staging(Interpreter):
-    """Runs primitives and records them.
-
-    Args:
-        scalars: The dtype that an array has which is made of a Python number of a type, {type: dtype}.
+    """Runs primitives, and Python's operators on Python numbers, and records them.
 
     Attributes:
         graph: What was recorded.
@@ -147,11 +152,10 @@ class Staging(Interpreter):
         ended: Whether the recording is over.
     """
 
-    __slots__ = ("_known", "_lock", "closed", "ended", "graph", "labels", "scalars")
+    __slots__ = ("_known", "_lock", "closed", "ended", "graph", "labels")
 
-    def __init__(self, scalars):
+    def __init__(self):
         super().__init__()
-        self.scalars = scalars
         self.graph = Graph()
         self.labels = {}
         self.closed, self.ended = True, False
@@ -160,8 +164,7 @@ class Staging(Interpreter):
 
     def input(self, value, label):
         """A tracer for an input: a raw array, a Python number, or a value that another transformation traces."""
-        weak = type(value) if type(value) in self.scalars else value_of(value).weak
-        tracer = self._traced(value, weak)
+        tracer = self._traced(value)
         self.graph.inputs.append(tracer.number)
         self.labels[tracer.number] = label
         return tracer
@@ -183,63 +186,59 @@ class Staging(Interpreter):
         self.graph.constants[number] = x if isinstance(x, Tracer) or not backend.is_array(x) else baked(x)
         return number
 
-    def _new_value(self, value, weak=None):
+    def _new_value(self, value):
         with self._lock:
-            self.graph.values.append(value_of(value, weak, self.scalars))
+            self.graph.values.append(value_of(value))
             if backend.is_cupy(value):
                 self.graph.on_host = False
             return len(self.graph.values) - 1
 
-    def _traced(self, value, weak=None):
-        tracer: Any = _new(StagedTracer if weak is None else ScalarTracer)
+    def _traced(self, value):
+        tracer: Any = _new(StagedTracer if kind_of(value) is None else StagedNumber)
         tracer._trace = self
         tracer._value = value
-        tracer.number = self._new_value(value, weak)
-        if weak is not None:
-            tracer.dtype = self.scalars[weak]
+        tracer.number = self._new_value(value)
         return tracer
 
     def apply(self, primitive, args, params):
+        self._require_static_shape(primitive, args, params)
+        if all(kind_of(a) for a in args):
+            args = [self.array(a) if isinstance(a, TracedNumber) else a for a in args]
+        return self.record(primitive, args, params)
+
+    def compute(self, function, numbers):
+        """What an operator of Python gives for Python numbers, recorded."""
+        return self.record(_PythonOperator(function), numbers, {})
+
+    def array(self, number):
+        """A Python number as an array."""
+        return self.record(_to_array, [number], {"dtype": number.dtype, "device": backend.default_device()})
+
+    def record(self, primitive, args, params):
+        """Applies a primitive, or what is like one, and records it."""
         if self.ended:
             raise RuntimeError(
                 f"{primitive.name}: got a traced value of a Jit whose recording has ended. A function under Jit "
                 "returns its results or assigns them to variables, and does not store them elsewhere."
             )
-        self._require_static_shape(primitive, args)
-        if any(isinstance(a, ScalarTracer) for a in args):
-            if getattr(primitive, "kind", "") != "elementwise":
-                args = [self._array(a, args) if isinstance(a, ScalarTracer) else a for a in args]
-            elif all(isinstance(a, ScalarTracer) or type(a) in self.scalars for a in args):
-                primitive = _OnNumbers(primitive)
         numbers = [self.number(a) for a in args]
         values = [a._value if isinstance(a, Array) and a._trace in (self, Array._trace) else a for a in args]
-        return self.record(primitive, values, numbers, params)
-
-    def record(self, primitive, values, numbers, params):
-        """Runs a primitive and records it; `values` are those of `numbers` in this run."""
         y = applied(primitive, values, params)
-        weak = None
-        if isinstance(primitive, _OnNumbers):
-            weak = y._trace.graph.values[y.number].weak if isinstance(y, ScalarTracer) else type(y)
         several = type(y) is tuple
-        parts = y if several else (y,)
-        tracers = [self._traced(part._value if type(part) is Array else part, weak) for part in parts]
+        tracers = [self._traced(part._value if type(part) is Array else part) for part in (y if several else (y,))]
         outputs = tuple([t.number for t in tracers])
         self.graph.operations.append(Operation(primitive, tuple(numbers), params, outputs, several))
         return tuple(tracers) if several else tracers[0]
 
-    def _array(self, x, args):
-        """A Python number as an array, in the dtype that it takes beside the arrays in `args`."""
-        dtypes = [a.dtype for a in args if hasattr(a, "dtype") and not isinstance(a, ScalarTracer)]
-        weak = self.graph.values[x.number].weak
-        dtype = onp.result_type(*dtypes, weak(1)) if dtypes else x.dtype
-        return _materialize(x, dtype=dtype, device=backend.default_device())
-
-    def _require_static_shape(self, primitive, args):
+    def _require_static_shape(self, primitive, args, params):
         index = args[1:] if primitive.name == "getitem" else args if primitive.name == "nonzero" else ()
         for a in index:
             if isinstance(a, StagedTracer) and (primitive.name == "nonzero" or a.dtype.kind == "b"):
                 raise self.forced(a, f"the shape of the result of {primitive.name}")
+        for part in params.get("index", ()):
+            for end in (part.start, part.stop, part.step) if isinstance(part, slice) else ():
+                if isinstance(end, StagedTracer):  # CuPy would not pass on that it was asked for its value
+                    raise self.forced(end, "a slice")
 
     def forced(self, x, use):
         """The error for a use that needs the numbers in a traced value."""
@@ -271,14 +270,10 @@ class Staging(Interpreter):
         return self.graph
 
 
-def value_of(x, weak=None, scalars=None):
+def value_of(x):
     """What is known of an array or a number before it is computed."""
-    if isinstance(x, ScalarTracer):
-        weak = weak or x._trace.graph.values[x.number].weak
-    if weak is None and hasattr(x, "dtype"):
-        return Value(tuple(x.shape), x.dtype)
-    weak = weak or type(x)
-    return Value((), (scalars or {}).get(weak) or onp.result_type(weak), weak)
+    kind = kind_of(x)
+    return Value(tuple(x.shape), x.dtype) if kind is None else Value((), onp.result_type(kind), kind)
 
 
 def baked(raw):

@@ -6,7 +6,7 @@ import operator
 
 from . import backend, tree
 from .batch import Batch, BatchTracer
-from .core import Array, Reference, bare, lift
+from .core import Array, bare, lift, settled
 from .numpy import asarray, moveaxis, stack, where
 from .numpy._common import complete_axis
 from .ops.shape import broadcast_to
@@ -78,10 +78,9 @@ def _along(axes, part, where):
 
 def _in_front(x, axis):
     """The value under an argument with its mapped axis in front."""
-    while isinstance(x, Reference):
-        x = x._value
     if axis is None:
         return lift(x)
+    x = settled(x)
     if not (isinstance(x, Array) or backend.is_array(x)) or not x.ndim:
         got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
         raise TypeError(f"vmap: expected an array with axis {axis}, got {got}. Its axis is None if all share it.")

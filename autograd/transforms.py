@@ -10,7 +10,7 @@ import operator
 import numpy as onp
 
 from . import backend, tree
-from .core import Array, Reference, Tracer, library, lift
+from .core import Array, Reference, Tracer, library, lift, settled
 from .numpy._common import as_array
 from .ops.elementwise import astype
 from .ops.elementwise import stop_gradient as _stop_gradient
@@ -123,8 +123,7 @@ def differentiable(x, where):
     """The value one level below an Array or number that is to be differentiated."""
     if type(x) is onp.ndarray and x.dtype.kind in "fc":
         return x
-    while isinstance(x, Reference):
-        x = x._value
+    x = settled(x)
     value = x._value if type(x) is Array else onp.asarray(x)[()] if isinstance(x, (float, complex)) else x
     if not (isinstance(value, Array) or backend.is_array(value)) or not is_inexact(value.dtype):
         got = f"dtype {value.dtype}" if hasattr(value, "dtype") else f"{type(value).__name__}"

@@ -8,7 +8,7 @@ import numpy as onp
 import cuobjax.numpy as jn
 from autograd import grad, jacobian, tree
 from autograd.backend import is_array
-from autograd.core import Array, lift
+from autograd.core import Array, TracedNumber, lift
 from autograd.transforms import Recording, is_inexact, scalar_seed
 
 from .call import call
@@ -90,7 +90,9 @@ class _Derivatives(Module):
                 raise TypeError(
                     f"{where}: expected a positional argument {i} to differentiate, got {len(args)} of them."
                 )
-            if isinstance(args[i], float | complex):
+            if isinstance(args[i], TracedNumber):
+                args[i] = jn.asarray(args[i])
+            elif isinstance(args[i], float | complex):
                 args[i] = as_value(onp.asarray(args[i], default_dtype(type(args[i]))), "", beside)
         return args, kwargs
 

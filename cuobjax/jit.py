@@ -11,13 +11,13 @@ from autograd import default_device, tree
 from autograd.backend import CPU, device_of, is_array
 from autograd.communicator import place
 from autograd.compiler import compiled, simplified
-from autograd.core import Array, Tracer, lift
-from autograd.graph import ScalarTracer, Staging
+from autograd.core import Array, Tracer, kind_of, lift
+from autograd.graph import Staging
 
 from .call import call
 from .lifting import default_dtype
 from .mode import observing, unchanged
-from .module import Function, Module
+from .module import Function, Module, structure
 from .scope import read, write
 from .util import class_name, repr_function
 from .variable import BaseVar, RandomState, TrainRef, VarCollection, as_value
@@ -32,6 +32,8 @@ class Jit(Module):
     ones, the shapes and dtypes of the variables that it reads, and what modules are told of training. Arrays and
     Python's ints, floats and complex numbers are inputs of the program; all else (booleans, strings, None, members of
     enumerations, functions, modules) is static. What else `f` does, such as printing, happens when it is recorded.
+    Everything is recorded anew after a module or variable was replaced in a module (by assignment to an attribute or an
+    item, or `replace`) or frozen; other attributes and what a function closes over are as they were recorded.
 
     Args:
         f: A function or module. It must not ask for the numbers in its inputs: `if x > 0` raises ConcretizationError.
@@ -52,11 +54,13 @@ class Jit(Module):
 
     def _forget(self):
         self._programs = {}
+        self._structure = structure.version
         self._recordings = 0
         self._notes = []
+        self.__dict__.pop("_beside", None)
 
     def __getstate__(self):
-        return {k: v for k, v in self.__dict__.items() if k not in ("_programs", "_recordings", "_notes", "_beside")}
+        return {name: self.__dict__[name] for name in ("vc", "__wrapped__", "static_argnums")}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -66,6 +70,8 @@ class Jit(Module):
         return f"{class_name(self)}(f={repr_function(self.__wrapped__)}, static_argnums={self.static_argnums})"
 
     def __call__(self, *args, **kwargs):
+        if self._structure != structure.version:
+            self._forget()
         if len(kwargs) > 1:
             kwargs = dict(sorted(kwargs.items()))
         static = self._static(args) if self.static_argnums else ()
@@ -95,7 +101,7 @@ class Jit(Module):
 
     def _record(self, key, taken, kwargs, args, static):
         """Runs `f`, and keeps what it did as a program."""
-        staging = Staging({kind: default_dtype(kind) for kind in _NUMBERS} | {bool: onp.dtype(bool)})
+        staging = Staging()
         leaves, structure = tree.flatten((taken, kwargs))
         given = [
             staging.input(_constant(x), label) if _is_input(x) else x
@@ -254,10 +260,9 @@ def _is_input(x):
 
 def _described(x):
     """Shape, dtype and device of an array; the type of a number."""
-    if type(x) in _NUMBERS:
-        return (type(x),)
-    if isinstance(x, ScalarTracer):
-        return (x._trace.graph.values[x.number].weak,)
+    kind = kind_of(x)
+    if kind is not None:
+        return (kind,)
     device = x.device if isinstance(x, Array) else device_of(x)
     return tuple(x.shape), x.dtype, None if device == CPU else device
 
@@ -290,7 +295,7 @@ def _key_of(x, what):
             f"Jit: expected {what}, which is static, to have a hash, got {type(x).__name__}. Pass a tuple in place of "
             "a list, and arrays as arguments that are not static."
         ) from None
-    return type(x), x
+    return type(x), repr(x) if kind_of(x) in (float, complex) else x  # -0.0 is not 0.0, NaN is NaN
 
 
 def _frozen(structure):

@@ -7,7 +7,7 @@ import types
 import numpy as onp
 
 from autograd.backend import CPU, default_device, device_of, is_array
-from autograd.core import Array, Reference
+from autograd.core import Array, Reference, TracedNumber
 from autograd.numpy import astype
 
 _real = onp.dtype("float32")
@@ -75,11 +75,23 @@ def counterpart(value, name, module):
     if isinstance(value, types.ModuleType):
         own = {part: function for part, function in vars(value).items() if _is_public(part, function, value)}
         return types.SimpleNamespace(**{part: counterpart(f, f"{name}.{part}", module) for part, f in own.items()})
+    if hasattr(type(value), "__getitem__"):
+        return _Indexed(_creating(value.__getitem__, places=False))
     if not callable(value) or isinstance(value, type) or value.__module__.startswith("numpy"):
         return value
-    function = _creating(value, places=name in ("array", "asarray"))
+    function = _creating(value, places=name in ("array", "asarray", "asanyarray"))
     function.__module__, function.__qualname__ = module, name
     return function
+
+
+class _Indexed:
+    """What is called by an index, such as `mgrid[0:3, 0:4]`."""
+
+    def __init__(self, function):
+        self._function = function
+
+    def __getitem__(self, key):
+        return self._function(key)
 
 
 def _is_public(name, function, module):
@@ -93,7 +105,7 @@ def _creating(function, places):
     @functools.wraps(function)
     def with_arrays(*args, **kwargs):
         result = function(*args, **kwargs)
-        if isinstance(result, Array) and args and isinstance(args[0], Array) and args[0].dtype.kind != "b":
+        if isinstance(result, Array) and args and isinstance(args[0], Array) and _has_numbers(args[0]):
             return result  # the common case: dtypes are given
         given = (*args, *kwargs.values())
         named = [*zip(names, args, strict=False), *((None, a) for a in args[len(names) :]), *kwargs.items()]
@@ -117,7 +129,7 @@ def _has_numbers(x):
     """Whether there are arrays of numbers, not only of booleans, in a nested list or tuple."""
     if isinstance(x, list | tuple):
         return any(map(_has_numbers, x))
-    return hasattr(x, "dtype") and not isinstance(x, type) and x.dtype.kind != "b"
+    return hasattr(x, "dtype") and not isinstance(x, type | TracedNumber) and x.dtype.kind != "b"
 
 
 def _placed(result):

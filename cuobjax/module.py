@@ -14,6 +14,19 @@ from .util import class_name, override_args_kwargs, repr_function
 from .variable import BaseVar, VarCollection, as_value
 
 
+class _Structure:
+    """Counts the changes of what modules are made of, so that a `Jit` knows when what it recorded is out of date."""
+
+    version = 0
+
+    def changed(self):
+        """To be called when a module or variable is replaced in a module, or becomes something else."""
+        self.version += 1
+
+
+structure = _Structure()
+
+
 class Module:
     """A container of variables and other modules, which are found in its attributes.
 
@@ -22,6 +35,11 @@ class Module:
     """
 
     training: bool | None = None
+
+    def __setattr__(self, name, value):
+        if isinstance(self.__dict__.get(name), Module | BaseVar):
+            structure.changed()
+        object.__setattr__(self, name, value)
 
     def vars(self, scope=""):
         """The variables of the module and of its submodules, named by the attributes that lead to them.
@@ -129,6 +147,19 @@ class ModuleList(Module, list):
         return f"{class_name(self)}(\n  {items.replace(chr(10), chr(10) + '  ')}\n)"
 
 
+def _changing(method):
+    @functools.wraps(method)
+    def changing(self, *args, **kwargs):
+        structure.changed()
+        return method(self, *args, **kwargs)
+
+    return changing
+
+
+for _name in "append extend insert remove pop clear reverse sort __setitem__ __delitem__ __iadd__ __imul__".split():
+    setattr(ModuleList, _name, _changing(getattr(list, _name)))
+
+
 class Function(Module):
     """A function together with the variables that it uses, as a module.
 
@@ -203,6 +234,7 @@ class ForceArgs(Module):
             module: Where to look for ForceArgs, through all modules in it.
             kwargs: What to undo: arguments that have the value given, or `ForceArgs.ANY` value; without any, all.
         """
+        structure.changed()
         modules = [part for _, part in walk(module)]
         for forcing in modules:
             if isinstance(forcing, ForceArgs):

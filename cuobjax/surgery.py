@@ -2,7 +2,7 @@
 
 import re
 
-from .module import Module, parts, put, walk
+from .module import Module, parts, put, structure, walk
 from .util import class_name
 from .variable import BaseState, BaseVar, ConstrainedVar, TrainRef, TrainVar, VarCollection
 
@@ -13,7 +13,8 @@ def replace(module, path, new):
     """Puts another variable or module in the place of one in `module`, and returns the old one.
 
     What is shared stays shared: the new one takes every place in `module` where the old one is, TrainRefs included.
-    Gradient modules and optimizers that were made for the old variables know nothing of it: make new ones.
+    Gradient modules and optimizers that were made for the old variables know nothing of it, nor does a Jit with a `vc`
+    that holds them: make new ones.
 
     Args:
         module: The module to change.
@@ -39,6 +40,7 @@ def replace(module, path, new):
             put(owner, where, new)
         elif isinstance(new, TrainVar):
             part.ref = TrainRef(new).ref
+            structure.changed()
     return old
 
 
@@ -81,6 +83,7 @@ def freeze(module, selector="*"):
     Returns:
         The VarCollection of what was frozen.
     """
+    structure.changed()
     chosen = _collection(module, "freeze").subset(TrainVar).filter(selector)
     for variable in chosen:
         variable.thawed = type(variable)
@@ -90,6 +93,7 @@ def freeze(module, selector="*"):
 
 def unfreeze(module, selector="*"):
     """Makes what `freeze` froze TrainVars again: see there."""
+    structure.changed()
     chosen = _collection(module, "unfreeze").subset(FrozenVar).filter(selector)
     for variable in chosen:
         variable.__class__ = vars(variable).pop("thawed")

@@ -8,7 +8,7 @@ import numpy as onp
 
 import autograd.numpy as anp
 from autograd.backend import DeviceError, default_device, device_of, is_array, is_cupy
-from autograd.core import Array, Reference, Tracer, bare, library
+from autograd.core import Array, Reference, TracedNumber, Tracer, bare, library, settled
 from autograd.ops.random import split as split_key
 
 from . import scope
@@ -29,10 +29,8 @@ def as_value(x, where, beside=None):
     Raises:
         TypeError: If `x` is no array.
     """
-    while isinstance(x, Reference):
-        x = x._value
-    if isinstance(x, Array):
-        return x
+    if isinstance(x, Array) and not isinstance(x, TracedNumber):
+        return settled(x)
     if not is_array(x):
         raise TypeError(f"{where}: expected an array, got {type(x).__name__}. Convert it with cuobjax.numpy.array(x).")
     if is_cupy(x):
@@ -203,6 +201,12 @@ class ConstrainedVar(TrainVar):
         BaseVar.__init__(self, None)
         self.constraint = constraint
         value = as_value(tensor, "TrainVar")
+        with onp.errstate(divide="ignore", invalid="ignore"):  # unit_norm of zeros
+            if not hasattr(constraint, "inverse") and not isinstance(constraint(value), Array):
+                raise TypeError(
+                    f"TrainVar: expected a constraint that gives an array of an array, got {repr_function(constraint)}."
+                    " Some are made by a call: unit_norm(), interval(0, 1)."
+                )
         self.free = TrainVar(self._free(value, "TrainVar") if hasattr(constraint, "inverse") else value, reduce)
 
     @property

@@ -4,13 +4,13 @@ import builtins
 
 import numpy as onp
 
-from ..core import library
+from ..core import TracedNumber, library
 from ..ops import fft as signal_ops
 from ..ops import shape as ops
 from ..ops.elementwise import stop_gradient
 from ..ops.reduction import cumulative_product
 from . import linalg
-from ._common import as_array, cast, complete_axes, complete_axis, like
+from ._common import as_array, cast, complete_axes, complete_axis, like, result_type
 from ._elementwise import absolute, arctan2, conj, imag, minimum, negative, not_equal, rad2deg, real, where
 from ._indexing import take
 from ._reduction import cumprod, cumsum
@@ -38,7 +38,7 @@ def _order(where, n):
 
 def _beside(a, x):
     """`x` as an array; one of Python's numbers takes the precision of `a`."""
-    return as_array(x, onp.result_type(a.dtype, x) if isinstance(x, int | float | complex) else None)
+    return as_array(x, result_type(a, x) if isinstance(x, int | float | complex | TracedNumber) else None)
 
 
 def _pair(a, b):

@@ -6,7 +6,7 @@ import operator
 import numpy as onp
 
 from .. import backend
-from ..core import Array, Reference, Tracer, library, lift
+from ..core import Array, TracedNumber, Tracer, library, lift, settled
 from ..ops import shape as shape_ops
 from ..ops.elementwise import astype, stop_gradient
 
@@ -14,11 +14,16 @@ from ..ops.elementwise import astype, stop_gradient
 def as_array(x, dtype=None):
     """`x` itself if it is an array, Arrays and tracers included; else an array of it on the default device."""
     if isinstance(x, Array):
-        while isinstance(x, Reference):
-            x = x._value
+        x = settled(x)
     elif not backend.is_array(x):
         x = array(x)
     return x if dtype is None or x.dtype == dtype else cast(x, dtype)
+
+
+def result_type(*arrays_and_dtypes):
+    """The dtype that an operation on arrays, Python's numbers and dtypes gives."""
+    values = [a.kind() if isinstance(a, TracedNumber) else a for a in arrays_and_dtypes]  # 0, as no value counts
+    return onp.result_type(*[a.dtype if isinstance(a, Array) else a for a in values])
 
 
 def cast(x, dtype):
@@ -29,8 +34,7 @@ def cast(x, dtype):
 
 def array(object, dtype=None):
     """A new array of `object`: an array, a number, or a nested list or tuple of them, traced ones included."""
-    if isinstance(object, Reference):
-        object = object._value
+    object = settled(object)
     if isinstance(object, Tracer):
         return object if dtype is None else cast(object, dtype)
     if isinstance(object, Array):

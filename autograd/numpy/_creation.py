@@ -10,11 +10,11 @@ import operator
 import numpy as onp
 
 from .. import backend
-from ..core import Array, library
+from ..core import Array, kind_of, library
 from ..ops.elementwise import absolute, equal, floor, isfinite, log10, power, where
 from ..ops.elementwise import device_put as _device_put
 from ._common import array as _array
-from ._common import as_array, cast, like
+from ._common import as_array, cast, complete_shape, like, result_type
 from ._devices import beside, create, on_default_device
 from ._shape import broadcast_to, expand_dims, moveaxis, reshape
 
@@ -89,12 +89,12 @@ def device_put(x, device):
 
 def zeros(shape, dtype=None, order="C", *, device=None, like=None):
     """Zeros."""
-    return create("zeros", shape, dtype or float, device=device)
+    return create("zeros", complete_shape(shape), dtype or float, device=device)
 
 
 def ones(shape, dtype=None, order="C", *, device=None, like=None):
     """Ones."""
-    return create("ones", shape, dtype or float, device=device)
+    return create("ones", complete_shape(shape), dtype or float, device=device)
 
 
 empty = zeros  # an immutable array is never filled in later
@@ -153,9 +153,9 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
 
 def _ends(start, stop, device=None):
     """Both as arrays of real or complex numbers; a Python number comes to the dtype and the device of the other one."""
-    ends = [x if type(x) in (bool, int, float, complex) else asarray(x, device=device) for x in (start, stop)]
-    dtype = onp.result_type(*[getattr(x, "dtype", x) for x in ends], 0.0)
-    near = [x for x in ends if hasattr(x, "dtype")]
+    ends = [asarray(x, device=device) if kind_of(x) is None else x for x in (start, stop)]
+    dtype = result_type(*ends, 0.0)
+    near = [x for x in ends if kind_of(x) is None]
     return [beside(near[0], x, dtype) if near else asarray(x, dtype, device=device) for x in ends]
 
 

@@ -86,8 +86,13 @@ def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None):
         return positive(as_array(a))
     if not isinstance(low, Array) and not isinstance(high, Array):
         return ops.clip(as_array(a), low=low, high=high)
-    a = a if low is None else maximum(a, low)
-    return a if high is None else minimum(a, high)
+    a = a if low is None else _bounded(a, low, greater_equal)
+    return a if high is None else _bounded(a, high, less_equal)
+
+
+def _bounded(a, bound, within):
+    """`a` where it is within its bound, of which it gets the gradient at ties; NaN where either is."""
+    return where(logical_or(within(a, bound), not_equal(a, a)), a, bound)
 
 
 def where(condition, x=None, y=None):
@@ -108,8 +113,8 @@ def nonzero(a):
 
 
 def isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
-    """Whether elements are equal within a tolerance."""
-    return ops.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)
+    """Whether elements are equal within a tolerance, two numbers."""
+    return ops.isclose(a, b, rtol=float(rtol), atol=float(atol), equal_nan=equal_nan)
 
 
 def allclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):

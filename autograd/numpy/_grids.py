@@ -3,9 +3,9 @@
 import numpy as onp
 
 from .. import backend
-from ..core import library
+from ..core import kind_of, library
 from ..ops.shape import broadcast_to
-from ._common import as_array, like
+from ._common import as_array, like, result_type
 from ._creation import arange, linspace
 from ._devices import create, where_they_are
 from ._elementwise import nonzero
@@ -125,8 +125,8 @@ class _Joined:
             axis, ndim, start = given + list((axis, ndim, -1)[len(given) :])
         with where_they_are(parts):
             pieces = [_piece(part) for part in parts]
-        numbers = [p if isinstance(p, int | float | complex) else x.dtype for p, x in zip(parts, pieces, strict=True)]
-        return concatenate([_with_axes(x, ndim, start) for x in pieces], axis, dtype=onp.result_type(*numbers))
+        known = [x if kind_of(p) is None else p for p, x in zip(parts, pieces, strict=True)]
+        return concatenate([_with_axes(x, ndim, start) for x in pieces], axis, dtype=result_type(*known))
 
 
 def _piece(part):

@@ -5,7 +5,7 @@ import types
 import numpy as onp
 
 from .. import backend
-from ..core import Array, bare, library
+from ..core import Array, bare, library, settled
 from ..ops import indexing as ops
 from ..ops.indexing import ARRAY
 from ._common import along_axis, as_array, refuse_output
@@ -34,6 +34,7 @@ def split_index(x, index):
 
 def _index_array(x, part):
     """The array of integers or booleans that `part` of an index of `x` stands for."""
+    part = settled(part)
     if not isinstance(part, Array) and not backend.is_array(part):
         part = onp.array(part)
         part = part if part.size else part.astype(int)  # an empty list would be real numbers

@@ -6,7 +6,7 @@ import numpy as onp
 
 from .. import backend
 from ..core import Array, library
-from ._common import like
+from ._common import like, result_type  # noqa: F401
 from ._devices import on_host
 
 # What NumPy has and this namespace has not.
@@ -61,11 +61,6 @@ def _of_dtypes(name):
 can_cast, common_type, iscomplexobj, isrealobj, min_scalar_type = map(
     _of_dtypes, "can_cast common_type iscomplexobj isrealobj min_scalar_type".split()
 )
-
-
-def result_type(*arrays_and_dtypes):
-    """The dtype that an operation on arrays, Python's numbers and dtypes gives."""
-    return onp.result_type(*[a.dtype if isinstance(a, Array) else a for a in arrays_and_dtypes])
 
 
 def _of_memory(name):

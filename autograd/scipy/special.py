@@ -12,6 +12,7 @@ import math
 
 import numpy as onp
 
+from ..core import kind_of
 from ..numpy._common import as_array, complete_axes
 from ..ops import elementwise, reduction
 from ..ops import shape as shape_ops
@@ -132,7 +133,7 @@ def _real(x):
 
 def in_one_precision(*args):
     """Arrays of real numbers: integers and Python's numbers take the precision of the others."""
-    values = [a if type(a) in (int, float, bool) else as_array(a) for a in args]
-    dtypes = [a.dtype for a in values if hasattr(a, "dtype") and a.dtype.kind not in "iub"]
-    like = onp.empty((), onp.result_type(*dtypes or [float]))
-    return [a if hasattr(a, "dtype") and a.dtype.kind not in "iub" else cast_like(a, like) for a in values]
+    values = [as_array(a) if kind_of(a) is None else a for a in args]
+    precise = [kind_of(a) is None and a.dtype.kind not in "iub" for a in values]
+    like = onp.empty((), onp.result_type(*[a.dtype for a, own in zip(values, precise, strict=True) if own] or [float]))
+    return [a if own else cast_like(a, like) for a, own in zip(values, precise, strict=True)]

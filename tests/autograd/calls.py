@@ -77,7 +77,7 @@ CALLS = {
     **same("invert bitwise_not bitwise_invert", each(I, B)),
     **same("round around", [Call(A), Call(A, 1), Call(A * 50, decimals=-1), Call(U, 2)]),
     "clip": [Call(A, -1, 1), Call(A, None, 0.5), Call(A, a_min=-0.5, a_max=None), Call(A, -P, P), Call(A, min=0),
-        Call(A, max=W), Call(A),
+        Call(A, max=W + 0.01), Call(A),
              Call(I, 0, 5), Call(U, 0.55, 1.05)],
     "where": [Call(A > 0, A, P), Call(A > 0, A, 0.0), Call(B[:, None], 1, A), Call(A), Call(True, A, P), Call(A > 0,
         U, 1.5), Call(I, I, J)],

@@ -332,6 +332,8 @@ CONVENTIONS = {
     "cbrt at 0": (anp.cbrt, [0.0, 8.0], [INF, 1 / 12]),
     "maximum at a tie": (lambda x: anp.maximum(x, 1.0), [0.0, 1.0, 2.0], [0.0, 0.5, 1.0]),
     "minimum at a tie": (lambda x: anp.minimum(x, 1.0), [0.0, 1.0, 2.0], [1.0, 0.5, 0.0]),
+    "clip at a bound": (lambda x: anp.clip(x, 1.0, 3.0), [0.0, 1.0, 3.0, 4.0], [0.0, 1.0, 1.0, 0.0]),
+    "clip at arrays": (lambda x: anp.clip(x, anp.array(1.0), anp.array([3.0] * 4)), [0.0, 1.0, 3.0, 4.0], [0, 1, 1, 0]),
     "maximum with itself": (lambda x: anp.maximum(x, x), [0.0, 1.0], [1.0, 1.0]),
     "fmax beside NaN": (lambda x: anp.fmax(x, anp.array([NAN, 0.0])), [1.0, NAN], [1.0, 0.0]),
     "max at ties": (anp.max, [3.0, 1.0, 3.0], [0.5, 0.0, 0.5]),

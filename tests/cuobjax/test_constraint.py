@@ -61,6 +61,12 @@ def test_unit_norm():
     np.testing.assert_allclose((gradient * v.free.value).sum(0), np.zeros(4), atol=1e-5)  # along the sphere
 
 
+@pytest.mark.parametrize("factory", [unit_norm, interval])
+def test_a_constraint_that_is_still_to_be_made(factory):
+    with pytest.raises(TypeError):
+        objax.TrainVar(jn.ones(3), constraint=factory)
+
+
 def test_training_keeps_the_constraint():
     v = objax.TrainVar(jn.array([1.0, 2.0]), constraint=positive)
     vc = objax.VarCollection(v=v)

@@ -140,6 +140,38 @@ def test_python_numbers_do_not_promote():
         close(e, jn.array([s], dtype="float32"))
 
 
+def test_python_operators_stay_exact_and_raise():
+    power = Jit(lambda n, m: (n * m, n**m, m - 1))
+    for n, m in ((3, 4), (10**9, 5)):
+        assert power(n, m) == (n * m, n**m, m - 1)
+    with pytest.raises(ConcretizationError, match=r"pow.*to give int.*got float.*2\.0 \*\* n"):
+        power(2, -1)
+    divide = Jit(lambda n, m: n // m)
+    assert divide(7, 2) == 3
+    with pytest.raises(ZeroDivisionError):
+        divide(7, 0)
+
+
+def test_python_numbers_index():
+    jitted = Jit(lambda x, i: (x[i], x.at[i, 0].set(i), jn.take(x, i, 0), x[i + 1, i]))
+    for i in (0, 1, -2):
+        x = jn.array(X)
+        expected = x[i], x.at[i, 0].set(i), jn.take(x, i, 0), x[i + 1, i]
+        for a, b in zip(jitted(x, i), expected, strict=True):
+            close(a, b)
+    for use in (lambda i: jn.ones(3)[i:], lambda i: {1: 2}[i], lambda i: [0] * i, lambda i: jn.ones(i), round):
+        with pytest.raises(ConcretizationError, match="argument 0"):
+            Jit(lambda i, use=use: use(i) if use is not round else range(round(i)))(1)
+
+
+def test_static_floats_are_told_apart_by_sign_and_nan_is_nan():
+    jitted = Jit(Counter(lambda x, scale: x * scale), static_argnums=(1,))
+    for scale, expected in ((0.0, 1), (-0.0, 2), (np.nan, 3), (np.nan, 3), (0.0, 3)):
+        close(jitted(jn.ones(2), scale), jn.ones(2) * scale)
+        assert runs(jitted) == expected
+    assert np.signbit(np.asarray(jitted(jn.ones(2), -0.0))).all()
+
+
 def test_s8_keywords_are_traced_except_static_kinds():
     class Mode(enum.Enum):
         DOUBLE = 2
@@ -279,6 +311,35 @@ def test_a_module_that_is_told_something_else_is_recorded_anew():
             close(jitted(jn.array(X)), jn.array(X))
             close(outer(jn.array(X)), jn.array(2 * X))
     assert runs(jitted) == 2
+
+
+@pytest.mark.parametrize("change", [
+    lambda net: cuobjax.surgery.replace(net, "[0].w", TrainVar(jn.ones((3, 3)))),
+    lambda net: setattr(net[0], "b", TrainVar(jn.ones(3))),
+    lambda net: net.__setitem__(1, nn.Linear(3, 3)),
+    lambda net: net.append(nn.Linear(3, 1)),
+    lambda net: net.pop(),
+    lambda net: cuobjax.module.ForceArgs.undo(net),
+])  # fmt: skip
+def test_a_changed_network_is_recorded_anew(change):
+    forced = cuobjax.module.ForceArgs(nn.Dropout(1e-6), training=False)
+    net = nn.Sequential([nn.Linear(3, 3), nn.Linear(3, 3), forced])
+    jitted = Jit(Counter(lambda x: net(x, training=True)))
+    close(jitted(X), net(X, training=True))
+    change(net)
+    jitted(X)
+    close(jitted(X), net(X, training=True))
+    assert runs(jitted) == 2
+
+
+def test_after_freeze_a_program_is_recorded_anew():
+    layer = nn.Linear(3, 2)
+    sizes = Jit(lambda x: len(layer.vars().subset(TrainVar)))
+    assert sizes(X) == 2
+    cuobjax.surgery.freeze(layer)
+    assert sizes(X) == 0
+    cuobjax.surgery.unfreeze(layer)
+    assert sizes(X) == 2
 
 
 @on_numpy

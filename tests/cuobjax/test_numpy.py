@@ -120,6 +120,15 @@ def test_results_are_arrays_whatever_the_first_argument_is():
         assert parts[1].raw is not raw and getattr(parts[1].raw, "base", None) is None
 
 
+def test_what_is_called_by_an_index():
+    for made, dtype in (
+        (jn.mgrid[0:2, 0:3], "int32"), (jn.ogrid[0:1:3j], "float32"), (jn.c_[[1, 2], [3, 4]], "int32"),
+        (jn.r_[1:3, jn.ones(2, dtype="float16")], "float64"), (jn.r_[jn.ones(2, dtype="float16"), 1], "float16"),
+    ):  # fmt: skip
+        assert isinstance(made, objax.Array)
+        assert made.dtype == dtype
+
+
 def test_host_arrays_go_to_the_default_device():
     host = np.arange(3.0)
     assert jn.array(host).device == jn.asarray(host).device == default_device()
