@@ -201,7 +201,7 @@ class Staging(Interpreter):
         return tracer
 
     def apply(self, primitive, args, params):
-        self._require_static_shape(primitive, args, params)
+        self._require_static_shape(primitive, args)
         if all(kind_of(a) for a in args):
             args = [self.array(a) if isinstance(a, TracedNumber) else a for a in args]
         return self.record(primitive, args, params)
@@ -230,15 +230,11 @@ class Staging(Interpreter):
         self.graph.operations.append(Operation(primitive, tuple(numbers), params, outputs, several))
         return tuple(tracers) if several else tracers[0]
 
-    def _require_static_shape(self, primitive, args, params):
+    def _require_static_shape(self, primitive, args):
         index = args[1:] if primitive.name == "getitem" else args if primitive.name == "nonzero" else ()
         for a in index:
             if isinstance(a, StagedTracer) and (primitive.name == "nonzero" or a.dtype.kind == "b"):
                 raise self.forced(a, f"the shape of the result of {primitive.name}")
-        for part in params.get("index", ()):
-            for end in (part.start, part.stop, part.step) if isinstance(part, slice) else ():
-                if isinstance(end, StagedTracer):  # CuPy would not pass on that it was asked for its value
-                    raise self.forced(end, "a slice")
 
     def forced(self, x, use):
         """The error for a use that needs the numbers in a traced value."""

@@ -1,5 +1,6 @@
 """Indexing and selection."""
 
+import operator
 import types
 
 import numpy as onp
@@ -25,6 +26,9 @@ def split_index(x, index):
     for part in index if isinstance(index, tuple) else (index,):
         if isinstance(part, onp.integer):
             part = int(part)
+        elif isinstance(part, slice):  # CuPy would not pass on what an Array that has no number to give raises
+            ends = (part.start, part.stop, part.step)
+            part = slice(*[operator.index(end) if isinstance(end, Array) else end for end in ends])
         if isinstance(part, bool) or not isinstance(part, _BASIC):
             arrays.append(_index_array(x, part))
             part = ARRAY
