@@ -85,7 +85,7 @@ def _sources():
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", [ARCHITECTURES[0], ARCHITECTURES[-1]])  # `make kernels` compiles for all
 def test_kernels_compile_without_spilling_registers(architecture):
     found, nvrtc = _sources()
     if int(architecture.removeprefix("sm_")) not in nvrtc.getSupportedArchs():
