@@ -140,7 +140,7 @@ class TracedNumber(Tracer):
     """A Python number inside a transformation: Python's operators make such numbers of it, functions arrays.
 
     As every Python number it takes the dtype of an array beside it. Its interpreter has `compute(function, numbers)`,
-    which applies an operator of Python, and `array(number)`.
+    which applies an operator of Python, and `array(number, dtype)`.
     """
 
     __slots__ = ()
@@ -161,10 +161,9 @@ class TracedNumber(Tracer):
     def device(self):
         return backend.default_device()
 
-    @property
-    def array(self):
-        """The number as an array, of the dtype that NumPy gives it."""
-        return self._trace.array(self)
+    def array(self, dtype=None):
+        """The number as an array, of the dtype that NumPy gives it if none is said."""
+        return self._trace.array(self, self.dtype if dtype is None else numpy.dtype(dtype))
 
 
 class _Dereference(Interpreter):
@@ -192,14 +191,18 @@ class Reference(Array):
 
 def kind_of(x):
     """The type of a Python number, traced or not; None of all else."""
-    return x.kind if isinstance(x, TracedNumber) else type(x) if type(x) in _KINDS else None
+    if isinstance(x, TracedNumber):
+        return x.kind
+    if isinstance(x, int | float | complex) and not isinstance(x, numpy.generic):
+        return next(kind for kind in _KINDS if isinstance(x, kind))  # also of a subclass, such as IntEnum
+    return None
 
 
 def settled(x):
     """The Array that a Reference or a traced number stands for; all else as it is."""
     while isinstance(x, Reference):
         x = x._value
-    return x.array if isinstance(x, TracedNumber) else x
+    return x.array() if isinstance(x, TracedNumber) else x
 
 
 def lift(value):
@@ -294,6 +297,12 @@ class Primitive:
 
     def __call__(self, *args, **params):
         trace, lists = None, False
+        for name in params:
+            if isinstance(params[name], Array):
+                raise TypeError(
+                    f"{self.name}: expected {name} that is no Array, got one, whose gradient would be lost. Convert it "
+                    "with float() or numpy.asarray()."
+                )
         for a in args:
             if isinstance(a, Array):
                 t = a._trace

@@ -82,6 +82,11 @@ def _watching(watch):
                 _originals.clear()
 
 
+def is_watching():
+    """Whether a context looks at every operation."""
+    return bool(_open)
+
+
 def _install():
     """Puts the methods that look in place of those that do not, so that there is no cost without a context."""
     owners: list[Any] = [Primitive, *Primitive.__subclasses__()]

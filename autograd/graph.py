@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as onp
 
 from . import backend
-from .core import Array, Interpreter, TracedNumber, Tracer, kind_of, lift
+from .core import Array, Interpreter, TracedNumber, Tracer, kind_of, lift, settled
 
 _new = object.__new__
 
@@ -112,7 +112,7 @@ class _ToArray:
 
     def __call__(self, x, *, dtype, device):
         if isinstance(x, TracedNumber):
-            return x.array
+            return x.array(dtype)
         with device.current():
             return device.library.asarray(x, dtype)
 
@@ -203,16 +203,16 @@ class Staging(Interpreter):
     def apply(self, primitive, args, params):
         self._require_static_shape(primitive, args)
         if all(kind_of(a) for a in args):
-            args = [self.array(a) if isinstance(a, TracedNumber) else a for a in args]
+            args = [settled(a) for a in args]
         return self.record(primitive, args, params)
 
     def compute(self, function, numbers):
         """What an operator of Python gives for Python numbers, recorded."""
         return self.record(_PythonOperator(function), numbers, {})
 
-    def array(self, number):
+    def array(self, number, dtype):
         """A Python number as an array."""
-        return self.record(_to_array, [number], {"dtype": number.dtype, "device": backend.default_device()})
+        return self.record(_to_array, [number], {"dtype": dtype, "device": backend.default_device()})
 
     def record(self, primitive, args, params):
         """Applies a primitive, or what is like one, and records it."""

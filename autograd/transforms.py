@@ -10,7 +10,7 @@ import operator
 import numpy as onp
 
 from . import backend, tree
-from .core import Array, Reference, Tracer, library, lift, settled
+from .core import Array, Reference, Tracer, kind_of, library, lift, settled
 from .numpy._common import as_array
 from .ops.elementwise import astype
 from .ops.elementwise import stop_gradient as _stop_gradient
@@ -238,9 +238,13 @@ def elementwise_grad(f, argnums=0):
     return derivative
 
 
+def _constant(x):
+    return _stop_gradient(x) if isinstance(x, Array) and kind_of(x) is None else x
+
+
 def stop_gradient(x):
     """`x`, a nested structure of arrays, as constants: no gradient flows through them."""
-    return tree.tree_map(lambda leaf: _stop_gradient(leaf) if isinstance(leaf, Array) else leaf, x)
+    return tree.tree_map(_constant, x)
 
 
 def vjp(f, *args, has_aux=False):

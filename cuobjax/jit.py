@@ -1,5 +1,6 @@
 """`Jit`: functions and modules that are recorded once and run as programs from then on."""
 
+import dataclasses
 import functools
 import operator
 import weakref
@@ -12,6 +13,7 @@ from autograd.backend import CPU, device_of, is_array
 from autograd.communicator import place
 from autograd.compiler import compiled, simplified
 from autograd.core import Array, Tracer, kind_of, lift
+from autograd.debugging import is_watching
 from autograd.graph import Staging
 
 from .call import call
@@ -42,6 +44,8 @@ class Jit(Module):
             every variable that `f` reads. What `f` assigns to any variable arrives.
         static_argnums: Positions of arguments that are static: values with a hash, at which `f` may look.
 
+    A program is kept, with what is static in it, as long as the Jit.
+
     Raises:
         ValueError: If a static argument has no hash.
     """
@@ -49,14 +53,14 @@ class Jit(Module):
     def __init__(self, f, vc=None, static_argnums=None):
         self.vc = None if vc is None else VarCollection(vc)
         self.__wrapped__ = f if isinstance(f, Module) else Function(f, self.vc or ())
-        self.static_argnums: Any = None if static_argnums is None else tuple(map(operator.index, static_argnums))
+        numbers = (static_argnums,) if isinstance(static_argnums, int) else static_argnums
+        self.static_argnums: Any = None if numbers is None else tuple(map(operator.index, numbers))
+        self._recordings, self._notes = 0, []
         self._forget()
 
     def _forget(self):
         self._programs = {}
         self._structure = structure.version
-        self._recordings = 0
-        self._notes = []
         self.__dict__.pop("_beside", None)
 
     def __getstate__(self):
@@ -64,6 +68,7 @@ class Jit(Module):
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+        self._recordings, self._notes = 0, []
         self._forget()
 
     def __repr__(self):
@@ -71,6 +76,7 @@ class Jit(Module):
 
     def __call__(self, *args, **kwargs):
         if self._structure != structure.version:
+            self._notes += ["a module was changed: its programs were dropped"] * bool(self._programs)
             self._forget()
         if len(kwargs) > 1:
             kwargs = dict(sorted(kwargs.items()))
@@ -108,10 +114,11 @@ class Jit(Module):
             for x, label in zip(leaves, _paths(structure), strict=True)
         ]
         taken, kwargs = tree.unflatten(structure, given)
-        listed, reads = self._listed(), {}
+        listed, reads, unlisted = self._listed(), {}, []
 
         def first_read(variable, value):
             if listed is not None and not isinstance(variable, RandomState) and variable not in listed:
+                unlisted.append(weakref.ref(variable))
                 return value
             label = f"a {type(variable).__name__} of shape {value.shape}"
             reads[weakref.ref(variable)] = traced = staging.input(_constant(value), label)
@@ -122,7 +129,7 @@ class Jit(Module):
             outputs, changes, seen = call(self.__wrapped__, positional, kwargs, first_read=first_read)
         changes = {weakref.ref(v): x for v, x in changes.items()}
         del seen, given, taken, kwargs, positional  # and with them variables that f made for itself
-        program = _Program(self, staging, outputs, reads, changes, told)
+        program = _Program(self, staging, outputs, reads, unlisted, changes, told)
         self._recordings += 1
         if program.closed:
             self._programs.setdefault(key, []).append(program)
@@ -155,16 +162,18 @@ class _Program:
         closed: Whether it can run again.
     """
 
-    def __init__(self, jit, staging, outputs, reads, changes, told):
+    def __init__(self, jit, staging, outputs, reads, unlisted, changes, told):
         leaves, structure = tree.flatten(outputs)
         self.assemble = _assembler(structure, 0)[0]
         self.writes = [v() for v in changes if v() is not None]
         results = [*leaves, *[x for v, x in changes.items() if v() is not None]]
+        results = [lift(x.copy()) if is_array(x) else x for x in results]
         self.count, self.calls = len(leaves), 0
         self.first = [staging.value(x) for x in results]
-        self.static = {i: x for i, x in enumerate(results) if not isinstance(x, Array) and not is_array(x)}
+        self.static = {i: x for i, x in enumerate(results) if not isinstance(x, Array)}
         graph = staging.finished([x for i, x in enumerate(results) if i not in self.static])
         self.checks, self.told = [], told
+        self.unlisted = [v() for v in unlisted if v() is not None]
         for reference, tracer in reads.items():
             variable = reference()
             if variable is not None:
@@ -184,6 +193,8 @@ class _Program:
         """The inputs, given those among the arguments; None if variables or what modules are told have changed."""
         if self.told and not unchanged(self.told):
             return None
+        if any(isinstance(read(v), Tracer) for v in self.unlisted):  # a gradient would be lost in a constant
+            return None
         inputs = list(leaves)
         for variable, shape, dtype, device in self.checks:
             value = read(variable)
@@ -199,7 +210,7 @@ class _Program:
         """The outputs for inputs; writes to variables."""
         self.calls += 1
         raw = [x._value if type(x) is Array else x for x in inputs]
-        if any(isinstance(x, Array) for x in raw):
+        if is_watching() or any(isinstance(x, Array) for x in raw):
             results = self.graph.interpret([_constant(x) for x in inputs])
         else:
             for i in self.run_raw.borrowed:
@@ -243,7 +254,7 @@ def _take(x, leaves):
     if kind is tuple or kind is list:
         return kind, tuple([_take(part, leaves) for part in x])
     if kind is dict:
-        return kind, tuple([(key, _take(part, leaves)) for key, part in x.items()])
+        return kind, tuple([(type(key), key, _take(part, leaves)) for key, part in x.items()])
     parts, structure = tree.flatten(x)
     if len(parts) == 1 and parts[0] is x:
         if not _is_input(x):
@@ -283,11 +294,11 @@ class _Same:
 
 
 def _key_of(x, what):
-    """What stands for a static value in the key of a program; 1, 1.0 and True are different."""
+    """What stands for a static value in the key of a program; 1, 1.0 and True are different, also within containers."""
     if isinstance(x, BaseVar) or hasattr(type(x), "vars"):
         return _Same(x)
-    if type(x) is tuple:
-        return tuple, tuple([_key_of(part, what) for part in x])
+    if hasattr(type(x), "__next__"):
+        raise TypeError(f"Jit: expected {what} that is the same in every call, got an iterator. Pass a tuple.")
     try:
         hash(x)
     except TypeError:
@@ -295,7 +306,13 @@ def _key_of(x, what):
             f"Jit: expected {what}, which is static, to have a hash, got {type(x).__name__}. Pass a tuple in place of "
             "a list, and arrays as arguments that are not static."
         ) from None
-    return type(x), repr(x) if kind_of(x) in (float, complex) else x  # -0.0 is not 0.0, NaN is NaN
+    if isinstance(x, tuple):
+        return type(x), tuple([_key_of(part, what) for part in x])
+    if isinstance(x, frozenset):
+        return type(x), frozenset([_key_of(part, what) for part in x])
+    if dataclasses.is_dataclass(x) and not isinstance(x, type):
+        return type(x), tuple([_key_of(getattr(x, field.name), what) for field in dataclasses.fields(x)])
+    return type(x), repr(x) if isinstance(x, float | complex | onp.generic) else x  # -0.0 is not 0.0, NaN is NaN
 
 
 def _frozen(structure):
@@ -303,9 +320,11 @@ def _frozen(structure):
     if not isinstance(structure, tuple):
         return structure
     kind, parts = structure
-    kind = (kind[0], repr(kind[1])) if isinstance(kind, tuple) else kind
+    if isinstance(kind, tuple):  # with a factory of defaults, or static fields
+        static = tuple(kind[1].items()) if isinstance(kind[1], dict) else kind[1]
+        kind = kind[0], _key_of(static, "a static field")
     if isinstance(parts, dict):
-        return kind, tuple([(key, _frozen(part)) for key, part in parts.items()])
+        return kind, tuple([(type(key), key, _frozen(part)) for key, part in parts.items()])
     return kind, tuple([_frozen(part) for part in parts])
 
 

@@ -7,7 +7,7 @@ import types
 import numpy as onp
 
 from autograd.backend import CPU, default_device, device_of, is_array
-from autograd.core import Array, Reference, TracedNumber
+from autograd.core import Array, Reference, TracedNumber, bare
 from autograd.numpy import astype
 
 _real = onp.dtype("float32")
@@ -57,16 +57,6 @@ def _like(container, parts):
     return getattr(container, "_make", type(container))(parts)
 
 
-def lifting(function):
-    """The function with Arrays in place of raw arrays in its result."""
-
-    @functools.wraps(function)
-    def with_arrays(*args, **kwargs):
-        return lifted(function(*args, **kwargs), (*args, *kwargs.values()))
-
-    return with_arrays
-
-
 def counterpart(value, name, module):
     """What a namespace of Arrays has in place of `value` of autograd.numpy.
 
@@ -76,10 +66,10 @@ def counterpart(value, name, module):
         own = {part: function for part, function in vars(value).items() if _is_public(part, function, value)}
         return types.SimpleNamespace(**{part: counterpart(f, f"{name}.{part}", module) for part, f in own.items()})
     if hasattr(type(value), "__getitem__"):
-        return _Indexed(_creating(value.__getitem__, places=False))
+        return _Indexed(lifting(value.__getitem__))
     if not callable(value) or isinstance(value, type) or value.__module__.startswith("numpy"):
         return value
-    function = _creating(value, places=name in ("array", "asarray", "asanyarray"))
+    function = lifting(value, places=name in ("array", "asarray", "asanyarray"))
     function.__module__, function.__qualname__ = module, name
     return function
 
@@ -98,8 +88,11 @@ def _is_public(name, function, module):
     return not name.startswith("_") and getattr(function, "__module__", None) == module.__name__
 
 
-def _creating(function, places):
-    """`lifting`, and default dtypes and device for what is created; with `places`, NumPy arrays go to that device."""
+def lifting(function, places=False):
+    """The function with Arrays in its result, on the default device and in default dtypes where it creates them.
+
+    With `places`, NumPy arrays go to that device.
+    """
     names = _positional(function)
 
     @functools.wraps(function)
@@ -147,4 +140,10 @@ def _by_default(result):
     if not isinstance(result, Array):
         return result
     dtype = default_dtype(result.dtype)
-    return result if result.dtype == dtype else astype(result, dtype)
+    if result.dtype == dtype:
+        return result
+    if dtype.kind == "i" and isinstance(bare(result), onp.ndarray | onp.generic) and result.size:
+        least, most = bare(result).min(), bare(result).max()
+        if not onp.iinfo(dtype).min <= least <= most <= onp.iinfo(dtype).max:
+            raise OverflowError(f"{dtype}: expected integers that it holds, got {least} to {most}. Say dtype='int64'.")
+    return astype(result, dtype)

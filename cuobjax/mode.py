@@ -1,13 +1,17 @@
 """Whether modules are in training: what `train` and `eval` say, and layers ask where a call does not.
 
-The answer is an attribute `training` of every module, None where nothing was said. It belongs to the module, not to a
-thread. A transformation that runs a function again later, or not at all, `observes` what the first run depended on.
+The answer is the attribute `training` of every module, None where nothing was said; within `with net.eval():` it is
+what the context says, in this thread and those of `Parallel`. A transformation that runs a function again later, or not
+at all, `observes` what the first run depended on.
 """
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 
-_observed: "ContextVar[dict | None]" = ContextVar("cuobjax.mode", default=None)
+_observed: "ContextVar[dict | None]" = ContextVar("cuobjax.mode.observed", default=None)
+_told: "ContextVar[Mapping]" = ContextVar("cuobjax.mode.told", default=MappingProxyType({}))  # {id: (module, answer)}
 
 
 class Mode:
@@ -19,16 +23,40 @@ class Mode:
     """
 
     def __init__(self, modules, training):
-        self.modules = list(modules)
-        _observe(self.modules)
-        self.before = [m.training for m in self.modules]
-        _tell(self.modules, [training] * len(self.modules))
+        if not isinstance(training, bool):
+            raise TypeError(f"train: expected True or False, got {training!r}.")
+        self.modules, self.training = list(modules), training
+        self._outer, self._tokens = _told.get(), []
+        self._before = [(module, module.__dict__.get("training")) for module in self.modules]
+        for module in self.modules:
+            training_of(module)
+            module.training = training
+        inside = {id(module) for module in self.modules}
+        _told.set({key: pair for key, pair in self._outer.items() if key not in inside})
 
     def __enter__(self):
+        for module, training in self._before:  # the first time: the context alone was meant
+            if module.__dict__.get("training") is self.training:
+                module.__dict__.pop("training")
+                module.__dict__.update({} if training is None else {"training": training})
+        if self._before:
+            _told.set(self._outer)
+        self._before = []
+        self._tokens.append(_tell([(module, self.training) for module in self.modules]))
         return self.modules[0]
 
     def __exit__(self, *exception):
-        _tell(self.modules, self.before)
+        _told.reset(self._tokens.pop())
+
+
+def training_of(module):
+    """What a module was told, observed; None if nothing."""
+    told = _told.get().get(id(module))
+    training = told[1] if told else module.__dict__.get("training")
+    seen = _observed.get()
+    if seen is not None:
+        seen.setdefault(id(module), (module, training))
+    return training
 
 
 def in_training(module, training):
@@ -37,15 +65,13 @@ def in_training(module, training):
     Raises:
         TypeError: If there is none and nothing was said.
     """
-    if training is not None:
-        return training
-    _observe([module])
-    if module.training is None:
+    training = module.training if training is None else training
+    if training is None:
         raise TypeError(
             f"{type(module).__name__}.__call__() missing 1 required positional argument: 'training'. "
             "Give it, or call train() or eval() of the network first."
         )
-    return module.training
+    return training
 
 
 @contextmanager
@@ -64,29 +90,20 @@ def observing():
 
 def unchanged(found):
     """Whether all modules are told what they were when `observing` found them."""
-    _observe([module for module, _ in found])
-    return all(module.training is training for module, training in found)
+    answers = [module.training for module, _ in found]  # asks all of them
+    return all(answer is training for answer, (_, training) in zip(answers, found, strict=True))
 
 
 @contextmanager
 def restored(found):
     """Modules are told what they were when `observing` found them, until the end of the context."""
-    modules = [module for module, _ in found]
-    before = [module.training for module in modules]
-    _tell(modules, [training for _, training in found])
+    token = _tell(found)
     try:
         yield
     finally:
-        _tell(modules, before)
+        _told.reset(token)
 
 
-def _observe(modules):
-    seen = _observed.get()
-    if seen is not None:
-        for module in modules:
-            seen.setdefault(id(module), (module, module.training))
-
-
-def _tell(modules, answers):
-    for module, training in zip(modules, answers, strict=True):
-        module.training = training
+def _tell(pairs):
+    """Tells modules, [(module, training)], in this thread; returns the token that ends it."""
+    return _told.set({**_told.get(), **{id(module): (module, training) for module, training in pairs}})

@@ -9,7 +9,7 @@ from autograd import tree
 from autograd.backend import is_array
 from autograd.core import Array
 
-from .mode import Mode
+from .mode import Mode, training_of
 from .util import class_name, override_args_kwargs, repr_function
 from .variable import BaseVar, VarCollection, as_value
 
@@ -34,12 +34,23 @@ class Module:
         training: What `train` or `eval` said, for layers that are called without an argument `training`; else None.
     """
 
-    training: bool | None = None
+    @property
+    def training(self):
+        return training_of(self)
+
+    @training.setter
+    def training(self, training):
+        self.__dict__["training"] = training
 
     def __setattr__(self, name, value):
-        if isinstance(self.__dict__.get(name), Module | BaseVar):
+        if name in self.__dict__ and any(isinstance(x, Module | BaseVar) for x in (self.__dict__[name], value)):
             structure.changed()
         object.__setattr__(self, name, value)
+
+    def __delattr__(self, name):
+        if isinstance(self.__dict__.get(name), Module | BaseVar):
+            structure.changed()
+        object.__delattr__(self, name)
 
     def vars(self, scope=""):
         """The variables of the module and of its submodules, named by the attributes that lead to them.
@@ -65,7 +76,7 @@ class Module:
     def train(self, mode=True):
         """Tells the module and all in it that they are in training, for calls without an argument `training`.
 
-        As a context manager, until the end of the context: `with net.train(): ...`.
+        As a context manager, until the end of the context, and in this thread: `with net.train(): ...`.
         """
         return Mode([module for _, module in walk(self)], mode)
 
@@ -169,6 +180,8 @@ class Function(Module):
     """
 
     def __init__(self, f, vc):
+        if not callable(f):
+            raise TypeError(f"{type(self).__name__}: expected a function or module, got {type(f).__name__}.")
         self.f = f
         prefix = f"{{{f.__name__}}}" if hasattr(f, "__name__") else ""
         self.vc = VarCollection((prefix + name, v) for name, v in VarCollection(vc).items())

@@ -6,7 +6,7 @@ import cuobjax.numpy as jn
 from autograd import device_put, tree
 from autograd.backend import is_array, local_devices
 from autograd.communicator import Group
-from autograd.core import Array, Tracer
+from autograd.core import Array, Tracer, kind_of
 from autograd.ops.random import split as split_key
 from autograd.reverse import live_tapes
 
@@ -113,7 +113,7 @@ class Parallel(Module):
 
     def _shares(self, x, devices):
         """What each device gets of a leaf of the arguments."""
-        if not isinstance(x, Array) and not is_array(x):
+        if kind_of(x) is not None or not (isinstance(x, Array) or is_array(x)):
             return [x] * len(devices)
         parts = self.device_reshape(x) if x.ndim else [x] * len(devices)
         return [
@@ -132,6 +132,8 @@ class Parallel(Module):
 
     def _joined_output(self, parts, device):
         if not all(isinstance(x, Array | int | float | complex) or is_array(x) for x in parts):
+            if any(type(x) is not type(parts[0]) or (isinstance(x, str | bytes) and x != parts[0]) for x in parts):
+                raise ValueError(f"Parallel: expected outputs that are no arrays to be the same, got {parts}.")
             return parts[0]
         parts = [device_put(jn.asarray(x), device) for x in parts]
         if self.reduce is jn.concatenate and parts[0].ndim:
@@ -181,4 +183,8 @@ def _all_same(values, look):
     first = values[0]
     if all(x is first for x in values):
         return True
-    return look and not any(isinstance(x, Tracer) for x in values) and all(jn.array_equal(x, first) for x in values)
+    return look and not any(isinstance(x, Tracer) for x in values) and all(_equal(x, first) for x in values)
+
+
+def _equal(a, b):
+    return jn.array_equal(a, b, equal_nan=a.dtype.kind not in "iub")

@@ -11,17 +11,18 @@ from .call import reduced
 from .scope import write
 from .variable import RandomState, TrainRef
 
-_replicated: "ContextVar[frozenset]" = ContextVar("cuobjax.replicated", default=frozenset())
+_replicated: set = set()
+_on_device: ContextVar[bool] = ContextVar("cuobjax.on_device", default=False)
 
 
 def replicated():
     """The variables that hold a value for each device here, stacked along the first axis."""
-    return _replicated.get()
+    return frozenset() if _on_device.get() else frozenset(_replicated)
 
 
 def forget_replicas():
     """Every variable holds one value from here on, in this thread: that of its device."""
-    _replicated.set(frozenset())
+    _on_device.set(True)
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def replicate(vc):
         return v._reduce is None or v.value is within[v]
 
     write(within)
-    token = _replicated.set(replicated().union(variables))
+    _replicated.update(variables)
     try:
         yield
     finally:
@@ -60,4 +61,4 @@ def replicate(vc):
             after = {v: value if kept(v) else reduced(v, v.value) for v, value in before.items()}
         finally:
             write(after)
-            _replicated.reset(token)
+            _replicated.difference_update(variables)

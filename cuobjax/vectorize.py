@@ -6,6 +6,7 @@ import cuobjax.numpy as jn
 from autograd import tree, vmap
 from autograd.backend import is_array
 from autograd.batch import BatchTracer
+from autograd.core import kind_of
 from autograd.ops.random import split as split_key
 
 from .call import call, reduced
@@ -117,4 +118,4 @@ def _run(batch, f, args, kwargs):
 
 def _as_output(x):
     """Numbers as Arrays in default dtypes."""
-    return jn.asarray(x) if isinstance(x, int | float | complex) else x
+    return x if kind_of(x) is None else jn.asarray(x)

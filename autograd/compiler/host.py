@@ -133,7 +133,7 @@ class _Writer:
         exact = bool(values) and not values[0].weak and result.dtype == values[0].dtype and result.dtype.kind in "fc"
         ufunc = ufunc_of(primitive)
         if ufunc is not None:
-            args = self._beside_arrays(operation, values)
+            args = self._beside_arrays(ufunc, operation, values)
             return f"{self._named(ufunc, primitive.name)}({', '.join(args)}{_OUT})", True
         if primitive in _REDUCTIONS and exact and result.dtype.itemsize > 2:
             return self._reduction(primitive, args[0], values[0], **params)
@@ -167,12 +167,13 @@ class _Writer:
         divide, count = self._named(onp.divide, "divide"), self._number(count, value.dtype)
         return f"{divide}({reduce}({x}, {axes}, None, None, {keepdims}), {count}{_OUT})", True
 
-    def _beside_arrays(self, operation, values):
+    def _beside_arrays(self, ufunc, operation, values):
         """The arguments of a ufunc, Python numbers as arrays of the dtype that they take: NumPy is slow to find it."""
         dtypes = {v.dtype for v in values if not v.weak}
         (dtype,) = dtypes if len(dtypes) == 1 else (None,)
         args = [self.text[n] for n in operation.inputs]
-        if dtype is None or dtype.kind not in "fc":
+        alike = dtype is not None and any(t.startswith(dtype.char * ufunc.nin) for t in ufunc.types)  # ldexp is not
+        if not alike or dtype.kind not in "fc":
             return args
         for i, (n, value) in enumerate(zip(operation.inputs, values, strict=True)):
             if value.weak and not (value.weak is complex and dtype.kind == "f"):

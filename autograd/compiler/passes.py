@@ -122,4 +122,4 @@ def _hashable(x):
         return slice, _hashable(x.start), _hashable(x.stop), _hashable(x.step)
     if isinstance(x, (tuple, list)):
         return type(x), tuple(map(_hashable, x))
-    return (type(x), repr(x)) if isinstance(x, float) else (type(x), x)
+    return type(x), repr(x) if isinstance(x, float | complex | onp.generic) else x  # -0.0 is not 0.0

@@ -13,10 +13,12 @@ from ..ops.elementwise import astype, stop_gradient
 
 def as_array(x, dtype=None):
     """`x` itself if it is an array, Arrays and tracers included; else an array of it on the default device."""
+    if isinstance(x, TracedNumber):
+        return x.array(dtype)
     if isinstance(x, Array):
         x = settled(x)
     elif not backend.is_array(x):
-        x = array(x)
+        return array(x, dtype)
     return x if dtype is None or x.dtype == dtype else cast(x, dtype)
 
 
@@ -34,6 +36,8 @@ def cast(x, dtype):
 
 def array(object, dtype=None):
     """A new array of `object`: an array, a number, or a nested list or tuple of them, traced ones included."""
+    if isinstance(object, TracedNumber):
+        return object.array(dtype)
     object = settled(object)
     if isinstance(object, Tracer):
         return object if dtype is None else cast(object, dtype)

@@ -3,7 +3,7 @@
 # ruff: noqa: I001 (names stay in tables)
 import numpy as onp
 
-from ..core import Array
+from ..core import Array, TracedNumber
 from ..ops import elementwise as ops
 from ..ops import indexing
 from ..ops.elementwise import (  # noqa: F401
@@ -17,7 +17,7 @@ from ..ops.elementwise import (  # noqa: F401
 from ..ops.numbers import (  # noqa: F401
     bitwise_count, copysign, exponent, fabs, heaviside, ldexp, nextafter, spacing,
 )
-from ._common import as_array, refuse_output
+from ._common import as_array, refuse_output, result_type
 
 abs = absolute
 acos, acosh, asin, asinh, atan, atan2, atanh = arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh
@@ -92,6 +92,8 @@ def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None):
 
 def _bounded(a, bound, within):
     """`a` where it is within its bound, of which it gets the gradient at ties; NaN where either is."""
+    if isinstance(bound, TracedNumber):  # `where` would not say that it is out of the range of integers
+        bound = as_array(bound, result_type(a, bound))
     return where(logical_or(within(a, bound), not_equal(a, a)), a, bound)
 
 

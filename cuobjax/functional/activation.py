@@ -1,6 +1,8 @@
 """Activations: elementwise functions of Arrays, and softmax."""
 
 import cuobjax.numpy as jn
+from autograd.backend import is_array
+from autograd.core import Array
 from autograd.ops import elementwise as ops
 from autograd.scipy import special
 
@@ -46,8 +48,11 @@ def logsumexp(a, axis=None, b=None, keepdims=False):
 
 
 def leaky_relu(x, negative_slope=0.01):
-    """`x` where it is not negative, elsewhere `negative_slope * x`."""
-    return ops.leaky_relu(jn.asarray(x), negative_slope=negative_slope)
+    """`x` where it is positive, elsewhere `negative_slope * x`, a number or an array that may be trained (PReLU)."""
+    x = jn.asarray(x)
+    if isinstance(negative_slope, Array) or is_array(negative_slope):
+        return jn.where(x > 0, x, x * negative_slope)
+    return ops.leaky_relu(x, negative_slope=negative_slope)
 
 
 def elu(x, alpha=1.0):

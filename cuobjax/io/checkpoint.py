@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..variable import VarCollection
 from .collection import load_var_collection, save_var_collection
-from .formats import DamagedFileError
+from .formats import DamagedFileError, sweep
 
 
 class Checkpoint:
@@ -72,7 +72,7 @@ class Checkpoint:
         for i in reversed(indices):
             try:
                 return self._load(vc, i)
-            except DamagedFileError as error:
+            except (DamagedFileError, OSError) as error:
                 if i == indices[0]:
                     raise
                 warnings.warn(f"Checkpoint.restore: skipped a checkpoint. {error}", stacklevel=2)
@@ -85,6 +85,7 @@ class Checkpoint:
         _require_collection(vc, "save")
         idx = operator.index(idx)
         self.SAVE_FN(self._path(idx), vc)
+        sweep(os.path.join(self.logdir, self.DIR_NAME))
         if self.keep_ckpts:
             others = [i for i in self._indices() if i != idx]
             for i in others[: max(0, len(others) + 1 - self.keep_ckpts)]:

@@ -6,6 +6,7 @@ import numpy as onp
 
 from autograd.backend import CPU, is_cupy
 
+from ..replication import replicated
 from ..variable import TrainRef, VarCollection
 from .formats import read_npz, read_safetensors, replacement, write_npz, write_safetensors
 
@@ -18,10 +19,16 @@ def save_var_collection(file, vc):
     Args:
         file: A path, of which the ending .safetensors chooses that format, else it is .npz; or a binary file (.npz).
         vc: The VarCollection.
+
+    Raises:
+        ValueError: If a variable has a value for each device, within `VarCollection.replicate`.
     """
-    arrays = {names[0]: _host_array(variable) for variable, names in _named(vc).items()}
+    named = _named(vc)
+    if not replicated().isdisjoint(named):
+        raise ValueError("save_var_collection: expected one value of each variable, got replicas. Save after replicate().")
+    arrays = {names[0]: _host_array(variable) for variable, names in named.items()}
     if _is_path(file):
-        with replacement(os.fspath(file)) as new:
+        with replacement(os.fsdecode(file)) as new:
             (write_safetensors if _is_safetensors(file) else write_npz)(new, arrays)
     else:
         write_npz(file, arrays)
@@ -78,11 +85,11 @@ def _host_array(variable):
 
 
 def _is_path(file):
-    return isinstance(file, str | os.PathLike)
+    return isinstance(file, str | bytes | os.PathLike)
 
 
 def _is_safetensors(path):
-    return os.fspath(path).endswith(".safetensors")
+    return os.fsdecode(path).endswith(".safetensors")
 
 
 def _read(file):

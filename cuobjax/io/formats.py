@@ -5,6 +5,9 @@ import errno
 import importlib
 import json
 import os
+import re
+import shutil
+import threading
 import zipfile
 import zlib
 from typing import Any
@@ -140,9 +143,12 @@ def replacement(path):
 
     Whatever happens in between, even the end of the process or of the power: the old file is there or the new one.
     """
-    temporary = f"{path}.tmp"
+    path = os.path.realpath(path)  # what a symbolic link leads to
+    temporary = f"{path}.{os.getpid()}-{threading.get_ident()}.tmp"
     try:
         with open(temporary, "wb") as file:
+            if os.path.exists(path):
+                shutil.copymode(path, temporary)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -152,6 +158,27 @@ def replacement(path):
             os.remove(temporary)
         raise
     _sync_folder(os.path.dirname(path) or ".")
+
+
+def sweep(folder):
+    """Removes what processes that are no more left behind of files that they were writing."""
+    for name in os.listdir(folder):
+        process = re.fullmatch(r".+\.(\d+)-\d+\.tmp", name)
+        if process and not _is_alive(int(process[1])):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(folder, name))
+
+
+def _is_alive(process):
+    if os.name != "posix":  # where signal 0 would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _sync_folder(path):
