@@ -9,12 +9,13 @@ import functools
 import operator
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as onp
 
 from . import backend
 from . import numpy as anp
-from .core import Array, Primitive, Reference, TracedNumber, Tracer, bare
+from .core import Array, Primitive, Reference, TracedNumber, Tracer, bare, kind_of
 from .numpy._common import as_array, refuse_output
 from .numpy._indexing import IndexUpdate, getitem
 from .ops.product import matmul
@@ -80,7 +81,7 @@ def _define_operators_of_numbers():
         setattr(TracedNumber, name, _method_of_numbers(function))
     for name in ("real", "imag"):
         setattr(TracedNumber, name, property(_method_of_numbers(operator.attrgetter(name))))
-    for name in ("hash", "len", "iter"):
+    for name in ("hash", "len", "iter", "trunc", "floor", "ceil"):
         setattr(TracedNumber, f"__{name}__", functools.partialmethod(_concrete, f"{name}()"))
 
 
@@ -88,10 +89,15 @@ def _operator_of_numbers(name, function):
     """An operator between Python numbers, one of them traced; beside arrays it is that of arrays."""
     of_arrays = getattr(Array, name)
 
-    def apply(self, other):
+    def apply(self, other, *modulus):
+        if modulus:
+            _concrete(self, "pow() with a modulus")
         if isinstance(other, TracedNumber):
             return max(self._trace, other._trace, key=lambda trace: trace.level).compute(function, (self, other))
         if isinstance(other, int | float | complex) and not isinstance(other, onp.generic):
+            if kind_of(other) is None:  # of a subclass, such as IntEnum
+                kinds: tuple[Any, ...] = (int, float, complex)
+                other = next(kind for kind in kinds if isinstance(other, kind))(other)
             return self._trace.compute(function, (self, other))
         return of_arrays(self, other) if isinstance(other, Array) or backend.is_array(other) else NotImplemented
 

@@ -48,7 +48,9 @@ def current(axis_name):
     """
     member = axis_name if isinstance(axis_name, Member) else _bound.get().get(axis_name)
     if member is None:
-        raise NameError(f"unbound axis name: {axis_name}. Call this in a function under cuobjax.Parallel.")
+        raise NameError(
+            f"unbound axis name: {axis_name}. Call this in a function under cuobjax.Parallel (the inner one counts)."
+        )
     return member
 
 

@@ -191,11 +191,7 @@ class Reference(Array):
 
 def kind_of(x):
     """The type of a Python number, traced or not; None of all else."""
-    if isinstance(x, TracedNumber):
-        return x.kind
-    if isinstance(x, int | float | complex) and not isinstance(x, numpy.generic):
-        return next(kind for kind in _KINDS if isinstance(x, kind))  # also of a subclass, such as IntEnum
-    return None
+    return x.kind if isinstance(x, TracedNumber) else type(x) if type(x) in _KINDS else None
 
 
 def settled(x):

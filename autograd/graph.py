@@ -182,6 +182,8 @@ class Staging(Interpreter):
             return known
         if isinstance(x, Tracer):
             self.closed = False
+        elif kind_of(x) is None and not backend.is_array(x):
+            x = onp.asarray(x)  # a member of an IntEnum, for instance, is to NumPy what an array is
         number = self._new_value(x)
         self.graph.constants[number] = x if isinstance(x, Tracer) or not backend.is_array(x) else baked(x)
         return number

@@ -7,6 +7,7 @@ import operator
 from . import backend, tree
 from .batch import Batch, BatchTracer
 from .core import Array, bare, lift, settled
+from .graph import StagedTracer
 from .numpy import asarray, moveaxis, stack, where
 from .numpy._common import complete_axis
 from .ops.shape import broadcast_to
@@ -157,9 +158,9 @@ def scan(f, init, xs, length=None, reverse=False):
 def cond(predicate, true_function, false_function, *operands):
     """`true_function(*operands)` if the predicate holds, else `false_function(*operands)`.
 
-    Where `vmap` gives lanes predicates of their own, both are computed and each lane takes its result.
+    Where `vmap` gives lanes predicates of their own, or Jit traces the predicate, both are computed and it selects.
     """
-    if not differs(predicate):
+    if not differs(predicate, (BatchTracer, StagedTracer)):
         return true_function(*operands) if predicate else false_function(*operands)
     return _select(predicate, true_function(*operands), false_function(*operands))
 
@@ -168,7 +169,8 @@ def while_loop(condition, body, init):
     """`carry = body(carry)` as long as `condition(carry)` holds.
 
     Where `vmap` gives lanes conditions of their own, the loop runs until none holds, and lanes that are done keep their
-    values. `body` is computed for these, too, as in `where`: a derivative that is infinite there gives NaN.
+    values. `body` is computed for these, too, as in `where`: a derivative that is infinite there gives NaN. Under Jit
+    the condition must not be traced.
     """
     carry = init
     while True:
@@ -191,10 +193,10 @@ def _select(predicate, first, second):
     return tree.unflatten(structure, [where(predicate, a, b) for a, b in zip(leaves, others, strict=True)])
 
 
-def differs(x):
+def differs(x, tracers=BatchTracer):
     """Whether `vmap` gives lanes values of their own."""
     while isinstance(x, Array):
-        if isinstance(x, BatchTracer):
+        if isinstance(x, tracers):
             return True
         x = x._value
     return False

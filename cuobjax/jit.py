@@ -297,6 +297,8 @@ def _key_of(x, what):
     """What stands for a static value in the key of a program; 1, 1.0 and True are different, also within containers."""
     if isinstance(x, BaseVar) or hasattr(type(x), "vars"):
         return _Same(x)
+    if isinstance(x, tuple):
+        return type(x), tuple([_key_of(part, what) for part in x])
     if hasattr(type(x), "__next__"):
         raise TypeError(f"Jit: expected {what} that is the same in every call, got an iterator. Pass a tuple.")
     try:
@@ -306,8 +308,6 @@ def _key_of(x, what):
             f"Jit: expected {what}, which is static, to have a hash, got {type(x).__name__}. Pass a tuple in place of "
             "a list, and arrays as arguments that are not static."
         ) from None
-    if isinstance(x, tuple):
-        return type(x), tuple([_key_of(part, what) for part in x])
     if isinstance(x, frozenset):
         return type(x), frozenset([_key_of(part, what) for part in x])
     if dataclasses.is_dataclass(x) and not isinstance(x, type):

@@ -52,7 +52,7 @@ class Mode:
 def training_of(module):
     """What a module was told, observed; None if nothing."""
     told = _told.get().get(id(module))
-    training = told[1] if told else module.__dict__.get("training")
+    training = told[1] if told else module.__dict__.get("training", module._training)
     seen = _observed.get()
     if seen is not None:
         seen.setdefault(id(module), (module, training))

@@ -2,6 +2,7 @@
 
 import functools
 import numbers
+import textwrap
 
 import numpy as onp
 
@@ -33,6 +34,14 @@ class Module:
     Attributes:
         training: What `train` or `eval` said, for layers that are called without an argument `training`; else None.
     """
+
+    _training: bool | None = None  # what a class says of itself
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if isinstance(cls.__dict__.get("training"), bool):  # it would hide the property
+            cls._training = cls.__dict__["training"]
+            del cls.training
 
     @property
     def training(self):
@@ -155,7 +164,7 @@ class ModuleList(Module, list):
 
     def __repr__(self):
         items = "\n".join(f"[{i}] {self._repr_item(i)}" for i in range(len(self)))
-        return f"{class_name(self)}(\n  {items.replace(chr(10), chr(10) + '  ')}\n)"
+        return f"{class_name(self)}(\n{textwrap.indent(items, '  ')}\n)"
 
 
 def _changing(method):

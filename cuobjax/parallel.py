@@ -19,6 +19,11 @@ from .util import class_name, repr_function
 from .variable import RandomState, VarCollection, as_value, reduce_mean
 
 
+def concatenate(arrays, axis=0, dtype=None):
+    """Arrays one after the other along an axis: what `Parallel` does to outputs."""
+    return jn.concatenate(arrays, axis, dtype=dtype)
+
+
 class Parallel(Module):
     """The module or function `f` on all devices at once, each of which gets its share of the batch.
 
@@ -44,7 +49,7 @@ class Parallel(Module):
         RuntimeError: If devices reach different operations of `functional.parallel`.
     """
 
-    def __init__(self, f, vc=None, reduce=jn.concatenate, axis_name="device", static_argnums=None):
+    def __init__(self, f, vc=None, reduce=concatenate, axis_name="device", static_argnums=None):
         self.__wrapped__ = f if isinstance(f, Module) else Function(f, vc or ())
         self.vc = VarCollection(vc or ()) or self.__wrapped__.vars()
         self.reduce = reduce
@@ -136,9 +141,10 @@ class Parallel(Module):
                 raise ValueError(f"Parallel: expected outputs that are no arrays to be the same, got {parts}.")
             return parts[0]
         parts = [device_put(jn.asarray(x), device) for x in parts]
-        if self.reduce is jn.concatenate and parts[0].ndim:
+        joins = self.reduce in (concatenate, jn.concatenate)
+        if joins and parts[0].ndim:
             return jn.concatenate(parts)
-        if self.reduce is jn.concatenate:
+        if joins:
             raise ValueError(
                 "Parallel: expected outputs with a batch axis to concatenate, got shape (). Say how the devices' "
                 "outputs become one, such as reduce=lambda x: x.mean(0)."

@@ -128,6 +128,8 @@ class _Search:
                 if getter and isinstance(computed, property | functools.cached_property):
                     return self.visit(types.MethodType(getter, x), f"{name}.{attribute}", prefix)
                 part, where = getattr(x, attribute, _NOTHING), f".{attribute}"
+                if isinstance(part, types.BuiltinMethodType) and part.__self__ is x:  # such as values() of a dictionary
+                    break
             elif len(following) > 1 and kind in ("LOAD_CONST", "LOAD_SMALL_INT") and _subscribes(following[1]):
                 part, where = _item(x, attribute), f"[{attribute!r}]"
                 following = following[1:]

@@ -201,12 +201,17 @@ class ConstrainedVar(TrainVar):
         BaseVar.__init__(self, None)
         self.constraint = constraint
         value = as_value(tensor, "TrainVar")
-        with onp.errstate(divide="ignore", invalid="ignore"):  # unit_norm of zeros
-            if not hasattr(constraint, "inverse") and not isinstance(constraint(value), Array):
-                raise TypeError(
-                    f"TrainVar: expected a constraint that gives an array of an array, got {repr_function(constraint)}."
-                    " Some are made by a call: unit_norm(), interval(0, 1)."
-                )
+        if value.dtype.kind in "iub":
+            raise TypeError(f"TrainVar: expected real or complex numbers to constrain, got dtype {value.dtype}.")
+        with onp.errstate(divide="ignore", invalid="ignore"):  # what is out of range is said below
+            first = None if hasattr(constraint, "inverse") else constraint(value)
+        if first is not None and not isinstance(first, Array):
+            raise TypeError(
+                f"TrainVar: expected a constraint that gives an array of an array, got {repr_function(constraint)}. "
+                "Some are made by a call: unit_norm(), interval(0, 1)."
+            )
+        if first is not None and not isinstance(first, Tracer) and not anp.isfinite(first).all():
+            raise ValueError(f"TrainVar: expected values that {repr_function(constraint)} can have, got {value!r}.")
         self.free = TrainVar(self._free(value, "TrainVar") if hasattr(constraint, "inverse") else value, reduce)
 
     @property
@@ -300,6 +305,8 @@ class RandomState(StateVar):
 
     def split(self, n):
         """Draws `n` new keys, (n, 2) uint32; the state becomes another one, independent of them."""
+        if operator.index(n) < 0:
+            raise ValueError(f"RandomState.split: expected a number of keys, got {n}.")
         keys = split_key(self.value, n=n)
         self.value = keys[0]
         return keys[1:]
@@ -361,11 +368,17 @@ class VarCollection(dict):
         if len(args) > 1:
             raise TypeError(f"VarCollection.update: expected at most one dictionary or list of pairs, got {len(args)}.")
         given = args[0] if args else ()
-        if hasattr(given, "vars") or not isinstance(given, Iterable):
+        if hasattr(given, "vars") or isinstance(given, BaseVar | str) or not isinstance(given, Iterable):
             raise TypeError(
                 f"VarCollection: expected names and variables, got {type(given).__name__}. Pass net.vars()."
             )
-        pairs = [*(given.items() if isinstance(given, dict) else given), *kwargs.items()]
+        given = list(given.items() if isinstance(given, dict) else given)
+        for pair in given:
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise TypeError(
+                    f"VarCollection: expected names and variables, got one {type(pair).__name__}. Pass net.vars()."
+                )
+        pairs = [*given, *kwargs.items()]
         new, conflicts = {}, set()
         for name, variable in pairs:
             if not isinstance(name, str) or not isinstance(variable, BaseVar):

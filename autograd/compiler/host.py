@@ -172,9 +172,10 @@ class _Writer:
         dtypes = {v.dtype for v in values if not v.weak}
         (dtype,) = dtypes if len(dtypes) == 1 else (None,)
         args = [self.text[n] for n in operation.inputs]
-        alike = dtype is not None and any(t.startswith(dtype.char * ufunc.nin) for t in ufunc.types)  # ldexp is not
-        if not alike or dtype.kind not in "fc":
+        if dtype is None or dtype.kind not in "fc":
             return args
+        if not any(kinds.startswith(dtype.char * ufunc.nin) for kinds in ufunc.types):
+            return args  # ldexp takes an integer beside real numbers
         for i, (n, value) in enumerate(zip(operation.inputs, values, strict=True)):
             if value.weak and not (value.weak is complex and dtype.kind == "f"):
                 args[i] = self._number_of(n, dtype)

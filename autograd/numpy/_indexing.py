@@ -2,6 +2,7 @@
 
 import operator
 import types
+from typing import Any
 
 import numpy as onp
 
@@ -26,14 +27,18 @@ def split_index(x, index):
     for part in index if isinstance(index, tuple) else (index,):
         if isinstance(part, onp.integer):
             part = int(part)
-        elif isinstance(part, slice):  # CuPy would not pass on what an Array that has no number to give raises
-            ends = (part.start, part.stop, part.step)
-            part = slice(*[operator.index(end) if isinstance(end, Array) else end for end in ends])
+        elif isinstance(part, slice):
+            part = slice(_end(part.start), _end(part.stop), _end(part.step))
         if isinstance(part, bool) or not isinstance(part, _BASIC):
             arrays.append(_index_array(x, part))
             part = ARRAY
         template.append(part)
     return tuple(template), arrays
+
+
+def _end(x: Any) -> Any:
+    """A number of a slice; CuPy would not pass on what an Array raises that has none to give."""
+    return operator.index(x) if isinstance(x, Array) else x  # type: ignore[arg-type]
 
 
 def _index_array(x, part):

@@ -25,7 +25,7 @@ def save_var_collection(file, vc):
     """
     named = _named(vc)
     if not replicated().isdisjoint(named):
-        raise ValueError("save_var_collection: expected one value of each variable, got replicas. Save after replicate().")
+        raise ValueError("save_var_collection: expected variables of one value, got replicas. Save after replicate().")
     arrays = {names[0]: _host_array(variable) for variable, names in named.items()}
     if _is_path(file):
         with replacement(os.fsdecode(file)) as new:

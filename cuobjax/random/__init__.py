@@ -1,17 +1,21 @@
 """Random numbers. Every draw takes a new key of a generator, so that a seed determines all numbers, on any device.
 
-A distribution takes the shape of the result, then its parameters, numbers or arrays that broadcast to that shape, then
-by name alone `dtype` (by default that of new arrays) and `generator`. Bits, integers and uniforms of a seed are equal
-on every device, other numbers to rounding. No draw waits for the device.
+A distribution takes the shape of the result, then its parameters, numbers or arrays that broadcast to that shape (the
+bounds of `randint` and `truncated_normal`: numbers), then by name alone `dtype` (by default that of new arrays) and
+`generator`, which may be a RandomState. Bits, integers and uniforms of a seed are equal on every device, other numbers
+to rounding. No draw waits for the device.
 """
 
 import math
 import numbers
+import operator
 
 import numpy as onp
 
 import cuobjax.numpy as jn
 from autograd import default_device, device_put
+from autograd.backend import CPU
+from autograd.core import Array, kind_of
 from autograd.ops import random as ops
 
 from ..functional import sigmoid, softmax
@@ -33,6 +37,8 @@ class Generator(Module):
 
     def seed(self, seed=0):
         """Starts anew from a seed."""
+        if not 0 <= operator.index(seed) < 2**64:
+            raise ValueError(f"Generator: expected a seed from 0 to 2**64 - 1, got {seed}.")
         if hasattr(self, "_key"):
             self._key.seed(seed)
         self.initial_seed = seed
@@ -66,14 +72,34 @@ def _dtype(dtype, kind=float):
     return default_dtype(kind) if dtype is None else onp.dtype(dtype)
 
 
+def _key(generator):
+    """A new key of a generator, or of any function that returns keys, or of a RandomState."""
+    if isinstance(generator, RandomState):
+        return device_put(generator.split(1)[0], default_device())
+    if not callable(generator):
+        raise TypeError(f"generator: expected a Generator, got {type(generator).__name__}. Make one of a seed.")
+    return generator()
+
+
 def _drawn(op, shape, dtype, generator, **parameters):
-    return op(generator(), shape=_shape(shape), dtype=_dtype(dtype), **parameters)
+    return op(_key(generator), shape=_shape(shape), dtype=_dtype(dtype), **parameters)
 
 
 def _moved(numbers, loc, scale):
-    if not (isinstance(scale, int | float) and scale == 1):
-        numbers = numbers * scale
-    return numbers if isinstance(loc, int | float) and loc == 0 else numbers + loc
+    """`numbers * scale + loc`, in the dtype and shape of the numbers."""
+    loc, scale = (x if _is_number(x) else _parameter(x, numbers.shape, numbers.dtype) for x in (loc, scale))
+    numbers = numbers if isinstance(scale, int) and scale == 1 else numbers * scale
+    return numbers if isinstance(loc, int) and loc == 0 else numbers + loc
+
+
+def _is_number(x):
+    """Whether `x` is one of Python's numbers, which take any dtype."""
+    return kind_of(x) in (bool, int, float)
+
+
+def _is_known(x):
+    """Whether the numbers in `x` are at hand: looking at them would wait for a GPU."""
+    return type(x) is Array and x.device == CPU
 
 
 def _parameter(value, shape, dtype):
@@ -87,17 +113,20 @@ def _parameter(value, shape, dtype):
 
 def normal(shape, *, mean=0, stddev=1, dtype=None, generator=DEFAULT_GENERATOR):
     """Normally distributed numbers; `mean` and `stddev` may be arrays and are differentiable."""
-    return _drawn(ops.normal, shape, dtype, generator) * stddev + mean
+    return _moved(_drawn(ops.normal, shape, dtype, generator), mean, stddev)
 
 
 def uniform(shape, *, minval=0, maxval=1, dtype=None, generator=DEFAULT_GENERATOR):
     """Numbers uniformly distributed over [0, 1), or from `minval` to `maxval`, which rounding can attain."""
-    return _moved(_drawn(ops.uniform, shape, dtype, generator), minval, maxval - minval)
+    numbers = _drawn(ops.uniform, shape, dtype, generator)
+    low, high = (x if _is_number(x) else _parameter(x, numbers.shape, numbers.dtype) for x in (minval, maxval))
+    return _moved(numbers, low, high - low)
 
 
 def truncated_normal(shape, *, stddev=1, lower=-2, upper=2, dtype=None, generator=DEFAULT_GENERATOR):
     """Normally distributed numbers within [lower, upper], then multiplied by `stddev`: not corrected for the cut."""
-    return _drawn(ops.truncated_normal, shape, dtype, generator, lower=lower, upper=upper) * stddev
+    numbers = _drawn(ops.truncated_normal, shape, dtype, generator, lower=lower, upper=upper)
+    return _moved(numbers, 0, stddev)
 
 
 def exponential(shape, *, scale=1, dtype=None, generator=DEFAULT_GENERATOR):
@@ -132,11 +161,11 @@ def gamma(shape, a, *, scale=1, dtype=None, generator=DEFAULT_GENERATOR):
     fixed probabilities; the second one raises NotImplementedError.
     """
     a = _parameter(a, shape, _dtype(dtype))
-    return _moved(ops.standard_gamma(generator(), a, log=False), 0, scale)
+    return _moved(ops.standard_gamma(_key(generator), a, log=False), 0, scale)
 
 
 def _log_gamma(shape, a, dtype, generator):
-    return ops.standard_gamma(generator(), _parameter(a, shape, _dtype(dtype)), log=True)
+    return ops.standard_gamma(_key(generator), _parameter(a, shape, _dtype(dtype)), log=True)
 
 
 def beta(shape, a, b, *, dtype=None, generator=DEFAULT_GENERATOR):
@@ -194,30 +223,34 @@ def orthogonal(shape, n, *, dtype=None, generator=DEFAULT_GENERATOR):
 
 def bits(shape, *, generator=DEFAULT_GENERATOR):
     """Uniformly distributed uint32."""
-    return ops.bits(generator(), shape=_shape(shape))
+    return ops.bits(_key(generator), shape=_shape(shape))
 
 
 def randint(shape, low, high, *, dtype=None, generator=DEFAULT_GENERATOR):
     """Integers uniformly distributed over low, ..., high - 1."""
-    return ops.randint(generator(), shape=_shape(shape), low=low, high=high, dtype=_dtype(dtype, int))
+    return ops.randint(_key(generator), shape=_shape(shape), low=low, high=high, dtype=_dtype(dtype, int))
 
 
 def bernoulli(shape, p=0.5, *, generator=DEFAULT_GENERATOR):
-    """Booleans that are true with probability `p`, a number or an array that broadcasts to `shape`."""
+    """Booleans that are true with probability `p`, to the nearest multiple of 2**-32."""
     if isinstance(p, numbers.Real):
-        return ops.bernoulli(generator(), shape=_shape(shape), p=p)
-    return uniform(shape, dtype=onp.float32, generator=generator) < _parameter(p, shape, None)
+        return ops.bernoulli(_key(generator), shape=_shape(shape), p=p)
+    p = jn.asarray(p, onp.float64)
+    if _is_known(p) and not ((p.raw >= 0) & (p.raw <= 1)).all():
+        raise ValueError(f"bernoulli: expected 0 <= p <= 1, got {p}.")
+    threshold = jn.rint(_parameter(p, shape, onp.float64) * 2.0**32)
+    return bits(shape, generator=generator).astype(onp.float64) < threshold
 
 
 def rademacher(shape, *, dtype=None, generator=DEFAULT_GENERATOR):
     """-1 or 1, each with probability 1/2."""
-    coins = ops.randint(generator(), shape=_shape(shape), low=0, high=2, dtype=onp.int8)
+    coins = ops.randint(_key(generator), shape=_shape(shape), low=0, high=2, dtype=onp.int8)
     return jn.asarray(coins * 2 - 1, _dtype(dtype, int))
 
 
 def poisson(shape, rate, *, dtype=None, generator=DEFAULT_GENERATOR):
     """k with probability rate**k exp(-rate) / k!: mean and variance `rate`, a number or an array; -1 where rate < 0."""
-    return ops.poisson(generator(), _parameter(rate, shape, onp.float64), dtype=_dtype(dtype, int))
+    return ops.poisson(_key(generator), _parameter(rate, shape, onp.float64), dtype=_dtype(dtype, int))
 
 
 def binomial(shape, n, p, *, dtype=None, generator=DEFAULT_GENERATOR):
@@ -226,7 +259,7 @@ def binomial(shape, n, p, *, dtype=None, generator=DEFAULT_GENERATOR):
     Both are numbers or arrays.
     """
     n, p = (_parameter(x, shape, onp.float64) for x in (n, p))
-    return ops.binomial(generator(), n, p, dtype=_dtype(dtype, int))
+    return ops.binomial(_key(generator), n, p, dtype=_dtype(dtype, int))
 
 
 def categorical(logits, axis=-1, *, shape=None, dtype=None, generator=DEFAULT_GENERATOR):
@@ -239,6 +272,8 @@ def categorical(logits, axis=-1, *, shape=None, dtype=None, generator=DEFAULT_GE
     axis = axis - logits.ndim if axis >= 0 else axis
     if not -logits.ndim <= axis < 0:
         raise ValueError(f"categorical: expected an axis of logits of shape {logits.shape}, got {axis}.")
+    if not logits.shape[axis]:
+        raise ValueError(f"categorical: expected something to choose from, got logits of shape {logits.shape}.")
     others = logits.shape[:axis] + logits.shape[logits.ndim + axis + 1 :]
     shape = others if shape is None else _shape(shape)
     before = shape[: len(shape) - len(others)]
@@ -256,6 +291,8 @@ def permutation(x, *, axis=0, independent=False, generator=DEFAULT_GENERATOR):
         independent: Whether each line along the axis has an order of its own.
     """
     x = jn.arange(x) if isinstance(x, numbers.Integral) else jn.asarray(x)
+    if not x.ndim:
+        raise TypeError(f"permutation: expected an integer or an array with axes, got {x!r}.")
     if not independent:
         return jn.take(x, _order(x.shape[axis], generator), axis)
     return jn.take_along_axis(x, jn.argsort(_words(x.shape, generator), axis), axis)
@@ -268,7 +305,7 @@ def shuffle(x, *, axis=0, generator=DEFAULT_GENERATOR):
 
 def _words(shape, generator):
     """Words of 64 bits, which are hardly ever equal."""
-    return ops.randint(generator(), shape=shape, low=0, high=1 << 64, dtype=onp.uint64)
+    return ops.randint(_key(generator), shape=shape, low=0, high=1 << 64, dtype=onp.uint64)
 
 
 def _order(n, generator):
@@ -282,9 +319,11 @@ def choice(a, shape=(), *, replace=True, p=None, axis=0, generator=DEFAULT_GENER
         shape: How many: the result has these axes in place of the axis.
         replace: Whether a part can be chosen again.
         p: The probability of each part, (n,), or numbers in proportion to it; without it, all are as likely. Without
-            replacement, no fewer parts than are chosen must have any.
+            replacement, no fewer parts than are chosen must have any. On a GPU this is not checked.
     """
     shape = _shape(shape)
+    if not (isinstance(a, numbers.Integral) or jn.ndim(a)):
+        raise TypeError(f"choice: expected an integer or an array with axes, got {a!r}.")
     n = a if isinstance(a, numbers.Integral) else jn.shape(a)[axis]
     count = math.prod(shape)
     if count and n < (1 if replace else count):
@@ -293,6 +332,9 @@ def choice(a, shape=(), *, replace=True, p=None, axis=0, generator=DEFAULT_GENER
         p = jn.asarray(p, onp.float64)
         if p.shape != (n,):
             raise ValueError(f"choice: expected p of shape ({n},), got {p.shape}.")
+        least = 1 if replace else count
+        if _is_known(p) and not ((p.raw >= 0).all() and least <= (p.raw > 0).sum() and p.raw.sum() < onp.inf):
+            raise ValueError(f"choice: expected probabilities, {least} or more of them not 0, got {p}.")
     places = _places_again(n, shape, p, generator) if replace else _places_once(n, count, p, generator).reshape(shape)
     return jn.asarray(places, _dtype(None, int)) if isinstance(a, numbers.Integral) else jn.take(a, places, axis)
 

@@ -65,6 +65,10 @@ def test_unit_norm():
 def test_a_constraint_that_is_still_to_be_made(factory):
     with pytest.raises(TypeError):
         objax.TrainVar(jn.ones(3), constraint=factory)
+    with pytest.raises(ValueError, match="can have"):
+        objax.TrainVar(jn.zeros(3), constraint=unit_norm())
+    with pytest.raises(TypeError, match="int32"):
+        objax.TrainVar(jn.array([1, 2]), constraint=positive)
 
 
 def test_training_keeps_the_constraint():
@@ -148,8 +152,8 @@ def test_copies(duplicate, constraint):
 
 
 def test_text_and_signature():
-    v = objax.TrainVar(jn.zeros(1), constraint=unit_norm(0))
-    assert repr(v).startswith("cuobjax.TrainVar(free=Array([0.], dtype=float32), reduce=reduce_mean, constraint=_norm")
+    v = objax.TrainVar(jn.ones(1), constraint=unit_norm(0))
+    assert repr(v).startswith("cuobjax.TrainVar(free=Array([1.], dtype=float32), reduce=reduce_mean, constraint=_norm")
     assert list(inspect.signature(objax.TrainVar).parameters) == ["tensor", "reduce", "constraint"]
     assert (repr(positive), repr(interval(0, 1))) == ("softplus", "_between(*, low=0, high=1)")
 

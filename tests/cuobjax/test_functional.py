@@ -321,3 +321,17 @@ def test_pooling_expects_images():
         with pytest.raises(ValueError, match=rf"^{name}: expected x of shape \(N, C, H, W\), got \(3, 4, 5\)\."):
             getattr(F, name)(jn.ones((3, 4, 5)))
     assert F.max_pool_2d(jn.arange(4).reshape(1, 1, 2, 2)).dtype == "int32"
+
+
+def test_a_slope_that_is_trained():
+    x, slope = jn.array([-1.0, 2.0]), objax.TrainVar(jn.array(0.3))
+    np.testing.assert_allclose(objax.Grad(lambda: F.leaky_relu(x, slope).sum(), {"slope": slope})(), [-1.0])
+    jitted = objax.Jit(lambda: F.leaky_relu(x, slope))
+    for value in (0.3, 0.9):
+        slope.assign(jn.array(value))
+        np.testing.assert_allclose(jitted(), [-value, 2.0], rtol=1e-6)
+
+
+def test_activations_of_numbers_have_the_default_dtype():
+    for activation in (F.relu, F.sigmoid, F.softplus, F.tanh):
+        assert activation(2.0).dtype == "float32"

@@ -4,7 +4,9 @@ import errno
 import inspect
 import io as std_io
 import os
+import subprocess
 import sys
+import threading
 import zlib
 
 import numpy as np
@@ -614,3 +616,50 @@ def test_the_checksum_covers_names_dtypes_and_shapes():
     assert len(sums) == 4
     assert formats._checksum({"a": a, "b": a}) == formats._checksum({"b": a, "a": a})
     assert formats._checksum({}) == f"{zlib.crc32(b''):08x}"
+
+
+def test_leftovers_of_processes_that_are_gone_are_removed(tmp_path):
+    checkpoint = Checkpoint(tmp_path, keep_ckpts=2)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    folder = tmp_path / "ckpt"
+    mine, dead = (folder / f"0000000007.npz.{process}-1.tmp" for process in (os.getpid(), gone.pid))
+    mine.touch(), dead.touch()
+    checkpoint.save(collection(1), 8)
+    assert mine.exists() and not dead.exists()
+
+
+def test_what_stands_at_a_path_keeps_its_mode_and_its_links(tmp_path):
+    path, link = tmp_path / "v.npz", tmp_path / "link.npz"
+    save_var_collection(path, collection(1))
+    os.chmod(path, 0o600)
+    link.symlink_to(path)
+    save_var_collection(os.fsencode(link), collection(2))
+    assert link.is_symlink() and path.stat().st_mode & 0o777 == 0o600
+    vc = collection(1)
+    load_var_collection(os.fsencode(path), vc)
+    assert int(vc["step"].value) == 3
+
+
+def test_threads_that_save_to_one_path(tmp_path):
+    path = tmp_path / "v.npz"
+
+    def save():
+        for _ in range(20):
+            save_var_collection(path, collection(1))
+
+    threads = [threading.Thread(target=save) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    load_var_collection(path, collection(2))
+    assert os.listdir(tmp_path) == ["v.npz"]
+
+
+def test_a_newest_checkpoint_that_cannot_be_opened_is_skipped(tmp_path):
+    checkpoint = Checkpoint(tmp_path, keep_ckpts=3, verbose=False)
+    checkpoint.save(collection(1), 1)
+    (tmp_path / "ckpt" / "0000000002.npz").mkdir()
+    with pytest.warns(UserWarning, match="skipped"):
+        assert checkpoint.restore(collection(2))[0] == 1

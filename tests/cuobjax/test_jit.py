@@ -1,6 +1,8 @@
 """`Jit` gives what the function gives, outputs and changes of variables, and runs it only to record it."""
 
+import collections
 import copy
+import dataclasses
 import enum
 import pickle
 import threading
@@ -630,3 +632,114 @@ def test_programs_of_lanes_and_lanes_of_programs():
         noise = [np.asarray(both(x) - x) for _ in range(3)]
         assert len({row[0].item() for lanes in noise for row in lanes}) == 12
         close(state.value, 3 * x.sum(1).mean())
+
+
+@dataclasses.dataclass
+class Scaled:
+    """An array and a function that belongs to the structure."""
+
+    x: object
+    scale: object = dataclasses.field(metadata={"static": True})
+
+
+def test_static_values_are_told_apart_by_what_they_are():
+    def times(k):
+        return lambda x: x * k
+
+    jitted = Jit(lambda scaled: scaled.scale(scaled.x))
+    for k in range(4):  # whose functions may get the address of one that is gone
+        close(jitted(Scaled(jn.ones(2), times(k))), jn.full((2,), float(k)))
+    with pytest.raises(ValueError, match=r"a static field.*hash"):
+        jitted(Scaled(jn.ones(2), np.zeros(3)))
+    pair = collections.namedtuple("pair", "a b")
+    jitted = Jit(lambda x, p: x * p.a, static_argnums=1)
+    dtypes = [jitted(np.arange(3), pair(a, 0)).dtype for a in (1, 1.0, 1j, True)]
+    assert dtypes == ["int64", "float64", "complex128", "int64"]
+    assert [str(Jit(lambda d: d)({key: 2})) for key in (1, True)] == ["{1: 2}", "{True: 2}"]
+    with pytest.raises(TypeError, match="iterator"):
+        Jit(lambda x: sum(x))(iter([1, 2]))
+
+
+def test_subclasses_of_numbers():
+    class Size(enum.IntEnum):
+        LARGE = 4
+
+    def f(x, n):
+        return x * Size.LARGE, n * Size.LARGE + x
+
+    jitted = Jit(f)
+    for n in (2, 3):
+        for got, expected in zip(jitted(X, n), f(jn.array(X), n), strict=True):
+            close(got, expected)
+
+
+def test_a_gradient_through_a_variable_that_is_not_listed():
+    w = TrainVar(jn.array([2.0, 3.0]))
+    inner = Jit(lambda x: x * w.value, VarCollection())
+    gradients = cuobjax.Grad(lambda x: inner(x).sum(), {"w": w})
+    for _ in range(2):
+        close(gradients(5.0)[0], jn.full((2,), 5.0))
+        close(inner(5.0), jn.array([10.0, 15.0]))
+
+
+def test_the_recorded_call_gives_what_later_ones_give(xp):
+    mine = xp.ones(2, "float32")
+    jitted = Jit(lambda x: (mine, x, np.float64(2)))
+    first, second = jitted(jn.ones(2)), jitted(jn.ones(2))
+    mine[0] = 9
+    for results in (first, second):
+        assert all(isinstance(y, cuobjax.Array) for y in results)
+        close(results[0], jn.ones(2))
+
+
+def test_debugging_looks_into_programs():
+    jitted = Jit(lambda x: jn.log(x))
+    jitted(jn.array(1.0))
+    with autograd.debug_nans(), pytest.raises(FloatingPointError, match="log"):
+        jitted(jn.array(-1.0))
+
+
+def test_ufuncs_of_a_real_number_and_an_integer():
+    jitted = Jit(lambda x, n: (jn.ldexp(x, n), jn.ldexp(x, 3)))
+    for n in (2, 3):
+        a, b = jitted(X, n)
+        close(a, jn.array(np.ldexp(X, n)))
+        close(b, jn.array(np.ldexp(X, 3)))
+
+
+def test_parameters_that_differ_in_the_sign_of_zero_alone():
+    jitted = Jit(lambda x: [F.leaky_relu(x, slope) for slope in (np.float32(0.0), np.float32(-0.0))])
+    for _ in range(2):
+        assert [bool(np.signbit(y.item())) for y in jitted(-jn.ones(()))] == [True, False]
+
+
+def test_cond_selects():
+    jitted = Jit(lambda x: autograd.cond(x > 0, lambda x: x * 2, lambda x: -x, x))
+    assert [jitted(x) for x in (1.0, -3.0)] == [2.0, 3.0]
+    gradient = autograd.grad(lambda x: jitted(x) * 1.0)
+    assert [float(gradient(jn.array(x))) for x in (1.0, -3.0)] == [2.0, -1.0]
+
+
+def test_a_variable_in_the_place_of_none_and_one_that_was_deleted():
+    layer = nn.Linear(3, 2, use_bias=False)
+    jitted = Jit(layer)
+    before = jitted(X)
+    layer.b = TrainVar(jn.full((2,), 5.0))
+    close(jitted(X), before + 5)
+    del layer.b
+    layer.b = None
+    close(jitted(X), before)
+    assert "recorded 3 times" in jitted.explain() and "programs were dropped" in jitted.explain()
+
+
+def test_a_module_that_asks_whether_it_is_in_training():
+    class Doubling(cuobjax.Module):
+        def __call__(self, x):
+            return x * 2 if self.training else x
+
+    module = Doubling()
+    jitted = Jit(module)
+    for training in (True, False, True):
+        module.train(training)
+        close(jitted(X), jn.array(X) * (1 + training))
+    assert jitted._recordings == 2

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -164,3 +165,54 @@ def test_remat_runs_again_as_it_ran_first(training):
     found = objax.Grad(lambda x: loss(objax.Remat(layer), x), layer.vars(), (0,))(jn.array(X))
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+
+
+def test_contexts_of_two_threads():
+    net = network()
+    net.train()
+    entered, asked = threading.Event(), threading.Event()
+    found = []
+
+    def evaluate():
+        with net.eval():
+            entered.set()
+            asked.wait()
+            found.append(net.training)
+
+    thread = threading.Thread(target=evaluate)
+    thread.start()
+    entered.wait()
+    with net.eval():
+        asked.set()
+        thread.join()
+    assert found == [False]
+    assert net.training is True
+
+
+def test_a_context_that_is_entered_later_and_again():
+    net = network()
+    context = net.eval()
+    net.train()
+    for _ in range(2):
+        with context:
+            assert net[0].training is False
+            with context, net.train():
+                assert net[0].training is True
+            net.train()
+            assert net[0].training is True
+        assert net[0].training is True
+
+
+def test_what_is_neither_true_nor_false():
+    with pytest.raises(TypeError, match="True or False, got 'no'"):
+        network().train("no")
+
+
+def test_a_class_with_an_answer_of_its_own():
+    class Always(objax.Module):
+        training = True
+
+    module = Always()
+    with module.eval():
+        assert module.training is False
+    assert module.training is True

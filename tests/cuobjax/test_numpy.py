@@ -166,3 +166,21 @@ def test_functions_are_differentiable():
     (g,) = objax.Grad(lambda x: jn.sum(jn.sqrt(2.0) * jn.tanh(x)), None, (0,))(np.array([0.0, 1.0], "float32"))
     assert g.dtype == "float32"
     np.testing.assert_allclose(g, np.sqrt(2) * (1 - np.tanh([0, 1]) ** 2), rtol=1e-6)
+
+
+def test_integers_that_a_dtype_does_not_hold():
+    small = jn.array([1, 200], dtype="uint8")
+    for make in (
+        lambda: jn.full_like(small, -2), lambda: small.at[0].set(-2), lambda: (-2) ** small,
+        lambda: jn.array(300, "int8"),
+    ):  # fmt: skip
+        with pytest.raises(OverflowError):
+            make()
+    assert jn.asarray(2**40, dtype="int64") == 2**40
+
+
+@pytest.mark.usefixtures("on_the_cpu")
+def test_integers_that_the_default_dtype_does_not_hold():
+    for make in (lambda: jn.asarray(2**40), lambda: jn.arange(2**31 - 2, 2**31 + 1), lambda: jn.array([1, -(2**32)])):
+        with pytest.raises(OverflowError, match="int64"):
+            make()

@@ -722,3 +722,40 @@ def test_gradients_around_jit_inside_and_the_other_way_round(four):
         for _ in range(2):
             for a, b in zip(expected, gradient(x, y)[0], strict=True):
                 np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-7)
+
+
+def test_unequal_outputs_that_are_no_arrays(four):
+    with pytest.raises(ValueError, match="to be the same"):
+        Parallel(lambda x: (x, f"device {parallel.axis_index()}"))(jn.arange(8.0))
+
+
+def test_nan_is_the_same_on_all_devices(four):
+    state = StateVar(jn.zeros(2), reduce=None)
+
+    def f(x):
+        state.value = jn.array([np.nan, 1.0])
+        return x
+
+    Parallel(f)(jn.arange(8.0))
+    np.testing.assert_array_equal(state.value, [np.nan, 1.0])
+
+
+def test_all_threads_know_of_replicas(four, tmp_path):
+    w = TrainVar(jn.array([1.0, 2.0]))
+    found = []
+    with replicate({"w": w}.values()):
+        call = Parallel(lambda x: x * w.value.sum())
+        thread = threading.Thread(target=lambda: found.append(call(jn.ones(4))))
+        thread.start()
+        thread.join()
+        with pytest.raises(ValueError, match="got replicas"):
+            cuobjax.io.save_var_collection(tmp_path / "w.npz", cuobjax.VarCollection(w=w))
+    np.testing.assert_array_equal(found[0], np.full(4, 3.0))
+
+
+def test_python_numbers_in_programs_with_parallel(four):
+    for jitted in (Jit(Parallel(lambda x, n: x * n)), Parallel(Jit(lambda x, n: x * n))):
+        for n in (2.0, 3.0):
+            y = jitted(jn.arange(8.0), n)
+            assert y.dtype == "float32"
+            np.testing.assert_array_equal(y, np.arange(8) * n)

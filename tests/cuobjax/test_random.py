@@ -65,12 +65,12 @@ def test_the_state_is_made_when_it_is_needed():
 
 
 def test_a_wrong_seed_is_refused():
-    with pytest.raises(ValueError, match=r"^RandomState: expected a seed"):
+    with pytest.raises(ValueError, match=r"^(RandomState|Generator): expected a seed"):
         random.Generator(-1)()
     generator = random.Generator(5)
     generator()
     key = generator.key.value
-    with pytest.raises(ValueError, match=r"^RandomState: expected a seed"):
+    with pytest.raises(ValueError, match=r"^(RandomState|Generator): expected a seed"):
         generator.seed(2**64)
     assert generator.initial_seed == 5
     np.testing.assert_array_equal(generator.key.value, key)
@@ -456,3 +456,54 @@ def test_numbers_are_on_the_default_device_wherever_the_generator_was_first_used
     same = objax.random.Generator(3)
     for numbers in (first, second):
         assert objax.random.uniform((4,), generator=same).tolist() == numbers.tolist()
+
+
+@pytest.mark.parametrize("name", ["normal", "gumbel", "laplace", "logistic", "cauchy"])
+def test_parameters_come_in_the_dtype_and_shape_of_the_numbers(name):
+    draw = getattr(random, name)
+    loc, scale = ("mean", "stddev") if name == "normal" else ("loc", "scale")
+    for parameters in ({loc: np.zeros(3)}, {scale: np.sqrt(2 / 3)}, {scale: jn.ones(3)}, {loc: [1.0, 2.0, 3.0]}):
+        assert draw((2, 3), dtype="float16", **parameters).dtype == "float16"
+        assert draw((2, 3), **parameters).dtype == "float32"
+    with pytest.raises(ValueError):
+        draw((3,), **{scale: np.ones((2, 3))})
+    numbers = random.uniform((1000, 2), minval=[0, 5], maxval=np.array([1.0, 7.0]))
+    assert numbers.dtype == "float32"
+    assert ((numbers >= jn.array([0, 5])) & (numbers <= jn.array([1, 7]))).all()
+
+
+def test_bernoulli_of_an_array_is_that_of_a_number():
+    for p in (0.0, 0.3, 1.0):
+        a, b = (random.bernoulli((1000,), x, generator=random.Generator(1)) for x in (p, jn.array(p, dtype="float64")))
+        np.testing.assert_array_equal(a, b)
+    assert not random.bernoulli((1_000_000,), jn.array(1e-12)).any()
+
+
+@pytest.mark.usefixtures("on_the_cpu")
+def test_probabilities_that_are_none():
+    for p in ([0, 0, 0], [-1, 1, 1], [np.nan, 1, 1], [np.inf, 1, 1]):
+        with pytest.raises(ValueError, match="choice: expected probabilities"):
+            random.choice(3, (5,), p=p)
+    with pytest.raises(ValueError, match="2 or more"):
+        random.choice(3, (2,), p=[0, 0, 1], replace=False)
+    with pytest.raises(ValueError, match="0 <= p <= 1"):
+        random.bernoulli((3,), jn.array([0.5, 1.5, 0.0]))
+
+
+def test_a_random_state_as_the_generator():
+    state = objax.RandomState(3)
+    first, second = (random.normal((3,), generator=state) for _ in range(2))
+    assert (first != second).all()
+    np.testing.assert_array_equal(first, random.normal((3,), generator=objax.RandomState(3)))
+    with pytest.raises(TypeError, match="expected a Generator, got int"):
+        random.normal((3,), generator=3)
+
+
+def test_what_cannot_be_drawn_from():
+    for draw in (lambda: random.permutation(5.0), lambda: random.choice(jn.array(5), (2,))):
+        with pytest.raises(TypeError, match="an integer or an array with axes"):
+            draw()
+    with pytest.raises(ValueError, match="something to choose from"):
+        random.categorical(np.zeros((3, 0)))
+    with pytest.raises(ValueError, match="number of keys"):
+        objax.RandomState(0).split(-1)

@@ -240,3 +240,12 @@ def test_functions_that_call_themselves_and_each_other():
 
     assert {name.rpartition("}")[2] for name, _ in even.vars().items()} == {"lonely", "net_a.a"}
     assert list(map(id, objax.ModuleList([odd]).vars())) == list(map(id, odd.vars()))
+
+
+def test_containers_that_a_method_reads():
+    nets = {"a": objax.nn.Linear(1, 1)}
+    for f in (
+        lambda x: [net(x) for net in nets.values()], lambda x: [net(x) for _, net in nets.items()],
+        lambda x: nets.get("a")(x),
+    ):  # fmt: skip
+        assert set(find_used_variables(f)) == set(nets["a"].vars())
