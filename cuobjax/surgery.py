@@ -6,7 +6,7 @@ from .module import Module, parts, put, structure, walk
 from .util import class_name
 from .variable import BaseState, BaseVar, ConstrainedVar, TrainRef, TrainVar, VarCollection
 
-_STEP = re.compile(r"(\.\w+|\[\d+\])|\([^()]*\)")
+_STEP = re.compile(r"(\.\w+|\[\d+\])|\((\w+)\)")
 
 
 def replace(module, path, new):
@@ -25,8 +25,10 @@ def replace(module, path, new):
         ValueError: If the path leads nowhere.
         TypeError: If `new` is of another kind.
     """
+    if not isinstance(module, Module) or not isinstance(path, str):
+        raise TypeError(f"replace: expected a module and a path, got {type(module).__name__}, {type(path).__name__}.")
     old = _at(module, path)
-    if new is not None and isinstance(old, BaseVar) != isinstance(new, BaseVar):
+    if new is not None and not (isinstance(new, BaseVar) if isinstance(old, BaseVar) else callable(new)):
         raise TypeError(f"replace: expected something in place of {class_name(old)}, got {class_name(new)}.")
     referred = old.free if isinstance(old, ConstrainedVar) else old
     places = [
@@ -51,15 +53,24 @@ def _at(module, path):
     found = module
     if "".join(step[0] for step in steps) != text or not any(step[1] for step in steps):
         raise ValueError(f"replace: expected a path such as 'layers[0].w', got {path!r}.")
-    for where in filter(None, (step[1] for step in steps)):
-        while isinstance(found, Module) and where not in parts(found) and ".__wrapped__" in parts(found):
-            found = parts(found)[".__wrapped__"]
-        known = parts(found) if isinstance(found, Module) else {}
-        if where not in known:
-            there = ", ".join(known) or "nothing"
-            raise ValueError(f"replace: expected a path in the module, got {path!r}: {where} is not in {there}.")
-        found = known[where]
+    for where, name in (step.groups() for step in steps):
+        while not _leads_on(found, where, name) and ".__wrapped__" in _parts(found):
+            found = _parts(found)[".__wrapped__"]
+        if not _leads_on(found, where, name):
+            there = f"a {type(found).__name__} with {', '.join(_parts(found)) or 'nothing'}"
+            step = name or where
+            raise ValueError(f"replace: expected a path in the module, got {path!r}: {step} is not in {there}.")
+        found = _parts(found)[where] if where else found
     return found
+
+
+def _parts(x):
+    return parts(x) if isinstance(x, Module) else {}
+
+
+def _leads_on(module, where, name):
+    """Whether a step of a path fits: a part, or the name of the class."""
+    return where in _parts(module) if where else name == type(module).__name__
 
 
 class FrozenVar(BaseState):

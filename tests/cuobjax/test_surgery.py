@@ -83,9 +83,9 @@ def test_what_is_no_path(path):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("layers[2].w", r"\[2\] is not in \[0\], \[1\]\."),
-        ("nothing", r"\.nothing is not in \.layers, \.forced, \.again, \.tied, \.ref\."),
-        ("tied.w", r"\.w is not in nothing\."),
+        ("layers[2].w", r"\[2\] is not in a ModuleList with \[0\], \[1\]\."),
+        ("nothing", r"\.nothing is not in a Net with \.layers, \.forced, \.again, \.tied, \.ref\."),
+        ("tied.w", r"\.w is not in a TrainVar with nothing\."),
     ],
 )
 def test_a_path_that_leads_nowhere(path, message):
@@ -176,3 +176,17 @@ def test_a_variable_with_a_constraint():
     old = replace(net, "tied", objax.TrainVar(jn.zeros((2, 2))))
     assert old is v
     assert net.ref.ref is net.tied
+
+
+@pytest.mark.parametrize(
+    ("path", "new", "error"),
+    [
+        ("(Wrong).tied", objax.TrainVar(jn.ones(1)), ValueError), ("layers[0]", 5, TypeError), (None, None, TypeError),
+        ("(Net).layers(Wrong)[0].w", None, ValueError),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant(path, new, error):
+    net = Net()
+    with pytest.raises(error, match=r"^replace: expected"):
+        replace(net, path, new)
+    assert isinstance(net.layers[0], objax.nn.Linear)
