@@ -34,8 +34,8 @@ class Jit(Module):
     ones, the shapes and dtypes of the variables that it reads, and what modules are told of training. Arrays and
     Python's ints, floats and complex numbers are inputs of the program; all else (booleans, strings, None, members of
     enumerations, functions, modules) is static. What else `f` does, such as printing, happens when it is recorded.
-    Everything is recorded anew after a module or variable was replaced in a module (by assignment to an attribute or an
-    item, or `replace`) or frozen; other attributes and what a function closes over are as they were recorded.
+    Everything is recorded anew after a module or variable was put into a module or list, replaced, deleted or frozen;
+    other attributes and what a function closes over are as they were when it was recorded.
 
     Args:
         f: A function or module. It must not ask for the numbers in its inputs: `if x > 0` raises ConcretizationError.
@@ -108,12 +108,12 @@ class Jit(Module):
     def _record(self, key, taken, kwargs, args, static):
         """Runs `f`, and keeps what it did as a program."""
         staging = Staging()
-        leaves, structure = tree.flatten((taken, kwargs))
+        leaves, nesting = tree.flatten((taken, kwargs))
         given = [
             staging.input(_constant(x), label) if _is_input(x) else x
-            for x, label in zip(leaves, _paths(structure), strict=True)
+            for x, label in zip(leaves, _paths(nesting), strict=True)
         ]
-        taken, kwargs = tree.unflatten(structure, given)
+        taken, kwargs = tree.unflatten(nesting, given)
         listed, reads, unlisted = self._listed(), {}, []
 
         def first_read(variable, value):
@@ -131,6 +131,9 @@ class Jit(Module):
         del seen, given, taken, kwargs, positional  # and with them variables that f made for itself
         program = _Program(self, staging, outputs, reads, unlisted, changes, told)
         self._recordings += 1
+        structure.young.clear()
+        if self._structure != structure.version:  # what `f` itself changed belongs to its program
+            self._forget()
         if program.closed:
             self._programs.setdefault(key, []).append(program)
         else:

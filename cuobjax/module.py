@@ -16,13 +16,19 @@ from .variable import BaseVar, VarCollection, as_value
 
 
 class _Structure:
-    """Counts the changes of what modules are made of, so that a `Jit` knows when what it recorded is out of date."""
+    """Counts the changes of what modules are made of, so that a `Jit` knows when what it recorded is out of date.
 
-    version = 0
+    Attributes:
+        version: How many there were.
+        young: The modules, by identity, that were made after the last recording: no program can depend on them.
+    """
 
-    def changed(self):
-        """To be called when a module or variable is replaced in a module, or becomes something else."""
-        self.version += 1
+    def __init__(self):
+        self.version, self.young = 0, set()
+
+    def changed(self, module=None):
+        """To be called when a module or variable comes to, or leaves, or becomes something else in a module."""
+        self.version += id(module) not in self.young
 
 
 structure = _Structure()
@@ -34,6 +40,11 @@ class Module:
     Attributes:
         training: What `train` or `eval` said, for layers that are called without an argument `training`; else None.
     """
+
+    def __new__(cls, *args, **kwargs):
+        module = super().__new__(cls)
+        structure.young.add(id(module))
+        return module
 
     _training: bool | None = None  # what a class says of itself
 
@@ -52,13 +63,13 @@ class Module:
         self.__dict__["training"] = training
 
     def __setattr__(self, name, value):
-        if name in self.__dict__ and any(isinstance(x, Module | BaseVar) for x in (self.__dict__[name], value)):
-            structure.changed()
+        if isinstance(value, Module | BaseVar) or isinstance(self.__dict__.get(name), Module | BaseVar):
+            structure.changed(self)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name):
         if isinstance(self.__dict__.get(name), Module | BaseVar):
-            structure.changed()
+            structure.changed(self)
         object.__delattr__(self, name)
 
     def vars(self, scope=""):
@@ -170,7 +181,7 @@ class ModuleList(Module, list):
 def _changing(method):
     @functools.wraps(method)
     def changing(self, *args, **kwargs):
-        structure.changed()
+        structure.changed(self)
         return method(self, *args, **kwargs)
 
     return changing

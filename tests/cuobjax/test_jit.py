@@ -743,3 +743,16 @@ def test_a_module_that_asks_whether_it_is_in_training():
         module.train(training)
         close(jitted(X), jn.array(X) * (1 + training))
     assert jitted._recordings == 2
+
+
+def test_new_networks_do_not_make_programs_old():
+    layer = nn.Linear(3, 2)
+    jitted = Jit(Counter(lambda x: layer(x)))
+    for _ in range(3):
+        jitted(X)
+        nn.Sequential([nn.Linear(3, 2)]).append(nn.Linear(2, 2))
+        copy.deepcopy(layer)
+    assert runs(jitted) == 1
+    layer.later = nn.Linear(1, 1)
+    jitted(X)
+    assert runs(jitted) == 2
