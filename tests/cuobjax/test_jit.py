@@ -660,6 +660,7 @@ def test_static_values_are_told_apart_by_what_they_are():
         Jit(lambda x: sum(x))(iter([1, 2]))
 
 
+@on_numpy  # CuPy refuses them
 def test_subclasses_of_numbers():
     class Size(enum.IntEnum):
         LARGE = 4
