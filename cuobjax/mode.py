@@ -32,14 +32,15 @@ class Mode:
             training_of(module)
             module.training = training
         inside = {id(module) for module in self.modules}
-        _told.set({key: pair for key, pair in self._outer.items() if key not in inside})
+        self._inner = {key: pair for key, pair in self._outer.items() if key not in inside}
+        _told.set(self._inner)
 
     def __enter__(self):
         for module, training in self._before:  # the first time: the context alone was meant
             if module.__dict__.get("training") is self.training:
                 module.__dict__.pop("training")
                 module.__dict__.update({} if training is None else {"training": training})
-        if self._before:
+        if _told.get() is self._inner:
             _told.set(self._outer)
         self._before = []
         self._tokens.append(_tell([(module, self.training) for module in self.modules]))
