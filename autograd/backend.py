@@ -50,6 +50,11 @@ class Device:
     def __hash__(self):
         return hash((self.kind, self.index))
 
+    def synchronize(self):
+        """Waits until it has done what it was given."""
+        if self.kind == "gpu":
+            _cupy().cuda.Device(self.index).synchronize()
+
     def put(self, raw):
         """A copy of the raw array or scalar `raw` on this device; `raw` itself if it is a CuPy array there already."""
         if self.kind == "cpu":

@@ -65,12 +65,12 @@ class Module:
     def __setattr__(self, name, value):
         if isinstance(value, Module | BaseVar) or isinstance(self.__dict__.get(name), Module | BaseVar):
             structure.changed(self)
-        object.__setattr__(self, name, value)
+        super().__setattr__(name, value)
 
     def __delattr__(self, name):
         if isinstance(self.__dict__.get(name), Module | BaseVar):
             structure.changed(self)
-        object.__delattr__(self, name)
+        super().__delattr__(name)
 
     def vars(self, scope=""):
         """The variables of the module and of its submodules, named by the attributes that lead to them.

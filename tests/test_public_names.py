@@ -47,7 +47,8 @@ NAMES = {
         student_t truncated_normal uniform""",
     "cuobjax.util": """
         EasyDict Renamer args_indexes check class_name dummy_context_mgr get_local_devices ilog2 image local_kwargs
-        map_to_device override_args_kwargs positional_args_names re_sign repr_function to_interpolate to_padding
+        map_to_device multi_host_barrier override_args_kwargs positional_args_names re_sign repr_function
+        to_interpolate to_padding
         to_tuple""",
     "cuobjax.constants": "ConvPadding Interpolate",
     "cuobjax.io": "Checkpoint DamagedFileError load_var_collection save_var_collection",

@@ -2,7 +2,7 @@
 
 from . import check, image
 from .convert import ilog2, to_interpolate, to_padding, to_tuple
-from .devices import get_local_devices, map_to_device
+from .devices import get_local_devices, map_to_device, multi_host_barrier
 from .signatures import (
     args_indexes,
     class_name,
@@ -26,6 +26,7 @@ __all__ = [
     "image",
     "local_kwargs",
     "map_to_device",
+    "multi_host_barrier",
     "override_args_kwargs",
     "positional_args_names",
     "re_sign",

@@ -32,7 +32,8 @@ from cuobjax.util import EasyDict, Renamer, check, image
     [
         (Renamer, "rules chain"), (util.args_indexes, "f args"), (util.class_name, "x"), (util.repr_function, "f"),
         (util.dummy_context_mgr, ""), (util.get_local_devices, ""), (util.ilog2, "x"), (util.local_kwargs, "kwargs f"),
-        (util.map_to_device, "x"), (util.override_args_kwargs, "f args kwargs new_kwargs"),
+        (util.map_to_device, "x"), (util.multi_host_barrier, ""),
+        (util.override_args_kwargs, "f args kwargs new_kwargs"),
         (util.positional_args_names, "f"), (util.re_sign, "f"), (util.to_interpolate, "interpolate"),
         (util.to_padding, "padding ndim"), (util.to_tuple, "v n"), (image.from_file, "file"), (image.nchw, "x"),
         (image.image_grid, "image"), (image.nhwc, "x"), (image.normalize_to_uint8, "x"), (image.to_png, "x"),
@@ -307,6 +308,17 @@ def test_local_devices(xp):
     devices = util.get_local_devices()
     assert cuobjax.default_device() in devices
     assert {d.kind for d in devices} == {cuobjax.default_device().kind}
+
+
+def test_a_barrier_waits_for_the_device(xp):
+    if xp is np:
+        assert util.multi_host_barrier() is None
+        return
+    stream = xp.cuda.Stream(non_blocking=True)
+    with stream:
+        xp.ones(1000).sum()
+    util.multi_host_barrier()
+    assert stream.done
 
 
 @pytest.fixture
