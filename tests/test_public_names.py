@@ -28,7 +28,7 @@ NAMES = {
         device_put freeze functional_call merge numpy replace set_default_dtype split stop_gradient summary
         unfreeze""",
     "cuobjax.functional": """
-        celu elu leaky_relu log_sigmoid log_softmax logsumexp relu selu sigmoid softmax softplus swish tanh
+        celu elu leaky_relu log_sigmoid log_softmax logsumexp relu selu sigmoid silu softmax softplus swish tanh
         flatten one_hot rsqrt stop_gradient average_pool_2d max_pool_2d divergence loss conv parallel""",
     "cuobjax.functional.loss": """
         cross_entropy_logits cross_entropy_logits_sparse l2 mean_absolute_error mean_squared_error

@@ -71,9 +71,12 @@ def selu(x):
     return 1.0507009873554805 * elu(x, 1.6732632423543772)
 
 
-def swish(x):
-    """`x * sigmoid(x)`, also known as SiLU."""
+def silu(x):
+    """`x * sigmoid(x)`, also known as swish."""
     return x * sigmoid(x)
+
+
+swish = silu
 
 
 def log_sigmoid(x):
