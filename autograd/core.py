@@ -295,10 +295,7 @@ class Primitive:
         trace, lists = None, False
         for name in params:
             if isinstance(params[name], Array):
-                raise TypeError(
-                    f"{self.name}: expected {name} that is no Array, got one, whose gradient would be lost. Convert it "
-                    "with float() or numpy.asarray()."
-                )
+                params[name] = self._untraced(name, settled(params[name]))
         for a in args:
             if isinstance(a, Array):
                 t = a._trace
@@ -327,6 +324,15 @@ class Primitive:
         rules = self.rules
         missing = len(args) - len(rules)
         return rules if missing <= 0 else rules + (rules[-1] if rules else None,) * missing
+
+    def _untraced(self, name, x):
+        """The raw array of a parameter; one that is traced would lose its gradient, or its value in a program."""
+        if isinstance(x, Tracer):
+            forced = getattr(x._trace, "forced", None)
+            if forced is not None:
+                raise forced(x, f"{name} of {self.name}")
+            raise TypeError(f"{self.name}: expected {name} that is not traced, got one whose gradient would be lost.")
+        return x._value
 
     def _kernel(self, xp):
         """The forward function bound to an array library."""

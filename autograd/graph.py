@@ -244,7 +244,7 @@ class Staging(Interpreter):
         names = ", ".join(self.labels[n] for n in sources[:3]) + (", ..." if len(sources) > 3 else "")
         return ConcretizationError(
             f"Jit: expected a program that is the same for all values of its inputs, but {use} needs the value of an "
-            f"array that depends on {names}. Name the argument in static_argnums, compute with where(condition, x, y) "
+            f"array that depends on {names}. Name its position in static_argnums, compute with where(condition, x, y) "
             "in place of `if`, or do this outside of Jit."
         )
 

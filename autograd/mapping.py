@@ -7,7 +7,6 @@ import operator
 from . import backend, tree
 from .batch import Batch, BatchTracer
 from .core import Array, bare, lift, settled
-from .graph import StagedTracer
 from .numpy import asarray, moveaxis, stack, where
 from .numpy._common import complete_axis
 from .ops.shape import broadcast_to
@@ -158,9 +157,10 @@ def scan(f, init, xs, length=None, reverse=False):
 def cond(predicate, true_function, false_function, *operands):
     """`true_function(*operands)` if the predicate holds, else `false_function(*operands)`.
 
-    Where `vmap` gives lanes predicates of their own, or Jit traces the predicate, both are computed and it selects.
+    Where `vmap` gives lanes predicates of their own, both are computed and each lane takes its result. Under Jit the
+    predicate must not be traced.
     """
-    if not differs(predicate, (BatchTracer, StagedTracer)):
+    if not differs(predicate):
         return true_function(*operands) if predicate else false_function(*operands)
     return _select(predicate, true_function(*operands), false_function(*operands))
 
@@ -193,10 +193,10 @@ def _select(predicate, first, second):
     return tree.unflatten(structure, [where(predicate, a, b) for a, b in zip(leaves, others, strict=True)])
 
 
-def differs(x, tracers=BatchTracer):
+def differs(x):
     """Whether `vmap` gives lanes values of their own."""
     while isinstance(x, Array):
-        if isinstance(x, tracers):
+        if isinstance(x, BatchTracer):
             return True
         x = x._value
     return False

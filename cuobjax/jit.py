@@ -2,8 +2,10 @@
 
 import dataclasses
 import functools
+import io
 import operator
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as onp
@@ -40,8 +42,8 @@ class Jit(Module):
     Args:
         f: A function or module. It must not ask for the numbers in its inputs: `if x > 0` raises ConcretizationError.
         vc: The variables that are inputs of the program. Other TrainVars and StateVars that `f` reads are constants
-            then, with the values that they have when it is recorded; RandomStates are inputs all the same. None for
-            every variable that `f` reads. What `f` assigns to any variable arrives.
+            then, with the values that they have when it is recorded; RandomStates, and variables that `f` writes to,
+            are inputs all the same. None for every variable that `f` reads. What `f` assigns to any variable arrives.
         static_argnums: Positions of arguments that are static: values with a hash, at which `f` may look.
 
     A program is kept, with what is static in it, as long as the Jit.
@@ -54,8 +56,13 @@ class Jit(Module):
         self.vc = None if vc is None else VarCollection(vc)
         self.__wrapped__ = f if isinstance(f, Module) else Function(f, self.vc or ())
         numbers = (static_argnums,) if isinstance(static_argnums, int) else static_argnums
+        if not all(isinstance(number, int) for number in numbers or ()):
+            raise TypeError(f"Jit: expected positions of arguments in static_argnums, got {static_argnums!r}.")
         self.static_argnums: Any = None if numbers is None else tuple(map(operator.index, numbers))
-        self._recordings, self._notes = 0, []
+        self._begin()
+
+    def _begin(self):
+        self._recordings, self._dropped, self._notes = 0, 0, []
         self._forget()
 
     def _forget(self):
@@ -64,19 +71,19 @@ class Jit(Module):
         self.__dict__.pop("_beside", None)
 
     def __getstate__(self):
-        return {name: self.__dict__[name] for name in ("vc", "__wrapped__", "static_argnums")}
+        own = ("_programs", "_structure", "_recordings", "_dropped", "_notes", "_beside")
+        return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-        self._recordings, self._notes = 0, []
-        self._forget()
+        self._begin()
 
     def __repr__(self):
         return f"{class_name(self)}(f={repr_function(self.__wrapped__)}, static_argnums={self.static_argnums})"
 
     def __call__(self, *args, **kwargs):
         if self._structure != structure.version:
-            self._notes += ["a module was changed: its programs were dropped"] * bool(self._programs)
+            self._dropped += sum(map(len, self._programs.values()))
             self._forget()
         if len(kwargs) > 1:
             kwargs = dict(sorted(kwargs.items()))
@@ -105,8 +112,8 @@ class Jit(Module):
     def _placed(self, x):
         return as_value(x, "Jit", *self._beside) if isinstance(x, onp.ndarray) else x
 
-    def _record(self, key, taken, kwargs, args, static):
-        """Runs `f`, and keeps what it did as a program."""
+    def _record(self, key, taken, kwargs, args, static, late=frozenset()):
+        """Runs `f`, and keeps what it did as a program; `late`: variables that are inputs as `f` writes to them."""
         staging = Staging()
         leaves, nesting = tree.flatten((taken, kwargs))
         given = [
@@ -117,7 +124,7 @@ class Jit(Module):
         listed, reads, unlisted = self._listed(), {}, []
 
         def first_read(variable, value):
-            if listed is not None and not isinstance(variable, RandomState) and variable not in listed:
+            if listed is not None and not isinstance(variable, RandomState) and variable not in listed | late:
                 unlisted.append(weakref.ref(variable))
                 return value
             label = f"a {type(variable).__name__} of shape {value.shape}"
@@ -127,6 +134,10 @@ class Jit(Module):
         positional = [args[i] if i in static else a for i, a in enumerate(taken)]
         with observing() as told:
             outputs, changes, seen = call(self.__wrapped__, positional, kwargs, first_read=first_read)
+        written = {v for v in (reference() for reference in unlisted) if v in changes}
+        if written:
+            taken, kwargs = tree.unflatten(nesting, leaves)
+            return self._record(key, taken, kwargs, args, static, late | written)
         changes = {weakref.ref(v): x for v, x in changes.items()}
         del seen, given, taken, kwargs, positional  # and with them variables that f made for itself
         program = _Program(self, staging, outputs, reads, unlisted, changes, told)
@@ -151,7 +162,8 @@ class Jit(Module):
             source: Include the programs.
         """
         programs = [program for found in self._programs.values() for program in found]
-        lines = [f"{self!r}", f"recorded {self._recordings} times, {len(programs)} programs"]
+        dropped = f", {self._dropped} were dropped as modules changed" * bool(self._dropped)
+        lines = [f"{self!r}", f"recorded {self._recordings} times, {len(programs)} programs{dropped}"]
         for i, program in enumerate(programs):
             lines += [f"program {i}:", *("  " + line for line in program.described(source))]
         return "\n".join([*lines, *self._notes])
@@ -302,7 +314,7 @@ def _key_of(x, what):
         return _Same(x)
     if isinstance(x, tuple):
         return type(x), tuple([_key_of(part, what) for part in x])
-    if hasattr(type(x), "__next__"):
+    if isinstance(x, Iterator) and not isinstance(x, io.IOBase):
         raise TypeError(f"Jit: expected {what} that is the same in every call, got an iterator. Pass a tuple.")
     try:
         hash(x)
@@ -313,8 +325,10 @@ def _key_of(x, what):
         ) from None
     if isinstance(x, frozenset):
         return type(x), frozenset([_key_of(part, what) for part in x])
-    if dataclasses.is_dataclass(x) and not isinstance(x, type):
-        return type(x), tuple([_key_of(getattr(x, field.name), what) for field in dataclasses.fields(x)])
+    if getattr(getattr(x, "__dataclass_params__", None), "frozen", False) and not isinstance(x, type):
+        fields = [getattr(x, field.name) for field in dataclasses.fields(x) if field.compare]
+        numbers = int | float | complex | onp.generic | tuple  # which may be equal and yet differ
+        return type(x), x, tuple([_key_of(part, what) for part in fields if isinstance(part, numbers)])
     return type(x), repr(x) if isinstance(x, float | complex | onp.generic) else x  # -0.0 is not 0.0, NaN is NaN
 
 

@@ -14,6 +14,24 @@ _observed: "ContextVar[dict | None]" = ContextVar("cuobjax.mode.observed", defau
 _told: "ContextVar[Mapping]" = ContextVar("cuobjax.mode.told", default=MappingProxyType({}))  # {id: (module, answer)}
 
 
+class Training:
+    """The attribute `training` of modules; of the class it is None."""
+
+    def __get__(self, module, owner=None):
+        return None if module is None else _observe(module, _answer(module))
+
+    def __set__(self, module, training):
+        module.__dict__["training"] = training
+        _told.set({key: pair for key, pair in _told.get().items() if key != id(module)})  # until a context ends
+
+
+class _Said:
+    """What a `Mode` said to a module, and what was said before, which counts if the Mode is a context."""
+
+    def __init__(self, training, before):
+        self.training, self.before, self.in_context = training, before, False
+
+
 class Mode:
     """Modules that are told whether they are in training; as a context manager, until the end of the context.
 
@@ -27,33 +45,53 @@ class Mode:
             raise TypeError(f"train: expected True or False, got {training!r}.")
         self.modules, self.training = list(modules), training
         self._outer, self._tokens = _told.get(), []
-        self._before = [(module, module.__dict__.get("training")) for module in self.modules]
+        before = [(module, module.training) for module in self.modules]  # observed
+        self._before = [(module, training) for module, training in before if not _asks_here(module)]
+        self._said = []
         for module in self.modules:
-            training_of(module)
+            said = _said(module)
             module.training = training
-        inside = {id(module) for module in self.modules}
-        self._inner = {key: pair for key, pair in self._outer.items() if key not in inside}
-        _told.set(self._inner)
+            if _asks_here(module):
+                self._said.append(_Said(training, said))
+                module.__dict__["training"] = self._said[-1]
+        self._inner = _told.get()
 
     def __enter__(self):
-        for module, training in self._before:  # the first time: the context alone was meant
-            if module.__dict__.get("training") is self.training:
-                module.__dict__.pop("training")
-                module.__dict__.update({} if training is None else {"training": training})
+        for said in self._said:
+            said.in_context = True
         if _told.get() is self._inner:
             _told.set(self._outer)
-        self._before = []
+        for module, _ in self._before:
+            module.training = self.training
         self._tokens.append(_tell([(module, self.training) for module in self.modules]))
         return self.modules[0]
 
     def __exit__(self, *exception):
+        for module, training in self._before:
+            module.training = training
         _told.reset(self._tokens.pop())
 
 
-def training_of(module):
-    """What a module was told, observed; None if nothing."""
+def _asks_here(module):
+    """Whether the attribute is the one of `Training`: a class may have a `training` of its own."""
+    return isinstance(next(c.__dict__["training"] for c in type(module).__mro__ if "training" in c.__dict__), Training)
+
+
+def _said(module):
+    """What was said to a module apart from contexts."""
+    said = module.__dict__.get("training")
+    while isinstance(said, _Said) and said.in_context:
+        said = said.before
+    return said
+
+
+def _answer(module):
     told = _told.get().get(id(module))
-    training = told[1] if told else module.__dict__.get("training", module._training)
+    said = told[1] if told else _said(module)
+    return said.training if isinstance(said, _Said) else said
+
+
+def _observe(module, training):
     seen = _observed.get()
     if seen is not None:
         seen.setdefault(id(module), (module, training))
@@ -66,7 +104,7 @@ def in_training(module, training):
     Raises:
         TypeError: If there is none and nothing was said.
     """
-    training = module.training if training is None else training
+    training = _observe(module, module.training) if training is None else training
     if training is None:
         raise TypeError(
             f"{type(module).__name__}.__call__() missing 1 required positional argument: 'training'. "

@@ -1,6 +1,7 @@
 """Modules: objects with variables and methods that use them."""
 
 import functools
+import itertools
 import numbers
 import textwrap
 
@@ -10,7 +11,7 @@ from autograd import tree
 from autograd.backend import is_array
 from autograd.core import Array
 
-from .mode import Mode, training_of
+from .mode import Mode, Training
 from .util import class_name, override_args_kwargs, repr_function
 from .variable import BaseVar, VarCollection, as_value
 
@@ -25,10 +26,12 @@ class _Structure:
 
     def __init__(self):
         self.version, self.young = 0, set()
+        self._count = itertools.count(1)  # steps at once, in all threads
 
     def changed(self, module=None):
-        """To be called when a module or variable comes to, or leaves, or becomes something else in a module."""
-        self.version += id(module) not in self.young
+        """To be called after a module or variable came to, or left, or became something else in a module."""
+        if id(module) not in self.young:
+            self.version = next(self._count)
 
 
 structure = _Structure()
@@ -41,36 +44,28 @@ class Module:
         training: What `train` or `eval` said, for layers that are called without an argument `training`; else None.
     """
 
+    training = Training()
+
     def __new__(cls, *args, **kwargs):
-        module = super().__new__(cls)
+        made_by = super().__new__
+        if made_by is not object.__new__:
+            module = made_by(cls, *args, **kwargs)
+        elif (args or kwargs) and cls.__init__ is object.__init__:
+            raise TypeError(f"{cls.__name__}() takes no arguments")
+        else:
+            module = made_by(cls)
         structure.young.add(id(module))
         return module
 
-    _training: bool | None = None  # what a class says of itself
-
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        if isinstance(cls.__dict__.get("training"), bool):  # it would hide the property
-            cls._training = cls.__dict__["training"]
-            del cls.training
-
-    @property
-    def training(self):
-        return training_of(self)
-
-    @training.setter
-    def training(self, training):
-        self.__dict__["training"] = training
-
     def __setattr__(self, name, value):
-        if isinstance(value, Module | BaseVar) or isinstance(self.__dict__.get(name), Module | BaseVar):
-            structure.changed(self)
+        changes = isinstance(value, _PARTS) or isinstance(self.__dict__.get(name), _PARTS)
         super().__setattr__(name, value)
+        if changes:
+            structure.changed(self)
 
     def __delattr__(self, name):
-        if isinstance(self.__dict__.get(name), Module | BaseVar):
-            structure.changed(self)
         super().__delattr__(name)
+        structure.changed(self)
 
     def vars(self, scope=""):
         """The variables of the module and of its submodules, named by the attributes that lead to them.
@@ -83,7 +78,7 @@ class Module:
         """
         found: list = []
         scope += f"({type(self).__name__})."
-        for name, value in self.__dict__.items():
+        for name, value in list(self.__dict__.items()):  # other threads may add to it
             if isinstance(value, BaseVar):
                 found.append((scope + name, value))
             elif isinstance(value, Module):
@@ -105,9 +100,12 @@ class Module:
         return self.train(False)
 
 
+_PARTS = (Module, BaseVar)
+
+
 def parts(module):
     """What a module holds, {where: value}: `.name` is an attribute, `[i]` an item of a list."""
-    found = {f".{name}": value for name, value in module.__dict__.items()}
+    found = {f".{name}": value for name, value in list(module.__dict__.items())}
     if isinstance(module, ModuleList):
         found.update((f"[{i}]", value) for i, value in enumerate(module))
     return found
@@ -181,8 +179,10 @@ class ModuleList(Module, list):
 def _changing(method):
     @functools.wraps(method)
     def changing(self, *args, **kwargs):
-        structure.changed(self)
-        return method(self, *args, **kwargs)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            structure.changed(self)
 
     return changing
 
@@ -267,7 +267,6 @@ class ForceArgs(Module):
             module: Where to look for ForceArgs, through all modules in it.
             kwargs: What to undo: arguments that have the value given, or `ForceArgs.ANY` value; without any, all.
         """
-        structure.changed()
         modules = [part for _, part in walk(module)]
         for forcing in modules:
             if isinstance(forcing, ForceArgs):
@@ -281,6 +280,7 @@ class ForceArgs(Module):
                 while isinstance(part, ForceArgs) and not part.forced_kwargs:
                     part = part.__wrapped__
                     put(owner, where, part)
+        structure.changed()
 
     def __repr__(self):
         forced = "".join(f", {name}={value!r}" for name, value in self.forced_kwargs.items())

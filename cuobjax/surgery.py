@@ -42,7 +42,7 @@ def replace(module, path, new):
             put(owner, where, new)
         elif isinstance(new, TrainVar):
             part.ref = TrainRef(new).ref
-            structure.changed()
+    structure.changed()
     return old
 
 
@@ -81,7 +81,8 @@ class FrozenVar(BaseState):
 
     value = TrainVar.value
     assign = TrainVar.assign
-    __getstate__ = TrainVar.__getstate__
+    __getstate__, __copy__, __deepcopy__ = TrainVar.__getstate__, TrainVar.__copy__, TrainVar.__deepcopy__
+    _copied = TrainVar._copied
 
 
 def freeze(module, selector="*"):
@@ -94,20 +95,20 @@ def freeze(module, selector="*"):
     Returns:
         The VarCollection of what was frozen.
     """
-    structure.changed()
     chosen = _collection(module, "freeze").subset(TrainVar).filter(selector)
     for variable in chosen:
         variable.thawed = type(variable)
         variable.__class__ = FrozenVar
+    structure.changed()
     return chosen
 
 
 def unfreeze(module, selector="*"):
     """Makes what `freeze` froze TrainVars again: see there."""
-    structure.changed()
     chosen = _collection(module, "unfreeze").subset(FrozenVar).filter(selector)
     for variable in chosen:
         variable.__class__ = vars(variable).pop("thawed")
+    structure.changed()
     return chosen
 
 

@@ -1,5 +1,6 @@
 """Variables, which store values, and collections of them."""
 
+import copy
 import operator
 import re
 from collections.abc import Iterable
@@ -144,6 +145,20 @@ class _StoredVar(BaseVar):
 
     def __getstate__(self):
         return self.__dict__ | {"stored": constant(self.value)}
+
+    def __copy__(self):
+        return self._copied(self.__dict__)
+
+    def __deepcopy__(self, memo):
+        return self._copied(copy.deepcopy({name: x for name, x in self.__dict__.items() if name != "stored"}, memo))
+
+    def _copied(self, attributes):
+        """A variable of the same value, traced where this one's is, so that gradients flow back to this one."""
+        new = object.__new__(type(self))
+        new.__dict__.update(attributes, stored=constant(self.value))
+        if isinstance(self.value, Tracer):
+            scope.write({new: self.value})
+        return new
 
 
 def constant(x):

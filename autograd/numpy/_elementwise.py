@@ -3,7 +3,7 @@
 # ruff: noqa: I001 (names stay in tables)
 import numpy as onp
 
-from ..core import Array, TracedNumber
+from ..core import Array
 from ..ops import elementwise as ops
 from ..ops import indexing
 from ..ops.elementwise import (  # noqa: F401
@@ -17,7 +17,7 @@ from ..ops.elementwise import (  # noqa: F401
 from ..ops.numbers import (  # noqa: F401
     bitwise_count, copysign, exponent, fabs, heaviside, ldexp, nextafter, spacing,
 )
-from ._common import as_array, refuse_output, result_type
+from ._common import as_array, refuse_output
 
 abs = absolute
 acos, acosh, asin, asinh, atan, atan2, atanh = arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh
@@ -86,15 +86,8 @@ def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None):
         return positive(as_array(a))
     if not isinstance(low, Array) and not isinstance(high, Array):
         return ops.clip(as_array(a), low=low, high=high)
-    a = a if low is None else _bounded(a, low, greater_equal)
-    return a if high is None else _bounded(a, high, less_equal)
-
-
-def _bounded(a, bound, within):
-    """`a` where it is within its bound, of which it gets the gradient at ties; NaN where either is."""
-    if isinstance(bound, TracedNumber):  # `where` would not say that it is out of the range of integers
-        bound = as_array(bound, result_type(a, bound))
-    return where(logical_or(within(a, bound), not_equal(a, a)), a, bound)
+    a = a if low is None else ops.at_least(a, low)
+    return a if high is None else ops.at_most(a, high)
 
 
 def where(condition, x=None, y=None):
@@ -115,8 +108,8 @@ def nonzero(a):
 
 
 def isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
-    """Whether elements are equal within a tolerance, two numbers."""
-    return ops.isclose(a, b, rtol=float(rtol), atol=float(atol), equal_nan=equal_nan)
+    """Whether elements are equal within a tolerance."""
+    return ops.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 def allclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):

@@ -81,6 +81,20 @@ sinc = elementwise("sinc", lambda g, y, x: g * _slope_of_sinc(y, x))
 # Choice. At a tie each operand gets half of the gradient.
 maximum = elementwise("maximum", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
 minimum = elementwise("minimum", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
+
+
+def _at_least(xp, a, b):
+    return xp.maximum(a, b)
+
+
+def _at_most(xp, a, b):
+    return xp.minimum(a, b)
+
+
+# `a` within a bound `b`: `a` gets the gradient at ties.
+at_least = elementwise(_at_least, lambda g, a, b: where(less(a, b), 0, g), lambda g, a, b: where(less(a, b), g, 0))
+at_most = elementwise(_at_most, lambda g, a, b: where(greater(a, b), 0, g), lambda g, a, b: where(greater(a, b), g, 0))
+
 fmax = elementwise("fmax", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
 fmin = elementwise("fmin", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
 

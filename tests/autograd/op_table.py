@@ -123,6 +123,8 @@ ROWS = {
     "rad2deg": unary(),
     "sinc": unary(keeps="y x", dtypes="fc"),
     # Choice.
+    "at_least": binary(oracle=np.maximum, keeps="a b", beside_numbers=("a", "b")),
+    "at_most": binary(oracle=np.minimum, keeps="a b", beside_numbers=("a", "b")),
     "maximum": binary(keeps="y a b", beside_numbers=("y a", "y b")),
     "minimum": binary(keeps="y a b", beside_numbers=("y a", "y b")),
     "fmax": binary(keeps="y a b", beside_numbers=("y a", "y b")),

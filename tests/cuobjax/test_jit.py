@@ -249,8 +249,8 @@ def test_s9_variables_that_are_not_listed_are_constants():
     close(constant(X), before)
     close(listed(X), before + 10)
     close(touched(X), before + 10)
-    frozen = 2 * X.sum()  # `listed` was recorded when s was the sum, and writes that plus the sum in every call
-    assert float(s.value) == pytest.approx(float(frozen + X.sum()), rel=1e-5)
+    # What is written to is an input, listed or not.
+    assert float(s.value) == pytest.approx(float(3 * X.sum()), rel=1e-5)
 
 
 def test_s9_a_changed_dtype_or_shape_of_a_variable_is_recorded_anew():
@@ -714,11 +714,9 @@ def test_parameters_that_differ_in_the_sign_of_zero_alone():
         assert [bool(np.signbit(y.item())) for y in jitted(-jn.ones(()))] == [True, False]
 
 
-def test_cond_selects():
-    jitted = Jit(lambda x: autograd.cond(x > 0, lambda x: x * 2, lambda x: -x, x))
-    assert [jitted(x) for x in (1.0, -3.0)] == [2.0, 3.0]
-    gradient = autograd.grad(lambda x: jitted(x) * 1.0)
-    assert [float(gradient(jn.array(x))) for x in (1.0, -3.0)] == [2.0, -1.0]
+def test_cond_is_not_decided():
+    with pytest.raises(ConcretizationError, match=r"where\(condition, x, y\)"):
+        Jit(lambda x: autograd.cond(x > 0, lambda x: x * 2, lambda x: -x, x))(1.0)
 
 
 def test_a_variable_in_the_place_of_none_and_one_that_was_deleted():
@@ -730,7 +728,7 @@ def test_a_variable_in_the_place_of_none_and_one_that_was_deleted():
     del layer.b
     layer.b = None
     close(jitted(X), before)
-    assert "recorded 3 times" in jitted.explain() and "programs were dropped" in jitted.explain()
+    assert "recorded 3 times" in jitted.explain() and "2 were dropped" in jitted.explain()
 
 
 def test_a_module_that_asks_whether_it_is_in_training():
