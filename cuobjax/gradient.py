@@ -73,6 +73,12 @@ class _Derivatives(Module):
             outputs, changes, _ = call(self.f, args, kwargs, zip(self._train_vars, values, strict=True))
             return outputs[0] if isinstance(outputs, tuple | list) and outputs else outputs, (outputs, changes)
 
+        for v in self._train_vars:
+            if not isinstance(v, TrainVar):
+                raise ValueError(
+                    f"{type(self).__name__}: expected TrainVars, got a {type(v).__name__} that was frozen since. Make "
+                    "gradient modules and optimizers after freeze()."
+                )
         args, kwargs = self._inputs(args, kwargs)
         argnums = (*(i + (i >= 0) for i in self.input_argnums), 0)
         values = [v.value for v in self._train_vars]

@@ -58,7 +58,13 @@ class Module:
         return module
 
     def __setattr__(self, name, value):
-        changes = isinstance(value, _PARTS) or isinstance(self.__dict__.get(name), _PARTS)
+        before = self.__dict__.get(name)
+        changes = isinstance(value, _PARTS) or isinstance(before, _PARTS)
+        if isinstance(before, BaseVar) and not isinstance(value, BaseVar) and _is_array(value):
+            raise TypeError(
+                f"{type(self).__name__}.{name}: expected a variable in the place of one, got an array. Write "
+                f"self.{name}.value = x or self.{name}.assign(x)."
+            )
         super().__setattr__(name, value)
         if changes:
             structure.changed(self)
@@ -101,6 +107,10 @@ class Module:
 
 
 _PARTS = (Module, BaseVar)
+
+
+def _is_array(x):
+    return isinstance(x, Array) or is_array(x)
 
 
 def parts(module):

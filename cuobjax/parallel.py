@@ -137,7 +137,8 @@ class Parallel(Module):
 
     def _joined_output(self, parts, device):
         if not all(isinstance(x, Array | int | float | complex) or is_array(x) for x in parts):
-            if any(type(x) is not type(parts[0]) or (isinstance(x, str | bytes) and x != parts[0]) for x in parts):
+            comparable = "__eq__" in {name for c in type(parts[0]).__mro__[:-1] for name in vars(c)}
+            if any(type(x) is not type(parts[0]) or (comparable and x != parts[0]) for x in parts):
                 raise ValueError(f"Parallel: expected outputs that are no arrays to be the same, got {parts}.")
             return parts[0]
         parts = [device_put(jn.asarray(x), device) for x in parts]

@@ -7,17 +7,19 @@ import cuobjax.numpy as jn
 from autograd.backend import local_devices
 from autograd.ops.random import split as split_key
 
+from . import scope
 from .call import reduced
 from .scope import write
 from .variable import RandomState, TrainRef
 
-_replicated: set = set()
+_replicated: set = set()  # by a call outside of scopes, whose values all threads see
+_in_scope: "ContextVar[frozenset]" = ContextVar("cuobjax.replicated", default=frozenset())
 _on_device: ContextVar[bool] = ContextVar("cuobjax.on_device", default=False)
 
 
 def replicated():
     """The variables that hold a value for each device here, stacked along the first axis."""
-    return frozenset() if _on_device.get() else frozenset(_replicated)
+    return frozenset() if _on_device.get() else _in_scope.get().union(_replicated)
 
 
 def forget_replicas():
@@ -52,7 +54,9 @@ def replicate(vc):
         return v._reduce is None or v.value is within[v]
 
     write(within)
-    _replicated.update(variables)
+    scoped = scope._innermost.get() is not None
+    token = _in_scope.set(_in_scope.get().union(variables if scoped else ()))
+    _replicated.update(() if scoped else variables)
     try:
         yield
     finally:
@@ -61,4 +65,5 @@ def replicate(vc):
             after = {v: value if kept(v) else reduced(v, v.value) for v, value in before.items()}
         finally:
             write(after)
-            _replicated.difference_update(variables)
+            _replicated.difference_update(() if scoped else variables)
+            _in_scope.reset(token)

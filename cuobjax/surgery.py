@@ -94,8 +94,11 @@ def freeze(module, selector="*"):
 
     Returns:
         The VarCollection of what was frozen.
+
+    Raises:
+        ValueError: If no name fits a pattern.
     """
-    chosen = _collection(module, "freeze").subset(TrainVar).filter(selector)
+    chosen = _chosen(module, "freeze", TrainVar, selector)
     for variable in chosen:
         variable.thawed = type(variable)
         variable.__class__ = FrozenVar
@@ -105,14 +108,20 @@ def freeze(module, selector="*"):
 
 def unfreeze(module, selector="*"):
     """Makes what `freeze` froze TrainVars again: see there."""
-    chosen = _collection(module, "unfreeze").subset(FrozenVar).filter(selector)
+    chosen = _chosen(module, "unfreeze", FrozenVar, selector)
     for variable in chosen:
         variable.__class__ = vars(variable).pop("thawed")
     structure.changed()
     return chosen
 
 
-def _collection(module, where):
+def _chosen(module, where, kind, selector):
+    """The variables of a kind that a selector chooses; ValueError if it is a pattern other than "*" and fits none."""
     if not isinstance(module, Module | VarCollection):
         raise TypeError(f"{where}: expected a module or VarCollection, got {type(module).__name__}.")
-    return module if isinstance(module, VarCollection) else module.vars()
+    there = (module if isinstance(module, VarCollection) else module.vars()).subset(kind)
+    chosen = there.filter(selector)
+    if not chosen and isinstance(selector, str) and selector != "*":
+        names = ", ".join(list(there.keys())[:3]) or "none"
+        raise ValueError(f"{where}: expected a pattern that a {kind.__name__} fits, got {selector!r}. Names: {names}.")
+    return chosen

@@ -5,6 +5,7 @@ import errno
 import importlib
 import json
 import os
+import platform
 import re
 import shutil
 import threading
@@ -144,7 +145,7 @@ def replacement(path):
     Whatever happens in between, even the end of the process or of the power: the old file is there or the new one.
     """
     path = os.path.realpath(path)  # what a symbolic link leads to
-    temporary = f"{path}.{os.getpid()}-{threading.get_ident()}.tmp"
+    temporary = f"{path}.{platform.node()}-{os.getpid()}-{threading.get_ident()}.tmp"
     try:
         with open(temporary, "wb") as file:
             if os.path.exists(path):
@@ -161,11 +162,11 @@ def replacement(path):
 
 
 def sweep(folder):
-    """Removes what processes that are no more left behind of files that they were writing."""
-    for name in os.listdir(folder):
-        process = re.fullmatch(r".+\.(\d+)-\d+\.tmp", name)
-        if process and not _is_alive(int(process[1])):
-            with contextlib.suppress(FileNotFoundError):
+    """Removes what processes of this machine that are no more left behind of files that they were writing."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(folder):
+            process = re.fullmatch(rf".+\.{re.escape(platform.node())}-(\d+)-\d+\.tmp", name)
+            if process and not _is_alive(int(process[1])):
                 os.remove(os.path.join(folder, name))
 
 

@@ -104,6 +104,8 @@ def _is_known(x):
 
 def _parameter(value, shape, dtype):
     """A parameter for each number of the result, where the key is."""
+    if jn.iscomplexobj(value):
+        raise TypeError(f"random: expected parameters that are real, got {value!r}.")
     return jn.broadcast_to(device_put(jn.asarray(value, dtype), default_device()), _shape(shape))
 
 

@@ -411,3 +411,12 @@ def test_second_derivatives_at_conventional_points():
         0]])
     np.testing.assert_array_equal(autograd.hessian(lambda x: anp.sum(anp.abs(x)))(np.array([0.0, 1.0])),
         np.zeros((2, 2)))
+
+
+@pytest.mark.usefixtures("on_the_cpu")
+def test_parameters_that_are_traced_are_refused():
+    x = Array(np.array([-1.26, 2.0]))
+    np.testing.assert_array_equal(anp.round(x, Array(np.array(1))), [-1.3, 2.0])
+    leaky_relu = PRIMITIVES["leaky_relu"]
+    with pytest.raises(TypeError, match=r"leaky_relu: expected negative_slope that is not traced"):
+        autograd.grad(lambda slope: anp.sum(leaky_relu(x, negative_slope=slope)))(0.1)

@@ -4,6 +4,7 @@ import errno
 import inspect
 import io as std_io
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -623,7 +624,7 @@ def test_leftovers_of_processes_that_are_gone_are_removed(tmp_path):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     folder = tmp_path / "ckpt"
-    mine, dead = (folder / f"0000000007.npz.{process}-1.tmp" for process in (os.getpid(), gone.pid))
+    mine, dead = (folder / f"0000000007.npz.{platform.node()}-{process}-1.tmp" for process in (os.getpid(), gone.pid))
     mine.touch(), dead.touch()
     checkpoint.save(collection(1), 8)
     assert mine.exists() and not dead.exists()

@@ -755,3 +755,79 @@ def test_new_networks_do_not_make_programs_old():
     layer.later = nn.Linear(1, 1)
     jitted(X)
     assert runs(jitted) == 2
+
+
+def test_an_optimizer_that_is_not_listed_goes_on():
+    def losses(wrap):
+        layer = nn.Linear(3, 2)
+        for i, v in enumerate(layer.vars()):
+            v.assign(jn.array(np.random.default_rng(i).normal(size=v.shape).astype("float32")))
+        gradients = GradValues(lambda x: (layer(x) ** 2).mean(), layer.vars())
+        optimizer = cuobjax.optimizer.Adam(layer.vars())
+
+        def step(x):
+            g, v = gradients(x)
+            optimizer(0.1, g)
+            return v[0]
+
+        step = wrap(step, layer.vars())
+        return [float(step(X)) for _ in range(4)], int(optimizer.step.value)
+
+    (values, steps), (expected, _) = losses(Jit), losses(lambda f, vc: f)
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
+    assert steps == 4
+
+
+def test_what_static_values_compare_by():
+    @dataclasses.dataclass(eq=False)
+    class Setting:
+        size: int
+
+    a, b = Setting(1), Setting(1)
+    a.factor, b.factor = 2, 3
+    jitted = Jit(lambda x, setting: x * setting.factor, static_argnums=1)
+    assert [float(jitted(jn.ones(()), setting)) for setting in (a, b)] == [2, 3]
+    frozen = dataclasses.make_dataclass("Frozen", ["size"], frozen=True)
+    jitted = Jit(lambda x, setting: x * setting.size, static_argnums=1)
+    assert [jitted(np.arange(3), frozen(size)).dtype for size in (1, 1.0)] == ["int64", "float64"]
+    with pytest.raises(TypeError, match="positions"):
+        Jit(lambda x: x, static_argnums=("x",))
+
+
+def test_a_jit_that_is_called_while_a_list_grows():
+    layers = cuobjax.ModuleList([nn.Linear(3, 3)])
+    jitted = Jit(lambda x: [layer(x) for layer in layers])
+    jitted(X)
+
+    def more():
+        for _ in range(2):
+            yield nn.Linear(3, 3)
+            jitted(X)
+
+    layers.extend(more())
+    assert len(jitted(X)) == 3
+
+
+def test_copies_of_modules_are_traced():
+    layer = nn.Linear(3, 2)
+
+    def f(x):
+        copied = copy.deepcopy(layer)
+        copied.b.assign(copied.b.value * 2)
+        return copied(x).sum()
+
+    b, w = cuobjax.Grad(f, layer.vars())(X)
+    close(b, jn.full((2,), 8.0))
+    close(w, jn.array(np.repeat(X.sum(0)[:, None], 2, 1)))
+    jitted = Jit(lambda x: copy.copy(layer.b) + x)
+    for _ in range(2):
+        close(jitted(1.0), layer.b.value + 1)
+        layer.b.assign(layer.b.value + 1)
+
+
+def test_attributes_of_a_jit_are_copied():
+    jitted = Jit(lambda x: x)
+    jitted.tag = 3
+    jitted.eval()
+    copied = copy.deepcopy(jitted)
+    assert (copied.tag, copied.training) == (3, False)

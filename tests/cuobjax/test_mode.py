@@ -1,6 +1,7 @@
 """`train` and `eval` of modules, beside the argument `training`."""
 
 import copy
+import dataclasses
 import pickle
 import threading
 
@@ -216,3 +217,60 @@ def test_a_class_with_an_answer_of_its_own():
     with module.eval():
         assert module.training is False
     assert module.training is True
+
+
+def test_contexts_of_many_threads_leave_nothing_behind():
+    net = network()
+    net.eval()
+    net(X)  # makes the generator's state
+    del net.__dict__["training"]
+
+    def evaluate():
+        for _ in range(200):
+            with net.eval():
+                net(X)
+                list(net.vars())
+
+    threads = [threading.Thread(target=evaluate) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert net.training is None
+
+
+@dataclasses.dataclass
+class Flagged(objax.Module):
+    """A module whose own field hides the attribute of modules."""
+
+    scale: float
+    training: bool = False
+
+    def __call__(self, x):
+        return x * (self.scale if self.training else 1)
+
+
+class Mixed(type("Mixin", (), {"training": True}), objax.Module):
+    """A module whose answer comes from another base."""
+
+
+def test_fields_and_bases_with_an_answer_of_their_own():
+    flagged = Flagged(3.0)
+    assert (flagged.training, Flagged.training, objax.Module.training) == (False, False, None)
+    for module in (flagged, Mixed()):
+        before = module.training
+        with module.train(not before):
+            assert module.training is not before
+        assert module.training is before
+        module.train(not before)
+        assert module.training is not before
+
+
+def test_copies_and_assignments_within_a_context():
+    net = network()
+    net.train()
+    with net.eval():
+        assert copy.deepcopy(net).training is True  # the context speaks of the network alone
+        net.training = True
+        assert net.training is True
+    assert net.training is True

@@ -211,3 +211,24 @@ def test_a_function_in_a_module_is_found():
             self.f = objax.Function(lambda: 0, inner.vars())
 
     assert names(Holder().vars()) == ["(Holder).f{<lambda>}(Inner).w"]
+
+
+def test_an_array_does_not_take_the_place_of_a_variable():
+    layer = objax.nn.Linear(2, 2)
+    for value in (jn.ones((2, 2)), np.ones((2, 2))):
+        with pytest.raises(TypeError, match=r"self\.w\.value = x"):
+            layer.w = value
+    layer.w = objax.TrainVar(jn.ones((2, 2)))
+    layer.w = None
+
+
+def test_arguments_that_a_class_does_not_take():
+    class Plain(objax.Module):
+        pass
+
+    class Point(objax.Module, tuple):
+        pass
+
+    with pytest.raises(TypeError, match=r"Plain\(\) takes no arguments"):
+        Plain(3)
+    assert tuple(Point((1, 2))) == (1, 2)

@@ -759,3 +759,19 @@ def test_python_numbers_in_programs_with_parallel(four):
             y = jitted(jn.arange(8.0), n)
             assert y.dtype == "float32"
             np.testing.assert_array_equal(y, np.arange(8) * n)
+
+
+def test_replicas_in_a_scope_are_that_scopes(four):
+    v = StateVar(jn.array([1.0, 2.0, 3.0]))
+    found = []
+
+    def f(x):
+        with replicate({"v": v}.values()):
+            thread = threading.Thread(target=lambda: found.append(Parallel(lambda x: x + v.value.sum())(jn.zeros(4))))
+            thread.start()
+            thread.join()
+            return x * Parallel(lambda x: x + v.value.sum())(jn.zeros(4)).sum()
+
+    (gradient,) = cuobjax.Grad(f, None, (0,))(2.0)
+    np.testing.assert_array_equal(found[0], np.full(4, 6.0))
+    assert float(gradient) == 24

@@ -190,3 +190,20 @@ def test_what_cannot_be_meant(path, new, error):
     with pytest.raises(error, match=r"^replace: expected"):
         replace(net, path, new)
     assert isinstance(net.layers[0], objax.nn.Linear)
+
+
+def test_gradients_that_were_made_before_freeze_say_so():
+    net = Net()
+    gradients = objax.Grad(lambda x: net(x).sum(), net.vars())
+    freeze(net, "*.b")
+    with pytest.raises(ValueError, match=r"after freeze\(\)"):
+        gradients(jn.ones((1, 2)))
+    objax.Grad(lambda x: net(x).sum(), net.vars())(jn.ones((1, 2)))
+
+
+def test_a_pattern_that_nothing_fits():
+    net = Net()
+    for change in (freeze, unfreeze):
+        with pytest.raises(ValueError, match=r"'\*\.weight'"):
+            change(net, "*.weight")
+    assert not unfreeze(net)
