@@ -1,5 +1,7 @@
 """How every transformation calls a function: in a scope of its own, whose changes it hands back as a result."""
 
+import weakref
+
 from autograd import tree
 from autograd.numpy import astype, rint
 
@@ -20,7 +22,10 @@ def call(f, args, kwargs, values=(), first_read=None):
     """
     with scope(values, first_read) as inner:
         outputs = tree.tree_map(_looked_up, f(*args, **kwargs))
-    return outputs, inner.changes(), inner.seen
+    found = [[(weakref.ref(v), x) for v, x in read.items()] for read in (inner.changes(), inner.seen)]
+    del inner  # and with it variables that `f` made for itself
+    changes, seen = ({v(): x for v, x in pairs if v() is not None} for pairs in found)
+    return outputs, changes, seen
 
 
 def _looked_up(x):

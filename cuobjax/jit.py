@@ -56,9 +56,10 @@ class Jit(Module):
         self.vc = None if vc is None else VarCollection(vc)
         self.__wrapped__ = f if isinstance(f, Module) else Function(f, self.vc or ())
         numbers = (static_argnums,) if isinstance(static_argnums, int) else static_argnums
-        if not all(isinstance(number, int) for number in numbers or ()):
-            raise TypeError(f"Jit: expected positions of arguments in static_argnums, got {static_argnums!r}.")
-        self.static_argnums: Any = None if numbers is None else tuple(map(operator.index, numbers))
+        try:
+            self.static_argnums: Any = None if numbers is None else tuple(map(operator.index, numbers))
+        except TypeError:
+            raise TypeError(f"Jit: expected positions in static_argnums, got {static_argnums!r}.") from None
         self._begin()
 
     def _begin(self):
@@ -72,7 +73,7 @@ class Jit(Module):
 
     def __getstate__(self):
         own = ("_programs", "_structure", "_recordings", "_dropped", "_notes", "_beside")
-        return {name: value for name, value in self.__dict__.items() if name not in own}
+        return {name: value for name, value in super().__getstate__().items() if name not in own}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -135,7 +136,7 @@ class Jit(Module):
         with observing() as told:
             outputs, changes, seen = call(self.__wrapped__, positional, kwargs, first_read=first_read)
         written = {v for v in (reference() for reference in unlisted) if v in changes}
-        if written:
+        if written - late:
             taken, kwargs = tree.unflatten(nesting, leaves)
             return self._record(key, taken, kwargs, args, static, late | written)
         changes = {weakref.ref(v): x for v, x in changes.items()}
@@ -325,11 +326,16 @@ def _key_of(x, what):
         ) from None
     if isinstance(x, frozenset):
         return type(x), frozenset([_key_of(part, what) for part in x])
-    if getattr(getattr(x, "__dataclass_params__", None), "frozen", False) and not isinstance(x, type):
+    if _compares_fields(x):
         fields = [getattr(x, field.name) for field in dataclasses.fields(x) if field.compare]
-        numbers = int | float | complex | onp.generic | tuple  # which may be equal and yet differ
-        return type(x), x, tuple([_key_of(part, what) for part in fields if isinstance(part, numbers)])
+        numbers = int | float | complex | onp.generic | tuple | frozenset  # which may be equal and yet differ
+        differing = [part for part in fields if isinstance(part, numbers) or _compares_fields(part)]
+        return type(x), x, tuple([_key_of(part, what) for part in differing])
     return type(x), repr(x) if isinstance(x, float | complex | onp.generic) else x  # -0.0 is not 0.0, NaN is NaN
+
+
+def _compares_fields(x):
+    return not isinstance(x, type) and getattr(getattr(x, "__dataclass_params__", None), "eq", False)
 
 
 def _frozen(structure):

@@ -29,7 +29,10 @@ class _Said:
     """What a `Mode` said to a module, and what was said before, which counts if the Mode is a context."""
 
     def __init__(self, training, before):
-        self.training, self.before, self.in_context = training, before, False
+        depth = before.depth + 1 if isinstance(before, _Said) else 0
+        if depth > 16:  # more than 16 threads have begun contexts at once, or nobody means contexts
+            before, depth = before.training, 0
+        self.training, self.before, self.depth, self.in_context = training, before, depth, False
 
 
 class Mode:
@@ -89,6 +92,15 @@ def _answer(module):
     told = _told.get().get(id(module))
     said = told[1] if told else _said(module)
     return said.training if isinstance(said, _Said) else said
+
+
+def settled(module, state):
+    """The state of a module for a copy, with what it is told now in the place of what contexts have said."""
+    attributes = state[0] if isinstance(state, tuple) else state
+    if attributes and (id(module) in _told.get() or isinstance(attributes.get("training"), _Said)):
+        attributes = {**attributes, "training": _answer(module)}
+        return (attributes, *state[1:]) if isinstance(state, tuple) else attributes
+    return state
 
 
 def _observe(module, training):

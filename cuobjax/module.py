@@ -11,7 +11,7 @@ from autograd import tree
 from autograd.backend import is_array
 from autograd.core import Array
 
-from .mode import Mode, Training
+from .mode import Mode, Training, settled
 from .util import class_name, override_args_kwargs, repr_function
 from .variable import BaseVar, VarCollection, as_value
 
@@ -70,8 +70,13 @@ class Module:
             structure.changed(self)
 
     def __delattr__(self, name):
+        before = self.__dict__.get(name)
         super().__delattr__(name)
-        structure.changed(self)
+        if isinstance(before, _PARTS):
+            structure.changed(self)
+
+    def __getstate__(self):
+        return settled(self, super().__getstate__())
 
     def vars(self, scope=""):
         """The variables of the module and of its submodules, named by the attributes that lead to them.

@@ -147,15 +147,19 @@ class _StoredVar(BaseVar):
         return self.__dict__ | {"stored": constant(self.value)}
 
     def __copy__(self):
-        return self._copied(self.__dict__)
+        return self._copied(lambda state, new: state)
 
     def __deepcopy__(self, memo):
-        return self._copied(copy.deepcopy({name: x for name, x in self.__dict__.items() if name != "stored"}, memo))
+        def copied(state, new):
+            memo[id(self)] = new
+            return copy.deepcopy(state, memo)
 
-    def _copied(self, attributes):
+        return self._copied(copied)
+
+    def _copied(self, copied):
         """A variable of the same value, traced where this one's is, so that gradients flow back to this one."""
         new = object.__new__(type(self))
-        new.__dict__.update(attributes, stored=constant(self.value))
+        new.__setstate__(copied(self.__getstate__(), new))
         if isinstance(self.value, Tracer):
             scope.write({new: self.value})
         return new

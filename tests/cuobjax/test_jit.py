@@ -831,3 +831,39 @@ def test_attributes_of_a_jit_are_copied():
     jitted.eval()
     copied = copy.deepcopy(jitted)
     assert (copied.tag, copied.training) == (3, False)
+
+
+def test_variables_that_a_function_makes_are_no_inputs():
+    layer, norm = nn.Linear(3, 3), nn.BatchNorm0D(3)
+
+    def f(x):
+        state = StateVar(jn.zeros(3))
+        state.value += x.sum(0)
+        return copy.deepcopy(norm)(layer(x), training=True) + state.value
+
+    jitted = Jit(Counter(f), layer.vars())
+    for scale in (1, 2):
+        close(jitted(X * scale), f(jn.array(X * scale)))
+    assert runs(jitted) == 1
+
+
+def test_static_values_within_static_values():
+    inner = dataclasses.make_dataclass("Inner", ["a"], frozen=True)
+    outer = dataclasses.make_dataclass("Outer", ["part"], unsafe_hash=True)
+
+    def f(x, s):
+        return x * (s.part.a if isinstance(s.part, inner) else min(s.part))
+
+    jitted = Jit(f, static_argnums=(np.int64(1),))
+    for make in (lambda a: outer(inner(a)), lambda a: outer(frozenset([a]))):
+        assert [jitted(np.arange(3), make(a)).dtype for a in (2, 2.0)] == ["int64", "float64"]
+
+
+def test_deleting_what_is_no_part_of_a_network_keeps_programs():
+    layer = nn.Linear(3, 2)
+    jitted = Jit(Counter(lambda x: layer(x)))
+    for _ in range(3):
+        jitted(X)
+        layer.cache = 3
+        del layer.cache
+    assert runs(jitted) == 1

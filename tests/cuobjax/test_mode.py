@@ -270,7 +270,16 @@ def test_copies_and_assignments_within_a_context():
     net = network()
     net.train()
     with net.eval():
-        assert copy.deepcopy(net).training is True  # the context speaks of the network alone
+        copies = [copy.deepcopy(net), copy.copy(net), pickle.loads(pickle.dumps(net))]
         net.training = True
         assert net.training is True
+    assert [copied.training for copied in copies] == [False] * 3
     assert net.training is True
+
+
+def test_what_was_said_often_is_copied_like_anything():
+    net = network()
+    for _ in range(2000):
+        net.train(), net.eval()
+    assert copy.deepcopy(net).training is False
+    assert "_Said" not in str(pickle.dumps(net))

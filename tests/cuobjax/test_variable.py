@@ -3,6 +3,7 @@
 import copy
 import operator
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -617,3 +618,24 @@ def test_s18_collection_text():
     assert (
         repr(objax.VarCollection(k=objax.RandomState(1))) == "{'k': cuobjax.RandomState(Array([0, 1], dtype=uint32))}"
     )
+
+
+class Handle(objax.StateVar):
+    """A variable with a part that cannot be copied."""
+
+    lock = None
+
+    def __getstate__(self):
+        return {name: x for name, x in super().__getstate__().items() if name != "lock"}
+
+
+def test_copies_go_by_the_state_of_a_class_and_keep_cycles():
+    v = Handle(jn.ones(2))
+    v.lock = threading.Lock()
+    for copied in (copy.copy(v), copy.deepcopy(v)):
+        assert copied.lock is None
+        np.testing.assert_array_equal(copied, [1, 1])
+    layer = objax.nn.Linear(2, 2)
+    layer.w.owner = layer
+    w = copy.deepcopy(layer.w)
+    assert w.owner.w is w is not layer.w

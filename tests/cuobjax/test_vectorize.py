@@ -1,5 +1,6 @@
 """Vectorize: lanes, variables, random states, and its nestings."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -330,8 +331,15 @@ def test_s2_no_traced_value_stays_in_a_variable(m):
 
 
 def test_s2_a_variable_made_without_reduce_says_so():
+    made = []
+
+    def f(x):
+        made.append(objax.StateVar(x, reduce=None))
+        return made[0].value
+
     with pytest.raises(ValueError, match=r"expected a StateVar of shape \(3,\) to be the same in all lanes"):
-        Vectorize(lambda x: objax.StateVar(x, reduce=None).value)(batch(4, 3))
+        Vectorize(f)(batch(4, 3))
+    close(Vectorize(lambda x: objax.StateVar(x, reduce=None).value)(batch(4, 3)), batch(4, 3))  # nobody has it
 
 
 # Random states.
@@ -581,3 +589,9 @@ def test_s2_a_variable_made_in_lanes_that_fail_holds_the_value_of_one():
     with pytest.raises(ValueError, match="stop"):
         Vectorize(f)(x)
     close(made[0].stored, 2 * x[0])
+
+
+def test_copies_that_a_function_makes_for_itself():
+    dropout = objax.nn.Dropout(0.5, generator=objax.random.Generator(1))
+    y = Vectorize(lambda x: copy.deepcopy(dropout)(x, training=True), dropout.vars())(jn.ones((3, 20)))
+    assert y.shape == (3, 20) and bool((y == 0).any())
