@@ -136,9 +136,9 @@ class Jit(Module):
         with observing() as told:
             outputs, changes, seen = call(self.__wrapped__, positional, kwargs, first_read=first_read)
         written = {v for v in (reference() for reference in unlisted) if v in changes}
-        if written - late:
+        if written and not late:  # once, as `f` may make variables
             taken, kwargs = tree.unflatten(nesting, leaves)
-            return self._record(key, taken, kwargs, args, static, late | written)
+            return self._record(key, taken, kwargs, args, static, written)
         changes = {weakref.ref(v): x for v, x in changes.items()}
         del seen, given, taken, kwargs, positional  # and with them variables that f made for itself
         program = _Program(self, staging, outputs, reads, unlisted, changes, told)

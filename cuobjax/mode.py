@@ -22,7 +22,7 @@ class Training:
 
     def __set__(self, module, training):
         module.__dict__["training"] = training
-        _told.set({key: pair for key, pair in _told.get().items() if key != id(module)})  # until a context ends
+        _told.set(_told_apart_from([module]))  # until a context ends
 
 
 class _Said:
@@ -52,12 +52,13 @@ class Mode:
         self._before = [(module, training) for module, training in before if not _asks_here(module)]
         self._said = []
         for module in self.modules:
-            said = _said(module)
-            module.training = training
-            if _asks_here(module):
-                self._said.append(_Said(training, said))
+            if _asks_here(module):  # in one step, as other threads may be at it
+                self._said.append(_Said(training, _said(module)))
                 module.__dict__["training"] = self._said[-1]
-        self._inner = _told.get()
+            else:
+                module.training = training
+        self._inner = _told_apart_from(self.modules)
+        _told.set(self._inner)
 
     def __enter__(self):
         for said in self._said:
@@ -73,6 +74,11 @@ class Mode:
         for module, training in self._before:
             module.training = training
         _told.reset(self._tokens.pop())
+
+
+def _told_apart_from(modules):
+    inside = set(map(id, modules))
+    return {key: pair for key, pair in _told.get().items() if key not in inside}
 
 
 def _asks_here(module):
