@@ -23,7 +23,7 @@ from .lifting import default_dtype
 from .mode import observing, unchanged
 from .module import Function, Module, structure
 from .scope import read, write
-from .util import class_name, repr_function
+from .util import class_name, positional_args_names, repr_function
 from .variable import BaseVar, RandomState, TrainRef, VarCollection, as_value
 
 _NUMBERS = (int, float, complex)
@@ -44,7 +44,7 @@ class Jit(Module):
         vc: The variables that are inputs of the program. Other TrainVars and StateVars that `f` reads are constants
             then, with the values that they have when it is recorded; RandomStates, and variables that `f` writes to,
             are inputs all the same. None for every variable that `f` reads. What `f` assigns to any variable arrives.
-        static_argnums: Positions of arguments that are static: values with a hash, at which `f` may look.
+        static_argnums: Positions of arguments that are static, by name, too: values with a hash, at which `f` may look.
 
     A program is kept, with what is static in it, as long as the Jit.
 
@@ -60,6 +60,7 @@ class Jit(Module):
             self.static_argnums: Any = None if numbers is None else tuple(map(operator.index, numbers))
         except TypeError:
             raise TypeError(f"Jit: expected positions in static_argnums, got {static_argnums!r}.") from None
+        self._static_names = _names_of(self.__wrapped__, self.static_argnums or ())
         self._begin()
 
     def _begin(self):
@@ -89,17 +90,20 @@ class Jit(Module):
         if len(kwargs) > 1:
             kwargs = dict(sorted(kwargs.items()))
         static = self._static(args) if self.static_argnums else ()
+        named = {name: kwargs[name] for name in self._static_names if name in kwargs}
+        kwargs = {name: x for name, x in kwargs.items() if name not in named} if named else kwargs
         taken = tuple([None if i in static else a for i, a in enumerate(args)]) if static else args
         if self._beside or default_device() != CPU:
             taken, kwargs = tree.tree_map(self._placed, (taken, kwargs))
         leaves: list = []
         numbers = tuple([(i, _key_of(args[i], f"argument {i}")) for i in static])
+        numbers += tuple([(name, _key_of(x, f"argument {name!r}")) for name, x in named.items()])
         key = default_dtype(), default_device(), place(), numbers, _take(taken, leaves), _take(kwargs, leaves)
         for program in self._programs.get(key, ()):
             inputs = program.inputs(leaves)
             if inputs is not None:
                 return program.run(inputs)
-        return self._record(key, taken, kwargs, args, static)
+        return self._record(key, taken, kwargs, args, static, named)
 
     def _static(self, args):
         """The positions of static arguments in a call."""
@@ -113,7 +117,7 @@ class Jit(Module):
     def _placed(self, x):
         return as_value(x, "Jit", *self._beside) if isinstance(x, onp.ndarray) else x
 
-    def _record(self, key, taken, kwargs, args, static, late=frozenset()):
+    def _record(self, key, taken, kwargs, args, static, named, late=frozenset()):
         """Runs `f`, and keeps what it did as a program; `late`: variables that are inputs as `f` writes to them."""
         staging = Staging()
         leaves, nesting = tree.flatten((taken, kwargs))
@@ -134,11 +138,11 @@ class Jit(Module):
 
         positional = [args[i] if i in static else a for i, a in enumerate(taken)]
         with observing() as told:
-            outputs, changes, seen = call(self.__wrapped__, positional, kwargs, first_read=first_read)
+            outputs, changes, seen = call(self.__wrapped__, positional, kwargs | named, first_read=first_read)
         written = {v for v in (reference() for reference in unlisted) if v in changes}
         if written and not late:  # once, as `f` may make variables
             taken, kwargs = tree.unflatten(nesting, leaves)
-            return self._record(key, taken, kwargs, args, static, written)
+            return self._record(key, taken, kwargs, args, static, named, written)
         changes = {weakref.ref(v): x for v, x in changes.items()}
         del seen, given, taken, kwargs, positional  # and with them variables that f made for itself
         program = _Program(self, staging, outputs, reads, unlisted, changes, told)
@@ -168,6 +172,15 @@ class Jit(Module):
         for i, program in enumerate(programs):
             lines += [f"program {i}:", *("  " + line for line in program.described(source))]
         return "\n".join([*lines, *self._notes])
+
+
+def _names_of(f, numbers):
+    """The names of the parameters at these positions, as far as they are known."""
+    try:
+        names = positional_args_names(f)
+    except (TypeError, ValueError):
+        return []
+    return [names[i] for i in numbers if -len(names) <= i < len(names)]
 
 
 class _Program:

@@ -166,6 +166,20 @@ def test_python_numbers_index():
             Jit(lambda i, use=use: use(i) if use is not round else range(round(i)))(1)
 
 
+def test_static_arguments_by_name():
+    def f(x, n, *, scale=1.0):
+        runs.append(n)
+        return x[:n] * scale
+
+    runs = []
+    jitted = Jit(f, static_argnums=1)
+    for n in (1, 2, 1):
+        close(jitted(X, n=n, scale=2.0), jn.array(X[:n] * 2))
+        close(jitted(X, n, scale=2.0), jn.array(X[:n] * 2))
+    assert runs == [1, 1, 2, 2]
+    close(pickle.loads(pickle.dumps(Jit(nn.Linear(3, 2), static_argnums=(5,))))(X)[:0], jn.zeros((0, 2)))
+
+
 def test_static_floats_are_told_apart_by_sign_and_nan_is_nan():
     jitted = Jit(Counter(lambda x, scale: x * scale), static_argnums=(1,))
     for scale, expected in ((0.0, 1), (-0.0, 2), (np.nan, 3), (np.nan, 3), (0.0, 3)):
