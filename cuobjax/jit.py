@@ -153,7 +153,7 @@ class Jit(Module):
         if program.closed:
             self._programs.setdefault(key, []).append(program)
         else:
-            self._notes.append("a call was not kept: it uses a value from outside that is traced there")
+            self._notes = ["some calls were not kept: they use values from outside that are traced there"]
         return program.handed_out(program.__dict__.pop("first"))
 
     def _listed(self):
