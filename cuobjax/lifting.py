@@ -7,8 +7,9 @@ import types
 import numpy as onp
 
 from autograd.backend import CPU, default_device, device_of, is_array
-from autograd.core import Array, Reference, TracedNumber, bare
+from autograd.core import Array, Reference, TracedNumber
 from autograd.numpy import astype
+from autograd.ops.elementwise import narrowed
 
 _real = onp.dtype("float32")
 _SIZES = {"shape", "N", "M", "n", "num"}  # parameters of which an array says nothing of the dtype of a result
@@ -142,8 +143,4 @@ def _by_default(result):
     dtype = default_dtype(result.dtype)
     if result.dtype == dtype:
         return result
-    if dtype.kind == "i" and isinstance(bare(result), onp.ndarray | onp.generic) and result.size:
-        least, most = bare(result).min(), bare(result).max()
-        if not onp.iinfo(dtype).min <= least <= most <= onp.iinfo(dtype).max:
-            raise OverflowError(f"{dtype}: expected integers that it holds, got {least} to {most}. Say dtype='int64'.")
-    return astype(result, dtype)
+    return narrowed(result, dtype=dtype) if dtype.kind == "i" else astype(result, dtype)

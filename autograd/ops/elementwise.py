@@ -191,6 +191,17 @@ imag = elementwise("imag", lambda g: g * -1j)  # not -1j * g: of a numpy.float64
 astype = linear(_astype, lambda g: g)
 
 
+def _narrowed(xp, x, *, dtype):
+    """Integers in a dtype of fewer bits; OverflowError if it does not hold one, but on a GPU, which would wait."""
+    limits = numpy.iinfo(dtype)
+    if xp is numpy and x.size and not limits.min <= x.min() <= x.max() <= limits.max:
+        raise OverflowError(f"{dtype}: expected integers that it holds, got {x.min()} to {x.max()}. Say dtype='int64'.")
+    return x.astype(dtype)
+
+
+narrowed = elementwise(_narrowed, None)
+
+
 
 def _device_put(xp, x, *, source, target):
     return target.put(x)

@@ -148,6 +148,7 @@ ROWS = {
         casts=True)
     + unary_with([{"dtype": np.dtype("complex128")}], oracle=np.ndarray.astype, casts=True, dtypes="fc"),
     "device_put": unary_with([{"source": HERE, "target": HERE}], oracle=lambda x, **devices: x, dtypes="fc"),
+    "narrowed": steps(FIRST, params={"dtype": np.dtype("int8")}, oracle=lambda x, dtype: x.astype(dtype)),
     "stop_gradient": steps(real(2, 3), oracle=lambda x: x, dtypes="fc"),
     # Steps, comparisons and predicates.
     **{name: steps(real(2,

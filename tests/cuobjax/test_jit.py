@@ -881,3 +881,11 @@ def test_deleting_what_is_no_part_of_a_network_keeps_programs():
         layer.cache = 3
         del layer.cache
     assert runs(jitted) == 1
+
+
+@on_numpy
+def test_integers_of_numbers_that_are_out_of_range():
+    jitted = Jit(lambda n: jn.asarray(n) * 2)
+    assert jitted(3) == 6
+    with pytest.raises(OverflowError, match="int64"):
+        jitted(2**40)
