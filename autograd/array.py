@@ -15,7 +15,7 @@ import numpy as onp
 
 from . import backend
 from . import numpy as anp
-from .core import Array, Primitive, Reference, TracedNumber, Tracer, bare, kind_of
+from .core import Array, Primitive, TracedNumber, Tracer, bare, concrete, kind_of
 from .numpy._common import as_array, refuse_output
 from .numpy._indexing import IndexUpdate, getitem
 from .ops.product import matmul
@@ -61,7 +61,7 @@ def _define_operators_and_methods():
         setattr(Array, name, value)
     for name in ("__copy__", "__deepcopy__"):  # a copy of the tape would lose the gradient
         setattr(Tracer, name, lambda self, memo=None: self)
-    Tracer.__reduce__ = lambda self: _concrete(self, "pickle")
+    Tracer.__reduce__ = lambda self: concrete(self, "pickle")
     _define_operators_of_numbers()
 
 
@@ -82,7 +82,7 @@ def _define_operators_of_numbers():
     for name in ("real", "imag"):
         setattr(TracedNumber, name, property(_method_of_numbers(operator.attrgetter(name))))
     for name in ("hash", "len", "iter", "trunc", "floor", "ceil"):
-        setattr(TracedNumber, f"__{name}__", functools.partialmethod(_concrete, f"{name}()"))
+        setattr(TracedNumber, f"__{name}__", functools.partialmethod(concrete, f"{name}()"))
 
 
 def _operator_of_numbers(name, function):
@@ -91,7 +91,7 @@ def _operator_of_numbers(name, function):
 
     def apply(self, other, *modulus):
         if modulus:
-            _concrete(self, "pow() with a modulus")
+            concrete(self, "pow() with a modulus")
         if isinstance(other, TracedNumber):
             return max(self._trace, other._trace, key=lambda trace: trace.level).compute(function, (self, other))
         if isinstance(other, int | float | complex) and not isinstance(other, onp.generic):
@@ -200,27 +200,27 @@ def __contains__(self, value):
 
 
 def __bool__(self):
-    return bool(_concrete(self, "bool()"))
+    return bool(concrete(self, "bool()"))
 
 
 def _converted(self, conversion):
-    raw = _concrete(self, f"{conversion.__name__}()")
+    raw = concrete(self, f"{conversion.__name__}()")
     return conversion(raw.item() if backend.is_cupy(raw) else raw)
 
 
 def item(self, *index):
     """One element as a Python number."""
-    raw = _concrete(self, "item()")
+    raw = concrete(self, "item()")
     return (raw.reshape(-1) if len(index) == 1 else raw)[index].item()
 
 
 def tolist(self):
     """The elements as nested lists of Python numbers."""
-    return _concrete(self, "tolist()").tolist()
+    return concrete(self, "tolist()").tolist()
 
 
 def __format__(self, specification):
-    return format(_concrete(self, "format()").item(), specification) if specification else str(self)
+    return format(concrete(self, "format()").item(), specification) if specification else str(self)
 
 
 def __round__(self, decimals=0):
@@ -228,7 +228,7 @@ def __round__(self, decimals=0):
 
 
 def __array__(self, dtype=None, copy=None):
-    raw = _concrete(self, "conversion to a NumPy array")
+    raw = concrete(self, "conversion to a NumPy array")
     if backend.is_cupy(raw):
         raw = raw.get()
     elif not copy:
@@ -237,7 +237,7 @@ def __array__(self, dtype=None, copy=None):
 
 
 def __dlpack__(self, **kwargs):
-    raw = _concrete(self, "DLPack")
+    raw = concrete(self, "DLPack")
     return (raw if backend.is_cupy(raw) else _read_only(raw)).__dlpack__(**kwargs)
 
 
@@ -248,7 +248,7 @@ def _read_only(raw):
 
 
 def __dlpack_device__(self):
-    return _concrete(self, "DLPack").__dlpack_device__()
+    return concrete(self, "DLPack").__dlpack_device__()
 
 
 def __str__(self):
@@ -261,22 +261,6 @@ def __repr__(self):
     text = onp.array2string(values, separator=", ", prefix="Array(")
     kind = "" if not isinstance(self, Tracer) else f", traced by {type(self._trace).__name__}"
     return f"Array({text}, dtype={self.dtype}{kind})"
-
-
-def _concrete(x, use):
-    """The raw array under a plain Array; a traced one would lose its gradient there."""
-    while isinstance(x, Reference):
-        x = x._value
-    if isinstance(x, Tracer):
-        forced = getattr(x._trace, "forced", None)  # what is being recorded says more
-        if forced is not None:
-            raise forced(x, use)
-        raise TypeError(
-            f"Array: expected a plain Array for {use}, got one that is being traced; its gradient would be lost. Write "
-            "the computation with functions of autograd.numpy (cuobjax.numpy), where its gradient is not wanted use "
-            "stop_gradient(x)."
-        )
-    return x._value
 
 
 @functools.cache

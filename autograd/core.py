@@ -201,6 +201,22 @@ def settled(x):
     return x.array() if isinstance(x, TracedNumber) else x
 
 
+def concrete(x, use):
+    """The raw array under a plain Array; a traced one would lose its gradient there."""
+    while isinstance(x, Reference):
+        x = x._value
+    if isinstance(x, Tracer):
+        forced = getattr(x._trace, "forced", None)  # what is being recorded says more
+        if forced is not None:
+            raise forced(x, use)
+        raise TypeError(
+            f"Array: expected a plain Array for {use}, got one that is being traced; its gradient would be lost. Write "
+            "the computation with functions of autograd.numpy (cuobjax.numpy), where its gradient is not wanted use "
+            "stop_gradient(x)."
+        )
+    return x._value
+
+
 def lift(value):
     """Raw arrays and NumPy scalars in `value`, a tuple of them included, as Arrays; all else as it is."""
     if isinstance(value, Array):
@@ -295,7 +311,7 @@ class Primitive:
         trace, lists = None, False
         for name in params:
             if isinstance(params[name], Array):
-                params[name] = self._untraced(name, settled(params[name]))
+                params[name] = concrete(params[name], f"{name} of {self.name}")
         for a in args:
             if isinstance(a, Array):
                 t = a._trace
@@ -324,15 +340,6 @@ class Primitive:
         rules = self.rules
         missing = len(args) - len(rules)
         return rules if missing <= 0 else rules + (rules[-1] if rules else None,) * missing
-
-    def _untraced(self, name, x):
-        """The raw array of a parameter; one that is traced would lose its gradient, or its value in a program."""
-        if isinstance(x, Tracer):
-            forced = getattr(x._trace, "forced", None)
-            if forced is not None:
-                raise forced(x, f"{name} of {self.name}")
-            raise TypeError(f"{self.name}: expected {name} that is not traced, got one whose gradient would be lost.")
-        return x._value
 
     def _kernel(self, xp):
         """The forward function bound to an array library."""
