@@ -316,11 +316,11 @@ class RandomState(StateVar):
     """
 
     def __init__(self, seed):
-        super().__init__(_key(seed), None)
+        super().__init__(key_of(seed), None)
 
     def seed(self, seed):
         """Starts anew from a seed."""
-        self.value = _key(seed)
+        self.value = key_of(seed)
 
     def split(self, n):
         """Draws `n` new keys, (n, 2) uint32; the state becomes another one, independent of them."""
@@ -331,7 +331,8 @@ class RandomState(StateVar):
         return keys[1:]
 
 
-def _key(seed):
+def key_of(seed):
+    """The key of a seed: its high and low word."""
     number = operator.index(seed)
     if not 0 <= number < 2**64:
         raise ValueError(f"RandomState: expected a seed from 0 to 2**64 - 1, got {seed}.")

@@ -8,7 +8,6 @@ to rounding. No draw waits for the device.
 
 import math
 import numbers
-import operator
 
 import numpy as onp
 
@@ -22,7 +21,7 @@ from ..functional import sigmoid, softmax
 from ..lifting import default_dtype
 from ..module import Module
 from ..util import class_name
-from ..variable import RandomState
+from ..variable import RandomState, key_of
 
 
 class Generator(Module):
@@ -37,8 +36,7 @@ class Generator(Module):
 
     def seed(self, seed=0):
         """Starts anew from a seed."""
-        if not 0 <= operator.index(seed) < 2**64:
-            raise ValueError(f"Generator: expected a seed from 0 to 2**64 - 1, got {seed}.")
+        key_of(seed)  # ValueError for a wrong one
         if hasattr(self, "_key"):
             self._key.seed(seed)
         self.initial_seed = seed
@@ -87,14 +85,14 @@ def _drawn(op, shape, dtype, generator, **parameters):
 
 def _moved(numbers, loc, scale):
     """`numbers * scale + loc`, in the dtype and shape of the numbers."""
-    loc, scale = (x if _is_number(x) else _parameter(x, numbers.shape, numbers.dtype) for x in (loc, scale))
+    loc, scale = _fitting(loc, numbers), _fitting(scale, numbers)
     numbers = numbers if isinstance(scale, int) and scale == 1 else numbers * scale
     return numbers if isinstance(loc, int) and loc == 0 else numbers + loc
 
 
-def _is_number(x):
-    """Whether `x` is one of Python's numbers, which take any dtype."""
-    return kind_of(x) in (bool, int, float)
+def _fitting(x, numbers):
+    """A parameter in the shape and dtype of the numbers; one of Python's own takes any."""
+    return x if kind_of(x) in (bool, int, float) else _parameter(x, numbers.shape, numbers.dtype)
 
 
 def _is_known(x):
@@ -121,8 +119,8 @@ def normal(shape, *, mean=0, stddev=1, dtype=None, generator=DEFAULT_GENERATOR):
 def uniform(shape, *, minval=0, maxval=1, dtype=None, generator=DEFAULT_GENERATOR):
     """Numbers uniformly distributed over [0, 1), or from `minval` to `maxval`, which rounding can attain."""
     numbers = _drawn(ops.uniform, shape, dtype, generator)
-    low, high = (x if _is_number(x) else _parameter(x, numbers.shape, numbers.dtype) for x in (minval, maxval))
-    return _moved(numbers, low, high - low)
+    low = _fitting(minval, numbers)
+    return _moved(numbers, low, _fitting(maxval, numbers) - low)
 
 
 def truncated_normal(shape, *, stddev=1, lower=-2, upper=2, dtype=None, generator=DEFAULT_GENERATOR):

@@ -65,12 +65,12 @@ def test_the_state_is_made_when_it_is_needed():
 
 
 def test_a_wrong_seed_is_refused():
-    with pytest.raises(ValueError, match=r"^(RandomState|Generator): expected a seed"):
+    with pytest.raises(ValueError, match=r"^RandomState: expected a seed"):
         random.Generator(-1)()
     generator = random.Generator(5)
     generator()
     key = generator.key.value
-    with pytest.raises(ValueError, match=r"^(RandomState|Generator): expected a seed"):
+    with pytest.raises(ValueError, match=r"^RandomState: expected a seed"):
         generator.seed(2**64)
     assert generator.initial_seed == 5
     np.testing.assert_array_equal(generator.key.value, key)
