@@ -138,13 +138,11 @@ class Jit(Module):
 
         positional = [args[i] if i in static else a for i, a in enumerate(taken)]
         with observing() as told:
-            outputs, changes, seen = call(self.__wrapped__, positional, kwargs | named, first_read=first_read)
+            outputs, changes, _ = call(self.__wrapped__, positional, kwargs | named, first_read=first_read)
         written = {v for v in (reference() for reference in unlisted) if v in changes}
         if written and not late:  # once, as `f` may make variables
             taken, kwargs = tree.unflatten(nesting, leaves)
             return self._record(key, taken, kwargs, args, static, named, written)
-        changes = {weakref.ref(v): x for v, x in changes.items()}
-        del seen, given, taken, kwargs, positional  # and with them variables that f made for itself
         program = _Program(self, staging, outputs, reads, unlisted, changes, told)
         self._recordings += 1
         structure.young.clear()
@@ -194,9 +192,8 @@ class _Program:
     def __init__(self, jit, staging, outputs, reads, unlisted, changes, told):
         leaves, structure = tree.flatten(outputs)
         self.assemble = _assembler(structure, 0)[0]
-        self.writes = [v() for v in changes if v() is not None]
-        results = [*leaves, *[x for v, x in changes.items() if v() is not None]]
-        results = [lift(x.copy()) if is_array(x) else x for x in results]
+        self.writes = list(changes)
+        results = [lift(x.copy()) if is_array(x) else x for x in (*leaves, *changes.values())]
         self.count, self.calls = len(leaves), 0
         self.first = [staging.value(x) for x in results]
         self.static = {i: x for i, x in enumerate(results) if not isinstance(x, Array)}
