@@ -1,9 +1,9 @@
 """A minimal tape: gradients of programs on NumPy and CuPy arrays.
 
-    >>> import autograd.numpy as np
-    >>> from autograd import grad
-    >>> grad(np.tanh)(1.0)
-    np.float64(0.41997434161402614)
+>>> import autograd.numpy as np
+>>> from autograd import grad
+>>> grad(np.tanh)(1.0)
+np.float64(0.41997434161402614)
 """
 
 from . import array as _array  # noqa: F401 (gives Array its operators)

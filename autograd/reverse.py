@@ -111,9 +111,7 @@ class Tape(Interpreter):
         edges = [(position, functools.partial(_pull_parts, rule), kept) for position, rule, kept in edges]
         self.nodes.append((primitive, edges, None, None))
         like = tuple([(library(part), part.shape, part.dtype) for part in parts])
-        return tuple(
-            [lift(p) if p.dtype.kind in "iub" else self.part(whole, i, p, like) for i, p in enumerate(parts)]
-        )
+        return tuple([lift(p) if p.dtype.kind in "iub" else self.part(whole, i, p, like) for i, p in enumerate(parts)])
 
     def part(self, whole, i, value, like=()):
         """A tracer for part `i` of the node at position `whole`, which has a value of its own."""

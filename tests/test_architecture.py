@@ -38,8 +38,15 @@ CUOBJAX = [
     ["cuobjax.call", "cuobjax.module"],
     ["cuobjax.inspection", "cuobjax.surgery", "cuobjax.tracing"],
     ["cuobjax.random"],
-    ["cuobjax.bridge", "cuobjax.gradient", "cuobjax.jit", "cuobjax.parallel", "cuobjax.remat", "cuobjax.replication",
-     "cuobjax.vectorize"],
+    [
+        "cuobjax.bridge",
+        "cuobjax.gradient",
+        "cuobjax.jit",
+        "cuobjax.parallel",
+        "cuobjax.remat",
+        "cuobjax.replication",
+        "cuobjax.vectorize",
+    ],
     ["cuobjax.io", "cuobjax.nn", "cuobjax.optimizer"],
     ["cuobjax"],
 ]

@@ -70,11 +70,11 @@ def vectorize(pyfunc=None, otypes=None, doc=None, excluded=None, cache=False, si
         signature: Which axes at the end `pyfunc` sees, such as "(n),(n,m)->(m)".
     """
     if pyfunc is None:
-        return functools.partial(
-            vectorize, otypes=otypes, doc=doc, excluded=excluded, cache=cache, signature=signature
-        )
-    ndims = signature and [len(names.split(",")) if names else 0 for names in
-                           _SIGNATURE.findall(signature.replace(" ", "").partition("->")[0])]
+        return functools.partial(vectorize, otypes=otypes, doc=doc, excluded=excluded, cache=cache, signature=signature)
+    ndims = signature and [
+        len(names.split(",")) if names else 0
+        for names in _SIGNATURE.findall(signature.replace(" ", "").partition("->")[0])
+    ]
 
     @functools.wraps(pyfunc)
     def vectorized(*args, **kwargs):

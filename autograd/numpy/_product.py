@@ -34,8 +34,9 @@ def tensordot(a, b, axes=2):
         axes = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
     first, second = complete_axes(axes[0], a.ndim), complete_axes(axes[1], b.ndim)
     if [a.shape[i] for i in first] != [b.shape[i] for i in second]:
-        raise ValueError(f"tensordot: expected summed axes of equal lengths, got {a.shape} over {first} "
-                         f"and {b.shape} over {second}.")
+        raise ValueError(
+            f"tensordot: expected summed axes of equal lengths, got {a.shape} over {first} and {b.shape} over {second}."
+        )
     rows = [i for i in range(a.ndim) if i not in first]
     columns = [i for i in range(b.ndim) if i not in second]
     summed = math.prod(a.shape[i] for i in first)
@@ -71,8 +72,9 @@ def kron(a, b):
     a, b = as_array(a), as_array(b)
     ndim = max(a.ndim, b.ndim)
     left, right = (1,) * (ndim - a.ndim) + a.shape, (1,) * (ndim - b.ndim) + b.shape
-    product = multiply(reshape(a, [part for n in left for part in (n, 1)]),
-                       reshape(b, [part for n in right for part in (1, n)]))
+    product = multiply(
+        reshape(a, [part for n in left for part in (n, 1)]), reshape(b, [part for n in right for part in (1, n)])
+    )
     return reshape(product, tuple(n * m for n, m in zip(left, right, strict=True)))
 
 

@@ -305,8 +305,12 @@ def rot90(m, k=1, axes=(0, 1)):
     """`m` rotated by k times 90 degrees in the plane of two axes, from the first towards the second."""
     m = as_array(m)
     first, second = complete_axes(axes, m.ndim)
-    turned = [lambda: m, lambda: swapaxes(flip(m, second), first, second), lambda: flip(m, (first, second)),
-              lambda: flip(swapaxes(m, first, second), second)]
+    turned = [
+        lambda: m,
+        lambda: swapaxes(flip(m, second), first, second),
+        lambda: flip(m, (first, second)),
+        lambda: flip(swapaxes(m, first, second), second),
+    ]
     return turned[k % 4]()
 
 

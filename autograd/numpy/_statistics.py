@@ -8,7 +8,21 @@ import numpy as onp
 from .. import backend
 from ..core import Array
 from ..ops.elementwise import (
-    clip, conj, equal, floor, imag, isfinite, isinf, isnan, less, logical_not, maximum, minimum, real, sqrt, where,
+    clip,
+    conj,
+    equal,
+    floor,
+    imag,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    logical_not,
+    maximum,
+    minimum,
+    real,
+    sqrt,
+    where,
 )
 from ._common import as_array, complete_axes, refuse_output
 from ._devices import beside, on_device

@@ -31,7 +31,6 @@ power = elementwise(
 )
 
 
-
 def _power_of(xp, x, *, exponent):
     return x**exponent
 
@@ -200,7 +199,6 @@ def _narrowed(xp, x, *, dtype):
 
 
 narrowed = elementwise(_narrowed, None)
-
 
 
 def _device_put(xp, x, *, source, target):

@@ -128,9 +128,7 @@ std = irregular(
         g * where(equal(y, 0), 0, 1 / (_nonzero(y) * (_count(x.shape, axis) - ddof))), x, axis, keepdims
     ),
 )
-norm = irregular(
-    _norm, lambda g, y, x, axis, keepdims: conj(x) * _restore(g / _nonzero(y), x.shape, axis, keepdims)
-)
+norm = irregular(_norm, lambda g, y, x, axis, keepdims: conj(x) * _restore(g / _nonzero(y), x.shape, axis, keepdims))
 
 
 def _index_of_max(xp, x, *, axis):

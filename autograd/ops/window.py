@@ -76,8 +76,8 @@ def _swap_lanes(x):
 def _lanes_in_channels(x, name):
     """x (lanes, N, C, ...) as (N, lanes * C, ...), w (lanes, O, C, ...) as (lanes * O, C, ...)."""
     lanes, n, c, *rest = x.shape
-    return reshape(x, shape=(lanes * n, c, *rest)) if name == "w" else reshape(
-        _swap_lanes(x), shape=(n, lanes * c, *rest)
+    return (
+        reshape(x, shape=(lanes * n, c, *rest)) if name == "w" else reshape(_swap_lanes(x), shape=(n, lanes * c, *rest))
     )
 
 

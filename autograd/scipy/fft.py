@@ -10,8 +10,31 @@ from ..core import library
 from ..numpy._common import as_array
 from ..numpy._elementwise import imag, real
 from ..numpy.fft import (
-    complete_lengths, complete_norm, fft, fft2, fftfreq, fftn, fftshift, hfft, hfft2, hfftn, ifft, ifft2, ifftn,
-    ifftshift, ihfft, ihfft2, ihfftn, irfft, irfft2, irfftn, resized, rfft, rfft2, rfftfreq, rfftn,
+    complete_lengths,
+    complete_norm,
+    fft,
+    fft2,
+    fftfreq,
+    fftn,
+    fftshift,
+    hfft,
+    hfft2,
+    hfftn,
+    ifft,
+    ifft2,
+    ifftn,
+    ifftshift,
+    ihfft,
+    ihfft2,
+    ihfftn,
+    irfft,
+    irfft2,
+    irfftn,
+    resized,
+    rfft,
+    rfft2,
+    rfftfreq,
+    rfftn,
 )
 from ..ops.fft import OPPOSITE
 

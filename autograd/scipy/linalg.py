@@ -146,9 +146,7 @@ def det(a, overwrite_a=False, check_finite=True):
 _STRUCTURES = {"general": "gen", "symmetric": "sym", "hermitian": "her", "positive definite": "pos"}
 
 
-def solve(
-    a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=True, assume_a=None, transposed=False
-):
+def solve(a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=True, assume_a=None, transposed=False):
     """x of a x = b (of a^T x = b if `transposed`), for `a` (..., n, n) and `b` (..., n, k) or a vector (n,).
 
     Args:

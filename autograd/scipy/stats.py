@@ -187,9 +187,7 @@ def _is_probability(p):
     return [greater_equal(p, 0), less_equal(p, 1)]
 
 
-norm = Continuous(
-    "norm", "", lambda z: z * z / -2 - math.log(2 * math.pi) / 2, ndtr, log_cdf=log_ndtr, symmetric=True
-)
+norm = Continuous("norm", "", lambda z: z * z / -2 - math.log(2 * math.pi) / 2, ndtr, log_cdf=log_ndtr, symmetric=True)
 t = Continuous("t", "df", log_density_of_t, lambda z, df: stdtr(df, z), symmetric=True)
 gamma = Continuous(
     "gamma", "a", log_density_of_gamma, lambda z, a: gammainc(a, z), sf=lambda z, a: gammaincc(a, z),

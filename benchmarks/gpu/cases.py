@@ -20,9 +20,7 @@ def deep50(width, batch):
 
 
 def cross_entropy(rows, classes):
-    return lambda generator: Inputs(
-        [normal(generator, rows, classes)], {"labels": _labels(generator, rows, classes)}
-    )
+    return lambda generator: Inputs([normal(generator, rows, classes)], {"labels": _labels(generator, rows, classes)})
 
 
 def convnet(batch, size, channels):

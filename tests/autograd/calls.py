@@ -42,11 +42,24 @@ def same(names, calls):
     return dict.fromkeys(names.split(), calls)
 
 
-reduced = [*over_axes(C, None, 0, -1, (0, 2), (-1, 1), ()), *over_axes(C, None, 1, (0, 1), keepdims=True), *each(S,
-    A.T[::-1]), Call(C, 1)]
+reduced = [
+    *over_axes(C, None, 0, -1, (0, 2), (-1, 1), ()),
+    *over_axes(C, None, 1, (0, 1), keepdims=True),
+    *each(S, A.T[::-1]),
+    Call(C, 1),
+]
 unary, positive, small = each(A, S, U, A.T, 1.5), each(P, S, U, 0.5), each(A / 3, S, 0.5)
-binary = [Call(A, P), Call(A, W), Call(C, A), Call(A[:, :1], W), Call(A, 1.5), Call(0.6, P), Call(S, A), Call(U, 2.0),
-    Call(U, U)]
+binary = [
+    Call(A, P),
+    Call(A, W),
+    Call(C, A),
+    Call(A[:, :1], W),
+    Call(A, 1.5),
+    Call(0.6, P),
+    Call(S, A),
+    Call(U, 2.0),
+    Call(U, U),
+]
 compared = [*binary, Call(I, J), Call(I, 3), Call(A, A)]
 whole = [Call(I, J), Call(I, 3), Call(J, 2), Call(B, B)]
 numbers = [Call(I, J), Call(I, 3), Call(7, J)]

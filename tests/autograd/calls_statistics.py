@@ -14,28 +14,76 @@ WHOLE = np.array([3, 1, 1, 0, 7, 3])
 SORTED = np.array([-1.0, 0.25, 0.25, 2.0])
 WEIGHTS, COUNTED = np.array([0.5, 2.0, 0.3, 1.5]), np.array([2, 8, 0, 6])
 
-narrow = [Call(I, dtype="int8"), Call(I, 1, "uint8"), Call(np.array([200, 100], "uint8"), dtype="uint8"),
-        Call(A, dtype="float32")]
-masked = [Call(A, where=CHOSEN), Call(A, axis=0, where=ROWS), Call(C, (0, 2), where=CHOSEN), Call(A, where=True),
-          Call(U, 1, where=P > 0.6, keepdims=True), Call(I, where=I > 0)]
-started = [Call(A, initial=0.5), Call(A, 1, initial=-2), Call(C, (0, 1), None, None, True, 0.3), Call(U, initial=2),
-           Call(A, 0, initial=1.5, where=CHOSEN), Call(I, initial=3), Call(E, initial=2.0), Call(E, 0, initial=2.0)]
-bounded = [Call(A, initial=0.53), Call(A, 1, initial=-0.42), Call(C, (0, 1), None, True, 0.31), Call(U, initial=2.0),
-           Call(A, 0, initial=-0.55, where=CHOSEN), Call(I, initial=5), Call(E, initial=2.0), Call(E, 0, initial=2.0),
-           Call(A, 1, initial=-0.31, where=ROWS)]
-deviating = [*masked, Call(A, where=CHOSEN, ddof=1), Call(A, correction=1), Call(A, 1, correction=0.5),
-             Call(A, axis=1, mean=A.mean(1, keepdims=True)), Call(Z, 0, where=CHOSEN), Call(A, None, None, None, 1)]
+narrow = [
+    Call(I, dtype="int8"),
+    Call(I, 1, "uint8"),
+    Call(np.array([200, 100], "uint8"), dtype="uint8"),
+    Call(A, dtype="float32"),
+]
+masked = [
+    Call(A, where=CHOSEN),
+    Call(A, axis=0, where=ROWS),
+    Call(C, (0, 2), where=CHOSEN),
+    Call(A, where=True),
+    Call(U, 1, where=P > 0.6, keepdims=True),
+    Call(I, where=I > 0),
+]
+started = [
+    Call(A, initial=0.5),
+    Call(A, 1, initial=-2),
+    Call(C, (0, 1), None, None, True, 0.3),
+    Call(U, initial=2),
+    Call(A, 0, initial=1.5, where=CHOSEN),
+    Call(I, initial=3),
+    Call(E, initial=2.0),
+    Call(E, 0, initial=2.0),
+]
+bounded = [
+    Call(A, initial=0.53),
+    Call(A, 1, initial=-0.42),
+    Call(C, (0, 1), None, True, 0.31),
+    Call(U, initial=2.0),
+    Call(A, 0, initial=-0.55, where=CHOSEN),
+    Call(I, initial=5),
+    Call(E, initial=2.0),
+    Call(E, 0, initial=2.0),
+    Call(A, 1, initial=-0.31, where=ROWS),
+]
+deviating = [
+    *masked,
+    Call(A, where=CHOSEN, ddof=1),
+    Call(A, correction=1),
+    Call(A, 1, correction=0.5),
+    Call(A, axis=1, mean=A.mean(1, keepdims=True)),
+    Call(Z, 0, where=CHOSEN),
+    Call(A, None, None, None, 1),
+]
 with_nan = [*over_axes(NC, None, 0, -1, (0, 2)), Call(N, keepdims=True), *each(NU, I, S, A)]
-exact = ("inverted_cdf averaged_inverted_cdf closest_observation interpolated_inverted_cdf hazen weibull linear "
-         "median_unbiased normal_unbiased lower higher midpoint nearest").split()
+exact = (
+    "inverted_cdf averaged_inverted_cdf closest_observation interpolated_inverted_cdf hazen weibull linear "
+    "median_unbiased normal_unbiased lower higher midpoint nearest"
+).split()
 quantiles = [
-    Call(A, 0.3), Call(A, 0.3, 0), Call(C, [0.0, 0.21, 1.0], 1), Call(C, 0.77, (0, 2)), Call(C, 0.5, axis=-1),
-    Call(C, np.array([[0.1, 0.63]]), (1, 0), keepdims=True), Call(I, 0.4), Call(I, 0.4, method="lower"), Call(S, 0.3),
-    Call(U, 0.37), Call(U, [0.37], 1), Call(A, 0.63, keepdims=True), Call(W[:3], 0.6), Call(N, 0.4, 1),
-    Call(A, 0.43, method="inverted_cdf", weights=P), Call(A, [0.0, 0.71, 1], 1, method="inverted_cdf", weights=WEIGHTS),
+    Call(A, 0.3),
+    Call(A, 0.3, 0),
+    Call(C, [0.0, 0.21, 1.0], 1),
+    Call(C, 0.77, (0, 2)),
+    Call(C, 0.5, axis=-1),
+    Call(C, np.array([[0.1, 0.63]]), (1, 0), keepdims=True),
+    Call(I, 0.4),
+    Call(I, 0.4, method="lower"),
+    Call(S, 0.3),
+    Call(U, 0.37),
+    Call(U, [0.37], 1),
+    Call(A, 0.63, keepdims=True),
+    Call(W[:3], 0.6),
+    Call(N, 0.4, 1),
+    Call(A, 0.43, method="inverted_cdf", weights=P),
+    Call(A, [0.0, 0.71, 1], 1, method="inverted_cdf", weights=WEIGHTS),
     Call(A, [0.0, 0.71, 1], 1, method="inverted_cdf", weights=COUNTED),
-        *[Call(V, [0, 0.13, 0.25, 0.5, 0.59, 0.75, 0.98, 1], method=method) for method in exact],
-    *[Call(W[:3], q, 0, method=method) for method in exact for q in (0.5, 1 / 3 + 1e-9)]]
+    *[Call(V, [0, 0.13, 0.25, 0.5, 0.59, 0.75, 0.98, 1], method=method) for method in exact],
+    *[Call(W[:3], q, 0, method=method) for method in exact for q in (0.5, 1 / 3 + 1e-9)],
+]
 percentiles = [Call(*c.args[:1], np.multiply(c.args[1], 100).tolist(), *c.args[2:], **c.kwargs) for c in quantiles]
 SOUND = [i for i, c in enumerate(quantiles) if i != 5 and np.ndim(c.kwargs.get("weights")) != 1]  # NumPy's own
 medians = [*over_axes(C, None, 0, -1, (0, 2), (1, 2)), Call(A, 1, keepdims=True), *each(I, S, U, V, W[:3], Z)]

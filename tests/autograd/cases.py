@@ -74,8 +74,10 @@ def binary(low=-2.0, high=2.0, second=None, keeps="", beside_numbers=None, **kwa
     cases = [Case((Real(a, low, high), Real(b, low2, high2)), keeps=keeps, **kwargs) for a, b in shapes]
     if beside_numbers is not None:
         after, before = beside_numbers
-        cases += [Case((Real((4,), low, high), (low2 + high2) / 2 + 0.1), keeps=after, **kwargs),
-                  Case(((low + high) / 2 + 0.1, Real((4,), low2, high2)), keeps=before, **kwargs)]
+        cases += [
+            Case((Real((4,), low, high), (low2 + high2) / 2 + 0.1), keeps=after, **kwargs),
+            Case(((low + high) / 2 + 0.1, Real((4,), low2, high2)), keeps=before, **kwargs),
+        ]
     return cases
 
 
@@ -86,8 +88,12 @@ def steps(*inputs, **kwargs):
 
 def reductions(low=-2.0, high=2.0, oracle=None, extra=({},), empty=True, **kwargs):
     """A reduction over no, one, several and all axes, kept or not, and over no elements."""
-    cases = [Case((Real((2, 3, 2), low, high),), {"axis": axis, "keepdims": keepdims, **more}, oracle, **kwargs)
-             for more in extra for axis in ((0,), (1, 2), (2, 0), (0, 1, 2)) for keepdims in (False, True)]
+    cases = [
+        Case((Real((2, 3, 2), low, high),), {"axis": axis, "keepdims": keepdims, **more}, oracle, **kwargs)
+        for more in extra
+        for axis in ((0,), (1, 2), (2, 0), (0, 1, 2))
+        for keepdims in (False, True)
+    ]
     cases += [Case((Real((), low, high),), {"axis": (), "keepdims": False, **extra[0]}, oracle, **kwargs)] * empty
     cases += [Case((Real((2, 0), low, high),), {"axis": (1,), "keepdims": False, **extra[0]}, oracle, **kwargs)] * empty
     return cases + [Case((Real((0, 2), low, high),), {"axis": (1,), "keepdims": True, **extra[0]}, oracle, **kwargs)]

@@ -51,26 +51,33 @@ KEY = np.array([1, 7], dtype=np.uint32)
 
 
 def getitems(x, *cases):
-    return [Case((x, *indices), {"index": index}, lambda x, *i, index, oracle=oracle: oracle(x, *i), "", "fc")
-            for index, indices, oracle in cases]
+    return [
+        Case((x, *indices), {"index": index}, lambda x, *i, index, oracle=oracle: oracle(x, *i), "", "fc")
+        for index, indices, oracle in cases
+    ]
 
 
 def window_cases(make):
     """Windows in one, two and three dimensions: overlapping, apart, padded, cropped, in groups."""
-    return [make(*each) for each in (
-        ((2, 2, 5), (3, 2, 2), Geometry((1,), ((0, 0),), (1,))),
-        ((1, 2, 5, 4), (2, 2, 3, 2), Geometry((2, 1), ((1, 1), (0, 1)), (1, 2))),
-        ((1, 4, 4, 3), (4, 2, 2, 2), Geometry((1, 2), ((1, 0), (0, 0)), (1, 1), 2)),
-        ((1, 1, 3, 3, 2), (2, 1, 2, 2, 1), Geometry((1, 1, 1), ((0, 0), (1, 0), (0, 0)), (1, 1, 1))),
-    )]
+    return [
+        make(*each)
+        for each in (
+            ((2, 2, 5), (3, 2, 2), Geometry((1,), ((0, 0),), (1,))),
+            ((1, 2, 5, 4), (2, 2, 3, 2), Geometry((2, 1), ((1, 1), (0, 1)), (1, 2))),
+            ((1, 4, 4, 3), (4, 2, 2, 2), Geometry((1, 2), ((1, 0), (0, 0)), (1, 1), 2)),
+            ((1, 1, 3, 3, 2), (2, 1, 2, 2, 1), Geometry((1, 1, 1), ((0, 0), (1, 0), (0, 0)), (1, 1, 1))),
+        )
+    ]
 
 
 def _out(x, w, geometry):
     return convolution(np.zeros(x), np.zeros(w), geometry=geometry).shape
 
 
-POOLS = [((1, 2, 5), {"size": (2,), "strides": (2,), "padding": ((0, 0),)}),
-         ((1, 1, 4, 5), {"size": (2, 3), "strides": (1, 2), "padding": ((1, 0), (0, 1))})]
+POOLS = [
+    ((1, 2, 5), {"size": (2,), "strides": (2,), "padding": ((0, 0),)}),
+    ((1, 1, 4, 5), {"size": (2, 3), "strides": (1, 2), "padding": ((1, 0), (0, 1))}),
+]
 PICKS = np.array([[[0, 2], [3, 3]], [[1, 1], [2, 0]]])
 
 ROWS = {

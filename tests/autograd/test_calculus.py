@@ -22,8 +22,11 @@ B = np.array([True, False, False, True])
 STEPS = np.array([0.3, 3.0, 6.0, 2.5, -1.0, -4.5, -8.0])
 
 products = [call(V, W), call(W, V), call(Z, W), call(V, Z), call(I, J), call(V[:1], W), call(V, I)]
-products += [call(x, y, mode) for mode in ("full", "same", "valid") for x, y in (
-    (V, W), (W, V), (Z, Z[:2]), (Z[:2], Z), (V, V[:4]), (V[:4], V), (V, V), (I, J))]
+products += [
+    call(x, y, mode)
+    for mode in ("full", "same", "valid")
+    for x, y in ((V, W), (W, V), (Z, Z[:2]), (Z[:2], Z), (V, V[:4]), (V[:4], V), (V, V), (I, J))
+]
 CALLS = {
     "diff": [call(V), call(A, 2), call(A, 1, 0), call(C, axis=1), call(V, n=0), call(B), call(I), call(Z, 4),
         call(A, prepend=0.0), call(A, append=A[:, :2]), call(A, axis=0, prepend=A[:1], append=1.5), call(I, prepend=7)],
@@ -152,8 +155,12 @@ def test_the_faster_method_is_taken(xp, monkeypatch):
     fftconvolve = signal.fftconvolve
     monkeypatch.setattr(signal, "fftconvolve", lambda *args: taken.append(True) or fftconvolve(*args))
     long, short = _random.normal(size=400), _random.normal(size=300)
-    for x, y, expected in ((long, short, True), (long, short[:9], False), (long.round(), short.astype(int), True),
-                           ((9 * long).astype(int), (9 * short).astype(int), False)):
+    for x, y, expected in (
+        (long, short, True),
+        (long, short[:9], False),
+        (long.round(), short.astype(int), True),
+        ((9 * long).astype(int), (9 * short).astype(int), False),
+    ):
         taken.clear()
         got = signal.convolve(xp.asarray(x), xp.asarray(y))
         assert bool(taken) is expected

@@ -108,7 +108,6 @@ class TestNotes:
         notes = caught.value.__notes__
         assert any("in the derivative of <lambda>, called at" in note and HERE in note for note in notes)
 
-
     def test_of_results_of_several_arrays(self):
         with debug(), pytest.raises(np.linalg.LinAlgError) as caught:
             grad(lambda a: anp.linalg.slogdet(a)[1])(np.zeros((2, 2)))  # here

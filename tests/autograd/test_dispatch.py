@@ -288,8 +288,11 @@ def test_cupy_functions_never_lose_a_gradient(xp, probe):
 def test_mixing_devices_names_the_remedy(xp):
     if xp is np:
         pytest.skip("needs a second device")
-    for function in (lambda t: t + np.array(OTHER), lambda t: np.array(OTHER) * t, lambda t: anp.concatenate([t,
-        np.array(OTHER)])):
+    for function in (
+        lambda t: t + np.array(OTHER),
+        lambda t: np.array(OTHER) * t,
+        lambda t: anp.concatenate([t, np.array(OTHER)]),
+    ):
         with pytest.raises(autograd.DeviceError, match="device_put"):
             function(Array(xp.asarray(POINT)))
     for transform in (lambda g: vjp(anp.sin, xp.asarray(POINT))[1](g), lambda t: jvp(anp.sin, xp.asarray(POINT), t)):

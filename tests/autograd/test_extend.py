@@ -202,7 +202,6 @@ class TestCustomVjp:
         with pytest.raises(TypeError, match="uses a traced value from outside"):
             grad(outer)(X)
 
-
     def test_numbers_are_arrays(self):
         f = custom_vjp(lambda x: 1.0)
         f.defvjp(lambda x: (1.0, x), lambda r, g: (2.0,))
@@ -251,7 +250,6 @@ class TestCustomJvp:
 
 def layer(x, w):
     return anp.tanh(x @ w)
-
 
     def test_integers_have_no_tangent(self):
         product = custom_jvp(lambda x, n: x * n)

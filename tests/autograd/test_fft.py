@@ -22,14 +22,26 @@ def call(*args, **kwargs):
 
 def one_axis(x, y):
     """Each length and norm; `x` is a vector, `y` a matrix."""
-    return [call(x), call(y, 3, 0), call(y, n=6, axis=-1, norm="ortho"), call(y, 5, 0, "forward"), call(x, 1),
-            call(y, None, 1, "backward"), call(x[:3], 8)]
+    return [
+        call(x),
+        call(y, 3, 0),
+        call(y, n=6, axis=-1, norm="ortho"),
+        call(y, 5, 0, "forward"),
+        call(x, 1),
+        call(y, None, 1, "backward"),
+        call(x[:3], 8),
+    ]
 
 
 def more_axes(y, z):
     """Axes named, cropped, padded, repeated; `y` is a matrix, `z` has three axes."""
-    return [call(y), call(z, axes=(0, -1)), call(y, (2, 5), (-2, -1), "ortho"), call(z, (3, -1), (1, 0), "forward"),
-            call(y, (6, 3), axes=(0, 1))]
+    return [
+        call(y),
+        call(z, axes=(0, -1)),
+        call(y, (2, 5), (-2, -1), "ortho"),
+        call(z, (3, -1), (1, 0), "forward"),
+        call(y, (6, 3), axes=(0, 1)),
+    ]
 
 
 repeated = [call(Z, axes=(0, 1, 0)), call(Z, (4, 3), (1, 1), "ortho")]

@@ -87,7 +87,6 @@ class TestAxes:
         with pytest.raises((TypeError, ValueError), match=message):
             call()
 
-
     def test_axes_in_other_containers(self):
         @dataclasses.dataclass
         class Pair:

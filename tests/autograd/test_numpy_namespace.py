@@ -34,16 +34,23 @@ SPECIAL = {
     **same("softmax log_softmax", [*over_axes(C, 0, -1, None, (0, 2)), Call(C), Call(U, 1), Call(A * 1000, axis=1),
         Call([1, 2])]),
 }  # fmt: skip
-SPACES = {"numpy": (anp, np, CALLS), "linalg": (anp.linalg, np.linalg, {"norm": NORMS}), "special": (special,
-    scipy.special, SPECIAL)}
+SPACES = {
+    "numpy": (anp, np, CALLS),
+    "linalg": (anp.linalg, np.linalg, {"norm": NORMS}),
+    "special": (special, scipy.special, SPECIAL),
+}
 EVERY = [(space, name) for space, (_, _, calls) in SPACES.items() for name in calls]
 
 # Functions that NumPy has not, or whose results cannot be compared with its own: tests of their own are below.
 WRITING = set("copyto fill_diagonal place put put_along_axis putmask".split())
 FILES = set("fromfile fromregex genfromtxt load loadtxt save savetxt savez savez_compressed".split())
-ELSEWHERE = WRITING | FILES | set(
-    "empty empty_like from_dlpack may_share_memory ndenumerate result_type shares_memory unique_values"
-    " vectorize".split()
+ELSEWHERE = (
+    WRITING
+    | FILES
+    | set(
+        "empty empty_like from_dlpack may_share_memory ndenumerate result_type shares_memory unique_values"
+        " vectorize".split()
+    )
 )
 WIDENED = set(  # by NumPy, to float64
     "bincount corrcoef cov geomspace histogram histogram2d histogramdd nanpercentile nanquantile percentile polydiv "
@@ -288,8 +295,9 @@ def test_errors(case):
         call()
 
 
-@pytest.mark.parametrize("name",
-    "pi e inf nan newaxis float32 complex64 int64 dtype finfo iinfo issubdtype isscalar".split())
+@pytest.mark.parametrize(
+    "name", "pi e inf nan newaxis float32 complex64 int64 dtype finfo iinfo issubdtype isscalar".split()
+)
 def test_constants_and_dtypes_are_those_of_numpy(name):
     assert getattr(anp, name) is getattr(np, name) or math.isnan(getattr(anp, name))
 

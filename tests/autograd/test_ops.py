@@ -302,8 +302,10 @@ def test_threads_do_not_disturb_each_other():
         results.update((label, output_and_gradients(*each)) for label, each in work)
 
     cases = [(name, *each) for name in ROWS for each in cells(name, ("float64",), differentiable)]
-    work = [(f"{name} {i}", of_varied(name, case, *case.draw(np, dtype, CPU))) for i, (name, case,
-        dtype) in enumerate(cases)]
+    work = [
+        (f"{name} {i}", of_varied(name, case, *case.draw(np, dtype, CPU)))
+        for i, (name, case, dtype) in enumerate(cases)
+    ]
     alone, together = {}, [{}, {}]
     run(work, alone)
     threads = [threading.Thread(target=run, args=each) for each in zip((work, work[::-1]), together, strict=True)]
@@ -395,7 +397,7 @@ def test_second_derivative_of_sinc_near_0(dtype):
     t = np.pi * np.where(x == 0, 1, x.astype("float64"))
     exact = np.pi**2 * np.where(np.abs(t) < 0.01, -1 / 3 + t**2 / 10, 2 * np.sin(t) / t**3 - 2 * np.cos(t) / t**2
                                 - np.sin(t) / t)  # fmt: skip
-    exact[x == 0] = -np.pi**2 / 3
+    exact[x == 0] = -(np.pi**2) / 3
     np.testing.assert_allclose(second(x), exact, rtol=1e-9 if dtype == "float64" else 2e-5)
 
 
@@ -407,10 +409,12 @@ def test_sigmoid_keeps_its_relative_accuracy_in_float32():
 def test_second_derivatives_at_conventional_points():
     second = autograd.elementwise_grad(autograd.elementwise_grad(lambda x: x**2))
     np.testing.assert_array_equal(second(np.array([0.0, -1.0])), [2.0, 2.0])
-    np.testing.assert_array_equal(autograd.hessian(anp.prod)(np.array([0.0, 0.0, 3.0])), [[0, 3, 0], [3, 0, 0], [0, 0,
-        0]])
-    np.testing.assert_array_equal(autograd.hessian(lambda x: anp.sum(anp.abs(x)))(np.array([0.0, 1.0])),
-        np.zeros((2, 2)))
+    np.testing.assert_array_equal(
+        autograd.hessian(anp.prod)(np.array([0.0, 0.0, 3.0])), [[0, 3, 0], [3, 0, 0], [0, 0, 0]]
+    )
+    np.testing.assert_array_equal(
+        autograd.hessian(lambda x: anp.sum(anp.abs(x)))(np.array([0.0, 1.0])), np.zeros((2, 2))
+    )
 
 
 @pytest.mark.usefixtures("on_the_cpu")

@@ -73,9 +73,7 @@ class TestSplit:
     def test_streams_are_independent_of_each_other_and_of_their_parent(self):
         count = 1 << 13
         streams = [words(key, count) for key in (KEY, *self.KEYS)]
-        z = np.array([
-            z_of_ones(bits_of(a ^ b).sum(), 32 * count) for i, a in enumerate(streams) for b in streams[:i]
-        ])
+        z = np.array([z_of_ones(bits_of(a ^ b).sum(), 32 * count) for i, a in enumerate(streams) for b in streams[:i]])
         assert np.abs(z).max() < 4.5
         assert scipy.stats.kstest(z, "norm").pvalue > LEAST
 

@@ -183,8 +183,10 @@ def test_names_of_arguments():
     assert "dirichlet(x, alpha)" in repr(stats.dirichlet)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: stats.gamma.logpdf(1.0), lambda: stats.gamma.cdf(1.0, 2, 3, 4, 5), lambda: stats.gamma.pdf(1.0, df=3)])
+@pytest.mark.parametrize(
+    "call",
+    [lambda: stats.gamma.logpdf(1.0), lambda: stats.gamma.cdf(1.0, 2, 3, 4, 5), lambda: stats.gamma.pdf(1.0, df=3)],
+)
 def test_wrong_arguments(call):
     with pytest.raises(TypeError, match=r"gamma: expected arguments \(x, a, loc=0, scale=1\), got others: "):
         call()

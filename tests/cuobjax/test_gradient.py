@@ -494,6 +494,7 @@ def test_dtypes_of_gradients(m):
 
 # Arguments and outputs that are containers of their own kind.
 
+
 def test_a_module_that_is_a_list_may_be_an_argument_or_an_output():
     class Net(objax.nn.Sequential):
         def __init__(self, n):

@@ -43,8 +43,10 @@ def test_s28_numpy_arrays_and_variables_meet_on_either_side():
     assert np.float64(3.0) * v.value.sum() == 9.0
 
 
-@pytest.mark.parametrize(("dtype", "expected"), [
-    ("float64", "float64"), ("int32", "float64"), ("float32", "float32"), ("float16", "float32"), (bool, "float32")])
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [("float64", "float64"), ("int32", "float64"), ("float32", "float32"), ("float16", "float32"), (bool, "float32")],
+)
 def test_s29_layers_promote_alike(dtype, expected):
     """Objax's Linear promotes and its Conv2D refuses: both follow NumPy's rule here."""
     linear, convolution = objax.nn.Linear(3, 2), objax.nn.Conv2D(3, 2, 1)

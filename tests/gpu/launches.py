@@ -133,10 +133,12 @@ def scaling():
         pairs = []
         for case in row:
             try:
-                pairs.append([
-                    _launches_of_case(cupy, PRIMITIVES[name], c, autograd.default_device())
-                    for c in (case, larger(case))
-                ])
+                pairs.append(
+                    [
+                        _launches_of_case(cupy, PRIMITIVES[name], c, autograd.default_device())
+                        for c in (case, larger(case))
+                    ]
+                )
             except (ValueError, TypeError, IndexError, RuntimeError, NotImplementedError, _skipped()):
                 continue  # what `test_launches.py` requires is that hardly any row stays without a pair
             if len(pairs) == 2:

@@ -39,8 +39,6 @@ class TestTransfers:
             capture.recorded(lambda: use(x))
 
 
-
-
 @pytest.mark.parametrize("make", STEPS.values(), ids=STEPS)
 def test_every_array_of_a_step_is_float32(xp, make):
     """Whatever a primitive makes, and the loss; `test_launches.py` looks at the kernels."""

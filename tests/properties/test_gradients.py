@@ -44,8 +44,6 @@ def shapes_with_axes(draw, shapes=FILLED):
     return shape, axes
 
 
-
-
 @given(arrays.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, min_side=0, max_side=3), BINARY)
 def test_broadcasting(shapes, name):
     """The result is NumPy's and the gradients come back in the operands' shapes."""

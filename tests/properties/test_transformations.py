@@ -18,7 +18,7 @@ STEPS = {
     "sin": anp.sin,
     "tanh of half": lambda x: anp.tanh(x * 0.5),
     "square": lambda x: x * x * 0.5,
-    "outer with itself": lambda x: (x.reshape(-1)[:3, None] * x.reshape(-1)[None, :2]),
+    "outer with itself": lambda x: x.reshape(-1)[:3, None] * x.reshape(-1)[None, :2],
     "minus mean": lambda x: x - anp.mean(x) if x.size else x,
     "sum over the last axis": lambda x: anp.sum(x, -1) * 0.5 if x.ndim else x,
     "mean over the first axis": lambda x: anp.mean(x, 0, keepdims=True) if x.ndim and x.shape[0] else x,
