@@ -6,21 +6,22 @@
 np.float64(0.41997434161402614)
 """
 
-from . import array as _array  # noqa: F401 (gives Array its operators)
+from . import array_methods as _array  # noqa: F401 (gives Array its operators)
 from . import testing  # noqa: F401
 from .backend import Device, DeviceError, default_device, device
+from .checkpointing import checkpoint
+from .control_flow import cond, scan, while_loop
+from .control_flow import map as map  # not in __all__: it is the name of a built-in function
 from .core import Array
 from .core import library as get_array_module
 from .custom import custom_jvp, custom_vjp
 from .debugging import debug, debug_nans, trace_report
-from .derivatives import hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize
 from .extend import defjvp, defvjp, primitive
+from .gradients import elementwise_grad, flatten, grad, stop_gradient, value_and_grad, vjp
+from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize
 from .kernels.scatter import deterministic
-from .mapping import cond, scan, vmap, while_loop
-from .mapping import map as map  # not in __all__: it is the name of a built-in function
+from .mapping import vmap
 from .numpy._creation import device_put
-from .recompute import checkpoint
-from .transforms import elementwise_grad, flatten, grad, stop_gradient, value_and_grad, vjp
 
 __all__ = [
     "Array",

@@ -5,12 +5,14 @@ import inspect
 from typing import Any
 
 from . import backend, tree
-from .core import Array, Primitive, Rule, Tracer, kind_of, library, lift, line_of_user, noted
+from .core import Array, Tracer, kind_of, library, lift
+from .errors import line_of_user, noted
 from .forward import zeros_like
+from .gradients import is_inexact, shown, vjp
 from .mapping import vmap
 from .numpy._common import as_array
 from .ops.elementwise import astype
-from .transforms import is_inexact, shown, vjp
+from .primitive import Primitive, Rule
 
 
 class _Call(Primitive):

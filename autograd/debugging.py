@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import numpy
 
 from . import backend, forward
-from .core import Primitive, bare, line_of_user
+from .core import bare
+from .errors import line_of_user
+from .gradients import Recording
 from .ops.indexing import ARRAY
+from .primitive import Primitive
 from .reverse import Tape, lines
-from .transforms import Recording
 
 _lock = threading.RLock()
 _open = []  # the contexts that are open

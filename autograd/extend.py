@@ -13,12 +13,14 @@ import functools
 import itertools
 
 from . import tree
-from .core import Array, Primitive, Rule, Tracer, line_of_user, noted
+from .core import Array, Tracer
 from .custom import custom_jvp, custom_vjp
+from .errors import line_of_user, noted
 from .families import Composition, elementwise, irregular, jointly_linear, linear, multilinear, nondifferentiable
 from .forward import total, zeros_like
+from .gradients import vjp
 from .numpy._common import as_array
-from .transforms import vjp
+from .primitive import Primitive, Rule
 
 __all__ = [
     "Composition", "custom_jvp", "custom_vjp", "defjvp", "defvjp", "elementwise", "irregular",

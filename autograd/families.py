@@ -21,7 +21,7 @@ the name of a function that NumPy and CuPy share. It may return a tuple of array
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .core import Primitive
+from .primitive import Primitive
 
 _NAMES = {1: ("x",), 2: ("a", "b"), 3: ("condition", "a", "b")}  # of the arguments of a function that NumPy has
 

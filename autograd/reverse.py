@@ -7,9 +7,10 @@ import weakref
 
 from numpy import ndarray
 
-from .backend import default_device, hold, release, use_device_of
+from .backend import default_device, use_device_of
 from .core import Array, Interpreter, Tracer, bare, escaped, library, lift
 from .ops.elementwise import astype, real
+from .write_protection import hold, release
 
 _new = object.__new__
 _thread = threading.local()

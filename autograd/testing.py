@@ -6,9 +6,9 @@ import numpy
 
 from . import backend, tree
 from .core import Array, lift
-from .derivatives import jvp
+from .gradients import is_inexact, vjp
+from .jacobians import jvp
 from .mapping import vmap
-from .transforms import is_inexact, vjp
 
 # How far a derivative may be from finite differences, relative to 1 + its size: that of the least precise dtype among
 # the arguments and the outputs counts.

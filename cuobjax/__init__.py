@@ -8,27 +8,20 @@ check_autograd()  # before anything imports autograd
 from autograd import Array, Device, DeviceError, default_device, device, device_put, stop_gradient
 
 from . import constants, constraint, functional, io, nn, numpy, optimizer, random, typing, util
-from .bridge import functional_call, merge, split
 from .constants import ConvPadding
-from .gradient import Grad, GradValues, Hessian, Jacobian
-from .inspection import summary
-from .jit import Jit
-from .lifting import default_dtype, set_default_dtype
-from .module import ForceArgs, Function, Module, ModuleList
-from .parallel import Parallel
-from .remat import Remat
-from .surgery import FrozenVar, freeze, replace, unfreeze
-from .variable import (
-    BaseState,
-    BaseVar,
-    ConstrainedVar,
-    RandomState,
-    StateVar,
-    TrainRef,
-    TrainVar,
-    VarCollection,
-)
-from .vectorize import Vectorize
+from .core.collection import VarCollection
+from .core.function import Function
+from .core.module import ForceArgs, Module, ModuleList
+from .core.surgery import FrozenVar, freeze, replace, unfreeze
+from .core.variable import BaseState, BaseVar, ConstrainedVar, RandomState, StateVar, TrainRef, TrainVar
+from .dtypes import default_dtype, set_default_dtype
+from .tools.summary import summary
+from .transforms.functional_call import functional_call, merge, split
+from .transforms.gradient import Grad, GradValues, Hessian, Jacobian
+from .transforms.jit import Jit
+from .transforms.parallel import Parallel
+from .transforms.remat import Remat
+from .transforms.vectorize import Vectorize
 
 __all__ = [
     "Array",

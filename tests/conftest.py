@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 import autograd
-from autograd.core import PRIMITIVES
+from autograd.primitive import PRIMITIVES
 
 _SLOW = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
 hypothesis.settings.register_profile(
@@ -78,7 +78,7 @@ def nothing_leaks():
 
 
 def _global_state():
-    scopes = sys.modules.get("cuobjax.scope")
+    scopes = sys.modules.get("cuobjax.core.scope")
     return {
         "default device": autograd.default_device(),
         "scope": scopes and scopes._innermost.get(),

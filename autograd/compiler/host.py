@@ -8,10 +8,10 @@ from collections import defaultdict
 
 import numpy as onp
 
-from ..core import Primitive
 from ..graph import applied
 from ..ops import elementwise, indexing, reduction, shape
 from ..ops.indexing import ARRAY
+from ..primitive import Primitive
 from .memory import Memory, is_fresh, is_view, ufunc_of
 
 _REDUCTIONS = {

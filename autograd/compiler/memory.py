@@ -2,9 +2,9 @@
 
 import numpy as onp
 
-from ..core import Primitive
 from ..ops import elementwise, indexing, random, reduction, shape, softmax
 from ..ops.indexing import ARRAY
+from ..primitive import Primitive
 
 _FRESH = {  # the results of these share no memory with their arguments; nor do those of NumPy's ufuncs
     *[getattr(elementwise, name) for name in "astype where power_of sigmoid softplus relu leaky_relu".split()],

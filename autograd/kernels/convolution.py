@@ -16,7 +16,7 @@ import math
 
 import numpy
 
-from autograd.kernels.columns import Plan, fold, unfold
+from autograd.kernels.im2col import Plan, fold, unfold
 from autograd.kernels.windows import output_shape, same_padding
 
 __all__ = ["convolution", "convolution_input", "convolution_kernel", "output_shape", "same_padding"]

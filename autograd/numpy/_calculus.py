@@ -4,13 +4,14 @@ import builtins
 
 import numpy as onp
 
+from ..axes import complete_axes, complete_axis
 from ..core import TracedNumber, library
 from ..ops import fft as signal_ops
 from ..ops import shape as ops
 from ..ops.elementwise import stop_gradient
 from ..ops.reduction import cumulative_product
 from . import linalg
-from ._common import as_array, cast, complete_axes, complete_axis, like, result_type
+from ._common import as_array, cast, like, result_type
 from ._elementwise import absolute, arctan2, conj, imag, minimum, negative, not_equal, rad2deg, real, where
 from ._indexing import take
 from ._reduction import cumprod, cumsum

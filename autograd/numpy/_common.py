@@ -6,6 +6,7 @@ import operator
 import numpy as onp
 
 from .. import backend
+from ..axes import complete_axis
 from ..core import Array, TracedNumber, Tracer, library, lift, settled
 from ..ops import shape as shape_ops
 from ..ops.elementwise import astype, stop_gradient
@@ -73,24 +74,6 @@ def _holds_arrays(nested):
 def like(x, raw):
     """`raw` as what `x` is: an Array next to an Array, else raw."""
     return lift(raw) if isinstance(x, Array) else raw
-
-
-def complete_axis(axis, ndim):
-    """`axis` as a number from 0 to ndim - 1."""
-    number = operator.index(axis)
-    if not -ndim <= number < ndim:
-        raise onp.exceptions.AxisError(number, ndim)
-    return number % ndim
-
-
-def complete_axes(axis, ndim):
-    """`axis` (None for all, a number or a tuple) as a tuple of distinct numbers from 0 to ndim - 1."""
-    if axis is None:
-        return tuple(range(ndim))
-    axes = tuple(complete_axis(a, ndim) for a in (axis if isinstance(axis, tuple | list) else (axis,)))
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"axis: expected distinct axes, got {axis}.")
-    return axes
 
 
 def along_axis(a, axis):

@@ -15,7 +15,7 @@ from ..ops.elementwise import absolute, equal, floor, isfinite, log10, power, wh
 from ..ops.elementwise import device_put as _device_put
 from ._common import array as _array
 from ._common import as_array, cast, complete_shape, like, result_type
-from ._devices import beside, create, on_default_device
+from ._placement import beside, create, on_default_device
 from ._shape import broadcast_to, expand_dims, moveaxis, reshape
 
 

@@ -1,6 +1,5 @@
 """Elementwise functions. Most are the operations themselves."""
 
-# ruff: noqa: I001 (names stay in tables)
 import numpy as onp
 
 from ..core import Array
@@ -82,7 +81,7 @@ from ..ops.elementwise import (  # noqa: F401
     tanh,
     trunc,
 )
-from ..ops.numbers import (  # noqa: F401
+from ..ops.floating_point import (  # noqa: F401
     bitwise_count,
     copysign,
     exponent,

@@ -5,10 +5,11 @@ import itertools
 import operator
 import re
 
-from ._common import as_array, complete_axis
+from ..axes import complete_axis
+from ._common import as_array
 from ._creation import zeros_like
-from ._devices import beside, where_they_are
 from ._indexing import IndexUpdate
+from ._placement import beside, where_they_are
 from ._shape import broadcast_shapes, broadcast_to, expand_dims, moveaxis, reshape, stack
 
 

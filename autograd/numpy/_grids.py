@@ -7,8 +7,8 @@ from ..core import kind_of, library
 from ..ops.shape import broadcast_to
 from ._common import as_array, like, result_type
 from ._creation import arange, linspace
-from ._devices import create, where_they_are
 from ._elementwise import nonzero
+from ._placement import create, where_they_are
 from ._shape import concatenate, ravel, reshape, stack
 
 

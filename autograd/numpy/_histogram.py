@@ -13,7 +13,7 @@ from ..core import Array
 from ..ops.elementwise import equal, greater_equal, logical_and, stop_gradient, where
 from ._common import as_array
 from ._creation import linspace
-from ._devices import beside, on_host
+from ._placement import beside, on_host
 from ._reduction import max, min
 from ._shape import ravel, reshape
 from ._sorting import count_places, searchsorted

@@ -11,8 +11,8 @@ from ..core import Array, bare, library, settled
 from ..ops import indexing as ops
 from ..ops.indexing import ARRAY
 from ._common import along_axis, as_array, refuse_output
-from ._devices import beside
 from ._elementwise import clip, maximum, minimum, nonzero, where
+from ._placement import beside
 from ._shape import broadcast_to, moveaxis, ravel
 
 _BASIC = (int, slice, types.NoneType, types.EllipsisType)  # parts of an index that are no arrays

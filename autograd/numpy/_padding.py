@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import numpy as onp
 
+from ..axes import complete_axis
 from ..core import library
 from ..ops import shape as ops
-from ._common import as_array, cast, complete_axis
+from ._common import as_array, cast
 from ._creation import linspace
-from ._devices import beside
 from ._elementwise import round
+from ._placement import beside
 from ._reduction import max, mean, min
 from ._shape import broadcast_to, concatenate, flip
 from ._statistics import median

@@ -4,7 +4,7 @@ import numpy as onp
 
 from ..ops.elementwise import absolute, stop_gradient
 from ._common import as_array
-from ._devices import beside, on_host
+from ._placement import beside, on_host
 from ._shape import atleast_1d, concatenate, stack
 
 

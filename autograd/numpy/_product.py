@@ -5,9 +5,10 @@ import string
 
 import numpy as onp
 
+from ..axes import complete_axes
 from ..ops import product as ops
 from ..ops.elementwise import conj, multiply
-from ._common import as_array, complete_axes, refuse_output
+from ._common import as_array, refuse_output
 from ._shape import ravel, reshape, transpose
 
 

@@ -10,11 +10,12 @@ import math
 
 import numpy as onp
 
+from ..axes import complete_axes
 from ..core import library
 from ..ops import elementwise
 from ..ops import reduction as ops
-from ._common import along_axis, as_array, complete_axes, like, refuse_output
-from ._devices import beside
+from ._common import along_axis, as_array, like, refuse_output
+from ._placement import beside
 from ._shape import broadcast_to, transpose
 
 

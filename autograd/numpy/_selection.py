@@ -11,9 +11,9 @@ from ..core import library
 from ..ops.elementwise import stop_gradient, where
 from ._common import along_axis, as_array
 from ._creation import zeros_like
-from ._devices import beside, on_host
 from ._elementwise import nonzero
 from ._indexing import compress, take_along_axis, within
+from ._placement import beside, on_host
 from ._shape import broadcast_arrays, broadcast_to, concatenate, moveaxis, ravel, reshape, stack
 
 

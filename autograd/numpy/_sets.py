@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 from ..ops import searching as ops
 from ._common import along_axis, as_array
-from ._devices import beside
 from ._indexing import take
+from ._placement import beside
 from ._shape import concatenate, ravel
 from ._sorting import isin, sort
 

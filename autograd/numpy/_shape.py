@@ -5,9 +5,10 @@ import operator
 
 import numpy as onp
 
+from ..axes import complete_axes, complete_axis
 from ..core import library
 from ..ops import shape as ops
-from ._common import along_axis, as_array, complete_axes, complete_axis, complete_shape, refuse_output, stack_all
+from ._common import along_axis, as_array, complete_shape, refuse_output, stack_all
 
 
 def shape(a):

@@ -2,12 +2,13 @@
 
 import numpy as onp
 
+from ..axes import complete_axis
 from ..ops import indexing
 from ..ops import searching as ops
-from ._common import along_axis, as_array, complete_axis
-from ._devices import beside
+from ._common import along_axis, as_array
 from ._elementwise import nonzero
 from ._indexing import take
+from ._placement import beside
 from ._shape import atleast_1d, ravel, stack
 
 

@@ -24,8 +24,9 @@ from ..ops.elementwise import (
     sqrt,
     where,
 )
-from ._common import as_array, complete_axes, refuse_output
-from ._devices import beside, on_device
+from ._common import as_array, refuse_output
+from ..axes import complete_axes
+from ._placement import beside, on_device
 from ._indexing import diagonal, take_along_axis
 from ._product import matmul
 from ._reduction import any, average, cumsum, mean, sum, weights_beside

@@ -6,9 +6,10 @@ are the same with other defaults. `hfftn`, `hfft2` and their inverses are SciPy'
 
 import operator
 
+from ..axes import complete_axes, complete_axis
 from ..ops import fft as ops
 from ..ops import shape as shape_ops
-from ._common import as_array, complete_axes, complete_axis
+from ._common import as_array
 from ._creation import arange
 from ._elementwise import conj
 from ._shape import roll

@@ -21,13 +21,14 @@ from typing import Any
 import numpy as onp
 from numpy.linalg import LinAlgError
 
+from ..axes import complete_axes
 from ..core import Tracer, library
 from ..ops import linalg as ops
 from ..ops import reduction
 from ..ops.elementwise import stop_gradient
 from ..ops.linalg import adjoint
 from . import _indexing, _product, _shape
-from ._common import as_array, complete_axes, like, refuse_output
+from ._common import as_array, like, refuse_output
 from ._elementwise import absolute, conj, isnan, where
 from ._reduction import amax, amin, any, count_nonzero, sum
 

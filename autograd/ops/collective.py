@@ -13,8 +13,9 @@ import operator
 import numpy as onp
 
 from .. import backend, nccl
-from ..communicator import current
-from ..core import Array, Primitive
+from ..core import Array
+from ..primitive import Primitive
+from ..thread_group import current
 from .elementwise import astype, device_put, equal, maximum, minimum, where
 from .shape import concatenate, reshape, transpose
 

@@ -13,9 +13,9 @@ import numpy
 
 from ..core import library
 from ..families import Composition, linear, multilinear, nondifferentiable
+from .convolution import Geometry, convolution
 from .elementwise import clip, conj, less_equal
 from .shape import broadcast_to, flip, reshape
-from .window import Geometry, convolution
 
 OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}  # the norm that scales the other direction
 

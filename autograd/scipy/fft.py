@@ -1,6 +1,5 @@
 """Fourier, cosine and sine transforms under SciPy's names."""
 
-# ruff: noqa: I001 (names stay in tables)
 import functools
 import math
 

@@ -4,13 +4,14 @@ import math
 
 import numpy as onp
 
+from ..axes import complete_axes
 from ..numpy import fft
 from ..numpy._calculus import convolve as convolve_vectors
-from ..numpy._common import as_array, cast, complete_axes
+from ..numpy._common import as_array, cast
 from ..numpy._elementwise import conj, multiply, round
 from ..numpy._product import tensordot
 from ..numpy._shape import flip, reshape, transpose
-from ..ops.window import Geometry, convolution
+from ..ops.convolution import Geometry, convolution
 from .fft import next_fast_len
 
 __all__ = ["convolve", "correlate", "fftconvolve", "oaconvolve"]

@@ -9,7 +9,7 @@ import cuobjax.numpy as jn
 from benchmarks.cases import Case, Inputs
 from benchmarks.peers import modules
 from benchmarks.peers.modules import VERSION, chained, to_numpy
-from cuobjax.jit import Jit
+from cuobjax.transforms.jit import Jit
 
 __all__ = ["VERSION", "chain", "deep50", "forward", "mlp", "prepare", "rnn", "to_numpy"]
 

@@ -3,7 +3,7 @@
 import warnings
 
 import cuobjax.numpy as jn
-from autograd.numpy._common import complete_axes
+from autograd.axes import complete_axes
 from autograd.ops.softmax import cross_entropy
 
 from .activation import logsumexp, softplus

@@ -2,8 +2,8 @@
 
 import cuobjax.numpy as jn
 from autograd import tree
-from autograd.communicator import current
 from autograd.ops import collective
+from autograd.thread_group import current
 
 
 def _each(operation, x, axis_name):

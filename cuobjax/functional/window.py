@@ -3,12 +3,12 @@
 import math
 
 import cuobjax.numpy as jn
+from autograd.axes import complete_axis
 from autograd.kernels.windows import same_padding
-from autograd.numpy._common import complete_axis
-from autograd.ops import window as ops
+from autograd.ops import convolution as ops
 
 from ..constants import ConvPadding
-from ..lifting import default_dtype
+from ..dtypes import default_dtype
 from ..util import to_padding, to_tuple
 
 

@@ -6,7 +6,7 @@ import re
 import warnings
 from pathlib import Path
 
-from ..variable import VarCollection
+from ..core.collection import VarCollection
 from .collection import load_var_collection, save_var_collection
 from .formats import DamagedFileError, sweep
 

@@ -6,8 +6,9 @@ import numpy as onp
 
 from autograd.backend import CPU, is_cupy
 
-from ..replication import replicated
-from ..variable import TrainRef, VarCollection
+from ..core.collection import VarCollection
+from ..core.replication import replicated
+from ..core.variable import TrainRef
 from .formats import read_npz, read_safetensors, replacement, write_npz, write_safetensors
 
 

@@ -1,14 +1,14 @@
 """Layers. Images are (N, C, H, W)."""
 
 import cuobjax.numpy as jn
-from autograd.numpy._common import complete_axes
+from autograd.axes import complete_axes
 from cuobjax import functional, random
 
 from ..constants import ConvPadding
-from ..mode import in_training
-from ..module import Module, ModuleList
+from ..core.module import Module, ModuleList
+from ..core.training_mode import in_training
+from ..core.variable import StateVar, TrainVar
 from ..util import class_name, local_kwargs, repr_function, to_padding, to_tuple
-from ..variable import StateVar, TrainVar
 from .init import kaiming_normal, xavier_normal
 
 

@@ -1,7 +1,7 @@
 """Batch normalization with the statistics of the batches of all devices, in modules under `Parallel`."""
 
-from ..call import call
 from ..functional.parallel import pmean
+from ..transforms.call import call
 from .layers import BatchNorm, BatchNorm0D, BatchNorm1D, BatchNorm2D
 
 

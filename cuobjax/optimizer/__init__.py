@@ -7,10 +7,11 @@ import numpy as onp
 import cuobjax.numpy as jn
 from autograd.numpy import asarray
 
+from ..core.collection import VarCollection
+from ..core.module import Module, ModuleList
+from ..core.variable import StateVar, TrainRef, TrainVar, require_same_library
 from ..functional import rsqrt
-from ..module import Module, ModuleList
 from ..util import class_name
-from ..variable import StateVar, TrainRef, TrainVar, VarCollection, require_same_library
 
 
 class _Optimizer(Module):

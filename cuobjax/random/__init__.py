@@ -17,11 +17,11 @@ from autograd.backend import CPU
 from autograd.core import Array, kind_of
 from autograd.ops import random as ops
 
+from ..core.module import Module
+from ..core.variable import RandomState, key_of
+from ..dtypes import default_dtype
 from ..functional import sigmoid, softmax
-from ..lifting import default_dtype
-from ..module import Module
 from ..util import class_name
-from ..variable import RandomState, key_of
 
 
 class Generator(Module):

@@ -12,8 +12,8 @@ import numpy as np
 import scipy.special
 
 from autograd.kernels import random as random_kernels
+from autograd.ops.convolution import Geometry
 from autograd.ops.indexing import ARRAY
-from autograd.ops.window import Geometry
 from tests.autograd.cases import (
     HERE,
     Case,

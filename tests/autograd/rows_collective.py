@@ -4,7 +4,7 @@ What several devices do together is in tests/cuobjax/test_collectives.py.
 """
 
 from autograd.backend import CPU
-from autograd.communicator import Group, Member
+from autograd.thread_group import Group, Member
 from tests.autograd.cases import Case, real
 
 ALONE = {"axis_name": Member(Group([CPU], "device"), 0)}

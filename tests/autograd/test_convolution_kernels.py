@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from autograd.kernels import columns
+from autograd.kernels import im2col as columns
 from autograd.kernels.convolution import (
     convolution,
     convolution_input,

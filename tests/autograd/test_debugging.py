@@ -8,8 +8,8 @@ import pytest
 
 import autograd.numpy as anp
 from autograd import Array, checkpoint, custom_vjp, debug, debug_nans, grad, jvp, trace_report, vjp, vmap
-from autograd.core import Primitive
 from autograd.families import elementwise
+from autograd.primitive import Primitive
 from autograd.reverse import Tape
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")

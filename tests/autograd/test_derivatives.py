@@ -8,7 +8,7 @@ import pytest
 
 import autograd
 import autograd.numpy as anp
-from autograd import (
+from autograd import (  # fmt: skip
     Array,
     grad,
     hessian,
@@ -22,7 +22,7 @@ from autograd import (
     value_and_grad,
     vjp,
     vmap,
-)  # fmt: skip
+)
 from autograd.testing import check_grads
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")

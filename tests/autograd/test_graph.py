@@ -7,8 +7,8 @@ import autograd
 import autograd.numpy as anp
 from autograd import Array, tree
 from autograd.compiler import compiled, simplified
-from autograd.core import PRIMITIVES
 from autograd.graph import Staging
+from autograd.primitive import PRIMITIVES
 from tests.autograd.test_ops import TOLERANCE, cells, names, of_varied
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")

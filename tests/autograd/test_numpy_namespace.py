@@ -14,8 +14,8 @@ import scipy.special
 import autograd.numpy as anp
 import autograd.scipy.special as special
 from autograd import Array, tree, vjp, vmap
-from autograd.core import Primitive
-from autograd.numpy._passed import ABSENT
+from autograd.numpy._host import ABSENT
+from autograd.primitive import Primitive
 from autograd.testing import check_grads
 from tests.autograd import calls, calls_arrangement, calls_statistics
 from tests.autograd.calls import A, C, Call, I, P, S, U, V, W, Z, each, over_axes, same, unary

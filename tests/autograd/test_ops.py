@@ -17,8 +17,9 @@ import autograd
 import autograd.numpy as anp
 import autograd.ops
 from autograd import Array, tree
-from autograd.core import PRIMITIVES, Interpreter, Tracer
+from autograd.core import Interpreter, Tracer
 from autograd.ops import elementwise
+from autograd.primitive import PRIMITIVES
 from autograd.scipy.special import logsumexp
 from autograd.testing import check_batching, check_grads
 from tests.autograd.cases import Real

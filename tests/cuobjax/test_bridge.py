@@ -8,8 +8,8 @@ import autograd.numpy as anp
 import cuobjax as objax
 import cuobjax.numpy as jn
 from autograd.testing import check_grads
-from cuobjax.bridge import Merged, functional_call, merge, split
-from cuobjax.vectorize import Vectorize
+from cuobjax.transforms.functional_call import Merged, functional_call, merge, split
+from cuobjax.transforms.vectorize import Vectorize
 
 X = np.random.default_rng(1).normal(size=(6, 3)).astype("float32")
 Y = X.sum(1, keepdims=True) ** 2

@@ -10,10 +10,10 @@ import autograd.numpy as anp
 import cuobjax
 import cuobjax.numpy as jn
 from autograd import nccl
-from autograd.communicator import Group, current, place
 from autograd.ops import collective
+from autograd.thread_group import Group, current, place
 from cuobjax.functional import parallel
-from cuobjax.parallel import Parallel
+from cuobjax.transforms.parallel import Parallel
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 

@@ -11,7 +11,7 @@ import cuobjax as objax
 import cuobjax.numpy as jn
 from autograd.testing import check_grads
 from cuobjax.constraint import Constraint, interval, positive, unit_norm
-from cuobjax.variable import ConstrainedVar
+from cuobjax.core.variable import ConstrainedVar
 
 
 def cube(x):

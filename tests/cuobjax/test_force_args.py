@@ -9,7 +9,7 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.module import ForceArgs
+from cuobjax.core.module import ForceArgs
 
 
 class Echo(objax.Module):

@@ -10,8 +10,8 @@ import autograd
 import cuobjax as objax
 import cuobjax.numpy as jn
 from autograd.testing import check_grads
-from cuobjax.gradient import Hessian, Jacobian
-from cuobjax.vectorize import Vectorize
+from cuobjax.transforms.gradient import Hessian, Jacobian
+from cuobjax.transforms.vectorize import Vectorize
 
 W, B = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "float32"), np.array([0.5, -0.5, 1.0], "float32")
 X = np.array([0.3, -0.7], "float32")

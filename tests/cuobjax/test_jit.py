@@ -17,7 +17,7 @@ import cuobjax.functional as F
 import cuobjax.numpy as jn
 from autograd.graph import ConcretizationError
 from cuobjax import GradValues, StateVar, TrainVar, VarCollection, nn
-from cuobjax.jit import Jit
+from cuobjax.transforms.jit import Jit
 
 pytestmark = pytest.mark.usefixtures("xp")
 on_numpy = pytest.mark.parametrize("xp", [(np, "cpu")], indirect=True, ids=["numpy"])
@@ -330,15 +330,15 @@ def test_a_module_that_is_told_something_else_is_recorded_anew():
 
 
 @pytest.mark.parametrize("change", [
-    lambda net: cuobjax.surgery.replace(net, "[0].w", TrainVar(jn.ones((3, 3)))),
+    lambda net: cuobjax.replace(net, "[0].w", TrainVar(jn.ones((3, 3)))),
     lambda net: setattr(net[0], "b", TrainVar(jn.ones(3))),
     lambda net: net.__setitem__(1, nn.Linear(3, 3)),
     lambda net: net.append(nn.Linear(3, 1)),
     lambda net: net.pop(),
-    lambda net: cuobjax.module.ForceArgs.undo(net),
+    lambda net: cuobjax.ForceArgs.undo(net),
 ])  # fmt: skip
 def test_a_changed_network_is_recorded_anew(change):
-    forced = cuobjax.module.ForceArgs(nn.Dropout(1e-6), training=False)
+    forced = cuobjax.ForceArgs(nn.Dropout(1e-6), training=False)
     net = nn.Sequential([nn.Linear(3, 3), nn.Linear(3, 3), forced])
     jitted = Jit(Counter(lambda x: net(x, training=True)))
     close(jitted(X), net(X, training=True))
@@ -352,9 +352,9 @@ def test_after_freeze_a_program_is_recorded_anew():
     layer = nn.Linear(3, 2)
     sizes = Jit(lambda x: len(layer.vars().subset(TrainVar)))
     assert sizes(X) == 2
-    cuobjax.surgery.freeze(layer)
+    cuobjax.freeze(layer)
     assert sizes(X) == 0
-    cuobjax.surgery.unfreeze(layer)
+    cuobjax.unfreeze(layer)
     assert sizes(X) == 2
 
 

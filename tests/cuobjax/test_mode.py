@@ -10,8 +10,8 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax import mode
-from cuobjax.jit import Jit
+from cuobjax.core import training_mode as mode
+from cuobjax.transforms.jit import Jit
 
 
 def network():

@@ -16,12 +16,12 @@ import cuobjax
 import cuobjax.numpy as jn
 from autograd.tree import flatten, unflatten
 from cuobjax import GradValues, StateVar, TrainVar, functional, nn, optimizer, random
+from cuobjax.core.replication import replicate
 from cuobjax.functional import parallel
-from cuobjax.jit import Jit
 from cuobjax.nn import synced
-from cuobjax.parallel import Parallel
-from cuobjax.replication import replicate
-from cuobjax.vectorize import Vectorize
+from cuobjax.transforms.jit import Jit
+from cuobjax.transforms.parallel import Parallel
+from cuobjax.transforms.vectorize import Vectorize
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 

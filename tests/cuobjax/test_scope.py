@@ -8,8 +8,8 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.call import reduced
-from cuobjax.scope import read, scope, write
+from cuobjax.core.scope import read, scope, write
+from cuobjax.core.variable import reduced
 
 
 def variable(value=0.0):

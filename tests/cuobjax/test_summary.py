@@ -9,9 +9,9 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.inspection import summary
-from cuobjax.jit import Jit
-from cuobjax.surgery import freeze
+from cuobjax.core.surgery import freeze
+from cuobjax.tools.summary import summary
+from cuobjax.transforms.jit import Jit
 
 
 class Net(objax.Module):

@@ -9,8 +9,8 @@ import pytest
 import cuobjax as objax
 import cuobjax.numpy as jn
 from cuobjax.constraint import positive
-from cuobjax.module import ForceArgs
-from cuobjax.surgery import FrozenVar, freeze, replace, unfreeze
+from cuobjax.core.module import ForceArgs
+from cuobjax.core.surgery import FrozenVar, freeze, replace, unfreeze
 
 
 class Net(objax.Module):

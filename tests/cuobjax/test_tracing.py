@@ -8,7 +8,7 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.tracing import find_used_variables
+from cuobjax.core.function import find_used_variables
 
 
 def train_var():

@@ -10,8 +10,8 @@ import autograd.tree
 import cuobjax as objax
 import cuobjax.numpy as jn
 from autograd.backend import default_device
-from cuobjax.gradient import Hessian, Jacobian
-from cuobjax.vectorize import Vectorize
+from cuobjax.transforms.gradient import Hessian, Jacobian
+from cuobjax.transforms.vectorize import Vectorize
 
 
 class Model(objax.Module):

@@ -123,7 +123,7 @@ def scaling():
     import cupy
 
     import autograd.ops
-    from autograd.core import PRIMITIVES
+    from autograd.primitive import PRIMITIVES
     from tests.autograd.op_table import ROWS
 
     for module in pkgutil.iter_modules(autograd.ops.__path__):

@@ -10,7 +10,7 @@ import autograd
 import cuobjax
 from autograd.backend import is_array
 from autograd.core import Array
-from autograd.transforms import Recording
+from autograd.gradients import Recording
 from benchmarks.gpu import capture
 from cuobjax import optimizer
 from tests.gpu.steps import STEPS, mlp
@@ -42,7 +42,7 @@ class TestTransfers:
 @pytest.mark.parametrize("make", STEPS.values(), ids=STEPS)
 def test_every_array_of_a_step_is_float32(xp, make):
     """Whatever a primitive makes, and the loss; `test_launches.py` looks at the kernels."""
-    from autograd.core import Primitive
+    from autograd.primitive import Primitive
 
     made, step = [], make()
     original = Primitive.run
@@ -93,7 +93,7 @@ def kept_bytes(step):
     values = [v.value for v in variables]
 
     def loss(*values):
-        with cuobjax.scope.scope(zip(variables, values, strict=True)):
+        with cuobjax.core.scope.scope(zip(variables, values, strict=True)):
             return step.loss()
 
     run = Recording(loss, tuple(values), {}, tuple(range(len(values))), "test")

@@ -10,7 +10,7 @@ import cuobjax
 import cuobjax.numpy as jn
 from autograd import Array, grad, jvp, vmap
 from cuobjax import GradValues, RandomState, StateVar, TrainVar, VarCollection
-from cuobjax.jit import Jit
+from cuobjax.transforms.jit import Jit
 from tests.properties.test_transformations import COMPLEX, REAL, close, programs
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
@@ -115,8 +115,8 @@ def test_programs_with_variables(names, calls, listed):
 
 def unjitted(f):
     """What Jit does beside recording: arrays come as Arrays, and an exception changes nothing."""
-    from cuobjax.call import call
-    from cuobjax.scope import write
+    from cuobjax.core.scope import write
+    from cuobjax.transforms.call import call
 
     def run(x, *args):
         output, changes, _ = call(f, (Array(x), *args), {})

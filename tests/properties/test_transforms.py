@@ -19,10 +19,10 @@ import cuobjax as objax
 import cuobjax.numpy as jn
 from autograd import tree
 from autograd.ops.random import split as split_key
-from cuobjax.bridge import functional_call
-from cuobjax.gradient import Hessian, Jacobian
-from cuobjax.scope import _innermost
-from cuobjax.vectorize import Vectorize
+from cuobjax.core.scope import _innermost
+from cuobjax.transforms.functional_call import functional_call
+from cuobjax.transforms.gradient import Hessian, Jacobian
+from cuobjax.transforms.vectorize import Vectorize
 
 START = [1.0, -0.5, 0.5, 2.0]  # two TrainVars, a StateVar with the mean and one with the sum as reduce
 TRAINED = (0, 1)

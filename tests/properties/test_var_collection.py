@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.surgery import freeze, unfreeze
+from cuobjax.core.surgery import freeze, unfreeze
 
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])
 JOINS = [operator.add, operator.or_, lambda left, right: dict(left.items()) | right]

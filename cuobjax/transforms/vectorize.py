@@ -9,11 +9,13 @@ from autograd.batch import BatchTracer
 from autograd.core import kind_of
 from autograd.ops.random import split as split_key
 
-from .call import call, reduced
-from .module import Function, Module
-from .scope import write
-from .util import class_name, positional_args_names, repr_function
-from .variable import RandomState, VarCollection, as_value, reduce_mean
+from ..core.collection import VarCollection
+from ..core.function import Function
+from ..core.module import Module
+from ..core.scope import write
+from ..core.variable import RandomState, as_value, reduce_mean, reduced
+from ..util import class_name, positional_args_names, repr_function
+from .call import call
 
 
 class Vectorize(Module):

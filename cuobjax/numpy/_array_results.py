@@ -1,44 +1,19 @@
-"""Functions whose results are Arrays, and the dtypes that new arrays have by default."""
+"""Functions whose results are Arrays, in default dtypes where they create arrays."""
 
 import functools
+import importlib
 import inspect
+import sys
 import types
-
-import numpy as onp
 
 from autograd.backend import CPU, default_device, device_of, is_array
 from autograd.core import Array, Reference, TracedNumber
 from autograd.numpy import astype
 from autograd.ops.elementwise import narrowed
 
-_real = onp.dtype("float32")
+from ..dtypes import default_dtype
+
 _SIZES = {"shape", "N", "M", "n", "num"}  # parameters of which an array says nothing of the dtype of a result
-_NARROW = {"i": "int32", "c": "complex64"}
-
-
-def set_default_dtype(dtype):
-    """Sets the dtype of new arrays of real numbers, in all threads: float16, bfloat16, float32 (at first) or float64.
-
-    With float64, new arrays of integers and complex numbers have NumPy's dtypes, else int32 and complex64.
-    """
-    global _real
-    try:
-        dtype = onp.dtype(dtype)
-    except TypeError:
-        raise TypeError(f"set_default_dtype: expected a dtype, got {dtype!r}. Import ml_dtypes for bfloat16.") from None
-    if dtype.name not in ("float16", "bfloat16", "float32", "float64"):
-        raise TypeError(f"set_default_dtype: expected a dtype of real numbers, got {dtype}.")
-    _real = dtype
-
-
-def default_dtype(dtype=float):
-    """The dtype that a new array has where NumPy would choose `dtype`."""
-    dtype = onp.dtype(dtype)
-    if dtype == onp.float64:
-        return _real
-    if dtype in (onp.int64, onp.complex128) and _real != onp.float64:
-        return onp.dtype(_NARROW[dtype.kind])
-    return dtype
 
 
 def lifted(result, args):
@@ -58,14 +33,35 @@ def _like(container, parts):
     return getattr(container, "_make", type(container))(parts)
 
 
-def counterpart(value, name, module):
-    """What a namespace of Arrays has in place of `value` of autograd.numpy.
+def namespace(name, source, without=()):
+    """What makes a module out of the functions of another one: its `__getattr__` and `__dir__`.
 
-    For a function that is one whose results are Arrays, in default dtypes where no argument says which.
+    Args:
+        name: The name of the module. Each of its functions is made when it is first asked for, and kept in the module.
+        source: The name of the module of autograd whose functions it has, with Arrays in their results.
+        without: Names of `source` that it does not have.
     """
+    module, theirs = sys.modules[name], importlib.import_module(source)
+
+    def names():
+        return sorted(set(theirs.__all__).difference(without))
+
+    def get(attribute):
+        if attribute == "__all__":
+            return names()
+        if attribute not in names():
+            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        value = _counterpart(getattr(theirs, attribute), attribute, name)
+        setattr(module, attribute, value)
+        return value
+
+    return get, names
+
+
+def _counterpart(value, name, module):
+    """What a namespace of Arrays has in place of `value`: for a function, one whose results are Arrays."""
     if isinstance(value, types.ModuleType):
-        own = {part: function for part, function in vars(value).items() if _is_public(part, function, value)}
-        return types.SimpleNamespace(**{part: counterpart(f, f"{name}.{part}", module) for part, f in own.items()})
+        return importlib.import_module(f"{module}.{name}")
     if hasattr(type(value), "__getitem__"):
         return _Indexed(lifting(value.__getitem__))
     if not callable(value) or isinstance(value, type) or value.__module__.startswith("numpy"):
@@ -83,10 +79,6 @@ class _Indexed:
 
     def __getitem__(self, key):
         return self._function(key)
-
-
-def _is_public(name, function, module):
-    return not name.startswith("_") and getattr(function, "__module__", None) == module.__name__
 
 
 def lifting(function, places=False):

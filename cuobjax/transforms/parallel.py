@@ -5,18 +5,20 @@ import operator
 import cuobjax.numpy as jn
 from autograd import device_put, tree
 from autograd.backend import is_array, local_devices
-from autograd.communicator import Group
 from autograd.core import Array, Tracer, kind_of
 from autograd.ops.random import split as split_key
 from autograd.reverse import live_tapes
+from autograd.thread_group import Group
 
-from . import scope
-from .call import call, reduced
-from .module import Function, Module
-from .replication import forget_replicas, replicated
-from .scope import write
-from .util import class_name, repr_function
-from .variable import RandomState, VarCollection, as_value, reduce_mean
+from ..core import scope
+from ..core.collection import VarCollection
+from ..core.function import Function
+from ..core.module import Module
+from ..core.replication import forget_replicas, replicated
+from ..core.scope import write
+from ..core.variable import RandomState, as_value, reduce_mean, reduced
+from ..util import class_name, repr_function
+from .call import call
 
 
 def concatenate(arrays, axis=0, dtype=None):

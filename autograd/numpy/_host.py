@@ -7,7 +7,7 @@ import numpy as onp
 from .. import backend
 from ..core import Array, library
 from ._common import like, result_type  # noqa: F401
-from ._devices import on_host
+from ._placement import on_host
 
 # What NumPy has and this namespace has not.
 _DATES, _FIELDS = "no array library computes with dates on a GPU", "an array of this namespace has a single dtype"

@@ -7,10 +7,7 @@ from . import tree
 from .batch import Batch
 from .core import Array, library, lift
 from .forward import Forward, ForwardTracer, zeros_like
-from .numpy import moveaxis
-from .ops.elementwise import astype
-from .ops.shape import broadcast_to, reshape
-from .transforms import (
+from .gradients import (
     Recording,
     differentiable,
     grad,
@@ -21,6 +18,9 @@ from .transforms import (
     select,
     shown,
 )
+from .numpy import moveaxis
+from .ops.elementwise import astype
+from .ops.shape import broadcast_to, reshape
 
 
 def jvp(f, primals, tangents, has_aux=False):

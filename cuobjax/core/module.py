@@ -11,9 +11,10 @@ from autograd import tree
 from autograd.backend import is_array
 from autograd.core import Array
 
-from .mode import Mode, Training, settled
-from .util import class_name, override_args_kwargs, repr_function
-from .variable import BaseVar, VarCollection, as_value
+from ..util import class_name, override_args_kwargs, repr_function
+from .collection import VarCollection
+from .training_mode import Mode, Training, settled
+from .variable import BaseVar, as_value
 
 
 class _Structure:
@@ -204,49 +205,6 @@ def _changing(method):
 
 for _name in "append extend insert remove pop clear reverse sort __setitem__ __delitem__ __iadd__ __imul__".split():
     setattr(ModuleList, _name, _changing(getattr(list, _name)))
-
-
-class Function(Module):
-    """A function together with the variables that it uses, as a module.
-
-    Args:
-        f: The function.
-        vc: The variables.
-    """
-
-    def __init__(self, f, vc):
-        if not callable(f):
-            raise TypeError(f"{type(self).__name__}: expected a function or module, got {type(f).__name__}.")
-        self.f = f
-        prefix = f"{{{f.__name__}}}" if hasattr(f, "__name__") else ""
-        self.vc = VarCollection((prefix + name, v) for name, v in VarCollection(vc).items())
-        functools.update_wrapper(self, f, updated=())
-
-    def vars(self, scope=""):
-        """The variables, named `{function}` and their own names."""
-        return VarCollection((scope + name, v) for name, v in self.vc.items())
-
-    def __call__(self, *args, **kwargs):
-        return self.f(*args, **kwargs)
-
-    @staticmethod
-    def with_vars(vc):
-        """A decorator that makes a function a `Function` of variables."""
-        return lambda f: Function(f, vc)
-
-    @staticmethod
-    def auto_vars(f):
-        """A decorator that makes a function a `Function` of the variables that it can reach.
-
-        They are read from its code whenever `vars` is called (see `cuobjax.tracing.find_used_variables`), so that a
-        network may be made, or changed, after the function.
-        """
-        from .tracing import AutoFunction
-
-        return AutoFunction(f)
-
-    def __repr__(self):
-        return f"{class_name(self)}(f={repr_function(self.f)})"
 
 
 class ForceArgs(Module):

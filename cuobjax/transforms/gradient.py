@@ -9,14 +9,15 @@ import cuobjax.numpy as jn
 from autograd import grad, jacobian, tree
 from autograd.backend import is_array
 from autograd.core import Array, TracedNumber, lift
-from autograd.transforms import Recording, is_inexact, scalar_seed
+from autograd.gradients import Recording, is_inexact, scalar_seed
 
+from ..core.collection import VarCollection
+from ..core.module import Module
+from ..core.scope import write
+from ..core.variable import TrainVar, as_value
+from ..dtypes import default_dtype
+from ..util import class_name, repr_function
 from .call import call
-from .lifting import default_dtype
-from .module import Module
-from .scope import write
-from .util import class_name, repr_function
-from .variable import TrainVar, VarCollection, as_value
 
 
 class _Derivatives(Module):

@@ -8,9 +8,8 @@ from autograd.backend import local_devices
 from autograd.ops.random import split as split_key
 
 from . import scope
-from .call import reduced
 from .scope import write
-from .variable import RandomState, TrainRef
+from .variable import RandomState, TrainRef, reduced
 
 _replicated: set = set()  # by a call outside of scopes, whose values all threads see
 _in_scope: "ContextVar[frozenset]" = ContextVar("cuobjax.replicated", default=frozenset())

@@ -2,11 +2,11 @@
 
 from autograd import checkpoint
 
+from ..core.module import Module
+from ..core.scope import write
+from ..core.training_mode import observing, restored
+from ..util import class_name, repr_function
 from .call import call
-from .mode import observing, restored
-from .module import Module
-from .scope import write
-from .util import class_name, repr_function
 
 
 class Remat(Module):

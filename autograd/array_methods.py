@@ -15,10 +15,11 @@ import numpy as onp
 
 from . import backend
 from . import numpy as anp
-from .core import Array, Primitive, TracedNumber, Tracer, bare, concrete, kind_of
+from .core import Array, TracedNumber, Tracer, bare, concrete, kind_of
 from .numpy._common import as_array, refuse_output
 from .numpy._indexing import IndexUpdate, getitem
 from .ops.product import matmul
+from .primitive import Primitive
 
 _OPERATORS = {
     "add": anp.add, "sub": anp.subtract, "mul": anp.multiply, "truediv": anp.divide, "floordiv": anp.floor_divide,

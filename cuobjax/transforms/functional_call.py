@@ -1,9 +1,9 @@
 """Modules as functions of their variables' values: for `autograd.grad`, `vjp`, `jvp`, `hvp`, `vmap` and the like."""
 
+from ..core.module import Module
+from ..core.scope import write
+from ..core.variable import BaseVar, TrainRef, as_value
 from .call import call
-from .module import Module
-from .scope import write
-from .variable import BaseVar, TrainRef, as_value
 
 
 def functional_call(module, values, /, *args, with_changes=False, **kwargs):

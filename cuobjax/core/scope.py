@@ -11,7 +11,7 @@ from contextvars import ContextVar
 
 from autograd.core import Tracer
 
-_innermost: "ContextVar[Scope | None]" = ContextVar("cuobjax.scope", default=None)
+_innermost: "ContextVar[Scope | None]" = ContextVar("cuobjax.core.scope", default=None)
 
 
 class Scope:

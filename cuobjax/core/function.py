@@ -7,13 +7,70 @@ import types
 
 from autograd.core import Array
 
-from .module import Function, Module, parts, walk
-from .util import class_name
-from .variable import BaseVar, VarCollection
+from ..util import class_name, repr_function
+from .collection import VarCollection
+from .module import Module, parts, walk
+from .variable import BaseVar
 
 _NOT_READ = {"autograd", "cupy", "numpy", "scipy", "cuobjax", *sys.stdlib_module_names} - {"__main__"}
 _FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
 _NOTHING = object()
+
+
+class Function(Module):
+    """A function together with the variables that it uses, as a module.
+
+    Args:
+        f: The function.
+        vc: The variables.
+    """
+
+    def __init__(self, f, vc):
+        if not callable(f):
+            raise TypeError(f"{type(self).__name__}: expected a function or module, got {type(f).__name__}.")
+        self.f = f
+        prefix = f"{{{f.__name__}}}" if hasattr(f, "__name__") else ""
+        self.vc = VarCollection((prefix + name, v) for name, v in VarCollection(vc).items())
+        functools.update_wrapper(self, f, updated=())
+
+    def vars(self, scope=""):
+        """The variables, named `{function}` and their own names."""
+        return VarCollection((scope + name, v) for name, v in self.vc.items())
+
+    def __call__(self, *args, **kwargs):
+        return self.f(*args, **kwargs)
+
+    @staticmethod
+    def with_vars(vc):
+        """A decorator that makes a function a `Function` of variables."""
+        return lambda f: Function(f, vc)
+
+    @staticmethod
+    def auto_vars(f):
+        """A decorator that makes a function a `Function` of the variables that it can reach.
+
+        They are read from its code whenever `vars` is called (see `cuobjax.core.function.find_used_variables`), so that a
+        network may be made, or changed, after the function.
+        """
+        return AutoFunction(f)
+
+    def __repr__(self):
+        return f"{class_name(self)}(f={repr_function(self.f)})"
+
+
+class AutoFunction(Function):
+    """A function with the variables that it can reach, which are looked for whenever they are asked for."""
+
+    def __init__(self, f):
+        super().__init__(f, ())
+        del self.vc
+
+    def vars(self, scope=""):
+        """The variables that the function can reach now, named `{function}` and the expressions that lead to them."""
+        return Function(self.f, find_used_variables(self.f)).vars(scope)
+
+    def __repr__(self):
+        return super().__repr__().replace(class_name(self), class_name(Function), 1)
 
 
 def find_used_variables(fn):
@@ -196,18 +253,3 @@ def _defaults(f):
     values = f.__defaults__ or ()
     names = f.__code__.co_varnames[: f.__code__.co_argcount]
     return dict(zip(names[len(names) - len(values) :], values, strict=True)) | (f.__kwdefaults__ or {})
-
-
-class AutoFunction(Function):
-    """A function with the variables that it can reach, which are looked for whenever they are asked for."""
-
-    def __init__(self, f):
-        super().__init__(f, ())
-        del self.vc
-
-    def vars(self, scope=""):
-        """The variables that the function can reach now, named `{function}` and the expressions that lead to them."""
-        return Function(self.f, find_used_variables(self.f)).vars(scope)
-
-    def __repr__(self):
-        return super().__repr__().replace(class_name(self), class_name(Function), 1)

@@ -3,10 +3,9 @@
 import weakref
 
 from autograd import tree
-from autograd.numpy import astype, rint
 
-from .scope import scope
-from .variable import BaseVar, as_value
+from ..core.scope import scope
+from ..core.variable import BaseVar
 
 
 def call(f, args, kwargs, values=(), first_read=None):
@@ -30,15 +29,3 @@ def call(f, args, kwargs, values=(), first_read=None):
 
 def _looked_up(x):
     return x.value if isinstance(x, BaseVar) else x
-
-
-def reduced(variable, stacked):
-    """What the `reduce` of a variable makes of its values in lanes or on devices, stacked along a first axis.
-
-    It has the variable's dtype; of means of integers that is the nearest integer.
-    """
-    value = as_value(variable._reduce(stacked), f"{type(variable).__name__}.reduce")
-    if value.dtype == variable.dtype:
-        return value
-    exact = variable.dtype.kind in "iub" and value.dtype.kind == "f"
-    return astype(rint(value) if exact else value, variable.dtype)

@@ -13,12 +13,12 @@ from autograd import tree
 from autograd.backend import is_array, synchronize
 from autograd.core import Array, Interpreter, Tracer, bare
 
-from .call import call
-from .module import Module, walk
-from .util import class_name
-from .variable import TrainVar, as_value
+from ..core.module import Module, walk
+from ..core.variable import TrainVar, as_value
+from ..transforms.call import call
+from ..util import class_name
 
-_watch: "ContextVar[_Watch | None]" = ContextVar("cuobjax.inspection", default=None)
+_watch: "ContextVar[_Watch | None]" = ContextVar("cuobjax.tools.summary", default=None)
 _lock = threading.RLock()
 _MOVES = set(
     "astype broadcast_to concatenate device_put flip getitem imag pad positive real repeat reshape roll set_at split "

@@ -2,9 +2,10 @@
 
 import re
 
+from ..util import class_name
+from .collection import VarCollection
 from .module import Module, parts, put, structure, walk
-from .util import class_name
-from .variable import BaseState, BaseVar, ConstrainedVar, TrainRef, TrainVar, VarCollection
+from .variable import BaseState, BaseVar, ConstrainedVar, TrainRef, TrainVar
 
 _STEP = re.compile(r"(\.\w+|\[\d+\])|\((\w+)\)")
 

@@ -12,19 +12,21 @@ import numpy as onp
 
 from autograd import default_device, tree
 from autograd.backend import CPU, device_of, is_array
-from autograd.communicator import place
 from autograd.compiler import compiled, simplified
 from autograd.core import Array, Tracer, kind_of, lift
 from autograd.debugging import is_watching
 from autograd.graph import Staging
+from autograd.thread_group import place
 
+from ..core.collection import VarCollection
+from ..core.function import Function
+from ..core.module import Module, structure
+from ..core.scope import read, write
+from ..core.training_mode import observing, unchanged
+from ..core.variable import BaseVar, RandomState, TrainRef, as_value
+from ..dtypes import default_dtype
+from ..util import class_name, positional_args_names, repr_function
 from .call import call
-from .lifting import default_dtype
-from .mode import observing, unchanged
-from .module import Function, Module, structure
-from .scope import read, write
-from .util import class_name, positional_args_names, repr_function
-from .variable import BaseVar, RandomState, TrainRef, VarCollection, as_value
 
 _NUMBERS = (int, float, complex)
 

@@ -1,0 +1,25 @@
+"""Where an error happened: notes on exceptions, lines of the user's program."""
+
+import contextlib
+import sys
+import types
+
+_PACKAGES = ("autograd", "contextlib", "cuobjax", "functools")
+
+
+@contextlib.contextmanager
+def noted(text):
+    """Adds a note to what is raised within the context."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(text)
+        raise
+
+
+def line_of_user():
+    """The innermost line on the stack that is not of this library, as text."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PACKAGES:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame else "an unknown line"

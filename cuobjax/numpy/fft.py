@@ -1,0 +1,5 @@
+"""Discrete Fourier transforms: the functions of `autograd.numpy.fft` with Array results."""
+
+from . import _array_results
+
+__getattr__, __dir__ = _array_results.namespace(__name__, "autograd.numpy.fft")
