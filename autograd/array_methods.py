@@ -1,4 +1,4 @@
-"""Operators, methods and protocols of `Array`: tables from Python's names to functions of autograd.numpy.
+"""Operators, methods and protocols of `Array`, which `autograd.operators` declares: how they are computed.
 
 NumPy's functions and CuPy's ufuncs that meet an Array are sent to our function of the same name, so that a gradient is
 never lost silently: it is right, or the call raises and says what to write.
@@ -8,6 +8,7 @@ import builtins
 import functools
 import operator
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from . import numpy as anp
 from .core import Array, TracedNumber, Tracer, bare, concrete, kind_of
 from .numpy._common import as_array, refuse_output
 from .numpy._indexing import IndexUpdate, getitem
+from .operators import Operators
 from .ops.product import matmul
 from .primitive import Primitive
 
@@ -31,39 +33,40 @@ _COMPARISONS = {
     "ge": anp.greater_equal,
 }  # fmt: skip
 _UNARY = {"neg": anp.negative, "pos": anp.positive, "abs": anp.absolute, "invert": anp.invert}
-_METHODS = (
-    "all any argmax argmin argsort astype clip conj conjugate cumprod cumsum diagonal dot max mean min nonzero "
-    "prod ptp ravel repeat round squeeze std sum swapaxes take trace var"
-).split()
-_PROPERTIES = {"real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp.matrix_transpose}
-_ATTRIBUTES = {
-    "at": property(IndexUpdate, doc="`x.at[index].set(values)` and its like: see `IndexUpdate`."),
-    "__hash__": None,
-    "__array_priority__": 1000,  # CuPy defers to an operand with more than 100
-}
+_PROPERTIES = {
+    "real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp.matrix_transpose, "at": IndexUpdate,
+}  # fmt: skip
+DECLARED = {name for name, value in vars(Operators).items() if isinstance(value, property | types.FunctionType)}
+_defined: set[str] = set()
 
 
 def _define_operators_and_methods():
+    """Gives every declaration of `Operators` its implementation."""
     for name, function in {**_OPERATORS, **_COMPARISONS}.items():
-        setattr(Array, f"__{name}__", _operator(function))
+        _define(f"__{name}__", _operator(function))
     for name, function in _OPERATORS.items():
-        setattr(Array, f"__r{name}__", lambda self, other, function=function: function(other, self))
+        _define(f"__r{name}__", lambda self, other, function=function: function(other, self))
     for name, function in _UNARY.items():
-        setattr(Array, f"__{name}__", lambda self, function=function: function(self))
-    for name in _METHODS:
-        setattr(Array, name, _method(getattr(anp, name)))
+        _define(f"__{name}__", lambda self, function=function: function(self))
     for name, function in _PROPERTIES.items():
-        setattr(Array, name, property(function))
+        _define(name, property(function))
     for conversion in (complex, float, int, operator.index):
-        setattr(Array, f"__{conversion.__name__}__", functools.partialmethod(_converted, conversion))
+        _define(f"__{conversion.__name__}__", functools.partialmethod(_converted, conversion))
     for function in (*_SPECIAL, *_CHANGING):
-        setattr(Array, function.__name__, function)
-    for name, value in _ATTRIBUTES.items():
-        setattr(Array, name, value)
+        _define(function.__name__, function)
+    for name in DECLARED - _defined:
+        _define(name, _method(getattr(anp, name)))
     for name in ("__copy__", "__deepcopy__"):  # a copy of the tape would lose the gradient
         setattr(Tracer, name, lambda self, memo=None: self)
     Tracer.__reduce__ = lambda self: concrete(self, "pickle")
     _define_operators_of_numbers()
+
+
+def _define(name, implementation):
+    if name not in DECLARED:
+        raise AssertionError(f"Array.{name}: declare it in autograd.operators")
+    setattr(Operators, name, implementation)
+    _defined.add(name)
 
 
 def _define_operators_of_numbers():

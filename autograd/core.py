@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 
 from . import backend
+from .operators import Operators
 
 _activations = itertools.count(1)
 _new = object.__new__
@@ -61,7 +62,7 @@ class _Eager(Interpreter):
         return tuple(map(_wrap, y)) if type(y) is tuple else _wrap(y)
 
 
-class Array:
+class Array(Operators):
     """An immutable n-d array: a handle of one `numpy.ndarray` or `cupy.ndarray`.
 
     Operators, methods and NumPy's functions act on it as on an ndarray, except that nothing changes it: `x += 1` binds

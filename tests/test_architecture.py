@@ -12,9 +12,16 @@ ROOT = Path(__file__).parent.parent
 # From the bottom to the top; a module imports only from its own row (siblings of one folder) and from those below.
 AUTOGRAD = [
     ["autograd.kernels"],
-    ["autograd.axes", "autograd.backend", "autograd.errors", "autograd.tree", "autograd.write_protection"],
+    [
+        "autograd.axes",
+        "autograd.backend",
+        "autograd.errors",
+        "autograd.operators",
+        "autograd.tree",
+        "autograd.write_protection",
+    ],
     ["autograd.core"],
-    ["autograd.primitive", "autograd.thread_group", "autograd.nccl"],
+    ["autograd.primitive", "autograd.thread_group", "autograd.nccl", "autograd.typing"],
     ["autograd.families"],
     ["autograd.ops"],
     ["autograd.numpy"],
@@ -178,7 +185,13 @@ def test_cupys_modules_are_named_in_few_places():
     for name, source in modules().items():
         for node in texts(source):
             if re.fullmatch(r"cupyx?(\.\w+)*", node.value):
-                known = ("autograd.backend", "autograd.primitive", "autograd.array_methods", "cuobjax.doctor", "cuobjax.core.function")
+                known = (
+                    "autograd.backend",
+                    "autograd.primitive",
+                    "autograd.array_methods",
+                    "cuobjax.doctor",
+                    "cuobjax.core.function",
+                )
                 assert name in known, f"{name}:{node.lineno}"
 
 

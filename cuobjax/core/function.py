@@ -49,8 +49,8 @@ class Function(Module):
     def auto_vars(f):
         """A decorator that makes a function a `Function` of the variables that it can reach.
 
-        They are read from its code whenever `vars` is called (see `cuobjax.core.function.find_used_variables`), so that a
-        network may be made, or changed, after the function.
+        They are read from its code whenever `vars` is called (see `find_used_variables`), so that a network may be
+        made, or changed, after the function.
         """
         return AutoFunction(f)
 

@@ -1,0 +1,27 @@
+"""Types for annotations: what functions accept and what they return."""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy
+from numpy.typing import DTypeLike
+
+from .backend import Device
+from .core import Array
+
+__all__ = ["ArrayLike", "Axes", "DTypeLike", "DeviceLike", "RawArray", "Result", "Scalar", "Shape", "Tree"]
+
+Scalar: TypeAlias = bool | int | float | complex | numpy.generic
+RawArray: TypeAlias = Any
+"""A `numpy.ndarray` or a `cupy.ndarray`; CuPy, which may not be installed, has no types."""
+ArrayLike: TypeAlias = "Array | numpy.ndarray[Any, Any] | Scalar | Sequence[ArrayLike]"
+"""What functions of arrays accept: Arrays, variables, NumPy's and CuPy's arrays, numbers, nested lists and tuples."""
+Result: TypeAlias = Any
+"""What functions of `autograd.numpy` return: an Array if an argument is one, else a raw array."""
+Tree: TypeAlias = Any
+"""Nested tuples, lists, dictionaries and dataclasses of arrays: see `autograd.tree`."""
+Shape: TypeAlias = int | Sequence[int]
+Axes: TypeAlias = int | Sequence[int] | None
+"""One axis, several, or None for all."""
+DeviceLike: TypeAlias = str | Device
+"""A `Device` or its name: "cpu", "gpu", "gpu:1"."""
