@@ -88,19 +88,10 @@ extern "C" __global__ void draw(const Word* keys, Element* out, long long lanes,
 """
 
 C_TYPES = {
-    "int8": "signed char",
-    "int16": "short",
-    "int32": "int",
-    "int64": "long long",
-    "uint8": "unsigned char",
-    "uint16": "unsigned short",
-    "uint32": "Word",
-    "uint64": "Wide",
-    "bool": "bool",
-    "float16": "float16",
-    "float32": "float",
-    "float64": "double",
-}
+    "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long",
+    "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "Word", "uint64": "Wide",
+    "bool": "bool", "float16": "float16", "float32": "float", "float64": "double",
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,26 +6,12 @@ import math
 import numpy as onp
 
 from .. import backend
+from ..axes import complete_axes
 from ..core import Array
 from ..ops.elementwise import (
-    clip,
-    conj,
-    equal,
-    floor,
-    imag,
-    isfinite,
-    isinf,
-    isnan,
-    less,
-    logical_not,
-    maximum,
-    minimum,
-    real,
-    sqrt,
-    where,
-)
+    clip, conj, equal, floor, imag, isfinite, isinf, isnan, less, logical_not, maximum, minimum, real, sqrt, where,
+)  # fmt: skip
 from ._common import as_array, refuse_output
-from ..axes import complete_axes
 from ._placement import beside, on_device
 from ._indexing import diagonal, take_along_axis
 from ._product import matmul

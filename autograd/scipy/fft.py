@@ -1,5 +1,6 @@
 """Fourier, cosine and sine transforms under SciPy's names."""
 
+# ruff: noqa: I001 (names stay in tables)
 import functools
 import math
 
@@ -9,32 +10,9 @@ from ..core import library
 from ..numpy._common import as_array
 from ..numpy._elementwise import imag, real
 from ..numpy.fft import (
-    complete_lengths,
-    complete_norm,
-    fft,
-    fft2,
-    fftfreq,
-    fftn,
-    fftshift,
-    hfft,
-    hfft2,
-    hfftn,
-    ifft,
-    ifft2,
-    ifftn,
-    ifftshift,
-    ihfft,
-    ihfft2,
-    ihfftn,
-    irfft,
-    irfft2,
-    irfftn,
-    resized,
-    rfft,
-    rfft2,
-    rfftfreq,
-    rfftn,
-)
+    complete_lengths, complete_norm, fft, fft2, fftfreq, fftn, fftshift, hfft, hfft2, hfftn, ifft, ifft2, ifftn,
+    ifftshift, ihfft, ihfft2, ihfftn, irfft, irfft2, irfftn, resized, rfft, rfft2, rfftfreq, rfftn,
+)  # fmt: skip
 from ..ops.fft import OPPOSITE
 
 __all__ = [
