@@ -8,6 +8,7 @@ Conventions: `xlogy`, `xlog1py`, `kl_div` and `rel_entr` have, where they are 0 
 argument of the logarithm; `i0e` has gradient 0 at 0, where it has a peak.
 """
 
+# ruff: noqa: I001 (names stay in tables)
 import functools
 import inspect
 import math
@@ -17,24 +18,10 @@ import numpy
 from ..backend import scipy_function
 from ..families import elementwise
 from ..kernels import special
-from .elementwise import (  # fmt: skip
-    absolute,
-    astype,
-    cos,
-    equal,
-    exp,
-    greater,
-    less,
-    less_equal,
-    log,
-    log1p,
-    logical_and,
-    maximum,
-    sigmoid,
-    sign,
-    sin,
-    where,
-)
+from .elementwise import (
+    absolute, astype, cos, equal, exp, greater, less, less_equal, log, log1p, logical_and, maximum, sigmoid, sign,
+    sin, where,
+)  # fmt: skip
 
 
 def _special(name, arguments, *derivatives):

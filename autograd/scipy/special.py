@@ -12,64 +12,19 @@ import math
 
 import numpy as onp
 
+from ..axes import complete_axes
 from ..core import kind_of
 from ..numpy._common import as_array
-from ..axes import complete_axes
 from ..ops import elementwise, reduction
 from ..ops import shape as shape_ops
 from ..ops import softmax as softmax_ops
 from ..ops import special as ops
 from ..ops.elementwise import absolute, clip, equal, exp, isfinite, less, log, sign, sinc, stop_gradient, where
-from ..ops.special import (  # fmt: skip
-    beta,
-    betainc,
-    betaln,
-    cosm1,
-    digamma,
-    entr,
-    erfcinv,
-    erfcx,
-    exp1,
-    expi,
-    expn,
-    exprel,
-    gamma,
-    gammainc,
-    gammaincc,
-    gammaln,
-    gammasgn,
-    i0,
-    i0e,
-    i1,
-    i1e,
-    iv,
-    ive,
-    j0,
-    j1,
-    jv,
-    k0,
-    k0e,
-    k1,
-    k1e,
-    kl_div,
-    kv,
-    kve,
-    log_expit,
-    log_ndtr,
-    cast_like,
-    loggamma,
-    logit,
-    ndtr,
-    rel_entr,
-    rgamma,
-    stdtr,
-    xlog1py,
-    xlogy,
-    y0,
-    y1,
-    yn,
-    yv,
-)
+from ..ops.special import (
+    beta, betainc, betaln, cast_like, cosm1, digamma, entr, erfcinv, erfcx, exp1, expi, expn, exprel, gamma, gammainc,
+    gammaincc, gammaln, gammasgn, i0, i0e, i1, i1e, iv, ive, j0, j1, jv, k0, k0e, k1, k1e, kl_div, kv, kve, log_expit,
+    log_ndtr, loggamma, logit, ndtr, rel_entr, rgamma, stdtr, xlog1py, xlogy, y0, y1, yn, yv,
+)  # fmt: skip
 
 __all__ = [
     "beta", "betainc", "betaln", "cosm1", "digamma", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "exp1",

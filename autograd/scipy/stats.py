@@ -10,50 +10,24 @@ Distribution functions have no gradient with respect to shape parameters of inco
 (`a`, `b`, `df`, `n`): that raises NotImplementedError.
 """
 
+# ruff: noqa: I001 (names stay in tables)
 import functools
 import inspect
 import math
 
 import numpy as onp
 
-from ..ops.elementwise import (  # fmt: skip
-    absolute,
-    arctan2,
-    exp,
-    expm1,
-    floor,
-    greater,
-    greater_equal,
-    less,
-    less_equal,
-    log,
-    log1p,
-    logical_and,
-    logical_or,
-    remainder,
-    sigmoid,
-    sqrt,
-    where,
-)
+from ..ops.elementwise import (
+    absolute, arctan2, exp, expm1, floor, greater, greater_equal, less, less_equal, log, log1p, logical_and,
+    logical_or, remainder, sigmoid, sqrt, where,
+)  # fmt: skip
 from ..ops.linalg import cholesky, solve_triangular
 from ..ops.product import rows, swap
 from ..ops.shape import broadcast_to, concatenate
-from ..ops.special import (  # fmt: skip
-    betainc,
-    betaln,
-    gammainc,
-    gammaincc,
-    gammaln,
-    log_density_of_beta,
-    log_density_of_gamma,
-    log_density_of_t,
-    log_expit,
-    log_ndtr,
-    ndtr,
-    stdtr,
-    xlog1py,
-    xlogy,
-)
+from ..ops.special import (
+    betainc, betaln, gammainc, gammaincc, gammaln, log_density_of_beta, log_density_of_gamma, log_density_of_t,
+    log_expit, log_ndtr, ndtr, stdtr, xlog1py, xlogy,
+)  # fmt: skip
 from .special import in_one_precision
 
 __all__ = [
