@@ -1,4 +1,4 @@
-"""`checkpoint`: a part of a computation that is computed again in the backward pass instead of being kept."""
+"""`checkpoint`: a part of a computation that is computed again in the backward pass, to save memory."""
 
 import functools
 
@@ -16,7 +16,7 @@ class _Dropped:
     @staticmethod
     def replay(tape, gradients, position, consume):
         raise RuntimeError(
-            "checkpoint: a traced value left the function other than by being returned, and was used. Return it."
+            "checkpoint: a traced value was stored outside of the checkpointed function and used later. Return it."
         )
 
 
@@ -47,11 +47,11 @@ class _Replay:
 
 
 def checkpoint(f):
-    """The function `f`, whose intermediate results are not kept for the backward pass but computed again there.
+    """The function `f`, whose intermediate results are not stored for the backward pass but computed again there.
 
     It saves memory for one more run of `f`. `f` must compute the same when it is called again (NumPy's global random
     state is as it was; `cuobjax.Remat` does that for variables); it may use traced values from outside. In nested
-    transformations, memory is saved in that which is youngest where `f` runs.
+    transformations, memory is saved in the innermost one around `f`.
 
     Example:
         >>> import autograd.numpy as np

@@ -1,9 +1,9 @@
 """Arrays, primitives and their dispatch: knows no operation, no transformation.
 
 An operation applied to plain arrays runs at once. As soon as one argument is a `Tracer`, the transformation that made
-the tracer (its `Interpreter`) decides what the operation means. Where several transformations are active, the youngest
-handles the call, unwraps its own tracers only and applies the operation again to what it found inside, so that
-transformations nest in any order.
+the tracer (its `Interpreter`) decides what the operation means. Where several transformations are active, the
+innermost one handles the call, unwraps its own tracers only and applies the operation again to what it found inside, so
+that transformations nest in any order.
 """
 
 import itertools
@@ -26,7 +26,7 @@ class Interpreter:
     Attributes:
         level: The order in which activations began. An inner activation always begins later, so that it has the higher
             level in any thread, and an exception leaves nothing behind that would have to be reset.
-        ended: Whether the activation is over: its values are of no use any more.
+        ended: True once the transformation has returned; its tracers must not be used after that.
     """
 
     __slots__ = ("ended", "level")

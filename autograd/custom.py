@@ -12,7 +12,7 @@ from .gradients import is_inexact, shown, vjp
 from .mapping import vmap
 from .numpy._common import as_array
 from .ops.elementwise import astype
-from .primitive import Primitive, Rule
+from .primitive import Primitive, Vjp
 
 
 class _Call(Primitive):
@@ -30,17 +30,17 @@ class _Call(Primitive):
     """
 
     def __init__(self, name, primal, forward, pull, push, layout):
-        self.name, self.kind, self.arguments, self.rest = name, "", (), "args"
+        self.name, self.kind, self.arguments, self.variadic = name, "", (), "args"
         self.primal, self.forward, self.pull, self.push, self.layout = primal, forward, pull, push, layout
         self.batch = _batch_call
         self._shared: tuple[tuple, Any] = (), None
 
     @property
-    def tangents(self):
+    def jvp(self):
         return self.push and self._tangents
 
     def dispatch(self, args):
-        """Applies it to arrays: the transformation that is youngest among them uses the derivative."""
+        """Applies it to arrays: the innermost transformation of the arguments applies the derivative."""
         trace = max((a._trace for a in args if isinstance(a, Array)), key=lambda trace: trace.level, default=None)
         return self._applied(self.primal, args) if trace is None else trace.apply(self, args, {})
 
@@ -61,42 +61,42 @@ class _Call(Primitive):
             )
         return tuple([shown(y, raw=True) for y in results])
 
-    def rules_of(self, args):
+    def vjps_of(self, args):
         return (self,) * len(args)  # it is the rule for each of its arguments
 
-    rules = ()
+    vjps = ()
 
-    def keep(self, y, args, params, i):
-        """What the rule keeps: a function that is shared by all arguments, so that it runs once."""
-        kept = tuple(args) if self.push else y[self.layout["outputs"] :]
+    def residuals(self, y, args, params, i):
+        """One function for all arguments, so that it runs once, and the argument."""
+        residuals = tuple(args) if self.push else y[self.layout["outputs"] :]
         known, pull = self._shared
-        if pull is None or any(a is not b for a, b in zip(known, kept, strict=True)):
-            pulled = functools.partial(_pulled, self.name, self.pull, self.push, self.layout, kept, line_of_user())
-            self._shared = kept, _Once(pulled)
+        if pull is None or any(a is not b for a, b in zip(known, residuals, strict=True)):
+            pulled = functools.partial(_pulled, self.name, self.pull, self.push, self.layout, residuals, line_of_user())
+            self._shared = residuals, _Once(pulled)
         return self._shared[1], i
 
     @staticmethod
     def function(g, pull, i):
         return pull(g)[i]
 
-    applied = Rule.applied
+    applied = Vjp.applied
 
-    def _tangents(self, moving, y, values, directions, params):
+    def _tangents(self, active, y, values, directions, params):
         return self.push(values, [zeros_like(x) if t is None else t for x, t in zip(values, directions, strict=True)])
 
 
-def _pulled(name, pull, push, layout, kept, line, cotangents):
+def _pulled(name, pull, push, layout, residuals, line, cotangents):
     """The cotangents of all arguments of a call; no method of it, so that it keeps no cycle alive."""
     cotangents = cotangents[: layout["outputs"]]
     with noted(f"in the derivative of {name}, called at {line}"):
         if push is None:
-            return pull(kept, cotangents)
-        places = [i for i, x in enumerate(kept) if is_inexact(x.dtype)]
-        zeros = [zeros_like(x) for x in kept]
+            return pull(residuals, cotangents)
+        places = [i for i, x in enumerate(residuals) if is_inexact(x.dtype)]
+        zeros = [zeros_like(x) for x in residuals]
 
-        def tangents(*moving):
-            changed = dict(zip(places, moving, strict=True))
-            return push(kept, [changed.get(i, zero) for i, zero in enumerate(zeros)])
+        def tangents(*active):
+            changed = dict(zip(places, active, strict=True))
+            return push(residuals, [changed.get(i, zero) for i, zero in enumerate(zeros)])
 
         found = dict(zip(places, vjp(tangents, *[zeros[i] for i in places])[1](cotangents), strict=True))
         return tuple([found.get(i, zero) for i, zero in enumerate(zeros)])
@@ -183,8 +183,8 @@ def _take_arrays(nested, numbers=False):
     if numbers:
         leaves = [as_array(x) if kind_of(x) in (float, complex) else x for x in leaves]
     places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or backend.is_array(x)]
-    kept = [None if i in places else x for i, x in enumerate(leaves)]
-    return (kept, structure, places), [leaves[i] for i in places]
+    residuals = [None if i in places else x for i, x in enumerate(leaves)]
+    return (residuals, structure, places), [leaves[i] for i in places]
 
 
 def _put_arrays(layout, arrays):

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy
@@ -13,7 +12,6 @@ from . import backend, forward
 from .core import bare
 from .errors import line_of_user
 from .gradients import Recording
-from .ops.indexing import ARRAY
 from .primitive import Primitive
 from .reverse import Tape, lines
 
@@ -103,8 +101,8 @@ def _install():
 
 
 def _run(self, original, args, params):
-    if self.name in _INDICES and any(watch.indices for watch in _open):
-        _require_in_range(self.name, args, params)
+    if self.index_ranges is not None and any(watch.indices for watch in _open):
+        _require_in_range(self.name, self.index_ranges(*args, **params))
     started = time.perf_counter()
     y = original(self, args, params)
     for watch in _open:
@@ -116,35 +114,8 @@ def _run(self, original, args, params):
     return y
 
 
-def _of_parts(shape, indices, index):
-    """(array, least, end) for the integer arrays of an index: `ops.indexing` says what it is made of."""
-    arrays = iter(indices)
-    parts = [next(arrays) if part is ARRAY else part for part in index]
-    axes = [0 if p is None or p is Ellipsis else p.ndim if _is_mask(p) else 1 for p in parts]
-    axis = 0
-    for part, count in zip(parts, axes, strict=True):
-        if backend.is_array(part) and not _is_mask(part):
-            yield part, -shape[axis], shape[axis]
-        axis += len(shape) - sum(axes) if part is Ellipsis else count
-
-
-def _is_mask(part):
-    return backend.is_array(part) and part.dtype.kind == "b"
-
-
-# By the name of a primitive: (array of integers, the least that is allowed, the first that is too large) for each.
-_INDICES: dict[str, Callable[..., Iterable]] = {
-    "getitem": lambda x, *indices, index: _of_parts(x.shape, indices, index),
-    "add_at": lambda g, *indices, index, shape: _of_parts(shape, indices, index),
-    "set_at": lambda x, v, *indices, index: _of_parts(x.shape, indices, index),
-    "take_along_axis": lambda x, indices, axis: [(indices, -x.shape[axis], x.shape[axis])],
-    "add_along_axis": lambda g, indices, axis, shape: [(indices, -shape[axis], shape[axis])],
-    "cross_entropy": lambda logits, labels: [(labels, 0, logits.shape[1])],
-}
-
-
-def _require_in_range(what, args, params):
-    for indices, least, end in _INDICES[what](*args, **params):
+def _require_in_range(what, ranges):
+    for indices, least, end in ranges:
         wide = indices.astype("int64")
         places = backend.library((wide,)).argwhere((wide < least) | (wide >= end))
         if len(places):
@@ -188,7 +159,10 @@ def _not_finite(x):
 def _recorded(self, original, primitive, edges, value):
     line = line_of_user()
     name = f"gradient of {primitive.name if primitive else 'a part'}"
-    edges = [(to, functools.partial(_checked, rule, _copies(kept), name, line), kept) for to, rule, kept in edges]
+    edges = [
+        (to, functools.partial(_checked, vjp, _copies(residuals), name, line), residuals)
+        for to, vjp, residuals in edges
+    ]
     tracer = original(self, primitive, edges, value)
     seconds = [watch.seconds for watch in _open if watch.seconds is not None]
     lines.setdefault(self, {})[tracer._position] = (line, seconds[-1] if seconds else 0.0)
@@ -197,23 +171,23 @@ def _recorded(self, original, primitive, edges, value):
     return tracer
 
 
-def _copies(kept):
-    return [x.copy() if backend.is_array(x) else None for x in kept]
+def _copies(residuals):
+    return [x.copy() if backend.is_array(x) else None for x in residuals]
 
 
-def _checked(rule, copies, name, line, g, *kept):
+def _checked(rule, copies, name, line, g, *residuals):
     """Applies a rule, if what it keeps is what it was; its result must be finite if all that it is made of is."""
-    for x, copy in zip(kept, copies, strict=True):
+    for x, copy in zip(residuals, copies, strict=True):
         if copy is not None and not bool(((x == copy) | ((x != x) & (copy != copy))).all()):
             raise RuntimeError(f"an array was written to that the gradient of the operation called at {line} needs.")
-    c = rule(g, *kept)
+    c = rule(g, *residuals)
     if any(watch.nans for watch in _open):
-        _require_finite(name, (g, *kept), c, line)
+        _require_finite(name, (g, *residuals), c, line)
     return c
 
 
 class Row(NamedTuple):
-    """One value on a tape: what made it, what is kept for its gradient, how long it took, the line that called it."""
+    """One value on a tape: what made it, the residuals of its gradient, how long it took, the line that called it."""
 
     operation: str
     shape: tuple
@@ -252,18 +226,18 @@ def _rows(tape):
     for position, (primitive, edges, shape, dtype) in enumerate(tape.nodes):
         if primitive is None or (shape is not None and not edges):
             continue  # an input, a part of a result, or inside of a checkpoint
-        kept = [x for _, _, kept in edges for x in kept]
+        residuals = [x for _, _, residuals in edges for x in residuals]
         called = lines.get(tape, {})
         line, seconds = called.get(position) or called.get(position + 1, ("", 0.0))  # a result of parts has none itself
-        size = _new_bytes(kept, seen)
+        size = _new_bytes(residuals, seen)
         rows.append(Row(primitive.name, shape or (), str(dtype or "several"), size, seconds, str(line)))
     return rows
 
 
-def _new_bytes(kept, seen):
+def _new_bytes(residuals, seen):
     """The size of arrays in a nested tuple, without those that were seen before."""
     total = 0
-    for x in kept:
+    for x in residuals:
         if isinstance(x, tuple | list):
             total += _new_bytes(x, seen)
             continue

@@ -20,7 +20,7 @@ from .families import Composition, elementwise, irregular, jointly_linear, linea
 from .forward import total, zeros_like
 from .gradients import vjp
 from .numpy._common import as_array
-from .primitive import Primitive, Rule
+from .primitive import Primitive, Vjp
 
 __all__ = [
     "Composition", "custom_jvp", "custom_vjp", "defjvp", "defvjp", "elementwise", "irregular",
@@ -35,8 +35,8 @@ class _Operation(Primitive):
         self.forward = function
         self.name = getattr(function, "__name__", type(function).__name__)
         functools.update_wrapper(self, function, updated=())
-        self.kind, self.batch, self.rules = "", batch, ()
-        self.arguments, self.rest = (), "args"
+        self.kind, self.batch, self.vjps = "", batch, ()
+        self.arguments, self.variadic = (), "args"
 
     def __call__(self, *args, **params):
         for nested in (params, [a for a in args if isinstance(a, (tuple, list, dict))]):
@@ -51,31 +51,31 @@ class _Operation(Primitive):
         y = self.forward(*args, **params)
         return as_array(y) if isinstance(y, (bool, int, float, complex)) else y
 
-    def rules_of(self, args):
-        return self.rules + (_Undefined(self),) * (len(args) - len(self.rules))
+    def vjps_of(self, args):
+        return self.vjps + (_Undefined(self),) * (len(args) - len(self.vjps))
 
 
-class _Rule:
+class _TwoStageVjp:
     """A reverse-mode rule in two stages, `maker(y, *args, **params)(g)`."""
 
     def __init__(self, maker):
-        self.keep = lambda y, args, params, i: (maker(y, *args, **params), line_of_user())
+        self.residuals = lambda y, args, params, i: (maker(y, *args, **params), line_of_user())
 
     @staticmethod
     def function(g, pull, line):
         with noted(f"called at {line}"):
             return pull(g)
 
-    applied = Rule.applied
+    applied = Vjp.applied
 
 
-class _Undefined(_Rule):
+class _Undefined(_TwoStageVjp):
     """Stands for a derivative that nobody has defined: nothing is lost silently."""
 
     def __init__(self, operation):
         self._operation = operation
 
-    def keep(self, y, args, params, i):
+    def residuals(self, y, args, params, i):
         name = self._operation.name
         raise TypeError(f"{name}: has no derivative with respect to argument {i}. Define one: defvjp({name}, ...).")
 
@@ -111,10 +111,10 @@ def defvjp(operation, *makers, argnums=None):
         argnums: The positions of these arguments; 0, 1, ... by default.
     """
     positions = range(len(makers)) if argnums is None else argnums
-    rules = list(operation.rules_of([None] * (max(positions, default=-1) + 1)))
+    rules = list(operation.vjps_of([None] * (max(positions, default=-1) + 1)))
     for position, maker in zip(positions, makers, strict=True):
-        rules[position] = maker and _Rule(maker)
-    operation.rules = tuple(rules)
+        rules[position] = maker and _TwoStageVjp(maker)
+    operation.vjps = tuple(rules)
 
 
 def defjvp(operation, *rules, argnums=None):
@@ -137,11 +137,11 @@ def defjvp(operation, *rules, argnums=None):
             return operation(*values[:i], t, *values[i + 1 :], **params)
         return rule(t, y, *values, **params)
 
-    def tangents(moving, y, values, directions, params):
-        return total(y, [tangent(i, directions[i], y, values, params) for i in moving])
+    def tangents(active, y, values, directions, params):
+        return total(y, [tangent(i, directions[i], y, values, params) for i in active])
 
-    operation.tangents = tangents
-    if not operation.rules:
+    operation.jvp = tangents
+    if not operation.vjps:
         spelled = {i: rule for i, rule in by_position.items() if rule != "same"}
         makers = [rule and functools.partial(_transposing, tangent, i) for i, rule in spelled.items()]
         defvjp(operation, *makers, argnums=tuple(spelled))

@@ -1,6 +1,6 @@
 """Families of primitives: a kind of operation supplies what its kind implies.
 
-A primitive is declared by its forward function and one reverse rule per array argument (`core.Rule` says what a rule
+A primitive is declared by its forward function and one vjp per array argument (`primitive.Vjp` says what it
 may name). The rules of the other transformations follow:
 
 - reverse mode: NumPy and CuPy broadcast and promote dtypes inside the forward function; the transposes of that, summing
@@ -18,6 +18,7 @@ the name of a function that NumPy and CuPy share. It may return a tuple of array
 `g` a tuple of cotangents.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -32,34 +33,47 @@ class Composition(NamedTuple):
     function: Callable
 
 
-def elementwise(forward, *derivatives):
+# What an operation may say of its cost: `Primitive.flops`.
+def moves(args, params, y):
+    """The operation moves or copies elements, without arithmetic."""
+    return 0
+
+
+def factorizes(args, params, y):
+    """The operation factorizes n x n matrices: n**3 operations for each."""
+    parts = (*args, *(y if type(y) is tuple else (y,)))
+    return max(math.prod(getattr(part, "shape", ())) for part in parts) * args[0].shape[-1]
+
+
+def elementwise(forward, *derivatives, **known):
     """An operation on each element; a derivative multiplies a tangent or a cotangent `g` by the partial derivative.
 
-    A derivative is None for an argument on which the result does not depend continuously.
+    A derivative is None for an argument on which the result does not depend continuously. `known`: see `Primitive`.
     """
-    return Primitive(forward, derivatives, arguments=_NAMES.get(len(derivatives)), kind="elementwise", batch="align")
+    known = {"arguments": _NAMES.get(len(derivatives)), **known}
+    return Primitive(forward, derivatives, kind="elementwise", batch="align", **known)
 
 
-def linear(forward, transpose, *, batch="stack"):
+def linear(forward, transpose, *, batch="stack", **known):
     """An operation that is linear in its first argument; further ones (indices) are not differentiated."""
-    return Primitive(forward, (transpose, None), kind="multilinear", batch=batch)
+    return Primitive(forward, (transpose, None), kind="multilinear", batch=batch, **known)
 
 
-def jointly_linear(forward, *transposes, batch="stack"):
+def jointly_linear(forward, *transposes, batch="stack", **known):
     """An operation that is linear in all of its arguments together."""
-    return Primitive(forward, transposes, kind="linear", batch=batch)
+    return Primitive(forward, transposes, kind="linear", batch=batch, **known)
 
 
-def multilinear(forward, *transposes, batch):
+def multilinear(forward, *transposes, batch, **known):
     """An operation that is linear in each of its arguments: a transpose sees only the other arguments."""
-    return Primitive(forward, transposes, kind="multilinear", arguments=_NAMES[2], batch=batch)
+    return Primitive(forward, transposes, kind="multilinear", arguments=_NAMES[2], batch=batch, **known)
 
 
-def irregular(forward, *rules, batch="stack"):
-    """An operation that spells all its rules."""
-    return Primitive(forward, rules, batch=batch)
+def irregular(forward, *vjps, batch="stack", **known):
+    """An operation that spells all its derivatives."""
+    return Primitive(forward, vjps, batch=batch, **known)
 
 
-def nondifferentiable(forward, arguments=("x",), *, batch="stack"):
+def nondifferentiable(forward, arguments=("x",), *, batch="stack", **known):
     """An operation whose result has no derivative (integers, booleans, steps): the tape does not record it."""
-    return Primitive(forward, arguments=arguments, batch=batch)
+    return Primitive(forward, arguments=arguments, batch=batch, **known)

@@ -60,16 +60,16 @@ def zeros_like(x):
 
 def tangent_of(primitive, y, values, tangents, params):
     """The tangent of `y = primitive(*values, **params)`; None if no tangent of an argument (None for zero) matters."""
-    rules = primitive.rules_of(values)
-    moving = [i for i, t in enumerate(tangents) if t is not None and rules[i] is not None]
-    if not moving:
+    rules = primitive.vjps_of(values)
+    active = [i for i, t in enumerate(tangents) if t is not None and rules[i] is not None]
+    if not active:
         return None
-    if primitive.tangents is not None:
-        return primitive.tangents(moving, y, values, tangents, params)
+    if primitive.jvp is not None:
+        return primitive.jvp(active, y, values, tangents, params)
     if primitive.kind == "elementwise":
-        return total(y, (rules[i].applied(tangents[i], y, values, params, i) for i in moving))
+        return total(y, (rules[i].applied(tangents[i], y, values, params, i) for i in active))
     if primitive.kind == "multilinear":
-        return total(y, (primitive(*values[:i], tangents[i], *values[i + 1 :], **params) for i in moving))
+        return total(y, (primitive(*values[:i], tangents[i], *values[i + 1 :], **params) for i in active))
     if primitive.kind == "linear":
         return primitive(
             *[
@@ -78,7 +78,7 @@ def tangent_of(primitive, y, values, tangents, params):
             ],
             **params,
         )
-    return _transposed(rules, moving, y, values, tangents, params)
+    return _transposed(rules, active, y, values, tangents, params)
 
 
 def total(y, contributions):
@@ -90,15 +90,15 @@ def total(y, contributions):
     return t if t.shape == y.shape else broadcast_to(t, shape=y.shape)
 
 
-def _transposed(rules, moving, y, values, tangents, params):
+def _transposed(rules, active, y, values, tangents, params):
     """The tangent by the reverse rules: these are linear in the cotangent, and what transposes them maps tangents."""
     tape = Tape()
     outputs = y if type(y) is tuple else (y,)
     seeds = [tape.watch(zeros_like(part)) for part in outputs]
     cotangent = tuple(seeds) if type(y) is tuple else seeds[0]
     pulled = [
-        conformed(rules[i].applied(cotangent, y, values, params, i), values[i].shape, values[i].dtype) for i in moving
+        conformed(rules[i].applied(cotangent, y, values, params, i), values[i].shape, values[i].dtype) for i in active
     ]
-    found = tape.pull(pulled, [tangents[i] for i in moving], seeds, consume=True)
+    found = tape.pull(pulled, [tangents[i] for i in active], seeds, consume=True)
     found = [zeros_like(part) if t is None else t for part, t in zip(outputs, found, strict=True)]
     return tuple(found) if type(y) is tuple else found[0]

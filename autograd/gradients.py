@@ -16,6 +16,7 @@ from .ops.elementwise import astype
 from .ops.elementwise import stop_gradient as _stop_gradient
 from .ops.shape import concatenate, reshape
 from .reverse import Tape
+from .write_protection import hold
 
 
 class Recording:
@@ -37,7 +38,7 @@ class Recording:
         self.raw = not any(isinstance(leaf, Array) for leaf in leaves + others) if raw is None else raw
         if self.raw:
             for leaf in (*leaves, *others):
-                backend.hold(leaf, self.tape.held)  # its caller cannot write to it before the backward pass
+                hold(leaf, self.tape.held)  # its caller cannot write to it before the backward pass
         self._inputs = [self.tape.watch(differentiable(leaf, where)) for leaf in leaves]
         args, kwargs = tree.unflatten(structure, map(self._constant, others))
         inputs = tree.unflatten(self._structure, self._inputs)

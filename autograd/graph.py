@@ -16,7 +16,7 @@ class ConcretizationError(TypeError):
 
 
 class Value(NamedTuple):
-    """What is known of a value of a graph; `weak` is the type of a Python number, None of arrays."""
+    """An abstract value: shape and dtype; `weak` is the type of a Python number, None for an array."""
 
     shape: tuple
     dtype: onp.dtype
@@ -31,13 +31,13 @@ class Value(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """An application of a primitive: values by their numbers; `several` tells a tuple of one output from an output."""
+    """An application of a primitive to values, by their numbers; `multiple_results`: the result is a tuple."""
 
     primitive: Any
     inputs: tuple[int, ...]
     params: dict[str, Any]
     outputs: tuple[int, ...]
-    several: bool = False
+    multiple_results: bool = False
 
 
 class Graph:
@@ -74,7 +74,7 @@ class Graph:
             dead.setdefault(position, []).append(number)
         for position, operation in enumerate(self.operations):
             y = applied(operation.primitive, [known[n] for n in operation.inputs], operation.params)
-            known.update(zip(operation.outputs, y if operation.several else (y,), strict=True))
+            known.update(zip(operation.outputs, y if operation.multiple_results else (y,), strict=True))
             for number in dead.get(position, ()):
                 del known[number]
         return [known[number] for number in self.outputs]
@@ -203,7 +203,8 @@ class Staging(Interpreter):
         return tracer
 
     def apply(self, primitive, args, params):
-        self._require_static_shape(primitive, args)
+        if primitive.shape_from is not None:
+            self._require_static_shape(primitive, args)
         if all(kind_of(a) for a in args):
             args = [settled(a) for a in args]
         return self.record(primitive, args, params)
@@ -226,16 +227,16 @@ class Staging(Interpreter):
         numbers = [self.number(a) for a in args]
         values = [a._value if isinstance(a, Array) and a._trace in (self, Array._trace) else a for a in args]
         y = applied(primitive, values, params)
-        several = type(y) is tuple
-        tracers = [self._traced(part._value if type(part) is Array else part) for part in (y if several else (y,))]
+        multiple_results = type(y) is tuple
+        parts = y if multiple_results else (y,)
+        tracers = [self._traced(part._value if type(part) is Array else part) for part in parts]
         outputs = tuple([t.number for t in tracers])
-        self.graph.operations.append(Operation(primitive, tuple(numbers), params, outputs, several))
-        return tuple(tracers) if several else tracers[0]
+        self.graph.operations.append(Operation(primitive, tuple(numbers), params, outputs, multiple_results))
+        return tuple(tracers) if multiple_results else tracers[0]
 
     def _require_static_shape(self, primitive, args):
-        index = args[1:] if primitive.name == "getitem" else args if primitive.name == "nonzero" else ()
-        for a in index:
-            if isinstance(a, StagedTracer) and (primitive.name == "nonzero" or a.dtype.kind == "b"):
+        for a in primitive.shape_from(*args):
+            if isinstance(a, StagedTracer):
                 raise self.forced(a, f"the shape of the result of {primitive.name}")
 
     def forced(self, x, use):
@@ -275,7 +276,7 @@ def value_of(x):
 
 
 def baked(raw):
-    """A copy of a constant that its owner may write to; what is repeated in it is kept once."""
+    """A copy of a constant that its owner may write to; what is repeated in it is stored once."""
     if not raw.ndim or 0 not in raw.strides or not raw.size or backend.is_cupy(raw):
         return raw.copy()
     return onp.broadcast_to(shrunk(raw).copy(), raw.shape)

@@ -121,14 +121,14 @@ def _transposed(run, outputs):
     def pull(cotangents):
         return tree.flatten(run.gradients(outputs, cotangents, consume=False))[0]
 
-    moving = [isinstance(y, Array) and is_inexact(y.dtype) for y in outputs]
-    seeds = [zeros_like(y) if m else None for y, m in zip(outputs, moving, strict=True)]
-    outputs = [y for y, m in zip(outputs, moving, strict=True) if m]
+    active = [isinstance(y, Array) and is_inexact(y.dtype) for y in outputs]
+    seeds = [zeros_like(y) if m else None for y, m in zip(outputs, active, strict=True)]
+    outputs = [y for y, m in zip(outputs, active, strict=True) if m]
     pulled = Recording(pull, ([s for s in seeds if s is not None],), {}, 0, "linearize", raw=True)
 
     def push(directions):
         found = iter(pulled.gradients(pulled.output, directions, consume=False))
-        return [next(found) if m else 0.0 for m in moving]
+        return [next(found) if m else 0.0 for m in active]
 
     return push
 

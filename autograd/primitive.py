@@ -1,8 +1,9 @@
-"""Primitives: operations with their derivatives and their batch rules."""
+"""Primitives: an operation, its derivatives and all else that is known of it, in one statement."""
 
 import functools
 import inspect
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -10,46 +11,71 @@ import numpy
 from . import backend
 from .core import Array, concrete
 
-PRIMITIVES = {}  # every primitive by its name
+__all__ = ["PRIMITIVES", "Primitive", "Vjp"]
+
+PRIMITIVES: "dict[str, Primitive]" = {}  # every primitive of this package, by its name
 
 
 class Primitive:
-    """An operation: a name, a forward function and the rules that transformations need.
+    """An operation: a name, a forward function, and what transformations, the compiler and tools know of it.
 
-    Calling it applies it: arrays are positional, parameters keyword; raw arrays give raw arrays. `autograd.families`
-    declares primitives.
+    Calling it applies it: arrays are positional, parameters keyword; raw arrays give raw arrays. The functions of
+    `autograd.families` make primitives; those of `autograd.ops` are all there are.
 
     Attributes:
         forward: `(xp, *arrays, **params)`, or the name of a function that NumPy and CuPy share, called `(*arrays)`.
-        arguments, rest: Names of the array arguments, and of the tuple of further ones (`*args` in `forward`).
-        rules: Reverse-mode rules, one per argument (the last one serves all further arguments); None for an argument
-            that has no gradient. Empty if the result has none.
-        kind: What forward mode derives from it: "elementwise", "linear" (in all arguments that have rules together),
+        arguments, variadic: Names of the array arguments, and of the tuple of further ones (`*args` in `forward`).
+        vjps: A `Vjp` for each argument (the last one serves all further arguments); None for an argument that has no
+            gradient. Empty if the result has none.
+        kind: What forward mode derives from it: "elementwise", "linear" (in all arguments that have a vjp together),
             "multilinear" (in each of them) or "" (none of these).
         batch: How vmap applies it: see `autograd.families`; None if it calls it in a loop.
-        tangents: The forward-mode rule where it is spelled, `(moving, y, args, tangents, params)` with the positions of
+        jvp: The forward-mode rule where it is spelled, `(active, y, args, tangents, params)` with the positions of
             the arguments that have tangents; else None.
+        flops: The number of floating-point operations, `(args, params, y)`; None for one per element.
+        memory: "new" if no result shares memory with an argument, "view" if the result is the memory of its first
+            argument, seen otherwise; a function of the parameters where these decide; "" if it is not known.
+        ufunc: The name of the ufunc whose `reduce` over an axis it is, or begins with; else "".
+        index_ranges: `(*args, **params)` gives (array of integers, smallest allowed, first too large) for each argument
+            that holds indices, which `debug` checks.
+        shape_from: `(*args)` gives the arguments whose values decide the shape of the result; `Jit` refuses traced
+            ones.
+        has_effect: Whether a pass over a program must keep an application although nothing uses its result.
     """
 
-    tangents: Any = None
+    jvp: Any = None
+    flops: Callable[..., int] | None = None
+    memory: Any = ""
+    ufunc = ""
+    index_ranges: Callable[..., Any] | None = None
+    shape_from: Callable[..., Any] | None = None
+    has_effect = False
 
-    def __init__(self, forward, rules=(), *, name=None, arguments=None, kind="", batch=None):
+    def __init__(self, forward, vjps=(), *, name=None, arguments=None, kind="", batch=None, **known):
         name = name or (forward if isinstance(forward, str) else forward.__name__.lstrip("_"))
         self.__name__ = self.__qualname__ = self.name = name
         self.forward = forward
         self.kind, self.batch = kind, batch
-        self.arguments, self.rest, self.parameters = arguments, None, frozenset()
+        self.arguments, self.variadic, self.parameters = arguments, None, frozenset()
         if not isinstance(forward, str):
-            self.arguments, self.rest, self.parameters = _parameters(forward)
-        self.rules = tuple(rule and Rule(rule, self) for rule in rules)
+            self.arguments, self.variadic, self.parameters = _parameters(forward)
+        self.vjps = tuple(vjp and Vjp(vjp, self) for vjp in vjps)
+        for fact, value in known.items():
+            if fact not in _FACTS:
+                raise TypeError(f"Primitive: expected one of {', '.join(_FACTS)}, got {fact}.")
+            setattr(self, fact, value)
         documented = not isinstance(forward, str) and forward.__doc__
-        self.__doc__ = documented or f"`numpy.{name}`, of Arrays, traced and raw arrays."
+        self.__doc__ = documented or _numpys_summary(name) or f"The operation {name}."
         self.__signature__ = _signature(self)
         self.__module__ = getattr(forward, "__module__", None) or __name__
         if self.__module__.startswith("autograd.") and PRIMITIVES.setdefault(name, self) is not self:
             raise ValueError(f"Primitive: expected a new name, got {name!r}.")
         self._kernels = {}
         self.host = self._kernel(numpy)
+
+    def __get__(self, instance, owner=None):
+        """The primitive itself: as it has this method, `help` shows its own text, not that of the class."""
+        return self
 
     def __repr__(self):
         return f"<primitive {self.name}>"
@@ -59,9 +85,8 @@ class Primitive:
 
     def __call__(self, *args, **params):
         trace, lists = None, False
-        for name in params:
-            if isinstance(params[name], Array):
-                params[name] = concrete(params[name], f"{name} of {self.name}")
+        if params:
+            args = self._positional(args, params)
         for a in args:
             if isinstance(a, Array):
                 t = a._trace
@@ -70,7 +95,7 @@ class Primitive:
             elif type(a) is list or type(a) is tuple:
                 lists = True
         if trace is not None:
-            if len(args) != len(self.arguments) and self.rest is None:
+            if len(args) != len(self.arguments) and self.variadic is None:
                 raise TypeError(f"{self.name}: expected {len(self.arguments)} arrays, got {len(args)}.")
             if lists:
                 args = tuple([backend.from_list(a) if type(a) in (list, tuple) else a for a in args])
@@ -79,17 +104,32 @@ class Primitive:
             return trace.apply(self, args, params)
         return self.run(args, params)
 
+    def _positional(self, args, params):
+        """The array arguments, given those by position; takes out of `params` those that are given by name."""
+        for name in (self.arguments or ())[len(args) :]:
+            if name not in params:
+                break
+            args = (*args, params.pop(name))
+        for name in params:
+            if isinstance(params[name], Array):
+                params[name] = concrete(params[name], f"{name} of {self.name}")
+        return args
+
     def run(self, args, params):
         """Applies it to raw arrays."""
         if "cupy" not in sys.modules:
             return self.host(*args, **params)
         return self._kernel(backend.library(args, self.name))(*args, **params)
 
-    def rules_of(self, args):
-        """The reverse-mode rule for each of `args`, None for one that has no gradient."""
-        rules = self.rules
-        missing = len(args) - len(rules)
-        return rules if missing <= 0 else rules + (rules[-1] if rules else None,) * missing
+    def vjps_of(self, args):
+        """The `Vjp` for each of `args`, None for one that has no gradient."""
+        vjps = self.vjps
+        missing = len(args) - len(vjps)
+        return vjps if missing <= 0 else vjps + (vjps[-1] if vjps else None,) * missing
+
+    def memory_of(self, params):
+        """`memory` for these parameters."""
+        return self.memory(params) if callable(self.memory) else self.memory
 
     def _kernel(self, xp):
         """The forward function bound to an array library."""
@@ -106,36 +146,39 @@ class Primitive:
         return TypeError(f"{self.name}: expected no argument {names} with an Array or a traced value. {remedy}")
 
 
-class Rule:
-    """A reverse-mode rule `(g, ...) -> cotangent`; its parameter names say what the tape keeps for it.
+_FACTS = ("flops", "memory", "ufunc", "index_ranges", "shape_from", "has_effect")
 
-    `g` is the cotangent of the result. After it, a rule may name
+
+class Vjp:
+    """A vector-Jacobian product `(g, ...) -> cotangent`; its parameter names say which residuals the tape stores.
+
+    `g` is the cotangent of the result. After it, the function may name
 
     - `y`, the result; an argument of the forward function, such as `x`; `x_shape`, the shape of argument `x`,
     - parameters of the forward function,
-    - for an operation on any number of arguments `*args`: `i`, the position of the argument that the rule is for;
+    - for an operation on any number of arguments `*args`: `i`, the position of the argument that it is for;
       `args` or `others`, all or all other arguments; `args_shapes`.
 
-    What it does not name is free to be released. `keep(y, args, params, i)` collects what it names, as a tuple; it is
-    None if that is nothing.
+    What it does not name is free to be released. `residuals(y, args, params, i)` collects what it names, as a tuple; it
+    is None if that is nothing.
     """
 
-    __slots__ = ("function", "keep")
+    __slots__ = ("function", "residuals")
 
     def __init__(self, function, primitive):
         self.function = function
-        count, rest = len(primitive.arguments), primitive.rest
-        sources = {"y": "y", "i": "i", "others": "(*args[:i], *args[i + 1:])", rest: f"tuple(args[{count}:])"}
-        sources[f"{rest}_shapes"] = f"tuple([a.shape for a in args[{count}:]])"
+        count, variadic = len(primitive.arguments), primitive.variadic
+        sources = {"y": "y", "i": "i", "others": "(*args[:i], *args[i + 1:])", variadic: f"tuple(args[{count}:])"}
+        sources[f"{variadic}_shapes"] = f"tuple([a.shape for a in args[{count}:]])"
         for i, name in enumerate(primitive.arguments):
             sources.update({name: f"args[{i}]", f"{name}_shape": f"args[{i}].shape"})
         names = list(inspect.signature(function).parameters)[1:]
-        kept = "".join(sources.get(name, f"params[{name!r}]") + ", " for name in names)
-        self.keep = eval(f"lambda y, args, params, i: ({kept})") if kept else None
+        found = "".join(sources.get(name, f"params[{name!r}]") + ", " for name in names)
+        self.residuals = eval(f"lambda y, args, params, i: ({found})") if found else None
 
     def applied(self, g, y, args, params, i):
-        """The rule, applied to a cotangent or tangent `g` for argument `i`."""
-        return self.function(g, *(self.keep(y, args, params, i) if self.keep else ()))
+        """The product for a cotangent, or by symmetry a tangent, `g` of argument `i`."""
+        return self.function(g, *(self.residuals(y, args, params, i) if self.residuals else ()))
 
 
 def _named(name):
@@ -154,6 +197,13 @@ def _signature(primitive):
     """What `inspect.signature` and `help` show."""
     kind = inspect.Parameter
     parameters = [kind(name, kind.POSITIONAL_ONLY) for name in primitive.arguments or ()]
-    parameters += [kind(primitive.rest, kind.VAR_POSITIONAL)] if primitive.rest else []
+    parameters += [kind(primitive.variadic, kind.VAR_POSITIONAL)] if primitive.variadic else []
     parameters += [kind(name, kind.KEYWORD_ONLY) for name in sorted(primitive.parameters)]
     return inspect.Signature(parameters)
+
+
+def _numpys_summary(name):
+    """The first sentence of NumPy's documentation of a function; "" if NumPy has no such function."""
+    lines = (getattr(getattr(numpy, name, None), "__doc__", None) or "").strip().split("\n\n")
+    sentence = lines[1] if lines[0].startswith(f"{name}(") and len(lines) > 1 else lines[0]
+    return " ".join(sentence.split())

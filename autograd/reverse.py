@@ -35,21 +35,21 @@ class Tape(Interpreter):
     """Records the primitives that are applied to its tracers, in order.
 
     Attributes:
-        nodes: For each recorded value a tuple (primitive, edges, shape, dtype). An edge (position, rule, kept) leads to
-            an argument that is on the tape: the cotangent `g` of the value contributes `rule(g, *kept)` to that of the
-            argument. A node keeps what its rules name and nothing else.
+        nodes: For each recorded value a tuple (primitive, edges, shape, dtype). An edge (position, vjp, residuals)
+            leads to an argument that is on the tape: the cotangent `g` of the value adds `vjp(g, *residuals)` to that
+            of the argument. Residuals are what the vjp names and nothing else.
         nested: Whether values on this tape may be tracers of other interpreters.
-        spread: Whether values lie on several GPUs: then each rule runs on that of its cotangent.
+        multi_device: True if values are on several GPUs; each vjp then runs on the GPU of its cotangent.
         held: Raw arrays of the caller that nodes keep, by identity: nobody can write to them as long as they do.
     """
 
-    __slots__ = ("__weakref__", "held", "nested", "nodes", "spread")
+    __slots__ = ("__weakref__", "held", "multi_device", "nested", "nodes")
 
     def __init__(self):
         super().__init__()
         self.nodes = []
         self.held = {}
-        self.nested = self.spread = False
+        self.nested = self.multi_device = False
         live_tapes().add(self)
 
     def __del__(self):
@@ -70,9 +70,9 @@ class Tape(Interpreter):
         return tracer
 
     def apply(self, primitive, args, params):  # runs for every operation: written for speed
-        rules = primitive.rules
+        rules = primitive.vjps
         if len(rules) != len(args):
-            rules = primitive.rules_of(args)
+            rules = primitive.vjps_of(args)
         values, sources, foreign = [], [], None
         for a in args:
             if isinstance(a, Array):
@@ -92,13 +92,13 @@ class Tape(Interpreter):
         for i, position in sources:
             rule = rules[i]
             if rule is not None:
-                keep = rule.keep
+                keep = rule.residuals
                 edges.append((position, rule.function, keep(y, values, params, i) if keep else ()))
         if not edges:
             return lift(y)
         if self.ended:
             raise escaped(primitive)
-        if foreign and any(kept for _, _, kept in edges):
+        if foreign and any(residuals for _, _, residuals in edges):
             for a in args:
                 if type(a) is ndarray and id(a) not in self.held:
                     hold(a, self.held)
@@ -109,7 +109,7 @@ class Tape(Interpreter):
     def _record_parts(self, primitive, edges, parts):
         """Tracers for the parts of a result of several arrays: a node for all of them, and one for each."""
         whole = len(self.nodes)
-        edges = [(position, functools.partial(_pull_parts, rule), kept) for position, rule, kept in edges]
+        edges = [(position, functools.partial(_pull_parts, rule), residuals) for position, rule, residuals in edges]
         self.nodes.append((primitive, edges, None, None))
         like = tuple([(library(part), part.shape, part.dtype) for part in parts])
         return tuple([lift(p) if p.dtype.kind in "iub" else self.part(whole, i, p, like) for i, p in enumerate(parts)])
@@ -133,7 +133,7 @@ class Tape(Interpreter):
         self.ended = consume
         gradients = [None] * len(self.nodes)
         self.seed(gradients, outputs, cotangents)
-        with default_device().current() if self.spread else contextlib.nullcontext():  # which the sweep may leave
+        with default_device().current() if self.multi_device else contextlib.nullcontext():  # which the sweep may leave
             self.sweep(gradients, 0, consume)
         if consume:
             release(self.held)
@@ -148,7 +148,7 @@ class Tape(Interpreter):
 
     def sweep(self, gradients, start, consume):
         """Passes cotangents on, from the last node to the one at `start`."""
-        nodes, spread = self.nodes, self.spread
+        nodes, multi_device = self.nodes, self.multi_device
         owned = set()  # positions of sums that were made here: nobody else sees them, so they are added to in place
         for position in range(len(nodes) - 1, start - 1, -1):
             primitive, edges, _, _ = nodes.pop() if consume else nodes[position]
@@ -158,15 +158,15 @@ class Tape(Interpreter):
                     primitive.replay(self, gradients, position, consume)
                 continue
             gradients[position] = None
-            for argument, rule, kept in edges:
-                if spread:
+            for argument, rule, residuals in edges:
+                if multi_device:
                     follow(g)
                 try:
-                    c = rule(g, *kept)
+                    c = rule(g, *residuals)
                 except Exception as error:
                     error.add_note(self._described(primitive, position))
                     raise
-                if spread:
+                if multi_device:
                     follow(c)
                 _, _, shape, dtype = nodes[argument]
                 if c.shape != shape or c.dtype is not dtype:
@@ -210,12 +210,12 @@ class _Parts:
         return self
 
 
-def _pull_parts(rule, g, *kept):
+def _pull_parts(rule, g, *residuals):
     """Applies the rule of a result of several arrays to all their cotangents; missing ones are zero."""
     if g.all is None:
         like = enumerate(g.like)
         g.all = tuple([g.parts[i] if i in g.parts else xp.zeros(shape, dtype) for i, (xp, shape, dtype) in like])
-    return rule(g.all, *kept)
+    return rule(g.all, *residuals)
 
 
 def conformed(c, shape, dtype):

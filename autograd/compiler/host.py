@@ -14,9 +14,6 @@ from ..ops.indexing import ARRAY
 from ..primitive import Primitive
 from .memory import Memory, is_fresh, is_view, ufunc_of
 
-_REDUCTIONS = {
-    reduction.sum: onp.add, reduction.mean: onp.add, reduction.max: onp.maximum, reduction.min: onp.minimum,
-}  # fmt: skip
 _OUT = "%out%"  # in the text of a call
 _LARGE = 1024  # bytes: NumPy keeps smaller pieces of memory at hand
 
@@ -96,7 +93,7 @@ class _Writer:
                 self._fresh.add(n)
             self._bytes += 0 if is_view(operation) else self.graph.values[n].nbytes
         self.peak_bytes = max(self.peak_bytes, self._bytes)
-        target = "".join(f"{name}, " for name in names) if operation.several else names[0]
+        target = "".join(f"{name}, " for name in names) if operation.multiple_results else names[0]
         self.lines.append(f"{target} = {call.replace(_OUT, '')}")
 
     def _overwritten(self, position, operation):
@@ -135,7 +132,7 @@ class _Writer:
         if ufunc is not None:
             args = self._beside_arrays(ufunc, operation, values)
             return f"{self._named(ufunc, primitive.name)}({', '.join(args)}{_OUT})", True
-        if primitive in _REDUCTIONS and exact and result.dtype.itemsize > 2:
+        if isinstance(primitive, Primitive) and primitive.ufunc and exact and result.dtype.itemsize > 2:
             return self._reduction(primitive, args[0], values[0], **params)
         if primitive is elementwise.power_of and exact and params["exponent"] == 2:
             return f"{self._named(onp.square, 'square')}({args[0]}{_OUT})", True
@@ -157,7 +154,7 @@ class _Writer:
 
     def _reduction(self, primitive, x, value, axis, keepdims):
         """A reduction by its ufunc, as the array's method computes it."""
-        reduce = self._named(_REDUCTIONS[primitive].reduce, f"{_REDUCTIONS[primitive].__name__}_reduce")
+        reduce = self._named(getattr(onp, primitive.ufunc).reduce, f"{primitive.ufunc}_reduce")
         axes = axis[0] if len(axis) == 1 else axis
         if primitive is not reduction.mean:
             return f"{reduce}({x}, {axes}, None{_OUT}, keepdims={keepdims})", True

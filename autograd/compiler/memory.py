@@ -2,17 +2,7 @@
 
 import numpy as onp
 
-from ..ops import elementwise, indexing, random, reduction, shape, softmax
-from ..ops.indexing import ARRAY
 from ..primitive import Primitive
-
-_FRESH = {  # the results of these share no memory with their arguments; nor do those of NumPy's ufuncs
-    *[getattr(elementwise, name) for name in "astype where power_of sigmoid softplus relu leaky_relu".split()],
-    *[getattr(reduction, name) for name in "sum mean max min prod var std norm logsumexp cumsum any all".split()],
-    *[getattr(indexing, name) for name in "add_at set_at take_along_axis add_along_axis".split()],
-    *[getattr(random, name) for name in "split uniform normal truncated_normal randint bernoulli bits".split()],
-    reduction.argmax, reduction.argmin, softmax.softmax, softmax.log_softmax, softmax.cross_entropy, shape.concatenate,
-}  # fmt: skip
 
 
 class Memory:
@@ -51,15 +41,17 @@ def ufunc_of(primitive):
 
 def is_view(operation):
     """Whether the result is the memory of the first argument, seen otherwise."""
-    primitive = operation.primitive
-    return primitive in (shape.transpose, shape.broadcast_to) or (
-        primitive is indexing.getitem and ARRAY not in operation.params["index"]
-    )
+    return _memory(operation) == "view"
 
 
 def is_fresh(operation):
     """Whether no result shares memory with an argument."""
+    return _memory(operation) == "new"
+
+
+def _memory(operation):
+    """`Primitive.memory`; the results of ufuncs and of Python's operators are new."""
     primitive = operation.primitive
-    if primitive is indexing.getitem:
-        return ARRAY in operation.params["index"]
-    return primitive in _FRESH or ufunc_of(primitive) is not None or not isinstance(primitive, Primitive)
+    if not isinstance(primitive, Primitive) or ufunc_of(primitive) is not None:
+        return "new"
+    return primitive.memory_of(operation.params)

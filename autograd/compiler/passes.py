@@ -20,13 +20,13 @@ def simplified(graph):
 
 def without_dead_code(graph):
     """Without operations, constants and names that no output needs."""
-    needed, kept = set(graph.outputs), []
+    needed, remaining = set(graph.outputs), []
     for operation in reversed(graph.operations):
-        if not needed.isdisjoint(operation.outputs) or getattr(operation.primitive, "together", False):
+        if not needed.isdisjoint(operation.outputs) or getattr(operation.primitive, "has_effect", False):
             needed.update(operation.inputs)
-            kept.append(operation)
+            remaining.append(operation)
     constants = {n: x for n, x in graph.constants.items() if n in needed}
-    return _with(graph, constants=constants, operations=kept[::-1])
+    return _with(graph, constants=constants, operations=remaining[::-1])
 
 
 def shared(graph):
@@ -37,7 +37,7 @@ def shared(graph):
     first_constants: dict = {}
     renamed = {n: first_constants.setdefault(_constant_key(n, x), n) for n, x in graph.constants.items()}
     renamed = {n: first for n, first in renamed.items() if n != first}
-    last, known, kept = graph.last_uses(), {}, []
+    last, known, remaining = graph.last_uses(), {}, []
     for position, operation in enumerate(graph.operations):
         if not renamed.keys().isdisjoint(operation.inputs):
             operation = operation._replace(inputs=tuple([renamed.get(n, n) for n in operation.inputs]))
@@ -47,10 +47,10 @@ def shared(graph):
             renamed.update(zip(operation.outputs, outputs, strict=True))
         else:
             outputs = operation.outputs
-            kept.append(operation)
+            remaining.append(operation)
         if key:
             known[key] = outputs, max(until, *(last[n] for n in operation.outputs))
-    return _with(graph, operations=kept, outputs=[renamed.get(n, n) for n in graph.outputs])
+    return _with(graph, operations=remaining, outputs=[renamed.get(n, n) for n in graph.outputs])
 
 
 def without_broadcasts(graph):
@@ -106,7 +106,7 @@ def _constant_key(number, x):
 
 def _key(operation):
     """What is the same for operations that are; None if that cannot be told."""
-    if getattr(operation.primitive, "together", False):
+    if getattr(operation.primitive, "has_effect", False):
         return None
     try:
         params = tuple([(name, _hashable(x)) for name, x in sorted(operation.params.items())])

@@ -21,17 +21,17 @@ from .shape import concatenate, reshape, transpose
 
 
 class Collective(Primitive):
-    """A primitive that threads of a group apply together.
+    """A primitive that the threads of a group apply together.
 
     Args:
         combine: What it makes of the values of all threads, `combine(values)`, out of our operations.
         rule, kind, batch: See `Primitive`.
 
     Attributes:
-        together: That no pass over a program may leave an application out, as other devices wait for it.
+        has_effect: True: no pass over a program may drop an application, as other devices wait for it.
     """
 
-    together = True
+    has_effect = True
 
     def __init__(self, combine, rule, kind="", batch="stack"):
         def forward(xp, x, *, axis_name):

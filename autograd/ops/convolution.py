@@ -1,8 +1,9 @@
 """Convolution and pooling over the trailing axes of (N, C, *spatial): `autograd.kernels` says what they compute."""
 
+import math
 from typing import NamedTuple
 
-from ..families import linear, multilinear, nondifferentiable
+from ..families import linear, moves, multilinear, nondifferentiable
 from ..kernels import convolution as kernels
 from ..kernels import pooling
 from .shape import broadcast_to, folded, reshape, transpose
@@ -81,6 +82,19 @@ def _lanes_in_channels(x, name):
     )
 
 
+def _flops(kernel, output):
+    """The cost of a convolution: each element of its kernel meets each place of its output.
+
+    Args:
+        kernel, output: Functions of the two arguments and the result that give w (O, C // groups, ...), z (N, O, ...).
+    """
+
+    def flops(args, params, y):
+        return 2 * math.prod(output(*args, y).shape) * math.prod(kernel(*args, y).shape[1:])
+
+    return flops
+
+
 # x (N, C, *spatial), w (O, C // groups, *kernel) and z (N, O, *out) determine each other bilinearly: the transposes of
 # each operation are the other two.
 convolution = multilinear(
@@ -88,18 +102,21 @@ convolution = multilinear(
     lambda g, x_shape, w, geometry: convolution_input(g, w, geometry=geometry, shape=x_shape),
     lambda g, x, w_shape, geometry: convolution_kernel(x, g, geometry=geometry, shape=w_shape),
     batch=_batch_convolution,
+    flops=_flops(lambda x, w, z: w, lambda x, w, z: z),
 )
 convolution_input = multilinear(
     _convolution_input,
     lambda g, w, geometry: convolution(g, w, geometry=geometry),
     lambda g, z, w_shape, geometry: convolution_kernel(g, z, geometry=geometry, shape=w_shape),
     batch=_batch_convolution,
+    flops=_flops(lambda z, w, x: w, lambda z, w, x: z),
 )
 convolution_kernel = multilinear(
     _convolution_kernel,
     lambda g, x_shape, z, geometry: convolution_input(z, g, geometry=geometry, shape=x_shape),
     lambda g, x, geometry: convolution(x, g, geometry=geometry),
     batch=_batch_convolution,
+    flops=_flops(lambda x, z, w: w, lambda x, z, w: z),
 )
 
 # Pooling: `max_pool_indices` says where in x (flattened spatial axes) the greatest element of each window is, the first
@@ -115,13 +132,15 @@ window_spread = linear(
     _window_spread,
     lambda g, size, strides, padding: window_sum(g, size=size, strides=strides, padding=padding),
     batch=folded,
+    flops=moves,
 )
 max_pool_indices = nondifferentiable(_max_pool_indices, batch=folded)
 window_gather = linear(
     _window_gather,
     lambda g, x_shape, indices, windows: window_scatter(g, indices, shape=x_shape, windows=windows),
     batch=folded,
+    flops=moves,
 )
 window_scatter = linear(
-    _window_scatter, lambda g, indices, windows: window_gather(g, indices, windows=windows), batch=folded
+    _window_scatter, lambda g, indices, windows: window_gather(g, indices, windows=windows), batch=folded, flops=moves
 )

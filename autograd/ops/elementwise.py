@@ -10,7 +10,7 @@ import math
 
 import numpy
 
-from ..families import elementwise, linear
+from ..families import elementwise, linear, moves
 from ..kernels import special
 
 # Arithmetic. Names are NumPy's; `a`, `b` are the operands, `y` the result, `g` the cotangent of the result.
@@ -19,7 +19,7 @@ subtract = elementwise("subtract", lambda g: g, lambda g: -g)
 multiply = elementwise("multiply", lambda g, b: g * b, lambda g, a: g * a)
 divide = elementwise("divide", lambda g, b: g / b, lambda g, y, b: -g * y / b)
 negative = elementwise("negative", lambda g: -g)
-positive = elementwise("positive", lambda g: g)
+positive = elementwise("positive", lambda g: g, flops=moves)
 remainder = elementwise("remainder", lambda g: g, lambda g, a, b: -g * floor_divide(a, b))
 fmod = elementwise("fmod", lambda g: g, lambda g, a, b: -g * trunc(a / b))
 reciprocal = elementwise("reciprocal", lambda g, y: -g * y * y)
@@ -37,7 +37,9 @@ def _power_of(xp, x, *, exponent):
 
 # With a Python number as exponent: cheaper, and the dtype of `x` is kept.
 power_of = elementwise(
-    _power_of, lambda g, x, exponent: g * (exponent * power_of(x, exponent=exponent - 1)) if exponent else g * 0
+    _power_of,
+    lambda g, x, exponent: g * (exponent * power_of(x, exponent=exponent - 1)) if exponent else g * 0,
+    memory="new",
 )
 absolute = elementwise("absolute", lambda g, x: g * (_phase(x) if x.dtype.kind == "c" else sign(x)))
 hypot = elementwise("hypot", lambda g, y, a: g * _ratio(a, y), lambda g, y, b: g * _ratio(b, y))
@@ -99,7 +101,11 @@ fmin = elementwise("fmin", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, 
 
 
 where = elementwise(
-    "where", None, lambda g, condition: where(condition, g, 0), lambda g, condition: where(condition, 0, g)
+    "where",
+    None,
+    lambda g, condition: where(condition, g, 0),
+    lambda g, condition: where(condition, 0, g),
+    memory="new",
 )
 
 
@@ -170,10 +176,12 @@ def _leaky_relu(xp, x, *, negative_slope):
     return xp.where(x >= 0, x, x * negative_slope)
 
 
-sigmoid = elementwise(_sigmoid, lambda g, y: g * (y * (1 - y)))
-softplus = elementwise(_softplus, lambda g, x: g * sigmoid(x))
-relu = elementwise(_relu, lambda g, y: where(greater(y, 0), g, 0))
-leaky_relu = elementwise(_leaky_relu, lambda g, x, negative_slope: where(greater(x, 0), g, g * negative_slope))
+sigmoid = elementwise(_sigmoid, lambda g, y: g * (y * (1 - y)), memory="new")
+softplus = elementwise(_softplus, lambda g, x: g * sigmoid(x), memory="new")
+relu = elementwise(_relu, lambda g, y: where(greater(y, 0), g, 0), memory="new")
+leaky_relu = elementwise(
+    _leaky_relu, lambda g, x, negative_slope: where(greater(x, 0), g, g * negative_slope), memory="new"
+)
 erf = elementwise(special.erf, lambda g, x: g * (exp(-x * x) * (2 / math.sqrt(math.pi))))
 erfc = elementwise(special.erfc, lambda g, x: g * (exp(-x * x) * (-2 / math.sqrt(math.pi))))
 erfinv = elementwise(special.erfinv, lambda g, y: g * (exp(y * y) * (math.sqrt(math.pi) / 2)))
@@ -185,9 +193,11 @@ def _astype(xp, x, *, dtype):
 
 
 conj = elementwise("conj", lambda g: conj(g))
-real = elementwise("real", lambda g: g)
-imag = elementwise("imag", lambda g: g * -1j)  # not -1j * g: of a numpy.float64 that is a Python number
-astype = linear(_astype, lambda g: g)
+real = elementwise("real", lambda g: g, arguments=("val",), flops=moves)
+imag = elementwise(
+    "imag", lambda g: g * -1j, arguments=("val",), flops=moves
+)  # not -1j * g: of a numpy.float64 that is a Python number
+astype = linear(_astype, lambda g: g, flops=moves, memory="new")
 
 
 def _narrowed(xp, x, *, dtype):
@@ -205,7 +215,7 @@ def _device_put(xp, x, *, source, target):
     return target.put(x)
 
 
-device_put = linear(_device_put, lambda g, source, target: device_put(g, source=target, target=source))
+device_put = linear(_device_put, lambda g, source, target: device_put(g, source=target, target=source), flops=moves)
 
 # Steps, comparisons and predicates have no derivatives.
 sign, floor, ceil, trunc, rint, signbit, isnan, isinf, isfinite, logical_not, invert = (
@@ -236,4 +246,4 @@ def _stop_gradient(xp, x):
 
 round = elementwise(_round, None)
 isclose = elementwise(_isclose, None, None)
-stop_gradient = elementwise(_stop_gradient, None)
+stop_gradient = elementwise(_stop_gradient, None, flops=moves)

@@ -2,8 +2,9 @@
 
 import numpy
 
+from ..backend import is_array
 from ..core import library
-from ..families import Composition, jointly_linear, linear, nondifferentiable
+from ..families import Composition, jointly_linear, linear, moves, nondifferentiable
 from ..kernels.scatter import add_in_order, is_deterministic
 from .elementwise import equal, where
 from .shape import broadcast_to, inverse, transpose, with_ndim
@@ -124,6 +125,22 @@ def _set_by_adding(x, v, *indices, index):
     return where(equal(chosen, 1), add_at(broadcast_to(v, shape=there.shape), *indices, **place), x)
 
 
+def _ranges(shape, indices, index):
+    """(array, smallest allowed, first too large) for the integer arrays of an index into an array of a shape."""
+    arrays = iter(indices)
+    parts = [next(arrays) if part is ARRAY else part for part in index]
+    axes = [0 if p is None or p is Ellipsis else p.ndim if _is_mask(p) else 1 for p in parts]
+    axis = 0
+    for part, count in zip(parts, axes, strict=True):
+        if is_array(part) and not _is_mask(part):
+            yield part, -shape[axis], shape[axis]
+        axis += len(shape) - sum(axes) if part is Ellipsis else count
+
+
+def _is_mask(part):
+    return is_array(part) and part.dtype.kind == "b"
+
+
 def _not_batched(primitive, size, values, batched, params):
     raise TypeError(
         f"{primitive.name}: has no meaning under vmap, as its results would differ in shape from lane to lane. "
@@ -135,19 +152,41 @@ getitem = linear(
     _getitem,
     lambda g, x_shape, indices, index: add_at(g, *indices, index=index, shape=x_shape),
     batch=_batch_indexing,
+    flops=moves,
+    memory=lambda params: "new" if ARRAY in params["index"] else "view",
+    index_ranges=lambda x, *indices, index: _ranges(x.shape, indices, index),
+    shape_from=lambda x, *indices: [i for i in indices if i.dtype.kind == "b"],
 )
-add_at = linear(_add_at, lambda g, indices, index: getitem(g, *indices, index=index), batch=_batch_indexing)
+add_at = linear(
+    _add_at,
+    lambda g, indices, index: getitem(g, *indices, index=index),
+    batch=_batch_indexing,
+    memory="new",
+    index_ranges=lambda g, *indices, index, shape: _ranges(shape, indices, index),
+)
 take_along_axis = linear(
-    _take_along_axis, lambda g, x_shape, indices, axis: add_along_axis(g, indices, axis=axis, shape=x_shape)
+    _take_along_axis,
+    lambda g, x_shape, indices, axis: add_along_axis(g, indices, axis=axis, shape=x_shape),
+    flops=moves,
+    memory="new",
+    index_ranges=lambda x, indices, axis: [(indices, -x.shape[axis], x.shape[axis])],
 )
-add_along_axis = linear(_add_along_axis, lambda g, indices, axis: take_along_axis(g, indices, axis=axis))
+add_along_axis = linear(
+    _add_along_axis,
+    lambda g, indices, axis: take_along_axis(g, indices, axis=axis),
+    memory="new",
+    index_ranges=lambda g, indices, axis, shape: [(indices, -shape[axis], shape[axis])],
+)
 argsort = nondifferentiable(_argsort)
 has_repeats = nondifferentiable(_has_repeats)
-nonzero = nondifferentiable(_nonzero, batch=_not_batched)
+nonzero = nondifferentiable(_nonzero, batch=_not_batched, shape_from=lambda x: [x])
 set_at = jointly_linear(  # no index may name a place twice: which value wins would be undefined
     _set_at,
     lambda g, indices, index: set_at(g, 0, *indices, index=index),
     lambda g, indices, index: getitem(g, *indices, index=index),
     None,
     batch=Composition(_set_by_adding),
+    flops=moves,
+    memory="new",
+    index_ranges=lambda x, v, *indices, index: _ranges(x.shape, indices, index),
 )

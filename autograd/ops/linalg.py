@@ -18,7 +18,7 @@ from numpy.linalg import LinAlgError
 
 from ..backend import scipy_function
 from ..core import library
-from ..families import irregular
+from ..families import factorizes, irregular
 from .elementwise import conj, equal, imag, less_equal, logical_and, real, where
 from .product import swap
 from .reduction import prod
@@ -159,12 +159,13 @@ def _to_original(g, y, x):
     return conjugate((outside @ y) @ left + left @ (y @ beside)) - swap(y) @ g @ swap(y)
 
 
-inv = irregular(_function("inv"), lambda g, y: -swap(y) @ g @ swap(y))
+inv = irregular(_function("inv"), lambda g, y: -swap(y) @ g @ swap(y), flops=factorizes)
 solve = irregular(
     _solve,
     lambda g, y, a: -solve(swap(a), g) @ swap(y),
     lambda g, a: solve(swap(a), g),
     batch="align",
+    flops=factorizes,
 )
 solve_triangular = irregular(
     _solve_triangular,
@@ -172,7 +173,8 @@ solve_triangular = irregular(
     lambda g, a, lower, unit_diagonal: solve_triangular(swap(a), g, lower=not lower, unit_diagonal=unit_diagonal),
     batch="align",
 )
-pinv = irregular(_pinv, _to_original, None, batch="align")  # the rank is constant: a function where that holds only
+# The rank is constant: the pseudoinverse is a function where that holds only.
+pinv = irregular(_pinv, _to_original, None, batch="align", flops=factorizes)
 
 
 # Determinants.
@@ -224,9 +226,9 @@ def _to_logarithm(g, y, x):
     return logarithm[..., None, None] * swap(inv(x))
 
 
-cofactor = irregular(_cofactor, _to_cofactors)
-det = irregular(_function("det"), lambda g, x: g[..., None, None] * cofactor(x))
-slogdet = irregular(_function("slogdet"), _to_logarithm)
+cofactor = irregular(_cofactor, _to_cofactors, flops=factorizes)
+det = irregular(_function("det"), lambda g, x: g[..., None, None] * cofactor(x), flops=factorizes)
+slogdet = irregular(_function("slogdet"), _to_logarithm, flops=factorizes)
 
 
 # Decompositions.
@@ -235,7 +237,7 @@ def _to_definite(g, y):
     return _to_lower(swap(solve_triangular(adjoint(y), swap(inner), lower=False, unit_diagonal=False)))
 
 
-cholesky = irregular(_function("cholesky"), _to_definite)
+cholesky = irregular(_function("cholesky"), _to_definite, flops=factorizes)
 
 
 def _to_hermitian(g, y):
@@ -249,8 +251,8 @@ def _to_hermitian_of_values(g, x):
     return _to_lower((conjugate(v) * g[..., None, :]) @ swap(v))
 
 
-eigh = irregular(_function("eigh"), _to_hermitian)
-eigvalsh = irregular(_function("eigvalsh"), _to_hermitian_of_values)
+eigh = irregular(_function("eigh"), _to_hermitian, flops=factorizes)
+eigvalsh = irregular(_function("eigvalsh"), _to_hermitian_of_values, flops=factorizes)
 
 
 def _complex_eigen(name):
@@ -280,8 +282,8 @@ def _to_general_of_values(g, x):
     return solve(v, g[..., :, None] * v)
 
 
-eig = irregular(_complex_eigen("eig"), _to_general)
-eigvals = irregular(_complex_eigen("eigvals"), _to_general_of_values)
+eig = irregular(_complex_eigen("eig"), _to_general, flops=factorizes)
+eigvals = irregular(_complex_eigen("eigvals"), _to_general_of_values, flops=factorizes)
 
 
 @_widened
@@ -331,8 +333,8 @@ def _to_decomposed_of_values(g, x):
     return (conjugate(u) * g[..., None, :]) @ conjugate(vh)
 
 
-svd = irregular(_svd, _to_decomposed)
-svdvals = irregular(_svdvals, _to_decomposed_of_values)
+svd = irregular(_svd, _to_decomposed, flops=factorizes)
+svdvals = irregular(_svdvals, _to_decomposed_of_values, flops=factorizes)
 
 
 @_widened
@@ -349,7 +351,7 @@ def _to_product(g, y):
     return swap(solve_triangular(r, swap(g), lower=False, unit_diagonal=False))
 
 
-qr = irregular(_qr, _to_product)
+qr = irregular(_qr, _to_product, flops=factorizes)
 
 
 # What SciPy computes, on the CPU only.

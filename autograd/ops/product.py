@@ -3,6 +3,8 @@
 import math
 import string
 
+import numpy
+
 from ..core import library
 from ..families import multilinear
 from .shape import reshape, transpose, with_ndim
@@ -58,7 +60,13 @@ def _batch_matmul(primitive, size, values, batched, params):
     return y if a_ndim > 1 else y[..., 0] if b_ndim == 1 else y[..., 0, :]
 
 
-matmul = multilinear("matmul", _to_left, _to_right, batch=_batch_matmul)
+matmul = multilinear(
+    "matmul",
+    _to_left,
+    _to_right,
+    batch=_batch_matmul,
+    flops=lambda args, params, y: 2 * math.prod(numpy.shape(y)) * args[0].shape[-1],
+)
 
 
 def _einsum(xp, *args, subscripts):
@@ -97,4 +105,11 @@ def _batch_einsum(primitive, size, values, batched, params):
     return einsum(*values, subscripts=",".join(terms) + "->" + letter + output)
 
 
-einsum = multilinear(_einsum, _einsum_transpose, batch=_batch_einsum)
+def _einsum_flops(args, params, y):
+    """A multiplication for each further factor and an addition for each combination of all letters."""
+    terms = params["subscripts"].partition("->")[0].split(",")
+    lengths = dict(zip("".join(terms), [n for a in args for n in a.shape], strict=True))
+    return len(args) * math.prod(lengths.values())
+
+
+einsum = multilinear(_einsum, _einsum_transpose, batch=_batch_einsum, flops=_einsum_flops)

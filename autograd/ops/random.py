@@ -15,7 +15,7 @@ def _lanes(primitive, size, values, batched, params):
 
 
 bits, split, uniform, normal, truncated_normal, randint, bernoulli, exponential, gumbel, laplace, logistic, cauchy = (
-    nondifferentiable(function, batch=_lanes)
+    nondifferentiable(function, batch=_lanes, memory="new")
     for function in (
         random.bits, random.split, random.uniform, random.normal, random.truncated_normal, random.randint,
         random.bernoulli, random.exponential, random.gumbel, random.laplace, random.logistic, random.cauchy,

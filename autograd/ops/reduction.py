@@ -54,7 +54,7 @@ def _restore(g, x_shape, axis, keepdims):
     return g if keepdims else reshape(g, shape=tuple(1 if i in axis else n for i, n in enumerate(x_shape)))
 
 
-def _spread(g, x_shape, axis, keepdims):
+def _repeated(g, x_shape, axis, keepdims):
     return broadcast_to(_restore(g, x_shape, axis, keepdims), shape=x_shape)
 
 
@@ -108,35 +108,45 @@ def _to_exponents(g, y, x, axis, keepdims):
     return _restore(g, x.shape, axis, keepdims) * exp(x - where(equal(y, -math.inf), 0, y))
 
 
-sum = linear(_method("sum"), _spread)
+sum = linear(_method("sum"), _repeated, memory="new", ufunc="add")
 mean = linear(
     _method("mean"),
-    lambda g, x_shape, axis, keepdims: _spread(g / _count(x_shape, axis), x_shape, axis, keepdims),
+    lambda g, x_shape, axis, keepdims: _repeated(g / _count(x_shape, axis), x_shape, axis, keepdims),
+    memory="new",
+    ufunc="add",
 )
-cumsum = linear(_cumsum, lambda g, axis: flip(cumsum(flip(g, axis=(axis,)), axis=axis), axis=(axis,)))
-max = irregular(_method("max"), _to_extremes)
-min = irregular(_method("min"), _to_extremes)
-prod = irregular(_method("prod"), _to_factors)
-logsumexp = irregular(_logsumexp, _to_exponents)
+cumsum = linear(_cumsum, lambda g, axis: flip(cumsum(flip(g, axis=(axis,)), axis=axis), axis=(axis,)), memory="new")
+max = irregular(_method("max"), _to_extremes, memory="new", ufunc="maximum")
+min = irregular(_method("min"), _to_extremes, memory="new", ufunc="minimum")
+prod = irregular(_method("prod"), _to_factors, memory="new")
+logsumexp = irregular(_logsumexp, _to_exponents, memory="new")
 var = irregular(
     _var,
     lambda g, x, axis, keepdims, ddof: _to_deviations(g * 2 / (_count(x.shape, axis) - ddof), x, axis, keepdims),
+    memory="new",
 )
 std = irregular(
     _std,
     lambda g, y, x, axis, keepdims, ddof: _to_deviations(
         g * where(equal(y, 0), 0, 1 / (_nonzero(y) * (_count(x.shape, axis) - ddof))), x, axis, keepdims
     ),
+    memory="new",
 )
-norm = irregular(_norm, lambda g, y, x, axis, keepdims: conj(x) * _restore(g / _nonzero(y), x.shape, axis, keepdims))
+norm = irregular(
+    _norm,
+    lambda g, y, x, axis, keepdims: conj(x) * _restore(g / _nonzero(y), x.shape, axis, keepdims),
+    memory="new",
+)
 
 
-def _index_of_max(xp, x, *, axis):
+def _argmax(xp, x, *, axis):
     return xp.argmax(x, axis)
 
 
-def _index_of_min(xp, x, *, axis):
+def _argmin(xp, x, *, axis):
     return xp.argmin(x, axis)
 
 
-argmax, argmin, any, all = map(nondifferentiable, (_index_of_max, _index_of_min, _method("any"), _method("all")))
+argmax, argmin, any, all = (
+    nondifferentiable(function, memory="new") for function in (_argmax, _argmin, _method("any"), _method("all"))
+)

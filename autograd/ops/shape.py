@@ -1,6 +1,6 @@
 """Operations that move elements without changing them: every one is linear, and its transpose moves them back."""
 
-from ..families import jointly_linear, linear
+from ..families import jointly_linear, linear, moves
 
 
 def _reshape(xp, x, *, shape):
@@ -79,18 +79,20 @@ def folded(primitive, size, values, batched, params):
 
 
 # `axes` and `axis` are complete and not negative here, `shape` has no -1: autograd.numpy sees to that.
-reshape = linear(_reshape, lambda g, x_shape: reshape(g, shape=x_shape))
-transpose = linear(_transpose, lambda g, axes: transpose(g, axes=inverse(axes)))
+reshape = linear(_reshape, lambda g, x_shape: reshape(g, shape=x_shape), flops=moves)
+transpose = linear(_transpose, lambda g, axes: transpose(g, axes=inverse(axes)), flops=moves, memory="view")
 broadcast_to = linear(  # the backward pass sums what was broadcast
     _broadcast_to,
     lambda g: g,
     batch=lambda primitive, size, values, batched, params: broadcast_to(
         with_ndim(values[0], len(params["shape"]) + 1), shape=(size, *params["shape"])
     ),
+    flops=moves,
+    memory="view",
 )
-flip = linear(_flip, lambda g, axis: flip(g, axis=axis))
-roll = linear(_roll, lambda g, shift, axis: roll(g, shift=tuple(-s for s in shift), axis=axis))
-repeat = linear(_repeat, _sum_repeats)  # each element the same number of times
-pad = linear(_pad, lambda g, x_shape, width: g[_inside(width, x_shape)])
-triangle = linear(_triangle, lambda g, k, upper: triangle(g, k=k, upper=upper))
-concatenate = jointly_linear(_concatenate, _part)
+flip = linear(_flip, lambda g, axis: flip(g, axis=axis), flops=moves)
+roll = linear(_roll, lambda g, shift, axis: roll(g, shift=tuple(-s for s in shift), axis=axis), flops=moves)
+repeat = linear(_repeat, _sum_repeats, flops=moves)  # each element the same number of times
+pad = linear(_pad, lambda g, x_shape, width: g[_inside(width, x_shape)], flops=moves)
+triangle = linear(_triangle, lambda g, k, upper: triangle(g, k=k, upper=upper), flops=moves)
+concatenate = jointly_linear(_concatenate, _part, flops=moves, memory="new")

@@ -26,8 +26,8 @@ def _total(x, axis):
 
 
 # `axis` is a tuple of numbers that are not negative.
-softmax = irregular(_softmax, lambda g, y, axis: (g - _total(g * y, axis)) * y)
-log_softmax = irregular(_log_softmax, lambda g, y, axis: g - exp(y) * _total(g, axis))
+softmax = irregular(_softmax, lambda g, y, axis: (g - _total(g * y, axis)) * y, memory="new")
+log_softmax = irregular(_log_softmax, lambda g, y, axis: g - exp(y) * _total(g, axis), memory="new")
 
 
 def _cross_entropy(xp, logits, labels):
@@ -47,4 +47,11 @@ def _to_logits(g, logits, labels):
     return (softmax(logits, axis=(1,)) - hits) * g[:, None]
 
 
-cross_entropy = irregular(_cross_entropy, _to_logits, None, batch=folded)
+cross_entropy = irregular(
+    _cross_entropy,
+    _to_logits,
+    None,
+    batch=folded,
+    memory="new",
+    index_ranges=lambda logits, labels: [(labels, 0, logits.shape[1])],
+)

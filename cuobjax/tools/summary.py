@@ -20,11 +20,6 @@ from ..util import class_name
 
 _watch: "ContextVar[_Watch | None]" = ContextVar("cuobjax.tools.summary", default=None)
 _lock = threading.RLock()
-_MOVES = set(
-    "astype broadcast_to concatenate device_put flip getitem imag pad positive real repeat reshape roll set_at split "
-    "stop_gradient take_along_axis transpose triangle window_gather window_scatter window_spread".split()
-)
-_CUBIC = set("cholesky cofactor det eig eigh eigvals eigvalsh inv pinv qr slogdet solve svd svdvals".split())
 
 
 class Row(NamedTuple):
@@ -226,25 +221,12 @@ class _Tally(Interpreter):
     def apply(self, primitive, args, params):
         args = [a._value if isinstance(a, Array) else a for a in args]
         y = primitive.run(args, params)
-        self.flops += _cost(primitive.name, args, params, y)
+        self.flops += _flops(primitive, args, params, y)
         return tuple(map(self.counted, y)) if type(y) is tuple else self.counted(y)
 
 
-def _cost(name, args, params, y):
-    """The floating-point operations of a primitive."""
-    sizes = [math.prod(getattr(a, "shape", ())) for a in (*args, *(y if type(y) is tuple else (y,)))]
-    if name in _MOVES:
-        return 0
-    if name == "matmul":
-        return 2 * sizes[-1] * args[0].shape[-1]
-    if name.startswith("convolution"):  # of x, w and z, two are arguments; each element of w meets each place of z
-        a, b = args
-        w, z = {"convolution": (b, y), "convolution_input": (b, a), "convolution_kernel": (y, b)}[name]
-        return 2 * math.prod(z.shape) * math.prod(w.shape[1:])
-    if name == "einsum" and len(args) > 1:
-        terms = params["subscripts"].partition("->")[0].split(",")
-        shapes = [n for a in args for n in a.shape]
-        return len(args) * math.prod(dict(zip("".join(terms), shapes, strict=True)).values())
-    if name in _CUBIC:
-        return max(sizes) * args[0].shape[-1]
-    return max(sizes)
+def _flops(primitive, args, params, y):
+    """The floating-point operations of an application: what the primitive says, else one for each element."""
+    if primitive.flops is not None:
+        return primitive.flops(args, params, y)
+    return max(math.prod(getattr(part, "shape", ())) for part in (*args, *(y if type(y) is tuple else (y,))))

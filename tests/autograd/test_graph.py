@@ -179,7 +179,7 @@ def test_constants_are_copies_and_repetitions_in_them_are_kept_once():
 
 
 def test_what_devices_do_together_stays(monkeypatch):
-    monkeypatch.setattr(PRIMITIVES["sin"], "together", True, raising=False)
+    monkeypatch.setattr(PRIMITIVES["sin"], "has_effect", True, raising=False)
 
     def f(x):
         anp.sin(x)

@@ -22,8 +22,8 @@ from autograd.ops import elementwise
 from autograd.primitive import PRIMITIVES
 from autograd.scipy.special import logsumexp
 from autograd.testing import check_batching, check_grads
-from tests.autograd.cases import Real
-from tests.autograd.op_table import ROWS
+from tests.autograd.table.cases import Real
+from tests.autograd.table.op_table import ROWS
 
 for module in pkgutil.iter_modules(autograd.ops.__path__):
     importlib.import_module(f"autograd.ops.{module.name}")
@@ -226,7 +226,7 @@ def labels(name, case):
     """What the primitive calls the inputs that are differentiated."""
     primitive = PRIMITIVES[name]
     fixed = list(primitive.arguments or ())
-    every = fixed + [f"{primitive.rest}{i}" for i in range(len(case.inputs) - len(fixed))]
+    every = fixed + [f"{primitive.variadic}{i}" for i in range(len(case.inputs) - len(fixed))]
     return [label for label, v in zip(every, varied(case), strict=True) if v]
 
 
