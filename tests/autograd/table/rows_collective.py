@@ -1,0 +1,24 @@
+"""Rows of the table of primitives for collective operations, in a group of one device: see `op_table.py`.
+
+What several devices do together is in tests/cuobjax/test_collectives.py.
+"""
+
+from autograd.backend import CPU
+from autograd.thread_group import Group, Member
+
+from .cases import Case, real
+
+ALONE = {"axis_name": Member(Group([CPU], "device"), 0)}
+
+
+def cases(oracle, keeps="", dtypes="fc"):
+    """Arrays of several axes, of none and of no elements."""
+    return [Case((real(*shape),), ALONE, oracle, keeps, dtypes=dtypes) for shape in ((2, 3), (), (0, 2))]
+
+
+ROWS = {
+    "psum": cases(lambda x, axis_name: x),
+    "pmax": cases(lambda x, axis_name: x, "y x", "f"),
+    "pmin": cases(lambda x, axis_name: x, "y x", "f"),
+    "all_gather": cases(lambda x, axis_name: x[None]),
+}
