@@ -61,7 +61,7 @@ bench:  ## measure speed and memory on the CPU beside the peers that are install
 
 coverage:  ## write docs/coverage.md: every function, and what the transformations make of it
 	$(venv)$(stand_in)CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/build.sh
-	CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/run.sh -m tests.autograd.coverage
+	CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/run.sh -m tests.autograd.table.coverage
 
 bench-gpu:  ## measure speed, launches and memory on the GPU beside the peers that are installed; goes to benchmarks/results/
 	$(venv)$(gpu)$(PY) -m benchmarks.gpu --output benchmarks/results/$(shell date +%F)-gpu.md $(BENCH_ARGS)

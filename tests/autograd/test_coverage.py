@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.autograd import coverage
+from tests.autograd.table import coverage
 
 HIPS = {
     "autograd.numpy": """

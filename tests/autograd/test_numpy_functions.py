@@ -9,8 +9,8 @@ import autograd
 import autograd.numpy as anp
 from autograd import Array, grad, jacobian, vjp
 from autograd.testing import check_grads
-from tests.autograd.calls import A, I, J, P, S, U, V, W, Z
-from tests.autograd.calls_arrangement import VECTORIZED, halved
+from tests.autograd.table.calls import A, I, J, P, S, U, V, W, Z
+from tests.autograd.table.calls_arrangement import VECTORIZED, halved
 from tests.autograd.test_numpy_namespace import WRITING, compare
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")

@@ -7,7 +7,7 @@ import pytest
 
 from autograd import Array, vjp
 from autograd.testing import check_grads
-from tests.autograd.calls import A, B, C, M, P, W
+from tests.autograd.table.calls import A, B, C, M, P, W
 from tests.autograd.test_numpy_namespace import compare
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")

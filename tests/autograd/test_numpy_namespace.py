@@ -18,7 +18,7 @@ from autograd.numpy._host import ABSENT
 from autograd.primitive import Primitive
 from autograd.testing import check_grads
 from tests.autograd import calls, calls_arrangement, calls_statistics
-from tests.autograd.calls import A, C, Call, I, P, S, U, V, W, Z, each, over_axes, same, unary
+from tests.autograd.table.calls import A, C, Call, I, P, S, U, V, W, Z, each, over_axes, same, unary
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 CALLS = {**calls.CALLS, **calls_statistics.CALLS, **calls_arrangement.CALLS}

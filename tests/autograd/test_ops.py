@@ -4,9 +4,7 @@
 
 import contextlib
 import gc
-import importlib
 import itertools
-import pkgutil
 import threading
 import weakref
 
@@ -15,7 +13,6 @@ import pytest
 
 import autograd
 import autograd.numpy as anp
-import autograd.ops
 from autograd import Array, tree
 from autograd.core import Interpreter, Tracer
 from autograd.ops import elementwise
@@ -24,9 +21,6 @@ from autograd.scipy.special import logsumexp
 from autograd.testing import check_batching, check_grads
 from tests.autograd.table.cases import TOLERANCE, OnlyOurs, Real
 from tests.autograd.table.op_table import ROWS
-
-for module in pkgutil.iter_modules(autograd.ops.__path__):
-    importlib.import_module(f"autograd.ops.{module.name}")
 
 PRECISIONS = {"f": ("float64", "float32", "float16"), "c": ("complex128", "complex64")}
 pytestmark = pytest.mark.usefixtures("on_the_cpu")

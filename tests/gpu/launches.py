@@ -4,10 +4,8 @@
 own where a stand-in takes the place of a GPU: its log has to be there before CuPy starts.
 """
 
-import importlib
 import json
 import os
-import pkgutil
 import re
 import sys
 import tempfile
@@ -122,23 +120,17 @@ def scaling():
     """
     import cupy
 
-    import autograd.ops
+    from autograd import default_device
     from autograd.primitive import PRIMITIVES
-    from tests.autograd.op_table import ROWS
+    from tests.autograd.table.op_table import ROWS
 
-    for module in pkgutil.iter_modules(autograd.ops.__path__):
-        importlib.import_module(f"autograd.ops.{module.name}")
     found = {}
     for name, row in ROWS.items():
         pairs = []
         for case in row:
             try:
-                pairs.append(
-                    [
-                        _launches_of_case(cupy, PRIMITIVES[name], c, autograd.default_device())
-                        for c in (case, larger(case))
-                    ]
-                )
+                versions = case, larger(case)
+                pairs.append([_launches_of_case(cupy, PRIMITIVES[name], each, default_device()) for each in versions])
             except (ValueError, TypeError, IndexError, RuntimeError, NotImplementedError, _skipped()):
                 continue  # what `test_launches.py` requires is that hardly any row stays without a pair
             if len(pairs) == 2:
@@ -156,7 +148,7 @@ def _skipped():
 def _launches_of_case(xp, primitive, case, device):
     from autograd import vjp
     from benchmarks.gpu.capture import count, recorded
-    from tests.autograd.cases import Real
+    from tests.autograd.table.cases import Real
 
     if any(isinstance(x, Real) and (0 in x.shape or max(x.shape, default=1) == 1) for x in case.inputs):
         raise ValueError("an empty array, or a single number")
@@ -176,7 +168,7 @@ def _launches_of_case(xp, primitive, case, device):
 
 def larger(case):
     """A case with FACTOR times the length of each axis that is longer than 1, also in the parameter `shape`."""
-    from tests.autograd.cases import Real
+    from tests.autograd.table.cases import Real
 
     def grown(shape):
         return tuple(FACTOR * n if n > 1 else n for n in shape)

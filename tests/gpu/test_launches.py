@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.autograd.op_table import ROWS
+from tests.autograd.table.op_table import ROWS
 from tests.gpu.launches import BEGIN, DOCS, END, rendered
 
 cupy = pytest.importorskip("cupy")

@@ -8,11 +8,13 @@ Where no other library computes the same, `same_on_every_device` makes the case.
 
 # ruff: noqa: I001 (names stay in tables)
 import importlib
+import pkgutil
 from pathlib import Path
 
 import numpy as np
 import scipy.special
 
+import autograd.ops
 from autograd.ops.convolution import Geometry
 from autograd.ops.indexing import ARRAY
 
@@ -268,5 +270,7 @@ ROWS = {
     "window_scatter": [
         Case((real(2, 2, 2), PICKS), {"shape": (2, 2, 4), "windows": {}}, oracles.window_scatter)],
 }  # fmt: skip
+for _module in pkgutil.iter_modules(autograd.ops.__path__):  # declares every primitive
+    importlib.import_module(f"autograd.ops.{_module.name}")
 for _path in sorted(Path(__file__).parent.glob("rows_*.py")):
     ROWS |= importlib.import_module(f"{__package__}.{_path.stem}").ROWS
