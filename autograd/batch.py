@@ -2,7 +2,7 @@
 
 import warnings
 
-from .core import Array, Interpreter, Tracer, escaped, lift
+from .core import Array, Interpreter, Tracer, escaped
 from .families import Composition
 from .numpy._common import stack_all
 from .ops.shape import broadcast_to, with_ndim
@@ -56,7 +56,7 @@ class Batch(Interpreter):
     def forced(self, x, use):
         """The error for a value that has to be known although every lane has its own."""
         return TypeError(
-            f"vmap: expected no {use} of a value that differs from lane to lane. Use where, cond or while_loop for a "
+            f"vmap: {use} needs one value, but this one differs from lane to lane. Use where, cond or while_loop for a "
             "decision, functions of autograd.numpy on it, and np.take(X, i) or Array(X)[i] to index a raw array."
         )
 
@@ -66,10 +66,9 @@ class Batch(Interpreter):
             value = value._value
         return BatchTracer(self, value)
 
-    def value(self, x):
-        """The value under `x` with the batch axis in front; (value, False) if it is the same for all lanes."""
-        own = isinstance(x, BatchTracer) and x._trace is self
-        return (lift(x._value), True) if own else (x, False)
+    def of_all_lanes(self, x):
+        """The values of an array in all lanes along a new first axis; one that is the same in all is repeated."""
+        return self.lower(x) if self.owns(x) else broadcast_to(x, shape=(self.size, *x.shape))
 
 
 def _align(primitive, size, values, batched, params):

@@ -4,6 +4,25 @@ An operation applied to plain arrays runs at once. As soon as one argument is a 
 the tracer (its `Interpreter`) decides what the operation means. Where several transformations are active, the
 innermost one handles the call, unwraps its own tracers only and applies the operation again to what it found inside, so
 that transformations nest in any order.
+
+    interpreter     where                  level               what it does with an operation
+    Eager           here                   0                   runs it at once: plain Arrays
+    Tape            autograd.reverse       1, 2, ... as each   runs it and records its vjps and residuals
+    Forward         autograd.forward       activation begins   computes the tangent of its result as well
+    Batch           autograd.batch                             applies it to all lanes of a batch
+    Staging         autograd.graph                             runs it and records it in a graph
+    Dereference     here                   infinity            applies it to what variables stand for
+    Tally           cuobjax.tools.summary  1/2                 runs it and counts its floating-point operations
+
+Ways to look under a value `x`, none of which copies:
+
+    lift(x)              a raw array as an Array, a Reference as the Array that it stands for; all else as it is
+    resolved(x)          the Array that a Reference or a traced number stands for; all else as it is
+    trace.lower(x)       what is one level below if `x` is a tracer of this interpreter, else `x`
+    concrete(x, use)     the raw array under an Array; raises if it is traced, as its gradient would be lost
+    bare(x)              the raw array under any number of levels
+    library(x)           numpy or cupy, under any number of levels
+    kind_of(x)           the type of a Python number, traced or not; None of all else
 """
 
 import itertools
@@ -39,6 +58,22 @@ class Interpreter:
     def apply(self, primitive, args, params):
         """Applies `primitive` to arguments of which at least one belongs to this interpreter."""
         raise NotImplementedError
+
+    def owns(self, x):
+        """Whether `x` is a tracer of this interpreter."""
+        return isinstance(x, Tracer) and x._trace is self
+
+    def lower(self, x):
+        """What is one level below a tracer of this interpreter; all else as it is."""
+        return lift(x._value) if isinstance(x, Tracer) and x._trace is self else x
+
+    def forced(self, x, use):
+        """The error for a use that needs the numbers in a tracer of this interpreter."""
+        return TypeError(
+            f"Array: expected a plain Array for {use}, got one that is being traced; its gradient would be lost. Write "
+            "the computation with functions of autograd.numpy (cuobjax.numpy), where its gradient is not wanted use "
+            "stop_gradient(x)."
+        )
 
 
 def escaped(primitive):
@@ -188,7 +223,7 @@ def kind_of(x):
     return x.kind if isinstance(x, TracedNumber) else type(x) if type(x) in _KINDS else None
 
 
-def settled(x):
+def resolved(x):
     """The Array that a Reference or a traced number stands for; all else as it is."""
     while isinstance(x, Reference):
         x = x._value
@@ -200,14 +235,7 @@ def concrete(x, use):
     while isinstance(x, Reference):
         x = x._value
     if isinstance(x, Tracer):
-        forced = getattr(x._trace, "forced", None)  # what is being recorded says more
-        if forced is not None:
-            raise forced(x, use)
-        raise TypeError(
-            f"Array: expected a plain Array for {use}, got one that is being traced; its gradient would be lost. Write "
-            "the computation with functions of autograd.numpy (cuobjax.numpy), where its gradient is not wanted use "
-            "stop_gradient(x)."
-        )
+        raise x._trace.forced(x, use)
     return x._value
 
 

@@ -44,13 +44,13 @@ class Forward(Interpreter):
             return tuple([lift(y) if y.dtype.kind in "iub" else ForwardTracer(self, y, t) for y, t in pairs])
         return ForwardTracer(self, y, t)
 
-    def parts(self, x):
-        """What is under `x` and its tangent, zeros if it depends on no input; an object that is no array twice."""
+    def tangent(self, x):
+        """The tangent of `x`: zeros if it depends on no input, `x` itself if it is no array."""
         if isinstance(x, ForwardTracer) and x._trace is self:
-            return lift(x._value), lift(x._tangent)
+            return lift(x._tangent)
         if isinstance(x, (int, float, complex)):
-            return x, x * 0
-        return x, zeros_like(x) if hasattr(x, "dtype") else x
+            return x * 0
+        return zeros_like(x) if hasattr(x, "dtype") else x
 
 
 def zeros_like(x):

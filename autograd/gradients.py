@@ -10,7 +10,7 @@ import operator
 import numpy as onp
 
 from . import backend, tree
-from .core import Array, Reference, Tracer, kind_of, library, lift, settled
+from .core import Array, Reference, Tracer, kind_of, library, lift, resolved
 from .numpy._common import as_array
 from .ops.elementwise import astype
 from .ops.elementwise import stop_gradient as _stop_gradient
@@ -54,7 +54,7 @@ class Recording:
 
     def values(self, outputs):
         """A tree of outputs as the caller sees it, off the tape."""
-        return tree.tree_map(lambda x: self._shown(self.tape.value(x)), outputs)
+        return tree.tree_map(lambda x: self._shown(self.tape.lower(x)), outputs)
 
     @property
     def inputs(self):
@@ -124,7 +124,7 @@ def differentiable(x, where):
     """The value one level below an Array or number that is to be differentiated."""
     if type(x) is onp.ndarray and x.dtype.kind in "fc":
         return x
-    x = settled(x)
+    x = resolved(x)
     value = x._value if type(x) is Array else onp.asarray(x)[()] if isinstance(x, (float, complex)) else x
     if not (isinstance(value, Array) or backend.is_array(value)) or not is_inexact(value.dtype):
         got = f"dtype {value.dtype}" if hasattr(value, "dtype") else f"{type(value).__name__}"

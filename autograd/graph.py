@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as onp
 
 from . import backend
-from .core import Array, Interpreter, TracedNumber, Tracer, kind_of, lift, settled
+from .core import Array, Interpreter, TracedNumber, Tracer, kind_of, resolved
 
 _new = object.__new__
 
@@ -149,16 +149,15 @@ class Staging(Interpreter):
         graph: What was recorded.
         labels: What the inputs are, for messages: {number: text}.
         closed: Whether the graph stands alone; false if it uses a value that another transformation traces.
-        ended: Whether the recording is over.
     """
 
-    __slots__ = ("_known", "_lock", "closed", "ended", "graph", "labels")
+    __slots__ = ("_known", "_lock", "closed", "graph", "labels")
 
     def __init__(self):
         super().__init__()
         self.graph = Graph()
         self.labels = {}
-        self.closed, self.ended = True, False
+        self.closed = True
         self._known = {}  # Arrays that are constants, by identity
         self._lock = threading.Lock()
 
@@ -206,7 +205,7 @@ class Staging(Interpreter):
         if primitive.shape_from is not None:
             self._require_static_shape(primitive, args)
         if all(kind_of(a) for a in args):
-            args = [settled(a) for a in args]
+            args = [resolved(a) for a in args]
         return self.record(primitive, args, params)
 
     def compute(self, function, numbers):
@@ -257,9 +256,11 @@ class Staging(Interpreter):
                 needed.update(operation.inputs)
         return needed & self.labels.keys()
 
-    def value(self, x):
-        """What `x` is in this run, if it is of this graph, else `x`."""
-        return lift(x._value) if isinstance(x, StagedTracer) and x._trace is self else x
+    def as_constant(self, tracer):
+        """Makes an input of the graph a constant, with the value that it has in this run."""
+        self.graph.inputs.remove(tracer.number)
+        self.graph.constants[tracer.number] = tracer._value
+        self.closed &= not isinstance(tracer._value, Tracer)
 
     def finished(self, outputs):
         """The graph with these outputs: tracers and constants."""

@@ -20,7 +20,7 @@ from .gradients import (
 )
 from .numpy import moveaxis
 from .ops.elementwise import astype
-from .ops.shape import broadcast_to, reshape
+from .ops.shape import reshape
 
 
 def jvp(f, primals, tangents, has_aux=False):
@@ -54,12 +54,11 @@ def jvp(f, primals, tangents, has_aux=False):
         forward.ended = True
     output, aux = output_and_aux(output, has_aux, "jvp")
 
-    def part(nested, i):
-        return tree.tree_map(lambda y: own(shown(forward.parts(y)[i], raw), leaves + directions), nested)
+    def results(part, nested):
+        return tree.tree_map(lambda y: own(shown(part(y), raw), leaves + directions), nested)
 
-    if not has_aux:
-        return part(output, 0), part(output, 1)
-    return part(output, 0), part(output, 1), part(aux, 0)
+    both = results(forward.lower, output), results(forward.tangent, output)
+    return (*both, results(forward.lower, aux)) if has_aux else both
 
 
 def _arguments(primals, tangents):
@@ -166,7 +165,7 @@ def _recorded(f, argnums, has_aux, holomorphic, by_columns):
         inputs, arguments = run.inputs
         _check_kinds(inputs, outputs, holomorphic)
         if by_columns(sum(x.size for x in inputs), sum(y.size for y in outputs)):
-            found = _columns(_transposed(run, outputs), [run.tape.value(x) for x in inputs], holomorphic)
+            found = _columns(_transposed(run, outputs), [run.tape.lower(x) for x in inputs], holomorphic)
         else:
             found = _rows(run, outputs)
         found = [tree.unflatten(arguments, [shown(d, run.raw) for d in row]) for row in found]
@@ -199,10 +198,9 @@ def jacfwd(f, argnums=0, has_aux=False, holomorphic=False):
                 forward.ended = True
             output, aux = output_and_aux(output, has_aux, "jacobian")
             outputs, structure = tree.flatten(output)
-            pairs = [forward.parts(y) for y in outputs]
-            _check_kinds(inputs, [y for y, _ in pairs], holomorphic)
-            result.update(structure=structure, aux=tree.tree_map(lambda y: forward.parts(y)[0], aux))
-            return [t for _, t in pairs]
+            _check_kinds(inputs, [forward.lower(y) for y in outputs], holomorphic)
+            result.update(structure=structure, aux=tree.tree_map(forward.lower, aux))
+            return [forward.tangent(y) for y in outputs]
 
         raw = not any(isinstance(x, Array) for x in tree.flatten((args, kwargs))[0])
         rows = list(_columns(push, inputs, holomorphic))
@@ -224,18 +222,13 @@ def _check_kinds(inputs, outputs, holomorphic):
         raise TypeError("jacobian: expected complex arguments of a holomorphic function, got real ones.")
 
 
-def _of_all_lanes(batch, x):
-    value, batched = batch.value(x)
-    return value if batched else broadcast_to(value, shape=(batch.size, *value.shape))
-
-
 def _rows(run, outputs):
     """For each output its derivatives with respect to all inputs: one pullback of all rows."""
     for y in outputs:
         batch = Batch(y.size)
         basis = library(y).eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
         pulled = tree.flatten(run.gradients([y], [batch.tracer(basis)], consume=False))[0]
-        yield [reshape(g, shape=(*y.shape, *g.shape[1:])) for g in (_of_all_lanes(batch, g) for g in pulled)]
+        yield [reshape(g, shape=(*y.shape, *g.shape[1:])) for g in (batch.of_all_lanes(g) for g in pulled)]
 
 
 def _columns(push, inputs, holomorphic):
@@ -256,7 +249,7 @@ def _columns(push, inputs, holomorphic):
         return batch.tracer(directions.reshape(batch.size, *x.shape))
 
     for t in push([basis(x, i) for i, x in enumerate(inputs)]):
-        t = moveaxis(_of_all_lanes(batch, t), 0, -1)
+        t = moveaxis(batch.of_all_lanes(t), 0, -1)
         row = [None] * len(inputs)
         for (i, direction), start, end in zip(blocks, ends, ends[1:], strict=False):
             d = reshape(t[..., start:end], shape=(*t.shape[:-1], *inputs[i].shape))

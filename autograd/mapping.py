@@ -1,5 +1,6 @@
-"""`vmap`: a function of one example as a function of a batch. Loops and branches that all transformations follow."""
+"""`vmap`: a function of one example as a function of a batch."""
 
+import contextlib
 import dataclasses
 import functools
 import operator
@@ -7,10 +8,9 @@ import operator
 from . import backend, tree
 from .axes import complete_axis
 from .batch import Batch
-from .core import Array, lift, settled
+from .core import Array, lift, resolved
 from .gradients import own, shown
 from .numpy import asarray, moveaxis
-from .ops.shape import broadcast_to
 
 
 def vmap(f, in_axes=0, out_axes=0):
@@ -41,23 +41,60 @@ def vmap(f, in_axes=0, out_axes=0):
     def mapped(*args, **kwargs):
         if isinstance(in_axes, (tuple, list)) and len(in_axes) != len(args):
             raise TypeError(f"vmap: expected in_axes for {len(args)} arguments, got {in_axes!r}.")
-        leaves, structure = tree.flatten((args, kwargs))
-        axes = [*_along(in_axes, args, "in_axes"), *_along(0, kwargs, "in_axes")]
-        raw = not any(isinstance(x, Array) for x in leaves)
-        values = [_in_front(x, axis) for x, axis in zip(leaves, axes, strict=True)]
-        batch = Batch(_size(values, axes))
-        inputs = [x if axis is None else batch.tracer(x) for x, axis in zip(values, axes, strict=True)]
-        args, kwargs = tree.unflatten(structure, inputs)
-        try:
+        lanes = Lanes((args, kwargs), (in_axes, 0))
+        args, kwargs = lanes.arguments
+        with lanes.running():
             output = f(*args, **kwargs)
-        finally:
-            batch.ended = True
-        leaves, structure = tree.flatten(output)
-        axes = _along(out_axes, output, "out_axes")
-        outputs = [_out(batch, y, axis, raw, values) for y, axis in zip(leaves, axes, strict=True)]
-        return tree.unflatten(structure, outputs)
+        return lanes.outputs(output, out_axes)
 
     return mapped
+
+
+class Lanes:
+    """One run of a function on a batch, whose lanes each see one element along the mapped axes.
+
+    Args:
+        arguments: Nested arrays.
+        axes: The mapped axis of each, in a structure that begins like them: see `vmap`.
+
+    Attributes:
+        batch: The interpreter.
+        arguments: Those of the function, with what is mapped as tracers.
+    """
+
+    def __init__(self, arguments, axes):
+        leaves, structure = tree.flatten(arguments)
+        axes = _along(axes, arguments, "in_axes")
+        self._raw = not any(isinstance(x, Array) for x in leaves)
+        self._values = [_in_front(x, axis) for x, axis in zip(leaves, axes, strict=True)]
+        self.batch = Batch(_size(self._values, axes))
+        pairs = zip(self._values, axes, strict=True)
+        self.arguments = tree.unflatten(structure, [x if axis is None else self.batch.tracer(x) for x, axis in pairs])
+
+    @contextlib.contextmanager
+    def running(self):
+        """The context in which the function runs; what it makes of the arguments must not be used afterwards."""
+        try:
+            yield
+        finally:
+            self.batch.ended = True
+
+    def outputs(self, output, axes=0):
+        """What the function returned, with the mapped axis at a place in each array: see `vmap`."""
+        leaves, structure = tree.flatten(output)
+        axes = _along(axes, output, "out_axes")
+        return tree.unflatten(structure, [self._output(y, axis) for y, axis in zip(leaves, axes, strict=True)])
+
+    def _output(self, y, axis):
+        if not isinstance(y, Array) and not backend.is_array(y) and not isinstance(y, (int, float, complex)):
+            return y
+        if axis is None:
+            if self.batch.owns(y):
+                raise ValueError("vmap: out_axes is None for an output that differs from lane to lane. Give its axis.")
+            return own(shown(y, self._raw), self._values)
+        value = self.batch.of_all_lanes(y if self.batch.owns(y) else asarray(y))
+        value = moveaxis(value, 0, axis) if complete_axis(axis, value.ndim) else value
+        return own(shown(value, self._raw), self._values)
 
 
 def _along(axes, part, where):
@@ -80,7 +117,7 @@ def _in_front(x, axis):
     """The value under an argument with its mapped axis in front."""
     if axis is None:
         return lift(x)
-    x = settled(x)
+    x = resolved(x)
     if not (isinstance(x, Array) or backend.is_array(x)) or not x.ndim:
         got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
         raise TypeError(f"vmap: expected an array with axis {axis}, got {got}. Its axis is None if all share it.")
@@ -96,18 +133,3 @@ def _size(values, axes):
             else "vmap: expected at least one argument with a mapped axis, got none."
         )
     return sizes.pop()
-
-
-def _out(batch, y, axis, raw, inputs):
-    """An output as the caller sees it."""
-    if not isinstance(y, Array) and not backend.is_array(y) and not isinstance(y, (int, float, complex)):
-        return y
-    value, batched = batch.value(y)
-    if axis is None:
-        if batched:
-            raise ValueError("vmap: expected an output that all share where out_axes is None, got one that differs.")
-        return own(shown(value, raw), inputs)
-    if not batched:
-        value = asarray(value)
-        value = broadcast_to(value, shape=(batch.size, *value.shape))
-    return own(shown(moveaxis(value, 0, axis) if complete_axis(axis, value.ndim) else value, raw), inputs)

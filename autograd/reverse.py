@@ -24,6 +24,14 @@ def live_tapes():
     return _thread.tapes
 
 
+def expect_devices(devices):
+    """Makes the tapes of this thread ready for values on these devices; returns whether there are such tapes."""
+    tapes = [tape for tape in live_tapes() if not tape.ended]
+    for tape in tapes:
+        tape.multi_device |= len(set(devices)) > 1
+    return bool(tapes)
+
+
 class TapeTracer(Tracer):
     """A value on a tape, at a position of it."""
 
@@ -117,10 +125,6 @@ class Tape(Interpreter):
     def part(self, whole, i, value, like=()):
         """A tracer for part `i` of the node at position `whole`, which has a value of its own."""
         return self._recorded(None, [(whole, _Parts, (i, like))], value)
-
-    def value(self, x):
-        """What is under `x` if it is on this tape, else `x`."""
-        return lift(x._value) if isinstance(x, TapeTracer) and x._trace is self else x
 
     def pull(self, outputs, cotangents, inputs, *, consume):
         """The cotangents of the tracers `inputs`, given those of `outputs`; None for an input that nothing depends on.

@@ -6,7 +6,7 @@ import numpy as onp
 
 from ..axes import complete_axes, complete_axis
 from ..core import TracedNumber, library
-from ..ops import fft as signal_ops
+from ..ops import convolution, searching
 from ..ops import shape as ops
 from ..ops.elementwise import stop_gradient
 from ..ops.reduction import cumulative_product
@@ -199,7 +199,7 @@ def interp(x, xp, fp, left=None, right=None, period=None):
         xp, fp = take(xp, order), take(fp, order)
         xp = concatenate([xp[-1:] - period, xp, xp[:1] + period])
         fp = concatenate([fp[-1:], fp, fp[:1]])
-    i = signal_ops.interval(xp, x)
+    i = searching.interval(xp, x)
     j = minimum(i + 1, xp.shape[0] - 1)
     start, width = take(xp, i), take(xp, j) - take(xp, i)
     share = (x - start) / where(width == 0, 1, width)
@@ -247,7 +247,7 @@ def _vectors(a, v, mode, where):
 def _in_mode(a, v, mode, twice_start):
     """The convolution; in mode "same" without the first twice_start // 2 elements."""
     longer, shorter = (a, v) if a.shape[0] >= v.shape[0] else (v, a)
-    y = signal_ops.convolve(longer, shorter, mode="full" if mode == "same" else mode)
+    y = convolution.convolve(longer, shorter, mode="full" if mode == "same" else mode)
     return y[twice_start // 2 :][: longer.shape[0]] if mode == "same" else y
 
 

@@ -7,7 +7,7 @@ import numpy as onp
 
 from .. import backend
 from ..axes import complete_axis
-from ..core import Array, TracedNumber, Tracer, library, lift, settled
+from ..core import Array, TracedNumber, Tracer, library, lift, resolved
 from ..ops import shape as shape_ops
 from ..ops.elementwise import astype, stop_gradient
 
@@ -17,7 +17,7 @@ def as_array(x, dtype=None):
     if isinstance(x, TracedNumber):
         return x.array(dtype)
     if isinstance(x, Array):
-        x = settled(x)
+        x = resolved(x)
     elif not backend.is_array(x):
         return array(x, dtype)
     return x if dtype is None or x.dtype == dtype else cast(x, dtype)
@@ -39,7 +39,7 @@ def array(object, dtype=None):
     """A new array of `object`: an array, a number, or a nested list or tuple of them, traced ones included."""
     if isinstance(object, TracedNumber):
         return object.array(dtype)
-    object = settled(object)
+    object = resolved(object)
     if isinstance(object, Tracer):
         return object if dtype is None else cast(object, dtype)
     if isinstance(object, Array):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as onp
 
 from .. import backend
-from ..core import Array, bare, library, settled
+from ..core import Array, bare, library, resolved
 from ..ops import indexing as ops
 from ..ops.indexing import ARRAY
 from ._common import along_axis, as_array, refuse_output
@@ -43,7 +43,7 @@ def _end(x: Any) -> Any:
 
 def _index_array(x, part):
     """The array of integers or booleans that `part` of an index of `x` stands for."""
-    part = settled(part)
+    part = resolved(part)
     if not isinstance(part, Array) and not backend.is_array(part):
         part = onp.array(part)
         part = part if part.size else part.astype(int)  # an empty list would be real numbers

@@ -3,10 +3,10 @@
 import math
 from typing import NamedTuple
 
-from ..families import linear, moves, multilinear, nondifferentiable
+from ..families import Composition, linear, moves, multilinear, nondifferentiable
 from ..kernels import convolution as kernels
 from ..kernels import pooling
-from .shape import broadcast_to, folded, reshape, transpose
+from .shape import broadcast_to, flip, folded, reshape, transpose
 
 
 class Geometry(NamedTuple):
@@ -143,4 +143,30 @@ window_gather = linear(
 )
 window_scatter = linear(
     _window_scatter, lambda g, indices, windows: window_gather(g, indices, windows=windows), batch=folded, flops=moves
+)
+
+
+# Of two vectors, as NumPy has it.
+def _convolve(xp, a, b, *, mode):
+    """y[i] = sum over j of a[i - j] * b[j], at all i ("full") or those where every j counts ("valid")."""
+    return xp.convolve(a, b, mode)
+
+
+def _to_second(g, a, mode):
+    a = flip(a, axis=(0,))
+    return convolve(g, a, mode="valid") if mode == "full" else convolve(a, g, mode="valid")
+
+
+def _by_windows(a, b, *, mode):
+    """The same by an operation that takes many at once."""
+    reach = b.shape[0] - 1 if mode == "full" else 0
+    signal, kernel = reshape(a, shape=(1, 1, *a.shape)), reshape(flip(b, axis=(0,)), shape=(1, 1, *b.shape))
+    return convolution(signal, kernel, geometry=Geometry((1,), ((reach, reach),), (1,)))[0, 0]
+
+
+convolve = multilinear(  # "valid": `a` must not be the shorter one
+    _convolve,
+    lambda g, b, mode: convolve(g, flip(b, axis=(0,)), mode="valid" if mode == "full" else "full"),
+    _to_second,
+    batch=Composition(_by_windows),
 )

@@ -1,6 +1,6 @@
-"""Operations on signals: discrete Fourier transforms, the convolution of two vectors, the search for neighbours.
+"""Discrete Fourier transforms.
 
-Transforms run over a tuple of distinct axes, of complex numbers, or from real numbers to half a spectrum. A transform
+They run over a tuple of distinct axes, of complex numbers, or from real numbers to half a spectrum. A transform
 is a symmetric matrix, hence its own transpose. Real numbers of length n have a spectrum with y[n - k] = conj(y[k])
 along the last of the axes: `rfft` makes the first n // 2 + 1 elements of it and `irfft` takes them. There an element
 stands for two, except those that are their own mirror images: the first and, if n is even, the last. Of these `irfft`
@@ -12,10 +12,8 @@ ignores the imaginary part.
 import numpy
 
 from ..core import library
-from ..families import Composition, linear, multilinear, nondifferentiable
-from .convolution import Geometry, convolution
-from .elementwise import clip, conj, less_equal
-from .shape import broadcast_to, flip, reshape
+from ..families import linear
+from .elementwise import conj
 
 OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}  # the norm that scales the other direction
 
@@ -73,46 +71,3 @@ def _to_half(g, axis, length, norm):
 fft = linear(_fft, lambda g, axis, inverse, norm: fft(g, axis=axis, inverse=inverse, norm=norm))
 rfft = linear(_rfft, _to_real)
 irfft = linear(_irfft, _to_half)
-
-
-def _convolve(xp, a, b, *, mode):
-    """y[i] = sum over j of a[i - j] * b[j], at all i ("full") or those where every j counts ("valid")."""
-    return xp.convolve(a, b, mode)
-
-
-def _to_second(g, a, mode):
-    a = flip(a, axis=(0,))
-    return convolve(g, a, mode="valid") if mode == "full" else convolve(a, g, mode="valid")
-
-
-def _by_windows(a, b, *, mode):
-    """The same by an operation that takes many at once."""
-    reach = b.shape[0] - 1 if mode == "full" else 0
-    signal, kernel = reshape(a, shape=(1, 1, *a.shape)), reshape(flip(b, axis=(0,)), shape=(1, 1, *b.shape))
-    return convolution(signal, kernel, geometry=Geometry((1,), ((reach, reach),), (1,)))[0, 0]
-
-
-convolve = multilinear(  # "valid": `a` must not be the shorter one
-    _convolve,
-    lambda g, b, mode: convolve(g, flip(b, axis=(0,)), mode="valid" if mode == "full" else "full"),
-    _to_second,
-    batch=Composition(_by_windows),
-)
-
-
-def _interval(xp, points, x):
-    """The number of the interval between sorted points that holds each x; the first and the last one are unbounded."""
-    return xp.clip(xp.searchsorted(points, x, side="right") - 1, 0, max(len(points) - 2, 0))
-
-
-def _batch_interval(primitive, size, values, batched, params):
-    points, x = values
-    if not batched[0]:
-        return primitive(points, x)
-    x = x if batched[1] else broadcast_to(x, shape=(size, *x.shape))
-    points = reshape(points, shape=(size, *(1,) * (x.ndim - 1), points.shape[-1]))
-    reached = less_equal(points, reshape(x, shape=(*x.shape, 1))).sum(-1)
-    return clip(reached - 1, low=0, high=max(points.shape[-1] - 2, 0))
-
-
-interval = nondifferentiable(_interval, ("points", "x"), batch=_batch_interval)

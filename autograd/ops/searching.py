@@ -2,8 +2,9 @@
 
 from ..core import library
 from ..families import nondifferentiable
+from .elementwise import clip, less_equal
 from .indexing import _not_batched
-from .shape import concatenate, reshape
+from .shape import broadcast_to, concatenate, reshape
 
 
 def _searchsorted(xp, table, x, *, side):
@@ -72,3 +73,21 @@ def _ravel_multi_index(xp, *indices, dims, mode, order):
 
 unravel_index = nondifferentiable(_unravel_index)
 ravel_multi_index = nondifferentiable(_ravel_multi_index, (), batch="align")
+
+
+def _interval(xp, points, x):
+    """The number of the interval between sorted points that holds each x; the first and the last one are unbounded."""
+    return xp.clip(xp.searchsorted(points, x, side="right") - 1, 0, max(len(points) - 2, 0))
+
+
+def _batch_interval(primitive, size, values, batched, params):
+    points, x = values
+    if not batched[0]:
+        return primitive(points, x)
+    x = x if batched[1] else broadcast_to(x, shape=(size, *x.shape))
+    points = reshape(points, shape=(size, *(1,) * (x.ndim - 1), points.shape[-1]))
+    reached = less_equal(points, reshape(x, shape=(*x.shape, 1))).sum(-1)
+    return clip(reached - 1, low=0, high=max(points.shape[-1] - 2, 0))
+
+
+interval = nondifferentiable(_interval, ("points", "x"), batch=_batch_interval)

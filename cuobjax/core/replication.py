@@ -5,11 +5,10 @@ from contextvars import ContextVar
 
 import cuobjax.numpy as jn
 from autograd.backend import local_devices
-from autograd.ops.random import split as split_key
 
-from . import scope
-from .scope import write
-from .variable import RandomState, TrainRef, reduced
+from .lanes import keys_of_lanes, reduced
+from .scope import is_open, write
+from .variable import RandomState, TrainRef
 
 _replicated: set = set()  # by a call outside of scopes, whose values all threads see
 _in_scope: "ContextVar[frozenset]" = ContextVar("cuobjax.replicated", default=frozenset())
@@ -31,8 +30,8 @@ def replicate(vc):
     """Gives the variables of a collection a value for each device, stacked along the first axis, within the context.
 
     `Parallel` works without it; with it, values that differ from device to device do so from call to call. At the end,
-    also after an exception, every variable becomes what its `reduce` makes of its values; one without `reduce`, and a
-    RandomState, which every device gets its own of, is what it was (the RandomState after its split).
+    also after an exception, every variable becomes what its `reduce` makes of its values; one without `reduce`
+    has the value from before, and a RandomState, of which each device has its own, the state that its split left.
 
     Raises:
         ValueError: If a variable is replicated already.
@@ -44,16 +43,15 @@ def replicate(vc):
     before, within = {}, {}
     for v in variables:
         if isinstance(v, RandomState):
-            keys = split_key(v.value, n=n)
-            before[v], within[v] = keys[0], keys[1:]
+            within[v], before[v] = keys_of_lanes(v.value, n)
         else:
             before[v], within[v] = v.value, jn.broadcast_to(v.value, (n, *v.shape))
 
-    def kept(v):
-        return v._reduce is None or v.value is within[v]
+    def joined(v):
+        return before[v] if v._reduce is None or v.value is within[v] else reduced(v, v.value)
 
     write(within)
-    scoped = scope._innermost.get() is not None
+    scoped = is_open()
     token = _in_scope.set(_in_scope.get().union(variables if scoped else ()))
     _replicated.update(() if scoped else variables)
     try:
@@ -61,7 +59,7 @@ def replicate(vc):
     finally:
         after = before
         try:
-            after = {v: value if kept(v) else reduced(v, v.value) for v, value in before.items()}
+            after = {v: joined(v) for v in variables}
         finally:
             write(after)
             _replicated.difference_update(() if scoped else variables)

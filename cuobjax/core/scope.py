@@ -22,8 +22,8 @@ class Scope:
         written: The variables that were written to, in order.
         seen: What was read through this scope from outside of it, {variable: value}.
         outer: The scope around this one, None for the outermost.
-        first_read: `(variable, value)` gives what is seen of a variable that is read from outside for the first time;
-            None where that is its value.
+        first_read: Called as `(variable, value)` at the first read of a variable from outside; its result is what the
+            scope sees from then on. None if that is the value itself.
     """
 
     __slots__ = ("first_read", "outer", "seen", "values", "written")
@@ -49,6 +49,11 @@ def scope(values=(), first_read=None):
         yield opened
     finally:
         _innermost.reset(token)
+
+
+def is_open():
+    """Whether a scope is open in this thread."""
+    return _innermost.get() is not None
 
 
 def read(variable):

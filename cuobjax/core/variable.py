@@ -8,7 +8,7 @@ import numpy as onp
 
 import autograd.numpy as anp
 from autograd.backend import DeviceError, default_device, device_of, is_array, is_cupy
-from autograd.core import Array, Reference, TracedNumber, Tracer, bare, library, settled
+from autograd.core import Array, Reference, TracedNumber, Tracer, bare, library, resolved
 from autograd.ops.random import split as split_key
 
 from ..util import class_name, repr_function
@@ -18,18 +18,6 @@ from . import scope
 def reduce_mean(x):
     """The mean over the first axis: how a variable's values of several devices or lanes become one."""
     return x.mean(0)
-
-
-def reduced(variable, stacked):
-    """What the `reduce` of a variable makes of its values in lanes or on devices, stacked along a first axis.
-
-    It has the variable's dtype; of means of integers that is the nearest integer.
-    """
-    value = as_value(variable._reduce(stacked), f"{type(variable).__name__}.reduce")
-    if value.dtype == variable.dtype:
-        return value
-    exact = variable.dtype.kind in "iub" and value.dtype.kind == "f"
-    return anp.astype(anp.rint(value) if exact else value, variable.dtype)
 
 
 def as_value(x, where, beside=None):
@@ -42,7 +30,7 @@ def as_value(x, where, beside=None):
         TypeError: If `x` is no array.
     """
     if isinstance(x, Array) and not isinstance(x, TracedNumber):
-        return settled(x)
+        return resolved(x)
     if not is_array(x):
         raise TypeError(f"{where}: expected an array, got {type(x).__name__}. Convert it with cuobjax.numpy.array(x).")
     if is_cupy(x):

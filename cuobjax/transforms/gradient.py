@@ -17,7 +17,7 @@ from ..core.scope import write
 from ..core.variable import TrainVar, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, repr_function
-from .call import call
+from .call import as_arrays, call
 
 
 class _Derivatives(Module):
@@ -90,7 +90,7 @@ class _Derivatives(Module):
     def _inputs(self, args, kwargs):
         """The arguments, raw arrays and numbers to differentiate as Arrays of their own on the variables' device."""
         beside = self._train_vars[0] if self._train_vars else None
-        args, kwargs = tree.tree_map(lambda x: as_value(x, "", beside) if is_array(x) else x, (list(args), kwargs))
+        args, kwargs = as_arrays((list(args), kwargs), beside)
         for i in self.input_argnums:
             if not -len(args) <= i < len(args):
                 where = type(self).__name__

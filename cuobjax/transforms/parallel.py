@@ -6,17 +6,16 @@ import cuobjax.numpy as jn
 from autograd import device_put, tree
 from autograd.backend import is_array, local_devices
 from autograd.core import Array, Tracer, kind_of
-from autograd.ops.random import split as split_key
-from autograd.reverse import live_tapes
+from autograd.reverse import expect_devices
 from autograd.thread_group import Group
 
-from ..core import scope
 from ..core.collection import VarCollection
 from ..core.function import Function
+from ..core.lanes import joined, keys_of_lanes
 from ..core.module import Module
 from ..core.replication import forget_replicas, replicated
-from ..core.scope import write
-from ..core.variable import RandomState, as_value, reduce_mean, reduced
+from ..core.scope import is_open, write
+from ..core.variable import RandomState, as_value
 from ..util import class_name, repr_function
 from .call import call
 
@@ -85,9 +84,8 @@ class Parallel(Module):
             if variable in replicas:
                 value = value[rank]
             elif isinstance(variable, RandomState):
-                keys = split_key(value, n=len(devices))
-                states[variable] = keys[0]
-                value = keys[rank + 1]
+                keys, states[variable] = keys_of_lanes(value, len(devices))
+                value = keys[rank]
             return device_put(value, devices[rank])
 
         def run(rank):
@@ -95,10 +93,7 @@ class Parallel(Module):
             args, kwargs = lanes[rank]
             return call(self.__wrapped__, args, kwargs, first_read=lambda *read: first_read(rank, *read))
 
-        tapes = [tape for tape in live_tapes() if not tape.ended]
-        for tape in tapes:
-            tape.spread |= len(set(devices)) > 1
-        in_turns = bool(tapes) or scope._innermost.get() is not None
+        in_turns = expect_devices(devices) or is_open()
         results = Group(devices, self.axis_name, in_turns).run(run)
         outputs = self._joined_outputs([outputs for outputs, _, _ in results], devices[0])
         changed = dict.fromkeys(v for _, changes, _ in results for v in changes)
@@ -156,21 +151,14 @@ class Parallel(Module):
 
     def _joined(self, variable, values):
         """The value of a variable after the call, given those on all devices; None stands for what it was before."""
-        before, kept = variable.value, variable in replicated()
-        values = [(before[i] if kept else before) if x is None else x for i, x in enumerate(values)]
+        before, replicas = variable.value, variable in replicated()
+        values = [(before[i] if replicas else before) if x is None else x for i, x in enumerate(values)]
         values = [device_put(x, before.device) for x in values]
-        if kept:
+        if replicas:
             return _stacked(values, "values of a variable")
-        if variable._reduce in (None, reduce_mean) and _all_same(values, look=variable._reduce is None):
-            return values[0]
-        if variable._reduce is None:
-            names = (name for name, v in self.vc.items() if v is variable)
-            name = next(names, f"a {type(variable).__name__} of shape {variable.shape}")
-            raise ValueError(
-                f"Parallel: expected {name} to be the same on all devices, as it has no reduce, got one that differs. "
-                "Give it one, such as StateVar(x, reduce=lambda x: x[0]), or return the value as an output."
-            )
-        return reduced(variable, _stacked(values, "values of a variable"))
+        same = values[0] if _all_same(values, look=variable._reduce is None) else None
+        where = ("Parallel", "from device to device")
+        return joined(variable, same, lambda: _stacked(values, "values of a variable"), where, self.vc)
 
     def __repr__(self):
         return (

@@ -1,21 +1,18 @@
 """`Vectorize`: a function of one example as a module that takes a batch."""
 
-from operator import attrgetter
-
 import cuobjax.numpy as jn
-from autograd import tree, vmap
-from autograd.backend import is_array
-from autograd.batch import BatchTracer
+from autograd import tree
 from autograd.core import kind_of
-from autograd.ops.random import split as split_key
+from autograd.mapping import Lanes
 
 from ..core.collection import VarCollection
 from ..core.function import Function
+from ..core.lanes import joined, keys_of_lanes
 from ..core.module import Module
 from ..core.scope import write
-from ..core.variable import RandomState, as_value, reduce_mean, reduced
+from ..core.variable import RandomState
 from ..util import class_name, positional_args_names, repr_function
-from .call import call
+from .call import as_arrays, call
 
 
 class Vectorize(Module):
@@ -57,17 +54,22 @@ class Vectorize(Module):
 
     def __call__(self, *args, **kwargs):
         arguments, axes = self._arguments(args, kwargs)
-        changes = {}
+        lanes = Lanes({key: arguments[key] for key in axes}, axes)
+        given = {**arguments, **lanes.arguments}
+        positional = [given.pop(i) for i in range(len(args))]
+        states = {}
 
-        def lane(mapped):
-            traces = [x._trace for x in tree.flatten(mapped)[0] if isinstance(x, BatchTracer)]
-            batch = max(traces, key=attrgetter("level"))  # an argument that is not mapped may be of lanes further out
-            given = {**arguments, **mapped}
-            outputs, written = _run(batch, self.__wrapped__, [given.pop(i) for i in range(len(args))], given)
-            changes.update((v, self._joined(batch, v, x)) for v, x in written.items())
-            return tree.tree_map(_as_output, outputs)
+        def first_read(variable, value):
+            if not isinstance(variable, RandomState):
+                return value
+            keys, states[variable] = keys_of_lanes(value, lanes.batch.size)
+            return lanes.batch.tracer(keys)
 
-        outputs = vmap(lane, (axes,))({key: arguments[key] for key in axes})
+        with lanes.running():
+            outputs, changes, _ = call(self.__wrapped__, positional, given, first_read=first_read)
+            changes |= {v: state for v, state in states.items() if v not in changes or lanes.batch.owns(changes[v])}
+            changes = {v: self._joined(lanes.batch, v, x) for v, x in changes.items()} if lanes.batch.size else {}
+        outputs = lanes.outputs(tree.tree_map(_as_output, outputs))
         write(changes)
         return outputs
 
@@ -81,41 +83,15 @@ class Vectorize(Module):
         axes = {key: axis for key, axis in [*enumerate(self.batch_axis[: len(args)]), *named] if axis is not None}
         beside = next(iter(self.vc), None)
         given = {**dict(enumerate(args)), **kwargs}
-        return tree.tree_map(lambda x: as_value(x, "", beside) if is_array(x) else x, given), axes
+        return as_arrays(given, beside), axes
 
     def _joined(self, batch, variable, value):
         """The value of a variable after the call, given what it is in the lanes."""
-        shape = value.shape
-        value, differs = batch.value(value)
-        if variable._reduce is None and differs:
-            names = (name for name, v in self.vc.items() if v is variable)
-            name = next(names, f"a {type(variable).__name__} of shape {shape}")
-            raise ValueError(
-                f"Vectorize: expected {name} to be the same in all lanes, as it has no reduce, got one that differs. "
-                "Give it one, such as StateVar(x, reduce=lambda x: x[0]), or return the value as an output."
-            )
-        if variable._reduce in (None, reduce_mean) and not differs:
-            return value
-        return reduced(variable, value if differs else jn.broadcast_to(value, (batch.size, *shape)))
+        same = None if batch.owns(value) else value
+        return joined(variable, same, lambda: batch.of_all_lanes(value), ("Vectorize", "from lane to lane"), self.vc)
 
     def __repr__(self):
         return f"{class_name(self)}(f={repr_function(self.__wrapped__)}, batch_axis={self.batch_axis})"
-
-
-def _run(batch, f, args, kwargs):
-    """The outputs of `f` in the lanes of a batch and what it wrote to; random states are split when it reads them."""
-    states = {}
-
-    def first_read(variable, value):
-        if not isinstance(variable, RandomState):
-            return value
-        keys = split_key(value, n=batch.size)
-        states[variable] = keys[0]
-        return batch.tracer(keys[1:])
-
-    outputs, changes, _ = call(f, args, kwargs, first_read=first_read)
-    states = {v: state for v, state in states.items() if v not in changes or batch.value(changes[v])[1]}
-    return outputs, changes | states if batch.size else {}
 
 
 def _as_output(x):

@@ -9,7 +9,7 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.core.module import ForceArgs
+from cuobjax.core.module import ForceArgs, walk
 
 
 class Echo(objax.Module):
@@ -77,7 +77,7 @@ def test_forced_in_a_sequential():
 
 def forced_in(module):
     """What is forced, by the path."""
-    return {path: part.forced_kwargs for path, part in objax.module.walk(module) if isinstance(part, ForceArgs)}
+    return {path: part.forced_kwargs for path, part in walk(module) if isinstance(part, ForceArgs)}
 
 
 def test_undo_of_everything_takes_the_wrappers_out():

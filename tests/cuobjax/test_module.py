@@ -10,6 +10,7 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
+from cuobjax.core.module import walk
 
 
 class Inner(objax.Module):
@@ -146,10 +147,10 @@ def test_all_changes_of_a_list_change_what_is_found():
 
 def test_walk_finds_each_module_once():
     module = Outer()
-    found = list(objax.module.walk(module))
+    found = list(walk(module))
     assert [path for path, _ in found] == ["", ".first", ".listed", ".listed[0]", ".listed[4]", ".listed[4][0]"]
     module.first.back = module
-    assert len(list(objax.module.walk(module))) == 6
+    assert len(list(walk(module))) == 6
 
 
 def test_repr_shows_the_arguments_of_a_partial_function():
