@@ -17,7 +17,7 @@ from autograd import Array, tree, vjp, vmap
 from autograd.numpy._host import ABSENT
 from autograd.primitive import Primitive
 from autograd.testing import check_grads
-from tests.autograd import calls, calls_arrangement, calls_statistics
+from tests.autograd.table import calls, calls_arrangement, calls_statistics
 from tests.autograd.table.calls import A, C, Call, I, P, S, U, V, W, Z, each, over_axes, same, unary
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
