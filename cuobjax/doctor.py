@@ -1,8 +1,9 @@
 """`python -m cuobjax.doctor` says in a line each what is installed, and tests every device.
 
 The exit status is 1 if a line says FAILED. Each part runs in a process of its own, so that a library that crashes does
-not end the report. Where `import cuobjax` fails, as beside a foreign package `autograd`, `-m` ends there with the
-reason and the remedy; run as a file, `python <folder of cuobjax>/doctor.py`, this still makes the whole report.
+not end the report. Where `import cuobjax` fails, for example because a foreign package `autograd` is installed, `-m`
+ends there with the reason and the remedy; run as a file, `python <folder of cuobjax>/doctor.py`, this still makes the
+whole report.
 """
 
 import os
@@ -26,7 +27,8 @@ import subprocess
 WIDTH = 26  # of the labels
 SECONDS = 60  # for a part; a test takes one or two, unless a GPU's kernels have to be compiled first
 VARIABLES = """
-    CUOBJAX_DEVICE CUDA_VISIBLE_DEVICES CUDA_PATH CUPY_ACCELERATORS CUPY_CACHE_DIR CUPY_GPU_MEMORY_LIMIT CUPY_TF32
+    CUOBJAX_DEVICE CUOBJAX_CPU_DEVICES CUOBJAX_DETERMINISTIC
+    CUDA_VISIBLE_DEVICES CUDA_PATH CUPY_ACCELERATORS CUPY_CACHE_DIR CUPY_GPU_MEMORY_LIMIT CUPY_TF32
     NVIDIA_TF32_OVERRIDE OPENBLAS_NUM_THREADS OMP_NUM_THREADS MKL_NUM_THREADS LD_LIBRARY_PATH PYTHONPATH""".split()
 
 
@@ -145,10 +147,10 @@ def devices(report):
         report.line("CuPy", "not installed: pip install 'cuobjax[cuda13]', or cuda12, where there is an NVIDIA GPU")
     elif report.attempt("CuPy", _cupy):
         cuda = importlib.import_module("cupy").cuda
-        report.line("CUDA runtime", _told(lambda: _cuda_version(cuda.runtime.runtimeGetVersion())))
-        report.line("CUDA driver", _told(lambda: _cuda_version(cuda.runtime.driverGetVersion())))
-        report.line("NVRTC", _told(lambda: "{}.{}".format(*cuda.nvrtc.getVersion())))
-        count = _told(cuda.runtime.getDeviceCount)
+        report.line("CUDA runtime", _value_or_error(lambda: _cuda_version(cuda.runtime.runtimeGetVersion())))
+        report.line("CUDA driver", _value_or_error(lambda: _cuda_version(cuda.runtime.driverGetVersion())))
+        report.line("NVRTC", _value_or_error(lambda: "{}.{}".format(*cuda.nvrtc.getVersion())))
+        count = _value_or_error(cuda.runtime.getDeviceCount)
         for index in range(count) if isinstance(count, int) else ():
             report.attempt(f"gpu:{index}", _gpu, cuda, index)
         if not isinstance(count, int):
@@ -167,7 +169,7 @@ def _cupy():
     return f"{_package('cupy')}, {' '.join(found) or 'not installed by pip'}"
 
 
-def _told(function):
+def _value_or_error(function):
     """What the function returns, or its error as text: that a machine has no GPU is no failure."""
     try:
         return function()
@@ -190,7 +192,7 @@ def _gpu(cuda, index):
 
 
 def examine(report, device):
-    """A test of one device in seconds: what every program needs, beside results that are known."""
+    """A test of one device in seconds: what every program needs, compared with known results."""
     cuobjax = importlib.import_module("cuobjax")
     with cuobjax.device(device):
         for name, check in CHECKS.items():

@@ -2,8 +2,10 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -63,8 +65,23 @@ def test_all_is_well_here(tmp_path):
     assert set(_examined(lines, "cpu").values()) == {"ok"}
 
 
+def test_every_variable_that_the_sources_read_is_shown():
+    sources = [path.read_text() for package in ("autograd", "cuobjax") for path in (ROOT / package).rglob("*.py")]
+    read = {name for source in sources for name in re.findall(r"""environ\b[^"'\n]*["'](\w+)["']""", source)}
+    assert read == {name for name in doctor.VARIABLES if name.startswith("CUOBJAX_")}
+
+
+def test_every_extra_that_is_advised_is_there():
+    """By messages and docstrings of the sources, as `pip install cuobjax[io]`."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    sources = [path.read_text() for package in ("autograd", "cuobjax") for path in (ROOT / package).rglob("*.py")]
+    advised = {name for source in sources for name in re.findall(r"cuobjax\[(\w[\w-]*)\]", source)}
+    assert advised <= extras.keys()
+    assert {"cuda13", "io", "scipy"} <= advised
+
+
 @pytest.mark.gpu
-def test_gpu_is_told_and_examined(tmp_path):
+def test_gpu_is_reported_and_examined(tmp_path):
     pytest.importorskip("cupy")
     status, lines, _ = _doctor(tmp_path, CUOBJAX_DEVICE="")
     assert status == 0, lines
@@ -96,7 +113,7 @@ def test_conflict_does_not_end_the_file(foreign):
         assert lines[label].startswith("FAILED: ImportError: cuobjax: expected its own package autograd")
 
 
-def test_broken_cupy_is_told_and_the_cpu_works(tmp_path):
+def test_broken_cupy_is_reported_and_the_cpu_works(tmp_path):
     _package(tmp_path, "cupy", "raise ImportError('libcublas.so.13: cannot open')")
     status, lines, _ = _doctor(tmp_path)
     assert status == 1
@@ -105,7 +122,7 @@ def test_broken_cupy_is_told_and_the_cpu_works(tmp_path):
     assert set(_examined(lines, "cpu").values()) == {"ok"}
 
 
-def test_crashing_cupy_is_told_and_the_cpu_works(tmp_path):
+def test_crashing_cupy_is_reported_and_the_cpu_works(tmp_path):
     _package(tmp_path, "cupy", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     status, lines, _ = _doctor(tmp_path)
     assert status == 1
@@ -147,18 +164,18 @@ def test_absent_default_device_is_a_failure(tmp_path):
     assert lines["default device"].startswith("FAILED: DeviceError: device: expected a device that is there")
 
 
-def test_extras_are_told_with_versions_or_remedy(tmp_path):
+def test_extras_are_shown_with_versions_or_remedy(tmp_path):
     _distribution(tmp_path, "there", "1.5", "there")
     _distribution(
         tmp_path, "cuobjax", "9.9", "cuobjax", "numpy>=2",
-        'there>=1; extra == "io"', 'nowhere-to-be-found[some]>=2; extra == "io"', 'there; extra == "board"',
+        'there>=1; extra == "io"', 'nowhere-to-be-found[some]>=2; extra == "io"', 'there; extra == "scipy"',
         'cupy-cuda13x[ctk]>=14,<15; extra == "cuda13"',
     )  # fmt: skip
     status, lines, _ = _doctor(tmp_path, "packages")
     assert status == 0
     assert lines["cuobjax"].startswith("9.9 (")
     assert lines["extra io"] == "there 1.5; not installed: nowhere-to-be-found (pip install 'cuobjax[io]')"
-    assert lines["extra board"] == "there 1.5"
+    assert lines["extra scipy"] == "there 1.5"
     assert "extra cuda13" not in lines
 
 
