@@ -1,4 +1,7 @@
-"""Traps of Objax that belong to no single module: the number of each is that of the reference."""
+"""Traps of Objax that belong to no single module. docs/coming_from.md has the list that the numbers refer to."""
+
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +10,13 @@ import cuobjax as objax
 import cuobjax.numpy as jn
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
+
+
+def test_every_trap_of_the_list_has_a_test():
+    tests, page = Path(__file__).parent, Path(__file__).parents[2] / "docs" / "coming_from.md"
+    listed = [int(number) for number in re.findall(r"^\| S(\d+) \|", page.read_text(), re.MULTILINE)]
+    tested = {int(n) for path in tests.glob("test_*.py") for n in re.findall(r"def test_s(\d+)_", path.read_text())}
+    assert listed == sorted(tested) == list(range(1, 31))
 
 
 def test_s5_a_train_ref_to_a_listed_variable_does_not_zero_its_gradient():
