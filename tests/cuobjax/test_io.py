@@ -122,6 +122,8 @@ def test_a_path_in_the_working_folder(tmp_path, monkeypatch):
 
 def test_an_empty_collection(tmp_path):
     save_var_collection(tmp_path / "v.npz", VarCollection())
+    with np.load(tmp_path / "v.npz", allow_pickle=False) as archive:
+        assert {name: array.tolist() for name, array in archive.items()} == {"names": []}
     load_var_collection(tmp_path / "v.npz", VarCollection())
 
 
