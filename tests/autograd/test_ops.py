@@ -5,8 +5,10 @@
 import contextlib
 import gc
 import itertools
+import re
 import threading
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +29,7 @@ pytestmark = pytest.mark.usefixtures("on_the_cpu")
 names = pytest.mark.parametrize("name", sorted(ROWS))
 COMPARED = [name for name, row in ROWS.items() if not any(isinstance(case, OnlyOurs) for case in row)]
 CPU = autograd.Device("cpu")
+ROOT = Path(__file__).parents[2]
 
 
 def cells(name, dtypes=("float64", "float32", "float16", "complex128", "complex64"), choose=lambda case: True):
@@ -84,6 +87,15 @@ def precision(dtype):
 
 def test_every_primitive_has_a_row():
     assert sorted(ROWS) == sorted(PRIMITIVES)
+
+
+def test_the_example_for_contributors_is_in_the_sources():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    files = [ROOT / path for path in re.findall(r"`((?:autograd|tests)/[\w/]+\.py)`", text)]
+    sources = "".join(path.read_text() for path in files)
+    lines = re.findall(r"```python\n +(.*)\n", text)
+    assert len(lines) == 3
+    assert all(line in sources for line in lines)
 
 
 @pytest.mark.parametrize("name", sorted(COMPARED))  # tests/gpu/test_op_table.py compares the others with the host
