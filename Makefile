@@ -15,7 +15,7 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor test property lint types check demo test-cupy test-gpu bench bench-gpu kernels coverage build clean
+.PHONY: help setup doctor test property format lint types check demo test-cupy test-gpu bench bench-gpu kernels coverage build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,8 +38,13 @@ test:  ## run every test and doctest on the CPU (PYTEST_ARGS="-k name -x" is pas
 property:  ## run the property tests with many more examples
 	$(venv)CUOBJAX_DEVICE=cpu HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest tests/properties $(PYTEST_ARGS)
 
-lint:  ## check the style of the code
+format:  ## format the code and sort its imports
+	$(venv)$(PY) -m ruff check --select I --fix .
+	$(PY) -m ruff format .
+
+lint:  ## check the style of the code, and that format would change nothing
 	$(venv)$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 
 types:  ## check the types of autograd and cuobjax
 	$(venv)$(PY) -m mypy
