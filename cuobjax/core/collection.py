@@ -1,13 +1,28 @@
 """Collections of variables by name."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from autograd.core import Array
+from autograd.typing import ArrayLike
 
 from .replication import replicate
 from .variable import BaseVar, ConstrainedVar
 
+__all__ = ["Selector", "VarCollection", "Variables"]
 
-class VarCollection(dict):
+Variables: TypeAlias = "VarCollection | Mapping[str, BaseVar] | Iterable[tuple[str, BaseVar]]"
+"""What functions that take a VarCollection accept: a dictionary or pairs of names and variables as well."""
+Selector: TypeAlias = str | Callable[[str, BaseVar], Any]
+"""A pattern of names, or a function of a name and a variable: see `VarCollection.filter`."""
+Classes: TypeAlias = type[BaseVar] | tuple[type[BaseVar], ...]
+
+
+class VarCollection(dict[Any, Any]):  # the types are below: it iterates over values, not keys
     """A dictionary {name: variable} that iterates over its variables, each one once.
 
     A name can stand for one variable only: whatever would give it another one raises ValueError and changes nothing.
@@ -15,43 +30,50 @@ class VarCollection(dict):
     name.
     """
 
-    def __init__(self, *args, **kwargs):
+    if TYPE_CHECKING:
+
+        def __getitem__(self, name: str, /) -> BaseVar: ...
+        def keys(self) -> KeysView[str]: ...  # type: ignore[override]
+        def values(self) -> ValuesView[BaseVar]: ...  # type: ignore[override]
+        def items(self) -> ItemsView[str, BaseVar]: ...  # type: ignore[override]
+
+    def __init__(self, *args: Any, **kwargs: BaseVar) -> None:
         super().__init__()
         self.update(*args, **kwargs)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[BaseVar]:
         """The variables, each one once, in the order of their first names."""
         return iter({id(v): v for v in self.values()}.values())
 
-    def __setitem__(self, name, variable):
+    def __setitem__(self, name: str, variable: BaseVar) -> None:
         self.update({name: variable})
 
-    def __add__(self, other):
+    def __add__(self, other: Variables) -> Self:
         return type(self)(self)._updated(other)
 
-    def __or__(self, other):
+    def __or__(self, other: Any) -> Self:
         return self + other if isinstance(other, dict) else NotImplemented
 
-    def __radd__(self, other):
+    def __radd__(self, other: Any) -> Self:
         return type(self)(other)._updated(self) if isinstance(other, dict) else NotImplemented
 
     __ror__ = __radd__
 
-    def __iadd__(self, other):
+    def __iadd__(self, other: Variables) -> Self:
         return self._updated(other)
 
-    __ior__ = __iadd__
+    __ior__ = __iadd__  # type: ignore[assignment]
 
     def _updated(self, other):
         self.update(other)
         return self
 
-    def update(self, *args, **kwargs):
-        """Adds the names and variables of a dictionary, or of pairs.
+    def update(self, *args: Any, **kwargs: BaseVar) -> None:
+        """Adds names and variables, given as a dictionary, as pairs or as keyword arguments.
 
         Raises:
             ValueError: If a name stands for another variable already; nothing is added then.
-            TypeError: If something is no variable or a name is no string.
+            TypeError: If a value is no variable or a name is no string.
         """
         if len(args) > 1:
             raise TypeError(f"VarCollection.update: expected at most one dictionary or list of pairs, got {len(args)}.")
@@ -82,21 +104,21 @@ class VarCollection(dict):
             raise ValueError(f"Name conflicts when combining VarCollection {sorted(conflicts)}")
         super().update(new)
 
-    def setdefault(self, name, default=None, /):
+    def setdefault(self, name: str, default: Any = None, /) -> BaseVar:
         """The variable of a name, which becomes `default` if there is none."""
         if name not in self:
             self[name] = default
         return self[name]
 
-    def copy(self):
+    def copy(self) -> Self:
         """A collection of the same names and variables."""
         return type(self)(self)
 
-    def tensors(self, is_a=None):
+    def tensors(self, is_a: Classes | None = None) -> list[Array]:
         """The values of the variables, each one once; only those of class `is_a` (or a tuple of classes) if given."""
         return [v.value for v in self if is_a is None or isinstance(v, is_a)]
 
-    def assign(self, tensors):
+    def assign(self, tensors: Iterable[ArrayLike]) -> None:
         """Assigns a value to each variable, in the order of iteration.
 
         Raises:
@@ -107,22 +129,22 @@ class VarCollection(dict):
             raise ValueError(
                 f"Failed to assign a list with {len(tensors)} tensors to variables with length {len(variables)}."
             )
-        names = {id(v): name for name, v in reversed(self.items())}
+        names = {id(v): name for name, v in reversed(list(self.items()))}
         values = [
             v.checked(t, f"VarCollection.assign to {names[id(v)]}") for v, t in zip(variables, tensors, strict=True)
         ]
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value, check=False)
 
-    def replicate(self):
+    def replicate(self) -> AbstractContextManager[None]:
         """A context in which every variable has a value for each device: see `cuobjax.core.replication`."""
         return replicate(self)
 
-    def rename(self, renamer):
+    def rename(self, renamer: Callable[[str], str]) -> Self:
         """The same variables under the names `renamer(name)`; two that get the same name raise ValueError."""
         return type(self)((renamer(name), v) for name, v in self.items())
 
-    def subset(self, is_a=None, is_not=None):
+    def subset(self, is_a: Classes | None = None, is_not: Classes | None = None) -> Self:
         """The variables that are of class `is_a` (or a tuple of classes) and not of class `is_not`."""
         return type(self)(
             (name, v)
@@ -130,7 +152,7 @@ class VarCollection(dict):
             if (is_a is None or isinstance(v, is_a)) and not (is_not is not None and isinstance(v, is_not))
         )
 
-    def filter(self, selector):
+    def filter(self, selector: Selector) -> Self:
         """The variables that a pattern or a function selects.
 
         Args:
@@ -144,7 +166,7 @@ class VarCollection(dict):
             raise TypeError(f"VarCollection.filter: expected a pattern or a function, got {type(selector).__name__}.")
         return type(self)((name, v) for name, v in self.items() if selector(name, v))
 
-    def __str__(self, max_width=100):
+    def __str__(self, max_width: int = 100) -> str:
         """A table of names, sizes and shapes, and the totals over all names."""
         width = min(max_width, max(20, *map(len, self.keys()), 0))
         rows = [f"{name:{width}} {v.size:8d} {v.shape}" for name, v in self.items()]

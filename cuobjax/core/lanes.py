@@ -4,13 +4,18 @@ A call in lanes finds one value in each variable, but a key of its own for each 
 variable has one value again.
 """
 
+from collections.abc import Callable, Mapping
+
+from autograd.core import Array
 from autograd.numpy import astype, rint
 from autograd.ops.random import split
 
-from .variable import as_value, reduce_mean
+from .variable import BaseVar, as_value, reduce_mean
+
+__all__ = ["in_dtype", "joined", "keys_of_lanes"]
 
 
-def keys_of_lanes(key, n):
+def keys_of_lanes(key: Array, n: int) -> tuple[Array, Array]:
     """A key for each lane out of that of a RandomState, and the key that the RandomState has afterwards.
 
     Args:
@@ -24,36 +29,40 @@ def keys_of_lanes(key, n):
     return keys[1:], keys[0]
 
 
-def reduced(variable, stacked):
-    """What the `reduce` of a variable makes of its values in lanes, stacked along a first axis.
-
-    It has the variable's dtype; of means of integers that is the nearest integer.
-    """
-    value = as_value(variable._reduce(stacked), f"{type(variable).__name__}.reduce")
+def in_dtype(variable: BaseVar, reduced: Array) -> Array:
+    """What the reduction of a variable gave, as a value of its dtype: the nearest integer of a mean of integers."""
+    value = as_value(reduced, f"{type(variable).__name__}.reduce")
     if value.dtype == variable.dtype:
         return value
     exact = variable.dtype.kind in "iub" and value.dtype.kind == "f"
     return astype(rint(value) if exact else value, variable.dtype)
 
 
-def joined(variable, same, stacked, where, vc):
+def joined(
+    variable: BaseVar,
+    same: Array | None,
+    stacked: Callable[[], Array],
+    where: tuple[str, str],
+    names: Mapping[str, BaseVar],
+) -> Array:
     """The value of a variable after a call in lanes that may have left different values in it.
 
     Args:
         same: The value, if it is the same in all lanes, else None.
         stacked: A function that gives the values of all lanes along a new first axis.
         where: The name of the transform and the word for its lanes, for the error.
-        vc: The VarCollection that may know a name of the variable, for the error.
+        names: Variables by name, for the error.
 
     Raises:
         ValueError: If the values differ and the variable has no `reduce`.
     """
-    if same is not None and variable._reduce in (None, reduce_mean):
+    reduction = variable.reduction
+    if same is not None and reduction in (None, reduce_mean):
         return same
-    if variable._reduce is not None:
-        return reduced(variable, stacked())
+    if reduction is not None:
+        return in_dtype(variable, reduction(stacked()))
     (transform, lanes), shape = where, variable.shape
-    name = next((name for name, v in vc.items() if v is variable), f"a {type(variable).__name__} of shape {shape}")
+    name = next((name for name, v in names.items() if v is variable), f"a {type(variable).__name__} of shape {shape}")
     raise ValueError(
         f"{transform}: {name} has no reduce and differs {lanes}. Give it one, such as StateVar(x, reduce=lambda x: "
         "x[0]), or return the value as an output."

@@ -1,32 +1,37 @@
 """Variables that have a value for each device, from call to call of `Parallel`."""
 
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import cuobjax.numpy as jn
 from autograd.backend import local_devices
+from autograd.core import Array
 
-from .lanes import keys_of_lanes, reduced
-from .scope import is_open, write
-from .variable import RandomState, TrainRef
+from .lanes import in_dtype, keys_of_lanes
+from .scope import Values, is_open, write
+from .variable import BaseVar, RandomState, TrainRef
 
-_replicated: set = set()  # by a call outside of scopes, whose values all threads see
-_in_scope: "ContextVar[frozenset]" = ContextVar("cuobjax.replicated", default=frozenset())
+__all__ = ["forget_replicas", "replicate", "replicated"]
+
+_replicated: set[BaseVar] = set()  # outside of scopes: all threads see their values
+_in_scope: ContextVar[frozenset[BaseVar]] = ContextVar("cuobjax.replicated", default=frozenset())
 _on_device: ContextVar[bool] = ContextVar("cuobjax.on_device", default=False)
 
 
-def replicated():
+def replicated() -> frozenset[BaseVar]:
     """The variables that hold a value for each device here, stacked along the first axis."""
     return frozenset() if _on_device.get() else _in_scope.get().union(_replicated)
 
 
-def forget_replicas():
-    """Every variable holds one value from here on, in this thread: that of its device."""
+def forget_replicas() -> None:
+    """In this thread, which is one of a device, every variable has one value from now on."""
     _on_device.set(True)
 
 
 @contextmanager
-def replicate(vc):
+def replicate(vc: Iterable[Any]) -> Iterator[None]:
     """Gives the variables of a collection a value for each device, stacked along the first axis, within the context.
 
     `Parallel` works without it; with it, values that differ from device to device do so from call to call. At the end,
@@ -36,19 +41,20 @@ def replicate(vc):
     Raises:
         ValueError: If a variable is replicated already.
     """
-    variables: list = list(dict.fromkeys(v.ref if isinstance(v, TrainRef) else v for v in vc))
+    variables: list[BaseVar] = list(dict.fromkeys(v.ref if isinstance(v, TrainRef) else v for v in vc))
     if not replicated().isdisjoint(variables):
-        raise ValueError("replicate: expected variables that are not replicated already, got one that is.")
+        raise ValueError("replicate: a variable of the collection is replicated already. Leave that context first.")
     n = len(local_devices())
-    before, within = {}, {}
+    before: Values = {}
+    within: Values = {}
     for v in variables:
         if isinstance(v, RandomState):
             within[v], before[v] = keys_of_lanes(v.value, n)
         else:
             before[v], within[v] = v.value, jn.broadcast_to(v.value, (n, *v.shape))
 
-    def joined(v):
-        return before[v] if v._reduce is None or v.value is within[v] else reduced(v, v.value)
+    def joined(v: BaseVar) -> Array:
+        return before[v] if v.reduction is None or v.value is within[v] else in_dtype(v, v.reduction(v.value))
 
     write(within)
     scoped = is_open()

@@ -6,12 +6,23 @@ has succeeded, the transformation hands the changed values to the caller's scope
 nothing has happened. Each thread, and each asyncio task, has its own scopes.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING, TypeAlias
 
-from autograd.core import Tracer
+from autograd.core import Array, Tracer
 
-_innermost: "ContextVar[Scope | None]" = ContextVar("cuobjax.core.scope", default=None)
+if TYPE_CHECKING:
+    from .variable import BaseVar
+
+__all__ = ["FirstRead", "Scope", "Values", "is_open", "read", "scope", "write"]
+
+Values: TypeAlias = "dict[BaseVar, Array]"
+FirstRead: TypeAlias = "Callable[[BaseVar, Array], Array]"
+_innermost: ContextVar[Scope | None] = ContextVar("cuobjax.core.scope", default=None)
 
 
 class Scope:
@@ -28,20 +39,27 @@ class Scope:
 
     __slots__ = ("first_read", "outer", "seen", "values", "written")
 
-    def __init__(self, values, outer, first_read=None):
-        self.values = dict(values)
-        self.written = {}
-        self.seen = {}
+    def __init__(
+        self,
+        values: Mapping[BaseVar, Array] | Iterable[tuple[BaseVar, Array]],
+        outer: Scope | None,
+        first_read: FirstRead | None = None,
+    ) -> None:
+        self.values: Values = dict(values)
+        self.written: dict[BaseVar, bool] = {}
+        self.seen: Values = {}
         self.outer = outer
         self.first_read = first_read
 
-    def changes(self):
+    def changes(self) -> Values:
         """The variables that were written to, with their values."""
         return {variable: self.values[variable] for variable in self.written}
 
 
 @contextmanager
-def scope(values=(), first_read=None):
+def scope(
+    values: Mapping[BaseVar, Array] | Iterable[tuple[BaseVar, Array]] = (), first_read: FirstRead | None = None
+) -> Iterator[Scope]:
     """Opens a scope with values for variables, a dictionary or pairs, and yields it."""
     opened = Scope(values, _innermost.get(), first_read)
     token = _innermost.set(opened)
@@ -51,17 +69,17 @@ def scope(values=(), first_read=None):
         _innermost.reset(token)
 
 
-def is_open():
+def is_open() -> bool:
     """Whether a scope is open in this thread."""
     return _innermost.get() is not None
 
 
-def read(variable):
+def read(variable: BaseVar) -> Array:
     """The value of a variable where it is read."""
     return _read(variable, _innermost.get())
 
 
-def _read(variable, scope):
+def _read(variable: BaseVar, scope: Scope | None) -> Array:
     if scope is None:
         return variable.stored
     if variable in scope.values:
@@ -72,8 +90,8 @@ def _read(variable, scope):
     return scope.seen[variable]
 
 
-def write(values):
-    """Gives variables values, {variable: value}: in the innermost scope, without one for good.
+def write(values: Mapping[BaseVar, Array]) -> None:
+    """Gives variables values, {variable: value}: in the innermost scope; for good where none is open.
 
     Raises:
         TypeError: If a value is traced where no scope is open, so that it would outlive its transformation; nothing is

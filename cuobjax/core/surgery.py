@@ -1,21 +1,23 @@
 """Changing networks in place: replacing a part by its path, freezing variables."""
 
 import re
+from typing import Any
 
 from ..util import class_name
-from .collection import VarCollection
+from .collection import Selector, VarCollection
 from .module import Module, parts, put, structure, walk
-from .variable import BaseState, BaseVar, ConstrainedVar, TrainRef, TrainVar
+from .variable import BaseState, BaseVar, ConstrainedVar, StoredVar, TrainRef, TrainVar
+
+__all__ = ["FrozenVar", "freeze", "replace", "unfreeze"]
 
 _STEP = re.compile(r"(\.\w+|\[\d+\])|\((\w+)\)")
 
 
-def replace(module, path, new):
-    """Puts another variable or module in the place of one in `module`, and returns the old one.
+def replace(module: Module, path: str, new: Any) -> Any:
+    """Replaces a variable or module in `module` by another one, and returns the old one.
 
-    What is shared stays shared: the new one takes every place in `module` where the old one is, TrainRefs included.
-    Gradient modules and optimizers that were made for the old variables know nothing of it, nor does a Jit with a `vc`
-    that holds them: make new ones.
+    What is shared stays shared: the old one is replaced wherever it is in `module`, TrainRefs included. Gradient
+    modules, optimizers and a Jit with a `vc` that were made before still have the old variables: make new ones.
 
     Args:
         module: The module to change.
@@ -74,30 +76,27 @@ def _leads_on(module, where, name):
     return where in _parts(module) if where else name == type(module).__name__
 
 
-class FrozenVar(BaseState):
-    """What `freeze` makes of a TrainVar: the same object, under the same names, but a state that is not trained.
+class FrozenVar(StoredVar, BaseState):
+    """A TrainVar after `freeze`: the same object, under the same names, but a state, which is not trained.
 
-    As a TrainVar it is assigned with `assign`, by a checkpoint for instance, not by accident.
+    Like a TrainVar it is assigned with `assign`, by a checkpoint for instance, not by accident.
     """
 
-    value = TrainVar.value
-    assign = TrainVar.assign
-    __getstate__, __copy__, __deepcopy__ = TrainVar.__getstate__, TrainVar.__copy__, TrainVar.__deepcopy__
-    _copied = TrainVar._copied
+    value = TrainVar.value  # type: ignore[override]
 
 
-def freeze(module, selector="*"):
-    """Makes states of TrainVars, in place, so that gradient modules and optimizers made from now on leave them alone.
+def freeze(module: Module | VarCollection, selector: Selector = "*") -> VarCollection:
+    """Turns TrainVars into states, in place: gradient modules and optimizers that are made afterwards ignore them.
 
     Args:
         module: A module or VarCollection.
         selector: Which ones, a pattern of names or a function: see `VarCollection.filter`.
 
     Returns:
-        The VarCollection of what was frozen.
+        The VarCollection of the variables that were frozen.
 
     Raises:
-        ValueError: If no name fits a pattern.
+        ValueError: If no name matches a pattern.
     """
     chosen = _chosen(module, "freeze", TrainVar, selector)
     for variable in chosen:
@@ -107,8 +106,8 @@ def freeze(module, selector="*"):
     return chosen
 
 
-def unfreeze(module, selector="*"):
-    """Makes what `freeze` froze TrainVars again: see there."""
+def unfreeze(module: Module | VarCollection, selector: Selector = "*") -> VarCollection:
+    """Turns frozen variables into TrainVars again: see `freeze`."""
     chosen = _chosen(module, "unfreeze", FrozenVar, selector)
     for variable in chosen:
         variable.__class__ = vars(variable).pop("thawed")
@@ -124,5 +123,5 @@ def _chosen(module, where, kind, selector):
     chosen = there.filter(selector)
     if not chosen and isinstance(selector, str) and selector != "*":
         names = ", ".join(list(there.keys())[:3]) or "none"
-        raise ValueError(f"{where}: expected a pattern that a {kind.__name__} fits, got {selector!r}. Names: {names}.")
+        raise ValueError(f"{where}: no {kind.__name__} matches {selector!r}. Names: {names}.")
     return chosen

@@ -1,8 +1,12 @@
 """Variables: objects that store arrays."""
 
+from __future__ import annotations
+
 import copy
 import operator
 import re
+from collections.abc import Callable
+from typing import Any, NoReturn, Self, TypeAlias
 
 import numpy as onp
 
@@ -10,21 +14,32 @@ import autograd.numpy as anp
 from autograd.backend import DeviceError, default_device, device_of, is_array, is_cupy
 from autograd.core import Array, Reference, TracedNumber, Tracer, bare, library, resolved
 from autograd.ops.random import split as split_key
+from autograd.typing import ArrayLike
 
 from ..util import class_name, repr_function
 from . import scope
 
+__all__ = [
+    "BaseState", "BaseVar", "ConstrainedVar", "RandomState", "Reduction", "StateVar", "StoredVar", "TrainRef",
+    "TrainVar", "as_value", "constant", "key_of", "reduce_mean", "require_same_library",
+]  # fmt: skip
 
-def reduce_mean(x):
-    """The mean over the first axis: how a variable's values of several devices or lanes become one."""
+Reduction: TypeAlias = Callable[[Array], Array]
+"""Combines the values of lanes or devices, stacked along axis 0, into one."""
+
+
+def reduce_mean(x: Array) -> Array:
+    """The mean over the first axis: how most variables' values of several devices or lanes become one."""
     return x.mean(0)
 
 
-def as_value(x, where, beside=None):
+def as_value(x: Any, where: str, beside: Array | None = None) -> Array:
     """What a variable may store: an Array as it is, a raw array as an Array of a copy.
 
     Args:
-        beside: An Array to whose device NumPy arrays go; to the default device without one.
+        x: The array.
+        where: Who asks, for the error.
+        beside: An Array whose device NumPy arrays are copied to; the default device without one.
 
     Raises:
         TypeError: If `x` is no array.
@@ -38,8 +53,8 @@ def as_value(x, where, beside=None):
     return Array((default_device() if beside is None else beside.device).put(x))
 
 
-def require_same_library(x, beside, where):
-    """Raises DeviceError if one of two arrays is on the CPU and the other one is not; `beside` is an Array."""
+def require_same_library(x: Any, beside: Array, where: str) -> None:
+    """Raises DeviceError if one of two arrays is on the CPU and the other one is on a GPU."""
     if library(x) is not library(beside):
         found, device = x.device if isinstance(x, Array) else device_of(x), beside.device
         raise DeviceError(
@@ -51,27 +66,36 @@ class BaseVar(Reference):
     """An object that has a value and is used like it in computations: the base of all variables.
 
     Args:
-        reduce: How the values of several devices or lanes, stacked along a first axis, become one; None if they do not.
+        reduce: Combines the values of devices or lanes, stacked along axis 0, into one; None: they must agree.
+
+    Attributes:
+        reduction: The argument `reduce`.
     """
 
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    stored: Array  # see StoredVar
 
-    def __init__(self, reduce):
-        self._reduce = reduce
+    def __init__(self, reduce: Reduction | None) -> None:
+        self.reduction = reduce
 
     @property
-    def value(self):
+    def value(self) -> Array:
         """The value, an Array."""
         raise NotImplementedError
 
+    @value.setter
+    def value(self, tensor: ArrayLike) -> None:
+        raise NotImplementedError
+
     @property
-    def _value(self):
+    def _value(self) -> Array:
         return self.value
 
-    def assign(self, tensor, check=True):
+    def assign(self, tensor: ArrayLike, check: bool = True) -> None:
         """Replaces the value.
 
         Args:
+            tensor: The new value, an Array or a raw array, which is copied.
             check: Require the shape, dtype and device that the value has; a NumPy array is copied to that device.
 
         Raises:
@@ -80,13 +104,13 @@ class BaseVar(Reference):
         """
         raise NotImplementedError
 
-    def reduce(self, tensors):
-        """Assigns the reduction of values that are stacked along the first axis; does nothing without a `reduce`."""
-        if self._reduce is not None:
-            self.assign(self._reduce(tensors), check=False)
+    def reduce(self, tensors: Array) -> None:
+        """Assigns the reduction of values that are stacked along axis 0; does nothing without a reduction."""
+        if self.reduction is not None:
+            self.assign(self.reduction(tensors), check=False)
 
-    def checked(self, tensor, where=None):
-        """`tensor` as a value that this variable may be assigned: see `assign`."""
+    def checked(self, tensor: Any, where: str | None = None) -> Array:
+        """`tensor` as a value that may be assigned to this variable; raises as `assign` does."""
         where = where or f"{type(self).__name__}.assign"
         old = self.value
         value = as_value(tensor, where, old)
@@ -99,31 +123,35 @@ class BaseVar(Reference):
         require_same_library(value, old, where)
         return value
 
-    def __bool__(self):
+    def __bool__(self) -> NoReturn:
         raise TypeError(
             "To prevent accidental errors variables can not be used as Python bool. To check if a variable is `None` "
             "use `is None` or `is not None` instead; for its truth use `bool(v.value)`."
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         value = re.sub("\n+", "\n", repr(self.value))
-        reduce = f", reduce={repr_function(self._reduce)}" if self._reduce else ""
+        reduce = f", reduce={repr_function(self.reduction)}" if self.reduction else ""
         return f"{class_name(self)}({value}{reduce})"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return repr(self)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return self.__dict__
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
 
-class _StoredVar(BaseVar):
-    """A variable with a value of its own."""
+class StoredVar(BaseVar):
+    """A variable with a value of its own.
 
-    def __init__(self, tensor, reduce):
+    Attributes:
+        stored: The value outside of all scopes, a plain Array.
+    """
+
+    def __init__(self, tensor: ArrayLike, reduce: Reduction | None) -> None:
         super().__init__(reduce)
         value = as_value(tensor, type(self).__name__)
         self.stored = constant(value)
@@ -131,31 +159,32 @@ class _StoredVar(BaseVar):
             scope.write({self: value})
 
     @property
-    def value(self):
+    def value(self) -> Array:
+        """The value, an Array."""
         return scope.read(self)
 
     @value.setter
-    def value(self, tensor):
+    def value(self, tensor: ArrayLike) -> None:
         self.assign(tensor)
 
-    def assign(self, tensor, check=True):
+    def assign(self, tensor: ArrayLike, check: bool = True) -> None:
         value = self.checked(tensor) if check else as_value(tensor, f"{type(self).__name__}.assign", self.value)
         scope.write({self: value})
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"stored": constant(self.value)}
 
-    def __copy__(self):
+    def __copy__(self) -> Self:
         return self._copied(lambda state, new: state)
 
-    def __deepcopy__(self, memo):
-        def copied(state, new):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        def copied(state: dict[str, Any], new: Any) -> dict[str, Any]:
             memo[id(self)] = new
             return copy.deepcopy(state, memo)
 
         return self._copied(copied)
 
-    def _copied(self, copied):
+    def _copied(self, copied: Callable[[dict[str, Any], Any], dict[str, Any]]) -> Self:
         """A variable of the same value, traced where this one's is, so that gradients flow back to this one."""
         new = object.__new__(type(self))
         new.__setstate__(copied(self.__getstate__(), new))
@@ -164,15 +193,15 @@ class _StoredVar(BaseVar):
         return new
 
 
-def constant(x):
-    """The plain Array under a traced one; of many lanes that of the first."""
+def constant(x: Array) -> Array:
+    """The plain Array under a traced one: its value in this run, in the first lane of a batch."""
     if not isinstance(x, Tracer):
         return x
     raw = bare(x)
     return Array(raw[(0,) * (raw.ndim - x.ndim) + (...,)])
 
 
-class TrainVar(_StoredVar):
+class TrainVar(StoredVar):
     """A trainable variable: gradient modules differentiate with respect to it.
 
     Its value is assigned with `assign` or through a `TrainRef`, not by accident: `v.value = x` raises ValueError.
@@ -184,21 +213,27 @@ class TrainVar(_StoredVar):
         constraint: A function that makes the value out of what is trained; it makes this a `ConstrainedVar`.
     """
 
-    def __init__(self, tensor, reduce=reduce_mean, constraint=None):
+    def __init__(
+        self,
+        tensor: ArrayLike,
+        reduce: Reduction | None = reduce_mean,
+        constraint: Callable[[Array], Array] | None = None,
+    ) -> None:
         if constraint is None:
             super().__init__(tensor, reduce)
         elif type(self) is not TrainVar:
-            raise TypeError(f"{type(self).__name__}: expected no constraint in a subclass. Use TrainVar itself.")
+            raise TypeError(f"{type(self).__name__}: only TrainVar itself takes a constraint, not a subclass of it.")
         else:
-            self.__class__ = ConstrainedVar
+            self.__class__ = ConstrainedVar  # so that users write TrainVar(x, constraint=...)
             self.__init__(tensor, reduce, constraint)  # type: ignore[misc]
 
     @property
-    def value(self):
+    def value(self) -> Array:
+        """The value, an Array."""
         return scope.read(self)
 
     @value.setter
-    def value(self, tensor):
+    def value(self, tensor: ArrayLike) -> None:
         raise ValueError("Direct assignment not allowed, use TrainRef to update a TrainVar.")
 
 
@@ -215,7 +250,7 @@ class ConstrainedVar(TrainVar):
             `inverse`, if there is one, finds a free tensor for a value.
     """
 
-    def __init__(self, tensor, reduce, constraint):
+    def __init__(self, tensor: ArrayLike, reduce: Reduction | None, constraint: Callable[[Array], Array]) -> None:
         BaseVar.__init__(self, None)
         self.constraint = constraint
         value = as_value(tensor, "TrainVar")
@@ -233,33 +268,36 @@ class ConstrainedVar(TrainVar):
         self.free = TrainVar(self._free(value, "TrainVar") if hasattr(constraint, "inverse") else value, reduce)
 
     @property
-    def value(self):
+    def value(self) -> Array:
+        """The value, an Array: the constraint of `free`."""
         return self.constraint(self.free.value)
 
     @value.setter
-    def value(self, tensor):
+    def value(self, tensor: ArrayLike) -> None:
         raise ValueError("Direct assignment not allowed, use assign to update a TrainVar with a constraint.")
 
-    def assign(self, tensor, check=True):
+    def assign(self, tensor: ArrayLike, check: bool = True) -> None:
         """Finds a free tensor for a value; a constraint without an inverse raises TypeError: assign to `free`."""
         if not hasattr(self.constraint, "inverse"):
-            raise TypeError("TrainVar.assign: expected a constraint with an inverse. Assign to v.free what it is of.")
+            raise TypeError(
+                "TrainVar.assign: this constraint has no inverse. Assign the free tensor: v.free.assign(x)."
+            )
         value = self.checked(tensor) if check else as_value(tensor, "TrainVar.assign", self.free.value)
         self.free.assign(self._free(value, "TrainVar.assign"), check)
 
-    def _free(self, value, where):
+    def _free(self, value: Array, where: str) -> Array:
         with onp.errstate(divide="ignore", invalid="ignore"):  # a value out of range is found below
-            free = self.constraint.inverse(value)
+            free: Array = self.constraint.inverse(value)  # type: ignore[attr-defined]
         known = not isinstance(value, Tracer)
         if known and not (anp.isfinite(free).all() and anp.allclose(self.constraint(free), value, 1e-2, 1e-4)):
             raise ValueError(f"{where}: expected values that {repr_function(self.constraint)} can have, got {value!r}.")
         return free
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         text = BaseVar.__repr__(self.free).partition("(")[2]
         return f"{class_name(TrainVar)}(free={text[:-1]}, constraint={repr_function(self.constraint)})"
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return self.__dict__
 
 
@@ -274,28 +312,29 @@ class TrainRef(BaseState):
         ref: The TrainVar.
     """
 
-    def __init__(self, ref):
+    def __init__(self, ref: TrainVar) -> None:
         super().__init__(None)
         if not isinstance(ref, TrainVar):
             raise TypeError(f"TrainRef: expected a TrainVar, got {type(ref).__name__}.")
-        self.ref = ref.free if isinstance(ref, ConstrainedVar) else ref
+        self.ref: TrainVar = ref.free if isinstance(ref, ConstrainedVar) else ref
 
     @property
-    def value(self):
+    def value(self) -> Array:
+        """The value of the TrainVar."""
         return self.ref.value
 
     @value.setter
-    def value(self, tensor):
+    def value(self, tensor: ArrayLike) -> None:
         self.assign(tensor)
 
-    def assign(self, tensor, check=True):
+    def assign(self, tensor: ArrayLike, check: bool = True) -> None:
         self.ref.assign(tensor, check)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{class_name(self)}(ref={self.ref!r})"
 
 
-class StateVar(_StoredVar, BaseState):
+class StateVar(StoredVar, BaseState):
     """A variable that programs write, such as a running mean: `v.value = x` and `v.value += x` work.
 
     Args:
@@ -303,26 +342,26 @@ class StateVar(_StoredVar, BaseState):
         reduce: See `BaseVar`.
     """
 
-    def __init__(self, tensor, reduce=reduce_mean):
+    def __init__(self, tensor: ArrayLike, reduce: Reduction | None = reduce_mean) -> None:
         super().__init__(tensor, reduce)
 
 
 class RandomState(StateVar):
-    """The state of a random number generator: a key of two uint32 words, the seed's high and low one at first.
+    """The state of a random number generator: a key of shape (2,), uint32, at first the high and low word of the seed.
 
     Args:
         seed: From 0 to 2**64 - 1.
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         super().__init__(key_of(seed), None)
 
-    def seed(self, seed):
-        """Starts anew from a seed."""
+    def seed(self, seed: int) -> None:
+        """Starts anew from a seed, 0 to 2**64 - 1."""
         self.value = key_of(seed)
 
-    def split(self, n):
-        """Draws `n` new keys, (n, 2) uint32; the state becomes another one, independent of them."""
+    def split(self, n: int) -> Array:
+        """Draws `n` new keys, of shape (n, 2), uint32; the state becomes another one, independent of them."""
         if operator.index(n) < 0:
             raise ValueError(f"RandomState.split: expected a number of keys, got {n}.")
         keys = split_key(self.value, n=n)
@@ -330,8 +369,8 @@ class RandomState(StateVar):
         return keys[1:]
 
 
-def key_of(seed):
-    """The key of a seed: its high and low word."""
+def key_of(seed: int) -> onp.ndarray[Any, Any]:
+    """The key of a seed: its high and low word, uint32."""
     number = operator.index(seed)
     if not 0 <= number < 2**64:
         raise ValueError(f"RandomState: expected a seed from 0 to 2**64 - 1, got {seed}.")

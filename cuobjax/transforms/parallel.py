@@ -156,7 +156,7 @@ class Parallel(Module):
         values = [device_put(x, before.device) for x in values]
         if replicas:
             return _stacked(values, "values of a variable")
-        same = values[0] if _all_same(values, look=variable._reduce is None) else None
+        same = values[0] if _all_same(values, look=variable.reduction is None) else None
         where = ("Parallel", "from device to device")
         return joined(variable, same, lambda: _stacked(values, "values of a variable"), where, self.vc)
 

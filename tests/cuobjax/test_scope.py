@@ -8,8 +8,9 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
+from cuobjax.core.lanes import in_dtype
 from cuobjax.core.scope import read, scope, write
-from cuobjax.core.variable import reduced
+from cuobjax.core.variable import reduce_mean
 
 
 def variable(value=0.0):
@@ -171,7 +172,7 @@ def test_a_reduction_has_the_dtype_of_the_variable():
         (np.array(1.0, "float32"), np.array([1, 2], "float64"), np.array(1.5, "float32")),
         (np.array(1j, "complex64"), np.array([1j, 3j], "complex64"), np.array(2j, "complex64")),
     ]:
-        got = reduced(objax.StateVar(value), jn.array(stacked))
+        got = in_dtype(objax.StateVar(value), reduce_mean(jn.array(stacked)))
         np.testing.assert_array_equal(got, expected, strict=True)
     with pytest.raises(TypeError, match=r"^StateVar\.reduce: expected an array, got float"):
-        reduced(objax.StateVar(jn.zeros(()), reduce=lambda x: 1.0), jn.ones(2))
+        in_dtype(objax.StateVar(jn.zeros(())), 1.0)

@@ -422,7 +422,7 @@ def test_split():
 def test_copies_are_independent(duplicate, variable):
     other = duplicate(variable)
     assert type(other) is type(variable)
-    assert other._reduce is variable._reduce
+    assert other.reduction is variable.reduction
     np.testing.assert_array_equal(other.value, variable.value, strict=True)
     before = np.array(variable.value)
     other.assign(other.value * 0)
