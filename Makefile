@@ -15,18 +15,20 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor test property format lint types check demo test-cupy test-gpu bench bench-gpu kernels coverage build clean
+.PHONY: help setup doctor test property format lint types stubs check demo test-cupy test-gpu bench bench-gpu kernels coverage build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.installed  ## make .venv with the package and its dev and examples extras (PYTHON=python3.12 chooses another Python)
 
+# Type checkers look for packages on paths: editable_mode=compat puts this folder on them, others put a finder there.
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "setup: Python 3.11 or newer is needed, got " \
 		+ sys.version.split()[0] + ". Name one with PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,examples]'
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,examples]' \
+		--config-settings editable_mode=compat
 	@touch $@
 
 doctor:  ## say what is installed and test every device
@@ -46,8 +48,11 @@ lint:  ## check the style of the code, and that format would change nothing
 	$(venv)$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
-types:  ## check the types of autograd and cuobjax
-	$(venv)$(PY) -m mypy
+types:  ## check the types of autograd and cuobjax, and of the programs that use them
+	$(venv)$(PY) -m tests.typed.check
+
+stubs:  ## write cuobjax/numpy/*.pyi, what type checkers and editors know of jn
+	$(venv)$(PY) -m tests.typed.stubs
 
 check: lint types test  ## lint, types and test: what has to pass before a commit
 

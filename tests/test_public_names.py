@@ -1,8 +1,10 @@
 """What users can name: it is there, it has a docstring, and it is listed."""
 
+import ast
 import importlib
 import inspect
 import types
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +14,11 @@ import cuobjax
 MODULES = [
     "autograd", "autograd.extend", "autograd.numpy", "autograd.numpy.fft", "autograd.numpy.linalg", "autograd.scipy",
     "autograd.scipy.fft", "autograd.scipy.linalg", "autograd.scipy.signal", "autograd.scipy.special",
-    "autograd.scipy.stats", "autograd.testing", "cuobjax",
-    "cuobjax.constants", "cuobjax.functional", "cuobjax.functional.divergence", "cuobjax.functional.loss", "cuobjax.nn",
-    "cuobjax.io", "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.optimizer", "cuobjax.random", "cuobjax.typing",
-    "cuobjax.util", "cuobjax.util.check", "cuobjax.util.image",
+    "autograd.scipy.stats", "autograd.testing", "autograd.tree", "autograd.typing", "cuobjax", "cuobjax.constants",
+    "cuobjax.constraint", "cuobjax.functional", "cuobjax.functional.divergence", "cuobjax.functional.loss",
+    "cuobjax.functional.parallel", "cuobjax.io", "cuobjax.nn", "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.numpy.fft",
+    "cuobjax.numpy.linalg", "cuobjax.optimizer", "cuobjax.random", "cuobjax.typing", "cuobjax.util",
+    "cuobjax.util.check", "cuobjax.util.image",
 ]  # fmt: skip
 
 # Objax 1.8's names in the modules that exist so far, and what is ours.
@@ -100,6 +103,28 @@ def test_names_are_there_and_listed(name):
         assert listed is None or public in listed, public
     for public in listed or ():
         assert public in NAMES[name].split(), f"{name}.{public}: add it to NAMES"
+
+
+def _listed_in_source(module):
+    """The `__all__` that tools read, in the stub of a module if it has one; None if it is no list of strings."""
+    path = Path(module.__file__)
+    stub = path.with_suffix(".pyi")
+    for node in ast.parse((stub if stub.exists() else path).read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            try:
+                return ast.literal_eval(node.value)
+            except ValueError:
+                return None
+    return None
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_modules_list_their_names_for_tools(name):
+    module = importlib.import_module(name)
+    listed = _listed_in_source(module)
+    assert isinstance(listed, list), f"{name}: write a literal __all__"
+    assert len(set(listed)) == len(listed)
+    assert [public for public in listed if not hasattr(module, public)] == []
 
 
 @pytest.mark.parametrize("name", MODULES)

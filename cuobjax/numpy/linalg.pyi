@@ -1,0 +1,79 @@
+"""Linear algebra: the functions of `autograd.numpy.linalg` with Array results."""
+
+# Written by `make stubs` from the functions of autograd.numpy.linalg: change these.
+# fmt: off
+# ruff: noqa: E501, I001
+from autograd import Array
+from autograd.typing import ArrayLike, Axes, DTypeLike
+from numpy.linalg import LinAlgError
+from typing import Any
+
+__all__ = [
+    "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lstsq",
+    "matmul", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "norm", "outer", "pinv",
+    "qr", "slogdet", "solve", "svd", "svdvals", "tensordot", "tensorinv", "tensorsolve", "trace", "vecdot",
+    "vector_norm",
+]
+
+def cholesky(a: ArrayLike, /, *, upper: Any=False) -> Array:
+    """The lower triangular l of a = l l^H, for positive definite matrices; with `upper` the upper one of a = u^H u."""
+def cond(x: ArrayLike, p: Any=None) -> Array:
+    """The condition number of matrices: in norm 2 (None) or -2 by singular values, else norm(x, p) norm(inv(x), p)."""
+def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: Axes=-1) -> Array:
+    """The vector products of vectors with 3 elements along an axis."""
+def det(a: ArrayLike) -> Array:
+    """The determinants of square matrices; the gradient is right for singular ones, too."""
+def diagonal(x: ArrayLike, /, *, offset: Any=0) -> Array:
+    """The diagonals of matrices."""
+def eig(a: ArrayLike) -> Array:
+    """The eigenvalues (..., n) and eigenvectors (..., n, n), in columns of length 1, of square matrices."""
+def eigh(a: ArrayLike, UPLO: Any='L') -> Array:
+    """The eigenvalues (..., n), in ascending order, and eigenvectors (..., n, n), in columns, of Hermitian matrices."""
+def eigvals(a: ArrayLike) -> Array:
+    """The eigenvalues (..., n) of square matrices, complex even where all happen to be real (unlike NumPy's)."""
+def eigvalsh(a: ArrayLike, UPLO: Any='L') -> Array:
+    """The eigenvalues (..., n) of Hermitian matrices in ascending order."""
+def inv(a: ArrayLike) -> Array:
+    """The inverses of square matrices."""
+def lstsq(a: ArrayLike, b: ArrayLike, rcond: Any=None) -> Array:
+    """The least-squares solution of a x = b, of the least norm if there are several."""
+def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
+    """The matrix product: see `autograd.numpy.matmul`."""
+def matrix_norm(x: ArrayLike, /, *, keepdims: bool=False, ord: Any='fro') -> Array:
+    """The norm of matrices: see `norm`."""
+def matrix_power(a: ArrayLike, n: Any) -> Array:
+    """The n-th power of square matrices, by squaring; that of the inverses if `n` is negative."""
+def matrix_rank(A: Any, tol: Any=None, hermitian: Any=False, *, rtol: Any=None) -> Array:
+    """The number of singular values of matrices above `tol`, or above `rtol` times the greatest; it has no gradient."""
+def matrix_transpose(x: ArrayLike, /) -> Array:
+    """The last two axes exchanged."""
+def multi_dot(arrays: Any, *, out: None=None) -> Array:
+    """The product of two or more matrices in the cheapest order; the first and the last may be vectors."""
+def norm(x: ArrayLike, ord: Any=None, axis: Axes=None, keepdims: bool=False) -> Array:
+    """The norm of vectors, or of matrices if `axis` names two axes or `x` is a matrix and `ord` is given."""
+def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
+    """The products of all pairs of elements of two vectors."""
+def pinv(a: ArrayLike, rcond: Any=None, hermitian: Any=False, *, rtol: Any=...) -> Array:
+    """The Moore-Penrose pseudoinverses (..., m, n) of matrices (..., n, m)."""
+def qr(a: ArrayLike, mode: Any='reduced') -> Array:
+    """The decomposition a = q r of matrices (..., n, m) into orthonormal columns and an upper triangle; k = min(n, m)."""
+def slogdet(a: ArrayLike) -> Array:
+    """The signs and the logarithms of the absolute values of determinants, (sign, logabsdet)."""
+def solve(a: ArrayLike, b: ArrayLike) -> Array:
+    """x of a x = b, for `a` (..., n, n) and `b` (..., n, k), or a vector (n,) if `b` has one axis."""
+def svd(a: ArrayLike, full_matrices: Any=True, compute_uv: Any=True, hermitian: Any=False) -> Array:
+    """The singular value decomposition of matrices (..., n, m): a = (u * s) @ vh, with k = min(n, m) singular values."""
+def svdvals(x: ArrayLike, /) -> Array:
+    """The singular values of matrices in descending order."""
+def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: Axes=2) -> Array:
+    """The sum of products over pairs of axes: see `autograd.numpy.tensordot`."""
+def tensorinv(a: ArrayLike, ind: Any=2) -> Array:
+    """The inverse of `a` as a matrix of its first `ind` axes by the others, of shape a.shape[ind:] + a.shape[:ind]."""
+def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Axes=None) -> Array:
+    """x of tensordot(a, x, x.ndim) = b, with `axes` of `a` moved to its end before."""
+def trace(x: ArrayLike, /, *, offset: Any=0, dtype: DTypeLike | None=None) -> Array:
+    """The sums of the diagonals of matrices."""
+def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: Axes=-1) -> Array:
+    """The sum of products along an axis, elements of `x1` conjugated."""
+def vector_norm(x: ArrayLike, /, *, axis: Axes=None, keepdims: bool=False, ord: Any=2) -> Array:
+    """The norm of vectors, whose elements stand along one or several axes (all if None): see `norm`."""
