@@ -22,13 +22,15 @@ from tests.autograd.table.calls import A, C, Call, I, P, S, U, V, W, Z, each, ov
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 CALLS = {**calls.CALLS, **calls_statistics.CALLS, **calls_arrangement.CALLS}
-NORMS = [*each(V, A, C, Z, S * np.ones(1)), *over_axes(C, 0, (1, 2), -1), Call(A, axis=1, keepdims=True), *[Call(V,
-    n) for n in (1, 2, 3, 0.5, np.inf, -np.inf, 0)],
-         *[Call(A, n) for n in ("fro", 1, -1, np.inf, -np.inf)], Call(C, 1, (0, 2)), Call(C, np.inf, (2, 1)), Call(C,
-             1, (1, 2), True), Call(A, 3, axis=0, keepdims=True),
-         *[Call(I[0], n) for n in (None, np.inf, -np.inf, 0, 1, 3)], Call(I, np.inf), Call(U)]  # fmt: skip
+NORMS = [
+    *each(V, A, C, Z, S * np.ones(1)), *over_axes(C, 0, (1, 2), -1), Call(A, axis=1, keepdims=True),
+    *[Call(V, n) for n in (1, 2, 3, 0.5, np.inf, -np.inf, 0)], *[Call(A, n) for n in ("fro", 1, -1, np.inf, -np.inf)],
+    Call(C, 1, (0, 2)), Call(C, np.inf, (2, 1)), Call(C, 1, (1, 2), True), Call(A, 3, axis=0, keepdims=True),
+    *[Call(I[0], n) for n in (None, np.inf, -np.inf, 0, 1, 3)], Call(I, np.inf), Call(U),
+]  # fmt: skip
 SPECIAL = {
-    **same("erf erfc expit", [*unary, *each([0.5, -1.0])]), "erfinv": each(A / 3, 0.5, [0.5, -0.1]),
+    **same("erf erfc expit", [*unary, *each([0.5, -1.0])]),
+    "erfinv": each(A / 3, 0.5, [0.5, -0.1]),
     "logsumexp": [*over_axes(C, None, 0, (0, 2), -1), Call(A, 1, keepdims=True), Call(A, b=P), Call(A, 0, 2.0),
         *each(U, I, A * 1000)],
     **same("softmax log_softmax", [*over_axes(C, 0, -1, None, (0, 2)), Call(C), Call(U, 1), Call(A * 1000, axis=1),
