@@ -9,45 +9,20 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# From the bottom to the top; a module imports only from its own row (siblings of one folder) and from those below.
-AUTOGRAD = [
-    ["autograd.kernels"],
-    [
-        "autograd.axes",
-        "autograd.backend",
-        "autograd.errors",
-        "autograd.operators",
-        "autograd.tree",
-        "autograd.write_protection",
-    ],
-    ["autograd.core"],
-    ["autograd.primitive", "autograd.thread_group", "autograd.nccl", "autograd.typing"],
-    ["autograd.families"],
-    ["autograd.ops"],
-    ["autograd.numpy"],
-    ["autograd.scipy"],
-    ["autograd.array_methods"],
-    ["autograd.reverse", "autograd.batch", "autograd.graph"],
-    ["autograd.compiler"],
-    ["autograd.forward"],
-    ["autograd.gradients"],
-    ["autograd.mapping", "autograd.control_flow", "autograd.jacobians", "autograd.checkpointing", "autograd.debugging"],
-    ["autograd.custom"],
-    ["autograd.extend", "autograd.testing"],
-    ["autograd"],
-]
-CUOBJAX = [
-    ["cuobjax.constants", "cuobjax.doctor", "cuobjax.dtypes", "cuobjax.installation", "cuobjax.typing"],
-    ["cuobjax.numpy"],
-    ["cuobjax.util"],
-    ["cuobjax.functional"],
-    ["cuobjax.constraint", "cuobjax.core"],
-    ["cuobjax.random"],
-    ["cuobjax.transforms"],
-    ["cuobjax.io", "cuobjax.nn", "cuobjax.optimizer", "cuobjax.tools"],
-    ["cuobjax"],
-]
-LAYERS = AUTOGRAD + CUOBJAX
+
+def layers():
+    """The rows of README's map from the bottom to the top: a module imports from its own row and from those below."""
+    _, _, text = (ROOT / "README.md").read_text().partition("## How it is built")
+    rows, package = [], ""
+    for line in text.split("```")[1].strip("\n").splitlines():
+        package = line[:11].strip(" /") or package
+        rows.append([f"{package}.{name.strip('/')}" for name in line[11:36].split()])
+        if line[:11].strip():
+            rows[-1].append(package)  # the package itself stands on top
+    return [row for row in reversed(rows) if row]
+
+
+LAYERS = layers()
 
 
 @cache
@@ -100,7 +75,7 @@ def layer(name):
         for start in starts
         if name == start or (name.startswith(f"{start}.") and start not in ("autograd", "cuobjax"))
     ]
-    assert rows, f"{name}: give it a row in LAYERS"
+    assert rows, f"{name}: give it a place in the map of README.md"
     return max(rows)[1]
 
 
@@ -136,6 +111,17 @@ def test_there_are_no_cycles():
 
     for name in graph:
         visit(name)
+
+
+def test_what_is_private_stays_in_its_folder():
+    """cuobjax imports no module of autograd whose name begins with an underscore."""
+    wrong = [
+        f"{name}:{line} imports {target}"
+        for name in modules()
+        for line, target in imports(name)
+        if "._" in target and name.partition(".")[0] != target.partition(".")[0]
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_every_layer_is_there():
