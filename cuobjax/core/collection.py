@@ -15,8 +15,6 @@ from .variable import BaseVar, ConstrainedVar
 
 __all__ = ["Selector", "VarCollection", "Variables"]
 
-Variables: TypeAlias = "VarCollection | Mapping[str, BaseVar] | Iterable[tuple[str, BaseVar]]"
-"""What functions that take a VarCollection accept: a dictionary or pairs of names and variables as well."""
 Selector: TypeAlias = str | Callable[[str, BaseVar], Any]
 """A pattern of names, or a function of a name and a variable: see `VarCollection.filter`."""
 Classes: TypeAlias = type[BaseVar] | tuple[type[BaseVar], ...]
@@ -172,3 +170,7 @@ class VarCollection(dict[Any, Any]):  # the types are below: it iterates over va
         rows = [f"{name:{width}} {v.size:8d} {v.shape}" for name, v in self.items()]
         total = sum(v.size for v in self.values())
         return "\n".join([*rows, f"{f'+Total({len(self)})':{width}} {total:8d}"])
+
+
+Variables: TypeAlias = VarCollection | Mapping[str, BaseVar] | Iterable[tuple[str, BaseVar]]
+"""What functions that take a VarCollection accept: a dictionary or pairs of names and variables as well."""

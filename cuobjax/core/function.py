@@ -1,16 +1,22 @@
-"""Which variables a function can reach: read from its code, without running it."""
+"""Functions as modules: with the variables that are given, or with those that their code can reach."""
+
+from __future__ import annotations
 
 import dis
 import functools
 import sys
 import types
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from autograd.core import Array
 
 from ..util import class_name, repr_function
-from .collection import VarCollection
+from .collection import VarCollection, Variables
 from .module import Module, parts, walk
 from .variable import BaseVar
+
+__all__ = ["AutoFunction", "Function", "find_used_variables"]
 
 _NOT_READ = {"autograd", "cupy", "numpy", "scipy", "cuobjax", *sys.stdlib_module_names} - {"__main__"}
 _FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
@@ -25,7 +31,7 @@ class Function(Module):
         vc: The variables.
     """
 
-    def __init__(self, f, vc):
+    def __init__(self, f: Callable[..., Any], vc: Variables) -> None:
         if not callable(f):
             raise TypeError(f"{type(self).__name__}: expected a function or module, got {type(f).__name__}.")
         self.f = f
@@ -33,53 +39,55 @@ class Function(Module):
         self.vc = VarCollection((prefix + name, v) for name, v in VarCollection(vc).items())
         functools.update_wrapper(self, f, updated=())
 
-    def vars(self, scope=""):
+    def vars(self, scope: str = "") -> VarCollection:
         """The variables, named `{function}` and their own names."""
         return VarCollection((scope + name, v) for name, v in self.vc.items())
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the function."""
         return self.f(*args, **kwargs)
 
     @staticmethod
-    def with_vars(vc):
-        """A decorator that makes a function a `Function` of variables."""
+    def with_vars(vc: Variables) -> Callable[[Callable[..., Any]], Function]:
+        """A decorator that makes a function a `Function` with these variables."""
         return lambda f: Function(f, vc)
 
     @staticmethod
-    def auto_vars(f):
-        """A decorator that makes a function a `Function` of the variables that it can reach.
+    def auto_vars(f: Callable[..., Any]) -> AutoFunction:
+        """A decorator that makes a function a `Function` with the variables that it can reach.
 
         They are read from its code whenever `vars` is called (see `find_used_variables`), so that a network may be
         made, or changed, after the function.
         """
         return AutoFunction(f)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{class_name(self)}(f={repr_function(self.f)})"
 
 
 class AutoFunction(Function):
-    """A function with the variables that it can reach, which are looked for whenever they are asked for."""
+    """A function with the variables that it can reach; they are searched for at each call of `vars`."""
 
-    def __init__(self, f):
+    def __init__(self, f: Callable[..., Any]) -> None:
         super().__init__(f, ())
         del self.vc
 
-    def vars(self, scope=""):
+    def vars(self, scope: str = "") -> VarCollection:
         """The variables that the function can reach now, named `{function}` and the expressions that lead to them."""
         return Function(self.f, find_used_variables(self.f)).vars(scope)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return super().__repr__().replace(class_name(self), class_name(Function), 1)
 
 
-def find_used_variables(fn):
+def find_used_variables(fn: Callable[..., Any]) -> VarCollection:
     """The variables that a function can reach, named by the expressions that lead to them: `net.(Linear).w`.
 
-    Looked through are the globals and closures that its code names, attributes, constant subscripts, default arguments,
-    containers, partial functions, bound methods, nested functions, and the functions that it calls. Of what the code
-    hands on as a whole (`helper(net)`, `layers[i]`), all variables are taken: rather one too many than one too few. Not
-    found are variables that only an argument leads to, or a name that is looked up as text (`globals()["net"]`).
+    The search goes through the globals and closures that its code names, attributes, constant subscripts, default
+    arguments, containers, partial functions, bound methods, nested functions, and the functions that it calls. Where
+    the code passes on an object as a whole (`helper(net)`, `layers[i]`), all its variables are taken: rather one too
+    many than one too few. Variables that only an argument leads to are not found, nor are names that are looked up as
+    text (`globals()["net"]`).
     """
     search = _Search()
     search.visit(fn, "", "")
@@ -98,7 +106,7 @@ class _Search:
         self.found = VarCollection()
         self.seen = {}
 
-    def add(self, name, variable):
+    def add(self, name: str, variable: BaseVar) -> None:
         known = list(map(id, self.found.values()))
         while name in self.found:
             if self.found[name] is variable:
@@ -108,7 +116,7 @@ class _Search:
         if id(added[name]) not in known:
             self.found.update(added)
 
-    def visit(self, x, name, prefix):
+    def visit(self, x: Any, name: str, prefix: str) -> None:
         """Looks into an object that an expression `name` leads to, in a function of which names begin with `prefix`."""
         if isinstance(x, BaseVar):
             self.add(prefix + name, x)
@@ -124,7 +132,7 @@ class _Search:
                 for where, part in _inside(x):
                     self.visit(part, (name + where).lstrip("."), prefix)
 
-    def module(self, x, name, prefix):
+    def module(self, x: Module, name: str, prefix: str) -> None:
         if isinstance(x, AutoFunction):
             return self.visit(x.f, name, prefix)
         for variable_name, variable in x.vars(prefix + name + "." * bool(name)).items():
@@ -134,14 +142,14 @@ class _Search:
                 if isinstance(part, _FUNCTIONS) and not where.startswith("._"):
                     self.visit(part, (name + path + where).lstrip("."), prefix)
 
-    def method(self, x, name, prefix):
+    def method(self, x: types.MethodType, name: str, prefix: str) -> None:
         code = getattr(x.__func__, "__code__", None)
         if code is None or not code.co_varnames or _foreign(x.__func__):
             return self.visit(x.__self__, name or "self", prefix)
         own = code.co_varnames[0]
         self.function(x.__func__, prefix, {own: (x.__self__, name or own)})
 
-    def function(self, f, prefix, known):
+    def function(self, f: Callable[..., Any], prefix: str, known: Mapping[str, tuple[Any, str]]) -> None:
         """Looks into a function; `known` says what some of its parameters are, {parameter: (object, name)}."""
         key = (f, *(id(x) for x, _ in known.values()))
         if key in self.seen:
@@ -159,7 +167,9 @@ class _Search:
                 continue
         self.code(f.__code__, known, f.__globals__, prefix)
 
-    def code(self, code, known, names, prefix):
+    def code(
+        self, code: types.CodeType, known: Mapping[str, tuple[Any, str]], names: Mapping[str, Any], prefix: str
+    ) -> None:
         instructions = list(dis.get_instructions(code))
         for i, instruction in enumerate(instructions):
             base = _loaded(instruction, known, names)
@@ -173,7 +183,7 @@ class _Search:
                 inner = {name: known[name] for name in nested.co_freevars if name in known}
                 self.code(nested, inner, names, prefix)
 
-    def expression(self, x, name, following, prefix):
+    def expression(self, x: Any, name: str, following: list[dis.Instruction], prefix: str) -> None:
         """Follows attributes and constant subscripts of an object as far as the code says which."""
         while following and not isinstance(x, BaseVar):
             kind, attribute = following[0].opname, following[0].argval

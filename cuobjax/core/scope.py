@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FirstRead", "Scope", "Values", "is_open", "read", "scope", "write"]
 
-Values: TypeAlias = "dict[BaseVar, Array]"
-FirstRead: TypeAlias = "Callable[[BaseVar, Array], Array]"
+Values: TypeAlias = dict["BaseVar", Array]
+FirstRead: TypeAlias = Callable[["BaseVar", Array], Array]
 _innermost: ContextVar[Scope | None] = ContextVar("cuobjax.core.scope", default=None)
 
 

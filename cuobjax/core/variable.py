@@ -33,13 +33,13 @@ def reduce_mean(x: Array) -> Array:
     return x.mean(0)
 
 
-def as_value(x: Any, where: str, beside: Array | None = None) -> Array:
+def as_value(x: Any, where: str, like: Array | None = None) -> Array:
     """What a variable may store: an Array as it is, a raw array as an Array of a copy.
 
     Args:
         x: The array.
         where: Who asks, for the error.
-        beside: An Array whose device NumPy arrays are copied to; the default device without one.
+        like: An Array whose device NumPy arrays are copied to; the default device without one.
 
     Raises:
         TypeError: If `x` is no array.
@@ -50,13 +50,13 @@ def as_value(x: Any, where: str, beside: Array | None = None) -> Array:
         raise TypeError(f"{where}: expected an array, got {type(x).__name__}. Convert it with cuobjax.numpy.array(x).")
     if is_cupy(x):
         return Array(x.copy())
-    return Array((default_device() if beside is None else beside.device).put(x))
+    return Array((default_device() if like is None else like.device).put(x))
 
 
-def require_same_library(x: Any, beside: Array, where: str) -> None:
+def require_same_library(x: Any, like: Array, where: str) -> None:
     """Raises DeviceError if one of two arrays is on the CPU and the other one is on a GPU."""
-    if library(x) is not library(beside):
-        found, device = x.device if isinstance(x, Array) else device_of(x), beside.device
+    if library(x) is not library(like):
+        found, device = x.device if isinstance(x, Array) else device_of(x), like.device
         raise DeviceError(
             f"{where}: expected an array on {device}, got one on {found}. Move it with device_put(x, {device.kind!r})."
         )
@@ -256,7 +256,7 @@ class ConstrainedVar(TrainVar):
         value = as_value(tensor, "TrainVar")
         if value.dtype.kind in "iub":
             raise TypeError(f"TrainVar: expected real or complex numbers to constrain, got dtype {value.dtype}.")
-        with onp.errstate(divide="ignore", invalid="ignore"):  # what is out of range is said below
+        with onp.errstate(divide="ignore", invalid="ignore"):  # values out of range raise below
             first = None if hasattr(constraint, "inverse") else constraint(value)
         if first is not None and not isinstance(first, Array):
             raise TypeError(
@@ -286,7 +286,7 @@ class ConstrainedVar(TrainVar):
         self.free.assign(self._free(value, "TrainVar.assign"), check)
 
     def _free(self, value: Array, where: str) -> Array:
-        with onp.errstate(divide="ignore", invalid="ignore"):  # a value out of range is found below
+        with onp.errstate(divide="ignore", invalid="ignore"):  # a value out of range raises below
             free: Array = self.constraint.inverse(value)  # type: ignore[attr-defined]
         known = not isinstance(value, Tracer)
         if known and not (anp.isfinite(free).all() and anp.allclose(self.constraint(free), value, 1e-2, 1e-4)):

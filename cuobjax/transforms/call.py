@@ -1,36 +1,54 @@
 """How every transformation calls a function: in a scope of its own, whose changes it hands back as a result."""
 
 import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from autograd import tree
 from autograd.backend import is_array
+from autograd.core import Array
 
-from ..core.scope import scope
+from ..core.scope import FirstRead, Values, scope
 from ..core.variable import BaseVar, as_value
 
 
-def call(f, args, kwargs, values=(), first_read=None):
+def call(
+    f: Callable[..., Any],
+    args: Iterable[Any],
+    kwargs: Mapping[str, Any],
+    values: Mapping[BaseVar, Array] | Iterable[tuple[BaseVar, Array]] = (),
+    first_read: FirstRead | None = None,
+) -> tuple[Any, Values, Values]:
     """Runs `f` in a new scope.
 
     Args:
+        f, args, kwargs: The function and its arguments.
         values: Values for variables, {variable: value} or pairs.
-        first_read: See `Scope`.
+        first_read: See `scope.Scope`.
 
     Returns:
-        (outputs, changes, seen): the outputs, with the values of variables in place of these; the variables that `f`
-        wrote to and those that it read from outside of the scope, {variable: value} each.
+        (outputs, changes, seen): the outputs, in which variables are replaced by their values; what `f` wrote, and what
+        it read from outside of the scope, {variable: value} each.
     """
     with scope(values, first_read) as inner:
         outputs = tree.tree_map(_looked_up, f(*args, **kwargs))
-    found = [[(weakref.ref(v), x) for v, x in read.items()] for read in (inner.changes(), inner.seen)]
+    changes, seen = map(_weakly, (inner.changes(), inner.seen))
     del inner  # the scope, which holds the only references to variables that `f` made and dropped
-    changes, seen = ({v(): x for v, x in pairs if v() is not None} for pairs in found)
-    return outputs, changes, seen
+    return outputs, _alive(changes), _alive(seen)
 
 
-def as_arrays(nested, beside=None):
-    """Nested arguments with raw arrays as Arrays of a copy, on the device of the variable `beside` if there is one."""
-    return tree.tree_map(lambda x: as_value(x, "", beside) if is_array(x) else x, nested)
+def _weakly(values: Values) -> list[tuple[weakref.ref[BaseVar], Array]]:
+    return [(weakref.ref(variable), x) for variable, x in values.items()]
+
+
+def _alive(values: list[tuple[weakref.ref[BaseVar], Array]]) -> Values:
+    pairs = ((reference(), x) for reference, x in values)
+    return {variable: x for variable, x in pairs if variable is not None}
+
+
+def as_arrays(nested: Any, like: BaseVar | None = None) -> Any:
+    """Nested arguments with raw arrays as Arrays of a copy, on the device of the variable `like` if there is one."""
+    return tree.tree_map(lambda x: as_value(x, "", like) if is_array(x) else x, nested)
 
 
 def _looked_up(x):

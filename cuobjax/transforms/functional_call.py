@@ -1,17 +1,31 @@
 """Modules as functions of their variables' values: for `autograd.grad`, `vjp`, `jvp`, `hvp`, `vmap` and the like."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from autograd.typing import ArrayLike
+
 from ..core.module import Module
 from ..core.scope import write
 from ..core.variable import BaseVar, TrainRef, as_value
 from .call import call
 
+__all__ = ["Merged", "Values", "functional_call", "merge", "split"]
 
-def functional_call(module, values, /, *args, with_changes=False, **kwargs):
-    """Calls a module with other values in its variables: a function of `values`, which leaves the module as it is.
+Values: TypeAlias = Mapping[str, ArrayLike] | Sequence[ArrayLike]
+"""Values for the variables of a module: by name, or one for each in their order."""
 
-    Variables of the module that are not in `values` have the values that they hold. None of its variables is written
-    to, random states included: hand on what `with_changes` returns. Variables that are not the module's are read and
-    written as in any call.
+
+def functional_call(
+    module: Callable[..., Any], values: Values, /, *args: Any, with_changes: bool = False, **kwargs: Any
+) -> Any:
+    """Calls a module with other values in its variables: a function of `values`, which does not change the module.
+
+    Variables of the module that are not in `values` have their own values. None of its variables is written to, random
+    states included: pass on what `with_changes` returns. Variables that are not the module's are read and written as in
+    any call.
 
     Args:
         module: A module, or a method of one.
@@ -38,13 +52,14 @@ def functional_call(module, values, /, *args, with_changes=False, **kwargs):
     return (output, changes) if with_changes else output
 
 
-def split(module, *kinds):
+def split(module: Module | Merged, *kinds: type[BaseVar]) -> tuple[Any, ...]:
     """A module as a structure and values, which `merge` puts together again.
 
     Args:
         module: A module, or what `merge` returned.
-        kinds: Classes of variables, such as `TrainVar, BaseState`. Each gives a dictionary of its own of the variables
-            that no earlier one took. Those of no kind stay with the structure. Without kinds, there is one of all.
+        kinds: Classes of variables, such as `TrainVar, BaseState`. There is a dictionary for each, of the variables
+            that are of no earlier kind. Those of no kind stay in the structure. Without kinds, there is one dictionary
+            of all variables.
 
     Returns:
         (structure, values, ...): the structure is the module itself; values are {name: value}, each variable once.
@@ -69,7 +84,7 @@ def split(module, *kinds):
     return structure, *parts
 
 
-def merge(structure, *values):
+def merge(structure: Module, *values: Mapping[str, ArrayLike]) -> Merged:
     """The structure with values, to be called like the module: see `Merged`."""
     return Merged(structure, {name: x for part in values for name, x in part.items()})
 
@@ -84,12 +99,13 @@ class Merged:
         values: {name: value}.
     """
 
-    def __init__(self, structure, values):
+    def __init__(self, structure: Module, values: Values) -> None:
         overlay, names = _overlay(structure, values, "merge")
         self.structure = structure
         self.values = {names[v]: x for v, x in overlay.items()}
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the module with its arguments; `values` becomes what the module wrote."""
         output, changes = functional_call(self.structure, self.values, *args, with_changes=True, **kwargs)
         self.values = self.values | changes
         return output

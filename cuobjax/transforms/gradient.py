@@ -1,7 +1,11 @@
 """Derivatives with respect to inputs and variables, as modules."""
 
+from __future__ import annotations
+
 import inspect
 import operator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as onp
 
@@ -11,7 +15,7 @@ from autograd.backend import is_array
 from autograd.core import Array, TracedNumber, lift
 from autograd.gradients import Recording, is_inexact, scalar_seed
 
-from ..core.collection import VarCollection
+from ..core.collection import VarCollection, Variables
 from ..core.module import Module
 from ..core.scope import write
 from ..core.variable import TrainVar, as_value
@@ -29,7 +33,9 @@ class _Derivatives(Module):
         input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
     """
 
-    def __init__(self, f, variables, input_argnums=None):
+    def __init__(
+        self, f: Callable[..., Any], variables: Variables | None, input_argnums: tuple[int, ...] | None = None
+    ) -> None:
         if input_argnums is not None and (
             not isinstance(input_argnums, tuple) or len(set(map(operator.index, input_argnums))) != len(input_argnums)
         ):
@@ -55,8 +61,8 @@ class _Derivatives(Module):
         """The return annotation, given that of `f`."""
         raise NotImplementedError
 
-    def vars(self, scope=""):
-        """The variables, under the names that they were given with."""
+    def vars(self, scope: str = "") -> VarCollection:
+        """The variables, under the names with which they were given."""
         return VarCollection((scope + name, v) for name, v in self.variables.items())
 
     def _derivatives(self, run, args, kwargs, argnums):
@@ -77,8 +83,8 @@ class _Derivatives(Module):
         for v in self._train_vars:
             if not isinstance(v, TrainVar):
                 raise ValueError(
-                    f"{type(self).__name__}: expected TrainVars, got a {type(v).__name__} that was frozen since. Make "
-                    "gradient modules and optimizers after freeze()."
+                    f"{type(self).__name__}: a TrainVar was frozen after this module was made. Make gradient "
+                    "modules and optimizers after freeze()."
                 )
         args, kwargs = self._inputs(args, kwargs)
         argnums = (*(i + (i >= 0) for i in self.input_argnums), 0)
@@ -89,8 +95,8 @@ class _Derivatives(Module):
 
     def _inputs(self, args, kwargs):
         """The arguments, raw arrays and numbers to differentiate as Arrays of their own on the variables' device."""
-        beside = self._train_vars[0] if self._train_vars else None
-        args, kwargs = as_arrays((list(args), kwargs), beside)
+        like = self._train_vars[0] if self._train_vars else None
+        args, kwargs = as_arrays((list(args), kwargs), like)
         for i in self.input_argnums:
             if not -len(args) <= i < len(args):
                 where = type(self).__name__
@@ -100,13 +106,13 @@ class _Derivatives(Module):
             if isinstance(args[i], TracedNumber):
                 args[i] = jn.asarray(args[i])
             elif isinstance(args[i], float | complex):
-                args[i] = as_value(onp.asarray(args[i], default_dtype(type(args[i]))), "", beside)
+                args[i] = as_value(onp.asarray(args[i], default_dtype(type(args[i]))), "", like)
         return args, kwargs
 
-    def __call__(self, *args, **kwargs):
-        return self._differentiate(args, kwargs)[0]
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{class_name(self)}(f={repr_function(self.f)}, input_argnums={self.input_argnums or None})"
 
 
@@ -153,6 +159,10 @@ class Grad(_Gradient):
     def _returns(annotation):
         return list[Array]
 
+    def __call__(self, *args: Any, **kwargs: Any) -> list[Array]:
+        """The gradients at the arguments of `f`, raw arrays or Arrays: each has the shape and dtype of its variable."""
+        return self._differentiate(args, kwargs)[0]
+
 
 class GradValues(_Gradient):
     """As `Grad`, but returns the outputs of `f`, too.
@@ -173,7 +183,8 @@ class GradValues(_Gradient):
     def _returns(annotation):
         return tuple[list[Array], annotation]  # type: ignore[valid-type]
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> tuple[list[Array], Any]:
+        """(gradients, outputs) at the arguments of `f`: each gradient has the shape and dtype of its variable."""
         gradients, outputs = self._differentiate(args, kwargs)
         return gradients, outputs if isinstance(outputs, tuple | list) else [outputs]
 
@@ -196,6 +207,10 @@ class Jacobian(_Derivatives):
     @staticmethod
     def _returns(annotation):
         return list[Array]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> list[Array]:
+        """The derivatives at the arguments of `f`, of shape `output.shape + x.shape` for each input and TrainVar x."""
+        return self._differentiate(args, kwargs)[0]
 
     def _derivatives(self, run, args, kwargs, argnums):
         def of_array(*args, **kwargs):
@@ -230,6 +245,10 @@ class Hessian(_Derivatives):
     @staticmethod
     def _returns(annotation):
         return list[list[Array]]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> list[list[Array]]:
+        """The second derivatives at the arguments of `f`: [i][j] has the shape `xi.shape + xj.shape`."""
+        return self._differentiate(args, kwargs)[0]
 
     def _derivatives(self, run, args, kwargs, argnums):
         def of_scalar(*args, **kwargs):

@@ -1,6 +1,8 @@
 """`Parallel`: a function on all devices of this machine at once."""
 
 import operator
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import cuobjax.numpy as jn
 from autograd import device_put, tree
@@ -8,8 +10,9 @@ from autograd.backend import is_array, local_devices
 from autograd.core import Array, Tracer, kind_of
 from autograd.reverse import expect_devices
 from autograd.thread_group import Group
+from autograd.typing import DTypeLike
 
-from ..core.collection import VarCollection
+from ..core.collection import VarCollection, Variables
 from ..core.function import Function
 from ..core.lanes import joined, keys_of_lanes
 from ..core.module import Module
@@ -20,18 +23,18 @@ from ..util import class_name, repr_function
 from .call import call
 
 
-def concatenate(arrays, axis=0, dtype=None):
-    """Arrays one after the other along an axis: what `Parallel` does to outputs."""
+def concatenate(arrays: Sequence[Array], axis: int = 0, dtype: DTypeLike = None) -> Array:
+    """Arrays one after the other along an axis: how `Parallel` joins outputs by default."""
     return jn.concatenate(arrays, axis, dtype=dtype)
 
 
 class Parallel(Module):
     """The module or function `f` on all devices at once, each of which gets its share of the batch.
 
-    Arrays in the arguments are split along their first axis; numbers and arrays without axes go to every device. Every
-    device finds the variables as they are before the call, but of a RandomState device i finds key i of
-    `split(devices)`; its state after the call is that of the split. Any other variable that `f` wrote to becomes what
-    its `reduce` makes of the devices' values, in its dtype. After an exception no variable has changed.
+    Arrays in the arguments are split along their first axis; numbers and arrays without axes go to every device. On
+    every device the variables have the values from before the call, but a RandomState has key i of `split(devices)` on
+    device i; after the call it has the state that this split leaves. The values that `f` wrote to any other variable
+    are combined by its `reduce`, in its dtype. After an exception no variable has changed.
 
     `f` runs in a thread for each device, where `functional.parallel` combines values of all devices. Devices are the
     GPUs, or the CPU as often as the environment variable CUOBJAX_CPU_DEVICES says. All of them must reach the same
@@ -40,9 +43,10 @@ class Parallel(Module):
     Args:
         f: A function or module.
         vc: The variables that it uses. They need not be listed.
-        reduce: Makes an output of the devices' outputs, stacked along a new first axis.
+        reduce: Makes one output of those of all devices, stacked along a new first axis; they are concatenated by
+            default.
         axis_name: What `functional.parallel` calls the devices.
-        static_argnums: Positions of arguments that every device gets as they are.
+        static_argnums: Positions of arguments, one or several, that every device gets unchanged.
 
     Raises:
         ValueError: If a batch cannot be split equally, outputs do not fit together, or a variable without `reduce`
@@ -50,19 +54,27 @@ class Parallel(Module):
         RuntimeError: If devices reach different operations of `functional.parallel`.
     """
 
-    def __init__(self, f, vc=None, reduce=concatenate, axis_name="device", static_argnums=None):
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        vc: Variables | None = None,
+        reduce: Callable[[Any], Array] = concatenate,
+        axis_name: str = "device",
+        static_argnums: int | Sequence[int] | None = None,
+    ) -> None:
         self.__wrapped__ = f if isinstance(f, Module) else Function(f, vc or ())
         self.vc = VarCollection(vc or ()) or self.__wrapped__.vars()
         self.reduce = reduce
         self.axis_name = axis_name
-        self.static_argnums = tuple(sorted(map(operator.index, static_argnums or ())))
+        numbers = (static_argnums,) if isinstance(static_argnums, int) else static_argnums or ()
+        self.static_argnums = tuple(sorted(map(operator.index, numbers)))
 
     @property
-    def ndevices(self):
+    def ndevices(self) -> int:
         """The number of devices."""
         return len(local_devices())
 
-    def device_reshape(self, x):
+    def device_reshape(self, x: Any) -> Array:
         """An array (batch, ...) as (devices, batch / devices, ...); one without axes is repeated, (devices)."""
         if not isinstance(x, Array) and not is_array(x):
             raise TypeError(f"Parallel: expected an array, got {type(x).__name__}. Convert it with jn.array(x).")
@@ -75,7 +87,15 @@ class Parallel(Module):
             )
         return x.reshape((n, x.shape[0] // n, *x.shape[1:]))
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls `f` on all devices.
+
+        Args:
+            args, kwargs: Those of `f`; arrays have the batch as their first axis, which the number of devices divides.
+
+        Returns:
+            The outputs of all devices, joined by `reduce`.
+        """
         devices = local_devices()
         lanes = self._split(args, kwargs, devices)
         states, replicas = {}, replicated()
@@ -160,7 +180,7 @@ class Parallel(Module):
         where = ("Parallel", "from device to device")
         return joined(variable, same, lambda: _stacked(values, "values of a variable"), where, self.vc)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"{class_name(self)}(f={repr_function(self.__wrapped__)}, reduce={repr_function(self.reduce)}, "
             f"axis_name={self.axis_name!r}, static_argnums={self.static_argnums or None})"

@@ -1,11 +1,14 @@
 """`Vectorize`: a function of one example as a module that takes a batch."""
 
+from collections.abc import Callable
+from typing import Any
+
 import cuobjax.numpy as jn
 from autograd import tree
 from autograd.core import kind_of
 from autograd.mapping import Lanes
 
-from ..core.collection import VarCollection
+from ..core.collection import VarCollection, Variables
 from ..core.function import Function
 from ..core.lanes import joined, keys_of_lanes
 from ..core.module import Module
@@ -18,10 +21,10 @@ from .call import as_arrays, call
 class Vectorize(Module):
     """The module or function `f` of one example, applied to every element along an axis of its arguments in one go.
 
-    Outputs are stacked along a new first axis; one that is the same for all lanes is repeated. Every lane finds the
-    variables as they are before the call, but of a RandomState lane i finds key i of `split(lanes)`; its state after
-    the call is that of the split. Any other variable that `f` wrote to becomes what its `reduce` makes of the lanes'
-    values, in its dtype. After an exception no variable has changed.
+    Outputs are stacked along a new first axis; one that is the same for all lanes is repeated. In every lane the
+    variables have the values from before the call, but a RandomState has key i of `split(lanes)` in lane i; after the
+    call it has the state that this split leaves. The values that `f` wrote to any other variable are combined by its
+    `reduce`, in its dtype. After an exception no variable has changed.
 
     Args:
         f: A function or module.
@@ -34,7 +37,9 @@ class Vectorize(Module):
         ValueError: If arguments do not fit `batch_axis`, or a variable without `reduce` differs from lane to lane.
     """
 
-    def __init__(self, f, vc=None, batch_axis=(0,)):
+    def __init__(
+        self, f: Callable[..., Any], vc: Variables | None = None, batch_axis: tuple[int | None, ...] = (0,)
+    ) -> None:
         if not isinstance(batch_axis, tuple):
             raise TypeError(f"Vectorize: expected batch_axis as a tuple, got {batch_axis!r}.")
         try:
@@ -52,7 +57,15 @@ class Vectorize(Module):
         self.__wrapped__ = f if isinstance(f, Module) else Function(f, vc or ())
         self.vc = VarCollection(vc or ()) or self.__wrapped__.vars()
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls `f` in every lane.
+
+        Args:
+            args, kwargs: Those of `f` with one axis more where `batch_axis` says so, raw arrays or Arrays.
+
+        Returns:
+            The outputs of `f`, each array with the lanes as its first axis.
+        """
         arguments, axes = self._arguments(args, kwargs)
         lanes = Lanes({key: arguments[key] for key in axes}, axes)
         given = {**arguments, **lanes.arguments}
@@ -81,16 +94,16 @@ class Vectorize(Module):
                 f"Number of arguments passed {len(args) + len(named)} must match batched {len(self.batch_axis)}"
             )
         axes = {key: axis for key, axis in [*enumerate(self.batch_axis[: len(args)]), *named] if axis is not None}
-        beside = next(iter(self.vc), None)
+        like = next(iter(self.vc), None)
         given = {**dict(enumerate(args)), **kwargs}
-        return as_arrays(given, beside), axes
+        return as_arrays(given, like), axes
 
     def _joined(self, batch, variable, value):
         """The value of a variable after the call, given what it is in the lanes."""
         same = None if batch.owns(value) else value
         return joined(variable, same, lambda: batch.of_all_lanes(value), ("Vectorize", "from lane to lane"), self.vc)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{class_name(self)}(f={repr_function(self.__wrapped__)}, batch_axis={self.batch_axis})"
 
 

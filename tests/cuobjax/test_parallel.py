@@ -452,7 +452,7 @@ def test_s14_variables_are_whole_again_after_any_exit(four, error):
             assert [v.shape for v in vc] == [(4, 2), (4,), (4, 2), (4, 2), (4, 2)]
             drawn = Parallel(f)(jn.zeros(4))
             assert len(set(drawn.tolist())) == 4
-            with pytest.raises(ValueError, match="not replicated already"), replicate(vc):
+            with pytest.raises(ValueError, match="is replicated already"), replicate(vc):
                 pass
             if error is not None:
                 raise error
