@@ -1,23 +1,45 @@
 """Axes as a caller gives them, and as numbers from 0 to ndim - 1."""
 
+from __future__ import annotations
+
 import operator
+from typing import TYPE_CHECKING, Any
 
 import numpy as onp
 
+if TYPE_CHECKING:
+    from .typing import Axes
 
-def complete_axis(axis, ndim):
-    """`axis` as a number from 0 to ndim - 1."""
+__all__ = ["complete_axes", "complete_axis", "index_along"]
+
+
+def complete_axis(axis: int, ndim: int) -> int:
+    """`axis`, which may count from the end, as a number from 0 to ndim - 1.
+
+    Raises:
+        AxisError: If there is no such axis.
+    """
     number = operator.index(axis)
     if not -ndim <= number < ndim:
         raise onp.exceptions.AxisError(number, ndim)
     return number % ndim
 
 
-def complete_axes(axis, ndim):
-    """`axis` (None for all, a number or a tuple) as a tuple of distinct numbers from 0 to ndim - 1."""
+def complete_axes(axis: Axes, ndim: int) -> tuple[int, ...]:
+    """`axis` (None for all, a number or a tuple) as a tuple of distinct numbers from 0 to ndim - 1.
+
+    Raises:
+        AxisError: If there is no such axis.
+        ValueError: If two of them are the same.
+    """
     if axis is None:
         return tuple(range(ndim))
     axes = tuple(complete_axis(a, ndim) for a in (axis if isinstance(axis, tuple | list) else (axis,)))
     if len(set(axes)) != len(axes):
         raise ValueError(f"axis: expected distinct axes, got {axis}.")
     return axes
+
+
+def index_along(axis: int, part: Any) -> tuple[Any, ...]:
+    """The index of a part, such as a slice, along one axis; all other axes are whole."""
+    return (slice(None),) * axis + (part,)

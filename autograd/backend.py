@@ -1,5 +1,7 @@
 """Array libraries and devices: the only file that imports CuPy, and only when it is needed."""
 
+from __future__ import annotations
+
 import contextlib
 import contextvars
 import functools
@@ -8,14 +10,26 @@ import importlib.util
 import os
 import sys
 import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy
+
+if TYPE_CHECKING:
+    from .typing import DeviceLike, RawArray
+
+__all__ = [
+    "CPU", "Device", "DeviceError", "as_device", "default_device", "device", "device_of", "from_list", "is_array",
+    "is_cupy", "library", "local_devices", "nccl", "scipy_function", "synchronize", "use_device_of",
+]  # fmt: skip
 
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
 
 
 class DeviceError(TypeError):
-    """Arrays of different devices met in one operation, or a device was asked for that is not there."""
+    """Arrays of different devices in one operation, or a device that is not available."""
 
 
 class Device:
@@ -27,71 +41,75 @@ class Device:
     """
 
     __slots__ = ("index", "kind")
+    kind: str
+    index: int
 
-    def __init__(self, kind, index=0):
+    def __init__(self, kind: str, index: int = 0) -> None:
         self.kind = kind
         self.index = index
 
     @property
-    def library(self):
+    def library(self) -> ModuleType:
         """The array library of the device, `numpy` or `cupy`."""
         return numpy if self.kind == "cpu" else _cupy()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Device({str(self)!r})"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.kind if self.kind == "cpu" else f"{self.kind}:{self.index}"
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Device) and (self.kind, self.index) == (other.kind, other.index)
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((self.kind, self.index))
 
-    def synchronize(self):
-        """Waits until it has done what it was given."""
+    def synchronize(self) -> None:
+        """Waits until it has finished its work."""
         if self.kind == "gpu":
             _cupy().cuda.Device(self.index).synchronize()
 
-    def put(self, raw):
+    def put(self, raw: RawArray) -> RawArray:
         """A copy of the raw array or scalar `raw` on this device; `raw` itself if it is a CuPy array there already."""
         if self.kind == "cpu":
             return numpy.array(raw) if isinstance(raw, _HOST_ARRAYS) else raw.get()
         if is_cupy(raw) and raw.device.id == self.index:
             return raw
-        synchronize(raw)  # the streams of two devices know no order
+        synchronize(raw)  # streams of two devices are not ordered
         with self.current():
             return _cupy().array(raw)
 
-    def current(self):
+    def current(self) -> AbstractContextManager[Any]:
         """A context in which the array library allocates and computes on this device."""
         return contextlib.nullcontext() if self.kind == "cpu" else _cupy().cuda.Device(self.index)
 
 
-CPU = Device("cpu")
-_chosen = contextvars.ContextVar("autograd.device", default=None)
+CPU: Device = Device("cpu")
+_chosen: contextvars.ContextVar[Device | None] = contextvars.ContextVar("autograd.device", default=None)
 
 
-def default_device():
-    """The device of newly created arrays: that of the innermost `with device(...)`, else `CUOBJAX_DEVICE`, else a GPU
-    if CuPy finds one, else the CPU."""
+def default_device() -> Device:
+    """The device of new arrays.
+
+    That of the innermost `with device(...)`, else `CUOBJAX_DEVICE`, else a GPU if CuPy finds one, else the CPU.
+    """
     return _chosen.get() or _initial_device()
 
 
 @functools.cache
-def _initial_device():
+def _initial_device() -> Device:
     name = os.environ.get("CUOBJAX_DEVICE")
     if name:
         return as_device(name)
     return Device("gpu") if _gpu_count() else CPU
 
 
-def local_devices():
-    """The devices of the kind of the default one: all GPUs, or the CPU, `CUOBJAX_CPU_DEVICES` times (1 if not set).
+def local_devices() -> list[Device]:
+    """All GPUs if the default device is one, else the CPU `CUOBJAX_CPU_DEVICES` times (once if that is not set).
 
     Raises:
-        ValueError: If that is no positive number.
+        ValueError: If `CUOBJAX_CPU_DEVICES` is no positive number.
     """
     if default_device().kind == "gpu":
         return [Device("gpu", i) for i in range(_gpu_count())]
@@ -102,11 +120,11 @@ def local_devices():
 
 
 @contextlib.contextmanager
-def device(name):
+def device(name: DeviceLike) -> Iterator[Device]:
     """Creates arrays on a device within the context: "cpu", "gpu", "gpu:1" or a `Device`.
 
     Raises:
-        DeviceError: If the device is not there.
+        DeviceError: If the device is not available.
     """
     chosen = as_device(name)
     token = _chosen.set(chosen)
@@ -117,8 +135,12 @@ def device(name):
         _chosen.reset(token)
 
 
-def as_device(name):
-    """The Device that a name means: "cpu", "gpu", "gpu:1"; a `Device` is returned as it is."""
+def as_device(name: DeviceLike) -> Device:
+    """The Device of a name, "cpu", "gpu" or "gpu:1"; a `Device` is returned as it is.
+
+    Raises:
+        DeviceError: If there is no such name, or the device is not available.
+    """
     if isinstance(name, Device):
         return name
     kind, _, index = str(name).partition(":")
@@ -129,17 +151,17 @@ def as_device(name):
     chosen, count = int(index or 0), _gpu_count()
     if chosen >= count:
         found = f"CuPy finds {count} GPUs" if count else "CuPy is not installed or finds no GPU"
-        raise DeviceError(f"device: expected a device that is there, got {name!r}, but {found}. Use 'cpu'.")
+        raise DeviceError(f"device: {name!r} is not available: {found}. Use 'cpu'.")
     return Device("gpu", chosen)
 
 
-def device_of(raw):
+def device_of(raw: RawArray) -> Device:
     """The device of a raw array or scalar."""
     return Device("gpu", raw.device.id) if is_cupy(raw) else CPU
 
 
 @functools.cache
-def _gpu_count():
+def _gpu_count() -> int:
     if importlib.util.find_spec("cupy") is None:
         return 0
     cupy = _cupy()
@@ -152,7 +174,7 @@ def _cupy():
     return cupy
 
 
-def from_list(numbers):
+def from_list(numbers: Any) -> RawArray:
     """A raw array, on the default device, of numbers in nested lists or tuples."""
     chosen = default_device()
     with chosen.current():
@@ -160,8 +182,8 @@ def from_list(numbers):
 
 
 @functools.cache
-def scipy_function(xp, module, name):
-    """A function of `scipy.<module>`, or of its counterpart in CuPy; imported when it is first asked for.
+def scipy_function(xp: ModuleType, module: str, name: str) -> Callable[..., Any]:
+    """The function `name` of `scipy.<module>`, or of its counterpart in CuPy; imported at its first use.
 
     Raises:
         ImportError: If SciPy is not installed.
@@ -171,27 +193,27 @@ def scipy_function(xp, module, name):
     try:
         functions = importlib.import_module(package)
     except ImportError as error:
-        raise ImportError(f"{name}: expected SciPy to be installed. Run `pip install cuobjax[scipy]`.") from error
+        raise ImportError(f"{name}: needs SciPy, which is not installed. Run `pip install cuobjax[scipy]`.") from error
     if not hasattr(functions, name):
         remedy = "Compute it on the CPU, with device_put(x, 'cpu')."
-        raise NotImplementedError(f"{name}: expected a function that {package} has, got one that it lacks. {remedy}")
+        raise NotImplementedError(f"{name}: {package} has no such function. {remedy}")
     return getattr(functions, name)
 
 
-def is_cupy(value):
+def is_cupy(value: Any) -> bool:
     """Whether `value` is a `cupy.ndarray`; CuPy is not imported to find out."""
     cupy = sys.modules.get("cupy")
     return cupy is not None and isinstance(value, getattr(cupy, "ndarray", ()))
 
 
-def use_device_of(raw):
-    """Makes the GPU of a CuPy array the current one, which is where CuPy computes."""
+def use_device_of(raw: RawArray) -> None:
+    """Makes the GPU of a CuPy array the current one, on which CuPy computes."""
     if is_cupy(raw):
         raw.device.use()
 
 
 @functools.cache
-def nccl():
+def nccl() -> ModuleType | None:
     """CuPy's module for NVIDIA's library of collective operations; None where that is not installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it is not installed
@@ -199,19 +221,22 @@ def nccl():
     return found if getattr(found, "available", False) else None
 
 
-def synchronize(value):
-    """Waits until the device of a raw array has computed it."""
+def synchronize(value: Any) -> None:
+    """Waits until a raw array is computed; returns at once for all else."""
     if is_cupy(value):
         value.device.synchronize()
 
 
-def is_array(value):
+def is_array(value: Any) -> bool:
     """Whether `value` is a raw array or a NumPy scalar."""
     return isinstance(value, _HOST_ARRAYS) or is_cupy(value)
 
 
-def library(args, where="operation"):
+def library(args: Iterable[Any], where: str = "operation") -> ModuleType:
     """The array library that computes with raw `args`: `cupy` if one of them is a CuPy array, else `numpy`.
+
+    Args:
+        where: The operation, for the error.
 
     Raises:
         DeviceError: If arrays of the CPU and of a GPU are mixed; NumPy's and Python's scalars go with both.

@@ -19,20 +19,34 @@ Ways to look under a value `x`, none of which copies:
     lift(x)              a raw array as an Array, a Reference as the Array that it stands for; all else as it is
     resolved(x)          the Array that a Reference or a traced number stands for; all else as it is
     trace.lower(x)       what is one level below if `x` is a tracer of this interpreter, else `x`
-    concrete(x, use)     the raw array under an Array; raises if it is traced, as its gradient would be lost
+    x.raw                the raw array under an Array; raises if it is traced, as its gradient would be lost
+    concrete(x, use)     the same, with an error that names the use
     bare(x)              the raw array under any number of levels
     library(x)           numpy or cupy, under any number of levels
     kind_of(x)           the type of a Python number, traced or not; None of all else
 """
 
+from __future__ import annotations
+
 import itertools
 import math
-from typing import Any
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from . import backend
 from .operators import Operators
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+    from .typing import DTypeLike, RawArray
+
+__all__ = [
+    "Array", "Interpreter", "Reference", "TracedNumber", "Tracer", "bare", "concrete", "escaped", "kind_of", "library",
+    "lift", "resolved",
+]  # fmt: skip
 
 _activations = itertools.count(1)
 _new = object.__new__
@@ -50,34 +64,35 @@ class Interpreter:
 
     __slots__ = ("ended", "level")
     level: float
+    ended: bool
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.level = next(_activations)
         self.ended = False
 
-    def apply(self, primitive, args, params):
+    def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Applies `primitive` to arguments of which at least one belongs to this interpreter."""
         raise NotImplementedError
 
-    def owns(self, x):
+    def owns(self, x: Any) -> bool:
         """Whether `x` is a tracer of this interpreter."""
         return isinstance(x, Tracer) and x._trace is self
 
-    def lower(self, x):
+    def lower(self, x: Any) -> Any:
         """What is one level below a tracer of this interpreter; all else as it is."""
         return lift(x._value) if isinstance(x, Tracer) and x._trace is self else x
 
-    def forced(self, x, use):
+    def forced(self, x: Tracer, use: str) -> TypeError:
         """The error for a use that needs the numbers in a tracer of this interpreter."""
         return TypeError(
             f"Array: expected a plain Array for {use}, got one that is being traced; its gradient would be lost. Write "
-            "the computation with functions of autograd.numpy (cuobjax.numpy), where its gradient is not wanted use "
+            "the computation with functions of autograd.numpy (cuobjax.numpy); where its gradient is not wanted, use "
             "stop_gradient(x)."
         )
 
 
-def escaped(primitive):
-    """What an interpreter raises for a value of an activation that has ended."""
+def escaped(primitive: Primitive) -> TypeError:
+    """The error for a tracer that is used after its transformation has returned."""
     return TypeError(
         f"{primitive.name}: got a traced value whose transformation has ended. A function under grad, vjp, jvp or vmap "
         "returns its results and does not store them; store stop_gradient(x) to look at a value later."
@@ -109,56 +124,66 @@ class Array(Operators):
 
     __slots__ = ("__weakref__", "_value")
     _trace: Interpreter = _Eager()
+    _value: Any
 
-    def __init__(self, raw):
+    def __init__(self, raw: RawArray) -> None:
         if not backend.is_array(raw):
             got = type(raw).__name__
             raise TypeError(f"Array: expected a numpy.ndarray or cupy.ndarray, got {got}. Use cuobjax.numpy.array(x).")
         self._value = raw
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
         return self._value.shape
 
     @property
-    def dtype(self):
+    def dtype(self) -> numpy.dtype[Any]:
+        """The type of the elements."""
         return self._value.dtype
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
+        """The number of axes."""
         return self._value.ndim
 
     @property
-    def size(self):
+    def size(self) -> int:
+        """The number of elements."""
         return math.prod(self.shape)
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
+        """The size of all elements in bytes."""
         return self.size * self.dtype.itemsize
 
     @property
-    def device(self):
-        """Where the elements are, a `Device`."""
+    def device(self) -> backend.Device:
+        """Where the elements are."""
         value = self._value
         return value.device if isinstance(value, Array) else backend.device_of(value)
 
     @property
-    def raw(self):
-        """The array under this one: read it, or hand it to CuPy and to kernels of your own, but do not write to it."""
+    def raw(self) -> RawArray:
+        """The NumPy or CuPy array under this one: read it, or hand it to kernels of your own, but do not write to it.
+
+        Raises:
+            TypeError: If this Array is traced: its gradient would be lost.
+        """
         return self._value
 
 
 class Tracer(Array):
-    """An array inside a transformation: `_trace` is its interpreter, `_value` what is known of it one level below."""
+    """An array inside a transformation: `_trace` is its interpreter, `_value` its value one level below."""
 
     __slots__ = ("_trace",)
 
-    def __init__(self, trace, value):
+    def __init__(self, trace: Interpreter, value: Any) -> None:
         self._trace = trace
         self._value = value
 
     @property
-    def raw(self):
+    def raw(self) -> RawArray:
         raise TypeError(
             "Array.raw: expected a plain Array, got one that is being traced. Use functions of autograd.numpy or "
             "cuobjax.numpy on it, or autograd.stop_gradient(x).raw where its gradient is not wanted."
@@ -166,37 +191,37 @@ class Tracer(Array):
 
 
 class TracedNumber(Tracer):
-    """A Python number inside a transformation: Python's operators make such numbers of it, functions arrays.
+    """A Python number inside a transformation: Python's operators give such numbers, functions give arrays.
 
-    As every Python number it takes the dtype of an array beside it. Its interpreter has `compute(function, numbers)`,
-    which applies an operator of Python, and `array(number, dtype)`.
+    In an operation with an array it takes the array's dtype, as every Python number does. Its interpreter has
+    `compute(function, numbers)`, which applies an operator of Python, and `array(number, dtype)`.
     """
 
     __slots__ = ()
     _trace: Any
-    shape = ()
-    ndim = 0
+    shape: tuple[int, ...] = ()
+    ndim: int = 0
 
     @property
-    def kind(self):
+    def kind(self) -> type:
         """Its type: bool, int, float or complex."""
         raise NotImplementedError
 
     @property
-    def dtype(self):
+    def dtype(self) -> numpy.dtype[Any]:
         return numpy.result_type(self.kind)
 
     @property
-    def device(self):
+    def device(self) -> backend.Device:
         return backend.default_device()
 
-    def array(self, dtype=None):
-        """The number as an array, of the dtype that NumPy gives it if none is said."""
+    def array(self, dtype: DTypeLike = None) -> Array:
+        """The number as an array; None stands for the dtype that NumPy gives such a number."""
         return self._trace.array(self, self.dtype if dtype is None else numpy.dtype(dtype))
 
 
 class _Dereference(Interpreter):
-    """Applies primitives to what references stand for."""
+    """Replaces references by the Arrays that they stand for: the interpreter of variables."""
 
     __slots__ = ()
 
@@ -214,24 +239,31 @@ class Reference(Array):
     _trace = _Dereference()
 
     @property
-    def raw(self):
+    def raw(self) -> RawArray:
         return self._value.raw
 
 
-def kind_of(x):
+def kind_of(x: Any) -> type | None:
     """The type of a Python number, traced or not; None of all else."""
     return x.kind if isinstance(x, TracedNumber) else type(x) if type(x) in _KINDS else None
 
 
-def resolved(x):
+def resolved(x: Any) -> Any:
     """The Array that a Reference or a traced number stands for; all else as it is."""
     while isinstance(x, Reference):
         x = x._value
     return x.array() if isinstance(x, TracedNumber) else x
 
 
-def concrete(x, use):
-    """The raw array under a plain Array; a traced one would lose its gradient there."""
+def concrete(x: Array, use: str) -> RawArray:
+    """The raw array under a plain Array.
+
+    Args:
+        use: What the array is needed for, as text.
+
+    Raises:
+        TypeError: If it is traced: its gradient would be lost, or the number is not known yet.
+    """
     while isinstance(x, Reference):
         x = x._value
     if isinstance(x, Tracer):
@@ -239,7 +271,7 @@ def concrete(x, use):
     return x._value
 
 
-def lift(value):
+def lift(value: Any) -> Any:
     """Raw arrays and NumPy scalars in `value`, a tuple of them included, as Arrays; all else as it is."""
     if isinstance(value, Array):
         return value._value if isinstance(value, Reference) else value
@@ -255,13 +287,13 @@ def _wrap(raw):
     return array
 
 
-def bare(x):
-    """What stands under an Array, traced or not: the raw array that is computed with; all else as it is."""
+def bare(x: Any) -> Any:
+    """The raw array under an Array, through any number of levels; all else as it is."""
     while isinstance(x, Array):
         x = x._value
     return x
 
 
-def library(x):
-    """The array library, `numpy` or `cupy`, under an Array, a traced or a raw array."""
+def library(x: Any) -> ModuleType:
+    """The array library, `numpy` or `cupy`, of an Array, traced or not, or of a raw array."""
     return backend.library((bare(x),))

@@ -3,13 +3,16 @@
 import contextlib
 import sys
 import types
+from collections.abc import Iterator
+
+__all__ = ["line_of_user", "noted"]
 
 _PACKAGES = ("autograd", "contextlib", "cuobjax", "functools")
 
 
 @contextlib.contextmanager
-def noted(text):
-    """Adds a note to what is raised within the context."""
+def noted(text: str) -> Iterator[None]:
+    """Adds a note to an exception that is raised within the context."""
     try:
         yield
     except Exception as error:
@@ -17,8 +20,8 @@ def noted(text):
         raise
 
 
-def line_of_user():
-    """The innermost line on the stack that is not of this library, as text."""
+def line_of_user() -> str:
+    """The innermost line on the stack outside of this library: "file:line in function"."""
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PACKAGES:
         frame = frame.f_back

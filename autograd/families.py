@@ -1,79 +1,96 @@
 """Families of primitives: a kind of operation supplies what its kind implies.
 
-A primitive is declared by its forward function and one vjp per array argument (`primitive.Vjp` says what it
-may name). The rules of the other transformations follow:
+A primitive is declared by its forward function and one vjp per array argument (`primitive.Vjp` says what its parameters
+may be). The rules of the other transformations follow:
 
 - reverse mode: NumPy and CuPy broadcast and promote dtypes inside the forward function; the transposes of that, summing
-  and casting, are applied by the backward pass, so that no rule mentions them;
-- forward mode (`autograd.forward`): a derivative serves both modes, a linear operation is its own rule, and the rule of
-  any other operation is its reverse rule transposed;
-- vmap (`autograd.batch`): an operation acts on its trailing axes, or its parameters `axis`, `axes`, `shape`, `width`
-  say on which, so that one more axis in front only shifts these. `batch` says how several arguments meet: "align" if
-  the operation broadcasts their leading axes, "stack" if it does not, or a rule of its own:
-  `(primitive, size, values, batched, params)` gives the result with the batch axis in front, which `values[i]` has
-  where `batched[i]` is true; or a `Composition`, or "loop".
+  and casting, are applied by the backward pass, so that no vjp mentions them;
+- forward mode (`autograd.forward`): an elementwise derivative serves both modes, a linear operation is its own jvp, and
+  the jvp of any other operation is its vjp transposed;
+- vmap (`autograd.batch`): an operation acts on its trailing axes or on those in its parameters `axis`, `axes`, `shape`,
+  `width`; one more axis in front only shifts these. `batch` says how several arguments are combined: "align" if the
+  operation broadcasts their leading axes, "stack" if it does not, "loop" for one lane after the other, a `Composition`,
+  or a rule of its own: `(primitive, size, values, batched, params)` gives the result with the batch axis in front,
+  which `values[i]` has where `batched[i]` is true.
 
 `forward` is a function `(xp, *arrays, **params)` that gives the primitive its name (without a leading underscore), or
-the name of a function that NumPy and CuPy share. It may return a tuple of arrays: then in a rule `y` is that tuple and
-`g` a tuple of cotangents.
+the name of a function that NumPy and CuPy share. It may return a tuple of arrays: then in a vjp `y` is that tuple and
+`g` a tuple of cotangents. `known` is what else is known of the operation: the facts that `Primitive` lists.
 """
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from .primitive import Primitive
+
+__all__ = [
+    "Composition", "elementwise", "factorizes", "irregular", "jointly_linear", "linear", "moves", "multilinear",
+    "nondifferentiable",
+]  # fmt: skip
 
 _NAMES = {1: ("x",), 2: ("a", "b"), 3: ("condition", "a", "b")}  # of the arguments of a function that NumPy has
 
 
 class Composition(NamedTuple):
-    """A batch rule: what computes the same out of other operations, `function(*arrays, **params)`."""
+    """A batch rule: `function(*arrays, **params)` computes the same by other operations."""
 
-    function: Callable
+    function: Callable[..., Any]
 
 
-# What an operation may say of its cost: `Primitive.flops`.
-def moves(args, params, y):
-    """The operation moves or copies elements, without arithmetic."""
+# Values of `Primitive.flops`.
+def moves(args: Sequence[Any], params: dict[str, Any], y: Any) -> int:
+    """The cost of an operation that moves or copies elements, without arithmetic: 0."""
     return 0
 
 
-def factorizes(args, params, y):
-    """The operation factorizes n x n matrices: n**3 operations for each."""
+def factorizes(args: Sequence[Any], params: dict[str, Any], y: Any) -> int:
+    """The cost of an operation that factorizes n x n matrices: n**3 for each."""
     parts = (*args, *(y if type(y) is tuple else (y,)))
     return max(math.prod(getattr(part, "shape", ())) for part in parts) * args[0].shape[-1]
 
 
-def elementwise(forward, *derivatives, **known):
-    """An operation on each element; a derivative multiplies a tangent or a cotangent `g` by the partial derivative.
+def elementwise(forward: Callable[..., Any] | str, *derivatives: Callable[..., Any] | None, **known: Any) -> Primitive:
+    """An operation on each element.
 
-    A derivative is None for an argument on which the result does not depend continuously. `known`: see `Primitive`.
+    Args:
+        derivatives: For each argument a vjp that multiplies a tangent or a cotangent `g` by the partial derivative;
+            None for an argument on which the result does not depend continuously.
     """
     known = {"arguments": _NAMES.get(len(derivatives)), **known}
     return Primitive(forward, derivatives, kind="elementwise", batch="align", **known)
 
 
-def linear(forward, transpose, *, batch="stack", **known):
+def linear(
+    forward: Callable[..., Any] | str, transpose: Callable[..., Any], *, batch: Any = "stack", **known: Any
+) -> Primitive:
     """An operation that is linear in its first argument; further ones (indices) are not differentiated."""
     return Primitive(forward, (transpose, None), kind="multilinear", batch=batch, **known)
 
 
-def jointly_linear(forward, *transposes, batch="stack", **known):
+def jointly_linear(
+    forward: Callable[..., Any] | str, *transposes: Callable[..., Any] | None, batch: Any = "stack", **known: Any
+) -> Primitive:
     """An operation that is linear in all of its arguments together."""
     return Primitive(forward, transposes, kind="linear", batch=batch, **known)
 
 
-def multilinear(forward, *transposes, batch, **known):
+def multilinear(
+    forward: Callable[..., Any] | str, *transposes: Callable[..., Any], batch: Any, **known: Any
+) -> Primitive:
     """An operation that is linear in each of its arguments: a transpose sees only the other arguments."""
     return Primitive(forward, transposes, kind="multilinear", arguments=_NAMES[2], batch=batch, **known)
 
 
-def irregular(forward, *vjps, batch="stack", **known):
-    """An operation that spells all its derivatives."""
+def irregular(
+    forward: Callable[..., Any] | str, *vjps: Callable[..., Any] | None, batch: Any = "stack", **known: Any
+) -> Primitive:
+    """An operation of no other family; it is given a vjp for each argument, None for one without a derivative."""
     return Primitive(forward, vjps, batch=batch, **known)
 
 
-def nondifferentiable(forward, arguments=("x",), *, batch="stack", **known):
+def nondifferentiable(
+    forward: Callable[..., Any] | str, arguments: tuple[str, ...] = ("x",), *, batch: Any = "stack", **known: Any
+) -> Primitive:
     """An operation whose result has no derivative (integers, booleans, steps): the tape does not record it."""
     return Primitive(forward, arguments=arguments, batch=batch, **known)

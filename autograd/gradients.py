@@ -4,8 +4,12 @@ A function under a transformation gets its array arguments as Arrays, wherever t
 dictionaries. What comes back are raw arrays if no argument was an Array (NumPy's style), else Arrays.
 """
 
+from __future__ import annotations
+
 import functools
 import operator
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
 
 import numpy as onp
 
@@ -18,33 +22,61 @@ from .ops.shape import concatenate, reshape
 from .reverse import Tape
 from .write_protection import hold
 
+if TYPE_CHECKING:
+    from .typing import Tree
+
+__all__ = [
+    "Recording", "differentiable", "elementwise_grad", "flatten", "grad", "is_inexact", "one_array", "output_and_aux",
+    "own", "require_same_library", "scalar_seed", "select", "shown", "stop_gradient", "value_and_grad", "vjp",
+]  # fmt: skip
+
+P = ParamSpec("P")
+
 
 class Recording:
     """One run of a function on a new tape.
 
     Args:
-        raw: Whether to return raw arrays; None if so unless an argument is an Array.
+        f: The function.
+        args, kwargs: Its arguments.
+        argnums: Positions of those to differentiate: see `grad`.
+        where: The transformation, for errors.
+        raw: Whether to return raw arrays; None for raw arrays unless an argument is an Array.
 
     Attributes:
+        tape: The tape.
         output: What the function returned, values on the tape included.
+        raw: Whether raw arrays are returned.
     """
 
-    def __init__(self, f, args, kwargs, argnums, where, raw=None):
+    tape: Tape
+    output: Any
+    raw: bool
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        argnums: Any,
+        where: str,
+        raw: bool | None = None,
+    ) -> None:
         argnums = tuple(argnums) if isinstance(argnums, (tuple, list)) else operator.index(argnums)
         self.tape = Tape()
-        selected, (args, kwargs) = select(args, kwargs, argnums, where)
+        selected, rest = select(args, kwargs, argnums, where)
         leaves, self._structure = tree.flatten(selected)
-        others, structure = tree.flatten((args, kwargs))
+        others, structure = tree.flatten(rest)
         self.raw = not any(isinstance(leaf, Array) for leaf in leaves + others) if raw is None else raw
         if self.raw:
             for leaf in (*leaves, *others):
                 hold(leaf, self.tape.held)  # its caller cannot write to it before the backward pass
         self._inputs = [self.tape.watch(differentiable(leaf, where)) for leaf in leaves]
-        args, kwargs = tree.unflatten(structure, map(self._constant, others))
+        arguments, kwargs = tree.unflatten(structure, map(self._constant, others))
         inputs = tree.unflatten(self._structure, self._inputs)
         for i, value in [(argnums, inputs)] if isinstance(argnums, int) else zip(argnums, inputs, strict=True):
-            args[i] = value
-        self.output = f(*args, **kwargs)
+            arguments[i] = value
+        self.output = f(*arguments, **kwargs)
 
     def _constant(self, x):
         """An argument that is not differentiated, as an Array that does not change if the caller's buffer does."""
@@ -52,23 +84,29 @@ class Recording:
             return x
         return lift(x.copy() if isinstance(x, onp.ndarray) and not self.raw else x)
 
-    def values(self, outputs):
-        """A tree of outputs as the caller sees it, off the tape."""
+    def values(self, outputs: Tree) -> Tree:
+        """A tree of outputs as the caller gets it, off the tape."""
         return tree.tree_map(lambda x: self._shown(self.tape.lower(x)), outputs)
 
     @property
-    def inputs(self):
-        """What is differentiated, on the tape, and its structure."""
+    def inputs(self) -> tuple[list[Any], tree.Structure]:
+        """The arrays to differentiate, on the tape, and their structure."""
         return self._inputs, self._structure
 
-    def require_complex(self, where):
-        """Raises TypeError unless all that is differentiated is complex."""
+    def require_complex(self, where: str) -> None:
+        """Raises TypeError unless all arrays to differentiate are complex."""
         real = [x.dtype for x in self._inputs if x.dtype.kind != "c"]
         if real:
             raise TypeError(f"{where}: expected complex arguments of a holomorphic function, got {real[0]}.")
 
-    def gradients(self, outputs, cotangents, consume=True):
-        """The cotangents of the inputs, in their structure; zeros where no output depends on one."""
+    def gradients(self, outputs: Sequence[Any], cotangents: Sequence[Any], consume: bool = True) -> Tree:
+        """The cotangents of the inputs, in their structure; zeros where no output depends on one.
+
+        Args:
+            outputs: Arrays that the function returned.
+            cotangents: Those of `outputs`.
+            consume: Release the tape on the way; it cannot be used again.
+        """
         found = self.tape.pull(outputs, cotangents, self._inputs, consume=consume)
         seen, results = {id(g) for g in cotangents}, []
         for x, g in zip(self._inputs, found, strict=True):
@@ -83,15 +121,15 @@ class Recording:
         return shown(x, self.raw)
 
 
-def shown(x, raw):
-    """A result as the caller sees it: a raw array or an Array; values that are traced further out stay so."""
+def shown(x: Any, raw: bool) -> Any:
+    """A result as the caller gets it, a raw array or an Array; values that an outer transformation traces stay so."""
     if raw:
         return x._value if type(x) is Array else x
     return lift(x)
 
 
-def own(result, inputs):
-    """A raw result that the caller may write to: a copy of a host array that looks into one of `inputs` or cannot."""
+def own(result: Any, inputs: Sequence[Any]) -> Any:
+    """A raw result that the caller may write to: a copy if it is read-only or shares memory with one of `inputs`."""
     if not isinstance(result, onp.ndarray):
         return result
     borrowed = not result.flags.writeable or any(
@@ -100,14 +138,16 @@ def own(result, inputs):
     return result.copy() if borrowed else result
 
 
-def require_same_library(t, x, expected):
-    """Raises DeviceError if an array of the host meets one of a GPU; NumPy's scalars go with both."""
+def require_same_library(t: Any, x: Any, expected: str) -> None:
+    """Raises DeviceError if one array is on the host and the other one on a GPU; NumPy's scalars go with both."""
     if library(t) is not library(x) and t.ndim + x.ndim:
         places = " and ".join("the CPU" if library(each) is onp else "a GPU" for each in (t, x))
         raise backend.DeviceError(f"{expected}, got {places}. Move it with device_put.")
 
 
-def select(args, kwargs, argnums, where):
+def select(
+    args: Sequence[Any], kwargs: dict[str, Any], argnums: int | Sequence[int], where: str
+) -> tuple[Any, tuple[list[Any], dict[str, Any]]]:
     """The arguments to differentiate, and all arguments with None in their places."""
     numbers = (argnums,) if isinstance(argnums, int) else argnums
     rest = list(args)
@@ -120,28 +160,36 @@ def select(args, kwargs, argnums, where):
     return args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in numbers), (rest, kwargs)
 
 
-def differentiable(x, where):
+def differentiable(x: Any, where: str) -> Any:
     """The value one level below an Array or number that is to be differentiated."""
     if type(x) is onp.ndarray and x.dtype.kind in "fc":
         return x
     x = resolved(x)
     value = x._value if type(x) is Array else onp.asarray(x)[()] if isinstance(x, (float, complex)) else x
     if not (isinstance(value, Array) or backend.is_array(value)) or not is_inexact(value.dtype):
-        got = f"dtype {value.dtype}" if hasattr(value, "dtype") else f"{type(value).__name__}"
+        ours = isinstance(value, Array) or backend.is_array(value)
+        got = f"dtype {value.dtype}" if ours else type(value).__name__
+        remedy = "Convert integers" if ours or not hasattr(value, "__array__") else "Convert it with numpy.array"
         raise TypeError(
             f"{where}: expected arrays of real or complex numbers to differentiate, got {got}. "
-            "Convert integers, or leave the argument out of those that are differentiated."
+            f"{remedy}, or leave the argument out of those that are differentiated."
         )
     return value
 
 
-def is_inexact(dtype):
+def is_inexact(dtype: onp.dtype[Any]) -> bool:
     """Whether a dtype has derivatives: real and complex numbers, bfloat16 included."""
     return dtype.kind in "fc" or dtype.name == "bfloat16"
 
 
-def scalar_seed(x, where, kind="real"):
-    """The cotangent 1 of a scalar output, "real" or "complex"; a number, which depends on nothing, is accepted."""
+def scalar_seed(x: Any, where: str, kind: str = "real") -> Any:
+    """The cotangent 1 of a scalar output, "real" or "complex".
+
+    A Python number, which depends on nothing, is accepted.
+
+    Raises:
+        TypeError: If `x` is no scalar of this kind.
+    """
     if isinstance(x, (float, int)):
         return 1.0
     wanted = f"{where}: expected a function whose output is a {kind} scalar"
@@ -149,13 +197,13 @@ def scalar_seed(x, where, kind="real"):
         got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
         raise TypeError(f"{wanted}, got an output of {got}.")
     if (x.dtype.kind == "c") != (kind == "complex") or not is_inexact(x.dtype):
-        remedy = " Take its real part, or say holomorphic=True for f'(z)." if x.dtype.kind == "c" else ""
+        remedy = " Take its real part, or pass holomorphic=True for f'(z)." if x.dtype.kind == "c" else ""
         raise TypeError(f"{wanted}, got dtype {x.dtype}.{remedy}")
     return library(x).ones((), x.dtype)[()]
 
 
-def output_and_aux(output, has_aux, where):
-    """The output of a function and what it returned beside it, None without `has_aux`."""
+def output_and_aux(output: Any, has_aux: bool, where: str) -> tuple[Any, Any]:
+    """The two parts (output, aux) that a function returned; aux is None without `has_aux`."""
     if not has_aux:
         return output, None
     if not isinstance(output, tuple) or len(output) != 2:
@@ -163,15 +211,22 @@ def output_and_aux(output, has_aux, where):
     return output
 
 
-def value_and_grad(f, argnums=0, has_aux=False, holomorphic=False):
+def value_and_grad(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[P, tuple[Any, Any]]:
     """The function that computes the value of `f` and its gradient: see `grad`.
 
     Returns:
         A function with the arguments of `f` that returns (value, gradient), ((value, aux), gradient) with `has_aux`.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+        (np.float64(5.0), array([2., 4.]))
     """
 
     @functools.wraps(f)
-    def value_and_gradient(*args, **kwargs):
+    def value_and_gradient(*args: P.args, **kwargs: P.kwargs) -> tuple[Any, Any]:
         run = Recording(f, args, kwargs, argnums, "grad")
         output, _ = output_and_aux(run.output, has_aux, "grad")
         seed = scalar_seed(output, "grad", "complex" if holomorphic else "real")
@@ -183,13 +238,15 @@ def value_and_grad(f, argnums=0, has_aux=False, holomorphic=False):
     return value_and_gradient
 
 
-def grad(f, argnums=0, has_aux=False, holomorphic=False):
+def grad(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[P, Any]:
     """The function that computes the gradient of `f`, whose output is a real scalar.
 
     Args:
         f: A function of nested arrays.
         argnums: Position of the argument to differentiate, or a tuple of positions.
-        has_aux: `f` returns (value, aux).
+        has_aux: `f` returns (value, aux), and only the value is differentiated.
         holomorphic: `f` is a holomorphic function of complex arguments: its output is a complex scalar, and the
             gradient is the complex derivative f'(z).
 
@@ -211,15 +268,15 @@ def grad(f, argnums=0, has_aux=False, holomorphic=False):
     both = value_and_grad(f, argnums, has_aux, holomorphic)
 
     @functools.wraps(f)
-    def gradient(*args, **kwargs):
+    def gradient(*args: P.args, **kwargs: P.kwargs) -> Any:
         value, gradients = both(*args, **kwargs)
         return (gradients, value[1]) if has_aux else gradients
 
     return gradient
 
 
-def one_array(run, y, where):
-    """`y`, an output of which derivatives are taken: an array, real unless all inputs are complex."""
+def one_array(run: Recording, y: Any, where: str) -> Any:
+    """`y`, an output to differentiate: an array, which must be real unless all inputs are complex."""
     if not isinstance(y, Array) and not backend.is_array(y):
         raise TypeError(f"{where}: expected an array as output, got {type(y).__name__}.")
     if y.dtype.kind == "c" and not all(x.dtype.kind == "c" for x in run.inputs[0]):
@@ -227,11 +284,29 @@ def one_array(run, y, where):
     return y
 
 
-def elementwise_grad(f, argnums=0):
-    """The gradient of the sum of the outputs: the derivative of each element, where `f` acts on each element alone."""
+def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
+    """The function that computes the gradient of the sum of the outputs of `f`.
+
+    If `f` acts on each element alone, this is its derivative at each element.
+
+    Args:
+        f: A function that returns one array.
+        argnums: Position of the argument to differentiate, or a tuple of positions.
+
+    Returns:
+        A function with the arguments of `f` that returns the derivatives in the shape and dtype of the argument.
+
+    Raises:
+        TypeError: If the output is no array, or is complex although an argument is real.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> elementwise_grad(np.sqrt)(np.array([1.0, 4.0]))
+        array([0.5 , 0.25])
+    """
 
     @functools.wraps(f)
-    def derivative(*args, **kwargs):
+    def derivative(*args: P.args, **kwargs: P.kwargs) -> Any:
         run = Recording(f, args, kwargs, argnums, "elementwise_grad")
         y = one_array(run, run.output, "elementwise_grad")
         return run.gradients([y], [library(y).ones(y.shape, y.dtype)])
@@ -243,12 +318,25 @@ def _constant(x):
     return _stop_gradient(x) if isinstance(x, Array) and kind_of(x) is None else x
 
 
-def stop_gradient(x):
-    """`x`, a nested structure of arrays, as constants: no gradient flows through them."""
+def stop_gradient(x: Tree) -> Tree:
+    """`x`, nested arrays, as constants: no gradient flows through them.
+
+    Example:
+        >>> grad(lambda x: x * stop_gradient(x))(3.0)
+        np.float64(3.0)
+    """
     return tree.tree_map(_constant, x)
 
 
-def vjp(f, *args, has_aux=False):
+@overload
+def vjp(
+    f: Callable[..., Any], *args: Tree, has_aux: Literal[False] = False
+) -> tuple[Any, Callable[[Tree], tuple[Any, ...]]]: ...
+@overload
+def vjp(
+    f: Callable[..., Any], *args: Tree, has_aux: Literal[True]
+) -> tuple[Any, Callable[[Tree], tuple[Any, ...]], Any]: ...
+def vjp(f: Callable[..., Any], *args: Tree, has_aux: bool = False) -> tuple[Any, ...]:
     """Runs `f` and returns its output and the function that pulls cotangents back.
 
     Args:
@@ -257,8 +345,11 @@ def vjp(f, *args, has_aux=False):
         has_aux: `f` returns (output, aux); aux is returned as third.
 
     Returns:
-        (output, pullback). `pullback(g)`, which may be called again, takes cotangents in the structure of the output
-        and returns a tuple of those of `args`.
+        (output, pullback). `pullback(g)`, which may be called again, takes cotangents in the structure and shapes of
+        the output and returns a tuple of those of `args`; it raises TypeError for another structure or shape.
+
+    Raises:
+        TypeError: If an argument is not of real or complex numbers.
 
     Example:
         >>> y, pullback = vjp(lambda a, b: a * b, 2.0, 3.0)
@@ -286,7 +377,7 @@ def _copied(x):
 
 
 def _cotangent(c, x):
-    """A caller's cotangent as the backward pass wants it: raw, or traced, in the dtype of the output `x`."""
+    """A caller's cotangent as the backward pass needs it: raw, or traced, in the dtype of the output `x`."""
     if not isinstance(x, Array):
         return c  # of an output that depends on nothing
     while type(c) is Array or isinstance(c, Reference):
@@ -294,15 +385,18 @@ def _cotangent(c, x):
     c = c if isinstance(c, Array) or backend.is_array(c) else library(x).asarray(c)
     if isinstance(x, Tracer):  # another one does not depend on the inputs
         require_same_library(c, x, "vjp: expected a cotangent on the device of the output")
-    if c.dtype.kind == "c" != x.dtype.kind:
+    if c.dtype.kind == "c" and x.dtype.kind != "c":
         raise TypeError(f"vjp: expected a real cotangent of a real output, got {c.dtype}.")
     return c if c.dtype == x.dtype else astype(c, dtype=x.dtype)
 
 
-def flatten(nested):
+def flatten(nested: Tree) -> tuple[Any, Callable[[Any], Tree]]:
     """All elements of nested arrays as one vector, and the function that puts such a vector back into their structure.
 
-    The vector has the dtype to which theirs promote; what comes back has theirs.
+    The vector has the dtype to which theirs promote; the arrays that are put back have their own dtypes again.
+
+    Returns:
+        (vector, unflatten). `unflatten` raises ValueError for a vector of another length.
 
     Example:
         >>> import autograd.numpy as np
@@ -316,7 +410,7 @@ def flatten(nested):
     like = [(x.shape, x.size, x.dtype) for x in arrays]
     parts = [reshape(as_array(x, dtype), shape=(x.size,)) for x in arrays]
 
-    def unflatten(vector):
+    def unflatten(vector: Any) -> Tree:
         """The nested arrays of a vector."""
         start, found, total = 0, [], sum(size for _, size, _ in like)
         if vector.shape != (total,):

@@ -89,13 +89,14 @@ def applied(primitive, args, params):
 class _PythonOperator:
     """An operator of Python on Python numbers, whose results have the types that they had when it was recorded."""
 
+    kinds: tuple[Any, ...] | None = None  # of the results, once it has run
+
     def __init__(self, function):
         self.function, self.name = function, getattr(function, "__name__", "operator")
-        self.kinds = None
 
     def __call__(self, *numbers):
         y = self.function(*numbers)
-        kinds = tuple(map(kind_of, y)) if type(y) is tuple else (kind_of(y),)
+        kinds: tuple[Any, ...] = tuple(map(kind_of, y)) if type(y) is tuple else (kind_of(y),)
         self.kinds = self.kinds or kinds
         if kinds != self.kinds:
             raise ConcretizationError(

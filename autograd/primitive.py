@@ -1,19 +1,25 @@
 """Primitives: an operation, its derivatives and all else that is known of it, in one statement."""
 
+from __future__ import annotations
+
 import functools
 import inspect
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy
 
 from . import backend
 from .core import Array, concrete
 
+if TYPE_CHECKING:
+    from .typing import ArrayLike, Result
+
 __all__ = ["PRIMITIVES", "Primitive", "Vjp"]
 
-PRIMITIVES: "dict[str, Primitive]" = {}  # every primitive of this package, by its name
+PRIMITIVES: dict[str, Primitive] = {}  # every primitive of this package, by its name
+_Memory: TypeAlias = str | Callable[[dict[str, Any]], str]
 
 
 class Primitive:
@@ -27,31 +33,54 @@ class Primitive:
         arguments, variadic: Names of the array arguments, and of the tuple of further ones (`*args` in `forward`).
         vjps: A `Vjp` for each argument (the last one serves all further arguments); None for an argument that has no
             gradient. Empty if the result has none.
+        parameters: Names of the keyword parameters of `forward`.
         kind: What forward mode derives from it: "elementwise", "linear" (in all arguments that have a vjp together),
             "multilinear" (in each of them) or "" (none of these).
         batch: How vmap applies it: see `autograd.families`; None if it calls it in a loop.
-        jvp: The forward-mode rule where it is spelled, `(active, y, args, tangents, params)` with the positions of
-            the arguments that have tangents; else None.
+        jvp: The forward-mode rule if it has one of its own, `(active, y, args, tangents, params)` with the positions
+            of the arguments that have tangents; else None.
         flops: The number of floating-point operations, `(args, params, y)`; None for one per element.
         memory: "new" if no result shares memory with an argument, "view" if the result is the memory of its first
-            argument, seen otherwise; a function of the parameters where these decide; "" if it is not known.
+            argument in another shape; a function of the parameters where these decide; "" if it is not known.
         ufunc: The name of the ufunc whose `reduce` over an axis it is, or begins with; else "".
         index_ranges: `(*args, **params)` gives (array of integers, smallest allowed, first too large) for each argument
             that holds indices, which `debug` checks.
         shape_from: `(*args)` gives the arguments whose values decide the shape of the result; `Jit` refuses traced
             ones.
         has_effect: Whether a pass over a program must keep an application although nothing uses its result.
+        host: `forward` bound to NumPy.
+
+    `flops` to `has_effect` may be given to the constructor, by name.
     """
 
+    name: str
+    forward: Any  # a method in some subclasses
+    arguments: Any  # None for a function of NumPy without derivatives
+    variadic: str | None
+    parameters: frozenset[str]
+    kind: str
+    vjps: tuple[Vjp | None, ...]
+    batch: Any
     jvp: Any = None
     flops: Callable[..., int] | None = None
-    memory: Any = ""
-    ufunc = ""
+    memory: _Memory = ""
+    ufunc: str = ""
     index_ranges: Callable[..., Any] | None = None
     shape_from: Callable[..., Any] | None = None
-    has_effect = False
+    has_effect: bool = False
+    host: Callable[..., Any]
 
-    def __init__(self, forward, vjps=(), *, name=None, arguments=None, kind="", batch=None, **known):
+    def __init__(
+        self,
+        forward: Callable[..., Any] | str,
+        vjps: Sequence[Callable[..., Any] | None] = (),
+        *,
+        name: str | None = None,
+        arguments: tuple[str, ...] | None = None,
+        kind: str = "",
+        batch: Any = None,
+        **known: Any,
+    ) -> None:
         name = name or (forward if isinstance(forward, str) else forward.__name__.lstrip("_"))
         self.__name__ = self.__qualname__ = self.name = name
         self.forward = forward
@@ -77,13 +106,27 @@ class Primitive:
         """The primitive itself: as it has this method, `help` shows its own text, not that of the class."""
         return self
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return (_named, (self.name,)) if PRIMITIVES.get(self.name) is self else self.__qualname__
 
-    def __call__(self, *args, **params):
+    def __call__(self, *args: ArrayLike, **params: Any) -> Result:
+        """Applies the operation.
+
+        Args:
+            args: Its array arguments: Arrays, traced or not, raw arrays, numbers or nested lists.
+            params: Its parameters; array arguments may be given by name, too.
+
+        Returns:
+            An Array, a tuple of them if the operation gives several; raw arrays if no argument is an Array. Shape and
+            dtype are NumPy's.
+
+        Raises:
+            TypeError: If it has not that many arguments or no such parameter.
+            DeviceError: If arrays of the CPU and of a GPU are mixed.
+        """
         trace, lists = None, False
         if params:
             args = self._positional(args, params)
@@ -115,20 +158,20 @@ class Primitive:
                 params[name] = concrete(params[name], f"{name} of {self.name}")
         return args
 
-    def run(self, args, params):
+    def run(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Applies it to raw arrays."""
         if "cupy" not in sys.modules:
             return self.host(*args, **params)
         return self._kernel(backend.library(args, self.name))(*args, **params)
 
-    def vjps_of(self, args):
+    def vjps_of(self, args: Sequence[Any]) -> tuple[Vjp | None, ...]:
         """The `Vjp` for each of `args`, None for one that has no gradient."""
         vjps = self.vjps
         missing = len(args) - len(vjps)
         return vjps if missing <= 0 else vjps + (vjps[-1] if vjps else None,) * missing
 
-    def memory_of(self, params):
-        """`memory` for these parameters."""
+    def memory_of(self, params: dict[str, Any]) -> str:
+        """`memory` for these parameters: "new", "view" or ""."""
         return self.memory(params) if callable(self.memory) else self.memory
 
     def _kernel(self, xp):
@@ -152,20 +195,25 @@ _FACTS = ("flops", "memory", "ufunc", "index_ranges", "shape_from", "has_effect"
 class Vjp:
     """A vector-Jacobian product `(g, ...) -> cotangent`; its parameter names say which residuals the tape stores.
 
-    `g` is the cotangent of the result. After it, the function may name
+    `g` is the cotangent of the result. The parameters after it may be
 
     - `y`, the result; an argument of the forward function, such as `x`; `x_shape`, the shape of argument `x`,
     - parameters of the forward function,
     - for an operation on any number of arguments `*args`: `i`, the position of the argument that it is for;
       `args` or `others`, all or all other arguments; `args_shapes`.
 
-    What it does not name is free to be released. `residuals(y, args, params, i)` collects what it names, as a tuple; it
-    is None if that is nothing.
+    What it does not name can be released.
+
+    Attributes:
+        function: The vector-Jacobian product.
+        residuals: `(y, args, params, i)` gives what it names, as a tuple; None if it names only `g`.
     """
 
     __slots__ = ("function", "residuals")
+    function: Callable[..., Any]
+    residuals: Callable[..., tuple[Any, ...]] | None
 
-    def __init__(self, function, primitive):
+    def __init__(self, function: Callable[..., Any], primitive: Primitive) -> None:
         self.function = function
         count, variadic = len(primitive.arguments), primitive.variadic
         sources = {"y": "y", "i": "i", "others": "(*args[:i], *args[i + 1:])", variadic: f"tuple(args[{count}:])"}
@@ -176,8 +224,14 @@ class Vjp:
         found = "".join(sources.get(name, f"params[{name!r}]") + ", " for name in names)
         self.residuals = eval(f"lambda y, args, params, i: ({found})") if found else None
 
-    def applied(self, g, y, args, params, i):
-        """The product for a cotangent, or by symmetry a tangent, `g` of argument `i`."""
+    def applied(self, g: Any, y: Any, args: Sequence[Any], params: dict[str, Any], i: int) -> Any:
+        """The product for `g`: the cotangent of the result or, as derivatives of elements are factors, a tangent.
+
+        Args:
+            y: The result.
+            args, params: Those of the operation.
+            i: The position of the argument whose cotangent it gives.
+        """
         return self.function(g, *(self.residuals(y, args, params, i) if self.residuals else ()))
 
 

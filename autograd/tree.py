@@ -5,17 +5,35 @@ as `dataclasses.field(metadata={"static": True})` belongs to the structure. Anyt
 tuple, list and dict included (a module may well be a list), and so are objects with a method `vars`, such as modules.
 """
 
+from __future__ import annotations
+
 import collections
 import dataclasses
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+if TYPE_CHECKING:
+    from .typing import Tree
+
+__all__ = ["Structure", "count", "flatten", "leaves_along", "tree_map", "unflatten"]
+
+Structure: TypeAlias = Any
+"""A tree without its leaves. Two structures are equal if their trees differ in the leaves alone."""
 _LEAF = object()
 _CONTAINERS = frozenset([tuple, list, dict, collections.OrderedDict, collections.defaultdict, type(None)])
 
 
-def flatten(tree):
-    """The leaves of `tree`, in order, and its structure for `unflatten`; None is an empty container."""
-    leaves = []
+def flatten(tree: Tree) -> tuple[list[Any], Structure]:
+    """The leaves of `tree`, in order, and its structure for `unflatten`; None is an empty container.
+
+    Example:
+        >>> leaves, structure = flatten({"a": (1, 2), "b": 3})
+        >>> leaves
+        [1, 2, 3]
+        >>> unflatten(structure, [x * 10 for x in leaves])
+        {'a': (10, 20), 'b': 30}
+    """
+    leaves: list[Any] = []
     return leaves, _flatten(tree, leaves)
 
 
@@ -57,7 +75,7 @@ def _is_dataclass(kind):
     return isinstance(kind, tuple) and kind[0] is not collections.defaultdict
 
 
-def count(structure):
+def count(structure: Structure) -> int:
     """The number of leaves of a structure."""
     if structure is None or structure is _LEAF:
         return int(structure is _LEAF)
@@ -65,8 +83,12 @@ def count(structure):
     return sum(map(count, parts.values() if isinstance(parts, dict) else parts))
 
 
-def leaves_along(structure, tree):
-    """The leaves of `tree`, in the order in which `structure` has them; None if its structure is another one."""
+def leaves_along(structure: Structure, tree: Tree) -> list[Any] | None:
+    """The leaves of `tree` in the order of `structure`; None if `tree` does not have this structure.
+
+    Lists and tuples stand for each other, and so do dictionaries in any order of keys. Where `structure` has a leaf,
+    anything is one.
+    """
     if structure is None or structure is _LEAF:
         return [tree] if structure is _LEAF else None if tree is not None else []
     kind, parts = structure
@@ -77,16 +99,20 @@ def leaves_along(structure, tree):
         return None
     if isinstance(tree, dict) and tree.keys() != set(keys):
         return None
-    below = [leaves_along(parts[key], tree[key]) for key in keys]
+    below: list[Any] = [leaves_along(parts[key], tree[key]) for key in keys]
     return None if None in below else [leaf for leaves in below for leaf in leaves]
 
 
-def unflatten(structure, leaves):
-    """The tree of a structure with other leaves."""
+def unflatten(structure: Structure, leaves: Iterable[Any]) -> Tree:
+    """The tree of this structure with these leaves.
+
+    Raises:
+        ValueError: If there are more leaves than the structure has.
+    """
     leaves = iter(leaves)
     tree = _unflatten(structure, leaves)
     if next(leaves, _LEAF) is not _LEAF:
-        raise ValueError("unflatten: expected as many leaves as the structure has, got more.")
+        raise ValueError("unflatten: got more leaves than the structure has.")
     return tree
 
 
@@ -105,7 +131,12 @@ def _unflatten(structure, leaves):
     return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
 
-def tree_map(function, tree):
-    """The tree with `function` applied to each leaf."""
+def tree_map(function: Callable[[Any], Any], tree: Tree) -> Tree:
+    """The tree with `function` applied to each leaf.
+
+    Example:
+        >>> tree_map(lambda x: x * 10, {"a": (1, 2), "b": 3})
+        {'a': (10, 20), 'b': 30}
+    """
     leaves, structure = flatten(tree)
     return unflatten(structure, map(function, leaves))

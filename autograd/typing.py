@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy
-from numpy.typing import DTypeLike
+import numpy.typing
 
 from .backend import Device
 from .core import Array
@@ -12,6 +12,8 @@ from .core import Array
 __all__ = ["ArrayLike", "Axes", "DTypeLike", "DeviceLike", "RawArray", "Result", "Scalar", "Shape", "Tree"]
 
 Scalar: TypeAlias = bool | int | float | complex | numpy.generic
+DTypeLike: TypeAlias = numpy.typing.DTypeLike | None
+"""A dtype, its name or a type of Python; None leaves the choice to the function."""
 RawArray: TypeAlias = Any
 """A `numpy.ndarray` or a `cupy.ndarray`; CuPy, which may not be installed, has no types."""
 ArrayLike: TypeAlias = "Array | numpy.ndarray[Any, Any] | Scalar | Sequence[ArrayLike]"
@@ -21,6 +23,7 @@ Result: TypeAlias = Any
 Tree: TypeAlias = Any
 """Nested tuples, lists, dictionaries and dataclasses of arrays: see `autograd.tree`."""
 Shape: TypeAlias = int | Sequence[int]
+"""The lengths of the axes, or that of the only one."""
 Axes: TypeAlias = int | Sequence[int] | None
 """One axis, several, or None for all."""
 DeviceLike: TypeAlias = str | Device

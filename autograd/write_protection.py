@@ -1,20 +1,24 @@
 """Protection of NumPy arrays that a tape needs: nobody can write to them until it is done."""
 
 import threading
+from typing import Any
 
 import numpy
 
-_held: dict[int, list] = {}  # by identity: [array, how often it is held, identities of views that wait for it]
+__all__ = ["hold", "release"]
+
+_held: dict[int, list[Any]] = {}  # {id: [array, number of holders, ids of views to unlock after it]}
 _holding = threading.RLock()
 
 
-def hold(array, held):
-    """Makes a host array, and those that it looks into, read-only until `release`, so that writing to it raises.
+def hold(array: Any, held: dict[int, Any]) -> None:
+    """Makes a host array, and those that it is a view of, read-only until `release`, so that writing to it raises.
 
     Other views of the same memory stay writable, and so does memory that is not NumPy's own.
 
     Args:
-        held: What the holder holds already, {identity: array}; the arrays are added to it.
+        array: The array; anything else is ignored.
+        held: The arrays that the caller holds already, {id: array}; this array and its bases are added.
     """
     views = []
     while isinstance(array, numpy.ndarray):
@@ -35,11 +39,11 @@ def hold(array, held):
             held[key] = view
 
 
-def release(held):
-    """Ends a hold: an array that nobody else holds is writable again."""
+def release(held: dict[int, Any]) -> None:
+    """Empties `held`: an array that nobody else holds is writable again."""
     with _holding:
         while held:
-            key, _ = held.popitem()  # the array that others look into comes first
+            key, _ = held.popitem()  # last in, first out: bases before their views
             entry = _held[key]
             entry[1] -= 1
             if not entry[1]:
@@ -48,7 +52,7 @@ def release(held):
 
 def _free(key):
     array, _, views = _held[key]
-    if array.base is not None and id(array.base) in _held:  # a view cannot be writable before what it looks into
+    if array.base is not None and id(array.base) in _held:  # a view cannot be writable before its base
         _held[id(array.base)][2].append(key)
         return
     del _held[key]

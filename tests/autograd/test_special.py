@@ -53,13 +53,15 @@ CALLS = {
     **same("beta betaln rel_entr kl_div", both((P, V), (P[:, :1], V), (P, 0.8), (1.3, 0.5))),
     **same("gammainc gammaincc stdtr", both((2, P), (2.5, P), (N + 1, P), (2.5, 0.7))),
     "betainc": both((2, 1, U), (0.7, 2.5, U), (N + 1, 2, U), (0.7, 2.5, 0.3)),
-    "xlogy": both((A, P), (A[:, :1], V), (2, P), (A, 0.7)), "xlog1py": both((A, P), (A[:, :1], V), (2, P), (A, 0.7)),
+    "xlogy": both((A, P), (A[:, :1], V), (2, P), (A, 0.7)),
+    "xlog1py": both((A, P), (A[:, :1], V), (2, P), (A, 0.7)),
     "expn": both((0, P), (1, P), (3, P), (N, P), (2, 0.7)),
-    **same("jv jn yv iv ive kv kve", orders), "yn": both((0, P), (1, P), (N, P), (N[:, None], V), (1, 0.7)),
-    "logsumexp": [
-        *sums, ((C,), {"b": C + 2.5, "axis": 1}), ((C, 1), {"b": P, "keepdims": True}), ((C,), {"b": -1.5, "axis": 0,
-        "return_sign": True}), ((C, -1), {"b": C, "return_sign": True}), ((A,), {"axis": 1, "return_sign": True}),
-        ((A, 0, N), {}), ((V,), {"b": np.array([0.0, 1.0, 2.0, 0.0])}), ((A, 1, N[:3, None]), {"return_sign": True})],
+    **same("jv jn yv iv ive kv kve", orders),
+    "yn": both((0, P), (1, P), (N, P), (N[:, None], V), (1, 0.7)),
+    "logsumexp": [*sums, ((C,), {"b": C + 2.5, "axis": 1}), ((C, 1), {"b": P, "keepdims": True}),
+        ((C,), {"b": -1.5, "axis": 0, "return_sign": True}), ((C, -1), {"b": C, "return_sign": True}),
+        ((A,), {"axis": 1, "return_sign": True}), ((A, 0, N), {}), ((V,), {"b": np.array([0.0, 1.0, 2.0, 0.0])}),
+        ((A, 1, N[:3, None]), {"return_sign": True})],
     **same("softmax log_softmax", [*over_axes(C, 0, -1, None, (0, 2)), *each(C, [1, 2], A * 1000)]),
 }  # fmt: skip
 NOT_IN_CUPY = set("jv jn yv iv ive kv kve stdtr".split())
@@ -112,7 +114,7 @@ def test_results_are_those_of_scipy(xp, name, dtype):
         there = tree.tree_map(lambda x: xp.asarray(x) if isinstance(x, np.ndarray) else x, call)
         if xp is not np and name in NOT_IN_CUPY:
             if any(isinstance(x, np.ndarray) for x in tree.flatten(call)[0]):
-                with pytest.raises(NotImplementedError, match=r"expected a function that cupyx.scipy.special has"):
+                with pytest.raises(NotImplementedError, match=r"cupyx.scipy.special has no such function"):
                     function(*there[0], **there[1])
             continue
         args, kwargs = changed(call, lambda x: x.astype("float64"))

@@ -161,7 +161,7 @@ def test_two_wheels_of_cupy_are_a_failure(tmp_path):
 def test_absent_default_device_is_a_failure(tmp_path):
     status, lines, _ = _doctor(tmp_path, "devices", CUOBJAX_DEVICE="gpu:77")
     assert status == 1
-    assert lines["default device"].startswith("FAILED: DeviceError: device: expected a device that is there")
+    assert lines["default device"].startswith("FAILED: DeviceError: device: ")
 
 
 def test_extras_are_shown_with_versions_or_remedy(tmp_path):
