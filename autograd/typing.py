@@ -16,7 +16,7 @@ DTypeLike: TypeAlias = numpy.typing.DTypeLike | None
 """A dtype, its name or a type of Python; None leaves the choice to the function."""
 RawArray: TypeAlias = Any
 """A `numpy.ndarray` or a `cupy.ndarray`; CuPy, which may not be installed, has no types."""
-ArrayLike: TypeAlias = "Array | numpy.ndarray[Any, Any] | Scalar | Sequence[ArrayLike]"
+ArrayLike: TypeAlias = Array | numpy.ndarray[Any, Any] | Scalar | Sequence["ArrayLike"]
 """What functions of arrays accept: Arrays, variables, NumPy's and CuPy's arrays, numbers, nested lists and tuples."""
 Result: TypeAlias = Any
 """What functions of `autograd.numpy` return: an Array if an argument is one, else a raw array."""
