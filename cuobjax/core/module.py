@@ -4,6 +4,9 @@ import functools
 import itertools
 import numbers
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
 
 import numpy as onp
 
@@ -13,7 +16,7 @@ from autograd.core import Array
 
 from ..util import class_name, override_args_kwargs, repr_function
 from .collection import VarCollection
-from .training_mode import Mode, Training, settled
+from .training_mode import Training, adopt, checked, override
 from .variable import BaseVar, as_value
 
 
@@ -42,7 +45,8 @@ class Module:
     """A container of variables and other modules, which are found in its attributes.
 
     Attributes:
-        training: What `train` or `eval` said, for layers that are called without an argument `training`; else None.
+        training: The mode that `train`, `eval` or `mode` set, for layers that are called without an argument
+            `training`; None if none did.
     """
 
     training = Training()
@@ -56,6 +60,7 @@ class Module:
         else:
             module = made_by(cls)
         structure.young.add(id(module))
+        adopt(cls)
         return module
 
     def __setattr__(self, name, value):
@@ -75,9 +80,6 @@ class Module:
         super().__delattr__(name)
         if isinstance(before, _PARTS):
             structure.changed(self)
-
-    def __getstate__(self):
-        return settled(self, super().__getstate__())
 
     def vars(self, scope=""):
         """The variables of the module and of its submodules, named by the attributes that lead to them.
@@ -100,16 +102,58 @@ class Module:
     def __call__(self, *args, **kwargs):
         raise NotImplementedError(f"{type(self).__name__}: has no __call__. Define it, or call another method.")
 
-    def train(self, mode=True):
-        """Tells the module and all in it that they are in training, for calls without an argument `training`.
+    def train(self, mode: bool = True) -> Self:
+        """Sets the mode of the module and of all modules in it to training, for good and in all threads.
 
-        As a context manager, until the end of the context, and in this thread: `with net.train(): ...`.
+        Layers that are called without an argument `training`, such as `Dropout` and `BatchNorm`, go by it. Within a
+        context of `mode`, it counts at once, too, and the context does not take it back.
+
+        Args:
+            mode: False for evaluation.
+
+        Returns:
+            The module, so that `net.eval()(x)` can be written. It is no context manager: see `mode`.
+
+        Raises:
+            TypeError: If the mode is neither True nor False.
         """
-        return Mode([module for _, module in walk(self)], mode)
+        checked(mode)
+        for _, module in walk(self):
+            attribute = adopt(type(module))
+            if attribute is not None:
+                attribute.__set__(module, mode)
+        return self
 
-    def eval(self):
-        """Tells the module and all in it that they are not in training: see `train`."""
+    def eval(self) -> Self:
+        """Sets the mode of the module and of all modules in it to evaluation: `train(False)`."""
         return self.train(False)
+
+    @contextmanager
+    def mode(self, *, training: bool) -> Iterator[Self]:
+        """A context in which the module and all modules in it have another mode: `with net.mode(training=False): ...`.
+
+        It counts in this thread, in the threads of `Parallel`, and in asyncio tasks that begin within it. Contexts
+        nest, and one that closes, in whatever order or thread, takes back only what it itself set. A copy of the module
+        has the mode that `train` or `eval` set. A generator that pauses within the context leaves it open meanwhile.
+
+        Args:
+            training: Whether the modules are in training.
+
+        Yields:
+            The module.
+
+        Raises:
+            TypeError: If `training` is neither True nor False.
+        """
+        with override([(module, checked(training)) for _, module in walk(self)]):
+            yield self
+
+    @property
+    def __enter__(self):
+        raise AttributeError(
+            f"{type(self).__name__} is no context manager; train() and eval() set the mode for good. For a mode that "
+            "ends with the block, write `with net.mode(training=False):`."
+        )
 
 
 _PARTS = (Module, BaseVar)

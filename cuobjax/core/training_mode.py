@@ -1,128 +1,62 @@
-"""Whether modules are in training: what `train` and `eval` say, and layers ask where a call does not.
+"""The training mode of modules: set by `train()` and `eval()`, read by layers whose call does not pass `training`.
 
-The answer is the attribute `training` of every module, None where nothing was said; within `with net.eval():` it is
-what the context says, in this thread and those of `Parallel`. A transformation that runs a function again later, or not
-at all, `observes` what the first run depended on.
+A module holds its mode in its attribute `training`, for all threads. A context of `mode` lays an override on top, a
+dictionary which a context variable carries to the tasks and threads that copy its context. Closing empties it, wherever
+it was carried: neither the order nor the thread of closing matters.
 """
 
-from collections.abc import Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import MappingProxyType
 
-_observed: "ContextVar[dict | None]" = ContextVar("cuobjax.mode.observed", default=None)
-_told: "ContextVar[Mapping]" = ContextVar("cuobjax.mode.told", default=MappingProxyType({}))  # {id: (module, answer)}
+_overrides: ContextVar = ContextVar("cuobjax.overrides", default={})  # noqa: B039  {id(module): (override, ...)}
+_recorded: ContextVar = ContextVar("cuobjax.recorded_modes", default=None)  # {id(module): (module, mode or _SET)}
+_SET = object()  # in the place of a mode that the recorded code set itself: nothing from before counts
 
 
 class Training:
-    """The attribute `training` of modules; of the class it is None."""
+    """The attribute `training`; `own` is what a class has in its place, a default of its own or a descriptor."""
+
+    def __init__(self, own=None):
+        self.own, self._read, self._write = own, getattr(own, "__get__", None), getattr(own, "__set__", None)
 
     def __get__(self, module, owner=None):
-        return None if module is None else _observe(module, _answer(module))
+        if module is None:
+            return self.own
+        for override in reversed(_overrides.get().get(id(module), ())):
+            if found := override.get(id(module)):
+                return _record(module, found[1])
+        return _record(module, self._read(module, owner) if self._read else module.__dict__.get("training", self.own))
 
     def __set__(self, module, training):
-        module.__dict__["training"] = training
-        _told.set(_told_apart_from([module]))  # until a context ends
+        if self._write:
+            self._write(module, training)
+        else:
+            module.__dict__["training"] = training
+        _record(module, _SET)
+        if id(module) in _overrides.get():
+            _overrides.set({key: stack for key, stack in _overrides.get().items() if key != id(module)})
 
 
-class _Said:
-    """What a `Mode` said to a module, and what was said before, which counts if the Mode is a context."""
-
-    def __init__(self, training, before):
-        depth = before.depth + 1 if isinstance(before, _Said) else 0
-        if depth > 16:  # more than 16 threads have begun contexts at once, or nobody means contexts
-            before, depth = before.training, 0
-        self.training, self.before, self.depth, self.in_context = training, before, depth, False
-
-
-class Mode:
-    """Modules that are told whether they are in training; as a context manager, until the end of the context.
-
-    Args:
-        modules: The modules, the first of which the context yields.
-        training: What they are told.
-    """
-
-    def __init__(self, modules, training):
-        if not isinstance(training, bool):
-            raise TypeError(f"train: expected True or False, got {training!r}.")
-        self.modules, self.training = list(modules), training
-        self._outer, self._tokens = _told.get(), []
-        before = [(module, module.training) for module in self.modules]  # observed
-        self._before = [(module, training) for module, training in before if not _asks_here(module)]
-        self._said = []
-        for module in self.modules:
-            if _asks_here(module):  # in one step, as other threads may be at it
-                self._said.append(_Said(training, _said(module)))
-                module.__dict__["training"] = self._said[-1]
-            else:
-                module.training = training
-        self._inner = _told_apart_from(self.modules)
-        _told.set(self._inner)
-
-    def __enter__(self):
-        for said in self._said:
-            said.in_context = True
-        if _told.get() is self._inner:
-            _told.set(self._outer)
-        for module, _ in self._before:
-            module.training = self.training
-        self._tokens.append(_tell([(module, self.training) for module in self.modules]))
-        return self.modules[0]
-
-    def __exit__(self, *exception):
-        for module, training in self._before:
-            module.training = training
-        _told.reset(self._tokens.pop())
+def adopt(cls):
+    """The `Training` of a class of modules, around its own `training` if any; None if that is computed."""
+    own = next(c.__dict__["training"] for c in cls.__mro__ if "training" in c.__dict__)
+    if callable(own) or (isinstance(own, property) and own.fset is None):
+        return None
+    if not isinstance(own, Training):
+        cls.training = own = Training(own)
+    return own
 
 
-def _told_apart_from(modules):
-    inside = set(map(id, modules))
-    return {key: pair for key, pair in _told.get().items() if key not in inside}
-
-
-def _asks_here(module):
-    """Whether the attribute is the one of `Training`: a class may have a `training` of its own."""
-    return isinstance(next(c.__dict__["training"] for c in type(module).__mro__ if "training" in c.__dict__), Training)
-
-
-def _said(module):
-    """What was said to a module apart from contexts."""
-    said = module.__dict__.get("training")
-    while isinstance(said, _Said) and said.in_context:
-        said = said.before
-    return said
-
-
-def _answer(module):
-    told = _told.get().get(id(module))
-    said = told[1] if told else _said(module)
-    return said.training if isinstance(said, _Said) else said
-
-
-def settled(module, state):
-    """The state of a module for a copy, with what it is told now in the place of what contexts have said."""
-    attributes = state[0] if isinstance(state, tuple) else state
-    if attributes and (id(module) in _told.get() or isinstance(attributes.get("training"), _Said)):
-        attributes = {**attributes, "training": _answer(module)}
-        return (attributes, *state[1:]) if isinstance(state, tuple) else attributes
-    return state
-
-
-def _observe(module, training):
-    seen = _observed.get()
-    if seen is not None:
-        seen.setdefault(id(module), (module, training))
+def checked(training):
+    """A mode that a user gives, which must be True or False."""
+    if not isinstance(training, bool):
+        raise TypeError(f"training mode: expected True or False, got {training!r}.")
     return training
 
 
 def in_training(module, training):
-    """The argument `training` of a call; what the module was told where there is none.
-
-    Raises:
-        TypeError: If there is none and nothing was said.
-    """
-    training = _observe(module, module.training) if training is None else training
+    """Whether a layer is in training: the argument `training` of its call; where that is None, its mode."""
+    training = module.training if training is None else training
     if training is None:
         raise TypeError(
             f"{type(module).__name__}.__call__() missing 1 required positional argument: 'training'. "
@@ -132,35 +66,47 @@ def in_training(module, training):
 
 
 @contextmanager
-def observing():
-    """Yields a list of (module, training) that becomes what was said, at the start, to modules that are asked."""
-    outer, seen, found = _observed.get(), {}, []
-    token = _observed.set(seen)
+def override(modes):
+    """Modules have other modes, [(module, training)], until the end of the context."""
+    opened = {id(module): (module, training) for module, training in modes}
+    for module, _ in modes:
+        getattr(module, "training", None)  # for a recording: after the context, the mode from before counts again
     try:
-        yield found
+        around = _open()
+        _overrides.set(around | {key: (*around.get(key, ()), opened) for key in opened})
+        yield
     finally:
-        _observed.reset(token)
-        found.extend(seen.values())
-        if outer is not None:
-            outer.update({key: pair for key, pair in seen.items() if key not in outer})
+        opened.clear()
+        _overrides.set(_open())
 
 
-def unchanged(found):
-    """Whether all modules are told what they were when `observing` found them."""
-    answers = [module.training for module, _ in found]  # asks all of them
-    return all(answer is training for answer, (_, training) in zip(answers, found, strict=True))
+def _open():
+    """The overrides of this thread but those that were closed, here or elsewhere."""
+    stacks = ((key, tuple(filter(None, stack))) for key, stack in _overrides.get().items())
+    return {key: stack for key, stack in stacks if stack}
 
 
 @contextmanager
-def restored(found):
-    """Modules are told what they were when `observing` found them, until the end of the context."""
-    token = _tell(found)
+def recording():
+    """Yields a list that becomes, at the end, the modes that were read, [(module, training)], as they were at first."""
+    outer, recorded, modes = _recorded.get(), {}, []
+    token = _recorded.set(recorded)
     try:
-        yield
+        yield modes
     finally:
-        _told.reset(token)
+        _recorded.reset(token)
+        modes.extend(pair for pair in recorded.values() if pair[1] is not _SET)
+        if outer is not None:
+            outer.update(recorded | outer)
 
 
-def _tell(pairs):
-    """Tells modules, [(module, training)], in this thread; returns the token that ends it."""
-    return _told.set({**_told.get(), **{id(module): (module, training) for module, training in pairs}})
+def _record(module, training):
+    if _recorded.get() is not None:
+        _recorded.get().setdefault(id(module), (module, training))
+    return training
+
+
+def unchanged(modes):
+    """Whether all modules still have the modes that `recording` found."""
+    current = [module.training for module, _ in modes]  # of all, for a recording around
+    return all(now is before for now, (_, before) in zip(current, modes, strict=True))

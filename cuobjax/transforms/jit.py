@@ -22,7 +22,7 @@ from ..core.collection import VarCollection
 from ..core.function import Function
 from ..core.module import Module, structure
 from ..core.scope import read, write
-from ..core.training_mode import observing, unchanged
+from ..core.training_mode import recording, unchanged
 from ..core.variable import BaseVar, RandomState, TrainRef, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function
@@ -35,7 +35,7 @@ class Jit(Module):
     """The module or function `f`, recorded when it is called and run as a program from then on.
 
     It is recorded once for each combination of the structure, shapes and dtypes of its arguments, the values of static
-    ones, the shapes and dtypes of the variables that it reads, and what modules are told of training. Arrays and
+    ones, the shapes and dtypes of the variables that it reads, and the training modes of modules. Arrays and
     Python's ints, floats and complex numbers are inputs of the program; all else (booleans, strings, None, members of
     enumerations, functions, modules) is static. What else `f` does, such as printing, happens when it is recorded.
     Everything is recorded anew after a module or variable was put into a module or list, replaced, deleted or frozen;
@@ -139,13 +139,13 @@ class Jit(Module):
             return traced
 
         positional = [args[i] if i in static else a for i, a in enumerate(taken)]
-        with observing() as told:
+        with recording() as modes:
             outputs, changes, _ = call(self.__wrapped__, positional, kwargs | named, first_read=first_read)
         written = {v for v in (reference() for reference in unlisted) if v in changes}
         if written and not late:  # once, as `f` may make variables
             taken, kwargs = tree.unflatten(nesting, leaves)
             return self._record(key, taken, kwargs, args, static, named, written)
-        program = _Program(self, staging, outputs, reads, unlisted, changes, told)
+        program = _Program(self, staging, outputs, reads, unlisted, changes, modes)
         self._recordings += 1
         structure.young.clear()
         if self._structure != structure.version:  # what `f` itself changed belongs to its program
@@ -191,7 +191,7 @@ class _Program:
         closed: Whether it can run again.
     """
 
-    def __init__(self, jit, staging, outputs, reads, unlisted, changes, told):
+    def __init__(self, jit, staging, outputs, reads, unlisted, changes, modes):
         leaves, structure = tree.flatten(outputs)
         self.assemble = _assembler(structure, 0)[0]
         self.writes = list(changes)
@@ -200,7 +200,7 @@ class _Program:
         self.first = [staging.value(x) for x in results]
         self.static = {i: x for i, x in enumerate(results) if not isinstance(x, Array)}
         graph = staging.finished([x for i, x in enumerate(results) if i not in self.static])
-        self.checks, self.told = [], told
+        self.checks, self.modes = [], modes
         self.unlisted = [v() for v in unlisted if v() is not None]
         for reference, tracer in reads.items():
             variable = reference()
@@ -218,8 +218,8 @@ class _Program:
             self.run_raw = compiled(self.graph, repr_function(jit.__wrapped__))
 
     def inputs(self, leaves):
-        """The inputs, given those among the arguments; None if variables or what modules are told have changed."""
-        if self.told and not unchanged(self.told):
+        """The inputs, given those among the arguments; None if variables or modes of modules have changed."""
+        if self.modes and not unchanged(self.modes):
             return None
         if any(isinstance(read(v), Tracer) for v in self.unlisted):  # a gradient would be lost in a constant
             return None

@@ -4,7 +4,7 @@ from autograd import checkpoint
 
 from ..core.module import Module
 from ..core.scope import write
-from ..core.training_mode import observing, restored
+from ..core.training_mode import override, recording
 from ..util import class_name, repr_function
 from .call import call
 
@@ -12,8 +12,8 @@ from .call import call
 class Remat(Module):
     """The module or function `f`, whose intermediate results are not kept for the backward pass but computed again.
 
-    The second run sees every variable as the first one found it, random states and `train()` or `eval()` included,
-    and changes none.
+    The second run sees every variable as the first one found it, random states and training modes included, and
+    changes none.
 
     Args:
         f: A function or module.
@@ -23,13 +23,13 @@ class Remat(Module):
         self.f = f
 
     def __call__(self, *args, **kwargs):
-        found, written, told = {}, [], []
+        found, written, modes = {}, [], []
 
         def run(*args, **kwargs):
-            with restored(told), observing() as asked:
+            with override(modes), recording() as read:
                 output, changes, seen = call(self.f, args, kwargs, found)
             found.update(seen)
-            written[:], told[:] = changes, asked
+            written[:], modes[:] = changes, read
             return output, list(changes.values())
 
         output, values = checkpoint(run)(*args, **kwargs)

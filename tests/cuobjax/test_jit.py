@@ -315,15 +315,15 @@ def test_variables_that_a_function_makes_begin_anew():
             close(a, b)
 
 
-def test_a_module_that_is_told_something_else_is_recorded_anew():
+def test_a_module_with_another_training_mode_is_recorded_anew():
     dropout = nn.Dropout(0.25)
     jitted = Jit(Counter(lambda x: dropout(x)), dropout.vars())
     outer = Jit(lambda x: jitted(x) * 2)
     for _ in range(2):
-        with dropout.train():
+        with dropout.mode(training=True):
             assert (np.asarray(jitted(jn.ones(100))) == 0).any()
             assert (np.asarray(outer(jn.ones(100))) == 0).any()
-        with dropout.eval():
+        with dropout.mode(training=False):
             close(jitted(jn.array(X)), jn.array(X))
             close(outer(jn.array(X)), jn.array(2 * X))
     assert runs(jitted) == 2
