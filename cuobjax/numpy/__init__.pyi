@@ -9,9 +9,12 @@ Methods of Arrays are NumPy's throughout: of booleans, `jn.mean(x)` is float32 a
 # fmt: off
 # ruff: noqa: E501, I001
 import builtins
+import numpy
 from . import fft, linalg
 from autograd import Array, Array as ndarray
+from autograd.numpy._sets import UniqueAllResult, UniqueCountsResult, UniqueInverseResult
 from autograd.typing import ArrayLike, Axes, DTypeLike, DeviceLike, Shape
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from numpy import (
     False_, ScalarType, True_, base_repr, binary_repr, bool, bool_, broadcast, byte, bytes_, cdouble, character,
     clongdouble, complex128, complex64, complexfloating, csingle, double, dtype, e, errstate, euler_gamma, finfo,
@@ -23,7 +26,7 @@ from numpy import (
     typename, ubyte, ufunc, uint, uint16, uint32, uint64, uint8, uintc, uintp, ulong, ulonglong, unsignedinteger,
     ushort, void,
 )
-from typing import Any
+from typing import Any, NoReturn
 
 __all__ = [
     "False_", "ScalarType", "True_", "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin",
@@ -92,23 +95,23 @@ def add(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Add arguments element-wise."""
 def all(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
     """Whether all elements over the axes are true, of those where `where` is."""
-def allclose(a: ArrayLike, b: ArrayLike, rtol: Any=1e-05, atol: Any=1e-08, equal_nan: Any=False) -> Array:
+def allclose(a: ArrayLike, b: ArrayLike, rtol: float=1e-05, atol: float=1e-08, equal_nan: builtins.bool=False) -> builtins.bool:
     """Whether all elements are equal within a tolerance, as a bool."""
 def amax(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """Greatest element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
 def amin(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """Least element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
-def angle(z: ArrayLike, deg: Any=False) -> Array:
+def angle(z: ArrayLike, deg: builtins.bool=False) -> Array:
     """The angle of complex numbers, from -pi to pi, or in degrees."""
 def any(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
     """Whether any element over the axes is true, of those where `where` is."""
-def append(arr: ArrayLike, values: Any, axis: Axes=None) -> Array:
+def append(arr: ArrayLike, values: ArrayLike, axis: int | None=None) -> Array:
     """`values` joined to the end of `arr`."""
-def apply_along_axis(func1d: Any, axis: Axes, arr: ArrayLike, *args: Any, **kwargs: Any) -> Array:
+def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any) -> Array:
     """The results of a function of vectors, for each vector along an axis of `arr`, in place of that axis."""
-def apply_over_axes(func: Any, a: ArrayLike, axes: Axes) -> Array:
+def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: int | Sequence[int]) -> Array:
     """`func(a, axis)` for one axis after the other; an axis that it removes is put back with length 1."""
-def arange(*args: Any, dtype: DTypeLike | None=None, device: DeviceLike | None=None, like: Any=None) -> Array:
+def arange(*args: ArrayLike, dtype: DTypeLike=None, device: DeviceLike | None=None, like: Any=None) -> Array:
     """Evenly spaced numbers: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`."""
 def arccos(x: ArrayLike, /) -> Array:
     """Trigonometric inverse cosine, element-wise."""
@@ -124,47 +127,47 @@ def arctan2(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Element-wise arc tangent of ``x1/x2`` choosing the quadrant correctly."""
 def arctanh(x: ArrayLike, /) -> Array:
     """Inverse hyperbolic tangent element-wise."""
-def argmax(a: ArrayLike, axis: Axes=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
+def argmax(a: ArrayLike, axis: int | None=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
     """Index of the greatest element along an axis, in the flattened array without one; the first one at a tie."""
-def argmin(a: ArrayLike, axis: Axes=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
+def argmin(a: ArrayLike, axis: int | None=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
     """Index of the least element along an axis, in the flattened array without one; the first one at a tie."""
-def argpartition(a: ArrayLike, kth: Any, axis: Axes=-1, kind: Any='introselect', order: Any=None) -> Array:
+def argpartition(a: ArrayLike, kth: int | Sequence[int], axis: int | None=-1, kind: str | None='introselect', order: None=None) -> Array:
     """Indices that put the element number `kth` of the sorted order in its place, lesser ones before it."""
-def argsort(a: ArrayLike, axis: Axes=-1, kind: Any=None, order: Any=None, *, stable: Any=None) -> Array:
+def argsort(a: ArrayLike, axis: int | None=-1, kind: str | None=None, order: None=None, *, stable: builtins.bool | None=None) -> Array:
     """Indices that sort along an axis, of the flattened array if it is None."""
 def argwhere(a: ArrayLike) -> Array:
     """Indices of the elements that are not zero, as rows."""
-def around(a: ArrayLike, decimals: Any=0, out: None=None) -> Array:
+def around(a: ArrayLike, decimals: int=0, out: None=None) -> Array:
     """Rounded to the nearest even value of `decimals` places; the gradient is zero."""
-def array(object: Any, dtype: DTypeLike | None=None, *, copy: Any=True, order: Any='K', subok: Any=False, ndmin: Any=0, ndmax: Any=0, like: Any=None) -> Array:
+def array(object: ArrayLike, dtype: DTypeLike=None, *, copy: builtins.bool=True, order: str | None='K', subok: builtins.bool=False, ndmin: int=0, ndmax: int=0, like: Any=None) -> Array:
     """A new array of `object`: an array, a number, or a nested list or tuple of them, traced ones included."""
-def array2string(*args: Any, **kwargs: Any) -> Array:
+def array2string(*args: Any, **kwargs: Any) -> Any:
     """`numpy.array2string`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: Any=False) -> Array:
+def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: builtins.bool=False) -> builtins.bool:
     """Whether two arrays have one shape and the same elements, as a bool; NaN equals NaN if `equal_nan` says so."""
-def array_equiv(a1: ArrayLike, a2: ArrayLike) -> Array:
+def array_equiv(a1: ArrayLike, a2: ArrayLike) -> builtins.bool:
     """Whether two arrays have the same elements when they are broadcast, as a bool."""
-def array_repr(*args: Any, **kwargs: Any) -> Array:
+def array_repr(*args: Any, **kwargs: Any) -> Any:
     """`numpy.array_repr`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def array_split(ary: ArrayLike, indices_or_sections: Any, axis: Axes=0) -> Array:
+def array_split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int=0) -> list[Array]:
     """Parts of nearly equal length, or the parts between indices, along an axis."""
-def array_str(*args: Any, **kwargs: Any) -> Array:
+def array_str(*args: Any, **kwargs: Any) -> Any:
     """`numpy.array_str`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def asanyarray(a: ArrayLike, dtype: DTypeLike | None=None, order: Any=None, *, device: DeviceLike | None=None, copy: Any=None, like: Any=None) -> Array:
+def asanyarray(a: ArrayLike, dtype: DTypeLike=None, order: str | None=None, *, device: DeviceLike | None=None, copy: builtins.bool | None=None, like: Any=None) -> Array:
     """`a` itself if it is an array of that dtype, else an array of it; nested lists may hold traced values."""
-def asarray(a: ArrayLike, dtype: DTypeLike | None=None, order: Any=None, *, device: DeviceLike | None=None, copy: Any=None, like: Any=None) -> Array:
+def asarray(a: ArrayLike, dtype: DTypeLike=None, order: str | None=None, *, device: DeviceLike | None=None, copy: builtins.bool | None=None, like: Any=None) -> Array:
     """`a` itself if it is an array of that dtype, else an array of it; nested lists may hold traced values."""
-def asarray_chkfinite(a: ArrayLike, dtype: DTypeLike | None=None, order: Any=None) -> Array:
+def asarray_chkfinite(a: ArrayLike, dtype: DTypeLike=None, order: str | None=None) -> Array:
     """`a` as an array; ValueError if it holds NaN or infinity."""
-def ascontiguousarray(a: ArrayLike, dtype: DTypeLike | None=None, *, like: Any=None) -> Array:
+def ascontiguousarray(a: ArrayLike, dtype: DTypeLike=None, *, like: Any=None) -> Array:
     """`a` as an array with at least one axis; compact in memory if it is a raw array."""
-def asfortranarray(a: ArrayLike, dtype: DTypeLike | None=None, *, like: Any=None) -> Array:
+def asfortranarray(a: ArrayLike, dtype: DTypeLike=None, *, like: Any=None) -> Array:
     """`a` as an array; compact in memory, the first axis innermost, if it is a raw array."""
 def asin(x: ArrayLike, /) -> Array:
     """Inverse sine, element-wise."""
 def asinh(x: ArrayLike, /) -> Array:
     """Inverse hyperbolic sine element-wise."""
-def astype(x: ArrayLike, dtype: DTypeLike | None, *, copy: Any=True, device: DeviceLike | None=None) -> Array:
+def astype(x: ArrayLike, dtype: DTypeLike, *, copy: builtins.bool=True, device: DeviceLike | None=None) -> Array:
     """`x` with another dtype, itself without `copy` if it has that dtype. The gradient comes back in the dtype of `x`."""
 def atan(x: ArrayLike, /) -> Array:
     """Trigonometric inverse tangent, element-wise."""
@@ -172,17 +175,17 @@ def atan2(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Element-wise arc tangent of ``x1/x2`` choosing the quadrant correctly."""
 def atanh(x: ArrayLike, /) -> Array:
     """Inverse hyperbolic tangent element-wise."""
-def atleast_1d(*arys: Any) -> Array:
+def atleast_1d(*arys: ArrayLike) -> Array:
     """Each array with at least one axis."""
-def atleast_2d(*arys: Any) -> Array:
+def atleast_2d(*arys: ArrayLike) -> Array:
     """Each array with at least two axes, new ones in front."""
-def atleast_3d(*arys: Any) -> Array:
+def atleast_3d(*arys: ArrayLike) -> Array:
     """Each array with at least three axes: a vector along the second, a matrix along the first two."""
-def average(a: ArrayLike, axis: Axes=None, weights: Any=None, returned: Any=False, *, keepdims: builtins.bool=False) -> Array:
+def average(a: ArrayLike, axis: Axes=None, weights: ArrayLike | None=None, returned: builtins.bool=False, *, keepdims: builtins.bool=False) -> Array:
     """Mean weighted by `weights`, which have the shape of `a`, or of `axis` alone; with `returned`, and their sum."""
 def bartlett(*args: Any, **kwargs: Any) -> Array:
     """`numpy.bartlett`, with the result on the default device."""
-def bincount(x: ArrayLike, weights: Any=None, minlength: Any=0) -> Array:
+def bincount(x: ArrayLike, weights: ArrayLike | None=None, minlength: int=0) -> Array:
     """How often each number is in the vector `x` of numbers that are not negative, or the sums of their `weights`."""
 def bitwise_and(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Compute the bit-wise AND of two arrays element-wise."""
@@ -204,48 +207,48 @@ def blackman(*args: Any, **kwargs: Any) -> Array:
     """`numpy.blackman`, with the result on the default device."""
 def block(arrays: Any) -> Array:
     """Nested lists of arrays joined: the innermost along the last axis, those around them along the one before."""
-def broadcast_arrays(*args: Any, subok: Any=False) -> Array:
+def broadcast_arrays(*args: ArrayLike, subok: builtins.bool=False) -> tuple[Array, ...]:
     """The arrays, broadcast to their common shape."""
-def broadcast_shapes(*args: Any) -> Array:
+def broadcast_shapes(*args: Shape) -> tuple[int, ...]:
     """The shape that arrays of these shapes broadcast to."""
-def broadcast_to(array: ArrayLike, shape: Shape | None, subok: Any=False) -> Array:
+def broadcast_to(array: ArrayLike, shape: Shape, subok: builtins.bool=False) -> Array:
     """`array` repeated to a shape."""
 c_: _Indexed
-def can_cast(*args: Any, **kwargs: Any) -> Array:
+def can_cast(*args: Any, **kwargs: Any) -> Any:
     """`numpy.can_cast`, also of Arrays and traced values: it looks at their dtypes only."""
 def cbrt(x: ArrayLike, /) -> Array:
     """Return the cube-root of an array, element-wise."""
 def ceil(x: ArrayLike, /) -> Array:
     """Return the ceiling of the input, element-wise."""
-def choose(a: ArrayLike, choices: Any, out: None=None, mode: Any='raise') -> Array:
+def choose(a: ArrayLike, choices: Sequence[ArrayLike], out: None=None, mode: str='raise') -> Array:
     """For each element of `a`, a number, the element in its place of the choice with this number."""
-def clip(a: ArrayLike, a_min: Any=None, a_max: Any=None, out: None=None, *, min: Any=None, max: Any=None) -> Array:
+def clip(a: ArrayLike, a_min: ArrayLike | None=None, a_max: ArrayLike | None=None, out: None=None, *, min: ArrayLike | None=None, max: ArrayLike | None=None) -> Array:
     """`a` limited to the interval; bounds that are numbers are cheaper than arrays and have no gradient."""
-def column_stack(tup: Any) -> Array:
+def column_stack(tup: Iterable[ArrayLike]) -> Array:
     """Vectors as columns, and matrices, joined along the second axis."""
-def common_type(*args: Any, **kwargs: Any) -> Array:
+def common_type(*args: Any, **kwargs: Any) -> Any:
     """`numpy.common_type`, also of Arrays and traced values: it looks at their dtypes only."""
-def compress(condition: ArrayLike, a: ArrayLike, axis: Axes=None, out: None=None) -> Array:
+def compress(condition: ArrayLike, a: ArrayLike, axis: int | None=None, out: None=None) -> Array:
     """Slices of `a` along an axis where a vector of booleans is true: how many depends on data."""
-def concat(arrays: Any, axis: Axes=0, out: None=None, *, dtype: DTypeLike | None=None, casting: Any='same_kind') -> Array:
+def concat(arrays: Iterable[ArrayLike], axis: int | None=0, out: None=None, *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
     """Arrays joined along an axis, flattened before if it is None."""
-def concatenate(arrays: Any, axis: Axes=0, out: None=None, *, dtype: DTypeLike | None=None, casting: Any='same_kind') -> Array:
+def concatenate(arrays: Iterable[ArrayLike], axis: int | None=0, out: None=None, *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
     """Arrays joined along an axis, flattened before if it is None."""
 def conj(x: ArrayLike, /) -> Array:
     """conjugate(x, /, out=None, *, where=True, casting='same_kind', order='K', dtype=None, subok=True[, signature])"""
 def conjugate(x: ArrayLike, /) -> Array:
     """conjugate(x, /, out=None, *, where=True, casting='same_kind', order='K', dtype=None, subok=True[, signature])"""
-def convolve(a: ArrayLike, v: ArrayLike, mode: Any='full') -> Array:
+def convolve(a: ArrayLike, v: ArrayLike, mode: str='full') -> Array:
     """The convolution of two vectors: y[k] = sum over i of a[i] * v[k - i]."""
-def copy(a: ArrayLike, order: Any='K', subok: Any=False) -> Array:
+def copy(a: ArrayLike, order: str='K', subok: builtins.bool=False) -> Array:
     """A new array of the same elements."""
 def copysign(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Change the sign of x1 to that of x2, element-wise."""
-def copyto(*args: Any, **kwargs: Any) -> Array:
+def copyto(*args: Any, **kwargs: Any) -> NoReturn:
     """Raises TypeError, as `numpy.copyto` writes into an array: write x = where(mask, values, x)."""
-def corrcoef(x: ArrayLike, y: ArrayLike=None, rowvar: Any=True, *, dtype: DTypeLike | None=None) -> Array:
+def corrcoef(x: ArrayLike, y: ArrayLike | None=None, rowvar: builtins.bool=True, *, dtype: DTypeLike=None) -> Array:
     """The correlation matrix of variables, as in `cov`, with elements from -1 to 1."""
-def correlate(a: ArrayLike, v: ArrayLike, mode: Any='valid') -> Array:
+def correlate(a: ArrayLike, v: ArrayLike, mode: str='valid') -> Array:
     """The cross-correlation of two vectors: y[k] = sum over i of a[i + k] * conj(v[i]), in a mode of `convolve`."""
 def cos(x: ArrayLike, /) -> Array:
     """Cosine element-wise."""
@@ -253,57 +256,57 @@ def cosh(x: ArrayLike, /) -> Array:
     """Hyperbolic cosine, element-wise."""
 def count_nonzero(a: ArrayLike, axis: Axes=None, *, keepdims: builtins.bool=False) -> Array:
     """The number of elements over the axes that are not zero."""
-def cov(m: ArrayLike, y: ArrayLike=None, rowvar: Any=True, bias: Any=False, ddof: Any=None, fweights: Any=None, aweights: Any=None, *, dtype: DTypeLike | None=None) -> Array:
+def cov(m: ArrayLike, y: ArrayLike | None=None, rowvar: builtins.bool=True, bias: builtins.bool=False, ddof: int | None=None, fweights: ArrayLike | None=None, aweights: ArrayLike | None=None, *, dtype: DTypeLike=None) -> Array:
     """The covariance matrix of variables, the rows of `m` and `y` (columns if not `rowvar`): (variables, variables)."""
-def cross(a: ArrayLike, b: ArrayLike, axisa: Any=-1, axisb: Any=-1, axisc: Any=-1, axis: Axes=None) -> Array:
+def cross(a: ArrayLike, b: ArrayLike, axisa: int=-1, axisb: int=-1, axisc: int=-1, axis: int | None=None) -> Array:
     """The cross product of vectors of three components, which lie along an axis of each array and of the result."""
-def cumprod(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None) -> Array:
+def cumprod(a: ArrayLike, axis: int | None=None, dtype: DTypeLike=None, out: None=None) -> Array:
     """Cumulative products along an axis, of the flattened array without one; gradients are right at zeros."""
-def cumsum(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None) -> Array:
+def cumsum(a: ArrayLike, axis: int | None=None, dtype: DTypeLike=None, out: None=None) -> Array:
     """Cumulative sums along an axis, of the flattened array without one."""
-def cumulative_prod(x: ArrayLike, /, *, axis: Axes=None, dtype: DTypeLike | None=None, include_initial: Any=False) -> Array:
+def cumulative_prod(x: ArrayLike, /, *, axis: int | None=None, dtype: DTypeLike=None, include_initial: builtins.bool=False) -> Array:
     """Cumulative products along an axis, which a vector need not name, 1 in front if `include_initial`."""
-def cumulative_sum(x: ArrayLike, /, *, axis: Axes=None, dtype: DTypeLike | None=None, include_initial: Any=False) -> Array:
+def cumulative_sum(x: ArrayLike, /, *, axis: int | None=None, dtype: DTypeLike=None, include_initial: builtins.bool=False) -> Array:
     """Cumulative sums along an axis, which a vector need not name, 0 in front if `include_initial`."""
 def deg2rad(x: ArrayLike, /) -> Array:
     """Convert angles from degrees to radians."""
 def degrees(x: ArrayLike, /) -> Array:
     """Convert angles from radians to degrees."""
-def delete(arr: ArrayLike, obj: Any, axis: Axes=None) -> Array:
+def delete(arr: ArrayLike, obj: ArrayLike | slice, axis: int | None=None) -> Array:
     """`arr` without the elements (slices along an axis) with the numbers `obj`, or where the vector `obj` is true."""
-def diag(v: ArrayLike, k: Any=0) -> Array:
+def diag(v: ArrayLike, k: int=0) -> Array:
     """A matrix with the vector `v` as its k-th diagonal, or the diagonal of a matrix."""
 def diag_indices(*args: Any, **kwargs: Any) -> Array:
     """`numpy.diag_indices`, with the result on the default device."""
-def diag_indices_from(arr: ArrayLike) -> Array:
+def diag_indices_from(arr: ArrayLike) -> tuple[Array, ...]:
     """The index of the main diagonal of an array whose axes have one length."""
-def diagflat(v: ArrayLike, k: Any=0) -> Array:
+def diagflat(v: ArrayLike, k: int=0) -> Array:
     """A matrix with the elements of `v` as its k-th diagonal."""
-def diagonal(a: ArrayLike, offset: Any=0, axis1: Any=0, axis2: Any=1) -> Array:
+def diagonal(a: ArrayLike, offset: int=0, axis1: int=0, axis2: int=1) -> Array:
     """The diagonal of two axes, as a new last axis."""
-def diff(a: ArrayLike, n: Any=1, axis: Axes=-1, prepend: Any=None, append: Any=None) -> Array:
+def diff(a: ArrayLike, n: int=1, axis: int=-1, prepend: ArrayLike | None=None, append: ArrayLike | None=None) -> Array:
     """Differences of neighbours along an axis, taken `n` times, after joining `prepend` and `append` to its ends."""
-def digitize(x: ArrayLike, bins: Any, right: Any=False) -> Array:
+def digitize(x: ArrayLike, bins: ArrayLike, right: builtins.bool=False) -> Array:
     """Which of the intervals between `bins`, that rise or fall, each element of `x` is in."""
 def divide(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Divide arguments element-wise."""
-def divmod(x1: ArrayLike, x2: ArrayLike) -> Array:
+def divmod(x1: ArrayLike, x2: ArrayLike) -> tuple[Array, Array]:
     """The quotient rounded down, which has no gradient, and the remainder, which has one."""
 def dot(a: ArrayLike, b: ArrayLike, out: None=None) -> Array:
     """The sum of products over the last axis of `a` and the last but one of `b` (its only one if it is a vector)."""
-def dsplit(ary: ArrayLike, indices_or_sections: Any) -> Array:
+def dsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Array]:
     """`split` along the third axis."""
-def dstack(tup: Any) -> Array:
+def dstack(tup: Iterable[ArrayLike]) -> Array:
     """Arrays joined along the third axis; vectors and matrices have one of length 1 there."""
-def ediff1d(ary: ArrayLike, to_end: Any=None, to_begin: Any=None) -> Array:
+def ediff1d(ary: ArrayLike, to_end: ArrayLike | None=None, to_begin: ArrayLike | None=None) -> Array:
     """Differences of neighbours in the flattened array, between other numbers."""
-def einsum(subscripts: Any, *operands: Any, out: None=None, dtype: DTypeLike | None=None, order: Any='K', casting: Any='safe', optimize: Any=True) -> Array:
+def einsum(subscripts: Any, *operands: Any, out: None=None, dtype: DTypeLike=None, order: str='K', casting: str='safe', optimize: Any=True) -> Array:
     """The Einstein sum of `operands`, in NumPy's notation with `...` and with the output left out if wished."""
-def einsum_path(subscripts: Any, *operands: Any, optimize: Any='greedy', einsum_call: Any=False) -> Array:
+def einsum_path(subscripts: Any, *operands: Any, optimize: Any='greedy', einsum_call: Any=False) -> tuple[list[Any], str]:
     """The order in which `einsum` had best contract operands of these shapes, and a text about its cost."""
-def empty(shape: Shape | None, dtype: DTypeLike | None=None, order: Any='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
+def empty(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
     """Zeros."""
-def empty_like(a: ArrayLike, dtype: DTypeLike | None=None, order: Any='K', subok: Any=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
+def empty_like(a: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
     """Zeros in the shape and dtype of `a`, on its device."""
 def equal(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return (x1 == x2) element-wise."""
@@ -311,17 +314,17 @@ def exp(x: ArrayLike, /) -> Array:
     """Calculate the exponential of all elements in the input array."""
 def exp2(x: ArrayLike, /) -> Array:
     """Calculate `2**p` for all `p` in the input array."""
-def expand_dims(a: ArrayLike, axis: Axes) -> Array:
+def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
     """`a` with new axes of length 1 at places of the result."""
 def expm1(x: ArrayLike, /) -> Array:
     """Calculate ``exp(x) - 1`` for all elements in the array."""
 def extract(condition: ArrayLike, arr: ArrayLike) -> Array:
     """The elements of `arr` where `condition` is true, as a vector."""
-def eye(N: Any, M: Any=None, k: Any=0, dtype: DTypeLike | None=..., order: Any='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
+def eye(N: int, M: int | None=None, k: int=0, dtype: DTypeLike=..., order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
     """Ones on a diagonal, zeros elsewhere."""
 def fabs(x: ArrayLike, /) -> Array:
     """Compute the absolute values element-wise."""
-def fill_diagonal(*args: Any, **kwargs: Any) -> Array:
+def fill_diagonal(*args: Any, **kwargs: Any) -> NoReturn:
     """Raises TypeError, as `numpy.fill_diagonal` writes into an array: write x = x.at[diag_indices_from(x)].set(values)."""
 def fix(x: ArrayLike, /) -> Array:
     """Return the truncated value of the input, element-wise."""
@@ -345,19 +348,19 @@ def fmin(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Element-wise minimum of array elements."""
 def fmod(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Returns the element-wise remainder of division."""
-def format_float_positional(*args: Any, **kwargs: Any) -> Array:
+def format_float_positional(*args: Any, **kwargs: Any) -> Any:
     """`numpy.format_float_positional`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def format_float_scientific(*args: Any, **kwargs: Any) -> Array:
+def format_float_scientific(*args: Any, **kwargs: Any) -> Any:
     """`numpy.format_float_scientific`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def frexp(x: ArrayLike) -> Array:
+def frexp(x: ArrayLike) -> tuple[Array, Array]:
     """A number from 1/2 to 1 in absolute value, which has the gradient, and the power of two to multiply it by."""
-def from_dlpack(x: ArrayLike, /, *, device: DeviceLike | None=None, copy: Any=None) -> Array:
+def from_dlpack(x: Any, /, *, device: DeviceLike | None=None, copy: builtins.bool | None=None) -> Array:
     """The array that another library hands over through DLPack, on its device, without a copy."""
 def frombuffer(*args: Any, **kwargs: Any) -> Array:
     """`numpy.frombuffer`, with the result on the default device."""
 def fromfile(*args: Any, **kwargs: Any) -> Array:
     """`numpy.fromfile`, with the result on the default device."""
-def fromfunction(function: Any, shape: Shape | None, *, dtype: DTypeLike | None=..., like: Any=None, **kwargs: Any) -> Array:
+def fromfunction(function: Callable[..., Any], shape: Sequence[int], *, dtype: DTypeLike=..., like: Any=None, **kwargs: Any) -> Any:
     """A function of the indices of an array of a shape."""
 def fromiter(*args: Any, **kwargs: Any) -> Array:
     """`numpy.fromiter`, with the result on the default device."""
@@ -365,17 +368,17 @@ def fromregex(*args: Any, **kwargs: Any) -> Array:
     """`numpy.fromregex`, with the result on the default device."""
 def fromstring(*args: Any, **kwargs: Any) -> Array:
     """`numpy.fromstring`, with the result on the default device."""
-def full(shape: Shape | None, fill_value: Any, dtype: DTypeLike | None=None, order: Any='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
+def full(shape: Shape, fill_value: ArrayLike, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
     """An array filled with a value, which may be traced."""
-def full_like(a: ArrayLike, fill_value: Any, dtype: DTypeLike | None=None, order: Any='K', subok: Any=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
+def full_like(a: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
     """An array of the shape and dtype of `a`, filled with a value, which may be traced."""
 def gcd(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Returns the greatest common divisor of ``|x1|`` and ``|x2|``"""
 def genfromtxt(*args: Any, **kwargs: Any) -> Array:
     """`numpy.genfromtxt`, with the result on the default device."""
-def geomspace(start: Any, stop: Any, num: Any=50, endpoint: Any=True, dtype: DTypeLike | None=None, axis: Axes=0) -> Array:
+def geomspace(start: ArrayLike, stop: ArrayLike, num: int=50, endpoint: builtins.bool=True, dtype: DTypeLike=None, axis: int=0) -> Array:
     """`num` numbers from `start` to `stop`, each the one before times the same factor; complex ones form a spiral."""
-def gradient(f: Any, *varargs: Any, axis: Axes=None, edge_order: Any=1) -> Array:
+def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes=None, edge_order: int=1) -> Any:
     """Derivatives of samples along each axis: second order inside, first or second (`edge_order`) at both ends."""
 def greater(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return the truth value of (x1 > x2) element-wise."""
@@ -387,49 +390,49 @@ def hanning(*args: Any, **kwargs: Any) -> Array:
     """`numpy.hanning`, with the result on the default device."""
 def heaviside(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Compute the Heaviside step function."""
-def histogram(a: ArrayLike, bins: Any=10, range: Any=None, density: Any=None, weights: Any=None) -> Array:
+def histogram(a: ArrayLike, bins: Any=10, range: Any=None, density: builtins.bool | None=None, weights: ArrayLike | None=None) -> tuple[Array, Array]:
     """How many elements, or the sum of their weights, are in each interval, and the edges of the intervals."""
-def histogram2d(x: ArrayLike, y: ArrayLike, bins: Any=10, range: Any=None, density: Any=None, weights: Any=None) -> Array:
+def histogram2d(x: ArrayLike, y: ArrayLike, bins: Any=10, range: Sequence[Any] | None=None, density: builtins.bool | None=None, weights: ArrayLike | None=None) -> tuple[Array, Array, Array]:
     """`histogramdd` of points (x, y): the counts (bins of x, bins of y), the edges along x and those along y."""
-def histogram_bin_edges(a: ArrayLike, bins: Any=10, range: Any=None, weights: Any=None) -> Array:
+def histogram_bin_edges(a: ArrayLike, bins: Any=10, range: Any=None, weights: ArrayLike | None=None) -> Array:
     """The edges of `bins` intervals of one width from the least to the greatest element, or over a range."""
-def histogramdd(sample: Any, bins: Any=10, range: Any=None, density: Any=None, weights: Any=None) -> Array:
+def histogramdd(sample: ArrayLike, bins: Any=10, range: Sequence[Any] | None=None, density: builtins.bool | None=None, weights: ArrayLike | None=None) -> tuple[Array, list[Array]]:
     """How many points, or the sum of their weights, are in each cell of a grid, and the edges along each axis."""
-def hsplit(ary: ArrayLike, indices_or_sections: Any) -> Array:
+def hsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Array]:
     """`split` along the second axis, of a vector along its only one."""
-def hstack(tup: Any, *, dtype: DTypeLike | None=None, casting: Any='same_kind') -> Array:
+def hstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
     """Arrays joined along the second axis, vectors along their only one."""
 def hypot(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Given the "legs" of a right triangle, return its hypotenuse."""
 def i0(x: ArrayLike, /) -> Array:
     """`scipy.special.i0`, of Arrays, traced and raw arrays."""
-def identity(n: Any, dtype: DTypeLike | None=None, *, like: Any=None) -> Array:
+def identity(n: int, dtype: DTypeLike=None, *, like: Any=None) -> Array:
     """The unit matrix."""
-def imag(val: Any, /) -> Array:
+def imag(val: ArrayLike, /) -> Array:
     """Return the imaginary part of the complex argument."""
-def indices(dimensions: Any, dtype: DTypeLike | None=..., sparse: Any=False) -> Array:
+def indices(dimensions: Sequence[int], dtype: DTypeLike=..., sparse: builtins.bool=False) -> Array:
     """The indices of an array of a shape, (axes, *shape), or with `sparse` a tuple of arrays that broadcast to it."""
 def inner(a: ArrayLike, b: ArrayLike) -> Array:
     """The sum of products over the last axes."""
-def insert(arr: ArrayLike, obj: Any, values: Any, axis: Axes=None) -> Array:
+def insert(arr: ArrayLike, obj: ArrayLike | slice, values: ArrayLike, axis: int | None=None) -> Array:
     """`values` inserted before the elements (slices along an axis) with the numbers `obj`."""
-def interp(x: ArrayLike, xp: Any, fp: Any, left: Any=None, right: Any=None, period: Any=None) -> Array:
+def interp(x: ArrayLike, xp: ArrayLike, fp: ArrayLike, left: ArrayLike | None=None, right: ArrayLike | None=None, period: float | None=None) -> Array:
     """The piecewise linear function through the points (`xp`, `fp`), at `x`."""
-def intersect1d(ar1: Any, ar2: Any, assume_unique: Any=False, return_indices: Any=False) -> Array:
+def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: builtins.bool=False, return_indices: builtins.bool=False) -> Array:
     """The elements that both have, in rising order; with `return_indices`, and where they are first in each."""
 def invert(x: ArrayLike, /) -> Array:
     """Compute bit-wise inversion, or bit-wise NOT, element-wise."""
-def isclose(a: ArrayLike, b: ArrayLike, rtol: Any=1e-05, atol: Any=1e-08, equal_nan: Any=False) -> Array:
+def isclose(a: ArrayLike, b: ArrayLike, rtol: float=1e-05, atol: float=1e-08, equal_nan: builtins.bool=False) -> Array:
     """Whether elements are equal within a tolerance."""
 def iscomplex(x: ArrayLike) -> Array:
     """Whether elements have an imaginary part that is not 0."""
-def iscomplexobj(*args: Any, **kwargs: Any) -> Array:
+def iscomplexobj(*args: Any, **kwargs: Any) -> Any:
     """`numpy.iscomplexobj`, also of Arrays and traced values: it looks at their dtypes only."""
 def isfinite(x: ArrayLike, /) -> Array:
     """Test element-wise for finiteness (not infinity and not Not a Number)."""
-def isfortran(*args: Any, **kwargs: Any) -> Array:
+def isfortran(*args: Any, **kwargs: Any) -> Any:
     """`numpy.isfortran`, of arrays that are not traced."""
-def isin(element: Any, test_elements: Any, assume_unique: Any=False, invert: Any=False, *, kind: Any=None) -> Array:
+def isin(element: ArrayLike, test_elements: ArrayLike, assume_unique: builtins.bool=False, invert: builtins.bool=False, *, kind: str | None=None) -> Array:
     """Whether each element is among others."""
 def isinf(x: ArrayLike, /) -> Array:
     """Test element-wise for positive or negative infinity."""
@@ -441,9 +444,9 @@ def isposinf(x: ArrayLike, out: None=None) -> Array:
     """Whether elements are infinity."""
 def isreal(x: ArrayLike) -> Array:
     """Whether elements have no imaginary part but 0."""
-def isrealobj(*args: Any, **kwargs: Any) -> Array:
+def isrealobj(*args: Any, **kwargs: Any) -> Any:
     """`numpy.isrealobj`, also of Arrays and traced values: it looks at their dtypes only."""
-def ix_(*args: Any) -> Array:
+def ix_(*args: Any) -> tuple[Array, ...]:
     """Vectors of indices or booleans as arrays that index all their combinations."""
 def kaiser(*args: Any, **kwargs: Any) -> Array:
     """`numpy.kaiser`, with the result on the default device."""
@@ -459,9 +462,9 @@ def less(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return the truth value of (x1 < x2) element-wise."""
 def less_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return the truth value of (x1 <= x2) element-wise."""
-def lexsort(keys: Any, axis: Axes=-1) -> Array:
+def lexsort(keys: Any, axis: int=-1) -> Array:
     """Indices that sort by the last of several keys, those equal in it by the last but one, and so on."""
-def linspace(start: Any, stop: Any, num: Any=50, endpoint: Any=True, retstep: Any=False, dtype: DTypeLike | None=None, axis: Axes=0, *, device: DeviceLike | None=None) -> Array:
+def linspace(start: ArrayLike, stop: ArrayLike, num: int=50, endpoint: builtins.bool=True, retstep: builtins.bool=False, dtype: DTypeLike=None, axis: int=0, *, device: DeviceLike | None=None) -> Array:
     """`num` evenly spaced numbers from `start` to `stop`, both of which may be arrays and traced."""
 def load(*args: Any, **kwargs: Any) -> Array:
     """`numpy.load`, with the result on the default device."""
@@ -487,7 +490,7 @@ def logical_or(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Compute the truth value of x1 OR x2 element-wise."""
 def logical_xor(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Compute the truth value of x1 XOR x2, element-wise."""
-def logspace(start: Any, stop: Any, num: Any=50, endpoint: Any=True, base: Any=10.0, dtype: DTypeLike | None=None, axis: Axes=0) -> Array:
+def logspace(start: ArrayLike, stop: ArrayLike, num: int=50, endpoint: builtins.bool=True, base: ArrayLike=10.0, dtype: DTypeLike=None, axis: int=0) -> Array:
     """`num` powers of `base`, their exponents evenly spaced from `start` to `stop`; all three may be traced."""
 def mask_indices(*args: Any, **kwargs: Any) -> Array:
     """`numpy.mask_indices`, with the result on the default device."""
@@ -501,109 +504,109 @@ def max(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=F
     """Greatest element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
 def maximum(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Element-wise maximum of array elements."""
-def may_share_memory(*args: Any, **kwargs: Any) -> Array:
+def may_share_memory(*args: Any, **kwargs: Any) -> Any:
     """`numpy.may_share_memory`, of arrays that are not traced."""
-def mean(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
+def mean(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
     """Mean over axes of the elements where `where` is true."""
-def median(a: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: Any=False, keepdims: builtins.bool=False) -> Array:
+def median(a: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: builtins.bool=False, keepdims: builtins.bool=False) -> Array:
     """The middle element over axes, or the mean of the two that are nearest to the middle; NaN beside NaN."""
-def meshgrid(*xi: Any, copy: Any=True, sparse: Any=False, indexing: Any='xy') -> Array:
+def meshgrid(*xi: ArrayLike, copy: builtins.bool=True, sparse: builtins.bool=False, indexing: str='xy') -> tuple[Array, ...]:
     """The coordinates of the points of a grid, an array for each vector: its elements along an axis of its own."""
 mgrid: _Indexed
 def min(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """Least element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
-def min_scalar_type(*args: Any, **kwargs: Any) -> Array:
+def min_scalar_type(*args: Any, **kwargs: Any) -> Any:
     """`numpy.min_scalar_type`, also of Arrays and traced values: it looks at their dtypes only."""
 def minimum(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Element-wise minimum of array elements."""
 def mod(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Returns the element-wise remainder of division."""
-def modf(x: ArrayLike) -> Array:
+def modf(x: ArrayLike) -> tuple[Array, Array]:
     """The fractional part, which has the gradient, and the integral part."""
-def moveaxis(a: ArrayLike, source: Any, destination: Any) -> Array:
+def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
     """`a` with axes moved to new places; the others keep their order."""
 def multiply(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Multiply arguments element-wise."""
-def nan_to_num(x: ArrayLike, copy: Any=True, nan: Any=0.0, posinf: Any=None, neginf: Any=None) -> Array:
+def nan_to_num(x: ArrayLike, copy: builtins.bool=True, nan: float=0.0, posinf: float | None=None, neginf: float | None=None) -> Array:
     """Replaces NaN and infinities by numbers, in a new array; replaced elements get no gradient."""
-def nanargmax(a: ArrayLike, axis: Axes=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
+def nanargmax(a: ArrayLike, axis: int | None=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
     """`argmax` of the elements that are not NaN; -1 where there is none, as raising would have to wait for the GPU."""
-def nanargmin(a: ArrayLike, axis: Axes=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
+def nanargmin(a: ArrayLike, axis: int | None=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
     """`argmin` of the elements that are not NaN; -1 where there is none, as raising would have to wait for the GPU."""
-def nancumprod(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None) -> Array:
+def nancumprod(a: ArrayLike, axis: int | None=None, dtype: DTypeLike=None, out: None=None) -> Array:
     """`cumprod` with NaN as 1."""
-def nancumsum(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None) -> Array:
+def nancumsum(a: ArrayLike, axis: int | None=None, dtype: DTypeLike=None, out: None=None) -> Array:
     """`cumsum` with NaN as 0."""
 def nanmax(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """`max` of the elements that are not NaN; NaN where there is none and no `initial`."""
-def nanmean(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
+def nanmean(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
     """`mean` of the elements that are not NaN."""
-def nanmedian(a: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: Any=False, keepdims: builtins.bool=False) -> Array:
+def nanmedian(a: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: builtins.bool=False, keepdims: builtins.bool=False) -> Array:
     """`median` of the elements that are not NaN; NaN where there is none."""
 def nanmin(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """`min` of the elements that are not NaN; NaN where there is none and no `initial`."""
-def nanpercentile(a: ArrayLike, q: Any, axis: Axes=None, out: None=None, overwrite_input: Any=False, method: Any='linear', keepdims: builtins.bool=False, *, weights: Any=None) -> Array:
+def nanpercentile(a: ArrayLike, q: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: builtins.bool=False, method: str='linear', keepdims: builtins.bool=False, *, weights: ArrayLike | None=None) -> Array:
     """`percentile` of the elements that are not NaN; NaN where there is none."""
-def nanprod(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
+def nanprod(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """`prod` of the elements that are not NaN."""
-def nanquantile(a: ArrayLike, q: Any, axis: Axes=None, out: None=None, overwrite_input: Any=False, method: Any='linear', keepdims: builtins.bool=False, *, weights: Any=None) -> Array:
+def nanquantile(a: ArrayLike, q: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: builtins.bool=False, method: str='linear', keepdims: builtins.bool=False, *, weights: ArrayLike | None=None) -> Array:
     """`quantile` of the elements that are not NaN; NaN where there is none."""
-def nanstd(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None, ddof: Any=0, keepdims: builtins.bool=False, *, where: ArrayLike | None=None, mean: Any=None, correction: Any=None) -> Array:
+def nanstd(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, ddof: float=0, keepdims: builtins.bool=False, *, where: ArrayLike | None=None, mean: ArrayLike | None=None, correction: float | None=None) -> Array:
     """`std` of the elements that are not NaN."""
-def nansum(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
+def nansum(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """`sum` of the elements that are not NaN."""
-def nanvar(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None, ddof: Any=0, keepdims: builtins.bool=False, *, where: ArrayLike | None=None, mean: Any=None, correction: Any=None) -> Array:
+def nanvar(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, ddof: float=0, keepdims: builtins.bool=False, *, where: ArrayLike | None=None, mean: ArrayLike | None=None, correction: float | None=None) -> Array:
     """`var` of the elements that are not NaN."""
-def ndenumerate(arr: ArrayLike) -> Array:
+def ndenumerate(arr: ArrayLike) -> Iterator[tuple[tuple[int, ...], Array]]:
     """Yields (index, element) for each element."""
-def ndim(a: ArrayLike) -> Array:
+def ndim(a: ArrayLike) -> int:
     """The number of axes of an array or nested list."""
 def negative(x: ArrayLike, /) -> Array:
     """Numerical negative, element-wise."""
 def nextafter(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return the next floating-point value after x1 towards x2, element-wise."""
-def nonzero(a: ArrayLike) -> Array:
+def nonzero(a: ArrayLike) -> tuple[Array, ...]:
     """Indices of the elements that are not zero, one array for each axis."""
 def not_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return (x1 != x2) element-wise."""
 ogrid: _Indexed
-def ones(shape: Shape | None, dtype: DTypeLike | None=None, order: Any='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
+def ones(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
     """Ones."""
-def ones_like(a: ArrayLike, dtype: DTypeLike | None=None, order: Any='K', subok: Any=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
+def ones_like(a: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
     """Ones in the shape and dtype of `a`, on its device."""
 def outer(a: ArrayLike, b: ArrayLike, out: None=None) -> Array:
     """The products of all pairs of elements, (a.size, b.size)."""
-def packbits(a: ArrayLike, axis: Axes=None, bitorder: Any='big') -> Array:
+def packbits(a: ArrayLike, axis: int | None=None, bitorder: str='big') -> Array:
     """Eight elements each, 0 or not, as a byte, the last one filled up with 0: along an axis, flattened without one."""
-def pad(array: ArrayLike, pad_width: Any, mode: Any='constant', **options: Any) -> Array:
+def pad(array: ArrayLike, pad_width: ArrayLike | dict[int, int | tuple[int, int]], mode: str='constant', **options: Any) -> Array:
     """`array` with elements around it."""
-def partition(a: ArrayLike, kth: Any, axis: Axes=-1, kind: Any='introselect', order: Any=None) -> Array:
+def partition(a: ArrayLike, kth: int | Sequence[int], axis: int | None=-1, kind: str | None='introselect', order: None=None) -> Array:
     """`a` with the element number `kth` of the sorted order in its place, lesser ones before it."""
-def percentile(a: ArrayLike, q: Any, axis: Axes=None, out: None=None, overwrite_input: Any=False, method: Any='linear', keepdims: builtins.bool=False, *, weights: Any=None) -> Array:
+def percentile(a: ArrayLike, q: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: builtins.bool=False, method: str='linear', keepdims: builtins.bool=False, *, weights: ArrayLike | None=None) -> Array:
     """`quantile` of parts `q` in percent."""
-def permute_dims(a: ArrayLike, axes: Axes=None) -> Array:
+def permute_dims(a: ArrayLike, axes: Sequence[int] | None=None) -> Array:
     """`a` with permuted axes; reversed without `axes`."""
-def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Array:
+def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
     """`funclist[i]`, a function of the elements or a number, where `condlist[i]` is true; the last condition counts."""
-def place(*args: Any, **kwargs: Any) -> Array:
+def place(*args: Any, **kwargs: Any) -> NoReturn:
     """Raises TypeError, as `numpy.place` writes into an array: write x = x.at[mask].set(values)."""
-def poly(seq_of_zeros: Any) -> Array:
+def poly(seq_of_zeros: ArrayLike) -> Array:
     """The polynomial with given roots, or the characteristic polynomial of a matrix; its leading coefficient is 1."""
 def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
     """The sum of two polynomials."""
-def polyder(p: Any, m: ArrayLike=1) -> Array:
+def polyder(p: ArrayLike, m: int=1) -> Array:
     """The m-th derivative of a polynomial."""
-def polydiv(u: Any, v: ArrayLike) -> Array:
-    """The quotient and the remainder of two polynomials, from the coefficient of the highest power on."""
-def polyfit(x: ArrayLike, y: ArrayLike, deg: Any, rcond: Any=None, full: Any=False, w: Any=None, cov: Any=False) -> Array:
+def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
+    """The quotient and the remainder of two polynomials."""
+def polyfit(x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None=None, full: builtins.bool=False, w: ArrayLike | None=None, cov: builtins.bool | str=False) -> Array:
     """The polynomial of degree `deg` with the least sum of squared errors."""
-def polyint(p: Any, m: ArrayLike=1, k: Any=0) -> Array:
+def polyint(p: ArrayLike, m: int=1, k: ArrayLike | None=0) -> Array:
     """The m-th antiderivative of a polynomial, with integration constants `k`: one for all, or m of them."""
 def polymul(a1: ArrayLike, a2: ArrayLike) -> Array:
     """The product of two polynomials."""
 def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
     """The difference of two polynomials."""
-def polyval(p: Any, x: ArrayLike) -> Array:
+def polyval(p: ArrayLike, x: ArrayLike) -> Array:
     """The polynomial at `x`, of any shape. Source: Horner's rule."""
 def positive(x: ArrayLike, /) -> Array:
     """Numerical positive, element-wise."""
@@ -611,78 +614,78 @@ def pow(x1: ArrayLike, x2: ArrayLike) -> Array:
     """`x1 ** x2`. Gradients at 0 are finite where they can be: see `autograd.ops.elementwise`."""
 def power(x1: ArrayLike, x2: ArrayLike) -> Array:
     """`x1 ** x2`. Gradients at 0 are finite where they can be: see `autograd.ops.elementwise`."""
-def prod(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
+def prod(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """Product over axes of the elements where `where` is true, and of `initial`; its gradient is right at zeros."""
 def ptp(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False) -> Array:
     """Greatest minus least element over axes."""
-def put(*args: Any, **kwargs: Any) -> Array:
+def put(*args: Any, **kwargs: Any) -> NoReturn:
     """Raises TypeError, as `numpy.put` writes into an array: write x = x.reshape(-1).at[indices].set(values).reshape(x.shape)."""
-def put_along_axis(*args: Any, **kwargs: Any) -> Array:
+def put_along_axis(*args: Any, **kwargs: Any) -> NoReturn:
     """Raises TypeError, as `numpy.put_along_axis` writes into an array: write x = x.at[indices].set(values)."""
-def putmask(*args: Any, **kwargs: Any) -> Array:
+def putmask(*args: Any, **kwargs: Any) -> NoReturn:
     """Raises TypeError, as `numpy.putmask` writes into an array: write x = where(mask, values, x)."""
-def quantile(a: ArrayLike, q: Any, axis: Axes=None, out: None=None, overwrite_input: Any=False, method: Any='linear', keepdims: builtins.bool=False, *, weights: Any=None) -> Array:
+def quantile(a: ArrayLike, q: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: builtins.bool=False, method: str='linear', keepdims: builtins.bool=False, *, weights: ArrayLike | None=None) -> Array:
     """The numbers below which parts `q` (from 0 to 1) of the elements over the axes lie; NaN beside NaN."""
 r_: _Indexed
 def rad2deg(x: ArrayLike, /) -> Array:
     """Convert angles from radians to degrees."""
 def radians(x: ArrayLike, /) -> Array:
     """Convert angles from degrees to radians."""
-def ravel(a: ArrayLike, order: Any='C') -> Array:
+def ravel(a: ArrayLike, order: str='C') -> Array:
     """`a` as a vector."""
-def ravel_multi_index(multi_index: Any, dims: Any, mode: Any='raise', order: Any='C') -> Array:
+def ravel_multi_index(multi_index: Sequence[ArrayLike], dims: Shape, mode: str='raise', order: str='C') -> Array:
     """The flat index of elements of an array of shape `dims` that are given by an array of indices for each axis."""
-def real(val: Any, /) -> Array:
+def real(val: ArrayLike, /) -> Array:
     """Return the real part of the complex argument."""
-def real_if_close(a: ArrayLike, tol: Any=100) -> Array:
+def real_if_close(a: ArrayLike, tol: float=100) -> Array:
     """The real part if all imaginary parts are less than `tol` (times the precision if above 1), else `a` itself."""
 def reciprocal(x: ArrayLike, /) -> Array:
     """Return the reciprocal of the argument, element-wise."""
 def remainder(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Returns the element-wise remainder of division."""
-def repeat(a: ArrayLike, repeats: Any, axis: Axes=None) -> Array:
+def repeat(a: ArrayLike, repeats: ArrayLike, axis: int | None=None) -> Array:
     """Each element repeated, `repeats` times or as many times as `repeats` says for it."""
-def require(a: ArrayLike, dtype: DTypeLike | None=None, requirements: Any=None, *, like: Any=None) -> Array:
+def require(a: ArrayLike, dtype: DTypeLike=None, requirements: str | Sequence[str] | None=None, *, like: Any=None) -> Array:
     """`a` as an array; a raw array meets NumPy's requirements ("C", "F", "A", "W", "O") of its memory."""
-def reshape(a: ArrayLike, shape: Shape | None, order: Any='C', *, copy: Any=None) -> Array:
+def reshape(a: ArrayLike, shape: Shape, order: str='C', *, copy: builtins.bool | None=None) -> Array:
     """`a` with another shape of the same size; one -1 in it is computed."""
-def resize(a: ArrayLike, new_shape: Any) -> Array:
+def resize(a: ArrayLike, new_shape: Shape) -> Array:
     """`a` in another shape, its elements repeated as often as needed; zeros if it has none."""
-def result_type(*arrays_and_dtypes: Any) -> Array:
+def result_type(*arrays_and_dtypes: Any) -> numpy.dtype[Any]:
     """The dtype that an operation on arrays, Python's numbers and dtypes gives."""
 def right_shift(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Shift the bits of an integer to the right."""
 def rint(x: ArrayLike, /) -> Array:
     """Round elements of the array to the nearest integer."""
-def roll(a: ArrayLike, shift: Any, axis: Axes=None) -> Array:
+def roll(a: ArrayLike, shift: int | Sequence[int], axis: Axes=None) -> Array:
     """Elements shifted along axes, those that leave at the end come in at the beginning."""
-def rollaxis(a: ArrayLike, axis: Axes, start: Any=0) -> Array:
+def rollaxis(a: ArrayLike, axis: int, start: int=0) -> Array:
     """`a` with an axis rolled backwards until it stands before `start`."""
-def roots(p: Any) -> Array:
+def roots(p: ArrayLike) -> Array:
     """The roots of a polynomial with a leading coefficient other than 0, as complex numbers (unlike NumPy's)."""
-def rot90(m: ArrayLike, k: Any=1, axes: Axes=(0, 1)) -> Array:
+def rot90(m: ArrayLike, k: int=1, axes: tuple[int, int]=(0, 1)) -> Array:
     """`m` rotated by k times 90 degrees in the plane of two axes, from the first towards the second."""
-def round(a: ArrayLike, decimals: Any=0, out: None=None) -> Array:
+def round(a: ArrayLike, decimals: int=0, out: None=None) -> Array:
     """Rounded to the nearest even value of `decimals` places; the gradient is zero."""
-def save(*args: Any, **kwargs: Any) -> Array:
+def save(*args: Any, **kwargs: Any) -> Any:
     """`numpy.save`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def savetxt(*args: Any, **kwargs: Any) -> Array:
+def savetxt(*args: Any, **kwargs: Any) -> Any:
     """`numpy.savetxt`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def savez(*args: Any, **kwargs: Any) -> Array:
+def savez(*args: Any, **kwargs: Any) -> Any:
     """`numpy.savez`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def savez_compressed(*args: Any, **kwargs: Any) -> Array:
+def savez_compressed(*args: Any, **kwargs: Any) -> Any:
     """`numpy.savez_compressed`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def searchsorted(a: ArrayLike, v: ArrayLike, side: Any='left', sorter: Any=None) -> Array:
+def searchsorted(a: ArrayLike, v: ArrayLike, side: str='left', sorter: ArrayLike | None=None) -> Array:
     """Where `v` would have to be inserted into the sorted vector `a`: before ("left") or behind equal elements."""
-def select(condlist: Any, choicelist: Any, default: Any=0) -> Array:
+def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], default: ArrayLike=0) -> Array:
     """For each element that of the first choice whose condition is true there, else `default`."""
-def setdiff1d(ar1: Any, ar2: Any, assume_unique: Any=False) -> Array:
+def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: builtins.bool=False) -> Array:
     """The elements of `ar1` that are not in `ar2`."""
-def setxor1d(ar1: Any, ar2: Any, assume_unique: Any=False) -> Array:
+def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: builtins.bool=False) -> Array:
     """The elements that are in one of both only, in rising order."""
-def shape(a: ArrayLike) -> Array:
+def shape(a: ArrayLike) -> tuple[int, ...]:
     """The shape of an array or nested list."""
-def shares_memory(*args: Any, **kwargs: Any) -> Array:
+def shares_memory(*args: Any, **kwargs: Any) -> Any:
     """`numpy.shares_memory`, of arrays that are not traced."""
 def sign(x: ArrayLike, /) -> Array:
     """Returns an element-wise indication of the sign of a number."""
@@ -694,15 +697,15 @@ def sinc(x: ArrayLike, /) -> Array:
     """Return the normalized sinc function."""
 def sinh(x: ArrayLike, /) -> Array:
     """Hyperbolic sine, element-wise."""
-def size(a: ArrayLike, axis: Axes=None) -> Array:
+def size(a: ArrayLike, axis: Axes=None) -> int:
     """The number of elements, or of those along an axis or several."""
-def sort(a: ArrayLike, axis: Axes=-1, kind: Any=None, order: Any=None, *, stable: Any=None) -> Array:
+def sort(a: ArrayLike, axis: int | None=-1, kind: str | None=None, order: None=None, *, stable: builtins.bool | None=None) -> Array:
     """Sorted along an axis, or flattened and sorted if it is None; gradients go back to where elements came from."""
 def sort_complex(a: ArrayLike) -> Array:
     """Sorted along the last axis, as complex numbers: by real, then by imaginary part."""
 def spacing(x: ArrayLike, /) -> Array:
     """The distance to the next number away from 0."""
-def split(ary: ArrayLike, indices_or_sections: Any, axis: Axes=0) -> Array:
+def split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int=0) -> list[Array]:
     """Equal parts, or the parts between indices, along an axis."""
 def sqrt(x: ArrayLike, /) -> Array:
     """Return the non-negative square-root of an array, element-wise."""
@@ -710,93 +713,93 @@ def square(x: ArrayLike, /) -> Array:
     """Return the element-wise square of the input."""
 def squeeze(a: ArrayLike, axis: Axes=None) -> Array:
     """`a` without axes of length 1, without those named if `axis` is given."""
-def stack(arrays: Any, axis: Axes=0, out: None=None, *, dtype: DTypeLike | None=None, casting: Any='same_kind') -> Array:
+def stack(arrays: Iterable[ArrayLike], axis: int=0, out: None=None, *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
     """Arrays of one shape joined along a new axis."""
-def std(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None, ddof: Any=0, keepdims: builtins.bool=False, *, where: ArrayLike | None=None, mean: Any=None, correction: Any=None) -> Array:
+def std(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, ddof: float=0, keepdims: builtins.bool=False, *, where: ArrayLike | None=None, mean: ArrayLike | None=None, correction: float | None=None) -> Array:
     """Standard deviation over axes, the root of `var`; its gradient is 0 where it is 0."""
 def subtract(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Subtract arguments, element-wise."""
-def sum(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
+def sum(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """Sum over axes of the elements where `where` is true, and of `initial`."""
-def swapaxes(a: ArrayLike, axis1: Any, axis2: Any) -> Array:
+def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
     """`a` with two axes exchanged."""
-def take(a: ArrayLike, indices: Any, axis: Axes=None, out: None=None, mode: Any='raise') -> Array:
+def take(a: ArrayLike, indices: ArrayLike, axis: int | None=None, out: None=None, mode: str='raise') -> Array:
     """Elements of `a` at integer `indices` along an axis, of the flattened array without one."""
-def take_along_axis(arr: ArrayLike, indices: Any, axis: Axes=-1) -> Array:
+def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None=-1) -> Array:
     """Elements of `arr` at `indices` along an axis; all other axes are matched."""
 def tan(x: ArrayLike, /) -> Array:
     """Compute tangent element-wise."""
 def tanh(x: ArrayLike, /) -> Array:
     """Compute hyperbolic tangent element-wise."""
-def tensordot(a: ArrayLike, b: ArrayLike, axes: Axes=2) -> Array:
+def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any]=2) -> Array:
     """The sum of products over pairs of axes: the last `axes` of `a` with the first of `b`, or those given."""
-def tile(A: Any, reps: Any) -> Array:
+def tile(A: ArrayLike, reps: int | Sequence[int]) -> Array:
     """`A` repeated as a whole, `reps[i]` times along axis i."""
-def trace(a: ArrayLike, offset: Any=0, axis1: Any=0, axis2: Any=1, dtype: DTypeLike | None=None, out: None=None) -> Array:
+def trace(a: ArrayLike, offset: int=0, axis1: int=0, axis2: int=1, dtype: DTypeLike=None, out: None=None) -> Array:
     """The sum of the diagonal of two axes."""
-def transpose(a: ArrayLike, axes: Axes=None) -> Array:
+def transpose(a: ArrayLike, axes: Sequence[int] | None=None) -> Array:
     """`a` with permuted axes; reversed without `axes`."""
-def trapezoid(y: ArrayLike, x: ArrayLike=None, dx: Any=1.0, axis: Axes=-1) -> Array:
+def trapezoid(y: ArrayLike, x: ArrayLike | None=None, dx: ArrayLike=1.0, axis: int=-1) -> Array:
     """The integral along an axis by the trapezoidal rule, of samples at `x` (a vector or like `y`) or `dx` apart."""
-def tri(N: Any, M: Any=None, k: Any=0, dtype: DTypeLike | None=..., *, like: Any=None) -> Array:
+def tri(N: int, M: int | None=None, k: int=0, dtype: DTypeLike=..., *, like: Any=None) -> Array:
     """Ones on a diagonal and below it, zeros elsewhere."""
-def tril(m: ArrayLike, k: Any=0) -> Array:
+def tril(m: ArrayLike, k: int=0) -> Array:
     """The lower triangle of matrices (..., n, m), diagonal `k` included."""
 def tril_indices(*args: Any, **kwargs: Any) -> Array:
     """`numpy.tril_indices`, with the result on the default device."""
-def tril_indices_from(arr: ArrayLike, k: Any=0) -> Array:
+def tril_indices_from(arr: ArrayLike, k: int=0) -> tuple[Array, Array]:
     """The index of the lower triangle of a matrix."""
-def trim_zeros(filt: Any, trim: Any='fb', axis: Axes=None) -> Array:
+def trim_zeros(filt: ArrayLike, trim: str='fb', axis: Axes=None) -> Array:
     """`filt` without the zeros at its front ("f") and back ("b"), along all axes or some: the shape depends on data."""
-def triu(m: ArrayLike, k: Any=0) -> Array:
+def triu(m: ArrayLike, k: int=0) -> Array:
     """The upper triangle of matrices (..., n, m), diagonal `k` included."""
 def triu_indices(*args: Any, **kwargs: Any) -> Array:
     """`numpy.triu_indices`, with the result on the default device."""
-def triu_indices_from(arr: ArrayLike, k: Any=0) -> Array:
+def triu_indices_from(arr: ArrayLike, k: int=0) -> tuple[Array, Array]:
     """The index of the upper triangle of a matrix."""
 def true_divide(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Divide arguments element-wise."""
 def trunc(x: ArrayLike, /) -> Array:
     """Return the truncated value of the input, element-wise."""
-def union1d(ar1: Any, ar2: Any) -> Array:
+def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Array:
     """The distinct elements of both, in rising order."""
-def unique(ar: Any, return_index: Any=False, return_inverse: Any=False, return_counts: Any=False, axis: Axes=None, *, equal_nan: Any=True, sorted: Any=True) -> Array:
+def unique(ar: ArrayLike, return_index: builtins.bool=False, return_inverse: builtins.bool=False, return_counts: builtins.bool=False, axis: int | None=None, *, equal_nan: builtins.bool=True, sorted: builtins.bool=True) -> Array:
     """The distinct elements in rising order, of the flattened array or slices along an axis."""
-def unique_all(x: ArrayLike) -> Array:
+def unique_all(x: ArrayLike) -> UniqueAllResult:
     """The distinct elements, where each is first, which of them every element is, how often each is there."""
-def unique_counts(x: ArrayLike) -> Array:
+def unique_counts(x: ArrayLike) -> UniqueCountsResult:
     """The distinct elements and how often each is there; NaN differs from NaN."""
-def unique_inverse(x: ArrayLike) -> Array:
+def unique_inverse(x: ArrayLike) -> UniqueInverseResult:
     """The distinct elements and which of them every element is; NaN differs from NaN."""
 def unique_values(x: ArrayLike) -> Array:
     """The distinct elements; NaN differs from NaN."""
-def unpackbits(a: ArrayLike, axis: Axes=None, count: Any=None, bitorder: Any='big') -> Array:
+def unpackbits(a: ArrayLike, axis: int | None=None, count: int | None=None, bitorder: str='big') -> Array:
     """The bits of bytes: along an axis, flattened without one."""
-def unravel_index(indices: Any, shape: Shape | None, order: Any='C') -> Array:
+def unravel_index(indices: ArrayLike, shape: Shape, order: str='C') -> tuple[Array, ...]:
     """The index, an array for each axis, of elements of an array of a shape that are given by their flat index."""
-def unstack(x: ArrayLike, /, *, axis: Axes=0) -> Array:
+def unstack(x: ArrayLike, /, *, axis: int=0) -> tuple[Array, ...]:
     """The parts of `x` along an axis, a tuple of arrays without it."""
-def unwrap(p: Any, discont: Any=None, axis: Axes=-1, *, period: Any=...) -> Array:
+def unwrap(p: ArrayLike, discont: float | None=None, axis: int=-1, *, period: float=...) -> Array:
     """Adds multiples of `period` along an axis, so that no step greater than max(discont, period / 2) is left."""
-def vander(x: ArrayLike, N: Any=None, increasing: Any=False) -> Array:
+def vander(x: ArrayLike, N: int | None=None, increasing: builtins.bool=False) -> Array:
     """The matrix of powers of the elements of the vector `x`: `N` columns, descending from power N - 1 to 0."""
-def var(a: ArrayLike, axis: Axes=None, dtype: DTypeLike | None=None, out: None=None, ddof: Any=0, keepdims: builtins.bool=False, *, where: ArrayLike | None=None, mean: Any=None, correction: Any=None) -> Array:
+def var(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, ddof: float=0, keepdims: builtins.bool=False, *, where: ArrayLike | None=None, mean: ArrayLike | None=None, correction: float | None=None) -> Array:
     """Variance over axes: the sum of squared deviations divided by (count - ddof); `correction` is another name of it."""
 def vdot(a: ArrayLike, b: ArrayLike) -> Array:
     """The sum of products of all elements, those of `a` conjugated."""
-def vecdot(x1: ArrayLike, x2: ArrayLike, axis: Axes=-1) -> Array:
+def vecdot(x1: ArrayLike, x2: ArrayLike, axis: int=-1) -> Array:
     """The sums of products of vectors along an axis, those of `x1` conjugated."""
 def vecmat(x1: ArrayLike, x2: ArrayLike) -> Array:
     """The products of vectors (..., n), conjugated, and matrices (..., n, m)."""
-def vectorize(pyfunc: Any=None, otypes: Any=None, doc: Any=None, excluded: Any=None, cache: Any=False, signature: Any=None) -> Array:
+def vectorize(pyfunc: Callable[..., Any] | None=None, otypes: Sequence[DTypeLike] | str | None=None, doc: str | None=None, excluded: Collection[int | str] | None=None, cache: builtins.bool=False, signature: str | None=None) -> Callable[..., Any]:
     """A function of arrays that calls `pyfunc` for each element of them, broadcast, or each of their parts."""
-def vsplit(ary: ArrayLike, indices_or_sections: Any) -> Array:
+def vsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Array]:
     """`split` along the first axis."""
-def vstack(tup: Any, *, dtype: DTypeLike | None=None, casting: Any='same_kind') -> Array:
+def vstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
     """Arrays joined along the first axis; vectors are rows."""
-def where(condition: ArrayLike, x: ArrayLike=None, y: ArrayLike=None) -> Array:
+def where(condition: ArrayLike, x: ArrayLike | None=None, y: ArrayLike | None=None) -> Array:
     """Elements of `x` where `condition` is true, else of `y`; with `condition` alone, the places where it is true."""
-def zeros(shape: Shape | None, dtype: DTypeLike | None=None, order: Any='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
+def zeros(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
     """Zeros."""
-def zeros_like(a: ArrayLike, dtype: DTypeLike | None=None, order: Any='K', subok: Any=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
+def zeros_like(a: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
     """Zeros in the shape and dtype of `a`, on its device."""

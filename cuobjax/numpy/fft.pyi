@@ -5,46 +5,46 @@
 # ruff: noqa: E501, I001
 from autograd import Array
 from autograd.typing import ArrayLike, Axes
-from typing import Any
+from collections.abc import Sequence
 
 __all__ = [
     "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft",
     "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
 ]
 
-def fft(a: ArrayLike, n: Any=None, axis: Axes=-1, norm: Any=None) -> Array:
+def fft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
     """`fftn` over one axis."""
-def fft2(a: ArrayLike, s: Any=None, axes: Axes=(-2, -1), norm: Any=None) -> Array:
+def fft2(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int]=(-2, -1), norm: str | None=None) -> Array:
     """`fftn` over two axes."""
-def fftfreq(n: Any, d: Any=1.0) -> Array:
+def fftfreq(n: int, d: float=1.0) -> Array:
     """The frequencies of the elements of `fft`, in cycles per unit of the sample spacing `d`."""
-def fftn(a: ArrayLike, s: Any=None, axes: Axes=None, norm: Any=None) -> Array:
+def fftn(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int] | None=None, norm: str | None=None) -> Array:
     """The discrete Fourier transform."""
 def fftshift(x: ArrayLike, axes: Axes=None) -> Array:
     """Rolls the element of frequency zero from the front to the middle of the axes, of all by default."""
-def hfft(a: ArrayLike, n: Any=None, axis: Axes=-1, norm: Any=None) -> Array:
+def hfft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
     """`hfftn` over one axis."""
-def ifft(a: ArrayLike, n: Any=None, axis: Axes=-1, norm: Any=None) -> Array:
+def ifft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
     """`ifftn` over one axis."""
-def ifft2(a: ArrayLike, s: Any=None, axes: Axes=(-2, -1), norm: Any=None) -> Array:
+def ifft2(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int]=(-2, -1), norm: str | None=None) -> Array:
     """`ifftn` over two axes."""
-def ifftn(a: ArrayLike, s: Any=None, axes: Axes=None, norm: Any=None) -> Array:
+def ifftn(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int] | None=None, norm: str | None=None) -> Array:
     """The inverse discrete Fourier transform; its arguments are those of `fftn`."""
 def ifftshift(x: ArrayLike, axes: Axes=None) -> Array:
     """The inverse of `fftshift`."""
-def ihfft(a: ArrayLike, n: Any=None, axis: Axes=-1, norm: Any=None) -> Array:
+def ihfft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
     """`ihfftn` over one axis."""
-def irfft(a: ArrayLike, n: Any=None, axis: Axes=-1, norm: Any=None) -> Array:
+def irfft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
     """`irfftn` over one axis."""
-def irfft2(a: ArrayLike, s: Any=None, axes: Axes=(-2, -1), norm: Any=None) -> Array:
+def irfft2(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int]=(-2, -1), norm: str | None=None) -> Array:
     """`irfftn` over two axes."""
-def irfftn(a: ArrayLike, s: Any=None, axes: Axes=None, norm: Any=None) -> Array:
+def irfftn(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int] | None=None, norm: str | None=None) -> Array:
     """The inverse of `rfftn`: real numbers, 2 * (m - 1) along the last of the axes unless `s` gives their number."""
-def rfft(a: ArrayLike, n: Any=None, axis: Axes=-1, norm: Any=None) -> Array:
+def rfft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
     """`rfftn` over one axis."""
-def rfft2(a: ArrayLike, s: Any=None, axes: Axes=(-2, -1), norm: Any=None) -> Array:
+def rfft2(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int]=(-2, -1), norm: str | None=None) -> Array:
     """`rfftn` over two axes."""
-def rfftfreq(n: Any, d: Any=1.0) -> Array:
+def rfftfreq(n: int, d: float=1.0) -> Array:
     """The frequencies of the elements of `rfft`, in cycles per unit of the sample spacing `d`."""
-def rfftn(a: ArrayLike, s: Any=None, axes: Axes=None, norm: Any=None) -> Array:
+def rfftn(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int] | None=None, norm: str | None=None) -> Array:
     """The discrete Fourier transform of real numbers; of the last of the axes only the n // 2 + 1 elements that are not mirror images of others. Its arguments are those of `fftn`."""

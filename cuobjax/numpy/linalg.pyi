@@ -4,7 +4,9 @@
 # fmt: off
 # ruff: noqa: E501, I001
 from autograd import Array
+from autograd.numpy.linalg import EigResult, EighResult, SlogdetResult
 from autograd.typing import ArrayLike, Axes, DTypeLike
+from collections.abc import Sequence
 from numpy.linalg import LinAlgError
 from typing import Any
 
@@ -15,65 +17,65 @@ __all__ = [
     "vector_norm",
 ]
 
-def cholesky(a: ArrayLike, /, *, upper: Any=False) -> Array:
+def cholesky(a: ArrayLike, /, *, upper: bool=False) -> Array:
     """The lower triangular l of a = l l^H, for positive definite matrices; with `upper` the upper one of a = u^H u."""
-def cond(x: ArrayLike, p: Any=None) -> Array:
+def cond(x: ArrayLike, p: float | str | None=None) -> Array:
     """The condition number of matrices: in norm 2 (None) or -2 by singular values, else norm(x, p) norm(inv(x), p)."""
-def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: Axes=-1) -> Array:
+def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int=-1) -> Array:
     """The vector products of vectors with 3 elements along an axis."""
 def det(a: ArrayLike) -> Array:
     """The determinants of square matrices; the gradient is right for singular ones, too."""
-def diagonal(x: ArrayLike, /, *, offset: Any=0) -> Array:
+def diagonal(x: ArrayLike, /, *, offset: int=0) -> Array:
     """The diagonals of matrices."""
-def eig(a: ArrayLike) -> Array:
+def eig(a: ArrayLike) -> EigResult:
     """The eigenvalues (..., n) and eigenvectors (..., n, n), in columns of length 1, of square matrices."""
-def eigh(a: ArrayLike, UPLO: Any='L') -> Array:
+def eigh(a: ArrayLike, UPLO: str='L') -> EighResult:
     """The eigenvalues (..., n), in ascending order, and eigenvectors (..., n, n), in columns, of Hermitian matrices."""
 def eigvals(a: ArrayLike) -> Array:
     """The eigenvalues (..., n) of square matrices, complex even where all happen to be real (unlike NumPy's)."""
-def eigvalsh(a: ArrayLike, UPLO: Any='L') -> Array:
+def eigvalsh(a: ArrayLike, UPLO: str='L') -> Array:
     """The eigenvalues (..., n) of Hermitian matrices in ascending order."""
 def inv(a: ArrayLike) -> Array:
     """The inverses of square matrices."""
-def lstsq(a: ArrayLike, b: ArrayLike, rcond: Any=None) -> Array:
+def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None=None) -> tuple[Array, Array, Array, Array]:
     """The least-squares solution of a x = b, of the least norm if there are several."""
 def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """The matrix product: see `autograd.numpy.matmul`."""
-def matrix_norm(x: ArrayLike, /, *, keepdims: bool=False, ord: Any='fro') -> Array:
+def matrix_norm(x: ArrayLike, /, *, keepdims: bool=False, ord: float | str | None='fro') -> Array:
     """The norm of matrices: see `norm`."""
-def matrix_power(a: ArrayLike, n: Any) -> Array:
+def matrix_power(a: ArrayLike, n: int) -> Array:
     """The n-th power of square matrices, by squaring; that of the inverses if `n` is negative."""
-def matrix_rank(A: Any, tol: Any=None, hermitian: Any=False, *, rtol: Any=None) -> Array:
+def matrix_rank(A: ArrayLike, tol: ArrayLike | None=None, hermitian: bool=False, *, rtol: ArrayLike | None=None) -> Array:
     """The number of singular values of matrices above `tol`, or above `rtol` times the greatest; it has no gradient."""
 def matrix_transpose(x: ArrayLike, /) -> Array:
     """The last two axes exchanged."""
-def multi_dot(arrays: Any, *, out: None=None) -> Array:
+def multi_dot(arrays: Sequence[ArrayLike], *, out: None=None) -> Array:
     """The product of two or more matrices in the cheapest order; the first and the last may be vectors."""
-def norm(x: ArrayLike, ord: Any=None, axis: Axes=None, keepdims: bool=False) -> Array:
+def norm(x: ArrayLike, ord: float | str | None=None, axis: Axes=None, keepdims: bool=False) -> Array:
     """The norm of vectors, or of matrices if `axis` names two axes or `x` is a matrix and `ord` is given."""
 def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """The products of all pairs of elements of two vectors."""
-def pinv(a: ArrayLike, rcond: Any=None, hermitian: Any=False, *, rtol: Any=...) -> Array:
+def pinv(a: ArrayLike, rcond: ArrayLike | None=None, hermitian: bool=False, *, rtol: ArrayLike | None=...) -> Array:
     """The Moore-Penrose pseudoinverses (..., m, n) of matrices (..., n, m)."""
-def qr(a: ArrayLike, mode: Any='reduced') -> Array:
+def qr(a: ArrayLike, mode: str='reduced') -> Any:
     """The decomposition a = q r of matrices (..., n, m) into orthonormal columns and an upper triangle; k = min(n, m)."""
-def slogdet(a: ArrayLike) -> Array:
+def slogdet(a: ArrayLike) -> SlogdetResult:
     """The signs and the logarithms of the absolute values of determinants, (sign, logabsdet)."""
 def solve(a: ArrayLike, b: ArrayLike) -> Array:
     """x of a x = b, for `a` (..., n, n) and `b` (..., n, k), or a vector (n,) if `b` has one axis."""
-def svd(a: ArrayLike, full_matrices: Any=True, compute_uv: Any=True, hermitian: Any=False) -> Array:
+def svd(a: ArrayLike, full_matrices: bool=True, compute_uv: bool=True, hermitian: bool=False) -> Any:
     """The singular value decomposition of matrices (..., n, m): a = (u * s) @ vh, with k = min(n, m) singular values."""
 def svdvals(x: ArrayLike, /) -> Array:
     """The singular values of matrices in descending order."""
-def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: Axes=2) -> Array:
+def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | Sequence[Any]=2) -> Array:
     """The sum of products over pairs of axes: see `autograd.numpy.tensordot`."""
-def tensorinv(a: ArrayLike, ind: Any=2) -> Array:
+def tensorinv(a: ArrayLike, ind: int=2) -> Array:
     """The inverse of `a` as a matrix of its first `ind` axes by the others, of shape a.shape[ind:] + a.shape[:ind]."""
-def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Axes=None) -> Array:
+def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Sequence[int] | None=None) -> Array:
     """x of tensordot(a, x, x.ndim) = b, with `axes` of `a` moved to its end before."""
-def trace(x: ArrayLike, /, *, offset: Any=0, dtype: DTypeLike | None=None) -> Array:
+def trace(x: ArrayLike, /, *, offset: int=0, dtype: DTypeLike=None) -> Array:
     """The sums of the diagonals of matrices."""
-def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: Axes=-1) -> Array:
+def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int=-1) -> Array:
     """The sum of products along an axis, elements of `x1` conjugated."""
-def vector_norm(x: ArrayLike, /, *, axis: Axes=None, keepdims: bool=False, ord: Any=2) -> Array:
+def vector_norm(x: ArrayLike, /, *, axis: Axes=None, keepdims: bool=False, ord: float=2) -> Array:
     """The norm of vectors, whose elements stand along one or several axes (all if None): see `norm`."""

@@ -417,7 +417,7 @@ def jacobians_and_hessians() -> None:
 def jit() -> None:
     compiled = cuobjax.Jit(squares)
     assert float(compiled(x)) > 0
-    assert compiled.vars()
+    assert_type(compiled.vars(), cuobjax.VarCollection)
 
 
 @use
@@ -456,6 +456,8 @@ def optimizers() -> None:
 
 @use
 def training() -> None:
+    net = Dense(3, 2)
+
     def loss(x: Array, y: Array) -> tuple[Array, dict[str, Array]]:
         error = ((net(x) - y) ** 2).mean()
         return error, {"error": error}
@@ -468,8 +470,8 @@ def training() -> None:
         update(0.01, g)
         return error
 
-    y = jn.zeros((2, 2))
-    assert step(x, y) > step(x, y)
+    inputs, targets = random.uniform((8, 3)), jn.zeros((8, 2))
+    assert step(inputs, targets) > step(inputs, targets)
 
 
 @use

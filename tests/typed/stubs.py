@@ -43,12 +43,6 @@ __all__ = [
 {body}
 '''
 INDEXED = "class _Indexed:\n    def __getitem__(self, key: Any, /) -> Any: ...\n"
-# Parameters of functions whose source gives no type.
-TYPES = {
-    "axis": "Axes", "axes": "Axes", "dtype": "DTypeLike | None", "shape": "Shape | None", "device": "DeviceLike | None",
-    "out": "None", "keepdims": "bool", "where": "ArrayLike | None", "initial": "ArrayLike | None",
-    **dict.fromkeys("a a1 a2 b x x1 x2 y z m v c condition arr ary array".split(), "ArrayLike"),
-}  # fmt: skip
 
 
 class Stub:
@@ -91,23 +85,21 @@ class Stub:
     def function(self, name, value):
         node, origins = definition(value)
         parameters = node.args
-        for a in [*parameters.posonlyargs, *parameters.args, *parameters.kwonlyargs]:
-            a.annotation = self.annotation(a.annotation or TYPES.get(a.arg, "Any"), origins)
-        for a in filter(None, (parameters.vararg, parameters.kwarg)):
-            a.annotation = self.annotation(a.annotation or "Any", origins)
+        everything = [*parameters.posonlyargs, *parameters.args, *parameters.kwonlyargs]
+        for a in filter(None, [*everything, parameters.vararg, parameters.kwarg]):
+            a.annotation = self.annotation(a.annotation, origins)
         parameters.defaults = [_default(x) for x in parameters.defaults]
         parameters.kw_defaults = [x and _default(x) for x in parameters.kw_defaults]
-        node.returns = self.annotation(node.returns or "Result", origins)
+        node.returns = self.annotation(node.returns, origins)
         node.name, node.decorator_list = name, []
         node.body = [ast.Expr(ast.Constant(" ".join(inspect.getdoc(value).split("\n\n")[0].split())))]
         return ast.unparse(ast.fix_missing_locations(node))
 
     def annotation(self, annotation, origins):
         """An annotation in the names of the stub; `origins` says where the names of its source come from."""
+        annotation = annotation or ast.Name("Any")
         if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-            annotation = annotation.value
-        if isinstance(annotation, str):
-            annotation = ast.parse(annotation, mode="eval").body
+            annotation = ast.parse(annotation.value, mode="eval").body
         for node in ast.walk(annotation):
             if isinstance(node, ast.Name):
                 node.id = self.named_here(node.id, origins)
@@ -152,7 +144,10 @@ def _default(node):
 def definition(function):
     """The syntax tree of the definition of a function, and where the names in its annotations come from."""
     if isinstance(function, Primitive):
-        return ast.parse(f"def f{function.__signature__}: ...").body[0], {}
+        node = ast.parse(f"def primitive{function.__signature__} -> Result: ...").body[0]
+        for a in (*node.args.posonlyargs, *filter(None, [node.args.vararg])):
+            a.annotation = ast.Name("ArrayLike")
+        return node, {}
     inner = getattr(function, "__wrapped__", function)
     code = (inner if inner.__module__.startswith("autograd") else function).__code__
     tree, origins = parsed(Path(code.co_filename))
