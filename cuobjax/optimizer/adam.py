@@ -1,0 +1,92 @@
+"""Adam."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as onp
+
+import cuobjax.numpy as jn
+from autograd import Array
+from autograd.numpy import asarray
+
+from ..core.collection import Variables
+from ..core.module import ModuleList
+from ..core.variable import StateVar, TrainRef
+from ..functional import rsqrt
+from ..typing import ArrayLike
+from ..util import class_name
+from .base import Optimizer, learning_rate
+
+
+def _debias(beta, step):
+    """1 - beta**step, without the cancellation of a beta near 1."""
+    if isinstance(beta, int | float):
+        log = math.log(beta) if beta else -math.inf
+    else:
+        log = jn.log(beta)
+    return -jn.expm1(step * log)
+
+
+def _first(x):
+    """The first of the values of several devices or lanes, which are all the same."""
+    return x[0]
+
+
+class Adam(Optimizer):
+    """Adam. Source: Kingma & Ba 2015, Algorithm 1 in its efficient form; eps is inside the root and not debiased, as in
+    Objax: m += (1 - beta1) * (g - m), v += (1 - beta2) * (g**2 - v), p -= lr * debias * m / sqrt(v + eps).
+
+    Args:
+        vc: The VarCollection with the variables to train; other variables in it are ignored.
+        beta1, beta2: The decay rates of the means of g and of g**2; a call can give others.
+        eps: Added to the mean of g**2.
+    """
+
+    beta1: float
+    beta2: float
+    eps: float
+    step: StateVar
+    m: ModuleList
+    v: ModuleList
+
+    def __init__(self, vc: Variables, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
+        super().__init__(vc)
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        self.step = StateVar(jn.array(0, dtype=onp.uint32), reduce=_first)
+        self.m = self.zeros()
+        self.v = self.zeros()
+
+    def __call__(
+        self,
+        lr: ArrayLike,
+        grads: Iterable[ArrayLike],
+        beta1: float | Array | None = None,
+        beta2: float | Array | None = None,
+    ) -> None:
+        """Makes a step: see `Optimizer.__call__` for `lr`, `grads` and the errors.
+
+        Args:
+            beta1, beta2: In this call, in the place of those of the optimizer.
+        """
+        beta1 = self.beta1 if beta1 is None else beta1
+        beta2 = self.beta2 if beta2 is None else beta2
+        step = self.step.value + 1
+        t = step.astype(onp.float32)
+        debiased = learning_rate(lr) * (jn.sqrt(_debias(beta2, t)) / _debias(beta1, t))
+        self.apply(debiased, grads, beta1=beta1, beta2=beta2)
+        self.step.value = step
+
+    def update(
+        self, p: TrainRef, g: Array, lr: Any, m: StateVar, v: StateVar, beta1: float | Array, beta2: float | Array
+    ) -> None:
+        """Changes one variable and its m and v: see `Optimizer.update`; `lr` is debiased and an Array."""
+        m.value += (1 - beta1) * (g - m.value)
+        v.value += (1 - beta2) * (g * g - v.value)
+        p.value -= asarray(lr * m.value * rsqrt(asarray(v.value, lr.dtype) + self.eps), p.dtype)
+
+    def _rate_dtype(self, p: TrainRef) -> onp.dtype[Any]:
+        return jn.result_type(p.dtype, onp.float32)  # eps is 0 in float16
+
+    def __repr__(self):
+        return f"{class_name(self)}(beta1={self.beta1}, beta2={self.beta2}, eps={self.eps})"

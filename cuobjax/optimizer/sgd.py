@@ -1,0 +1,63 @@
+"""Gradient descent, with momentum and without."""
+
+from collections.abc import Iterable
+
+from autograd import Array
+
+from ..core.collection import Variables
+from ..core.module import ModuleList
+from ..core.variable import StateVar, TrainRef
+from ..typing import ArrayLike
+from ..util import class_name
+from .base import Optimizer
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: p -= lr * g.
+
+    Args:
+        vc: The VarCollection with the variables to train; other variables in it are ignored.
+    """
+
+    def update(self, p: TrainRef, g: Array, lr: float | Array) -> None:
+        """Changes one variable: see `Optimizer.update`."""
+        p.value -= lr * g
+
+    def __repr__(self):
+        return f"{class_name(self)}()"
+
+
+class Momentum(Optimizer):
+    """Gradient descent with momentum: m = momentum * m + g, p -= lr * m; Nesterov's: p -= lr * (g + momentum * m).
+
+    Args:
+        vc: The VarCollection with the variables to train; other variables in it are ignored.
+        momentum: The factor of the old m; a call can give another one.
+        nesterov: Whether the step looks ahead. Source: Sutskever et al. 2013.
+    """
+
+    momentum: float
+    nesterov: bool
+    m: ModuleList
+
+    def __init__(self, vc: Variables, momentum: float = 0.9, nesterov: bool = False) -> None:
+        super().__init__(vc)
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.m = self.zeros()
+
+    def __call__(self, lr: ArrayLike, grads: Iterable[ArrayLike], momentum: float | Array | None = None) -> None:
+        """Makes a step: see `Optimizer.__call__` for `lr`, `grads` and the errors.
+
+        Args:
+            momentum: In this call, in the place of that of the optimizer.
+        """
+        self.apply(lr, grads, momentum=self.momentum if momentum is None else momentum)
+
+    def update(self, p: TrainRef, g: Array, lr: float | Array, m: StateVar, momentum: float | Array) -> None:
+        """Changes one variable and its m: see `Optimizer.update`."""
+        m.value = g + momentum * m.value
+        p.value -= lr * (g + momentum * m.value if self.nesterov else m.value)
+
+    def __repr__(self):
+        return f"{class_name(self)}(momentum={self.momentum}, nesterov={self.nesterov})"
