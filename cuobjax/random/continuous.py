@@ -1,0 +1,199 @@
+"""Continuous distributions.
+
+Where a distribution is that of a standard one moved and stretched, gradients with respect to `loc` and `scale` flow
+through the numbers; those with respect to `a`, `b`, `alpha` and `df` are implicit ones.
+"""
+
+import cuobjax.numpy as jn
+from autograd import Array
+from autograd.ops import random as ops
+
+from ..functional import sigmoid, softmax
+from ..typing import ArrayLike, DTypeLike, Shape
+from .drawing import complete_dtype, complete_shape, drawn, fitting, moved, parameter
+from .generator import DEFAULT_GENERATOR, KeySource, new_key
+
+
+def normal(
+    shape: Shape,
+    *,
+    mean: ArrayLike = 0,
+    stddev: ArrayLike = 1,
+    dtype: DTypeLike = None,
+    generator: KeySource = DEFAULT_GENERATOR,
+) -> Array:
+    """Normally distributed numbers; `mean` and `stddev` may be arrays and are differentiable."""
+    return moved(drawn(ops.normal, shape, dtype, generator), mean, stddev)
+
+
+def uniform(
+    shape: Shape,
+    *,
+    minval: ArrayLike = 0,
+    maxval: ArrayLike = 1,
+    dtype: DTypeLike = None,
+    generator: KeySource = DEFAULT_GENERATOR,
+) -> Array:
+    """Numbers uniformly distributed over [0, 1), or from `minval` to `maxval`, which rounding can attain."""
+    numbers = drawn(ops.uniform, shape, dtype, generator)
+    low = fitting(minval, numbers)
+    return moved(numbers, low, fitting(maxval, numbers) - low)
+
+
+def truncated_normal(
+    shape: Shape,
+    *,
+    stddev: ArrayLike = 1,
+    lower: float = -2,
+    upper: float = 2,
+    dtype: DTypeLike = None,
+    generator: KeySource = DEFAULT_GENERATOR,
+) -> Array:
+    """Normally distributed numbers within [lower, upper], then multiplied by `stddev`: not corrected for the cut."""
+    numbers = drawn(ops.truncated_normal, shape, dtype, generator, lower=lower, upper=upper)
+    return moved(numbers, 0, stddev)
+
+
+def exponential(
+    shape: Shape, *, scale: ArrayLike = 1, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
+) -> Array:
+    """Density exp(-x / scale) / scale for x > 0: mean `scale`."""
+    return moved(drawn(ops.exponential, shape, dtype, generator), 0, scale)
+
+
+def gumbel(
+    shape: Shape,
+    *,
+    loc: ArrayLike = 0,
+    scale: ArrayLike = 1,
+    dtype: DTypeLike = None,
+    generator: KeySource = DEFAULT_GENERATOR,
+) -> Array:
+    """Density exp(-z - exp(-z)) / scale with z = (x - loc) / scale: mean loc + 0.5772 scale."""
+    return moved(drawn(ops.gumbel, shape, dtype, generator), loc, scale)
+
+
+def laplace(
+    shape: Shape,
+    *,
+    loc: ArrayLike = 0,
+    scale: ArrayLike = 1,
+    dtype: DTypeLike = None,
+    generator: KeySource = DEFAULT_GENERATOR,
+) -> Array:
+    """Density exp(-abs(x - loc) / scale) / (2 scale): mean `loc`, variance 2 scale**2."""
+    return moved(drawn(ops.laplace, shape, dtype, generator), loc, scale)
+
+
+def logistic(
+    shape: Shape,
+    *,
+    loc: ArrayLike = 0,
+    scale: ArrayLike = 1,
+    dtype: DTypeLike = None,
+    generator: KeySource = DEFAULT_GENERATOR,
+) -> Array:
+    """Distribution function 1 / (1 + exp(-(x - loc) / scale)): mean `loc`, variance (pi scale)**2 / 3."""
+    return moved(drawn(ops.logistic, shape, dtype, generator), loc, scale)
+
+
+def cauchy(
+    shape: Shape,
+    *,
+    loc: ArrayLike = 0,
+    scale: ArrayLike = 1,
+    dtype: DTypeLike = None,
+    generator: KeySource = DEFAULT_GENERATOR,
+) -> Array:
+    """Density 1 / (pi scale (1 + z**2)) with z = (x - loc) / scale: median `loc`, no mean."""
+    return moved(drawn(ops.cauchy, shape, dtype, generator), loc, scale)
+
+
+def gamma(
+    shape: Shape,
+    a: ArrayLike,
+    *,
+    scale: ArrayLike = 1,
+    dtype: DTypeLike = None,
+    generator: KeySource = DEFAULT_GENERATOR,
+) -> Array:
+    """Density x**(a - 1) exp(-x / scale) / (gamma(a) scale**a) for x > 0: mean a scale, variance a scale**2.
+
+    The first derivative with respect to `a` is the implicit one (Figurnov, Mohamed & Mnih 2018), of the numbers at
+    fixed probabilities; the second one raises NotImplementedError.
+    """
+    a = parameter(a, shape, complete_dtype(dtype))
+    return moved(ops.standard_gamma(new_key(generator), a, log=False), 0, scale)
+
+
+def _log_gamma(shape, a, dtype, generator):
+    return ops.standard_gamma(new_key(generator), parameter(a, shape, complete_dtype(dtype)), log=True)
+
+
+def beta(
+    shape: Shape, a: ArrayLike, b: ArrayLike, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
+) -> Array:
+    """Density proportional to x**(a - 1) (1 - x)**(b - 1) on (0, 1): mean a / (a + b); differentiable as `gamma`."""
+    return sigmoid(_log_gamma(shape, a, dtype, generator) - _log_gamma(shape, b, dtype, generator))
+
+
+def dirichlet(
+    shape: Shape, alpha: ArrayLike, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
+) -> Array:
+    """Points `(*shape, n)` whose n coordinates are positive and sum to 1; differentiable as `gamma`.
+
+    Density proportional to the product of x**(alpha - 1), alpha `(..., n)`: mean alpha / sum(alpha).
+    """
+    alpha = jn.asarray(alpha, complete_dtype(dtype))
+    if alpha.ndim == 0:
+        raise ValueError("dirichlet: expected alpha of shape (..., n), got a number. Give one for each coordinate.")
+    return softmax(_log_gamma((*complete_shape(shape), alpha.shape[-1]), alpha, dtype, generator), axis=-1)
+
+
+def chisquare(
+    shape: Shape, df: ArrayLike, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
+) -> Array:
+    """The sum of the squares of `df` standard normal numbers: mean df, variance 2 df; differentiable as `gamma`."""
+    return gamma(shape, jn.asarray(df, complete_dtype(dtype)) / 2, scale=2, dtype=dtype, generator=generator)
+
+
+def student_t(
+    shape: Shape,
+    df: ArrayLike,
+    *,
+    loc: ArrayLike = 0,
+    scale: ArrayLike = 1,
+    dtype: DTypeLike = None,
+    generator: KeySource = DEFAULT_GENERATOR,
+) -> Array:
+    """Density proportional to (1 + z**2 / df)**(-(df + 1) / 2) with z = (x - loc) / scale: mean `loc` for df > 1.
+
+    Differentiable as `gamma`.
+    """
+    half = parameter(df, shape, complete_dtype(dtype)) / 2
+    log_ratio = jn.log(half) - _log_gamma(shape, half, dtype, generator)
+    return moved(drawn(ops.normal, shape, dtype, generator) * jn.exp(log_ratio / 2), loc, scale)
+
+
+def ball(shape: Shape, n: int, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR) -> Array:
+    """Points `(*shape, n)` uniformly distributed in the ball of radius 1.
+
+    Source: Barthe, Guédon, Mendelson & Naor 2005, "A probabilistic approach to the geometry of the l_p^n-ball".
+    """
+    point = drawn(ops.normal, (*complete_shape(shape), n), dtype, generator)
+    beyond = drawn(ops.exponential, (*complete_shape(shape), 1), dtype, generator)
+    return point / jn.sqrt((point * point).sum(-1, keepdims=True) + 2 * beyond)
+
+
+def orthogonal(shape: Shape, n: int, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR) -> Array:
+    """Orthogonal matrices `(*shape, n, n)`, uniformly distributed: Haar measure.
+
+    Source: Mezzadri 2007, "How to generate random matrices from the classical compact groups".
+    """
+    return orthonormal(drawn(ops.normal, (*complete_shape(shape), n, n), dtype, generator))
+
+
+def orthonormal(x: Array) -> Array:
+    """Q of the factorization x = Q R whose R has no negative number on its diagonal: it depends on `x` alone."""
+    q, r = jn.linalg.qr(x)
+    return jn.where(jn.diagonal(r, axis1=-2, axis2=-1)[..., None, :] < 0, -q, q)

@@ -1,0 +1,48 @@
+"""How distributions draw: shapes, dtypes and parameters in the forms that the operations take."""
+
+import numbers
+from typing import Any
+
+import numpy as onp
+
+import cuobjax.numpy as jn
+from autograd import Array, default_device, device_put
+from autograd.core import kind_of
+
+from ..dtypes import default_dtype
+from ..typing import ArrayLike, DTypeLike, Shape
+from .generator import KeySource, new_key
+
+
+def complete_shape(shape: Shape) -> tuple[int, ...]:
+    """A shape as a tuple, of one length as well."""
+    return (shape,) if isinstance(shape, numbers.Number) else tuple(shape)
+
+
+def complete_dtype(dtype: DTypeLike, kind: type = float) -> onp.dtype[Any]:
+    """A dtype; for None, that of new arrays of the kind."""
+    return default_dtype(kind) if dtype is None else onp.dtype(dtype)
+
+
+def drawn(op: Any, shape: Shape, dtype: DTypeLike, generator: KeySource, **parameters: Any) -> Array:
+    """Numbers of an operation, from a new key."""
+    return op(new_key(generator), shape=complete_shape(shape), dtype=complete_dtype(dtype), **parameters)
+
+
+def moved(numbers: Array, loc: ArrayLike, scale: ArrayLike) -> Array:
+    """`numbers * scale + loc`, in the dtype and shape of the numbers."""
+    loc, scale = fitting(loc, numbers), fitting(scale, numbers)
+    numbers = numbers if isinstance(scale, int) and scale == 1 else numbers * scale
+    return numbers if isinstance(loc, int) and loc == 0 else numbers + loc
+
+
+def fitting(x: ArrayLike, numbers: Array) -> Any:
+    """A parameter in the shape and dtype of the numbers; one of Python's own takes any."""
+    return x if kind_of(x) in (bool, int, float) else parameter(x, numbers.shape, numbers.dtype)
+
+
+def parameter(value: ArrayLike, shape: Shape, dtype: DTypeLike) -> Array:
+    """A parameter for each number of the result, on the default device, where the key is."""
+    if jn.iscomplexobj(value):
+        raise TypeError(f"random: expected real parameters, got {value!r}.")
+    return jn.broadcast_to(device_put(jn.asarray(value, dtype), default_device()), complete_shape(shape))

@@ -1,0 +1,72 @@
+"""Generators: where random numbers come from."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from autograd import Array, default_device, device_put
+
+from ..core.collection import VarCollection
+from ..core.module import Module
+from ..core.variable import RandomState, key_of
+from ..util import class_name
+
+KeySource: TypeAlias = RandomState | Callable[[], Array]
+"""A Generator, another function that returns a new key at each call, or a RandomState."""
+
+
+class Generator(Module):
+    """A source of random numbers: calling it returns a new key.
+
+    Args:
+        seed: From 0 to 2**64 - 1.
+
+    Attributes:
+        initial_seed: The seed that it last began with.
+    """
+
+    initial_seed: int
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed(seed)
+
+    def seed(self, seed: int = 0) -> None:
+        """Starts anew from a seed, from 0 to 2**64 - 1; another number raises ValueError."""
+        key_of(seed)
+        if hasattr(self, "_key"):
+            self._key.seed(seed)
+        self.initial_seed = seed
+
+    @property
+    def key(self) -> RandomState:
+        """The RandomState, made when it is first needed: importing the library touches no device."""
+        if not hasattr(self, "_key"):
+            self._key = RandomState(self.initial_seed)
+        return self._key
+
+    def __call__(self) -> Array:
+        """A new key, uint32 of shape (2,), on the default device."""
+        return new_key(self.key)
+
+    def vars(self, scope: str = "") -> VarCollection:
+        """The RandomState: see `Module.vars`.
+
+        Args:
+            scope: What the names begin with.
+        """
+        self.key  # noqa: B018
+        return super().vars(scope)
+
+    def __repr__(self):
+        return f"{class_name(self)}(seed={self.initial_seed})"
+
+
+DEFAULT_GENERATOR: Generator = Generator(0)
+
+
+def new_key(generator: KeySource) -> Array:
+    """A new key of a generator, of any function that returns keys, or of a RandomState."""
+    if isinstance(generator, RandomState):
+        return device_put(generator.split(1)[0], default_device())
+    if not callable(generator):
+        raise TypeError(f"generator: expected a Generator, got {type(generator).__name__}. Make one of a seed.")
+    return generator()
