@@ -1,5 +1,9 @@
 """Activations: elementwise functions of Arrays, and softmax."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import cuobjax.numpy as jn
 from autograd.backend import is_array
 from autograd.core import Array
@@ -7,47 +11,55 @@ from autograd.ops import elementwise as ops
 from autograd.scipy import special
 
 from ..numpy._array_results import lifting
+from ..typing import ArrayLike, Axes
 
-tanh = jn.tanh
+tanh: Callable[..., Array] = jn.tanh
 
 
 @lifting
-def relu(x):
+def relu(x: ArrayLike) -> Array:
     """max(x, 0); its gradient at 0 is 0."""
     return ops.relu(x)
 
 
 @lifting
-def softplus(x):
+def softplus(x: ArrayLike) -> Array:
     """log(1 + exp(x)), computed so that it does not overflow."""
     return ops.softplus(x)
 
 
 @lifting
-def sigmoid(x):
+def sigmoid(x: ArrayLike) -> Array:
     """1 / (1 + exp(-x))."""
     return ops.sigmoid(x)
 
 
 @lifting
-def softmax(x, axis=-1):
+def softmax(x: ArrayLike, axis: Axes = -1) -> Array:
     """exp(x) / sum(exp(x)) along an axis."""
     return special.softmax(x, axis)
 
 
 @lifting
-def log_softmax(x, axis=-1):
+def log_softmax(x: ArrayLike, axis: Axes = -1) -> Array:
     """log(softmax(x)) along an axis, computed so that it does not underflow."""
     return special.log_softmax(x, axis)
 
 
 @lifting
-def logsumexp(a, axis=None, b=None, keepdims=False):
-    """log(sum(b * exp(a))) over axes, computed so that exp does not overflow."""
+def logsumexp(a: ArrayLike, axis: Axes = None, b: ArrayLike | None = None, keepdims: bool = False) -> Array:
+    """log(sum(b * exp(a))) over axes, computed so that exp does not overflow.
+
+    Args:
+        a: The exponents.
+        axis: The axes to sum over; None: all.
+        b: Factors; None: 1.
+        keepdims: Whether the axes stay, with length 1.
+    """
     return special.logsumexp(a, axis, b, keepdims)
 
 
-def leaky_relu(x, negative_slope=0.01):
+def leaky_relu(x: ArrayLike, negative_slope: float | ArrayLike = 0.01) -> Array:
     """`x` where it is positive, elsewhere `negative_slope * x`, a number or an array that may be trained (PReLU)."""
     x = jn.asarray(x)
     if isinstance(negative_slope, Array) or is_array(negative_slope):
@@ -55,23 +67,23 @@ def leaky_relu(x, negative_slope=0.01):
     return ops.leaky_relu(x, negative_slope=negative_slope)
 
 
-def elu(x, alpha=1.0):
+def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
     """`x` where it is positive, elsewhere `alpha * (exp(x) - 1)`."""
     x = jn.asarray(x)
     return jn.where(x > 0, x, alpha * jn.expm1(jn.where(x > 0, 0, x)))
 
 
-def celu(x, alpha=1.0):
+def celu(x: ArrayLike, alpha: float = 1.0) -> Array:
     """`x` where it is positive, elsewhere `alpha * (exp(x / alpha) - 1)`."""
     return elu(x / alpha) * alpha
 
 
-def selu(x):
+def selu(x: ArrayLike) -> Array:
     """Scaled `elu` that keeps mean 0 and variance 1. Source: Klambauer et al. 2017."""
     return 1.0507009873554805 * elu(x, 1.6732632423543772)
 
 
-def silu(x):
+def silu(x: ArrayLike) -> Array:
     """`x * sigmoid(x)`, also known as swish."""
     return x * sigmoid(x)
 
@@ -79,11 +91,11 @@ def silu(x):
 swish = silu
 
 
-def log_sigmoid(x):
+def log_sigmoid(x: ArrayLike) -> Array:
     """log(sigmoid(x)), computed so that it does not underflow."""
     return -softplus(-x)
 
 
-def rsqrt(x):
+def rsqrt(x: ArrayLike) -> Array:
     """1 / sqrt(x)."""
     return 1 / jn.sqrt(x)

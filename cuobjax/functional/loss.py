@@ -3,10 +3,17 @@
 import warnings
 
 import cuobjax.numpy as jn
+from autograd import Array
 from autograd.axes import complete_axes
 from autograd.ops.softmax import cross_entropy
 
+from ..typing import ArrayLike, Axes
 from .activation import logsumexp, softplus
+
+__all__ = [
+    "cross_entropy_logits", "cross_entropy_logits_sparse", "l2", "mean_absolute_error", "mean_squared_error",
+    "mean_squared_log_error", "sigmoid_cross_entropy_logits",
+]  # fmt: skip
 
 
 def _warn_if_shapes_differ(where, a, b):
@@ -15,16 +22,16 @@ def _warn_if_shapes_differ(where, a, b):
         warnings.warn(message, UserWarning, stacklevel=3)
 
 
-def cross_entropy_logits(logits, labels):
+def cross_entropy_logits(logits: Array, labels: ArrayLike) -> Array:
     """Cross entropy of the softmax of `logits` and `labels`, probabilities, both (..., classes). Returns (...)."""
     _warn_if_shapes_differ("cross_entropy_logits", logits, labels)
     return logsumexp(logits, axis=-1) - (logits * labels).sum(-1)
 
 
-def cross_entropy_logits_sparse(logits, labels):
+def cross_entropy_logits_sparse(logits: ArrayLike, labels: ArrayLike) -> Array:
     """Cross entropy of the softmax of `logits` (..., classes) and integer `labels` (...). Returns (...).
 
-    The loss of a label that is no class is NaN.
+    The loss of a label that is no class is NaN. Labels that are not integers, and logits that are, raise TypeError.
     """
     logits, labels = jn.asarray(logits), jn.asarray(labels)
     if logits.dtype.kind in "biu":
@@ -36,13 +43,13 @@ def cross_entropy_logits_sparse(logits, labels):
     return cross_entropy(logits.reshape((-1, classes)), labels.reshape(-1)).reshape(batch)
 
 
-def sigmoid_cross_entropy_logits(logits, labels):
+def sigmoid_cross_entropy_logits(logits: Array, labels: ArrayLike) -> Array:
     """Binary cross entropy of the sigmoid of `logits` and `labels`, probabilities of the same shape."""
     _warn_if_shapes_differ("sigmoid_cross_entropy_logits", logits, labels)
     return softplus(logits) - logits * labels
 
 
-def l2(x):
+def l2(x: Array) -> Array:
     """Half the sum of squares, a scalar."""
     return 0.5 * (x * x).sum()
 
@@ -52,19 +59,23 @@ def _mean_except(x, keep_axis):
     return x.mean(tuple(axis for axis in range(x.ndim) if axis not in kept))
 
 
-def mean_absolute_error(x, y, keep_axis=(0,)):
-    """Mean of the absolute differences over all axes but `keep_axis`; None keeps none, for a scalar."""
+def mean_absolute_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
+    """Mean of the absolute differences over all axes but `keep_axis`; with None a scalar."""
     _warn_if_shapes_differ("mean_absolute_error", x, y)
     return _mean_except(abs(jn.asarray(x) - y), keep_axis)
 
 
-def mean_squared_error(x, y, keep_axis=(0,)):
-    """Mean of the squared differences over all axes but `keep_axis`; None keeps none, for a scalar."""
+def mean_squared_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
+    """Mean of the squared differences over all axes but `keep_axis`; with None a scalar."""
     _warn_if_shapes_differ("mean_squared_error", x, y)
     return _mean_except((jn.asarray(x) - y) ** 2, keep_axis)
 
 
-def mean_squared_log_error(y_true, y_pred, keep_axis=(0,)):
-    """Mean of the squared differences of log(1 + y) over all axes but `keep_axis`; None keeps none, for a scalar."""
+def mean_squared_log_error(y_true: ArrayLike, y_pred: ArrayLike, keep_axis: Axes = (0,)) -> Array:
+    """Mean of the squared differences of log(1 + y) over all axes but `keep_axis`; with None a scalar."""
     _warn_if_shapes_differ("mean_squared_log_error", y_true, y_pred)
     return _mean_except((jn.log1p(y_true) - jn.log1p(y_pred)) ** 2, keep_axis)
+
+
+def __dir__() -> list[str]:
+    return __all__

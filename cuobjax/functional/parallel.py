@@ -1,16 +1,24 @@
-"""What devices do together, in a function under `Parallel`: on arrays in any containers."""
+"""Operations of all devices together, in a function under `Parallel`: on arrays in any containers.
+
+`axis_name` is that of the `Parallel`. Each device gets the result, in containers such as those that it gave. Without a
+`Parallel` of that name, these raise an error.
+"""
 
 import cuobjax.numpy as jn
 from autograd import tree
 from autograd.ops import collective
 from autograd.thread_group import current
 
+from ..typing import Tree
+
+__all__ = ["all_gather", "axis_index", "pmax", "pmean", "pmin", "psum"]
+
 
 def _each(operation, x, axis_name):
     return tree.tree_map(lambda leaf: operation(jn.asarray(leaf), axis_name=axis_name), x)
 
 
-def psum(x, axis_name="device"):
+def psum(x: Tree, axis_name: str = "device") -> Tree:
     """The sum over the devices; of booleans, how many are true.
 
     Its derivative is that of the sum of all devices' outputs: each device receives the sum of the cotangents.
@@ -22,28 +30,32 @@ def _sum(x, axis_name):
     return collective.psum(x.astype("int32") if x.dtype == bool else x, axis_name=axis_name)
 
 
-def pmean(x, axis_name="device"):
+def pmean(x: Tree, axis_name: str = "device") -> Tree:
     """The mean over the devices: see `psum`."""
     size = current(axis_name).group.size
     return tree.tree_map(lambda leaf: leaf / size, psum(x, axis_name))
 
 
-def pmax(x, axis_name="device"):
+def pmax(x: Tree, axis_name: str = "device") -> Tree:
     """The largest of the elements on all devices; equal ones share the gradient."""
     return _each(collective.pmax, x, axis_name)
 
 
-def pmin(x, axis_name="device"):
+def pmin(x: Tree, axis_name: str = "device") -> Tree:
     """The smallest of the elements on all devices; equal ones share the gradient."""
     return _each(collective.pmin, x, axis_name)
 
 
-def all_gather(x, axis_name="device", axis=0):
-    """The arrays of all devices, stacked along a new axis."""
+def all_gather(x: Tree, axis_name: str = "device", axis: int = 0) -> Tree:
+    """The arrays of all devices, stacked along a new axis, which `axis` is in the result."""
     gathered = _each(collective.all_gather, x, axis_name)
     return tree.tree_map(lambda leaf: jn.moveaxis(leaf, 0, axis), gathered) if axis else gathered
 
 
-def axis_index(axis_name="device"):
+def axis_index(axis_name: str = "device") -> int:
     """The number of this device, from 0 on, as an int."""
     return current(axis_name).rank
+
+
+def __dir__() -> list[str]:
+    return __all__

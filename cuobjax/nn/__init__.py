@@ -1,21 +1,14 @@
 """Layers and initial values."""
 
 from . import init
-from .layers import BatchNorm, BatchNorm0D, BatchNorm1D, BatchNorm2D, Conv2D, Dropout, Linear, Sequential
+from .containers import Sequential
+from .convolution import Conv2D
+from .dropout import Dropout
+from .linear import Linear
+from .normalization import BatchNorm, BatchNorm0D, BatchNorm1D, BatchNorm2D
 from .synced import SyncedBatchNorm, SyncedBatchNorm0D, SyncedBatchNorm1D, SyncedBatchNorm2D
 
 __all__ = [
-    "BatchNorm",
-    "BatchNorm0D",
-    "BatchNorm1D",
-    "BatchNorm2D",
-    "Conv2D",
-    "Dropout",
-    "Linear",
-    "Sequential",
-    "SyncedBatchNorm",
-    "SyncedBatchNorm0D",
-    "SyncedBatchNorm1D",
-    "SyncedBatchNorm2D",
-    "init",
-]
+    "BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D", "Conv2D", "Dropout", "Linear", "Sequential",
+    "SyncedBatchNorm", "SyncedBatchNorm0D", "SyncedBatchNorm1D", "SyncedBatchNorm2D", "init",
+]  # fmt: skip

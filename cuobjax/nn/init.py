@@ -1,60 +1,66 @@
 """Initial values of weights.
 
-Shapes are (*kernel, inputs, outputs): the fan-in is the product of all but the last axis.
+Shapes are (*kernel, inputs, outputs): the fan-in is the product of all but the last axis. `gain` multiplies the values.
 """
 
 import math
-
-import numpy as onp
+from collections.abc import Sequence
 
 import cuobjax.numpy as jn
+from autograd import Array
 
 from .. import random
+from ..random.continuous import orthonormal
+
+__all__ = [
+    "gain_leaky_relu", "identity", "kaiming_normal", "kaiming_normal_gain", "kaiming_truncated_normal", "orthogonal",
+    "truncated_normal", "xavier_normal", "xavier_normal_gain", "xavier_truncated_normal",
+]  # fmt: skip
 
 
-def gain_leaky_relu(relu_slope=0.1):
-    """The gain for layers followed by a leaky ReLU: sqrt(2 / (1 + slope**2))."""
+def gain_leaky_relu(relu_slope: float = 0.1) -> float:
+    """The gain for layers followed by a leaky ReLU: sqrt(2 / (1 + relu_slope**2))."""
     return math.sqrt(2 / (1 + relu_slope**2))
 
 
-def kaiming_normal_gain(shape):
+def kaiming_normal_gain(shape: Sequence[int]) -> float:
     """sqrt(1 / fan_in). Source: He et al. 2015; the factor 2 for ReLU is left to the caller's gain."""
     return math.sqrt(1 / math.prod(shape[:-1]))
 
 
-def xavier_normal_gain(shape):
+def xavier_normal_gain(shape: Sequence[int]) -> float:
     """sqrt(2 / (fan_in + fan_out)). Source: Glorot & Bengio 2010."""
     return math.sqrt(2 / (math.prod(shape[:-1]) + shape[-1]))
 
 
-def identity(shape, gain=1):
-    """`gain` on the diagonal of a matrix."""
+def identity(shape: Sequence[int], gain: float = 1) -> Array:
+    """A matrix with `gain` on its diagonal, else 0; a shape of another rank raises ValueError."""
     if len(shape) != 2:
         raise ValueError(f"identity: expected the shape of a matrix, got {shape}.")
     return gain * jn.eye(*shape)
 
 
-def kaiming_normal(shape, gain=1):
+def kaiming_normal(shape: Sequence[int], gain: float = 1) -> Array:
     """Normal with standard deviation gain * `kaiming_normal_gain`."""
     return random.normal(shape, stddev=gain * kaiming_normal_gain(shape))
 
 
-def kaiming_truncated_normal(shape, lower=-2, upper=2, gain=1):
+def kaiming_truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, gain: float = 1) -> Array:
     """As `kaiming_normal`, truncated at `lower` and `upper` standard deviations and rescaled to its variance."""
     return truncated_normal(shape, lower, upper, gain * kaiming_normal_gain(shape) / _truncated_stddev(lower, upper))
 
 
-def xavier_normal(shape, gain=1):
+def xavier_normal(shape: Sequence[int], gain: float = 1) -> Array:
     """Normal with standard deviation gain * `xavier_normal_gain`."""
     return random.normal(shape, stddev=gain * xavier_normal_gain(shape))
 
 
-def xavier_truncated_normal(shape, lower=-2, upper=2, gain=1):
+def xavier_truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, gain: float = 1) -> Array:
     """As `xavier_normal`, truncated at `lower` and `upper` standard deviations and rescaled to its variance."""
     return truncated_normal(shape, lower, upper, gain * xavier_normal_gain(shape) / _truncated_stddev(lower, upper))
 
 
-def truncated_normal(shape, lower=-2, upper=2, stddev=1):
+def truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, stddev: float = 1) -> Array:
     """Normal within [lower, upper], then multiplied by `stddev`."""
     return random.truncated_normal(shape, lower=lower, upper=upper, stddev=stddev)
 
@@ -67,15 +73,22 @@ def _truncated_stddev(lower, upper):
     return math.sqrt(1 + (lower * density[0] - upper * density[1]) / mass - mean**2)
 
 
-def orthogonal(shape, gain=1, axis=-1):
-    """A matrix of `shape[axis]` columns, orthonormal as far as they can be, in the given shape.
+def orthogonal(shape: Sequence[int], gain: float = 1, axis: int = -1) -> Array:
+    """`gain` times a matrix of `shape[axis]` orthonormal columns, or of orthonormal rows if these are fewer.
 
     Source: Saxe et al. 2014.
+
+    Args:
+        shape: The shape of the result, of which all axes but one are the rows.
+        gain: The length of the columns or rows.
+        axis: The axis of the columns.
     """
     columns = shape[axis]
     rows = math.prod(shape) // columns
-    matrix = onp.asarray(random.normal((max(rows, columns), min(rows, columns))))
-    q, r = onp.linalg.qr(matrix)
-    q = q * onp.sign(onp.diag(r))
+    q = orthonormal(random.normal((max(rows, columns), min(rows, columns))))
     q = (q if rows >= columns else q.T).reshape([n for i, n in enumerate(shape) if i != axis % len(shape)] + [columns])
-    return gain * jn.array(onp.ascontiguousarray(onp.moveaxis(q, -1, axis)))
+    return jn.ascontiguousarray(gain * jn.moveaxis(q, -1, axis))
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,8 +1,11 @@
 """Batch normalization with the statistics of the batches of all devices, in modules under `Parallel`."""
 
+from autograd import Array
+
 from ..functional.parallel import pmean
 from ..transforms.call import call
-from .layers import BatchNorm, BatchNorm0D, BatchNorm1D, BatchNorm2D
+from ..typing import ArrayLike
+from .normalization import BatchNorm, BatchNorm0D, BatchNorm1D, BatchNorm2D
 
 
 class SyncedBatchNorm(BatchNorm):
@@ -15,25 +18,46 @@ class SyncedBatchNorm(BatchNorm):
         eps: Added to the variance.
     """
 
-    def __call__(self, x, training=None, batch_norm_update=True):
-        """See `BatchNorm`; without `batch_norm_update`, the running means stay."""
+    def __call__(self, x: ArrayLike, training: bool | None = None, batch_norm_update: bool = True) -> Array:
+        """As `BatchNorm`, which says shapes, dtypes and errors.
+
+        Args:
+            x: The part of the batch that this device has; all parts are of one size.
+            training: Whether to use the statistics of all parts, which needs `Parallel`; None: the mode of the module.
+            batch_norm_update: Whether training moves the running means.
+        """
         if batch_norm_update:
             return super().__call__(x, training)
         return call(super().__call__, (x, training), {})[0]  # what it wrote is dropped
 
-    def statistics(self, x):
+    def statistics(self, x: Array) -> tuple[Array, Array]:
         """Mean and variance of x over the axes and the devices, all of which have batches of one size."""
         mean = pmean(x.mean(self.redux, keepdims=True))
         return mean, pmean(((x - mean) ** 2).mean(self.redux, keepdims=True))
 
 
 class SyncedBatchNorm0D(SyncedBatchNorm, BatchNorm0D):
-    """`SyncedBatchNorm` of features: x (N, nin)."""
+    """`SyncedBatchNorm` of features: x (N, nin).
+
+    Args:
+        nin: The number of features.
+        momentum, eps: See `SyncedBatchNorm`.
+    """
 
 
 class SyncedBatchNorm1D(SyncedBatchNorm, BatchNorm1D):
-    """`SyncedBatchNorm` of channels: x (N, nin, L)."""
+    """`SyncedBatchNorm` of channels: x (N, nin, L).
+
+    Args:
+        nin: The number of channels.
+        momentum, eps: See `SyncedBatchNorm`.
+    """
 
 
 class SyncedBatchNorm2D(SyncedBatchNorm, BatchNorm2D):
-    """`SyncedBatchNorm` of channels: x (N, nin, H, W)."""
+    """`SyncedBatchNorm` of channels: x (N, nin, H, W).
+
+    Args:
+        nin: The number of channels.
+        momentum, eps: See `SyncedBatchNorm`.
+    """

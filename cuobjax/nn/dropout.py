@@ -1,0 +1,49 @@
+"""Dropout."""
+
+import cuobjax.numpy as jn
+from autograd import Array
+
+from .. import random
+from ..core.module import Module
+from ..core.training_mode import in_training
+from ..random.generator import KeySource
+from ..typing import RawArray
+from ..util import class_name
+
+
+class Dropout(Module):
+    """Sets elements to zero at random in training and scales the others, so that the mean stays.
+
+    Args:
+        keep: The probability that an element is kept, above 0 and at most 1.
+        generator: Where random numbers come from.
+    """
+
+    keygen: KeySource
+    keep: float
+
+    def __init__(self, keep: float, generator: KeySource = random.DEFAULT_GENERATOR) -> None:
+        self.keygen = generator
+        self.keep = keep
+
+    def __call__(self, x: Array | RawArray, training: bool | None = None, dropout_keep: float | None = None) -> Array:
+        """x of any shape to an array of the same shape and dtype; x itself where nothing is to be set to zero.
+
+        Args:
+            x: An array of real or complex numbers.
+            training: Whether to set elements to zero; None: the mode that `train`, `eval` or `mode` of a module set.
+            dropout_keep: The probability that an element is kept, in the place of `keep`.
+
+        Raises:
+            ValueError: If the probability is not above 0 and at most 1.
+            TypeError: If neither `training` nor a mode is given.
+        """
+        keep = self.keep if dropout_keep is None else dropout_keep
+        if not 0 < keep <= 1:
+            raise ValueError(f"Dropout: expected a probability to keep above 0 and at most 1, got {keep}.")
+        if not in_training(self, training) or keep == 1:
+            return x
+        return jn.where(random.bernoulli(x.shape, keep, generator=self.keygen), x / keep, 0)
+
+    def __repr__(self):
+        return f"{class_name(self)}(keep={self.keep})"

@@ -1,0 +1,129 @@
+"""Batch normalization."""
+
+from collections.abc import Sequence
+
+import cuobjax.numpy as jn
+from autograd import Array
+from autograd.axes import complete_axes
+
+from .. import functional
+from ..core.module import Module
+from ..core.training_mode import in_training
+from ..core.variable import StateVar, TrainVar
+from ..typing import ArrayLike
+from ..util import class_name
+
+
+class BatchNorm(Module):
+    """Normalizes over axes: y = gamma * (x - mean) / sqrt(variance + eps) + beta. Source: Ioffe & Szegedy 2015.
+
+    In training, mean and (biased) variance are those of x, through which the gradient flows, and their running means
+    move towards them; else the running means are used.
+
+    Args:
+        dims: The shape of the statistics, 1 where they are taken over an axis.
+        redux: The axes that they are taken over.
+        momentum: running += (1 - momentum) * (new - running).
+        eps: Added to the variance.
+    """
+
+    momentum: float
+    eps: float
+    redux: tuple[int, ...]
+    running_mean: StateVar
+    running_var: StateVar
+    beta: TrainVar
+    gamma: TrainVar
+
+    def __init__(self, dims: Sequence[int], redux: Sequence[int], momentum: float = 0.999, eps: float = 1e-6) -> None:
+        dims = tuple(dims)
+        self.momentum, self.eps, self.redux = momentum, eps, tuple(redux)
+        self.running_mean = StateVar(jn.zeros(dims))
+        self.running_var = StateVar(jn.ones(dims))
+        self.beta = TrainVar(jn.zeros(dims))
+        self.gamma = TrainVar(jn.ones(dims))
+
+    def __call__(self, x: ArrayLike, training: bool | None = None) -> Array:
+        """x to an array of the same shape, in the dtype to which those of x and gamma promote.
+
+        Args:
+            x: An array of shape `dims`, and of any length along the axes `redux`.
+            training: Whether to use the statistics of x; None: the mode that `train`, `eval` or `mode` of a module set.
+
+        Raises:
+            ValueError: If x has another shape.
+            TypeError: If neither `training` nor a mode is given.
+        """
+        x = jn.asarray(x)
+        self._check_shape(x)
+        if in_training(self, training):
+            mean, variance = self.statistics(x)
+            self._move(self.running_mean, mean)
+            self._move(self.running_var, variance)
+        else:
+            mean, variance = self.running_mean.value, self.running_var.value
+        return self.gamma.value * (x - mean) * functional.rsqrt(variance + self.eps) + self.beta.value
+
+    def _check_shape(self, x):
+        dims = self.beta.shape
+        redux = complete_axes(self.redux, len(dims))
+        if x.ndim != len(dims) or any(x.shape[i] != n for i, n in enumerate(dims) if i not in redux):
+            expected = ", ".join("*" if i in redux else str(n) for i, n in enumerate(dims))
+            raise ValueError(f"{type(self).__name__}: expected x of shape ({expected}), got {x.shape}.")
+
+    def _move(self, running, new):
+        """A running mean towards a new value, in the dtype of the running mean."""
+        running.value += (1 - self.momentum) * (functional.stop_gradient(new).astype(running.dtype) - running.value)
+
+    def statistics(self, x: Array) -> tuple[Array, Array]:
+        """Mean and variance of x over the axes, both of shape `dims`."""
+        return x.mean(self.redux, keepdims=True), x.var(self.redux, keepdims=True)
+
+    def __repr__(self):
+        return (
+            f"{class_name(self)}(dims={self.beta.shape}, redux={self.redux}, momentum={self.momentum}, eps={self.eps})"
+        )
+
+
+class _ChannelBatchNorm(BatchNorm):
+    """`BatchNorm` of each channel, axis 1."""
+
+    spatial_axes: int = 0
+
+    def __init__(self, nin: int, momentum: float = 0.999, eps: float = 1e-6) -> None:
+        axes = self.spatial_axes
+        super().__init__((1, nin, *[1] * axes), (0, *range(2, 2 + axes)), momentum, eps)
+
+    def __repr__(self):
+        return f"{class_name(self)}(nin={self.beta.shape[1]}, momentum={self.momentum}, eps={self.eps})"
+
+
+class BatchNorm0D(_ChannelBatchNorm):
+    """`BatchNorm` of features: x (N, nin).
+
+    Args:
+        nin: The number of features.
+        momentum, eps: See `BatchNorm`.
+    """
+
+
+class BatchNorm1D(_ChannelBatchNorm):
+    """`BatchNorm` of channels: x (N, nin, L).
+
+    Args:
+        nin: The number of channels.
+        momentum, eps: See `BatchNorm`.
+    """
+
+    spatial_axes: int = 1
+
+
+class BatchNorm2D(_ChannelBatchNorm):
+    """`BatchNorm` of channels: x (N, nin, H, W).
+
+    Args:
+        nin: The number of channels.
+        momentum, eps: See `BatchNorm`.
+    """
+
+    spatial_axes: int = 2
