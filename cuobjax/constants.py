@@ -2,6 +2,8 @@
 
 import enum
 
+__all__ = ["ConvPadding", "Interpolate"]
+
 
 class ConvPadding(enum.Enum):
     """Padding of convolutions and pooling: SAME keeps the size (divided by the stride), VALID adds nothing."""
@@ -23,3 +25,7 @@ class Interpolate(enum.Enum):
     TRICUBIC = "tricubic"
     LANCZOS3 = "lanczos3"
     LANCZOS5 = "lanczos5"
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,15 +1,19 @@
 """The dtypes that new arrays have by default."""
 
-import numpy as onp
+from typing import Any
 
-_real = onp.dtype("float32")
+import numpy as onp
+from numpy.typing import DTypeLike
+
+_real: onp.dtype[Any] = onp.dtype("float32")
 _NARROW = {"i": "int32", "c": "complex64"}
 
 
-def set_default_dtype(dtype):
+def set_default_dtype(dtype: DTypeLike) -> None:
     """Sets the dtype of new arrays of real numbers, in all threads: float16, bfloat16, float32 (at first) or float64.
 
-    With float64, new arrays of integers and complex numbers have NumPy's dtypes, else int32 and complex64.
+    With float64, new arrays of integers and complex numbers have NumPy's dtypes, else int32 and complex64. Another
+    dtype raises TypeError.
     """
     global _real
     try:
@@ -21,7 +25,7 @@ def set_default_dtype(dtype):
     _real = dtype
 
 
-def default_dtype(dtype=float):
+def default_dtype(dtype: DTypeLike = float) -> onp.dtype[Any]:
     """The dtype that a new array has where NumPy would choose `dtype`."""
     dtype = onp.dtype(dtype)
     if dtype == onp.float64:

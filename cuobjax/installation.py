@@ -1,4 +1,4 @@
-"""Notices another package that took the name of ours: PyPI's HIPS autograd has the import name `autograd`, too."""
+"""The check for another package under the name of ours: PyPI's HIPS autograd has the import name `autograd`, too."""
 
 import importlib.util
 import pathlib
@@ -7,8 +7,8 @@ import sys
 _OURS, _FOREIGN = "families.py", "tracer.py"  # a file that only our package has, and one that only HIPS autograd has
 
 
-def check_autograd():
-    """Raises ImportError if the package `autograd` that Python would import is not ours, or is a mixture of both."""
+def check_autograd() -> None:
+    """Raises ImportError if the wrong package `autograd` is installed: another one, or a mixture of both."""
     loaded = sys.modules.get("autograd")
     origin = (
         getattr(loaded, "__file__", None) if loaded else getattr(importlib.util.find_spec("autograd"), "origin", None)

@@ -1,12 +1,18 @@
 """Arguments of several forms as one form."""
 
+from __future__ import annotations
+
 import math
 import numbers
+import operator
+from collections.abc import Iterable
+from typing import Any
 
 from ..constants import ConvPadding, Interpolate
+from ..typing import Padding
 
 
-def ilog2(x):
+def ilog2(x: float) -> int:
     """The smallest integer n with 2**n >= x, for x > 0; exact, where rounding of log2 would not be."""
     if not 0 < x < math.inf:
         raise ValueError(f"ilog2: expected a positive number, got {x}.")
@@ -16,19 +22,20 @@ def ilog2(x):
     return exponent - (mantissa == 0.5)
 
 
-def to_tuple(v, n):
-    """`v` as a tuple of `n` items: a number n times, a tuple or list as it is."""
+def to_tuple(v: Any, n: int) -> tuple[Any, ...]:
+    """`v` as a tuple of `n` items: a number n times, or the items of a tuple or list, which must be n."""
     items = (v,) * n if isinstance(v, numbers.Number) else tuple(v)
     if len(items) != n:
         raise ValueError(f"to_tuple: expected a number or {n} of them, got {v}.")
     return items
 
 
-def to_padding(padding, ndim):
+def to_padding(padding: Padding, ndim: int) -> Any:
     """Padding as "SAME", "VALID" or a pair (before, after) for each of `ndim` spatial axes.
 
     Args:
-        padding: One of those, a `ConvPadding`, a number, or one pair for all axes.
+        padding: One of those, a `ConvPadding`, a number, or one pair for all axes; else ValueError is raised.
+        ndim: The number of spatial axes.
     """
     if isinstance(padding, ConvPadding):
         return padding.value
@@ -43,8 +50,26 @@ def to_padding(padding, ndim):
     raise ValueError(f"padding: expected 'SAME', 'VALID', a number, a pair or {ndim} pairs, got {padding!r}.")
 
 
-def to_interpolate(interpolate):
-    """The name, in lower case, of a way to interpolate: an `Interpolate` or its name in any case."""
+def to_positions(positions: int | Iterable[int], where: str) -> tuple[int, ...]:
+    """Positions of arguments, an integer or several of them, as a tuple.
+
+    Args:
+        positions: The positions; negative ones count from the end.
+        where: What the message of the TypeError begins with that is raised for all else.
+    """
+    several = (positions,) if isinstance(positions, numbers.Integral) else positions
+    try:
+        return tuple(map(operator.index, several))
+    except TypeError:
+        raise TypeError(f"{where}: expected an integer or a tuple of integers, got {positions!r}.") from None
+
+
+def to_interpolate(interpolate: str | Interpolate) -> str:
+    """The name, in lower case, of a way to interpolate.
+
+    Args:
+        interpolate: An `Interpolate`, or its name in any case; else ValueError is raised.
+    """
     if isinstance(interpolate, Interpolate):
         return interpolate.value
     if isinstance(interpolate, str) and interpolate.upper() in Interpolate.__members__:

@@ -1,21 +1,23 @@
 """The devices of this machine."""
 
 from autograd import Array, device_put, tree
-from autograd.backend import default_device, local_devices
+from autograd.backend import Device, default_device, local_devices
+
+from ..typing import Tree
 
 
-def get_local_devices():
+def get_local_devices() -> list[Device]:
     """The devices that `Parallel` uses: all GPUs, or the CPU as often as `CUOBJAX_CPU_DEVICES` says."""
     return [*local_devices()]
 
 
-def multi_host_barrier():
-    """Waits until every device of this machine has done what it was given; there are no other hosts to wait for."""
+def multi_host_barrier() -> None:
+    """Waits until every device of this machine has finished its work; there are no other hosts to wait for."""
     for device in get_local_devices():
         device.synchronize()
 
 
-def map_to_device(x):
+def map_to_device(x: Tree) -> Tree:
     """Arrays of one item per local device along the first axis, as Arrays on the default device.
 
     Args:

@@ -2,22 +2,28 @@
 
 import struct
 import zlib
+from typing import Any
 
 import numpy as onp
 
 import autograd.numpy as anp
 from autograd import device_put
 
+from ..typing import ArrayLike, FileOrStr
+
 __all__ = ["from_file", "image_grid", "nchw", "nhwc", "normalize_to_uint8", "normalize_to_unit_float", "to_png"]
 
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the number of channels: grey, grey + alpha, RGB, RGBA
 
 
-def from_file(file):
+def from_file(file: FileOrStr) -> onp.ndarray[Any, Any]:
     """The image in a file as RGB: a NumPy array (3, H, W) from 1/256 - 1 to 1 - 1/256.
 
     Args:
         file: A path or a binary file, of any format that Pillow reads.
+
+    Raises:
+        ImportError: If Pillow is not installed.
     """
     try:
         from PIL import Image
@@ -27,37 +33,38 @@ def from_file(file):
         return normalize_to_unit_float(nchw(onp.asarray(image.convert("RGB"))))
 
 
-def image_grid(image):
+def image_grid(image: Any) -> Any:
     """Images (NH, NW, C, H, W) side by side in one image (C, NH * H, NW * W)."""
     rows, columns, channels, height, width = image.shape
     return anp.transpose(image, (2, 0, 3, 1, 4)).reshape(channels, rows * height, columns * width)
 
 
-def nchw(x):
+def nchw(x: ArrayLike) -> Any:
     """Images (..., H, W, C) as (..., C, H, W)."""
     return anp.moveaxis(x, -1, -3)
 
 
-def nhwc(x):
+def nhwc(x: ArrayLike) -> Any:
     """Images (..., C, H, W) as (..., H, W, C)."""
     return anp.moveaxis(x, -3, -1)
 
 
-def normalize_to_uint8(x):
+def normalize_to_uint8(x: Any) -> Any:
     """Numbers from 1/256 - 1 to 1 - 1/256 as uint8 from 0 to 255; others become the nearest of these."""
     return (128 * (x + (1 - 1 / 256))).clip(0, 255).round().astype("uint8")
 
 
-def normalize_to_unit_float(x):
+def normalize_to_unit_float(x: Any) -> Any:
     """Numbers from 0 to 255 as numbers from 1/256 - 1 to 1 - 1/256: the inverse of `normalize_to_uint8`."""
     return x * (1 / 128) + (1 / 256 - 1)
 
 
-def to_png(x):
+def to_png(x: Any) -> bytes:
     """An image as the bytes of a PNG file.
 
     Args:
         x: Floating point (C, H, W) from -1 to 1, or uint8 (H, W, C), with 1 to 4 channels: grey or RGB, and alpha.
+            Another shape or dtype raises ValueError.
 
     Source: W3C, Portable Network Graphics (second edition), sections 5, 9 and 11; no row is filtered.
     """
@@ -77,3 +84,7 @@ def to_png(x):
 
 def _chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,12 +4,16 @@ import functools
 import inspect
 import itertools
 import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def class_name(x):
+def class_name(x: Any) -> str:
     """The name under which users write the class of `x`: of cuobjax's own, the shortest one that leads to it."""
     kind = x if isinstance(x, type) else type(x)
     path = kind.__module__.split(".")
@@ -20,7 +24,7 @@ def class_name(x):
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def repr_function(f):
+def repr_function(f: Callable[..., Any]) -> str:
     """A function as its name and those of its parameters that have defaults: `leaky_relu(*, negative_slope=0.01)`."""
     try:
         parameters = [*inspect.signature(f).parameters.values()]
@@ -33,13 +37,13 @@ def repr_function(f):
     return f"{name}(*, {', '.join(shown)})" if shown else name
 
 
-def positional_args_names(f):
+def positional_args_names(f: Callable[..., Any]) -> list[str]:
     """The names of the parameters of `f` that may be given by position."""
     return [p.name for p in inspect.signature(f).parameters.values() if p.kind in _POSITIONAL]
 
 
-def args_indexes(f, args):
-    """Yields the positions of the parameters of `f` that have these names.
+def args_indexes(f: Callable[..., Any], args: Iterable[str]) -> Iterator[int]:
+    """Yields the positions of the parameters of `f` that have the names `args`.
 
     Raises:
         ValueError: If there is no such parameter, or none that may be given by position.
@@ -51,7 +55,7 @@ def args_indexes(f, args):
         yield names.index(name)
 
 
-def local_kwargs(kwargs, f):
+def local_kwargs(kwargs: dict[str, Any], f: Callable[..., Any]) -> dict[str, Any]:
     """Those of `kwargs` that `f` takes by name; all of them if it takes any, none if it does not say."""
     if not kwargs:
         return {}
@@ -64,8 +68,10 @@ def local_kwargs(kwargs, f):
     return {p.name: kwargs[p.name] for p in parameters if p.kind in _NAMED and p.name in kwargs}
 
 
-def override_args_kwargs(f, args, kwargs, new_kwargs):
-    """Arguments with other values for some parameters of `f`, whether these were given by position, by name or not.
+def override_args_kwargs(
+    f: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any], new_kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments `args` and `kwargs` of `f` with those of `new_kwargs` in their place, by position or by name.
 
     Returns:
         (args, kwargs), a list and a dictionary, new ones.
@@ -75,11 +81,11 @@ def override_args_kwargs(f, args, kwargs, new_kwargs):
     return args, {**kwargs, **{name: value for name, value in new_kwargs.items() if name not in names}}
 
 
-def re_sign(f):
+def re_sign(f: Callable[..., Any]) -> Callable[[F], F]:
     """A decorator that gives a function the signature of `f`, as `inspect.signature` and `help` see it."""
 
-    def decorate(op):
-        op.__signature__ = inspect.signature(f)
+    def decorate(op: F) -> F:
+        op.__signature__ = inspect.signature(f)  # type: ignore[attr-defined]  # functions have it where one is set
         return op
 
     return decorate

@@ -2,35 +2,46 @@
 
 import contextlib
 import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+Rules: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]] | Callable[[str], str]
 
 
-class EasyDict(dict):
+class EasyDict(dict[str, Any]):
     """A dictionary whose items are attributes, too: `EasyDict(a=5).a`."""
 
-    def __new__(cls, *args, **kwargs):
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         new = super().__new__(cls)
         new.__dict__ = new  # here, as pickle and copy call no __init__
         return new
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 class Renamer:
     """A function of strings that replaces parts of them.
 
     Args:
-        rules: A dictionary {part: replacement}, in which the first that fits is taken and what has been replaced is
-            looked at no more; or pairs (pattern, replacement) of regular expressions, each of which is applied to what
-            the one before has made; or a function.
+        rules: A dictionary {part: replacement}, of which the first part that fits is taken, and replacements are not
+            replaced again; or pairs (pattern, replacement) of regular expressions, each of which is applied to the
+            result of the one before; or a function.
         chain: A function, such as another Renamer, that is applied to the result.
 
     >>> Renamer({"(Classifier).": "", "(Linear)": ".head"})("(Classifier).out(Linear).w")
     'out.head.w'
     """
 
-    def __init__(self, rules, chain=None):
+    rules: Rules
+    chain: Callable[[str], str] | None
+
+    def __init__(self, rules: Rules, chain: Callable[[str], str] | None = None) -> None:
         self.rules = rules
         self.chain = chain
 
-    def __call__(self, s):
+    def __call__(self, s: str) -> str:
         """The string `s` with its parts renamed."""
         renamed = self._renamed(s)
         return self.chain(renamed) if self.chain else renamed
@@ -46,6 +57,6 @@ class Renamer:
         return s
 
 
-def dummy_context_mgr():
+def dummy_context_mgr() -> contextlib.AbstractContextManager[None]:
     """A context that does nothing; its value is None."""
     return contextlib.nullcontext()
