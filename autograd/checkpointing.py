@@ -1,27 +1,34 @@
 """`checkpoint`: a part of a computation that is computed again in the backward pass, to save memory."""
 
 import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import numpy
 
 from . import tree
 from .reverse import TapeTracer, live_tapes
 
+__all__ = ["checkpoint"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 class _Dropped:
-    """Stands on the tape for values inside of a checkpointed function: no gradient can come to them."""
+    """In the place of nodes inside of a checkpointed function, which no gradient may reach."""
 
     name = "checkpoint"
 
     @staticmethod
     def replay(tape, gradients, position, consume):
         raise RuntimeError(
-            "checkpoint: a traced value was stored outside of the checkpointed function and used later. Return it."
+            "checkpoint: a traced value was stored outside the checkpointed function and used later. Return it instead."
         )
 
 
 class _Replay:
-    """A piece of tape that was cut out: running the function again puts it back."""
+    """In the place of a piece of tape that was cut out: records it again, by running the function."""
 
     name = "checkpoint"
 
@@ -29,7 +36,7 @@ class _Replay:
         self._run, self._random_state = run, random_state
 
     def replay(self, tape, gradients, position, consume):
-        """Runs the function again on the same tape, and passes the cotangents of its outputs on, down to its inputs."""
+        """Runs the function again at the end of the same tape, and passes cotangents from its outputs to its inputs."""
         parts = gradients[position].parts
         gradients[position] = None
         start, ended, tape.ended = len(tape.nodes), tape.ended, False
@@ -46,12 +53,12 @@ class _Replay:
         del tape.nodes[start:], gradients[max(start, position + 1) :]
 
 
-def checkpoint(f):
+def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     """The function `f`, whose intermediate results are not stored for the backward pass but computed again there.
 
-    It saves memory for one more run of `f`. `f` must compute the same when it is called again (NumPy's global random
-    state is as it was; `cuobjax.Remat` does that for variables); it may use traced values from outside. In nested
-    transformations, memory is saved in the innermost one around `f`.
+    It saves memory at the price of one more run of `f`, which must compute the same when it is called again; NumPy's
+    global random state is restored for that (and variables by `cuobjax.Remat`). `f` may use traced values from outside.
+    In nested transformations, memory is saved in the innermost one around `f`.
 
     Example:
         >>> import autograd.numpy as np
@@ -61,7 +68,7 @@ def checkpoint(f):
     """
 
     @functools.wraps(f)
-    def recomputed(*args, **kwargs):
+    def recomputed(*args: P.args, **kwargs: P.kwargs) -> Any:
         starts = {tape: len(tape.nodes) for tape in live_tapes()}
         random_state = numpy.random.get_state()  # noqa: NPY002
         output = f(*args, **kwargs)
@@ -78,7 +85,7 @@ def checkpoint(f):
 
 
 def _cut(tape, start, leaves, replay):
-    """Drops what the tape has recorded from `start` on, and puts outputs in its place that lead to a replay."""
+    """Drops the nodes from `start` on; the outputs `leaves` become parts of one node that replays them."""
     nodes = tape.nodes
     if len(nodes) == start:
         return

@@ -1,35 +1,72 @@
 """Loops and branches that all transformations follow."""
 
+from __future__ import annotations
+
 import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from . import tree
 from .batch import BatchTracer
 from .core import Array, bare
 from .numpy import stack, where
 
+if TYPE_CHECKING:
+    from .typing import ArrayLike, Tree
 
-def map(f, xs):
-    """`f` of each element along the first axis of `xs`, a nested structure of arrays, one after the other.
+__all__ = ["cond", "differs", "holds_anywhere", "map", "scan", "while_loop"]
 
-    There must be an element: nothing else says what `f` returns.
+
+def map(f: Callable[[Any], Any], xs: Tree) -> Tree:
+    """`f` of each element along the first axis of `xs`, one after the other.
+
+    Args:
+        f: A function of nested arrays that returns nested arrays.
+        xs: Nested arrays with a common length of their first axes.
+
+    Returns:
+        The results, stacked along a new first axis.
+
+    Raises:
+        ValueError: If there is no element, as the structure of the result is not known then.
+
+    Example:
+        >>> import numpy as np
+        >>> map(lambda x: x @ x, np.array([[1.0, 2.0], [3.0, 4.0]]))
+        array([ 5., 25.])
     """
     if not all(len(x) for x in tree.flatten(xs)[0]):
         raise ValueError("map: expected at least one element, got none.")
     return scan(lambda carry, x: (carry, f(x)), None, xs)[1]
 
 
-def scan(f, init, xs, length=None, reverse=False):
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Tree,
+    xs: Tree,
+    length: int | None = None,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
     """A loop with a state: `carry, y = f(carry, x)` for each element along the first axis of `xs`.
 
     Args:
         f: A function (carry, x) -> (carry, y).
         init: The first carry, nested arrays.
         xs: Nested arrays with a common length of their first axes; None (and `length`) if `f` needs no x.
-        length: The number of steps.
+        length: The number of steps; by default the length of `xs`.
         reverse: Start from the last element; `ys` are in the order of `xs` all the same.
 
     Returns:
         (carry, ys): the last carry, and all `y` stacked along a new first axis; None without any step.
+
+    Raises:
+        TypeError: If `xs` has a leaf without axes, or `y` another structure at some step.
+        ValueError: If lengths differ.
+
+    Example:
+        >>> import numpy as np
+        >>> scan(lambda total, x: (total + x, total), 0.0, np.array([1.0, 2.0, 3.0]))
+        (np.float64(6.0), array([0., 1., 3.]))
     """
     leaves, structure = tree.flatten(xs)
     if not all(getattr(x, "ndim", 0) for x in leaves):
@@ -49,23 +86,33 @@ def scan(f, init, xs, length=None, reverse=False):
     return carry, tree.unflatten(tree.flatten(ys[0])[1], [stack(column) for column in columns])
 
 
-def cond(predicate, true_function, false_function, *operands):
+def cond(
+    predicate: ArrayLike, true_function: Callable[..., Any], false_function: Callable[..., Any], *operands: Tree
+) -> Tree:
     """`true_function(*operands)` if the predicate holds, else `false_function(*operands)`.
 
-    Where `vmap` gives lanes predicates of their own, both are computed and each lane takes its result. Under Jit the
-    predicate must not be traced.
+    If the predicate differs between the lanes of `vmap`, both are computed and each lane takes its result; the two
+    results then need one structure. Under Jit the predicate must not be traced.
     """
     if not differs(predicate):
         return true_function(*operands) if predicate else false_function(*operands)
     return _select(predicate, true_function(*operands), false_function(*operands))
 
 
-def while_loop(condition, body, init):
+def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Tree) -> Tree:
     """`carry = body(carry)` as long as `condition(carry)` holds.
 
-    Where `vmap` gives lanes conditions of their own, the loop runs until none holds, and lanes that are done keep their
-    values. `body` is computed for these, too, as in `where`: a derivative that is infinite there gives NaN. Under Jit
-    the condition must not be traced.
+    If the condition differs between the lanes of `vmap`, the loop runs until it holds in none, and finished lanes keep
+    their values. `body` is computed for these, too, as in `where`: a derivative that is infinite there gives NaN. Under
+    Jit the condition must not be traced.
+
+    Args:
+        condition: From the carry to a boolean.
+        body: From the carry to the next one, in the same structure.
+        init: The first carry, nested arrays.
+
+    Returns:
+        The last carry.
     """
     carry = init
     while True:
@@ -84,12 +131,12 @@ def _select(predicate, first, second):
     leaves, structure = tree.flatten(first)
     others = tree.leaves_along(structure, second)
     if others is None:
-        raise TypeError("cond: expected results of one structure from both functions.")
+        raise TypeError("cond: expected results of the same structure from both functions.")
     return tree.unflatten(structure, [where(predicate, a, b) for a, b in zip(leaves, others, strict=True)])
 
 
-def differs(x):
-    """Whether `vmap` gives lanes values of their own."""
+def differs(x: Any) -> bool:
+    """Whether a value may differ from lane to lane of `vmap`."""
     while isinstance(x, Array):
         if isinstance(x, BatchTracer):
             return True
@@ -97,6 +144,6 @@ def differs(x):
     return False
 
 
-def holds_anywhere(x):
+def holds_anywhere(x: Any) -> bool:
     """Whether a boolean value holds in any lane."""
     return bool(bare(x).any())

@@ -1,7 +1,11 @@
 """Derivatives in given directions and in all of them: `jvp`, `linearize`, Jacobians, Hessians and their products."""
 
+from __future__ import annotations
+
 import functools
 import itertools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
 
 from . import tree
 from .batch import Batch
@@ -22,19 +26,34 @@ from .numpy import moveaxis
 from .ops.elementwise import astype
 from .ops.shape import reshape
 
+if TYPE_CHECKING:
+    from .typing import Tree
 
-def jvp(f, primals, tangents, has_aux=False):
+__all__ = ["hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize"]
+
+P = ParamSpec("P")
+
+
+@overload
+def jvp(f: Callable[..., Any], primals: Tree, tangents: Tree, has_aux: Literal[False] = False) -> tuple[Any, Any]: ...
+@overload
+def jvp(f: Callable[..., Any], primals: Tree, tangents: Tree, has_aux: Literal[True]) -> tuple[Any, Any, Any]: ...
+def jvp(f: Callable[..., Any], primals: Tree, tangents: Tree, has_aux: bool = False) -> tuple[Any, ...]:
     """The output of `f` and its derivative in a direction (forward mode).
 
     Args:
         f: Any function of nested arrays that returns nested arrays.
-        primals: Its arguments, a tuple, or the only one.
-        tangents: The direction, in the structure and shapes of `primals`; None in place of integers and of what else
-            has no derivative.
+        primals: Its arguments, as a tuple; anything else, a list too, is the only argument.
+        tangents: The direction, in the structure and shapes of `primals`; None for integers and other arguments
+            without a derivative.
         has_aux: `f` returns (output, aux); aux is returned as third.
 
     Returns:
         (output, tangent), the tangent in the structure and shapes of the output.
+
+    Raises:
+        TypeError: If an argument with a tangent is not of real or complex numbers, or a tangent has another structure
+            or shape.
 
     Example:
         >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
@@ -74,9 +93,9 @@ def _watched(forward, x, t):
 
 
 def _tangent(t, value):
-    """A direction as forward mode wants it: raw or traced, in the dtype of the value."""
+    """A direction as forward mode needs it: raw or traced, in the dtype of the value."""
     t = library(value).asarray(t, value.dtype) if isinstance(t, (int, float)) else differentiable(t, "jvp")
-    if t.shape != value.shape or t.dtype.kind == "c" != value.dtype.kind:
+    if t.shape != value.shape or (t.dtype.kind == "c" and value.dtype.kind != "c"):
         raise TypeError(
             f"jvp: expected a tangent of shape {value.shape} and dtype {value.dtype}, got {t.shape} and {t.dtype}."
         )
@@ -84,12 +103,16 @@ def _tangent(t, value):
     return t if t.dtype == value.dtype else astype(t, dtype=value.dtype)
 
 
-def linearize(f, *args):
-    """The output of `f` and its derivative at `args`, a linear function, for directions that come later.
+def linearize(f: Callable[..., Any], *args: Tree) -> tuple[Any, Callable[..., Any]]:
+    """The output of `f` and its derivative at `args`, a linear function of the direction.
+
+    Args:
+        f: Any function of nested arrays that returns nested arrays.
+        args: Its arguments, nested arrays of real or complex numbers.
 
     Returns:
-        (output, push): `push(*tangents)`, which may be called again and does not run `f` anew, takes a direction in the
-        structure of `args` and gives the tangent in the structure of the output.
+        (output, push). `push(*tangents)` takes a direction in the structure and shapes of `args` and returns the
+        tangent in the structure of the output. It may be called again; `f` does not run again.
 
     Example:
         >>> y, push = linearize(lambda x: x**3, 2.0)
@@ -101,7 +124,7 @@ def linearize(f, *args):
     inputs, arguments = run.inputs
     push = _transposed(run, outputs)
 
-    def tangents_of(*tangents):
+    def tangents_of(*tangents: Tree) -> Tree:
         directions = tree.leaves_along(arguments, tangents)
         if directions is None:
             raise TypeError("linearize: expected tangents in the structure of the arguments.")
@@ -132,7 +155,9 @@ def _transposed(run, outputs):
     return push
 
 
-def jacobian(f, argnums=0, has_aux=False, holomorphic=False):
+def jacobian(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[P, Any]:
     """The function that computes all derivatives of `f`, in one backward or forward pass for all of them.
 
     Args:
@@ -143,13 +168,24 @@ def jacobian(f, argnums=0, has_aux=False, holomorphic=False):
 
     Returns:
         A function with the arguments of `f` that returns an array of shape `output.shape + input.shape` for each array
-        of the output and each of the argument: the structure of the output, each leaf of which has the structure of
-        the argument.
+        of the output and each of the argument: the structure of the output, with a structure like the argument in
+        place of each array.
+
+    Raises:
+        TypeError: If an output is no array, or is complex without `holomorphic`.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
+        array([[2., 0.],
+               [0., 4.]])
     """
     return _recorded(f, argnums, has_aux, holomorphic, by_columns=lambda inputs, outputs: inputs < outputs)
 
 
-def jacrev(f, argnums=0, has_aux=False, holomorphic=False):
+def jacrev(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[P, Any]:
     """`jacobian` by reverse mode: cheaper where the output has fewer elements than the argument."""
     return _recorded(f, argnums, has_aux, holomorphic, by_columns=lambda inputs, outputs: False)
 
@@ -158,7 +194,7 @@ def _recorded(f, argnums, has_aux, holomorphic, by_columns):
     """Derivatives of a recorded run: by rows, from cotangents, or by columns, from tangents."""
 
     @functools.wraps(f)
-    def derivatives(*args, **kwargs):
+    def derivatives(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, argnums, "jacobian")
         output, aux = output_and_aux(run.output, has_aux, "jacobian")
         outputs, structure = tree.flatten(output)
@@ -175,15 +211,17 @@ def _recorded(f, argnums, has_aux, holomorphic, by_columns):
     return derivatives
 
 
-def jacfwd(f, argnums=0, has_aux=False, holomorphic=False):
-    """`jacobian` by forward mode, which keeps nothing: cheaper where the argument has few elements."""
+def jacfwd(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[P, Any]:
+    """`jacobian` by forward mode, which stores no residuals: cheaper where the argument has few elements."""
 
     @functools.wraps(f)
-    def derivatives(*args, **kwargs):
+    def derivatives(*args: P.args, **kwargs: P.kwargs) -> Any:
         selected, (rest, constants) = select(args, kwargs, argnums, "jacobian")
         leaves, arguments = tree.flatten(selected)
         inputs = [differentiable(x, "jacobian") for x in leaves]
-        result = {}
+        result: dict[str, Any] = {}
 
         def push(tangents):
             forward = Forward()
@@ -257,22 +295,32 @@ def _columns(push, inputs, holomorphic):
         yield row
 
 
-def hessian(f, argnums=0):
+def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """The function that computes all second derivatives of `f`, whose output is a real scalar.
+
+    Args:
+        f: A function of nested arrays.
+        argnums: Position of the argument to differentiate, or a tuple of positions.
 
     Returns:
         A function with the arguments of `f` that returns an array of shape `input.shape + input.shape`; with a tuple of
         positions a tuple of tuples.
+
+    Example:
+        >>> import autograd.numpy as np
+        >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+        array([[4., 2.],
+               [2., 0.]])
     """
     return jacobian(grad(f, argnums), argnums)
 
 
-def hvp(f, primals, tangents):
+def hvp(f: Callable[..., Any], primals: Tree, tangents: Tree) -> Tree:
     """The product of the Hessian of `f`, whose output is a real scalar, with a vector (forward over reverse mode).
 
     Args:
         f: A function of nested arrays.
-        primals: Its arguments, a tuple, or the only one.
+        primals: Its arguments, as a tuple; anything else is the only argument.
         tangents: The vector, in the structure of `primals`.
 
     Returns:

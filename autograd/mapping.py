@@ -1,9 +1,13 @@
 """`vmap`: a function of one example as a function of a batch."""
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import functools
 import operator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from . import backend, tree
 from .axes import complete_axis
@@ -12,23 +16,31 @@ from .core import Array, lift, resolved
 from .gradients import own, shown
 from .numpy import asarray, moveaxis
 
+if TYPE_CHECKING:
+    from .typing import Tree
 
-def vmap(f, in_axes=0, out_axes=0):
+__all__ = ["Lanes", "vmap"]
+
+P = ParamSpec("P")
+
+
+def vmap(f: Callable[P, Any], in_axes: Tree = 0, out_axes: Tree = 0) -> Callable[P, Any]:
     """The function that applies `f` to every element along an axis of its arguments, in one go.
 
     Args:
-        f: A function of nested arrays, which sees one element at a time: arrays without the mapped axis.
-        in_axes: The axis of each argument to map over; None for one that is the same for all. A number for all
-            arguments, or a tuple with an entry for each: a number, None, or for a nested argument a structure that
-            begins like it.
-        out_axes: Where the mapped axis stands in the outputs, in the same way; None for an output that is the same
-            for all.
+        f: A function of nested arrays, which gets one element at a time: arrays without the mapped axis.
+        in_axes: The axis of each argument to map over; None for an argument that all lanes share. A number for all
+            arguments, or a tuple with an entry for each: a number, None, or for a nested argument a structure of these
+            that is the same down to some depth.
+        out_axes: The place of the mapped axis in the outputs, in the same way; None for an output that is the same
+            in all lanes.
 
     Returns:
-        A function with the arguments of `f`. Keyword arguments are mapped over their first axis; numbers and what is
-        no array are the same for all only if their axis is None.
+        A function with the arguments of `f`. Keyword arguments are mapped over their first axis. A number, or anything
+        else that is no array, needs the axis None.
 
     Raises:
+        TypeError: If `in_axes` or `out_axes` do not fit, or an argument with an axis is no array.
         ValueError: If the lengths of the mapped axes differ.
 
     Example:
@@ -38,13 +50,13 @@ def vmap(f, in_axes=0, out_axes=0):
     """
 
     @functools.wraps(f)
-    def mapped(*args, **kwargs):
+    def mapped(*args: P.args, **kwargs: P.kwargs) -> Any:
         if isinstance(in_axes, (tuple, list)) and len(in_axes) != len(args):
             raise TypeError(f"vmap: expected in_axes for {len(args)} arguments, got {in_axes!r}.")
         lanes = Lanes((args, kwargs), (in_axes, 0))
-        args, kwargs = lanes.arguments
+        arguments, named = lanes.arguments
         with lanes.running():
-            output = f(*args, **kwargs)
+            output = f(*arguments, **named)
         return lanes.outputs(output, out_axes)
 
     return mapped
@@ -59,10 +71,13 @@ class Lanes:
 
     Attributes:
         batch: The interpreter.
-        arguments: Those of the function, with what is mapped as tracers.
+        arguments: Those of the function: tracers in place of the mapped ones.
     """
 
-    def __init__(self, arguments, axes):
+    batch: Batch
+    arguments: Any
+
+    def __init__(self, arguments: Tree, axes: Tree) -> None:
         leaves, structure = tree.flatten(arguments)
         axes = _along(axes, arguments, "in_axes")
         self._raw = not any(isinstance(x, Array) for x in leaves)
@@ -72,15 +87,15 @@ class Lanes:
         self.arguments = tree.unflatten(structure, [x if axis is None else self.batch.tracer(x) for x, axis in pairs])
 
     @contextlib.contextmanager
-    def running(self):
-        """The context in which the function runs; what it makes of the arguments must not be used afterwards."""
+    def running(self) -> Iterator[None]:
+        """The context in which the function runs; tracers that it made must not be used afterwards."""
         try:
             yield
         finally:
             self.batch.ended = True
 
-    def outputs(self, output, axes=0):
-        """What the function returned, with the mapped axis at a place in each array: see `vmap`."""
+    def outputs(self, output: Tree, axes: Tree = 0) -> Tree:
+        """The output of the function with the mapped axis at place `axes` of each array: see `out_axes` of `vmap`."""
         leaves, structure = tree.flatten(output)
         axes = _along(axes, output, "out_axes")
         return tree.unflatten(structure, [self._output(y, axis) for y, axis in zip(leaves, axes, strict=True)])
@@ -109,7 +124,7 @@ def _along(axes, part, where):
     elif isinstance(axes, dict) and isinstance(part, dict) and axes.keys() == part.keys():
         pairs = [(axes[key], value) for key, value in part.items()]
     else:
-        raise TypeError(f"vmap: expected {where} that begin like the {where[:-5]}put, got {axes!r}.")
+        raise TypeError(f"vmap: expected {where} in the structure of the {where.removesuffix('_axes')}puts, got {axes!r}.")
     return [axis for pair in pairs for axis in _along(*pair, where)]
 
 
@@ -118,8 +133,9 @@ def _in_front(x, axis):
     if axis is None:
         return lift(x)
     x = resolved(x)
-    if not (isinstance(x, Array) or backend.is_array(x)) or not x.ndim:
-        got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
+    ours = isinstance(x, Array) or backend.is_array(x)
+    if not ours or not x.ndim:
+        got = f"shape {x.shape}" if ours else type(x).__name__
         raise TypeError(f"vmap: expected an array with axis {axis}, got {got}. Its axis is None if all share it.")
     return moveaxis(x, axis, 0) if complete_axis(axis, x.ndim) else x
 

@@ -302,7 +302,7 @@ class TestCheckpoint:
             y = checkpoint(lambda x: (seen.append(anp.sin(x)), anp.cos(x))[1])(x)
             return y + seen[0]
 
-        with pytest.raises(RuntimeError, match="a traced value was stored outside of the checkpointed function"):
+        with pytest.raises(RuntimeError, match="a traced value was stored outside the checkpointed function"):
             grad(f)(1.0)
 
     def test_random_numbers_of_numpy_are_drawn_again(self):

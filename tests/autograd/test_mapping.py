@@ -77,7 +77,7 @@ class TestAxes:
             (lambda: vmap(anp.sin, in_axes=None)(X), "at least one argument with a mapped axis"),
             (lambda: vmap(anp.sin, in_axes=2)(X), "axis 2 is out of bounds"),
             (lambda: vmap(anp.sin, out_axes=None)(X), "out_axes is None for an output that differs"),
-            (lambda: vmap(lambda p: p["w"], in_axes=({"v": 0},))({"w": X}), "in_axes that begin like"),
+            (lambda: vmap(lambda p: p["w"], in_axes=({"v": 0},))({"w": X}), "in_axes in the structure of the inputs"),
             (lambda: vmap(lambda x: x if x[0] > 0 else -x)(X), r"bool\(\) needs one value, but this one differs"),
             (lambda: vmap(lambda x: x[x > 0])(X), "an index of integers under vmap"),
             (lambda: vmap(lambda x: anp.nonzero(x)[0])(X), "has no meaning under vmap"),
@@ -241,7 +241,7 @@ class TestLoops:
         np.testing.assert_allclose(vmap(f)(X[0]), np.where(X[0] > 0, np.sin(X[0]), 3 * X[0]))
         np.testing.assert_allclose(vmap(grad(lambda x: cond(x > 0, anp.sin, anp.cos, x)))(X[0]),
                                    np.where(X[0] > 0, np.cos(X[0]), -np.sin(X[0])))  # fmt: skip
-        with pytest.raises(TypeError, match="results of one structure"):
+        with pytest.raises(TypeError, match="results of the same structure"):
             vmap(lambda x: cond(x > 0, lambda x: (x, x), lambda x: x, x))(X[0])
 
     def test_while_loop(self):
