@@ -26,8 +26,8 @@ from ..ops.special import i0
 from . import fft, linalg
 from ._bits import packbits, unpackbits
 from ._calculus import (
-    angle, convolve, correlate, cross, cumulative_prod, cumulative_sum, diff, ediff1d, gradient, interp, poly,
-    polyadd, polyder, polyfit, polyint, polymul, polysub, polyval, roots, trapezoid, unwrap, vander,
+    angle, convolve, correlate, cross, cumulative_prod, cumulative_sum, diff, ediff1d, gradient, interp, trapezoid,
+    unwrap,
 )  # fmt: skip
 from ._creation import (
     arange, array, asanyarray, asarray, asarray_chkfinite, ascontiguousarray, asfortranarray, astype, bartlett,
@@ -60,7 +60,9 @@ from ._host import (
 )  # fmt: skip
 from ._indexing import compress, diag, diagflat, diagonal, take, take_along_axis, trace
 from ._padding import pad
-from ._polynomial import polydiv
+from ._polynomial import (
+    poly, polyadd, polyder, polydiv, polyfit, polyint, polymul, polysub, polyval, roots, vander,
+)  # fmt: skip
 from ._product import (
     dot, einsum, einsum_path, inner, kron, matmul, matvec, outer, tensordot, vdot, vecdot, vecmat,
 )  # fmt: skip

@@ -1,12 +1,15 @@
 """Bits packed into bytes."""
 
+from __future__ import annotations
+
 from ..core import library
+from ..typing import ArrayLike, Result
 from ._common import along_axis, as_array
 from ._padding import pad
 from ._shape import moveaxis, reshape
 
 
-def packbits(a, axis=None, bitorder="big"):
+def packbits(a: ArrayLike, axis: int | None = None, bitorder: str = "big") -> Result:
     """Eight elements each, 0 or not, as a byte, the last one filled up with 0: along an axis, flattened without one."""
     a, axis = along_axis(a, axis)
     if a.dtype.kind not in "iub":
@@ -17,7 +20,7 @@ def packbits(a, axis=None, bitorder="big"):
     return moveaxis(bytes_.sum(-1, dtype="uint8"), -1, axis)
 
 
-def unpackbits(a, axis=None, count=None, bitorder="big"):
+def unpackbits(a: ArrayLike, axis: int | None = None, count: int | None = None, bitorder: str = "big") -> Result:
     """The bits of bytes: along an axis, flattened without one.
 
     Args:

@@ -1,41 +1,50 @@
-"""What the functions of the namespace share: arrays from what a caller passes, and complete axes."""
+"""What the functions of the namespace share: arrays of what a caller passes, their dtypes, shapes and axes."""
+
+from __future__ import annotations
 
 import builtins
 import operator
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as onp
 
 from .. import backend
-from ..axes import complete_axis
+from ..axes import complete_axis, index_along
 from ..core import Array, TracedNumber, Tracer, library, lift, resolved
 from ..ops import shape as shape_ops
 from ..ops.elementwise import astype, stop_gradient
+from ..typing import ArrayLike, DTypeLike, RawArray, Shape
 
 
-def as_array(x, dtype=None):
-    """`x` itself if it is an array, Arrays and tracers included; else an array of it on the default device."""
+def as_array(x: ArrayLike, dtype: DTypeLike = None) -> Array:
+    """`x` itself if it is an array, Arrays and tracers included; else an array of it on the default device.
+
+    Type checkers see an Array: raw arrays have the same operators and methods.
+    """
     if isinstance(x, TracedNumber):
         return x.array(dtype)
+    known: Any = x
     if isinstance(x, Array):
-        x = resolved(x)
+        known = resolved(x)
     elif not backend.is_array(x):
         return array(x, dtype)
-    return x if dtype is None or x.dtype == dtype else cast(x, dtype)
+    return known if dtype is None or known.dtype == dtype else cast(known, dtype)
 
 
-def result_type(*arrays_and_dtypes):
+def result_type(*arrays_and_dtypes: Any) -> onp.dtype[Any]:
     """The dtype that an operation on arrays, Python's numbers and dtypes gives."""
     values = [a.kind() if isinstance(a, TracedNumber) else a for a in arrays_and_dtypes]  # 0, as no value counts
     return onp.result_type(*[a.dtype if isinstance(a, Array) else a for a in values])
 
 
-def cast(x, dtype):
+def cast(x: Array, dtype: DTypeLike) -> Array:
     """An array with another dtype; integers and booleans have no gradient."""
     dtype = onp.dtype(dtype)
     return astype(stop_gradient(x) if dtype.kind in "iub" else x, dtype=dtype)
 
 
-def array(object, dtype=None):
+def array(object: ArrayLike, dtype: DTypeLike = None) -> Array:
     """A new array of `object`: an array, a number, or a nested list or tuple of them, traced ones included."""
     if isinstance(object, TracedNumber):
         return object.array(dtype)
@@ -56,7 +65,7 @@ def array(object, dtype=None):
     return created
 
 
-def stack_all(arrays):
+def stack_all(arrays: Sequence[Array]) -> Array:
     """Stacks arrays of one shape along a new first axis."""
     shapes = {a.shape for a in arrays}
     if len(shapes) != 1:
@@ -71,23 +80,44 @@ def _holds_arrays(nested):
     )
 
 
-def like(x, raw):
-    """`raw` as what `x` is: an Array next to an Array, else raw."""
+def inexact(x: ArrayLike) -> Array:
+    """`x` as an array of real or complex numbers: integers and booleans become float64."""
+    x = as_array(x)
+    return cast(x, float) if x.dtype.kind in "iub" else x
+
+
+def promoted(a: ArrayLike, x: ArrayLike) -> Array:
+    """`x` as an array; a Python number takes the precision of `a`."""
+    return as_array(x, result_type(a, x) if isinstance(x, int | float | complex | TracedNumber) else None)
+
+
+def like(x: Array, raw: RawArray) -> Array:
+    """`raw`, wrapped in an Array if `x` is one."""
     return lift(raw) if isinstance(x, Array) else raw
 
 
-def along_axis(a, axis):
+def along_axis(a: ArrayLike, axis: int | None) -> tuple[Array, int]:
     """`a` as an array and `axis` as a number that is not negative; `a` is flattened if `axis` is None."""
     a = as_array(a)
     return (shape_ops.reshape(a, shape=(a.size,)), 0) if axis is None else (a, complete_axis(axis, a.ndim))
 
 
-def complete_shape(shape):
+def part(a: Array, axis: int, start: int | None, stop: int | None) -> Array:
+    """The slice of `a` from `start` to `stop` along an axis."""
+    return a[index_along(axis, slice(start, stop))]
+
+
+def aligned(vector: Array, axis: int, ndim: int) -> Array:
+    """A vector in the shape in which it broadcasts along an axis of arrays with `ndim` axes."""
+    return vector.reshape((-1,) + (1,) * (ndim - 1 - axis))
+
+
+def complete_shape(shape: Shape) -> tuple[int, ...]:
     """`shape`, a number or a sequence of them, as a tuple."""
     return tuple(map(operator.index, shape if onp.iterable(shape) else (shape,)))
 
 
-def refuse_output(out, where):
+def refuse_output(out: Any, where: str) -> None:
     """Raises TypeError for an output array: results are new arrays."""
     if out is not None:
         raise TypeError(f"{where}: expected no output array, arrays never change. Bind the result to a name.")

@@ -4,8 +4,12 @@
 is a `Device` or its name.
 """
 
+from __future__ import annotations
+
 import functools
 import operator
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as onp
 
@@ -13,19 +17,38 @@ from .. import backend
 from ..core import Array, kind_of, library
 from ..ops.elementwise import absolute, equal, floor, isfinite, log10, power, where
 from ..ops.elementwise import device_put as _device_put
+from ..typing import ArrayLike, DeviceLike, DTypeLike, Result, Shape
 from ._common import array as _array
 from ._common import as_array, cast, complete_shape, like, result_type
 from ._placement import beside, create, on_default_device
 from ._shape import broadcast_to, expand_dims, moveaxis, reshape
 
 
-def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, ndmax=0, like=None):
+def array(
+    object: ArrayLike,
+    dtype: DTypeLike = None,
+    *,
+    copy: bool = True,
+    order: str | None = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+    ndmax: int = 0,
+    like: Any = None,
+) -> Result:
     """A new array of `object`: an array, a number, or a nested list or tuple of them, traced ones included."""
     made = _array(object, dtype) if copy else as_array(object, dtype)
     return made if made.ndim >= ndmin else reshape(made, (1,) * (ndmin - made.ndim) + made.shape)
 
 
-def asarray(a, dtype=None, order=None, *, device=None, copy=None, like=None):
+def asarray(
+    a: ArrayLike,
+    dtype: DTypeLike = None,
+    order: str | None = None,
+    *,
+    device: DeviceLike | None = None,
+    copy: bool | None = None,
+    like: Any = None,
+) -> Result:
     """`a` itself if it is an array of that dtype, else an array of it; nested lists may hold traced values."""
     a = _array(a, dtype) if copy else as_array(a, dtype)
     return a if device is None else device_put(a, device)
@@ -34,12 +57,12 @@ def asarray(a, dtype=None, order=None, *, device=None, copy=None, like=None):
 asanyarray = asarray
 
 
-def ascontiguousarray(a, dtype=None, *, like=None):
+def ascontiguousarray(a: ArrayLike, dtype: DTypeLike = None, *, like: Any = None) -> Result:
     """`a` as an array with at least one axis; compact in memory if it is a raw array."""
     return _laid_out("ascontiguousarray", a, dtype)
 
 
-def asfortranarray(a, dtype=None, *, like=None):
+def asfortranarray(a: ArrayLike, dtype: DTypeLike = None, *, like: Any = None) -> Result:
     """`a` as an array; compact in memory, the first axis innermost, if it is a raw array."""
     return _laid_out("asfortranarray", a, dtype)
 
@@ -51,7 +74,7 @@ def _laid_out(name, a, dtype):
     return reshape(a, (1,)) if a.ndim == 0 and name == "ascontiguousarray" else a
 
 
-def asarray_chkfinite(a, dtype=None, order=None):
+def asarray_chkfinite(a: ArrayLike, dtype: DTypeLike = None, order: str | None = None) -> Result:
     """`a` as an array; ValueError if it holds NaN or infinity."""
     a = as_array(a, dtype)
     if not bool(isfinite(a).all()):
@@ -59,18 +82,20 @@ def asarray_chkfinite(a, dtype=None, order=None):
     return a
 
 
-def require(a, dtype=None, requirements=None, *, like=None):
+def require(
+    a: ArrayLike, dtype: DTypeLike = None, requirements: str | Sequence[str] | None = None, *, like: Any = None
+) -> Result:
     """`a` as an array; a raw array meets NumPy's requirements ("C", "F", "A", "W", "O") of its memory."""
     a = as_array(a, dtype)
     return a if isinstance(a, Array) or not requirements else library(a).require(a, dtype, requirements)
 
 
-def copy(a, order="K", subok=False):
+def copy(a: ArrayLike, order: str = "K", subok: bool = False) -> Result:
     """A new array of the same elements."""
     return _array(a)
 
 
-def astype(x, dtype, *, copy=True, device=None):
+def astype(x: ArrayLike, dtype: DTypeLike, *, copy: bool = True, device: DeviceLike | None = None) -> Result:
     """`x` with another dtype, itself without `copy` if it has that dtype. The gradient comes back in the dtype of `x`.
 
     Integers and booleans have no gradient.
@@ -80,19 +105,23 @@ def astype(x, dtype, *, copy=True, device=None):
     return x if device is None else device_put(x, device)
 
 
-def device_put(x, device):
+def device_put(x: ArrayLike, device: DeviceLike) -> Result:
     """`x` on a device ("cpu", "gpu", "gpu:1" or a `Device`); its gradient comes back to where `x` is."""
     x, target = as_array(x), backend.as_device(device)
     source = x.device if isinstance(x, Array) else backend.device_of(x)
     return x if source == target else _device_put(x, source=source, target=target)
 
 
-def zeros(shape, dtype=None, order="C", *, device=None, like=None):
+def zeros(
+    shape: Shape, dtype: DTypeLike = None, order: str = "C", *, device: DeviceLike | None = None, like: Any = None
+) -> Result:
     """Zeros."""
     return create("zeros", complete_shape(shape), dtype or float, device=device)
 
 
-def ones(shape, dtype=None, order="C", *, device=None, like=None):
+def ones(
+    shape: Shape, dtype: DTypeLike = None, order: str = "C", *, device: DeviceLike | None = None, like: Any = None
+) -> Result:
     """Ones."""
     return create("ones", complete_shape(shape), dtype or float, device=device)
 
@@ -100,14 +129,30 @@ def ones(shape, dtype=None, order="C", *, device=None, like=None):
 empty = zeros  # an immutable array is never filled in later
 
 
-def full(shape, fill_value, dtype=None, order="C", *, device=None, like=None):
+def full(
+    shape: Shape,
+    fill_value: ArrayLike,
+    dtype: DTypeLike = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
+    like: Any = None,
+) -> Result:
     """An array filled with a value, which may be traced."""
     value = asarray(fill_value, dtype, device=device)
     return broadcast_to(value, shape) + create("zeros", (), value.dtype, device=device)
 
 
 def _resembling(name):
-    def create(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    def create(
+        a: ArrayLike,
+        dtype: DTypeLike = None,
+        order: str = "K",
+        subok: bool = True,
+        shape: Shape | None = None,
+        *,
+        device: DeviceLike | None = None,
+    ) -> Result:
         a = as_array(a)
         made = like(a, getattr(library(a), name)(a.shape if shape is None else shape, dtype or a.dtype))
         return made if device is None else device_put(made, device)
@@ -121,18 +166,37 @@ zeros_like, ones_like = _resembling("zeros"), _resembling("ones")
 empty_like = zeros_like
 
 
-def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
+def full_like(
+    a: ArrayLike,
+    fill_value: ArrayLike,
+    dtype: DTypeLike = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Shape | None = None,
+    *,
+    device: DeviceLike | None = None,
+) -> Result:
     """An array of the shape and dtype of `a`, filled with a value, which may be traced."""
     zero = zeros_like(a, dtype, shape=shape, device=device)
     return zero + as_array(fill_value, zero.dtype)
 
 
-def arange(*args, dtype=None, device=None, like=None):
+def arange(*args: ArrayLike, dtype: DTypeLike = None, device: DeviceLike | None = None, like: Any = None) -> Result:
     """Evenly spaced numbers: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`."""
     return create("arange", *args, dtype=dtype, device=device)
 
 
-def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
+def linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: DTypeLike = None,
+    axis: int = 0,
+    *,
+    device: DeviceLike | None = None,
+) -> Result:
     """`num` evenly spaced numbers from `start` to `stop`, both of which may be arrays and traced.
 
     They lie along a new axis at `axis`; with `retstep`, a pair of them and the distance between two.
@@ -151,9 +215,9 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     return (numbers, step if steps > 0 else step * onp.nan) if retstep else numbers
 
 
-def _ends(start, stop, device=None):
+def _ends(start: ArrayLike, stop: ArrayLike, device: DeviceLike | None = None) -> list[Array]:
     """Both as arrays of real or complex numbers; a Python number comes to the dtype and the device of the other one."""
-    ends = [asarray(x, device=device) if kind_of(x) is None else x for x in (start, stop)]
+    ends: list[Any] = [asarray(x, device=device) if kind_of(x) is None else x for x in (start, stop)]
     dtype = result_type(*ends, 0.0)
     near = [x for x in ends if kind_of(x) is None]
     return [beside(near[0], x, dtype) if near else asarray(x, dtype, device=device) for x in ends]
@@ -166,7 +230,15 @@ def _counts(num, start, stop):
     return counts.reshape((num,) + (1,) * max(start.ndim, stop.ndim))
 
 
-def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
+def logspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    base: ArrayLike = 10.0,
+    dtype: DTypeLike = None,
+    axis: int = 0,
+) -> Result:
     """`num` powers of `base`, their exponents evenly spaced from `start` to `stop`; all three may be traced."""
     if not isinstance(base, int | float | complex):
         base = as_array(base)
@@ -176,7 +248,9 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
     return numbers if dtype is None else cast(numbers, dtype)
 
 
-def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+def geomspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: DTypeLike = None, axis: int = 0
+) -> Result:
     """`num` numbers from `start` to `stop`, each the one before times the same factor; complex ones form a spiral."""
     start, stop = _ends(start, stop)
     unit = start / absolute(start)
@@ -188,17 +262,26 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     return numbers if dtype is None else cast(numbers, dtype)
 
 
-def eye(N, M=None, k=0, dtype=float, order="C", *, device=None, like=None):
+def eye(
+    N: int,
+    M: int | None = None,
+    k: int = 0,
+    dtype: DTypeLike = float,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
+    like: Any = None,
+) -> Result:
     """Ones on a diagonal, zeros elsewhere."""
     return create("eye", N, M, k, dtype, device=device)
 
 
-def identity(n, dtype=None, *, like=None):
+def identity(n: int, dtype: DTypeLike = None, *, like: Any = None) -> Result:
     """The unit matrix."""
     return eye(n, dtype=dtype or float)
 
 
-def tri(N, M=None, k=0, dtype=float, *, like=None):
+def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = float, *, like: Any = None) -> Result:
     """Ones on a diagonal and below it, zeros elsewhere."""
     return create("tri", N, M, k, dtype)
 
@@ -208,7 +291,7 @@ def _made_by_numpy(name):
     theirs = getattr(onp, name)
 
     @functools.wraps(theirs, assigned=("__name__", "__qualname__"))
-    def make(*args, **kwargs):
+    def make(*args: Any, **kwargs: Any) -> Result:
         return on_default_device(theirs(*args, **kwargs))
 
     make.__doc__ = f"`numpy.{name}`, with the result on the default device."

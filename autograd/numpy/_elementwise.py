@@ -1,6 +1,8 @@
 """Elementwise functions. Most are the operations themselves."""
 
 # ruff: noqa: I001 (names stay in tables)
+from __future__ import annotations
+
 import numpy as onp
 
 from ..core import Array
@@ -17,6 +19,7 @@ from ..ops.elementwise import (  # noqa: F401
 from ..ops.floating_point import (  # noqa: F401
     bitwise_count, copysign, exponent, fabs, heaviside, ldexp, nextafter, spacing,
 )  # fmt: skip
+from ..typing import ArrayLike, Result
 from ._common import as_array, refuse_output
 
 abs = absolute
@@ -30,7 +33,7 @@ mod = remainder
 true_divide = divide
 
 
-def power(x1, x2):
+def power(x1: ArrayLike, x2: ArrayLike) -> Result:
     """`x1 ** x2`. Gradients at 0 are finite where they can be: see `autograd.ops.elementwise`."""
     if isinstance(x2, int | float | complex) and not isinstance(x2, bool | onp.generic):
         x1 = as_array(x1)
@@ -44,32 +47,32 @@ def power(x1, x2):
 pow = power
 
 
-def float_power(x1, x2):
+def float_power(x1: ArrayLike, x2: ArrayLike) -> Result:
     """`x1 ** x2` in double precision."""
     dtype = onp.result_type(onp.float64, as_array(x1).dtype, as_array(x2).dtype)
     return ops.power(as_array(x1, dtype), as_array(x2, dtype))
 
 
-def divmod(x1, x2):
+def divmod(x1: ArrayLike, x2: ArrayLike) -> tuple[Result, Result]:
     """The quotient rounded down, which has no gradient, and the remainder, which has one."""
     return floor_divide(x1, x2), remainder(x1, x2)
 
 
-def modf(x):
+def modf(x: ArrayLike) -> tuple[Result, Result]:
     """The fractional part, which has the gradient, and the integral part."""
     x = as_array(x)
     finite = where(isinf(x), 0, x)
     return subtract(finite, trunc(finite)), trunc(x)
 
 
-def frexp(x):
+def frexp(x: ArrayLike) -> tuple[Result, Result]:
     """A number from 1/2 to 1 in absolute value, which has the gradient, and the power of two to multiply it by."""
     x = as_array(x)
     power_of_two = exponent(x)
     return ldexp(x, -power_of_two), power_of_two
 
 
-def round(a, decimals=0, out=None):
+def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Result:
     """Rounded to the nearest even value of `decimals` places; the gradient is zero."""
     refuse_output(out, "round")
     return ops.round(a, decimals=decimals)
@@ -78,7 +81,15 @@ def round(a, decimals=0, out=None):
 around = round
 
 
-def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None):
+def clip(
+    a: ArrayLike,
+    a_min: ArrayLike | None = None,
+    a_max: ArrayLike | None = None,
+    out: None = None,
+    *,
+    min: ArrayLike | None = None,
+    max: ArrayLike | None = None,
+) -> Result:
     """`a` limited to the interval; bounds that are numbers are cheaper than arrays and have no gradient."""
     refuse_output(out, "clip")
     low, high = a_min if min is None else min, a_max if max is None else max
@@ -90,34 +101,36 @@ def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None):
     return a if high is None else ops.at_most(a, high)
 
 
-def where(condition, x=None, y=None):
+def where(condition: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None) -> Result:
     """Elements of `x` where `condition` is true, else of `y`; with `condition` alone, the places where it is true.
 
     An operand gets no gradient where it was not chosen, whatever stands there. If it was computed by a function whose
     derivative is infinite or NaN at such a place, then 0 * inf = NaN comes out of that function (as in PyTorch): there
     compute it from a safe argument, `where(x > 0, log(where(x > 0, x, 1)), 0)`.
     """
-    if (x is None) != (y is None):
+    if x is None and y is None:
+        return nonzero(condition)
+    if x is None or y is None:
         raise ValueError("where: expected both x and y, or neither.")
-    return nonzero(condition) if x is None else ops.where(as_array(condition), x, y)
+    return ops.where(as_array(condition), x, y)
 
 
-def nonzero(a):
+def nonzero(a: ArrayLike) -> tuple[Result, ...]:
     """Indices of the elements that are not zero, one array for each axis."""
     return indexing.nonzero(as_array(a))
 
 
-def isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
+def isclose(a: ArrayLike, b: ArrayLike, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Result:
     """Whether elements are equal within a tolerance."""
     return ops.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
-def allclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
+def allclose(a: ArrayLike, b: ArrayLike, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements are equal within a tolerance, as a bool."""
     return bool(isclose(a, b, rtol, atol, equal_nan).all())
 
 
-def array_equal(a1, a2, equal_nan=False):
+def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> bool:
     """Whether two arrays have one shape and the same elements, as a bool; NaN equals NaN if `equal_nan` says so."""
     a1, a2 = as_array(a1), as_array(a2)
     if a1.shape != a2.shape:
@@ -126,7 +139,7 @@ def array_equal(a1, a2, equal_nan=False):
     return bool((logical_or(same, logical_and(isnan(a1), isnan(a2))) if equal_nan else same).all())
 
 
-def array_equiv(a1, a2):
+def array_equiv(a1: ArrayLike, a2: ArrayLike) -> bool:
     """Whether two arrays have the same elements when they are broadcast, as a bool."""
     a1, a2 = as_array(a1), as_array(a2)
     try:
@@ -136,29 +149,29 @@ def array_equiv(a1, a2):
     return bool(equal(a1, a2).all())
 
 
-def isposinf(x, out=None):
+def isposinf(x: ArrayLike, out: None = None) -> Result:
     """Whether elements are infinity."""
     refuse_output(out, "isposinf")
     return equal(as_array(x), float("inf"))
 
 
-def isneginf(x, out=None):
+def isneginf(x: ArrayLike, out: None = None) -> Result:
     """Whether elements are minus infinity."""
     refuse_output(out, "isneginf")
     return equal(as_array(x), float("-inf"))
 
 
-def iscomplex(x):
+def iscomplex(x: ArrayLike) -> Result:
     """Whether elements have an imaginary part that is not 0."""
     return not_equal(imag(as_array(x)), 0)
 
 
-def isreal(x):
+def isreal(x: ArrayLike) -> Result:
     """Whether elements have no imaginary part but 0."""
     return equal(imag(as_array(x)), 0)
 
 
-def real_if_close(a, tol=100):
+def real_if_close(a: ArrayLike, tol: float = 100) -> Result:
     """The real part if all imaginary parts are less than `tol` (times the precision if above 1), else `a` itself.
 
     The dtype of the result depends on data.
@@ -170,7 +183,9 @@ def real_if_close(a, tol=100):
     return real(a) if bool(less(absolute(imag(a)), limit).all()) else a
 
 
-def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+def nan_to_num(
+    x: ArrayLike, copy: bool = True, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Result:
     """Replaces NaN and infinities by numbers, in a new array; replaced elements get no gradient."""
     x = as_array(x)
     if x.dtype.kind not in "fc":

@@ -1,11 +1,16 @@
 """Functions that call functions of the user: their results are differentiated through."""
 
+from __future__ import annotations
+
 import functools
 import itertools
 import operator
 import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
 
 from ..axes import complete_axis
+from ..typing import ArrayLike, DTypeLike, Result
 from ._common import as_array
 from ._creation import zeros_like
 from ._indexing import IndexUpdate
@@ -13,7 +18,7 @@ from ._placement import beside, where_they_are
 from ._shape import broadcast_shapes, broadcast_to, expand_dims, moveaxis, reshape, stack
 
 
-def apply_along_axis(func1d, axis, arr, *args, **kwargs):
+def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any) -> Result:
     """The results of a function of vectors, for each vector along an axis of `arr`, in place of that axis."""
     arr = as_array(arr)
     axis = complete_axis(axis, arr.ndim)
@@ -28,7 +33,7 @@ def apply_along_axis(func1d, axis, arr, *args, **kwargs):
     return moveaxis(results, tuple(added), tuple(i - len(kept) + axis for i in added))
 
 
-def apply_over_axes(func, a, axes):
+def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: int | Sequence[int]) -> Result:
     """`func(a, axis)` for one axis after the other; an axis that it removes is put back with length 1."""
     a = as_array(a)
     for axis in axes if isinstance(axes, list | tuple) else [axes]:
@@ -37,7 +42,7 @@ def apply_over_axes(func, a, axes):
     return a
 
 
-def piecewise(x, condlist, funclist, *args, **kw):
+def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Result:
     """`funclist[i]`, a function of the elements or a number, where `condlist[i]` is true; the last condition counts.
 
     A further function is for all other elements, where 0 stands else. Functions see only their elements, as a vector,
@@ -60,7 +65,14 @@ def piecewise(x, condlist, funclist, *args, **kw):
 _SIGNATURE = re.compile(r"\((.*?)\)")
 
 
-def vectorize(pyfunc=None, otypes=None, doc=None, excluded=None, cache=False, signature=None):
+def vectorize(
+    pyfunc: Callable[..., Any] | None = None,
+    otypes: Sequence[DTypeLike] | str | None = None,
+    doc: str | None = None,
+    excluded: Collection[int | str] | None = None,
+    cache: bool = False,
+    signature: str | None = None,
+) -> Callable[..., Any]:
     """A function of arrays that calls `pyfunc` for each element of them, broadcast, or each of their parts.
 
     It is a loop, which `autograd.vmap` is not. Without `pyfunc`, a decorator.
@@ -110,7 +122,7 @@ def _looped(function, given, arrays, counts, otypes):
     return tuple(joined) if several else joined[0]
 
 
-def ndenumerate(arr):
+def ndenumerate(arr: ArrayLike) -> Iterator[tuple[tuple[int, ...], Result]]:
     """Yields (index, element) for each element."""
     arr = as_array(arr)
     return ((place, arr[place]) for place in itertools.product(*map(range, arr.shape)))

@@ -1,10 +1,14 @@
 """Grids of coordinates, indices of parts of an array, and arrays written as an index."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as onp
 
 from .. import backend
 from ..core import kind_of, library
 from ..ops.shape import broadcast_to
+from ..typing import ArrayLike, DTypeLike, Result
 from ._common import as_array, like, result_type
 from ._creation import arange, linspace
 from ._elementwise import nonzero
@@ -23,7 +27,7 @@ def _dense(grids):
     return [broadcast_to(x, shape=shape) for x in grids]
 
 
-def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
+def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Result, ...]:
     """The coordinates of the points of a grid, an array for each vector: its elements along an axis of its own.
 
     With `indexing` "xy" the first vector lies along the second axis and the second along the first, with "ij" not.
@@ -40,7 +44,7 @@ def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     return tuple(grids)
 
 
-def indices(dimensions, dtype=int, sparse=False):
+def indices(dimensions: Sequence[int], dtype: DTypeLike = int, sparse: bool = False) -> Result:
     """The indices of an array of a shape, (axes, *shape), or with `sparse` a tuple of arrays that broadcast to it."""
     vectors = [arange(n, dtype=dtype) for n in dimensions]
     if sparse:
@@ -48,12 +52,14 @@ def indices(dimensions, dtype=int, sparse=False):
     return stack(_dense(_sparse_grid(vectors))) if vectors else create("zeros", (0,), dtype)
 
 
-def fromfunction(function, shape, *, dtype=float, like=None, **kwargs):
+def fromfunction(
+    function: Callable[..., Any], shape: Sequence[int], *, dtype: DTypeLike = float, like: Any = None, **kwargs: Any
+) -> Any:
     """A function of the indices of an array of a shape."""
     return function(*indices(shape, dtype), **kwargs)
 
 
-def ix_(*args):
+def ix_(*args: Any) -> tuple[Result, ...]:
     """Vectors of indices or booleans as arrays that index all their combinations."""
     vectors = [as_array(x) if onp.size(x) or hasattr(x, "dtype") else as_array(x, int) for x in args]
     if any(x.ndim != 1 for x in vectors):
@@ -61,7 +67,7 @@ def ix_(*args):
     return tuple(_sparse_grid([nonzero(x)[0] if x.dtype == bool else x for x in vectors]))
 
 
-def diag_indices_from(arr):
+def diag_indices_from(arr: ArrayLike) -> tuple[Result, ...]:
     """The index of the main diagonal of an array whose axes have one length."""
     arr = as_array(arr)
     if arr.ndim < 2 or len(set(arr.shape)) > 1:
@@ -69,12 +75,12 @@ def diag_indices_from(arr):
     return (like(arr, library(arr).arange(arr.shape[0])),) * arr.ndim
 
 
-def tril_indices_from(arr, k=0):
+def tril_indices_from(arr: ArrayLike, k: int = 0) -> tuple[Result, Result]:
     """The index of the lower triangle of a matrix."""
     return _triangle_of("tril_indices_from", arr, k, onp.tril_indices)
 
 
-def triu_indices_from(arr, k=0):
+def triu_indices_from(arr: ArrayLike, k: int = 0) -> tuple[Result, Result]:
     """The index of the upper triangle of a matrix."""
     return _triangle_of("triu_indices_from", arr, k, onp.triu_indices)
 

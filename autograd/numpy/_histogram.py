@@ -3,15 +3,20 @@
 Counts are differentiable with respect to weights, edges with respect to the points if they follow from these.
 """
 
+from __future__ import annotations
+
 import builtins
 import math
 import operator
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as onp
 
 from ..core import Array
 from ..ops.elementwise import equal, greater_equal, logical_and, stop_gradient, where
-from ._common import as_array
+from ..typing import ArrayLike, Result
+from ._common import aligned, as_array
 from ._creation import linspace
 from ._placement import beside, on_host
 from ._reduction import max, min
@@ -19,24 +24,29 @@ from ._shape import ravel, reshape
 from ._sorting import count_places, searchsorted
 
 
-def histogram_bin_edges(a, bins=10, range=None, weights=None):
+def histogram_bin_edges(
+    a: ArrayLike,
+    bins: Any = 10,
+    range: Any = None,
+    weights: ArrayLike | None = None,
+) -> Result:
     """The edges of `bins` intervals of one width from the least to the greatest element, or over a range.
 
     Args:
         bins: Their number, one of NumPy's rules for it ("auto", "fd", "sturges", ...; it looks at data), or the edges.
     """
-    a = ravel(as_array(a))
+    points = ravel(as_array(a))
     if isinstance(bins, str):
-        bins = len(onp.histogram_bin_edges(on_host(stop_gradient(a)), bins, range, weights)) - 1
-    if onp.ndim(bins) if not isinstance(bins, Array) else bins.ndim:
-        edges = beside(a, bins)
+        bins = onp.histogram_bin_edges(on_host(stop_gradient(points)), bins, range, on_host(weights)).size - 1
+    if bins.ndim if isinstance(bins, Array) else onp.ndim(bins):
+        edges = beside(points, bins)
         if isinstance(bins, list | tuple | onp.ndarray) and onp.any(onp.diff(on_host(stop_gradient(edges))) < 0):
             raise ValueError(f"histogram: expected edges that do not fall, got {bins}.")
         return edges
     bins = operator.index(bins)
     if bins < 1:
         raise ValueError(f"histogram: expected at least one bin, got {bins}.")
-    low, high = _limits(a, range)
+    low, high = _limits(points, range)
     same = equal(low, high)
     low, high = where(same, low - 0.5, low), where(same, high + 0.5, high)
     return linspace(low, high, bins + 1)
@@ -56,18 +66,31 @@ def _dtype(a):
     return a.dtype if a.dtype.kind == "f" else onp.dtype(float)
 
 
-def histogram(a, bins=10, range=None, density=None, weights=None):
+def histogram(
+    a: ArrayLike,
+    bins: Any = 10,
+    range: Any = None,
+    density: bool | None = None,
+    weights: ArrayLike | None = None,
+) -> tuple[Result, Result]:
     """How many elements, or the sum of their weights, are in each interval, and the edges of the intervals.
 
     The last interval holds its right edge. With `density` the integral is 1. See `histogram_bin_edges` for `bins`.
     """
-    a = ravel(as_array(a))
-    edges = histogram_bin_edges(a, bins, range, weights)
-    weights = weights if weights is None else ravel(beside(a, weights))
-    return _histogram([a], [edges], density, weights), edges
+    points = ravel(as_array(a))
+    edges = histogram_bin_edges(points, bins, range, weights)
+    weights = weights if weights is None else ravel(beside(points, weights))
+    return _histogram([points], [edges], density, weights), edges
 
 
-def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
+def histogram2d(
+    x: ArrayLike,
+    y: ArrayLike,
+    bins: Any = 10,
+    range: Sequence[Any] | None = None,
+    density: bool | None = None,
+    weights: ArrayLike | None = None,
+) -> tuple[Result, Result, Result]:
     """`histogramdd` of points (x, y): the counts (bins of x, bins of y), the edges along x and those along y.
 
     Args:
@@ -79,7 +102,13 @@ def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
     return counts, edges_x, edges_y
 
 
-def histogramdd(sample, bins=10, range=None, density=None, weights=None):
+def histogramdd(
+    sample: ArrayLike,
+    bins: Any = 10,
+    range: Sequence[Any] | None = None,
+    density: bool | None = None,
+    weights: ArrayLike | None = None,
+) -> tuple[Result, list[Result]]:
     """How many points, or the sum of their weights, are in each cell of a grid, and the edges along each axis.
 
     Args:
@@ -114,5 +143,5 @@ def _histogram(columns, edges, density, weights):
         return counts
     counts = as_array(counts, _dtype(edges[0]))
     for axis, e in enumerate(edges):
-        counts = counts / reshape(e[1:] - e[:-1], (-1,) + (1,) * (len(shape) - 1 - axis))
+        counts = counts / aligned(e[1:] - e[:-1], axis, len(shape))
     return counts / as_array(where(inside, 1 if weights is None else weights, 0).sum(), counts.dtype)

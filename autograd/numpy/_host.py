@@ -1,11 +1,15 @@
 """What NumPy does for arrays of any kind: text, files, dtypes, memory; and what this namespace does without."""
 
+from __future__ import annotations
+
 import functools
+from typing import Any
 
 import numpy as onp
 
 from .. import backend
 from ..core import Array, library
+from ..typing import DeviceLike, Result
 from ._common import like, result_type  # noqa: F401
 from ._placement import on_host
 
@@ -78,7 +82,7 @@ def _of_memory(name):
 isfortran, may_share_memory, shares_memory = map(_of_memory, "isfortran may_share_memory shares_memory".split())
 
 
-def from_dlpack(x, /, *, device=None, copy=None):
+def from_dlpack(x: Any, /, *, device: DeviceLike | None = None, copy: bool | None = None) -> Result:
     """The array that another library hands over through DLPack, on its device, without a copy."""
     on_cpu = x.__dlpack_device__()[0] == 1
     xp = backend.CPU.library if on_cpu else backend.as_device("gpu").library

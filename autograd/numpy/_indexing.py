@@ -1,5 +1,7 @@
 """Indexing and selection."""
 
+from __future__ import annotations
+
 import operator
 import types
 from typing import Any
@@ -7,9 +9,11 @@ from typing import Any
 import numpy as onp
 
 from .. import backend
+from ..axes import index_along
 from ..core import Array, bare, library, resolved
 from ..ops import indexing as ops
 from ..ops.indexing import ARRAY
+from ..typing import ArrayLike, DTypeLike, Result
 from ._common import along_axis, as_array, refuse_output
 from ._elementwise import clip, maximum, minimum, nonzero, where
 from ._placement import beside
@@ -18,7 +22,7 @@ from ._shape import broadcast_to, moveaxis, ravel
 _BASIC = (int, slice, types.NoneType, types.EllipsisType)  # parts of an index that are no arrays
 
 
-def split_index(x, index):
+def split_index(x: ArrayLike, index: Any) -> Result:
     """An index of `x` in the two parts that the operations take: a tuple with `ARRAY` for arrays, and a list of them.
 
     Sequences and raw host arrays may index arrays of any device, as in CuPy.
@@ -38,7 +42,7 @@ def split_index(x, index):
 
 def _end(x: Any) -> Any:
     """A number of a slice; CuPy would not pass on what an Array raises that has none to give."""
-    return operator.index(x) if isinstance(x, Array) else x  # type: ignore[arg-type]
+    return operator.index(x) if isinstance(x, Array) else x
 
 
 def _index_array(x, part):
@@ -54,7 +58,7 @@ def _index_array(x, part):
     return part
 
 
-def getitem(x, index):
+def getitem(x: ArrayLike, index: Any) -> Result:
     """`x[index]`, as NumPy's."""
     template, arrays = split_index(x, index)
     return ops.getitem(x, *arrays, index=template)
@@ -76,11 +80,11 @@ class IndexUpdate:
     def __getitem__(self, index):
         return IndexUpdate(self._x, index)
 
-    def get(self):
+    def get(self) -> Result:
         """`x[index]`."""
         return ops.getitem(self._x, *self._arrays, index=self._index)
 
-    def set(self, values):
+    def set(self, values: ArrayLike) -> Result:
         """`values`, which broadcast to the shape of `x[index]`, in place of the elements there."""
         values = as_array(values, self._x.dtype)
         if self._index == (ARRAY,) and self._arrays[0].dtype.kind == "b":
@@ -90,7 +94,7 @@ class IndexUpdate:
         self._require_distinct()
         return ops.set_at(self._x, values, *self._arrays, index=self._index)
 
-    def add(self, values):
+    def add(self, values: ArrayLike) -> Result:
         """`values` added to the elements there."""
         there = self.get()
         values = as_array(values, self._x.dtype)
@@ -98,23 +102,23 @@ class IndexUpdate:
             values = broadcast_to(values, there.shape)
         return self._x + ops.add_at(values, *self._arrays, index=self._index, shape=self._x.shape)
 
-    def multiply(self, values):
+    def multiply(self, values: ArrayLike) -> Result:
         """The elements there multiplied by `values`."""
         return self.set(self.get() * values)
 
-    def divide(self, values):
+    def divide(self, values: ArrayLike) -> Result:
         """The elements there divided by `values`."""
         return self.set(self.get() / values)
 
-    def power(self, values):
+    def power(self, values: ArrayLike) -> Result:
         """The elements there to the power of `values`."""
         return self.set(self.get() ** values)
 
-    def min(self, values):
+    def min(self, values: ArrayLike) -> Result:
         """The lesser of the elements there and `values`."""
         return self.set(minimum(self.get(), values))
 
-    def max(self, values):
+    def max(self, values: ArrayLike) -> Result:
         """The greater of the elements there and `values`."""
         return self.set(maximum(self.get(), values))
 
@@ -127,15 +131,15 @@ class IndexUpdate:
                 raise ValueError("Array.at: expected an index that names no element twice. Use .add, or merge values.")
 
 
-def take(a, indices, axis=None, out=None, mode="raise"):
+def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None, out: None = None, mode: str = "raise") -> Result:
     """Elements of `a` at integer `indices` along an axis, of the flattened array without one."""
     refuse_output(out, "take")
     a, axis = along_axis(a, axis)
     indices = indices if isinstance(indices, int) else beside(a, indices)
-    return getitem(a, (slice(None),) * axis + (within("take", indices, a.shape[axis], mode),))
+    return getitem(a, index_along(axis, within("take", indices, a.shape[axis], mode)))
 
 
-def within(name, indices, length, mode):
+def within(name: Any, indices: Any, length: Any, mode: str) -> Result:
     """Indices that `mode` "wrap" or "clip" brings back to 0 to length - 1; "raise" leaves it to the array library."""
     if mode == "wrap":
         return indices % length
@@ -146,7 +150,7 @@ def within(name, indices, length, mode):
     return indices
 
 
-def take_along_axis(arr, indices, axis=-1):
+def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Result:
     """Elements of `arr` at `indices` along an axis; all other axes are matched."""
     arr, axis = along_axis(arr, axis)
     indices = beside(arr, indices)
@@ -158,30 +162,32 @@ def take_along_axis(arr, indices, axis=-1):
     return ops.take_along_axis(arr, indices, axis=axis)
 
 
-def compress(condition, a, axis=None, out=None):
+def compress(condition: ArrayLike, a: ArrayLike, axis: int | None = None, out: None = None) -> Result:
     """Slices of `a` along an axis where a vector of booleans is true: how many depends on data."""
     refuse_output(out, "compress")
     a, axis = along_axis(a, axis)
-    return a[(slice(None),) * axis + (nonzero(beside(a, condition))[0],)]
+    return a[index_along(axis, nonzero(beside(a, condition))[0])]
 
 
-def diagonal(a, offset=0, axis1=0, axis2=1):
+def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Result:
     """The diagonal of two axes, as a new last axis."""
-    a = moveaxis(as_array(a), (axis1, axis2), (-2, -1))
-    rows, columns = a.shape[-2:]
+    matrices = moveaxis(as_array(a), (axis1, axis2), (-2, -1))
+    rows, columns = matrices.shape[-2:]
     start_row, start_column = max(-offset, 0), max(offset, 0)
     count = max(0, min(rows - start_row, columns - start_column))
-    steps = library(a).arange(count)
-    return a[..., steps + start_row, steps + start_column]
+    steps = library(matrices).arange(count)
+    return matrices[..., steps + start_row, steps + start_column]
 
 
-def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
+def trace(
+    a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: DTypeLike = None, out: None = None
+) -> Result:
     """The sum of the diagonal of two axes."""
     refuse_output(out, "trace")
     return diagonal(as_array(a, dtype), offset, axis1, axis2).sum(-1)
 
 
-def diag(v, k=0):
+def diag(v: ArrayLike, k: int = 0) -> Result:
     """A matrix with the vector `v` as its k-th diagonal, or the diagonal of a matrix."""
     v = as_array(v)
     if v.ndim == 2:
@@ -194,6 +200,6 @@ def diag(v, k=0):
     return ops.add_at(v, *place, index=(ARRAY, ARRAY), shape=(n, n))
 
 
-def diagflat(v, k=0):
+def diagflat(v: ArrayLike, k: int = 0) -> Result:
     """A matrix with the elements of `v` as its k-th diagonal."""
     return diag(ravel(v), k)

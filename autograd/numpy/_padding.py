@@ -1,15 +1,19 @@
 """Padding, one axis after the other: what stands before and behind an array."""
 
+from __future__ import annotations
+
 import builtins
 import operator
 from collections.abc import Callable
+from typing import Any
 
 import numpy as onp
 
-from ..axes import complete_axis
+from ..axes import complete_axis, index_along
 from ..core import library
 from ..ops import shape as ops
-from ._common import as_array, cast
+from ..typing import ArrayLike, Result
+from ._common import aligned, as_array, cast, part
 from ._creation import linspace
 from ._elementwise import round
 from ._placement import beside
@@ -18,7 +22,9 @@ from ._shape import broadcast_to, concatenate, flip
 from ._statistics import median
 
 
-def pad(array, pad_width, mode="constant", **options):
+def pad(
+    array: ArrayLike, pad_width: ArrayLike | dict[int, int | tuple[int, int]], mode: str = "constant", **options: Any
+) -> Result:
     """`array` with elements around it.
 
     Args:
@@ -67,10 +73,6 @@ def _is_nested(value):
     return isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0
 
 
-def _part(x, axis, start, stop):
-    return x[(slice(None),) * axis + (slice(start, stop),)]
-
-
 def _spread(x, value, axis, count):
     """`value` repeated `count` times along an axis of what is joined to `x`."""
     return broadcast_to(value, x.shape[:axis] + (count,) + x.shape[axis + 1 :])
@@ -83,7 +85,7 @@ def _constant(x, axis, width, values, mode):
 
 def _gathered(x, axis, width, choice, mode):
     source = onp.pad(range(x.shape[axis]), width, mode)  # where each element of the result comes from
-    return x[(slice(None),) * axis + (library(x).asarray(source),)]
+    return x[index_along(axis, library(x).asarray(source))]
 
 
 def _reflected(x, axis, width, reflect_type, mode):
@@ -102,15 +104,14 @@ def _reflected(x, axis, width, reflect_type, mode):
     units[[0, 1], [0, n - 1]] = 1
     first, last = onp.pad(units, ((0, 0), width), mode, reflect_type="odd")
     p, q, r = [
-        library(x).asarray(weights.reshape((-1,) + (1,) * (x.ndim - 1 - axis)), x.dtype)
-        for weights in (first, last, 1 - first - last)
+        library(x).asarray(aligned(weights, axis, x.ndim), x.dtype) for weights in (first, last, 1 - first - last)
     ]
-    return p * _part(x, axis, 0, 1) + q * _part(x, axis, n - 1, n) + r * images
+    return p * part(x, axis, 0, 1) + q * part(x, axis, n - 1, n) + r * images
 
 
 def _ramp(x, axis, width, ends, mode):
     n = x.shape[axis]
-    edges = [x[(slice(None),) * axis + (place,)] for place in (0, n - 1)]
+    edges = [x[index_along(axis, place)] for place in (0, n - 1)]
     before, after = [
         linspace(beside(x, end), edge, count, endpoint=False, dtype=x.dtype, axis=axis)
         for end, edge, count in zip(ends, edges, width, strict=True)
@@ -122,8 +123,8 @@ def _statistic(function):
     def padded(x, axis, width, lengths, mode):
         n = x.shape[axis]
         first, last = [n if length is None else builtins.min(operator.index(length), n) for length in lengths]
-        parts = _part(x, axis, 0, first), _part(x, axis, n - last, n)
-        values = [function(part, axis, keepdims=True) for part in parts]
+        edges = part(x, axis, 0, first), part(x, axis, n - last, n)
+        values = [function(edge, axis, keepdims=True) for edge in edges]
         if x.dtype.kind in "iu":
             values = [cast(round(value), x.dtype) for value in values]
         before, after = [_spread(x, value, axis, count) for value, count in zip(values, width, strict=True)]

@@ -1,22 +1,28 @@
 """Where the arrays are that a function is given and makes: beside another array, on the host, on the default device."""
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as onp
 
 from .. import backend
 from ..core import Array, library
+from ..typing import ArrayLike, DeviceLike, DTypeLike, RawArray
 from ._common import as_array, like
 
 
-def create(name, *args, device=None, **kwargs):
+def create(name: str, *args: Any, device: DeviceLike | None = None, **kwargs: Any) -> RawArray:
     """The result of the array library's function of that name, on a device, by default the default one."""
     chosen = backend.default_device() if device is None else backend.as_device(device)
     with chosen.current():
         return getattr(chosen.library, name)(*args, **kwargs)
 
 
-def where_they_are(values):
+def where_they_are(values: Iterable[Any]) -> AbstractContextManager[Any]:
     """A context in which arrays are created where the first array among some values is, else on the default device."""
     for x in values:
         if isinstance(x, Array) or backend.is_array(x):
@@ -24,7 +30,7 @@ def where_they_are(values):
     return contextlib.nullcontext()
 
 
-def beside(x, values, dtype=None):
+def beside(x: Array, values: ArrayLike, dtype: DTypeLike = None) -> Array:
     """`values` as an array; numbers and lists of them are put where the array `x` is. An Array beside an Array."""
     if isinstance(values, Array) or backend.is_array(values):
         return like(x, as_array(values, dtype))
@@ -32,14 +38,14 @@ def beside(x, values, dtype=None):
         return like(x, as_array(values, dtype))
 
 
-def on_device(x, values, dtype=None):
+def on_device(x: Array, values: ArrayLike, dtype: DTypeLike = None) -> Array:
     """Numbers, maybe in a NumPy array, as an array where the array `x` is. An Array beside an Array."""
     if not isinstance(values, Array) and not backend.is_cupy(values):
         values = library(x).asarray(values)
     return like(x, as_array(values, dtype))
 
 
-def on_host(x):
+def on_host(x: Any) -> Any:
     """`x` with NumPy arrays in place of Arrays and CuPy arrays, also within lists; TypeError if one is traced."""
     if isinstance(x, list | tuple):
         return type(x)(map(on_host, x))
@@ -48,7 +54,7 @@ def on_host(x):
     return x.get() if backend.is_cupy(x) else x
 
 
-def on_default_device(result):
+def on_default_device(result: Any) -> Any:
     """NumPy arrays, also within tuples and lists, on the default device."""
     if isinstance(result, tuple | list):
         return type(result)(map(on_default_device, result))

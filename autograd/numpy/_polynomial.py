@@ -1,25 +1,174 @@
-"""Division of polynomials: the rest of them are in `_calculus`."""
+"""Polynomials: vectors of coefficients, that of the highest power first. Leading zeros are kept."""
+
+from __future__ import annotations
 
 import numpy as onp
 
-from ..ops.elementwise import absolute, stop_gradient
-from ._common import as_array
+from ..core import Array, library
+from ..ops import shape as ops
+from ..ops.elementwise import stop_gradient
+from ..ops.reduction import cumulative_product
+from ..typing import ArrayLike, Result
+from . import linalg
+from ._calculus import complete_order, convolve, vectors
+from ._common import aligned, as_array, cast, inexact, like, promoted
+from ._elementwise import absolute, negative, real
 from ._placement import beside, on_host
-from ._shape import atleast_1d, concatenate, stack
+from ._shape import atleast_1d, broadcast_to, concatenate, flip, stack
 
 
-def polydiv(u, v):
-    """The quotient and the remainder of two polynomials, from the coefficient of the highest power on.
+def polyval(p: ArrayLike, x: ArrayLike) -> Result:
+    """The polynomial at `x`, of any shape. Source: Horner's rule."""
+    p = as_array(p)
+    x = promoted(p, x)
+    y = x * 0
+    for i in range(p.shape[0]):
+        y = y * x + p[i]
+    return y
 
-    Coefficients of the remainder up to 1e-8 in size are left out at its beginning, so that its length depends on data.
+
+def polyadd(a1: ArrayLike, a2: ArrayLike) -> Result:
+    """The sum of two polynomials."""
+    both = vectors(a1, a2)
+    size = max(a.size for a in both)
+    first, second = [ops.pad(a, width=((size - a.size, 0),)) for a in both]
+    return first + second
+
+
+def polysub(a1: ArrayLike, a2: ArrayLike) -> Result:
+    """The difference of two polynomials."""
+    return polyadd(a1, negative(a2))
+
+
+def polymul(a1: ArrayLike, a2: ArrayLike) -> Result:
+    """The product of two polynomials."""
+    return convolve(a1, a2)
+
+
+def polyder(p: ArrayLike, m: int = 1) -> Result:
+    """The m-th derivative of a polynomial."""
+    p = as_array(p)
+    for _ in range(complete_order("polyder", m)):
+        p = p[:-1] * _exponents(p, p.shape[0] - 1)
+    return p
+
+
+def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = 0) -> Result:
+    """The m-th antiderivative of a polynomial, with integration constants `k`: one for all, or m of them."""
+    p, m = inexact(p), complete_order("polyint", m)
+    constants = broadcast_to(as_array(0 if k is None else k), (m,))
+    for i in range(m):
+        p = inexact(concatenate([p / _exponents(p, p.shape[0]), cast(constants[i : i + 1], p.dtype)]))
+    return p
+
+
+def _exponents(p: Array, count: int) -> Array:
+    """The numbers count, ..., 2, 1 in the dtype of `p` and on its device."""
+    return like(p, library(p).arange(count, 0, -1, dtype=p.dtype))
+
+
+def poly(seq_of_zeros: ArrayLike) -> Result:
+    """The polynomial with given roots, or the characteristic polynomial of a matrix; its leading coefficient is 1.
+
+    With complex roots it is complex, also where they are conjugate pairs (unlike NumPy's).
     """
-    u = atleast_1d(as_array(u)) * 1.0
-    v = beside(u, atleast_1d(v)) * 1.0
+    roots = zeros = atleast_1d(inexact(seq_of_zeros))
+    if zeros.ndim == 2:
+        zeros = linalg.eigvals(roots)
+    p = like(zeros, library(zeros).ones(1, zeros.dtype))
+    for i in range(zeros.size):
+        p = ops.pad(p, width=((0, 1),)) - zeros[i] * ops.pad(p, width=((1, 0),))
+    return p if roots.dtype.kind == "c" else real(p)
+
+
+def roots(p: ArrayLike) -> Result:
+    """The roots of a polynomial with a leading coefficient other than 0, as complex numbers (unlike NumPy's).
+
+    Source: they are the eigenvalues of the companion matrix (Horn & Johnson 1999, Matrix Analysis, pp. 146-7).
+    """
+    p = inexact(p)
+    if p.ndim != 1:
+        raise ValueError(f"roots: expected a vector of coefficients, got shape {p.shape}.")
+    count = max(p.shape[0] - 1, 0)
+    if count == 0:
+        return like(p, library(p).zeros(0, onp.result_type(p.dtype, 1j)))
+    shift = library(p).eye(count - 1, count, dtype=p.dtype)
+    return linalg.eigvals(concatenate([(p[1:] / -p[:1])[None], shift]))
+
+
+def polyfit(
+    x: ArrayLike,
+    y: ArrayLike,
+    deg: int,
+    rcond: float | None = None,
+    full: bool = False,
+    w: ArrayLike | None = None,
+    cov: bool | str = False,
+) -> Result:
+    """The polynomial of degree `deg` with the least sum of squared errors.
+
+    Args:
+        x: The coordinates of n samples.
+        y: The samples (n,), or columns of them (n, k).
+        deg: The degree.
+        rcond: Singular values of the matrix of powers, its columns scaled to length 1, up to `rcond` times the greatest
+            count as 0; by default n times the precision. There is no warning if there are any.
+        full: Give (p, residuals, rank, singular values, rcond), as `linalg.lstsq` does.
+        w: Factors of the errors.
+        cov: Give (p, covariance of p), scaled to a chi square of 1 per degree of freedom unless it is "unscaled".
+    """
+    x, y = inexact(x), inexact(y)
+    if x.ndim != 1 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0] or not x.size:
+        raise ValueError(f"polyfit: expected x (n,) and y (n,) or (n, k), got shapes {x.shape} and {y.shape}.")
+    powers, goal = vander(x, complete_order("polyfit", deg) + 1), y
+    if w is not None:
+        w = as_array(w)
+        powers, goal = powers * w[:, None], goal * aligned(w, 0, y.ndim)
+    scale = linalg.norm(powers, axis=0)
+    powers = powers / scale
+    rcond = x.shape[0] * float(onp.finfo(x.dtype).eps) if rcond is None else rcond
+    if full:
+        p, *rest = linalg.lstsq(powers, goal, rcond)
+        return p / aligned(scale, 0, y.ndim), *rest, rcond
+    p = linalg.pinv(powers, rcond) @ goal  # its rank stays on the device
+    result = p / aligned(scale, 0, y.ndim)
+    return (result, _covariance(powers, scale, goal - powers @ p, cov)) if cov else result
+
+
+def _covariance(powers, scale, errors, cov):
+    spread = linalg.inv(powers.T @ powers) / (scale * scale[:, None])
+    spread = spread if errors.ndim == 1 else spread[..., None]
+    if cov == "unscaled":
+        return spread
+    freedom = powers.shape[0] - powers.shape[1]
+    if freedom < 1:
+        raise ValueError(f"polyfit: expected more than {powers.shape[1]} samples, got {powers.shape[0]}.")
+    return spread * ((absolute(errors) ** 2).sum(0) / freedom)
+
+
+def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Result:
+    """The matrix of powers of the elements of the vector `x`: `N` columns, descending from power N - 1 to 0."""
+    x = as_array(x)
+    if x.ndim != 1:
+        raise ValueError(f"vander: expected a vector, got shape {x.shape}.")
+    columns = x.shape[0] if N is None else N
+    powers = cumulative_product(broadcast_to(x[:, None], (x.shape[0], columns)), 1, exclusive=True)
+    return powers if increasing else flip(powers, 1)
+
+
+def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Result, Result]:
+    """The quotient and the remainder of two polynomials.
+
+    Leading coefficients of the remainder up to 1e-8 in size are left out, so that its length depends on data: under
+    `vmap` and `Jit` it raises.
+    """
+    rest = atleast_1d(u) * 1.0
+    divisor = beside(rest, atleast_1d(v)) * 1.0
     quotient = []
-    for _ in range(u.size - v.size + 1):
-        quotient.append(u[0] / v[0])
-        u = concatenate([u[1 : v.size] - quotient[-1] * v[1:], u[v.size :]])
-    if u.size == 0:
-        u = v[:1] * 0
-    large = onp.flatnonzero(on_host(stop_gradient(absolute(u))) > 1e-8)
-    return stack(quotient) if quotient else u[:1] * 0, u[large[0] if large.size else -1 :]
+    for _ in range(rest.size - divisor.size + 1):
+        quotient.append(rest[0] / divisor[0])
+        rest = concatenate([rest[1 : divisor.size] - quotient[-1] * divisor[1:], rest[divisor.size :]])
+    if rest.size == 0:
+        rest = divisor[:1] * 0
+    large = onp.flatnonzero(on_host(stop_gradient(absolute(rest))) > 1e-8)
+    return stack(quotient) if quotient else rest[:1] * 0, rest[large[0] if large.size else -1 :]

@@ -1,23 +1,28 @@
 """Products of vectors, matrices and tensors: each becomes a product of matrices where it can."""
 
+from __future__ import annotations
+
 import math
 import string
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as onp
 
 from ..axes import complete_axes
 from ..ops import product as ops
 from ..ops.elementwise import conj, multiply
+from ..typing import ArrayLike, DTypeLike, Result
 from ._common import as_array, refuse_output
 from ._shape import ravel, reshape, transpose
 
 
-def matmul(x1, x2):
+def matmul(x1: ArrayLike, x2: ArrayLike) -> Result:
     """The matrix product of `x1` (..., n, k) and `x2` (..., k, m); a vector is a row on the left, else a column."""
     return ops.matmul(as_array(x1), as_array(x2))
 
 
-def dot(a, b, out=None):
+def dot(a: ArrayLike, b: ArrayLike, out: None = None) -> Result:
     """The sum of products over the last axis of `a` and the last but one of `b` (its only one if it is a vector)."""
     refuse_output(out, "dot")
     if getattr(a, "ndim", 0) == 2 == getattr(b, "ndim", 0):
@@ -28,7 +33,7 @@ def dot(a, b, out=None):
     return matmul(a, b) if b.ndim <= 2 else tensordot(a, b, ((a.ndim - 1,), (b.ndim - 2,)))
 
 
-def tensordot(a, b, axes=2):
+def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any] = 2) -> Result:
     """The sum of products over pairs of axes: the last `axes` of `a` with the first of `b`, or those given."""
     a, b = as_array(a), as_array(b)
     if isinstance(axes, int):
@@ -51,24 +56,24 @@ def _in_order(x, axes):
     return x if axes == tuple(range(x.ndim)) else transpose(x, axes)
 
 
-def inner(a, b):
+def inner(a: ArrayLike, b: ArrayLike) -> Result:
     """The sum of products over the last axes."""
     a, b = as_array(a), as_array(b)
     return tensordot(a, b, ((-1,), (-1,))) if a.ndim and b.ndim else multiply(a, b)
 
 
-def outer(a, b, out=None):
+def outer(a: ArrayLike, b: ArrayLike, out: None = None) -> Result:
     """The products of all pairs of elements, (a.size, b.size)."""
     refuse_output(out, "outer")
     return multiply(reshape(ravel(a), (-1, 1)), reshape(ravel(b), (1, -1)))
 
 
-def vdot(a, b):
+def vdot(a: ArrayLike, b: ArrayLike) -> Result:
     """The sum of products of all elements, those of `a` conjugated."""
     return dot(conj(ravel(a)), ravel(b))
 
 
-def kron(a, b):
+def kron(a: ArrayLike, b: ArrayLike) -> Result:
     """The Kronecker product."""
     a, b = as_array(a), as_array(b)
     ndim = max(a.ndim, b.ndim)
@@ -79,22 +84,30 @@ def kron(a, b):
     return reshape(product, tuple(n * m for n, m in zip(left, right, strict=True)))
 
 
-def vecdot(x1, x2, axis=-1):
+def vecdot(x1: ArrayLike, x2: ArrayLike, axis: int = -1) -> Result:
     """The sums of products of vectors along an axis, those of `x1` conjugated."""
     return multiply(conj(as_array(x1)), as_array(x2)).sum(axis)
 
 
-def matvec(x1, x2):
+def matvec(x1: ArrayLike, x2: ArrayLike) -> Result:
     """The products of matrices (..., n, m) and vectors (..., m)."""
     return ops.matmul(as_array(x1), as_array(x2)[..., None])[..., 0]
 
 
-def vecmat(x1, x2):
+def vecmat(x1: ArrayLike, x2: ArrayLike) -> Result:
     """The products of vectors (..., n), conjugated, and matrices (..., n, m)."""
     return ops.matmul(conj(as_array(x1))[..., None, :], as_array(x2))[..., 0, :]
 
 
-def einsum(subscripts, *operands, out=None, dtype=None, order="K", casting="safe", optimize=True):
+def einsum(
+    subscripts: Any,
+    *operands: Any,
+    out: None = None,
+    dtype: DTypeLike = None,
+    order: str = "K",
+    casting: str = "safe",
+    optimize: Any = True,
+) -> Result:
     """The Einstein sum of `operands`, in NumPy's notation with `...` and with the output left out if wished.
 
     In place of the notation each operand may be followed by a list of numbers that name its axes, and all by a list for
@@ -106,7 +119,9 @@ def einsum(subscripts, *operands, out=None, dtype=None, order="K", casting="safe
     return ops.einsum(*arrays, subscripts=_explicit(subscripts, arrays))
 
 
-def einsum_path(subscripts, *operands, optimize="greedy", einsum_call=False):
+def einsum_path(
+    subscripts: Any, *operands: Any, optimize: Any = "greedy", einsum_call: Any = False
+) -> tuple[list[Any], str]:
     """The order in which `einsum` had best contract operands of these shapes, and a text about its cost."""
     subscripts, operands = _noted(subscripts, operands)
     shapes = [onp.broadcast_to(0.0, as_array(x).shape) for x in operands]

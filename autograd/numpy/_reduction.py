@@ -4,6 +4,8 @@ Where NumPy's reductions take `where` and `initial`, which CuPy's lack, so do th
 replaced by what changes nothing. `out` is there for NumPy's sake and refused.
 """
 
+from __future__ import annotations
+
 import builtins
 import functools
 import math
@@ -11,9 +13,10 @@ import math
 import numpy as onp
 
 from ..axes import complete_axes
-from ..core import library
+from ..core import Array, library
 from ..ops import elementwise
 from ..ops import reduction as ops
+from ..typing import ArrayLike, Axes, DTypeLike, Result
 from ._common import along_axis, as_array, like, refuse_output
 from ._placement import beside
 from ._shape import broadcast_to, transpose
@@ -31,21 +34,45 @@ def _chosen(a, where, otherwise):
     return elementwise.where(broadcast_to(beside(a, where), a.shape), a, otherwise)
 
 
-def sum(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=None):
+def sum(
+    a: ArrayLike,
+    axis: Axes = None,
+    dtype: DTypeLike = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> Result:
     """Sum over axes of the elements where `where` is true, and of `initial`."""
     refuse_output(out, "sum")
     total = as_array(_reduce(ops.sum, _chosen(as_array(a, dtype), where, 0), axis, keepdims), dtype)
     return total if initial is None else total + initial
 
 
-def prod(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=None):
+def prod(
+    a: ArrayLike,
+    axis: Axes = None,
+    dtype: DTypeLike = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> Result:
     """Product over axes of the elements where `where` is true, and of `initial`; its gradient is right at zeros."""
     refuse_output(out, "prod")
     product = as_array(_reduce(ops.prod, _chosen(as_array(a, dtype), where, 1), axis, keepdims), dtype)
     return product if initial is None else product * initial
 
 
-def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=None):
+def mean(
+    a: ArrayLike,
+    axis: Axes = None,
+    dtype: DTypeLike = None,
+    out: None = None,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike | None = None,
+) -> Result:
     """Mean over axes of the elements where `where` is true."""
     refuse_output(out, "mean")
     a = as_array(a, dtype)
@@ -62,13 +89,27 @@ def _count(a, axis, keepdims, where):
     return sum(as_array(chosen, a.dtype) if a.dtype.kind in "fc" else chosen, axis, keepdims=keepdims)
 
 
-def max(a, axis=None, out=None, keepdims=False, initial=None, where=None):
+def max(
+    a: ArrayLike,
+    axis: Axes = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> Result:
     """Greatest element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
     refuse_output(out, "max")
     return _extreme(ops.max, elementwise.maximum, a, axis, keepdims, initial, where)
 
 
-def min(a, axis=None, out=None, keepdims=False, initial=None, where=None):
+def min(
+    a: ArrayLike,
+    axis: Axes = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> Result:
     """Least element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
     refuse_output(out, "min")
     return _extreme(ops.min, elementwise.minimum, a, axis, keepdims, initial, where)
@@ -88,12 +129,23 @@ def _extreme(operation, join, a, axis, keepdims, initial, where):
     return join(_reduce(operation, _chosen(a, where, initial), axis, keepdims), initial)
 
 
-def ptp(a, axis=None, out=None, keepdims=False):
+def ptp(a: ArrayLike, axis: Axes = None, out: None = None, keepdims: bool = False) -> Result:
     """Greatest minus least element over axes."""
     return max(a, axis, out, keepdims) - min(a, axis, out, keepdims)
 
 
-def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=None, mean=None, correction=None):
+def var(
+    a: ArrayLike,
+    axis: Axes = None,
+    dtype: DTypeLike = None,
+    out: None = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
+    correction: float | None = None,
+) -> Result:
     """Variance over axes: the sum of squared deviations divided by (count - ddof); `correction` is another name of it.
 
     Args:
@@ -103,7 +155,18 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Non
     return _deviation(ops.var, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
-def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=None, mean=None, correction=None):
+def std(
+    a: ArrayLike,
+    axis: Axes = None,
+    dtype: DTypeLike = None,
+    out: None = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
+    correction: float | None = None,
+) -> Result:
     """Standard deviation over axes, the root of `var`; its gradient is 0 where it is 0."""
     return _deviation(ops.std, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
@@ -125,24 +188,30 @@ def _deviation(operation, a, axis, dtype, out, ddof, keepdims, where, center, co
     return elementwise.where(none, 0, elementwise.sqrt(elementwise.where(none, 1, variance)))
 
 
-def any(a, axis=None, out=None, keepdims=False, *, where=None):
+def any(
+    a: ArrayLike, axis: Axes = None, out: None = None, keepdims: bool = False, *, where: ArrayLike | None = None
+) -> Result:
     """Whether any element over the axes is true, of those where `where` is."""
     refuse_output(out, "any")
     return _reduce(ops.any, _chosen(as_array(a), where, False), axis, keepdims)
 
 
-def all(a, axis=None, out=None, keepdims=False, *, where=None):
+def all(
+    a: ArrayLike, axis: Axes = None, out: None = None, keepdims: bool = False, *, where: ArrayLike | None = None
+) -> Result:
     """Whether all elements over the axes are true, of those where `where` is."""
     refuse_output(out, "all")
     return _reduce(ops.all, _chosen(as_array(a), where, True), axis, keepdims)
 
 
-def count_nonzero(a, axis=None, *, keepdims=False):
+def count_nonzero(a: ArrayLike, axis: Axes = None, *, keepdims: bool = False) -> Result:
     """The number of elements over the axes that are not zero."""
     return sum(as_array(a) != 0, axis, keepdims=keepdims)
 
 
-def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
+def average(
+    a: ArrayLike, axis: Axes = None, weights: ArrayLike | None = None, returned: bool = False, *, keepdims: bool = False
+) -> Result:
     """Mean weighted by `weights`, which have the shape of `a`, or of `axis` alone; with `returned`, and their sum."""
     a = as_array(a)
     if weights is None:
@@ -156,7 +225,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     return (result, as_array(broadcast_to(total, result.shape), result.dtype)) if returned else result
 
 
-def weights_beside(name, a, axis, weights):
+def weights_beside(name: str, a: Array, axis: Axes, weights: ArrayLike) -> Array:
     """Weights of the shape of `a`, or of `axis` alone, with as many axes as `a`."""
     weights = beside(a, weights)
     if weights.shape == a.shape:
@@ -164,18 +233,19 @@ def weights_beside(name, a, axis, weights):
     axes = complete_axes(axis, a.ndim)
     if weights.shape != tuple(a.shape[i] for i in axes):
         raise ValueError(f"{name}: expected weights of shape {a.shape} or of axis {axis}, got {weights.shape}.")
-    weights = transpose(weights, tuple(onp.argsort(axes)))
-    return weights.reshape(tuple(n if i in axes else 1 for i, n in enumerate(a.shape)))
+    return transpose(weights, tuple(onp.argsort(axes))).reshape(
+        tuple(n if i in axes else 1 for i, n in enumerate(a.shape))
+    )
 
 
-def cumsum(a, axis=None, dtype=None, out=None):
+def cumsum(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
     """Cumulative sums along an axis, of the flattened array without one."""
     refuse_output(out, "cumsum")
     a, axis = along_axis(as_array(a, dtype), axis)
     return as_array(ops.cumsum(a, axis=axis), dtype)
 
 
-def cumprod(a, axis=None, dtype=None, out=None):
+def cumprod(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
     """Cumulative products along an axis, of the flattened array without one; gradients are right at zeros."""
     refuse_output(out, "cumprod")
     a, axis = along_axis(a, axis)
@@ -184,13 +254,13 @@ def cumprod(a, axis=None, dtype=None, out=None):
     return ops.cumulative_product(as_array(a, dtype), axis)
 
 
-def argmax(a, axis=None, out=None, *, keepdims=False):
+def argmax(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
     """Index of the greatest element along an axis, in the flattened array without one; the first one at a tie."""
     refuse_output(out, "argmax")
     return _extreme_index(ops.argmax, a, axis, keepdims)
 
 
-def argmin(a, axis=None, out=None, *, keepdims=False):
+def argmin(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
     """Index of the least element along an axis, in the flattened array without one; the first one at a tie."""
     refuse_output(out, "argmin")
     return _extreme_index(ops.argmin, a, axis, keepdims)
@@ -227,12 +297,26 @@ def _without_nan(function):
 nansum, nanprod, nanmean, nanvar, nanstd = map(_without_nan, (sum, prod, mean, var, std))
 
 
-def nanmax(a, axis=None, out=None, keepdims=False, initial=None, where=None):
+def nanmax(
+    a: ArrayLike,
+    axis: Axes = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> Result:
     """`max` of the elements that are not NaN; NaN where there is none and no `initial`."""
     return _extreme_without_nan(max, -math.inf, a, axis, out, keepdims, initial, where)
 
 
-def nanmin(a, axis=None, out=None, keepdims=False, initial=None, where=None):
+def nanmin(
+    a: ArrayLike,
+    axis: Axes = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> Result:
     """`min` of the elements that are not NaN; NaN where there is none and no `initial`."""
     return _extreme_without_nan(min, math.inf, a, axis, out, keepdims, initial, where)
 
@@ -246,13 +330,13 @@ def _extreme_without_nan(function, worst, a, axis, out, keepdims, initial, where
     return elementwise.where(any(numbers, axis, keepdims=keepdims), extreme, math.nan)
 
 
-def nanargmax(a, axis=None, out=None, *, keepdims=False):
+def nanargmax(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
     """`argmax` of the elements that are not NaN; -1 where there is none, as raising would have to wait for the GPU."""
     refuse_output(out, "nanargmax")
     return _extreme_index_without_nan(ops.argmax, -math.inf, a, axis, keepdims)
 
 
-def nanargmin(a, axis=None, out=None, *, keepdims=False):
+def nanargmin(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
     """`argmin` of the elements that are not NaN; -1 where there is none, as raising would have to wait for the GPU."""
     refuse_output(out, "nanargmin")
     return _extreme_index_without_nan(ops.argmin, math.inf, a, axis, keepdims)
@@ -267,13 +351,13 @@ def _extreme_index_without_nan(operation, worst, a, axis, keepdims):
     return elementwise.where(any(numbers, axis, keepdims=keepdims), index, -1)
 
 
-def nancumsum(a, axis=None, dtype=None, out=None):
+def nancumsum(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
     """`cumsum` with NaN as 0."""
     a = as_array(a)
     return cumsum(_chosen(a, _numbers(a), 0), axis, dtype, out)
 
 
-def nancumprod(a, axis=None, dtype=None, out=None):
+def nancumprod(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
     """`cumprod` with NaN as 1."""
     a = as_array(a)
     return cumprod(_chosen(a, _numbers(a), 1), axis, dtype, out)

@@ -3,12 +3,18 @@
 Where elements of the result come from, NumPy's function of the same name says, applied to their numbers on the host.
 """
 
+from __future__ import annotations
+
 import operator
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import numpy as onp
 
+from ..axes import index_along
 from ..core import library
 from ..ops.elementwise import stop_gradient, where
+from ..typing import ArrayLike, Axes, Result, Shape
 from ._common import along_axis, as_array
 from ._creation import zeros_like
 from ._elementwise import nonzero
@@ -19,44 +25,44 @@ from ._shape import broadcast_arrays, broadcast_to, concatenate, moveaxis, ravel
 
 def _gather(a, places, axis):
     """Slices of `a` at places, numbers on the host, along an axis."""
-    return a[(slice(None),) * axis + (library(a).asarray(places),)]
+    return a[index_along(axis, library(a).asarray(places))]
 
 
-def insert(arr, obj, values, axis=None):
+def insert(arr: ArrayLike, obj: ArrayLike | slice, values: ArrayLike, axis: int | None = None) -> Result:
     """`values` inserted before the elements (slices along an axis) with the numbers `obj`."""
     arr, axis = along_axis(arr, axis)
-    count, values = arr.shape[axis], beside(arr, values, arr.dtype)
+    count, new = arr.shape[axis], beside(arr, values, arr.dtype)
     numbers = onp.arange(count)[obj] if isinstance(obj, slice) else onp.asarray(on_host(obj))
     numbers = onp.flatnonzero(numbers) if numbers.dtype == bool or not numbers.size else numbers
-    values = reshape(values, (1,) * (arr.ndim - values.ndim) + values.shape)
-    values = values if numbers.ndim else moveaxis(values, 0, axis)  # NumPy's rule for a single number
-    added = values.shape[axis] if numbers.size == 1 else numbers.size
-    values = broadcast_to(values, arr.shape[:axis] + (added,) + arr.shape[axis + 1 :])
+    new = reshape(new, (1,) * (arr.ndim - new.ndim) + new.shape)
+    new = new if numbers.ndim else moveaxis(new, 0, axis)  # NumPy's rule for a single number
+    added = new.shape[axis] if numbers.size == 1 else numbers.size
+    new = broadcast_to(new, arr.shape[:axis] + (added,) + arr.shape[axis + 1 :])
     places = onp.insert(onp.arange(count), numbers, onp.arange(count, count + added))
-    return _gather(concatenate([arr, values], axis), places, axis)
+    return _gather(concatenate([arr, new], axis), places, axis)
 
 
-def delete(arr, obj, axis=None):
+def delete(arr: ArrayLike, obj: ArrayLike | slice, axis: int | None = None) -> Result:
     """`arr` without the elements (slices along an axis) with the numbers `obj`, or where the vector `obj` is true."""
     arr, axis = along_axis(arr, axis)
     obj = obj if isinstance(obj, slice) else on_host(obj)
     return _gather(arr, onp.delete(onp.arange(arr.shape[axis]), obj), axis)
 
 
-def append(arr, values, axis=None):
+def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Result:
     """`values` joined to the end of `arr`."""
     arr = as_array(arr)
     return concatenate([arr, beside(arr, values)], axis)
 
 
-def resize(a, new_shape):
+def resize(a: ArrayLike, new_shape: Shape) -> Result:
     """`a` in another shape, its elements repeated as often as needed; zeros if it has none."""
-    a = ravel(as_array(a))
-    places = onp.resize(onp.arange(a.size), new_shape)
-    return a[library(a).asarray(places)] if a.size else zeros_like(a, shape=places.shape)
+    flat = ravel(a)
+    places = onp.resize(onp.arange(flat.size), new_shape)
+    return flat[library(flat).asarray(places)] if flat.size else zeros_like(flat, shape=places.shape)
 
 
-def trim_zeros(filt, trim="fb", axis=None):
+def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Axes = None) -> Result:
     """`filt` without the zeros at its front ("f") and back ("b"), along all axes or some: the shape depends on data."""
     filt = as_array(filt)
     bounds = [on_host(stop_gradient(i)) for i in nonzero(filt)]
@@ -68,7 +74,7 @@ def trim_zeros(filt, trim="fb", axis=None):
     return filt[tuple(index)]
 
 
-def select(condlist, choicelist, default=0):
+def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], default: ArrayLike = 0) -> Result:
     """For each element that of the first choice whose condition is true there, else `default`."""
     if len(condlist) != len(choicelist) or not len(condlist):
         raise ValueError(f"select: expected a choice for each condition, got {len(condlist)} and {len(choicelist)}.")
@@ -78,7 +84,7 @@ def select(condlist, choicelist, default=0):
     return chosen
 
 
-def choose(a, choices, out=None, mode="raise"):
+def choose(a: ArrayLike, choices: Sequence[ArrayLike], out: None = None, mode: str = "raise") -> Result:
     """For each element of `a`, a number, the element in its place of the choice with this number.
 
     A number beyond the last choice is brought back by `mode` "wrap" or "clip"; "raise" is left to the array library.
@@ -87,13 +93,13 @@ def choose(a, choices, out=None, mode="raise"):
     return take_along_axis(stack(choices), within("choose", a, len(choices), mode)[None], 0)[0]
 
 
-def extract(condition, arr):
+def extract(condition: ArrayLike, arr: ArrayLike) -> Result:
     """The elements of `arr` where `condition` is true, as a vector."""
     return compress(ravel(condition), ravel(arr))
 
 
 def _writing(name, remedy):
-    def refuse(*args, **kwargs):
+    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError(f"{name}: expected no array to write into, arrays never change. Write {remedy}.")
 
     refuse.__name__ = refuse.__qualname__ = name

@@ -1,8 +1,11 @@
 """Sets of numbers: their sizes depend on data. Gradients go back to where an element was first."""
 
+from __future__ import annotations
+
 from typing import Any, NamedTuple
 
 from ..ops import searching as ops
+from ..typing import ArrayLike, Result
 from ._common import along_axis, as_array
 from ._indexing import take
 from ._placement import beside
@@ -34,8 +37,15 @@ class UniqueInverseResult(NamedTuple):
 
 
 def unique(
-    ar, return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True, sorted=True
-):
+    ar: ArrayLike,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Result:
     """The distinct elements in rising order, of the flattened array or slices along an axis.
 
     Args:
@@ -54,22 +64,22 @@ def unique(
     return tuple(parts) if len(parts) > 1 else parts[0]
 
 
-def unique_values(x):
+def unique_values(x: ArrayLike) -> Result:
     """The distinct elements; NaN differs from NaN."""
     return unique(x, equal_nan=False)
 
 
-def unique_counts(x):
+def unique_counts(x: ArrayLike) -> UniqueCountsResult:
     """The distinct elements and how often each is there; NaN differs from NaN."""
     return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False))
 
 
-def unique_inverse(x):
+def unique_inverse(x: ArrayLike) -> UniqueInverseResult:
     """The distinct elements and which of them every element is; NaN differs from NaN."""
     return UniqueInverseResult(*unique(x, return_inverse=True, equal_nan=False))
 
 
-def unique_all(x):
+def unique_all(x: ArrayLike) -> UniqueAllResult:
     """The distinct elements, where each is first, which of them every element is, how often each is there."""
     return UniqueAllResult(*unique(x, True, True, True, equal_nan=False))
 
@@ -81,28 +91,26 @@ def _pair(ar1, ar2, assume_unique):
     return (ar1, ar2) if assume_unique else (unique(ar1), unique(ar2))
 
 
-def union1d(ar1, ar2):
+def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Result:
     """The distinct elements of both, in rising order."""
     return unique(concatenate(_pair(ar1, ar2, True)))
 
 
-def intersect1d(ar1, ar2, assume_unique=False, return_indices=False):
+def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False) -> Result:
     """The elements that both have, in rising order; with `return_indices`, and where they are first in each."""
-    ar1 = ravel(ar1)
-    ar2 = ravel(beside(ar1, ar2))
-    (first, index1), (second, index2) = unique(ar1, return_index=True), unique(ar2, return_index=True)
+    (first, index1), (second, index2) = [unique(x, return_index=True) for x in _pair(ar1, ar2, True)]
     common = isin(first, second)
     values = first[common]
     return (values, index1[common], index2[isin(second, first)]) if return_indices else values
 
 
-def setdiff1d(ar1, ar2, assume_unique=False):
+def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Result:
     """The elements of `ar1` that are not in `ar2`."""
     first, second = _pair(ar1, ar2, assume_unique)
     return first[isin(first, second, invert=True)]
 
 
-def setxor1d(ar1, ar2, assume_unique=False):
+def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Result:
     """The elements that are in one of both only, in rising order."""
     first, second = _pair(ar1, ar2, assume_unique)
     return sort(concatenate([first[isin(first, second, invert=True)], second[isin(second, first, invert=True)]]))

@@ -1,33 +1,38 @@
 """Functions that rearrange, join, split and repeat."""
 
+from __future__ import annotations
+
 import math
 import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as onp
 
-from ..axes import complete_axes, complete_axis
+from ..axes import complete_axes, complete_axis, index_along
 from ..core import library
 from ..ops import shape as ops
-from ._common import along_axis, as_array, complete_shape, refuse_output, stack_all
+from ..typing import ArrayLike, Axes, DTypeLike, Result, Shape
+from ._common import along_axis, as_array, complete_shape, part, refuse_output, stack_all
 
 
-def shape(a):
+def shape(a: ArrayLike) -> tuple[int, ...]:
     """The shape of an array or nested list."""
     return as_array(a).shape
 
 
-def ndim(a):
+def ndim(a: ArrayLike) -> int:
     """The number of axes of an array or nested list."""
     return as_array(a).ndim
 
 
-def size(a, axis=None):
+def size(a: ArrayLike, axis: Axes = None) -> int:
     """The number of elements, or of those along an axis or several."""
     shape = as_array(a).shape
     return math.prod(shape if axis is None else [shape[i] for i in complete_axes(axis, len(shape))])
 
 
-def reshape(a, shape, order="C", *, copy=None):
+def reshape(a: ArrayLike, shape: Shape, order: str = "C", *, copy: bool | None = None) -> Result:
     """`a` with another shape of the same size; one -1 in it is computed."""
     a, shape = as_array(a), complete_shape(shape)
     if order not in ("C", "F"):
@@ -42,12 +47,12 @@ def reshape(a, shape, order="C", *, copy=None):
     return a if shape == a.shape else ops.reshape(a, shape=shape)
 
 
-def ravel(a, order="C"):
+def ravel(a: ArrayLike, order: str = "C") -> Result:
     """`a` as a vector."""
     return reshape(a, (-1,) if as_array(a).size else (0,), order)
 
 
-def transpose(a, axes=None):
+def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Result:
     """`a` with permuted axes; reversed without `axes`."""
     a = as_array(a)
     axes = tuple(range(a.ndim))[::-1] if axes is None else complete_axes(tuple(axes), a.ndim)
@@ -59,7 +64,7 @@ def transpose(a, axes=None):
 permute_dims = transpose
 
 
-def swapaxes(a, axis1, axis2):
+def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Result:
     """`a` with two axes exchanged."""
     a = as_array(a)
     axes = list(range(a.ndim))
@@ -68,12 +73,12 @@ def swapaxes(a, axis1, axis2):
     return ops.transpose(a, axes=tuple(axes))
 
 
-def matrix_transpose(x):
+def matrix_transpose(x: ArrayLike) -> Result:
     """The last two axes exchanged."""
     return swapaxes(x, -1, -2)
 
 
-def moveaxis(a, source, destination):
+def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Result:
     """`a` with axes moved to new places; the others keep their order."""
     a = as_array(a)
     source, destination = complete_axes(source, a.ndim), complete_axes(destination, a.ndim)
@@ -85,14 +90,14 @@ def moveaxis(a, source, destination):
     return ops.transpose(a, axes=tuple(axes))
 
 
-def rollaxis(a, axis, start=0):
+def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Result:
     """`a` with an axis rolled backwards until it stands before `start`."""
     a = as_array(a)
     axis, start = complete_axis(axis, a.ndim), start + a.ndim if start < 0 else start
     return moveaxis(a, axis, start - 1 if axis < start else start)
 
 
-def expand_dims(a, axis):
+def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Result:
     """`a` with new axes of length 1 at places of the result."""
     a = as_array(a)
     count = len(axis) if isinstance(axis, tuple | list) else 1
@@ -101,7 +106,7 @@ def expand_dims(a, axis):
     return ops.reshape(a, shape=tuple(1 if i in axes else next(lengths) for i in range(a.ndim + count)))
 
 
-def squeeze(a, axis=None):
+def squeeze(a: ArrayLike, axis: Axes = None) -> Result:
     """`a` without axes of length 1, without those named if `axis` is given."""
     a = as_array(a)
     axes = [i for i, n in enumerate(a.shape) if n == 1] if axis is None else complete_axes(axis, a.ndim)
@@ -111,34 +116,34 @@ def squeeze(a, axis=None):
     return ops.reshape(a, shape=tuple(n for i, n in enumerate(a.shape) if i not in axes))
 
 
-def broadcast_to(array, shape, subok=False):
+def broadcast_to(array: ArrayLike, shape: Shape, subok: bool = False) -> Result:
     """`array` repeated to a shape."""
     return ops.broadcast_to(as_array(array), shape=complete_shape(shape))
 
 
-def broadcast_shapes(*args):
+def broadcast_shapes(*args: Shape) -> tuple[int, ...]:
     """The shape that arrays of these shapes broadcast to."""
     return onp.broadcast_shapes(*args)
 
 
-def broadcast_arrays(*args, subok=False):
+def broadcast_arrays(*args: ArrayLike, subok: bool = False) -> tuple[Result, ...]:
     """The arrays, broadcast to their common shape."""
     arrays = [as_array(a) for a in args]
     shape = broadcast_shapes(*[a.shape for a in arrays])
     return tuple(broadcast_to(a, shape) for a in arrays)
 
 
-def atleast_1d(*arys):
+def atleast_1d(*arys: ArrayLike) -> Result:
     """Each array with at least one axis."""
     return _each(lambda a: a if a.ndim else a.reshape((1,)), arys)
 
 
-def atleast_2d(*arys):
+def atleast_2d(*arys: ArrayLike) -> Result:
     """Each array with at least two axes, new ones in front."""
     return _each(lambda a: a if a.ndim > 1 else a.reshape((1, a.size)), arys)
 
 
-def atleast_3d(*arys):
+def atleast_3d(*arys: ArrayLike) -> Result:
     """Each array with at least three axes: a vector along the second, a matrix along the first two."""
     return _each(lambda a: a if a.ndim > 2 else a[..., None] if a.ndim == 2 else a.reshape((1, a.size, 1)), arys)
 
@@ -148,51 +153,60 @@ def _each(function, arrays):
     return results[0] if len(results) == 1 else results
 
 
-def concatenate(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
+def concatenate(
+    arrays: Iterable[ArrayLike],
+    axis: int | None = 0,
+    out: None = None,
+    *,
+    dtype: DTypeLike = None,
+    casting: str = "same_kind",
+) -> Result:
     """Arrays joined along an axis, flattened before if it is None."""
     refuse_output(out, "concatenate")
-    arrays = [as_array(a, dtype) for a in arrays]
-    if not arrays:
+    parts = [as_array(a, dtype) for a in arrays]
+    if not parts:
         raise ValueError("concatenate: expected at least one array, got none.")
     if axis is None:
-        arrays, axis = [ravel(a) for a in arrays], 0
-    return ops.concatenate(*arrays, axis=complete_axis(axis, arrays[0].ndim))
+        parts, axis = [ravel(a) for a in parts], 0
+    return ops.concatenate(*parts, axis=complete_axis(axis, parts[0].ndim))
 
 
 concat = concatenate
 
 
-def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
+def stack(
+    arrays: Iterable[ArrayLike], axis: int = 0, out: None = None, *, dtype: DTypeLike = None, casting: str = "same_kind"
+) -> Result:
     """Arrays of one shape joined along a new axis."""
     refuse_output(out, "stack")
-    arrays = [as_array(a, dtype) for a in arrays]
-    if not arrays:
+    parts = [as_array(a, dtype) for a in arrays]
+    if not parts:
         raise ValueError("stack: expected at least one array, got none.")
-    return moveaxis(stack_all(arrays), 0, axis)
+    return moveaxis(stack_all(parts), 0, axis)
 
 
-def vstack(tup, *, dtype=None, casting="same_kind"):
+def vstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike = None, casting: str = "same_kind") -> Result:
     """Arrays joined along the first axis; vectors are rows."""
     return concatenate([atleast_2d(a) for a in tup], dtype=dtype)
 
 
-def hstack(tup, *, dtype=None, casting="same_kind"):
+def hstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike = None, casting: str = "same_kind") -> Result:
     """Arrays joined along the second axis, vectors along their only one."""
     arrays = [atleast_1d(a) for a in tup]
     return concatenate(arrays, 0 if arrays and arrays[0].ndim == 1 else 1, dtype=dtype)
 
 
-def dstack(tup):
+def dstack(tup: Iterable[ArrayLike]) -> Result:
     """Arrays joined along the third axis; vectors and matrices have one of length 1 there."""
     return concatenate([atleast_3d(a) for a in tup], 2)
 
 
-def column_stack(tup):
+def column_stack(tup: Iterable[ArrayLike]) -> Result:
     """Vectors as columns, and matrices, joined along the second axis."""
     return concatenate([a.reshape((-1, 1)) if a.ndim == 1 else a for a in map(as_array, tup)], 1)
 
 
-def block(arrays):
+def block(arrays: Any) -> Result:
     """Nested lists of arrays joined: the innermost along the last axis, those around them along the one before."""
     depth = _depth(arrays)
     return _joined(arrays, depth, max(depth, *_ndims(arrays)))
@@ -224,41 +238,40 @@ def _joined(arrays, depth, ndim):
     return reshape(a, (1,) * (ndim - a.ndim) + a.shape)
 
 
-def split(ary, indices_or_sections, axis=0):
+def split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Result]:
     """Equal parts, or the parts between indices, along an axis."""
     length = as_array(ary).shape[axis]
-    if onp.ndim(indices_or_sections) == 0 and length % indices_or_sections:
+    if not onp.iterable(indices_or_sections) and length % indices_or_sections:
         raise ValueError(f"split: expected an axis divisible by {indices_or_sections}, got length {length}.")
     return array_split(ary, indices_or_sections, axis)
 
 
-def array_split(ary, indices_or_sections, axis=0):
+def array_split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Result]:
     """Parts of nearly equal length, or the parts between indices, along an axis."""
     ary = as_array(ary)
     axis = complete_axis(axis, ary.ndim)
     length = ary.shape[axis]
-    if onp.ndim(indices_or_sections) == 0:
+    if not onp.iterable(indices_or_sections):
         count = operator.index(indices_or_sections)
         small, longer = divmod(length, count)
         lengths = [small + 1] * longer + [small] * (count - longer)
         cuts = [sum(lengths[:i]) for i in range(1, len(lengths))]
     else:
         cuts = [operator.index(i) for i in indices_or_sections]
-    before = (slice(None),) * axis
-    return [ary[(*before, slice(start, stop))] for start, stop in zip([0, *cuts], [*cuts, length], strict=True)]
+    return [part(ary, axis, start, stop) for start, stop in zip([0, *cuts], [*cuts, length], strict=True)]
 
 
-def hsplit(ary, indices_or_sections):
+def hsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Result]:
     """`split` along the second axis, of a vector along its only one."""
     return split(ary, indices_or_sections, 0 if as_array(ary).ndim == 1 else 1)
 
 
-def vsplit(ary, indices_or_sections):
+def vsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Result]:
     """`split` along the first axis."""
     return _split_matrix("vsplit", 2, ary, indices_or_sections, 0)
 
 
-def dsplit(ary, indices_or_sections):
+def dsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Result]:
     """`split` along the third axis."""
     return _split_matrix("dsplit", 3, ary, indices_or_sections, 2)
 
@@ -269,29 +282,29 @@ def _split_matrix(name, least, ary, indices_or_sections, axis):
     return split(ary, indices_or_sections, axis)
 
 
-def unstack(x, /, *, axis=0):
+def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Result, ...]:
     """The parts of `x` along an axis, a tuple of arrays without it."""
-    x = moveaxis(as_array(x), axis, 0)
-    return tuple(x[i] for i in range(x.shape[0]))
+    parts = moveaxis(x, axis, 0)
+    return tuple(parts[i] for i in range(parts.shape[0]))
 
 
-def flip(m, axis=None):
+def flip(m: ArrayLike, axis: Axes = None) -> Result:
     """The order of elements reversed along axes, along all without any."""
     m = as_array(m)
     return ops.flip(m, axis=complete_axes(axis, m.ndim))
 
 
-def flipud(m):
+def flipud(m: ArrayLike) -> Result:
     """The first axis reversed."""
     return flip(m, 0)
 
 
-def fliplr(m):
+def fliplr(m: ArrayLike) -> Result:
     """The second axis reversed."""
     return flip(m, 1)
 
 
-def roll(a, shift, axis=None):
+def roll(a: ArrayLike, shift: int | Sequence[int], axis: Axes = None) -> Result:
     """Elements shifted along axes, those that leave at the end come in at the beginning."""
     a = as_array(a)
     if axis is None:
@@ -302,7 +315,7 @@ def roll(a, shift, axis=None):
     return ops.roll(a, shift=shifts, axis=axes)
 
 
-def rot90(m, k=1, axes=(0, 1)):
+def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Result:
     """`m` rotated by k times 90 degrees in the plane of two axes, from the first towards the second."""
     m = as_array(m)
     first, second = complete_axes(axes, m.ndim)
@@ -315,7 +328,7 @@ def rot90(m, k=1, axes=(0, 1)):
     return turned[k % 4]()
 
 
-def repeat(a, repeats, axis=None):
+def repeat(a: ArrayLike, repeats: ArrayLike, axis: int | None = None) -> Result:
     """Each element repeated, `repeats` times or as many times as `repeats` says for it."""
     a, axis = along_axis(a, axis)
     counts = onp.asarray(repeats)
@@ -324,25 +337,25 @@ def repeat(a, repeats, axis=None):
     if counts.ndim == 0:
         return ops.repeat(a, repeats=operator.index(counts.item()), axis=axis)
     places = onp.repeat(onp.arange(a.shape[axis]), counts)
-    return a[(slice(None),) * axis + (library(a).array(places),)]
+    return a[index_along(axis, library(a).array(places))]
 
 
-def tile(A, reps):
+def tile(A: ArrayLike, reps: int | Sequence[int]) -> Result:
     """`A` repeated as a whole, `reps[i]` times along axis i."""
     A = as_array(A)
-    reps = (reps,) if onp.ndim(reps) == 0 else tuple(reps)
-    reps = (1,) * (A.ndim - len(reps)) + reps
-    lengths = (1,) * (len(reps) - A.ndim) + A.shape
+    counts = complete_shape(reps)
+    counts = (1,) * (A.ndim - len(counts)) + counts
+    lengths = (1,) * (len(counts) - A.ndim) + A.shape
     apart = reshape(A, tuple(part for n in lengths for part in (1, n)))
-    repeated = broadcast_to(apart, tuple(part for r, n in zip(reps, lengths, strict=True) for part in (r, n)))
-    return reshape(repeated, tuple(r * n for r, n in zip(reps, lengths, strict=True)))
+    repeated = broadcast_to(apart, tuple(part for r, n in zip(counts, lengths, strict=True) for part in (r, n)))
+    return reshape(repeated, tuple(r * n for r, n in zip(counts, lengths, strict=True)))
 
 
-def tril(m, k=0):
+def tril(m: ArrayLike, k: int = 0) -> Result:
     """The lower triangle of matrices (..., n, m), diagonal `k` included."""
     return ops.triangle(as_array(m), k=k, upper=False)
 
 
-def triu(m, k=0):
+def triu(m: ArrayLike, k: int = 0) -> Result:
     """The upper triangle of matrices (..., n, m), diagonal `k` included."""
     return ops.triangle(as_array(m), k=k, upper=True)

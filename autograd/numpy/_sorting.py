@@ -1,24 +1,34 @@
 """Sorting, partitioning, searching and counting."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as onp
 
 from ..axes import complete_axis
 from ..ops import indexing
 from ..ops import searching as ops
-from ._common import along_axis, as_array
+from ..typing import ArrayLike, Result, Shape
+from ._common import along_axis, as_array, complete_shape
 from ._elementwise import nonzero
 from ._indexing import take
 from ._placement import beside
 from ._shape import atleast_1d, ravel, stack
 
 
-def argsort(a, axis=-1, kind=None, order=None, *, stable=None):
+def argsort(
+    a: ArrayLike, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None
+) -> Result:
     """Indices that sort along an axis, of the flattened array if it is None."""
     a, axis = along_axis(a, axis)
     return _order(a, axis, kind, order, stable)
 
 
-def sort(a, axis=-1, kind=None, order=None, *, stable=None):
+def sort(
+    a: ArrayLike, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None
+) -> Result:
     """Sorted along an axis, or flattened and sorted if it is None; gradients go back to where elements came from."""
     a, axis = along_axis(a, axis)
     return indexing.take_along_axis(a, _order(a, axis, kind, order, stable), axis=axis)
@@ -30,36 +40,40 @@ def _order(a, axis, kind, order, stable):
     return indexing.argsort(a, axis=axis, stable=bool(stable) or kind in ("stable", "mergesort"))
 
 
-def argpartition(a, kth, axis=-1, kind="introselect", order=None):
+def argpartition(
+    a: ArrayLike, kth: int | Sequence[int], axis: int | None = -1, kind: str | None = "introselect", order: None = None
+) -> Result:
     """Indices that put the element number `kth` of the sorted order in its place, lesser ones before it."""
     a, axis = along_axis(a, axis)
     kth = tuple(complete_axis(k, a.shape[axis]) for k in (kth if isinstance(kth, tuple | list) else (kth,)))
     return ops.argpartition(a, kth=kth, axis=axis)
 
 
-def partition(a, kth, axis=-1, kind="introselect", order=None):
+def partition(
+    a: ArrayLike, kth: int | Sequence[int], axis: int | None = -1, kind: str | None = "introselect", order: None = None
+) -> Result:
     """`a` with the element number `kth` of the sorted order in its place, lesser ones before it."""
     a, axis = along_axis(a, axis)
     return indexing.take_along_axis(a, argpartition(a, kth, axis), axis=axis)
 
 
-def sort_complex(a):
+def sort_complex(a: ArrayLike) -> Result:
     """Sorted along the last axis, as complex numbers: by real, then by imaginary part."""
-    a = sort(a)
-    return as_array(a, onp.result_type(a.dtype, "complex64"))
+    numbers = sort(a)
+    return as_array(numbers, onp.result_type(numbers.dtype, "complex64"))
 
 
-def lexsort(keys, axis=-1):
+def lexsort(keys: Any, axis: int = -1) -> Result:
     """Indices that sort by the last of several keys, those equal in it by the last but one, and so on."""
-    keys = [as_array(key) for key in keys]
-    order = argsort(keys[0], axis, stable=True)
-    for key in keys[1:]:
+    first, *others = map(as_array, keys)
+    order = argsort(first, axis, stable=True)
+    for key in others:
         ordered = indexing.take_along_axis(key, order, axis=complete_axis(axis, key.ndim))
         order = indexing.take_along_axis(order, argsort(ordered, axis, stable=True), axis=complete_axis(axis, key.ndim))
     return order
 
 
-def searchsorted(a, v, side="left", sorter=None):
+def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None) -> Result:
     """Where `v` would have to be inserted into the sorted vector `a`: before ("left") or behind equal elements."""
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: expected side 'left' or 'right', got {side!r}.")
@@ -67,7 +81,7 @@ def searchsorted(a, v, side="left", sorter=None):
     return ops.searchsorted(a, beside(a, v), side=side)
 
 
-def digitize(x, bins, right=False):
+def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Result:
     """Which of the intervals between `bins`, that rise or fall, each element of `x` is in.
 
     Interval i is bins[i-1] <= x < bins[i], with `right` it is bins[i-1] < x <= bins[i].
@@ -76,24 +90,31 @@ def digitize(x, bins, right=False):
     return ops.digitize(beside(x, bins), x, right=bool(right))
 
 
-def isin(element, test_elements, assume_unique=False, invert=False, *, kind=None):
+def isin(
+    element: ArrayLike,
+    test_elements: ArrayLike,
+    assume_unique: bool = False,
+    invert: bool = False,
+    *,
+    kind: str | None = None,
+) -> Result:
     """Whether each element is among others."""
     element = as_array(element)
     return ops.isin(beside(element, test_elements), element, invert=bool(invert))
 
 
-def argwhere(a):
+def argwhere(a: ArrayLike) -> Result:
     """Indices of the elements that are not zero, as rows."""
     a = as_array(a)
     return stack(nonzero(atleast_1d(a)), 1)[:, : a.ndim]
 
 
-def flatnonzero(a):
+def flatnonzero(a: ArrayLike) -> Result:
     """Indices of the elements of the flattened array that are not zero."""
     return nonzero(ravel(a))[0]
 
 
-def bincount(x, weights=None, minlength=0):
+def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0) -> Result:
     """How often each number is in the vector `x` of numbers that are not negative, or the sums of their `weights`.
 
     The length of the result depends on data: greatest number + 1, at least `minlength`.
@@ -107,20 +128,19 @@ def bincount(x, weights=None, minlength=0):
     return count_places(x, weights, max(high + 1, minlength))
 
 
-def count_places(places, weights, length):
+def count_places(places: Any, weights: ArrayLike | None, length: Any) -> Result:
     """How often each of the numbers from 0 to length - 1 is in the vector `places`, or the sums of their weights."""
     if weights is None:
         return ops.bincount(places, length=length)
     return indexing.add_at(beside(places, weights), places, index=(indexing.ARRAY,), shape=(length,))
 
 
-def unravel_index(indices, shape, order="C"):
+def unravel_index(indices: ArrayLike, shape: Shape, order: str = "C") -> tuple[Result, ...]:
     """The index, an array for each axis, of elements of an array of a shape that are given by their flat index."""
-    shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    return ops.unravel_index(as_array(indices), dims=shape, order=order)
+    return ops.unravel_index(as_array(indices), dims=complete_shape(shape), order=order)
 
 
-def ravel_multi_index(multi_index, dims, mode="raise", order="C"):
+def ravel_multi_index(multi_index: Sequence[ArrayLike], dims: Shape, mode: str = "raise", order: str = "C") -> Result:
     """The flat index of elements of an array of shape `dims` that are given by an array of indices for each axis."""
-    dims = tuple(dims) if isinstance(dims, tuple | list) else (dims,)
-    return ops.ravel_multi_index(*[as_array(i) for i in multi_index], dims=dims, mode=mode, order=order)
+    arrays = [as_array(i) for i in multi_index]
+    return ops.ravel_multi_index(*arrays, dims=complete_shape(dims), mode=mode, order=order)

@@ -1,6 +1,8 @@
 """Order statistics, correlations."""
 
 # ruff: noqa: I001 (names stay in tables)
+from __future__ import annotations
+
 import math
 
 import numpy as onp
@@ -11,6 +13,7 @@ from ..core import Array
 from ..ops.elementwise import (
     clip, conj, equal, floor, imag, isfinite, isinf, isnan, less, logical_not, maximum, minimum, real, sqrt, where,
 )  # fmt: skip
+from ..typing import ArrayLike, Axes, DTypeLike, Result
 from ._common import as_array, refuse_output
 from ._placement import beside, on_device
 from ._indexing import diagonal, take_along_axis
@@ -40,7 +43,17 @@ _METHODS = {
 _CHOOSING = {"inverted_cdf", "closest_observation", "lower", "higher", "nearest"}
 
 
-def quantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None):
+def quantile(
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Axes = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: ArrayLike | None = None,
+) -> Result:
     """The numbers below which parts `q` (from 0 to 1) of the elements over the axes lie; NaN beside NaN.
 
     Gradients go to the one or two elements that each is made of, and to `q` where it interpolates.
@@ -54,31 +67,65 @@ def quantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", 
     return _quantile("quantile", a, q, axis, method, keepdims, weights, 1, False)
 
 
-def percentile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None):
+def percentile(
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Axes = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: ArrayLike | None = None,
+) -> Result:
     """`quantile` of parts `q` in percent."""
     refuse_output(out, "percentile")
     return _quantile("percentile", a, q, axis, method, keepdims, weights, 100, False)
 
 
-def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+def median(
+    a: ArrayLike, axis: Axes = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Result:
     """The middle element over axes, or the mean of the two that are nearest to the middle; NaN beside NaN."""
     refuse_output(out, "median")
     return _quantile("median", a, 0.5, axis, "averaged_inverted_cdf", keepdims, None, 1, False)
 
 
-def nanquantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None):
+def nanquantile(
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Axes = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: ArrayLike | None = None,
+) -> Result:
     """`quantile` of the elements that are not NaN; NaN where there is none."""
     refuse_output(out, "nanquantile")
     return _quantile("nanquantile", a, q, axis, method, keepdims, weights, 1, True)
 
 
-def nanpercentile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None):
+def nanpercentile(
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Axes = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: ArrayLike | None = None,
+) -> Result:
     """`percentile` of the elements that are not NaN; NaN where there is none."""
     refuse_output(out, "nanpercentile")
     return _quantile("nanpercentile", a, q, axis, method, keepdims, weights, 100, True)
 
 
-def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+def nanmedian(
+    a: ArrayLike, axis: Axes = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Result:
     """`median` of the elements that are not NaN; NaN where there is none."""
     refuse_output(out, "nanmedian")
     return _quantile("nanmedian", a, 0.5, axis, "averaged_inverted_cdf", keepdims, None, 1, True)
@@ -167,7 +214,17 @@ def _weighted(numbers, q, weights, method, unknown):
     return _ranked(numbers, order, minimum(sum(less(reached, q), 1), numbers.shape[0] - 1))
 
 
-def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
+def cov(
+    m: ArrayLike,
+    y: ArrayLike | None = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: ArrayLike | None = None,
+    aweights: ArrayLike | None = None,
+    *,
+    dtype: DTypeLike = None,
+) -> Result:
     """The covariance matrix of variables, the rows of `m` and `y` (columns if not `rowvar`): (variables, variables).
 
     The sums of products are divided by the number of observations - ddof: 1 by default, 0 with `bias`.
@@ -200,7 +257,7 @@ def _variables(m, rowvar, dtype):
     return transpose(m) if m.ndim == 2 and not rowvar else atleast_2d(m)
 
 
-def corrcoef(x, y=None, rowvar=True, *, dtype=None):
+def corrcoef(x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, *, dtype: DTypeLike = None) -> Result:
     """The correlation matrix of variables, as in `cov`, with elements from -1 to 1."""
     c = cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:

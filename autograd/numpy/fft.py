@@ -4,11 +4,16 @@ The transforms over several axes (`...n`) are the operations; those over one axi
 are the same with other defaults. `hfftn`, `hfft2` and their inverses are SciPy's.
 """
 
+from __future__ import annotations
+
 import operator
+from collections.abc import Sequence
 
 from ..axes import complete_axes, complete_axis
+from ..core import Array
 from ..ops import fft as ops
 from ..ops import shape as shape_ops
+from ..typing import ArrayLike, Axes, Result
 from ._common import as_array
 from ._creation import arange
 from ._elementwise import conj
@@ -20,7 +25,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def fftn(a, s=None, axes=None, norm=None):
+def fftn(
+    a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Result:
     """The discrete Fourier transform.
 
     Args:
@@ -34,12 +41,16 @@ def fftn(a, s=None, axes=None, norm=None):
     return _complex(a, s, axes, norm, inverse=False)
 
 
-def ifftn(a, s=None, axes=None, norm=None):
+def ifftn(
+    a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Result:
     """The inverse discrete Fourier transform; its arguments are those of `fftn`."""
     return _complex(a, s, axes, norm, inverse=True)
 
 
-def rfftn(a, s=None, axes=None, norm=None):
+def rfftn(
+    a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Result:
     """The discrete Fourier transform of real numbers; of the last of the axes only the n // 2 + 1 elements that are not
     mirror images of others. Its arguments are those of `fftn`."""
     a = as_array(a)
@@ -51,7 +62,9 @@ def rfftn(a, s=None, axes=None, norm=None):
     return ops.rfft(resized(a, lengths, axes), axis=axes, norm=complete_norm(norm))
 
 
-def irfftn(a, s=None, axes=None, norm=None):
+def irfftn(
+    a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Result:
     """The inverse of `rfftn`: real numbers, 2 * (m - 1) along the last of the axes unless `s` gives their number.
 
     The imaginary part of an element that is its own mirror image, such as the first one, is ignored.
@@ -59,17 +72,21 @@ def irfftn(a, s=None, axes=None, norm=None):
     a = as_array(a)
     lengths, axes = complete_lengths(a, s, axes, halved=True)
     if len(set(axes)) < len(axes):
-        a, lengths, axes = ifftn(a, lengths[-2::-1], axes[-2::-1], norm), lengths[-1:], axes[-1:]
+        a, lengths, axes = as_array(ifftn(a, lengths[-2::-1], axes[-2::-1], norm)), lengths[-1:], axes[-1:]
     a = resized(a, (*lengths[:-1], lengths[-1] // 2 + 1), axes)
     return ops.irfft(a, axis=axes, length=lengths[-1], norm=complete_norm(norm))
 
 
-def hfftn(a, s=None, axes=None, norm=None):
+def hfftn(
+    a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Result:
     """The real spectrum of a signal with y[-k] = conj(y[k]), half of which is `a`. It takes what `irfftn` takes."""
     return irfftn(conj(as_array(a)), s, axes, ops.OPPOSITE[complete_norm(norm)])
 
 
-def ihfftn(a, s=None, axes=None, norm=None):
+def ihfftn(
+    a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Result:
     """The inverse of `hfftn`: half of the signal whose spectrum is the real `a`. It takes what `rfftn` takes."""
     return conj(rfftn(a, s, axes, ops.OPPOSITE[complete_norm(norm)]))
 
@@ -84,7 +101,9 @@ def _complex(a, s, axes, norm, inverse):
     return a
 
 
-def complete_lengths(a, s, axes, halved=False):
+def complete_lengths(
+    a: Array, s: Sequence[int | None] | None, axes: Sequence[int] | None, halved: bool = False
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The length of the result along each axis, half of whose spectrum the last one is if it is `halved`."""
     if axes is None:
         axes = range(a.ndim if s is None else len(s))
@@ -102,7 +121,7 @@ def complete_lengths(a, s, axes, halved=False):
     return tuple(lengths), axes
 
 
-def resized(a, lengths, axes):
+def resized(a: Array, lengths: Sequence[int], axes: Sequence[int]) -> Result:
     """`a` cropped or padded with zeros at the end of each of the axes."""
     shape = list(a.shape)
     for n, axis in zip(lengths, axes, strict=True):
@@ -113,7 +132,7 @@ def resized(a, lengths, axes):
     return shape_ops.pad(a, width=missing) if any(map(any, missing)) else a
 
 
-def complete_norm(norm):
+def complete_norm(norm: str | None) -> str:
     """What `norm` means."""
     if norm not in (None, *ops.OPPOSITE):
         raise ValueError(f"fft: expected norm 'backward', 'ortho' or 'forward', got {norm!r}.")
@@ -123,10 +142,12 @@ def complete_norm(norm):
 def _over_one_and_two_axes(transform):
     """The forms of a transform over one and over two axes, the last ones by default."""
 
-    def one(a, n=None, axis=-1, norm=None):
+    def one(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
         return transform(a, None if n is None else (n,), (axis,), norm)
 
-    def two(a, s=None, axes=(-2, -1), norm=None):
+    def two(
+        a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+    ) -> Result:
         return transform(a, s, axes, norm)
 
     for function, ending, axes in ((one, "", "one axis"), (two, "2", "two axes")):
@@ -143,22 +164,22 @@ hfft, hfft2 = _over_one_and_two_axes(hfftn)
 ihfft, ihfft2 = _over_one_and_two_axes(ihfftn)
 
 
-def fftfreq(n, d=1.0):
+def fftfreq(n: int, d: float = 1.0) -> Result:
     """The frequencies of the elements of `fft`, in cycles per unit of the sample spacing `d`."""
     return ((arange(n) + n // 2) % n - n // 2) / (n * d)
 
 
-def rfftfreq(n, d=1.0):
+def rfftfreq(n: int, d: float = 1.0) -> Result:
     """The frequencies of the elements of `rfft`, in cycles per unit of the sample spacing `d`."""
     return arange(n // 2 + 1) / (n * d)
 
 
-def fftshift(x, axes=None):
+def fftshift(x: ArrayLike, axes: Axes = None) -> Result:
     """Rolls the element of frequency zero from the front to the middle of the axes, of all by default."""
     return _shifted(x, axes, lambda n: n // 2)
 
 
-def ifftshift(x, axes=None):
+def ifftshift(x: ArrayLike, axes: Axes = None) -> Result:
     """The inverse of `fftshift`."""
     return _shifted(x, axes, lambda n: -(n // 2))
 

@@ -12,24 +12,28 @@ equal, gradients through them alone are finite (`eigvalsh`, `svdvals`, norms), t
 What cannot be computed raises a `LinAlgError` with NumPy; CuPy gives NaN by default (see `cupyx.errstate`).
 """
 
+from __future__ import annotations
+
 import functools
 import math
 import operator
 from collections import namedtuple
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as onp
 from numpy.linalg import LinAlgError
 
 from ..axes import complete_axes
-from ..core import Tracer, library
+from ..core import Array, Tracer, library
 from ..ops import linalg as ops
 from ..ops import reduction
 from ..ops.elementwise import stop_gradient
 from ..ops.linalg import adjoint
+from ..typing import ArrayLike, Axes, DTypeLike, Result
 from . import _indexing, _product, _shape
-from ._common import as_array, like, refuse_output
-from ._elementwise import absolute, conj, isnan, where
+from ._common import as_array, inexact, like, refuse_output
+from ._elementwise import absolute, isnan, where
 from ._reduction import amax, amin, any, count_nonzero, sum
 
 __all__ = [
@@ -46,21 +50,15 @@ SlogdetResult = namedtuple("SlogdetResult", "sign logabsdet")
 SVDResult = namedtuple("SVDResult", "U S Vh")
 
 
-def _inexact(a):
-    """`a` as an array of real or complex numbers."""
-    a = as_array(a)
-    return as_array(a, float) if a.dtype.kind in "iub" else a
-
-
-def _matrices(a, name):
+def _matrices(a: ArrayLike, name: str) -> Array:
     """Matrices (..., n, m) of real or complex numbers."""
-    a = _inexact(a)
+    a = inexact(a)
     if a.ndim < 2:
         raise LinAlgError(f"{name}: expected matrices of shape (..., n, m), got shape {a.shape}.")
     return a
 
 
-def _square(a, name):
+def _square(a: ArrayLike, name: str) -> Array:
     """Square matrices (..., n, n) of real or complex numbers."""
     a = _matrices(a, name)
     if a.shape[-1] != a.shape[-2]:
@@ -68,7 +66,7 @@ def _square(a, name):
     return a
 
 
-def _hermitian(a, name, upper=False):
+def _hermitian(a: ArrayLike, name: str, upper: bool = False) -> Array:
     """Square matrices whose lower triangles say what those of `a` (or the upper ones) do; their gradient is Hermitian.
 
     Its value is `a`, its derivative that of (a + a^H) / 2.
@@ -81,13 +79,13 @@ def _hermitian(a, name, upper=False):
     return stop_gradient(a) + (half - stop_gradient(half))
 
 
-def _mirrored(a, name):
+def _mirrored(a: ArrayLike, name: str) -> Array:
     """The Hermitian matrices of which `a` has the lower triangles."""
     a = _hermitian(a, name)
     return _shape.tril(a) + adjoint(_shape.tril(a, -1))
 
 
-def _upper(uplo, name):
+def _upper(uplo: str, name: str) -> bool:
     """Whether the upper triangle is to be read."""
     if uplo not in ("L", "U", "l", "u"):
         raise ValueError(f"{name}: expected UPLO 'L' or 'U', got {uplo!r}.")
@@ -95,21 +93,23 @@ def _upper(uplo, name):
 
 
 # Inverses and systems of equations.
-def inv(a):
+def inv(a: ArrayLike) -> Result:
     """The inverses of square matrices."""
     return ops.inv(_square(a, "inv"))
 
 
-def solve(a, b):
+def solve(a: ArrayLike, b: ArrayLike) -> Result:
     """x of a x = b, for `a` (..., n, n) and `b` (..., n, k), or a vector (n,) if `b` has one axis."""
-    a, b = _square(a, "solve"), _inexact(b)
+    a, b = _square(a, "solve"), inexact(b)
     return ops.solve(a, b[:, None])[..., 0] if b.ndim == 1 else ops.solve(a, _matrices(b, "solve"))
 
 
 _NOT_GIVEN: Any = object()
 
 
-def pinv(a, rcond=None, hermitian=False, *, rtol=_NOT_GIVEN):
+def pinv(
+    a: ArrayLike, rcond: ArrayLike | None = None, hermitian: bool = False, *, rtol: ArrayLike | None = _NOT_GIVEN
+) -> Result:
     """The Moore-Penrose pseudoinverses (..., m, n) of matrices (..., n, m).
 
     Singular values up to `rcond` times the greatest count as 0; `rcond` (or `rtol`) is a number, 1e-15 by default, or
@@ -133,7 +133,7 @@ def _tolerance(x, shape):
     return max(shape[-2:]) * float(onp.finfo(x.dtype).eps)
 
 
-def lstsq(a, b, rcond=None):
+def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> tuple[Result, Result, Result, Result]:
     """The least-squares solution of a x = b, of the least norm if there are several.
 
     Args:
@@ -146,7 +146,7 @@ def lstsq(a, b, rcond=None):
         The shape of `residuals` depends on the rank: it is empty unless n > m = rank,
         under vmap unless n > m.
     """
-    a, b = _matrices(a, "lstsq"), _inexact(b)
+    a, b = _matrices(a, "lstsq"), inexact(b)
     if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
         raise LinAlgError(f"lstsq: expected a of shape (n, m) and b (n,) or (n, k), got {a.shape} and {b.shape}.")
     n, m = a.shape
@@ -160,26 +160,26 @@ def lstsq(a, b, rcond=None):
     return x, like(s, library(s).zeros(0, s.dtype)), rank, s
 
 
-def tensorinv(a, ind=2):
+def tensorinv(a: ArrayLike, ind: int = 2) -> Result:
     """The inverse of `a` as a matrix of its first `ind` axes by the others, of shape a.shape[ind:] + a.shape[:ind]."""
-    a = _inexact(a)
+    a = inexact(a)
     if ind <= 0:
         raise ValueError(f"tensorinv: expected a positive ind, got {ind}.")
     shape = a.shape[ind:] + a.shape[:ind]
     return _shape.reshape(inv(_shape.reshape(a, (math.prod(a.shape[:ind]), math.prod(a.shape[ind:])))), shape)
 
 
-def tensorsolve(a, b, axes=None):
+def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Sequence[int] | None = None) -> Result:
     """x of tensordot(a, x, x.ndim) = b, with `axes` of `a` moved to its end before."""
-    a, b = _inexact(a), _inexact(b)
+    a, b = inexact(a), inexact(b)
     if axes is not None:
-        a = _shape.moveaxis(a, tuple(axes), tuple(range(a.ndim - len(axes), a.ndim)))
+        a = inexact(_shape.moveaxis(a, tuple(axes), tuple(range(a.ndim - len(axes), a.ndim))))
     shape = a.shape[b.ndim :]
     return _shape.reshape(solve(_shape.reshape(a, (b.size, math.prod(shape))), _shape.ravel(b)), shape)
 
 
 # Determinants.
-def det(a):
+def det(a: ArrayLike) -> Result:
     """The determinants of square matrices; the gradient is right for singular ones, too.
 
     It costs a singular value decomposition on a GPU, and for singular matrices; that of `slogdet` costs an inverse.
@@ -187,29 +187,29 @@ def det(a):
     return ops.det(_square(a, "det"))
 
 
-def slogdet(a):
+def slogdet(a: ArrayLike) -> SlogdetResult:
     """The signs and the logarithms of the absolute values of determinants, (sign, logabsdet)."""
     return SlogdetResult(*ops.slogdet(_square(a, "slogdet")))
 
 
 # Decompositions.
-def cholesky(a, /, *, upper=False):
+def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Result:
     """The lower triangular l of a = l l^H, for positive definite matrices; with `upper` the upper one of a = u^H u."""
     lower = ops.cholesky(_hermitian(a, "cholesky", upper))
     return adjoint(lower) if upper else lower
 
 
-def eigh(a, UPLO="L"):
+def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
     """The eigenvalues (..., n), in ascending order, and eigenvectors (..., n, n), in columns, of Hermitian matrices."""
     return EighResult(*ops.eigh(_hermitian(a, "eigh", _upper(UPLO, "eigh"))))
 
 
-def eigvalsh(a, UPLO="L"):
+def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Result:
     """The eigenvalues (..., n) of Hermitian matrices in ascending order."""
     return ops.eigvalsh(_hermitian(a, "eigvalsh", _upper(UPLO, "eigvalsh")))
 
 
-def eig(a):
+def eig(a: ArrayLike) -> EigResult:
     """The eigenvalues (..., n) and eigenvectors (..., n, n), in columns of length 1, of square matrices.
 
     They are complex even where all happen to be real (unlike NumPy's): the dtype does not depend on the numbers.
@@ -217,12 +217,12 @@ def eig(a):
     return EigResult(*ops.eig(_square(a, "eig")))
 
 
-def eigvals(a):
+def eigvals(a: ArrayLike) -> Result:
     """The eigenvalues (..., n) of square matrices, complex even where all happen to be real (unlike NumPy's)."""
     return ops.eigvals(_square(a, "eigvals"))
 
 
-def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
+def svd(a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """The singular value decomposition of matrices (..., n, m): a = (u * s) @ vh, with k = min(n, m) singular values.
 
     Returns:
@@ -233,12 +233,12 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     return SVDResult(*ops.svd(a, full_matrices=bool(full_matrices))) if compute_uv else ops.svdvals(a)
 
 
-def svdvals(x, /):
+def svdvals(x: ArrayLike, /) -> Result:
     """The singular values of matrices in descending order."""
     return ops.svdvals(_matrices(x, "svdvals"))
 
 
-def qr(a, mode="reduced"):
+def qr(a: ArrayLike, mode: str = "reduced") -> Any:
     """The decomposition a = q r of matrices (..., n, m) into orthonormal columns and an upper triangle; k = min(n, m).
 
     The gradient is right where the first k columns are linearly independent.
@@ -258,14 +258,14 @@ def qr(a, mode="reduced"):
 
 
 # Norms and what is measured by singular values.
-def norm(x, ord=None, axis=None, keepdims=False):
+def norm(x: ArrayLike, ord: float | str | None = None, axis: Axes = None, keepdims: bool = False) -> Result:
     """The norm of vectors, or of matrices if `axis` names two axes or `x` is a matrix and `ord` is given.
 
     Vectors: `ord` None or 2 (Euclidean), 1, 0, inf, -inf or any number. Matrices: None or "fro" (Frobenius), "nuc" (sum
     of singular values), 2, -2 (greatest and least of them), 1, -1 (of columns), inf, -inf (of rows). The gradient of a
     Euclidean norm is 0 where the norm is 0 (PyTorch's convention).
     """
-    x = _inexact(x)
+    x = inexact(x)
     axes = complete_axes(axis, x.ndim)
     if ord is None or (ord == 2 and len(axes) == 1) or (ord == "fro" and len(axes) == 2):
         return reduction.norm(x, axis=axes, keepdims=bool(keepdims))
@@ -302,19 +302,19 @@ def _vector_norm(x, ord, axes, keepdims):
     return where(zero, 0, where(zero, 1, total) ** (1 / ord)) if ord > 0 else total ** (1 / ord)
 
 
-def matrix_norm(x, /, *, keepdims=False, ord="fro"):
+def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: float | str | None = "fro") -> Result:
     """The norm of matrices: see `norm`."""
     return norm(_matrices(x, "matrix_norm"), ord, (-2, -1), keepdims)
 
 
-def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
+def vector_norm(x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False, ord: float = 2) -> Result:
     """The norm of vectors, whose elements stand along one or several axes (all if None): see `norm`."""
-    x = _inexact(x)
+    x = inexact(x)
     axes = complete_axes(axis, x.ndim)
     return reduction.norm(x, axis=axes, keepdims=keepdims) if ord == 2 else _vector_norm(x, ord, axes, keepdims)
 
 
-def cond(x, p=None):
+def cond(x: ArrayLike, p: float | str | None = None) -> Result:
     """The condition number of matrices: in norm 2 (None) or -2 by singular values, else norm(x, p) norm(inv(x), p)."""
     x = _matrices(x, "cond")
     if p is None or p in (2, -2):
@@ -327,23 +327,25 @@ def cond(x, p=None):
     return where(singular, onp.inf, matrix_norm(safe, ord=p) * matrix_norm(ops.inv(safe), ord=p))
 
 
-def matrix_rank(A, tol=None, hermitian=False, *, rtol=None):
+def matrix_rank(
+    A: ArrayLike, tol: ArrayLike | None = None, hermitian: bool = False, *, rtol: ArrayLike | None = None
+) -> Result:
     """The number of singular values of matrices above `tol`, or above `rtol` times the greatest; it has no gradient."""
-    A = stop_gradient(as_array(A))
-    if A.ndim < 2:
-        return any(A != 0).astype(int)
+    a = stop_gradient(as_array(A))
+    if a.ndim < 2:
+        return any(a != 0).astype(int)
     if tol is not None and rtol is not None:
         raise ValueError("matrix_rank: expected tol or rtol, got both.")
-    s = ops.svdvals(_mirrored(A, "matrix_rank") if hermitian else _inexact(A))
+    s = ops.svdvals(_mirrored(a, "matrix_rank") if hermitian else inexact(a))
     if tol is None:
-        tol = amax(s, -1, keepdims=True) * (_tolerance(s, A.shape) if rtol is None else _per_matrix(rtol, 1))
+        tol = amax(s, -1, keepdims=True) * (_tolerance(s, a.shape) if rtol is None else _per_matrix(rtol, 1))
     else:
         tol = _per_matrix(tol, 1)
     return count_nonzero(s > tol, -1)
 
 
 # Products.
-def matrix_power(a, n):
+def matrix_power(a: ArrayLike, n: int) -> Result:
     """The n-th power of square matrices, by squaring; that of the inverses if `n` is negative."""
     n, inexact = operator.index(n), _square(a, "matrix_power")
     a, n = (ops.inv(inexact), -n) if n < 0 else (as_array(a), n)
@@ -356,21 +358,21 @@ def matrix_power(a, n):
     return power
 
 
-def multi_dot(arrays, *, out=None):
+def multi_dot(arrays: Sequence[ArrayLike], *, out: None = None) -> Result:
     """The product of two or more matrices in the cheapest order; the first and the last may be vectors.
 
     Source: Cormen et al., Introduction to Algorithms, section on matrix-chain multiplication.
     """
     refuse_output(out, "multi_dot")
-    arrays = [as_array(a) for a in arrays]
-    if len(arrays) < 2:
-        raise ValueError(f"multi_dot: expected at least two arrays, got {len(arrays)}.")
-    first, last = arrays[0].ndim == 1, arrays[-1].ndim == 1
-    arrays[0] = arrays[0][None, :] if first else arrays[0]
-    arrays[-1] = arrays[-1][:, None] if last else arrays[-1]
-    if not {a.ndim for a in arrays} == {2}:
-        raise LinAlgError(f"multi_dot: expected matrices, got shapes {', '.join(str(a.shape) for a in arrays)}.")
-    lengths = [a.shape[0] for a in arrays] + [arrays[-1].shape[1]]
+    factors = [as_array(a) for a in arrays]
+    if len(factors) < 2:
+        raise ValueError(f"multi_dot: expected at least two arrays, got {len(factors)}.")
+    first, last = factors[0].ndim == 1, factors[-1].ndim == 1
+    factors[0] = factors[0][None, :] if first else factors[0]
+    factors[-1] = factors[-1][:, None] if last else factors[-1]
+    if not {a.ndim for a in factors} == {2}:
+        raise LinAlgError(f"multi_dot: expected matrices, got shapes {', '.join(str(a.shape) for a in factors)}.")
+    lengths = [a.shape[0] for a in factors] + [factors[-1].shape[1]]
 
     @functools.cache
     def cheapest(i, j):
@@ -381,13 +383,13 @@ def multi_dot(arrays, *, out=None):
 
     def product(i, j):
         k = cheapest(i, j)[1]
-        return arrays[i] if i == j else _product.matmul(product(i, k), product(k + 1, j))
+        return factors[i] if i == j else _product.matmul(product(i, k), product(k + 1, j))
 
-    y = product(0, len(arrays) - 1)
+    y = product(0, len(factors) - 1)
     return y[(0,) * first + (slice(None),) * (not first) + (0,) * last]
 
 
-def cross(x1, x2, /, *, axis=-1):
+def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Result:
     """The vector products of vectors with 3 elements along an axis."""
     x1, x2 = as_array(x1), as_array(x2)
     if x1.shape[axis] != 3 or x2.shape[axis] != 3:
@@ -399,12 +401,12 @@ def cross(x1, x2, /, *, axis=-1):
     return turned(x1, 1) * turned(x2, 2) - turned(x1, 2) * turned(x2, 1)
 
 
-def vecdot(x1, x2, /, *, axis=-1):
+def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Result:
     """The sum of products along an axis, elements of `x1` conjugated."""
-    return sum(conj(as_array(x1)) * as_array(x2), axis)
+    return _product.vecdot(x1, x2, axis)
 
 
-def outer(x1, x2, /):
+def outer(x1: ArrayLike, x2: ArrayLike, /) -> Result:
     """The products of all pairs of elements of two vectors."""
     x1, x2 = as_array(x1), as_array(x2)
     if x1.ndim != 1 or x2.ndim != 1:
@@ -412,26 +414,26 @@ def outer(x1, x2, /):
     return _product.outer(x1, x2)
 
 
-def matmul(x1, x2, /):
+def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Result:
     """The matrix product: see `autograd.numpy.matmul`."""
     return _product.matmul(x1, x2)
 
 
-def tensordot(x1, x2, /, *, axes=2):
+def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | Sequence[Any] = 2) -> Result:
     """The sum of products over pairs of axes: see `autograd.numpy.tensordot`."""
     return _product.tensordot(x1, x2, axes)
 
 
-def matrix_transpose(x, /):
+def matrix_transpose(x: ArrayLike, /) -> Result:
     """The last two axes exchanged."""
     return _shape.matrix_transpose(x)
 
 
-def diagonal(x, /, *, offset=0):
+def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Result:
     """The diagonals of matrices."""
     return _indexing.diagonal(x, offset, -2, -1)
 
 
-def trace(x, /, *, offset=0, dtype=None):
+def trace(x: ArrayLike, /, *, offset: int = 0, dtype: DTypeLike = None) -> Result:
     """The sums of the diagonals of matrices."""
     return _indexing.trace(x, offset, -2, -1, dtype)

@@ -1,19 +1,23 @@
 """Fourier, cosine and sine transforms under SciPy's names."""
 
 # ruff: noqa: I001 (names stay in tables)
+from __future__ import annotations
+
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as onp
 
 from ..core import library
-from ..numpy._common import as_array
+from ..numpy._common import aligned, as_array, part
 from ..numpy._elementwise import imag, real
 from ..numpy.fft import (
     complete_lengths, complete_norm, fft, fft2, fftfreq, fftn, fftshift, hfft, hfft2, hfftn, ifft, ifft2, ifftn,
     ifftshift, ihfft, ihfft2, ihfftn, irfft, irfft2, irfftn, resized, rfft, rfft2, rfftfreq, rfftn,
 )  # fmt: skip
 from ..ops.fft import OPPOSITE
+from ..typing import ArrayLike, Result
 
 __all__ = [
     "dct", "dctn", "dst", "dstn", "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "hfft2", "hfftn", "idct",
@@ -33,10 +37,18 @@ _SCALE = {"backward": 0, "ortho": -0.5, "forward": -1}  # the power of 2 * M
 def _transforms(kind, inverse, name, text):
     """A transform over one axis and over several ones."""
 
-    def many(x, type=2, s=None, axes=None, norm=None, *, orthogonalize=None):
+    def many(
+        x: ArrayLike,
+        type: int = 2,
+        s: Sequence[int | None] | None = None,
+        axes: Sequence[int] | None = None,
+        norm: str | None = None,
+        *,
+        orthogonalize: bool | None = None,
+    ) -> Result:
         x = as_array(x)
         if x.dtype.kind == "c":
-            parts = [many(part, type, s, axes, norm, orthogonalize=orthogonalize) for part in (real(x), imag(x))]
+            parts = [many(each, type, s, axes, norm, orthogonalize=orthogonalize) for each in (real(x), imag(x))]
             return parts[0] + parts[1] * 1j
         if type not in _INVERSE:
             raise ValueError(f"{name}: expected a type of 1, 2, 3 or 4, got {type}.")
@@ -49,7 +61,15 @@ def _transforms(kind, inverse, name, text):
             x = _along(x, kind, form, axis, norm, orthogonal)
         return x
 
-    def one(x, type=2, n=None, axis=-1, norm=None, *, orthogonalize=None):
+    def one(
+        x: ArrayLike,
+        type: int = 2,
+        n: int | None = None,
+        axis: int = -1,
+        norm: str | None = None,
+        *,
+        orthogonalize: bool | None = None,
+    ) -> Result:
         return many(x, type, None if n is None else (n,), (axis,), norm, orthogonalize=orthogonalize)
 
     one.__name__ = one.__qualname__ = name
@@ -79,10 +99,10 @@ def _along(x, kind, form, axis, norm, orthogonal):
 
     def times(x, factors):
         factors = factors.astype(onp.result_type(x.dtype, 1j if factors.dtype.kind == "c" else 1.0))
-        return x * factors.reshape((-1,) + (1,) * (x.ndim - 1 - axis))
+        return x * aligned(factors, axis, x.ndim)
 
     spectrum = (fft if b else rfft)(times(x, before), 2 * period, axis)
-    return real(times(spectrum[(slice(None),) * axis + (slice(count),)], after))
+    return real(times(part(spectrum, axis, None, count), after))
 
 
 dct, dctn = _transforms("cos", False, "dct", "The discrete cosine transform")
@@ -92,7 +112,7 @@ idst, idstn = _transforms("sin", True, "idst", "The inverse of the discrete sine
 
 
 @functools.lru_cache(256)
-def next_fast_len(target, real=False):
+def next_fast_len(target: int, real: bool = False) -> int:
     """The least number not below `target` whose prime factors are 2, 3 and 5, and 7 and 11 too unless `real`."""
     odd = [1]
     for prime in (3, 5) if real else (3, 5, 7, 11):

@@ -6,21 +6,24 @@ and `check_finite` are accepted and do nothing: arrays never change, and to look
 For gradients and conventions see `autograd.numpy.linalg`.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as onp
 
-from ..core import Tracer, library
+from ..core import Array, Tracer, library
 from ..numpy import _padding, _shape
 from ..numpy import linalg as matrices
-from ..numpy._common import as_array
+from ..numpy._common import as_array, inexact
 from ..numpy._elementwise import absolute, ceil, exp, exp2, log2, maximum, where
 from ..numpy._reduction import amax
-from ..numpy.linalg import LinAlgError, _inexact, _matrices, _mirrored, _square
+from ..numpy.linalg import LinAlgError, _matrices, _mirrored, _square
 from ..ops import linalg as ops
 from ..ops.elementwise import astype, conj, stop_gradient
 from ..ops.linalg import adjoint, unit
 from ..ops.product import swap
+from ..typing import ArrayLike, Result
 
 __all__ = [
     "LinAlgError", "block_diag", "cho_factor", "cho_solve", "cholesky", "det", "expm", "inv", "logm", "solve",
@@ -33,7 +36,7 @@ _PADE = {8: (13, 5.371920351148152), 4: (7, 3.925724783138660)}  # degree and bo
 _MOST_SQUARINGS = 16
 
 
-def expm(A):
+def expm(A: ArrayLike) -> Result:
     """The exponential of square matrices, by scaling and squaring of a Padé approximant.
 
     On a GPU, under `vmap` and `Jit` always 16 squarings are computed, since the number needed is not known without
@@ -58,7 +61,7 @@ def expm(A):
     return astype(where(squarings <= most, power, onp.nan), dtype=dtype)
 
 
-def _at_least_single(a):
+def _at_least_single(a: Array) -> Array:
     return astype(a, dtype="float32") if a.dtype.itemsize < 4 else a
 
 
@@ -88,7 +91,7 @@ def _combined(coefficients, terms):
 _STEPS, _SCALED_STEPS = 20, 10
 
 
-def sqrtm(A):
+def sqrtm(A: ArrayLike) -> Result:
     """The principal square root of square matrices that are regular and have no eigenvalue on the negative real axis.
 
     The iteration, always 20 steps of an inverse each, has a relative error of about n sqrt(cond(A)) roundings. If it
@@ -113,7 +116,7 @@ def sqrtm(A):
     return astype(where(error < 1e-3, root, onp.nan), dtype=dtype)
 
 
-def logm(A):
+def logm(A: ArrayLike) -> Result:
     """The principal logarithm of square matrices; computed by SciPy.
 
     Raises:
@@ -125,7 +128,7 @@ def logm(A):
 # Systems of equations.
 def _solved(solver, a, b):
     """What a solver of a x = b for matrices `b` gives; a vector if `b` has one axis."""
-    b = _inexact(b)
+    b = inexact(b)
     return solver(a, b[:, None])[..., 0] if b.ndim == 1 else solver(a, _matrices(b, "solve"))
 
 
@@ -133,12 +136,12 @@ def _triangular(lower, unit_diagonal=False):
     return lambda a, b: ops.solve_triangular(a, b, lower=bool(lower), unit_diagonal=bool(unit_diagonal))
 
 
-def inv(a, overwrite_a=False, check_finite=True):
+def inv(a: ArrayLike, overwrite_a: bool = False, check_finite: bool = True) -> Result:
     """The inverses of square matrices."""
     return matrices.inv(a)
 
 
-def det(a, overwrite_a=False, check_finite=True):
+def det(a: ArrayLike, overwrite_a: bool = False, check_finite: bool = True) -> Result:
     """The determinants of square matrices; the gradient is right for singular ones, too."""
     return matrices.det(a)
 
@@ -146,7 +149,16 @@ def det(a, overwrite_a=False, check_finite=True):
 _STRUCTURES = {"general": "gen", "symmetric": "sym", "hermitian": "her", "positive definite": "pos"}
 
 
-def solve(a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=True, assume_a=None, transposed=False):
+def solve(
+    a: ArrayLike,
+    b: ArrayLike,
+    lower: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    assume_a: str | None = None,
+    transposed: bool = False,
+) -> Result:
     """x of a x = b (of a^T x = b if `transposed`), for `a` (..., n, n) and `b` (..., n, k) or a vector (n,).
 
     Args:
@@ -154,7 +166,7 @@ def solve(a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=
             triangle that `lower` says is read), "lower triangular" or "upper triangular".
     """
     a = _square(a, "solve")
-    kind = _STRUCTURES.get(assume_a, assume_a or "gen")
+    kind = _STRUCTURES.get(assume_a or "gen", assume_a or "gen")
     if transposed:
         flipped = {"lower triangular": "upper triangular", "upper triangular": "lower triangular"}
         a, kind, lower = swap(a), flipped.get(kind, kind), not lower
@@ -172,7 +184,15 @@ def solve(a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=
     return _solved(ops.solve, a, b)
 
 
-def solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False, overwrite_b=False, check_finite=True):
+def solve_triangular(
+    a: ArrayLike,
+    b: ArrayLike,
+    trans: int | str = 0,
+    lower: bool = False,
+    unit_diagonal: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+) -> Result:
     """x of a x = b for triangular `a` (..., n, n), of which one triangle is read; `b` is (..., n, k) or a vector (n,).
 
     Args:
@@ -187,17 +207,21 @@ def solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False, overwrite_
     return _solved(_triangular(lower, unit_diagonal), a, b)
 
 
-def cholesky(a, lower=False, overwrite_a=False, check_finite=True):
+def cholesky(a: ArrayLike, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> Result:
     """The upper triangular u of a = u^H u for positive definite matrices; with `lower` the lower one of a = l l^H."""
     return matrices.cholesky(a, upper=not lower)
 
 
-def cho_factor(a, lower=False, overwrite_a=False, check_finite=True):
+def cho_factor(
+    a: ArrayLike, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
+) -> tuple[Result, bool]:
     """The Cholesky factor and `lower`, for `cho_solve`; unlike SciPy's, its other triangle is 0."""
     return cholesky(a, lower), bool(lower)
 
 
-def cho_solve(c_and_lower, b, overwrite_b=False, check_finite=True):
+def cho_solve(
+    c_and_lower: tuple[ArrayLike, bool], b: ArrayLike, overwrite_b: bool = False, check_finite: bool = True
+) -> Result:
     """x of a x = b from what `cho_factor(a)` gave."""
     c, lower = c_and_lower
     c = _square(c, "cho_solve")
@@ -205,12 +229,19 @@ def cho_solve(c_and_lower, b, overwrite_b=False, check_finite=True):
     return _solved(lambda a, b: _triangular(False)(right, _triangular(True)(left, b)), None, b)
 
 
-def solve_sylvester(a, b, q):
+def solve_sylvester(a: ArrayLike, b: ArrayLike, q: ArrayLike) -> Result:
     """x (..., n, m) of a x + x b = q, for `a` (..., n, n) and `b` (..., m, m); computed by SciPy."""
     return ops.solve_sylvester(_square(a, "solve_sylvester"), _square(b, "solve_sylvester"), _matrices(q, "q"))
 
 
-def solve_banded(l_and_u, ab, b, overwrite_ab=False, overwrite_b=False, check_finite=True):
+def solve_banded(
+    l_and_u: tuple[int, int],
+    ab: ArrayLike,
+    b: ArrayLike,
+    overwrite_ab: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+) -> Result:
     """x of a x = b for banded matrices (n, n), a[i, j] = ab[u + i - j, j]; computed by SciPy.
 
     Args:
@@ -225,7 +256,14 @@ def solve_banded(l_and_u, ab, b, overwrite_ab=False, overwrite_b=False, check_fi
     return _solved(lambda ab, b: ops.solve_banded(ab, b, lower=lower, upper=upper), ab, b)
 
 
-def solveh_banded(ab, b, overwrite_ab=False, overwrite_b=False, lower=False, check_finite=True):
+def solveh_banded(
+    ab: ArrayLike,
+    b: ArrayLike,
+    overwrite_ab: bool = False,
+    overwrite_b: bool = False,
+    lower: bool = False,
+    check_finite: bool = True,
+) -> Result:
     """x of a x = b for Hermitian banded matrices; computed by SciPy as `solve_banded`.
 
     Args:
@@ -241,7 +279,7 @@ def solveh_banded(ab, b, overwrite_ab=False, overwrite_b=False, lower=False, che
 
 
 # Constructors.
-def block_diag(*arrs):
+def block_diag(*arrs: ArrayLike) -> Result:
     """The matrix with these matrices along its diagonal and zeros elsewhere; a vector is a row."""
     blocks = [_shape.atleast_2d(a) for a in arrs]
     leading = onp.broadcast_shapes(*[a.shape[:-2] for a in blocks])
@@ -254,7 +292,7 @@ def block_diag(*arrs):
     return _shape.concatenate(rows, -2)
 
 
-def toeplitz(c, r=None):
+def toeplitz(c: ArrayLike, r: ArrayLike | None = None) -> Result:
     """The matrices (..., n, m) with constant diagonals, `c` (..., n) as first column and `r` (..., m) as first row.
 
     `r` is the conjugate of `c` by default; its first element is not used.

@@ -1,6 +1,9 @@
 """Convolution of arrays of any number of axes, under SciPy's names."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 
 import numpy as onp
 
@@ -12,12 +15,21 @@ from ..numpy._elementwise import conj, multiply, round
 from ..numpy._product import tensordot
 from ..numpy._shape import flip, reshape, transpose
 from ..ops.convolution import Geometry, convolution
+from ..typing import ArrayLike, Axes, Result
 from .fft import next_fast_len
 
 __all__ = ["convolve", "correlate", "fftconvolve", "oaconvolve"]
 
 
-def convolve(in1, in2, mode="full", method="auto", *, axes=None, dot_axes=((), ())):
+def convolve(
+    in1: ArrayLike,
+    in2: ArrayLike,
+    mode: str = "full",
+    method: str = "auto",
+    *,
+    axes: Sequence[Sequence[int]] | None = None,
+    dot_axes: Sequence[Sequence[int]] = ((), ()),
+) -> Result:
     """The convolution of two arrays of as many axes.
 
     With `axes` or `dot_axes` it is a convolution over some axes, products summed over others, as in HIPS/autograd: the
@@ -49,12 +61,12 @@ def convolve(in1, in2, mode="full", method="auto", *, axes=None, dot_axes=((), (
     return convolve_vectors(in1, in2, mode) if mode != "same" else convolve_vectors(in1, in2)[start : start + count]
 
 
-def correlate(in1, in2, mode="full", method="auto"):
+def correlate(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = "auto") -> Result:
     """The cross-correlation of two arrays: the convolution with `in2` conjugated and reversed along all axes."""
     return convolve(in1, conj(flip(in2)), mode, method)
 
 
-def fftconvolve(in1, in2, mode="full", axes=None):
+def fftconvolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full", axes: Axes = None) -> Result:
     """The convolution over `axes` (all by default) as a product of spectra; along other axes the arrays broadcast."""
     in1, in2 = as_array(in1), as_array(in2)
     _require_equal_ndim(in1, in2, "fftconvolve")

@@ -8,13 +8,16 @@ gradient, and the conventions where a derivative does not exist.
 """
 
 # ruff: noqa: I001 (names stay in tables)
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as onp
 
 from ..axes import complete_axes
-from ..core import kind_of
-from ..numpy._common import as_array
+from ..core import Array, kind_of
+from ..numpy._common import as_array, inexact
 from ..ops import elementwise, reduction
 from ..ops import shape as shape_ops
 from ..ops import softmax as softmax_ops
@@ -25,6 +28,7 @@ from ..ops.special import (
     gammaincc, gammaln, gammasgn, i0, i0e, i1, i1e, iv, ive, j0, j1, jv, k0, k0e, k1, k1e, kl_div, kv, kve, log_expit,
     log_ndtr, loggamma, logit, ndtr, rel_entr, rgamma, stdtr, xlog1py, xlogy, y0, y1, yn, yv,
 )  # fmt: skip
+from ..typing import ArrayLike, Axes, Result
 
 __all__ = [
     "beta", "betainc", "betaln", "cosm1", "digamma", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "exp1",
@@ -38,61 +42,63 @@ jn = jv
 psi = digamma
 
 
-def erf(x):
+def erf(x: ArrayLike) -> Result:
     """The error function, 2 / sqrt(pi) times the integral of exp(-t**2) from 0 to `x`."""
     return elementwise.erf(as_array(x))
 
 
-def erfc(x):
+def erfc(x: ArrayLike) -> Result:
     """1 - erf(x), accurate where that difference would be 0."""
     return elementwise.erfc(as_array(x))
 
 
-def erfinv(y):
+def erfinv(y: ArrayLike) -> Result:
     """The inverse of `erf`: infinite at -1 and 1, NaN beyond."""
     return elementwise.erfinv(as_array(y))
 
 
-def expit(x):
+def expit(x: ArrayLike) -> Result:
     """The logistic function, 1 / (1 + exp(-x))."""
     return elementwise.sigmoid(as_array(x))
 
 
-def ndtri(y):
+def ndtri(y: ArrayLike) -> Result:
     """The quantile of the standard normal distribution, the inverse of `ndtr`."""
     return ops.ndtri(as_array(y))
 
 
-def zeta(x, q=1):
+def zeta(x: ArrayLike, q: ArrayLike = 1) -> Result:
     """Hurwitz's zeta function, the sum of (k + q)**-x over k >= 0, for x > 1; the gradient is with respect to `q`."""
     return ops.zeta(x, q)
 
 
-def polygamma(n, x):
+def polygamma(n: ArrayLike, x: ArrayLike) -> Result:
     """The derivative of order `n` of `psi`; the gradient is with respect to `x`."""
     x = as_array(x)
-    n = cast_like(n if isinstance(n, int) else as_array(n), x)
-    sign_and_factorial = (2 * (n % 2) - 1) * gamma(n + 1)
-    return where(equal(n, 0), digamma(x), sign_and_factorial * ops.zeta(n + 1, x))
+    order = cast_like(n if isinstance(n, int) else as_array(n), x)
+    sign_and_factorial = (2 * (order % 2) - 1) * gamma(order + 1)
+    return where(equal(order, 0), digamma(x), sign_and_factorial * ops.zeta(order + 1, x))
 
 
-def multigammaln(a, d):
+def multigammaln(a: ArrayLike, d: int) -> Result:
     """The logarithm of the multivariate gamma function of order `d`; NaN unless a > (d - 1) / 2."""
-    a = _real(a)
-    a = where(less((d - 1) / 2, a), a, math.nan)
+    a = inexact(a)
+    allowed = where(less((d - 1) / 2, a), a, math.nan)
     total = d * (d - 1) / 4 * math.log(math.pi)
     for j in range(d):
-        total = gammaln(a - j / 2) + total
+        total = gammaln(allowed - j / 2) + total
     return total
 
 
-def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False):
+def logsumexp(
+    a: ArrayLike, axis: Axes = None, b: ArrayLike | None = None, keepdims: bool = False, return_sign: bool = False
+) -> Result:
     """log(sum(b * exp(a))) over axes, computed so that exp cannot overflow; `b` is 1 by default.
 
     With `return_sign` it is the logarithm of the absolute value of that sum, and beside it the sign, which has no
     gradient; without, it is NaN where the sum is negative. Where the sum is 0, the gradient is 0.
     """
-    a = _real(a)
+    a = inexact(a)
     if b is None and not return_sign:
         return reduction.logsumexp(a, axis=complete_axes(axis, a.ndim), keepdims=bool(keepdims))
     a, b = in_one_precision(a, 1 if b is None else b)
@@ -114,27 +120,21 @@ def _scaled_sum(a, b, axis, keepdims):
     return total, shape_ops.reshape(top, shape=total.shape)
 
 
-def softmax(x, axis=None):
+def softmax(x: ArrayLike, axis: Axes = None) -> Result:
     """exp(x) / sum(exp(x)) over axes, computed so that exp cannot overflow."""
-    x = _real(x)
+    x = inexact(x)
     return softmax_ops.softmax(x, axis=complete_axes(axis, x.ndim))
 
 
-def log_softmax(x, axis=None):
+def log_softmax(x: ArrayLike, axis: Axes = None) -> Result:
     """log(softmax(x)) over axes."""
-    x = _real(x)
+    x = inexact(x)
     return softmax_ops.log_softmax(x, axis=complete_axes(axis, x.ndim))
 
 
-def _real(x):
-    """`x` as an array of real or complex numbers."""
-    x = as_array(x)
-    return x * 1.0 if x.dtype.kind in "iub" else x
-
-
-def in_one_precision(*args):
+def in_one_precision(*args: ArrayLike) -> list[Array]:
     """Arrays of real numbers: integers and Python's numbers take the precision of the others."""
-    values = [as_array(a) if kind_of(a) is None else a for a in args]
+    values: list[Any] = [as_array(a) if kind_of(a) is None else a for a in args]
     precise = [kind_of(a) is None and a.dtype.kind not in "iub" for a in values]
     like = onp.empty((), onp.result_type(*[a.dtype for a, own in zip(values, precise, strict=True) if own] or [float]))
     return [a if own else cast_like(a, like) for a, own in zip(values, precise, strict=True)]

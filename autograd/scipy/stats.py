@@ -11,9 +11,12 @@ Distribution functions have no gradient with respect to shape parameters of inco
 """
 
 # ruff: noqa: I001 (names stay in tables)
+from __future__ import annotations
+
 import functools
 import inspect
 import math
+from typing import Any
 
 import numpy as onp
 
@@ -28,6 +31,7 @@ from ..ops.special import (
     betainc, betaln, gammainc, gammaincc, gammaln, log_density_of_beta, log_density_of_gamma, log_density_of_t,
     log_expit, log_ndtr, ndtr, stdtr, xlog1py, xlogy,
 )  # fmt: skip
+from ..typing import ArrayLike, Result
 from .special import in_one_precision
 
 __all__ = [
@@ -74,19 +78,19 @@ class Distribution:
     def __repr__(self):
         return f"<distribution {self.name}{self.signature}>"
 
-    def cdf(self, *args, **kwargs):
+    def cdf(self, *args: Any, **kwargs: Any) -> Result:
         """The probability of values up to the given one."""
         return self._distribution_function(self._cdf, 0, 1, args, kwargs)
 
-    def sf(self, *args, **kwargs):
+    def sf(self, *args: Any, **kwargs: Any) -> Result:
         """The probability of values above the given one."""
         return self._distribution_function(self._sf, 1, 0, args, kwargs)
 
-    def logcdf(self, *args, **kwargs):
+    def logcdf(self, *args: Any, **kwargs: Any) -> Result:
         """The logarithm of `cdf`."""
         return self._distribution_function(self._log_cdf, -math.inf, 0, args, kwargs)
 
-    def logsf(self, *args, **kwargs):
+    def logsf(self, *args: Any, **kwargs: Any) -> Result:
         """The logarithm of `sf`."""
         return self._distribution_function(self._log_sf, 0, -math.inf, args, kwargs)
 
@@ -121,7 +125,7 @@ class Distribution:
             given = self.signature.bind(*args, **kwargs).arguments
         except TypeError as error:
             raise TypeError(f"{self.name}: expected arguments {self.signature}, got others: {error}.") from None
-        values = dict(zip(given, in_one_precision(*given.values()), strict=True))
+        values: dict[str, Any] = dict(zip(given, in_one_precision(*given.values()), strict=True))
         z, loc, scale = (values.get(each) for each in (self.value, "loc", "scale"))
         shapes = [values[each] for each in self.shapes]
         z = z if loc is None else z - loc
@@ -141,11 +145,11 @@ class Continuous(Distribution):
     parameters = ("loc", 0), ("scale", 1)
     inside = 0.5
 
-    def logpdf(self, *args, **kwargs):
+    def logpdf(self, *args: Any, **kwargs: Any) -> Result:
         """The logarithm of the density."""
         return self._log_density(args, kwargs)
 
-    def pdf(self, *args, **kwargs):
+    def pdf(self, *args: Any, **kwargs: Any) -> Result:
         """The density."""
         return exp(self._log_density(args, kwargs))
 
@@ -156,11 +160,11 @@ class Discrete(Distribution):
     value = "k"
     parameters = (("loc", 0),)
 
-    def logpmf(self, *args, **kwargs):
+    def logpmf(self, *args: Any, **kwargs: Any) -> Result:
         """The logarithm of the probability of an integer."""
         return self._log_density(args, kwargs)
 
-    def pmf(self, *args, **kwargs):
+    def pmf(self, *args: Any, **kwargs: Any) -> Result:
         """The probability of an integer."""
         return exp(self._log_density(args, kwargs))
 
@@ -237,20 +241,21 @@ class _MultivariateNormal:
     def __repr__(self):
         return "<distribution multivariate_normal(x, mean=None, cov=1)>"
 
-    def logpdf(self, x, mean=None, cov=1):
+    def logpdf(self, x: ArrayLike, mean: ArrayLike | None = None, cov: Any = 1) -> Result:
         """The logarithm of the density at `x` (..., D); if D is 1, the elements of a vector are points."""
-        x, mean, cov, length = self._arguments(x, mean, cov)
-        x = x[..., None] if length == 1 and x.ndim < 2 else x
-        if x.shape[-1:] != (length,):
-            raise ValueError(f"multivariate_normal: expected x (..., {length}), as its mean, got {x.shape}.")
-        root = _square_root(cov)
-        return _squared_distance(x - mean, root) / -2 - length * math.log(2 * math.pi) / 2 - _log_det(root, length)
+        points, center, covariance, length = self._arguments(x, mean, cov)
+        points = points[..., None] if length == 1 and points.ndim < 2 else points
+        if points.shape[-1:] != (length,):
+            raise ValueError(f"multivariate_normal: expected x (..., {length}), as its mean, got {points.shape}.")
+        root = _square_root(covariance)
+        z = points - center
+        return _squared_distance(z, root) / -2 - length * math.log(2 * math.pi) / 2 - _log_det(root, length)
 
-    def pdf(self, x, mean=None, cov=1):
+    def pdf(self, x: ArrayLike, mean: ArrayLike | None = None, cov: Any = 1) -> Result:
         """The density at `x`."""
         return exp(self.logpdf(x, mean, cov))
 
-    def entropy(self, mean=None, cov=1):
+    def entropy(self, mean: ArrayLike | None = None, cov: Any = 1) -> Result:
         """The differential entropy."""
         _, _, cov, length = self._arguments(0.0, mean, cov)
         return _log_det(_square_root(cov), length) + length * (1 + math.log(2 * math.pi)) / 2
@@ -295,23 +300,23 @@ class _Dirichlet:
     def __repr__(self):
         return "<distribution dirichlet(x, alpha)>"
 
-    def logpdf(self, x, alpha):
+    def logpdf(self, x: ArrayLike, alpha: ArrayLike) -> Result:
         """The logarithm of the density at `x`, (K, ...) or (K - 1, ...) if the last number is what remains to 1.
 
         It is -inf where a number is negative or the sum is not 1, up to 1e-5 (SciPy raises ValueError there).
         """
-        x, alpha = in_one_precision(x, alpha)
-        if x.shape[0] == alpha.size - 1:
-            x = concatenate(x, 1 - x.sum(0, keepdims=True), axis=0)
-        if alpha.ndim != 1 or x.shape[0] != alpha.size:
-            raise ValueError(f"dirichlet: expected x (K, ...) and alpha (K,), got {x.shape} and {alpha.shape}.")
-        beyond = logical_or(less(x, 0).any(0), greater(absolute(x.sum(0) - 1), 1e-5))
-        x = where(beyond, 1 / alpha.size, x)
-        powers = xlogy(alpha.reshape((-1,) + (1,) * (x.ndim - 1)) - 1, x).sum(0)
-        y = powers - gammaln(alpha).sum() + gammaln(alpha.sum())
-        return _where_valid([greater(alpha, 0).all()], where(beyond, -math.inf, y))
+        points, weights = in_one_precision(x, alpha)
+        if points.shape[0] == weights.size - 1:
+            points = concatenate(points, 1 - points.sum(0, keepdims=True), axis=0)
+        if weights.ndim != 1 or points.shape[0] != weights.size:
+            raise ValueError(f"dirichlet: expected x (K, ...) and alpha (K,), got {points.shape} and {weights.shape}.")
+        beyond = logical_or(less(points, 0).any(0), greater(absolute(points.sum(0) - 1), 1e-5))
+        points = where(beyond, 1 / weights.size, points)
+        powers = xlogy(weights.reshape((-1,) + (1,) * (points.ndim - 1)) - 1, points).sum(0)
+        y = powers - gammaln(weights).sum() + gammaln(weights.sum())
+        return _where_valid([greater(weights, 0).all()], where(beyond, -math.inf, y))
 
-    def pdf(self, x, alpha):
+    def pdf(self, x: ArrayLike, alpha: ArrayLike) -> Result:
         """The density at `x`."""
         return exp(self.logpdf(x, alpha))
 
