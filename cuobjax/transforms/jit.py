@@ -197,7 +197,7 @@ class _Program:
         self.writes = list(changes)
         results = [lift(x.copy()) if is_array(x) else x for x in (*leaves, *changes.values())]
         self.count, self.calls = len(leaves), 0
-        self.first = [staging.value(x) for x in results]
+        self.first = [staging.lower(x) for x in results]
         self.static = {i: x for i, x in enumerate(results) if not isinstance(x, Array)}
         graph = staging.finished([x for i, x in enumerate(results) if i not in self.static])
         self.checks, self.modes = [], modes
@@ -205,11 +205,9 @@ class _Program:
         for reference, tracer in reads.items():
             variable = reference()
             if variable is not None:
-                self.checks.append((variable, *_described(staging.value(tracer))))
+                self.checks.append((variable, *_described(staging.lower(tracer))))
                 continue
-            graph.inputs.remove(tracer.number)
-            graph.constants[tracer.number] = tracer._value
-            staging.closed &= not isinstance(tracer._value, Tracer)
+            staging.as_constant(tracer)  # `f` made the variable for itself
         self.closed = staging.closed
         if self.closed:
             self.labels = [staging.labels[n] for n in graph.inputs]

@@ -10,7 +10,7 @@ from .call import call
 
 
 class Remat(Module):
-    """The module or function `f`, whose intermediate results are not kept for the backward pass but computed again.
+    """The module or function `f`, whose intermediate results are not stored for the backward pass but computed again.
 
     The second run sees every variable as the first one found it, random states and training modes included, and
     changes none.
