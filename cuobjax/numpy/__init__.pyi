@@ -183,8 +183,8 @@ def atleast_3d(*arys: ArrayLike) -> Array:
     """Each array with at least three axes: a vector along the second, a matrix along the first two."""
 def average(a: ArrayLike, axis: Axes=None, weights: ArrayLike | None=None, returned: builtins.bool=False, *, keepdims: builtins.bool=False) -> Array:
     """Mean weighted by `weights`, which have the shape of `a`, or of `axis` alone; with `returned`, and their sum."""
-def bartlett(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.bartlett`, with the result on the default device."""
+def bartlett(M: int) -> Array:
+    """The Bartlett window of `M` points, on the default device."""
 def bincount(x: ArrayLike, weights: ArrayLike | None=None, minlength: int=0) -> Array:
     """How often each number is in the vector `x` of numbers that are not negative, or the sums of their `weights`."""
 def bitwise_and(a: ArrayLike, b: ArrayLike, /) -> Array:
@@ -203,8 +203,8 @@ def bitwise_right_shift(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Shift the bits of an integer to the right."""
 def bitwise_xor(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Compute the bit-wise XOR of two arrays element-wise."""
-def blackman(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.blackman`, with the result on the default device."""
+def blackman(M: int) -> Array:
+    """The Blackman window of `M` points, on the default device."""
 def block(arrays: Any) -> Array:
     """Nested lists of arrays joined: the innermost along the last axis, those around them along the one before."""
 def broadcast_arrays(*args: ArrayLike, subok: builtins.bool=False) -> tuple[Array, ...]:
@@ -276,8 +276,8 @@ def delete(arr: ArrayLike, obj: ArrayLike | slice, axis: int | None=None) -> Arr
     """`arr` without the elements (slices along an axis) with the numbers `obj`, or where the vector `obj` is true."""
 def diag(v: ArrayLike, k: int=0) -> Array:
     """A matrix with the vector `v` as its k-th diagonal, or the diagonal of a matrix."""
-def diag_indices(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.diag_indices`, with the result on the default device."""
+def diag_indices(n: int, ndim: int=2) -> tuple[Array, ...]:
+    """The index of the main diagonal of an array with `ndim` axes of length `n`: an array for each axis."""
 def diag_indices_from(arr: ArrayLike) -> tuple[Array, ...]:
     """The index of the main diagonal of an array whose axes have one length."""
 def diagflat(v: ArrayLike, k: int=0) -> Array:
@@ -307,7 +307,7 @@ def einsum_path(subscripts: Any, *operands: Any, optimize: Any='greedy', einsum_
 def empty(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
     """Zeros."""
 def empty_like(a: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
-    """Zeros in the shape and dtype of `a`, on its device."""
+    """An array of zeros with the shape and dtype of `a`, on its device."""
 def equal(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return (x1 == x2) element-wise."""
 def exp(x: ArrayLike, /) -> Array:
@@ -384,10 +384,10 @@ def greater(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return the truth value of (x1 > x2) element-wise."""
 def greater_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return the truth value of (x1 >= x2) element-wise."""
-def hamming(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.hamming`, with the result on the default device."""
-def hanning(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.hanning`, with the result on the default device."""
+def hamming(M: int) -> Array:
+    """The Hamming window of `M` points, on the default device."""
+def hanning(M: int) -> Array:
+    """The Hann window of `M` points, on the default device."""
 def heaviside(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Compute the Heaviside step function."""
 def histogram(a: ArrayLike, bins: Any=10, range: Any=None, density: builtins.bool | None=None, weights: ArrayLike | None=None) -> tuple[Array, Array]:
@@ -430,7 +430,7 @@ def iscomplexobj(*args: Any, **kwargs: Any) -> Any:
     """`numpy.iscomplexobj`, also of Arrays and traced values: it looks at their dtypes only."""
 def isfinite(x: ArrayLike, /) -> Array:
     """Test element-wise for finiteness (not infinity and not Not a Number)."""
-def isfortran(*args: Any, **kwargs: Any) -> Any:
+def isfortran(*args: Any, **kwargs: Any) -> builtins.bool:
     """`numpy.isfortran`, of arrays that are not traced."""
 def isin(element: ArrayLike, test_elements: ArrayLike, assume_unique: builtins.bool=False, invert: builtins.bool=False, *, kind: str | None=None) -> Array:
     """Whether each element is among others."""
@@ -448,8 +448,8 @@ def isrealobj(*args: Any, **kwargs: Any) -> Any:
     """`numpy.isrealobj`, also of Arrays and traced values: it looks at their dtypes only."""
 def ix_(*args: Any) -> tuple[Array, ...]:
     """Vectors of indices or booleans as arrays that index all their combinations."""
-def kaiser(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.kaiser`, with the result on the default device."""
+def kaiser(M: int, beta: float) -> Array:
+    """The Kaiser window of `M` points, on the default device; no gradient with respect to `beta`."""
 def kron(a: ArrayLike, b: ArrayLike) -> Array:
     """The Kronecker product."""
 def lcm(a: ArrayLike, b: ArrayLike, /) -> Array:
@@ -492,8 +492,8 @@ def logical_xor(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Compute the truth value of x1 XOR x2, element-wise."""
 def logspace(start: ArrayLike, stop: ArrayLike, num: int=50, endpoint: builtins.bool=True, base: ArrayLike=10.0, dtype: DTypeLike=None, axis: int=0) -> Array:
     """`num` powers of `base`, their exponents evenly spaced from `start` to `stop`; all three may be traced."""
-def mask_indices(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.mask_indices`, with the result on the default device."""
+def mask_indices(n: int, mask_func: Callable[..., Any], k: int=0) -> tuple[Array, Array]:
+    """The index of the elements of an n x n matrix that `mask_func(matrix, k)` keeps; it gets a NumPy array."""
 def matmul(x1: ArrayLike, x2: ArrayLike) -> Array:
     """The matrix product of `x1` (..., n, k) and `x2` (..., k, m); a vector is a row on the left, else a column."""
 def matrix_transpose(x: ArrayLike) -> Array:
@@ -504,7 +504,7 @@ def max(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=F
     """Greatest element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
 def maximum(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Element-wise maximum of array elements."""
-def may_share_memory(*args: Any, **kwargs: Any) -> Any:
+def may_share_memory(*args: Any, **kwargs: Any) -> builtins.bool:
     """`numpy.may_share_memory`, of arrays that are not traced."""
 def mean(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
     """Mean over axes of the elements where `where` is true."""
@@ -540,7 +540,7 @@ def nancumsum(a: ArrayLike, axis: int | None=None, dtype: DTypeLike=None, out: N
 def nanmax(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """`max` of the elements that are not NaN; NaN where there is none and no `initial`."""
 def nanmean(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
-    """`mean` of the elements that are not NaN."""
+    """`mean` of the elements that are not NaN; NaN where there is none."""
 def nanmedian(a: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: builtins.bool=False, keepdims: builtins.bool=False) -> Array:
     """`median` of the elements that are not NaN; NaN where there is none."""
 def nanmin(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
@@ -573,7 +573,7 @@ ogrid: _Indexed
 def ones(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
     """Ones."""
 def ones_like(a: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
-    """Ones in the shape and dtype of `a`, on its device."""
+    """An array of ones with the shape and dtype of `a`, on its device."""
 def outer(a: ArrayLike, b: ArrayLike, out: None=None) -> Array:
     """The products of all pairs of elements, (a.size, b.size)."""
 def packbits(a: ArrayLike, axis: int | None=None, bitorder: str='big') -> Array:
@@ -685,7 +685,7 @@ def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: builtins.bool=False)
     """The elements that are in one of both only, in rising order."""
 def shape(a: ArrayLike) -> tuple[int, ...]:
     """The shape of an array or nested list."""
-def shares_memory(*args: Any, **kwargs: Any) -> Any:
+def shares_memory(*args: Any, **kwargs: Any) -> builtins.bool:
     """`numpy.shares_memory`, of arrays that are not traced."""
 def sign(x: ArrayLike, /) -> Array:
     """Returns an element-wise indication of the sign of a number."""
@@ -745,16 +745,16 @@ def tri(N: int, M: int | None=None, k: int=0, dtype: DTypeLike=..., *, like: Any
     """Ones on a diagonal and below it, zeros elsewhere."""
 def tril(m: ArrayLike, k: int=0) -> Array:
     """The lower triangle of matrices (..., n, m), diagonal `k` included."""
-def tril_indices(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.tril_indices`, with the result on the default device."""
+def tril_indices(n: int, k: int=0, m: int | None=None) -> tuple[Array, Array]:
+    """The index of the lower triangle of an n x m matrix, up to its diagonal `k`."""
 def tril_indices_from(arr: ArrayLike, k: int=0) -> tuple[Array, Array]:
     """The index of the lower triangle of a matrix."""
 def trim_zeros(filt: ArrayLike, trim: str='fb', axis: Axes=None) -> Array:
     """`filt` without the zeros at its front ("f") and back ("b"), along all axes or some: the shape depends on data."""
 def triu(m: ArrayLike, k: int=0) -> Array:
     """The upper triangle of matrices (..., n, m), diagonal `k` included."""
-def triu_indices(*args: Any, **kwargs: Any) -> Array:
-    """`numpy.triu_indices`, with the result on the default device."""
+def triu_indices(n: int, k: int=0, m: int | None=None) -> tuple[Array, Array]:
+    """The index of the upper triangle of an n x m matrix, from its diagonal `k` on."""
 def triu_indices_from(arr: ArrayLike, k: int=0) -> tuple[Array, Array]:
     """The index of the upper triangle of a matrix."""
 def true_divide(a: ArrayLike, b: ArrayLike, /) -> Array:
@@ -802,4 +802,4 @@ def where(condition: ArrayLike, x: ArrayLike | None=None, y: ArrayLike | None=No
 def zeros(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
     """Zeros."""
 def zeros_like(a: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
-    """Zeros in the shape and dtype of `a`, on its device."""
+    """An array of zeros with the shape and dtype of `a`, on its device."""

@@ -13,7 +13,7 @@ __all__ = [
 ]
 
 def fft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
-    """`fftn` over one axis."""
+    """The discrete Fourier transform along one axis, cropped or padded with zeros to length `n`."""
 def fft2(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int]=(-2, -1), norm: str | None=None) -> Array:
     """`fftn` over two axes."""
 def fftfreq(n: int, d: float=1.0) -> Array:
@@ -23,9 +23,9 @@ def fftn(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int] 
 def fftshift(x: ArrayLike, axes: Axes=None) -> Array:
     """Rolls the element of frequency zero from the front to the middle of the axes, of all by default."""
 def hfft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
-    """`hfftn` over one axis."""
+    """The real spectrum, of `n` elements, of a signal with y[-k] = conj(y[k]), half of which is `a`."""
 def ifft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
-    """`ifftn` over one axis."""
+    """The inverse of `fft`."""
 def ifft2(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int]=(-2, -1), norm: str | None=None) -> Array:
     """`ifftn` over two axes."""
 def ifftn(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int] | None=None, norm: str | None=None) -> Array:
@@ -33,15 +33,15 @@ def ifftn(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int]
 def ifftshift(x: ArrayLike, axes: Axes=None) -> Array:
     """The inverse of `fftshift`."""
 def ihfft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
-    """`ihfftn` over one axis."""
+    """The inverse of `hfft`: half of the signal whose spectrum is the real `a`."""
 def irfft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
-    """`irfftn` over one axis."""
+    """The inverse of `rfft`: `n` real numbers, by default 2 * (m - 1) of m elements along the axis."""
 def irfft2(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int]=(-2, -1), norm: str | None=None) -> Array:
     """`irfftn` over two axes."""
 def irfftn(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int] | None=None, norm: str | None=None) -> Array:
     """The inverse of `rfftn`: real numbers, 2 * (m - 1) along the last of the axes unless `s` gives their number."""
 def rfft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
-    """`rfftn` over one axis."""
+    """The first n // 2 + 1 elements of the discrete Fourier transform of real numbers along one axis."""
 def rfft2(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int]=(-2, -1), norm: str | None=None) -> Array:
     """`rfftn` over two axes."""
 def rfftfreq(n: int, d: float=1.0) -> Array:
