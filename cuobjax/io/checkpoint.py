@@ -1,10 +1,12 @@
-"""Checkpoints of a training run: numbered files, of which the newest are kept."""
+"""Checkpoints of a training run: numbered files, of which the newest ones stay."""
 
 import operator
 import os
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 from ..core.collection import VarCollection
 from .collection import load_var_collection, save_var_collection
@@ -19,22 +21,34 @@ class Checkpoint:
 
     Args:
         logdir: The folder of the run; the checkpoints are in a folder within it.
-        keep_ckpts: How many checkpoints are kept, 0 for all: the one saved last and the others of the highest indices.
+        keep_ckpts: How many checkpoints stay, 0 for all: the one saved last and the others of the highest indices.
         makedir: Make the folder.
         verbose: Print what is restored.
 
+    Raises:
+        ValueError: If `keep_ckpts` is negative.
+
     Attributes:
-        LOAD_FN: Loads a file to a VarCollection; raises `DamagedFileError` for a file that `restore` shall skip.
+        DIR_NAME: The folder of the checkpoints, within `logdir`.
+        FILE_MATCH: A pattern of their names.
+        FILE_FORMAT: Their names, with `%d` for the index.
+        LOAD_FN: Loads a file to a VarCollection; raises `DamagedFileError` for a file that `restore` is to skip.
         SAVE_FN: Saves a VarCollection to a file.
     """
 
-    DIR_NAME = "ckpt"
-    FILE_MATCH = "*.npz"
-    FILE_FORMAT = "%010d.npz"
-    LOAD_FN = staticmethod(load_var_collection)
-    SAVE_FN = staticmethod(save_var_collection)
+    DIR_NAME: ClassVar[str] = "ckpt"
+    FILE_MATCH: ClassVar[str] = "*.npz"
+    FILE_FORMAT: ClassVar[str] = "%010d.npz"
+    LOAD_FN: ClassVar[Callable[..., None]] = staticmethod(load_var_collection)
+    SAVE_FN: ClassVar[Callable[..., None]] = staticmethod(save_var_collection)
 
-    def __init__(self, logdir, keep_ckpts, makedir=True, verbose=True):
+    logdir: str | os.PathLike[str]
+    keep_ckpts: int
+    verbose: bool
+
+    def __init__(
+        self, logdir: str | os.PathLike[str], keep_ckpts: int, makedir: bool = True, verbose: bool = True
+    ) -> None:
         if operator.index(keep_ckpts) < 0:
             raise ValueError(f"Checkpoint: expected keep_ckpts of at least 0, got {keep_ckpts}. 0 keeps all.")
         self.logdir = logdir
@@ -44,25 +58,26 @@ class Checkpoint:
             os.makedirs(os.path.join(logdir, self.DIR_NAME), exist_ok=True)
 
     @classmethod
-    def checkpoint_idx(cls, filename):
-        """The index in the name of a checkpoint file."""
+    def checkpoint_idx(cls, filename: str) -> int:
+        """The index in the name of a checkpoint file; ValueError if the name is of another form."""
         before, after = re.split(r"%\d*d", cls.FILE_FORMAT)
         return int(os.path.basename(filename).removeprefix(before).removesuffix(after))
 
-    def restore(self, vc, idx=None):
+    def restore(self, vc: VarCollection, idx: int | None = None) -> tuple[int, str]:
         """Assigns the values of a checkpoint to variables, to all of them or, after an error, to none.
 
         Args:
             vc: The VarCollection.
-            idx: The index of the checkpoint; without one it is the newest that is whole. What is skipped is named in
-                a warning.
+            idx: The index of the checkpoint; None: the newest one that is not damaged. A warning names each one that is
+                skipped.
 
         Returns:
             (idx, path) of the checkpoint, (0, "") if there is none.
 
         Raises:
+            TypeError: If `vc` is no VarCollection.
             FileNotFoundError: If there is no checkpoint of that index.
-            DamagedFileError: If it, or without an index each checkpoint, is damaged.
+            DamagedFileError: If that checkpoint is damaged, or, without an index, all are.
             ValueError: If it does not fit the variables, see `load_var_collection`.
         """
         _require_collection(vc, "restore")
@@ -80,8 +95,16 @@ class Checkpoint:
             print("No checkpoints found. Skipping restoring variables.")
         return 0, ""
 
-    def save(self, vc, idx):
-        """Saves variables as the checkpoint of an index, then deletes those that are too many."""
+    def save(self, vc: VarCollection, idx: int) -> None:
+        """Saves variables as a checkpoint, then deletes the oldest ones if there are more than `keep_ckpts`.
+
+        Args:
+            vc: The VarCollection.
+            idx: The index of the checkpoint, which replaces one of the same index.
+
+        Raises:
+            TypeError: If `vc` is no VarCollection.
+        """
         _require_collection(vc, "save")
         idx = operator.index(idx)
         self.SAVE_FN(self._path(idx), vc)
@@ -102,7 +125,7 @@ class Checkpoint:
         return os.path.join(self.logdir, self.DIR_NAME, self.FILE_FORMAT % idx)
 
     def _indices(self):
-        """The indices of the checkpoints that are there, in order; files of other names are let alone."""
+        """The indices of the checkpoints that are there, in order; files of other names are left alone."""
         names = [path.name for path in Path(self.logdir, self.DIR_NAME).glob(self.FILE_MATCH)]
         return sorted(i for name in names if (i := self._idx_of(name)) is not None)
 

@@ -1,28 +1,32 @@
 """The variables of a collection to a file and back."""
 
 import os
+from collections.abc import Callable
+from typing import Any, TypeGuard
 
 import numpy as onp
 
 from autograd.backend import CPU, is_cupy
 
-from ..core.collection import VarCollection
+from ..core.collection import VarCollection, Variables
 from ..core.replication import replicated
 from ..core.variable import TrainRef
+from ..typing import FileOrStr
 from .formats import read_npz, read_safetensors, replacement, write_npz, write_safetensors
 
 
-def save_var_collection(file, vc):
+def save_var_collection(file: FileOrStr, vc: Variables) -> None:
     """Saves variables, each one once, at its first name; a TrainRef as the variable that it refers to.
 
     A file at a path is replaced when the new one is safe on the disk: a crash leaves the old one or the new one.
 
     Args:
-        file: A path, of which the ending .safetensors chooses that format, else it is .npz; or a binary file (.npz).
+        file: A path, whose ending .safetensors chooses that format, else it is .npz; or a binary file (.npz).
         vc: The VarCollection.
 
     Raises:
         ValueError: If a variable has a value for each device, within `VarCollection.replicate`.
+        TypeError: If .safetensors has no such dtype.
     """
     named = _named(vc)
     if not replicated().isdisjoint(named):
@@ -35,11 +39,11 @@ def save_var_collection(file, vc):
         write_npz(file, arrays)
 
 
-def load_var_collection(file, vc, renamer=None):
+def load_var_collection(file: FileOrStr, vc: Variables, renamer: Callable[[str], str] | None = None) -> None:
     """Assigns saved values to variables, to all of them or, if something is wrong, to none.
 
-    A variable that has several names may have been saved under any of them. Values that no variable asks for are
-    ignored. NumPy arrays of the file are moved to the devices of the variables.
+    A variable that has several names may have been saved under any of them. Values of other names are ignored. NumPy
+    arrays of the file are moved to the devices of the variables.
 
     Args:
         file: As for `save_var_collection`.
@@ -48,7 +52,7 @@ def load_var_collection(file, vc, renamer=None):
 
     Raises:
         ValueError: If a variable is missing in the file or has another shape or dtype there, and `DamagedFileError`,
-            which is one, if the file is not whole.
+            which is one, if the file is damaged.
     """
     named, stored = _named(vc), _renamed(_read(file), renamer)
     wanted = {v: next((name for name in names if name in stored), None) for v, names in named.items()}
@@ -85,7 +89,7 @@ def _host_array(variable):
     return CPU.put(raw) if is_cupy(raw) else onp.asarray(raw)
 
 
-def _is_path(file):
+def _is_path(file: Any) -> TypeGuard[str | os.PathLike[str]]:
     return isinstance(file, str | bytes | os.PathLike)
 
 
@@ -113,6 +117,6 @@ def _renamed(stored, renamer):
 
 
 def _fitting(array, dtype):
-    """An array as it is, or bits whose dtype NumPy did not write down, such as Objax's bfloat16, as `dtype`."""
+    """An array; as `dtype` if its bits are of a dtype that NumPy did not write down, such as Objax's bfloat16."""
     bits_alone = array.dtype.type is onp.void and array.dtype.fields is None
     return array.view(dtype) if bits_alone and dtype.isbuiltin == 2 and dtype.itemsize == array.itemsize else array

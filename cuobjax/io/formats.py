@@ -11,11 +11,14 @@ import shutil
 import threading
 import zipfile
 import zlib
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, TypeAlias
 
 import numpy as onp
 
-# The dtypes of .safetensors: what NumPy reads and what that stands for. All others are a letter and bits, such as F32.
+Arrays: TypeAlias = Mapping[str, onp.ndarray[Any, Any]]
+
+# The dtypes of .safetensors: what NumPy reads, and the dtype of these bits. All others are a letter and bits: F32.
 _SAFETENSORS = {
     "BOOL": ("bool", "bool"),
     "BF16": ("uint16", "bfloat16"),
@@ -26,10 +29,10 @@ _LETTERS = {"F": "float", "I": "int", "U": "uint", "C": "complex"}
 
 
 class DamagedFileError(ValueError):
-    """A file is cut off, altered or of another kind: nothing in it is used."""
+    """A file is cut off, altered or of another kind; nothing of it has been used."""
 
 
-def write_npz(file, arrays):
+def write_npz(file: Any, arrays: Arrays) -> None:
     """Writes {name: array} as Objax does: `names`, and each array under the number of its name.
 
     Arrays of dtypes that NumPy does not bring along, such as bfloat16, are written as integers of the same bits; a
@@ -41,7 +44,7 @@ def write_npz(file, arrays):
     onp.savez(file, **members, **{str(i): _bits(a) for i, a in enumerate(arrays.values())})
 
 
-def read_npz(file):
+def read_npz(file: IO[bytes]) -> dict[str, onp.ndarray[Any, Any]]:
     """The {name: array} of a file that `write_npz` or Objax wrote."""
     with _noticing_damage(file):
         start = file.tell()
@@ -57,7 +60,7 @@ def read_npz(file):
         return {name: _as_named(a, dtype) for name, a, dtype in zip(names, arrays, dtypes, strict=True)}
 
 
-def write_safetensors(file, arrays):
+def write_safetensors(file: IO[bytes], arrays: Arrays) -> None:
     """Writes {name: array} with a checksum among the metadata, as the format has none."""
     safetensors = _safetensors()
     contiguous = {name: onp.asarray(a, order="C") for name, a in arrays.items()}
@@ -67,7 +70,7 @@ def write_safetensors(file, arrays):
         raise TypeError(f"save_var_collection: expected dtypes of .safetensors. {error}. Save as .npz.") from error
 
 
-def read_safetensors(file):
+def read_safetensors(file: IO[bytes]) -> dict[str, onp.ndarray[Any, Any]]:
     """The {name: array} of a file of any program; damage to the arrays is noticed if `write_safetensors` wrote it."""
     safetensors = _safetensors()
     with _noticing_damage(file):
@@ -139,7 +142,7 @@ def _noticing_damage(file):
 
 
 @contextlib.contextmanager
-def replacement(path):
+def replacement(path: str) -> Iterator[IO[bytes]]:
     """Opens a file that takes the place of `path` once it is written whole and safe on the disk.
 
     Whatever happens in between, even the end of the process or of the power: the old file is there or the new one.
@@ -161,8 +164,8 @@ def replacement(path):
     _sync_folder(os.path.dirname(path) or ".")
 
 
-def sweep(folder):
-    """Removes what processes of this machine that are no more left behind of files that they were writing."""
+def sweep(folder: str) -> None:
+    """Removes the unfinished files of processes of this machine that have ended."""
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(folder):
             process = re.fullmatch(rf".+\.{re.escape(platform.node())}-(\d+)-\d+\.tmp", name)

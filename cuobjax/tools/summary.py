@@ -1,4 +1,4 @@
-"""What a network is made of, as a table: output shapes, parameters, memory, operations and time of its modules."""
+"""A table of the modules of a network: output shapes, parameters, memory, operations and time."""
 
 import contextlib
 import functools
@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from autograd import tree
 from autograd.backend import is_array, synchronize
@@ -18,17 +18,19 @@ from ..core.variable import TrainVar, as_value
 from ..transforms.call import call
 from ..util import class_name
 
+__all__ = ["Row", "Summary", "summary"]
+
 _watch: "ContextVar[_Watch | None]" = ContextVar("cuobjax.tools.summary", default=None)
 _lock = threading.RLock()
 
 
 class Row(NamedTuple):
-    """One module with all that is in it; several calls of it are taken together.
+    """One module with the modules in it; the calls of a module are added up.
 
     Attributes:
         name: The attributes that lead to it.
         kind: Its class.
-        output: The shape of what it returned last, nested as that was; None if it was not called.
+        output: The shape of its last result, nested as that was; None if it was not called.
         parameters: The number of elements of its TrainVars (not of frozen ones).
         bytes: The size of all its variables.
         flops: The floating-point operations of its calls, a multiplication and an addition as two.
@@ -37,24 +39,24 @@ class Row(NamedTuple):
 
     name: str
     kind: str
-    output: object
+    output: Any
     parameters: int
     bytes: int
     flops: int
     seconds: float
 
 
-class Summary(list):
+class Summary(list[Row]):
     """The rows of a table, one for each module; the first one is that of the whole. Prints as a table."""
 
-    _HEAD = ("name", "class", "output", "parameters", "bytes", "FLOPs", "time")
+    _HEAD: ClassVar[tuple[str, ...]] = ("name", "class", "output", "parameters", "bytes", "FLOPs", "time")
 
     def _cells(self):
         """The texts of each row, and of the totals: those of the first row."""
         rows = [(row.name, row.kind, "" if row.output is None else str(row.output), *_numbers(row)) for row in self]
         return rows, ("total", "", "", *_numbers(self[0]))
 
-    def __str__(self):
+    def __str__(self) -> str:
         rows, total = self._cells()
         widths = [max(map(len, column)) for column in zip(self._HEAD, *rows, total, strict=True)]
         aligned = [*[str.ljust] * 3, *[str.rjust] * 4]
@@ -65,10 +67,10 @@ class Summary(list):
         rule = "-" * len(lines[0])
         return "\n".join(line.rstrip() for line in (lines[0], rule, *lines[1:-1], rule, lines[-1]))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return str(self)
 
-    def __rich__(self):
+    def __rich__(self) -> Any:
         """The table as Rich prints it."""
         table = importlib.import_module("rich.table").Table(show_footer=True)
         rows, total = self._cells()
@@ -84,20 +86,25 @@ def _numbers(row):
     return f"{row.parameters:,}", f"{row.bytes:,}", f"{row.flops:,}" if row.output is not None else "", seconds
 
 
-def summary(module, *args, **kwargs):
-    """Runs a module on example arguments, and tells what its modules return, hold and cost: `print(summary(net, x))`.
+def summary(module: Module, *args: Any, **kwargs: Any) -> Summary:
+    """Runs a module on example arguments: a table of the results, sizes and costs of its modules.
 
-    A row stands for a module with all that is in it, so that shared variables and modules count once in each row; a
-    module that is found in several places has one row, of all its calls. Operations are counted as they run: products
-    and convolutions by their formulas, factorizations as n**3, all else as one for each element; what only moves
-    elements is free. Time is that of a second run. No variable is changed. Without arguments, nothing is run.
+    `print(summary(net, x))` shows it. A row stands for a module with all modules in it, so that shared variables and
+    modules count once in each row; a module that is found in several places has one row, for all its calls. Operations
+    are counted while they run: products and convolutions by their formulas, factorizations as n**3, all others as one
+    for each element; those that only move elements are free. Time is that of a second run. No variable is changed.
+    Without arguments, nothing is run. While it runs, the method `__call__` of the modules' classes is replaced by one
+    that measures calls in this thread, and in others does nothing else than before.
 
     Args:
         module: The module.
-        args, kwargs: What to call it with.
+        args, kwargs: Its arguments.
 
     Returns:
         A `Summary`, a list of `Row`.
+
+    Raises:
+        TypeError: If `module` is no module.
     """
     if not isinstance(module, Module):
         raise TypeError(f"summary: expected a module, got {type(module).__name__}.")
@@ -166,7 +173,7 @@ class _Watch:
 
 @contextlib.contextmanager
 def _calls_of(found):
-    """Lets the watch of this thread see all calls of the modules, of whose classes the calls are wrapped."""
+    """Replaces `__call__` of the classes of the modules by one that asks the watch of its thread, if it has one."""
     with _lock:
         owners = {next(kind for kind in type(m).__mro__ if "__call__" in vars(kind)) for _, m in found}
         originals = {owner: vars(owner)["__call__"] for owner in owners}
@@ -189,7 +196,7 @@ def _watched(original):
 
 
 class _Counted(Tracer):
-    """An Array of which a `_Tally` counts the operations; its numbers are known, and what asks for them gets them."""
+    """An Array whose operations a `_Tally` counts; its numbers are known and can be read."""
 
     __slots__ = ()
 
@@ -199,7 +206,7 @@ class _Counted(Tracer):
 
 
 def _known(name):
-    """A method that is that of the plain Array."""
+    """The method of that name of the plain Array."""
     return lambda self, *args, **kwargs: getattr(Array(self._value), name)(*args, **kwargs)
 
 
