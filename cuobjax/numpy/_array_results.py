@@ -5,6 +5,8 @@ import importlib
 import inspect
 import sys
 import types
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 from autograd.backend import CPU, default_device, device_of, is_array
 from autograd.core import Array, Reference, TracedNumber
@@ -13,10 +15,13 @@ from autograd.ops.elementwise import narrowed
 
 from ..dtypes import default_dtype
 
-_SIZES = {"shape", "N", "M", "n", "num"}  # parameters of which an array says nothing of the dtype of a result
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SIZES = {"shape", "N", "M", "n", "num"}  # parameters whose dtype has nothing to do with that of the result
 
 
-def lifted(result, args):
+def lifted(result: Any, args: Sequence[Any]) -> Any:
     """Raw arrays in a result as Arrays; one that is, or looks into, an argument is copied, as Arrays never change."""
     if isinstance(result, Array):
         return result._value if isinstance(result, Reference) else result
@@ -33,11 +38,13 @@ def _like(container, parts):
     return getattr(container, "_make", type(container))(parts)
 
 
-def namespace(name, source, without=()):
-    """What makes a module out of the functions of another one: its `__getattr__` and `__dir__`.
+def namespace(
+    name: str, source: str, without: Collection[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a module that has the functions of another one, with Array results.
 
     Args:
-        name: The name of the module. Each of its functions is made when it is first asked for, and kept in the module.
+        name: The name of the module. Each of its functions is made when it is first used, and stored in the module.
         source: The name of the module of autograd whose functions it has, with Arrays in their results.
         without: Names of `source` that it does not have.
     """
@@ -59,7 +66,7 @@ def namespace(name, source, without=()):
 
 
 def _counterpart(value, name, module):
-    """What a namespace of Arrays has in place of `value`: for a function, one whose results are Arrays."""
+    """The value of a namespace of Arrays that corresponds to `value`: for a function, one whose results are Arrays."""
     if isinstance(value, types.ModuleType):
         return importlib.import_module(f"{module}.{name}")
     if hasattr(type(value), "__getitem__"):
@@ -72,7 +79,7 @@ def _counterpart(value, name, module):
 
 
 class _Indexed:
-    """What is called by an index, such as `mgrid[0:3, 0:4]`."""
+    """A function that is called by an index, such as `mgrid[0:3, 0:4]`."""
 
     def __init__(self, function):
         self._function = function
@@ -81,7 +88,7 @@ class _Indexed:
         return self._function(key)
 
 
-def lifting(function, places=False):
+def lifting(function: Callable[P, R], places: bool = False) -> Callable[P, R]:
     """The function with Arrays in its result, on the default device and in default dtypes where it creates them.
 
     With `places`, NumPy arrays go to that device.
@@ -89,7 +96,7 @@ def lifting(function, places=False):
     names = _positional(function)
 
     @functools.wraps(function)
-    def with_arrays(*args, **kwargs):
+    def with_arrays(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
         if isinstance(result, Array) and args and isinstance(args[0], Array) and _has_numbers(args[0]):
             return result  # the common case: dtypes are given
@@ -103,7 +110,7 @@ def lifting(function, places=False):
 
 
 def _positional(function):
-    """The names of the parameters that may be given by position or by name; none if it does not say."""
+    """The names of the parameters that may be given by position or by name; none if it has no signature."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:
