@@ -1,9 +1,11 @@
 """Objax's variables and modules on CuPy arrays, with a tape of our own; on NumPy where there is no GPU."""
 # ruff: noqa: E402
 
-from .installation import check_autograd
+import typing as _typing
 
-check_autograd()  # before anything imports autograd
+from .installation import check_autograd as _check_autograd
+
+_check_autograd()  # before anything imports autograd
 
 from autograd import Array, Device, DeviceError, default_device, device, device_put, stop_gradient
 
@@ -24,52 +26,25 @@ from .transforms.remat import Remat
 from .transforms.vectorize import Vectorize
 
 __all__ = [
-    "Array",
-    "BaseState",
-    "BaseVar",
-    "ConstrainedVar",
-    "ConvPadding",
-    "Device",
-    "DeviceError",
-    "ForceArgs",
-    "FrozenVar",
-    "Function",
-    "Grad",
-    "GradValues",
-    "Hessian",
-    "Jacobian",
-    "Jit",
-    "Module",
-    "ModuleList",
-    "Parallel",
-    "RandomState",
-    "Remat",
-    "StateVar",
-    "TrainRef",
-    "TrainVar",
-    "VarCollection",
-    "Vectorize",
-    "constants",
-    "constraint",
-    "default_device",
-    "default_dtype",
-    "device",
-    "device_put",
-    "freeze",
-    "functional",
-    "functional_call",
-    "io",
-    "merge",
-    "nn",
-    "numpy",
-    "optimizer",
-    "random",
-    "replace",
-    "set_default_dtype",
-    "split",
-    "stop_gradient",
-    "summary",
-    "typing",
-    "unfreeze",
-    "util",
-]
+    "Array", "BaseState", "BaseVar", "ConstrainedVar", "ConvPadding", "Device", "DeviceError", "ForceArgs", "FrozenVar",
+    "Function", "Grad", "GradValues", "Hessian", "Jacobian", "Jit", "Module", "ModuleList", "Parallel", "RandomState",
+    "Remat", "StateVar", "TrainRef", "TrainVar", "VarCollection", "Vectorize", "constants", "constraint",
+    "default_device", "default_dtype", "device", "device_put", "freeze", "functional", "functional_call", "io", "merge",
+    "nn", "numpy", "optimizer", "random", "replace", "set_default_dtype", "split", "stop_gradient", "summary", "typing",
+    "unfreeze", "util",
+]  # fmt: skip
+
+if _typing.TYPE_CHECKING:
+    __version__: str
+else:
+
+    def __getattr__(name):
+        """`__version__`, looked up when it is asked for: that takes longer than all other parts of the import."""
+        if name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib.metadata
+
+        try:
+            return importlib.metadata.version("cuobjax")
+        except importlib.metadata.PackageNotFoundError:
+            return "0+unknown"  # a checkout that is not installed

@@ -25,6 +25,7 @@ class Constraint:
 
     function: Callable[[Array], Array]
     inverse: Callable[[Array], Array]
+    __name__: str
 
     def __init__(self, function: Callable[[Array], Array], inverse: Callable[[Array], Array]) -> None:
         self.function, self.inverse = function, inverse
@@ -34,7 +35,7 @@ class Constraint:
         """The value that belongs to the free tensor."""
         return self.function(free)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return self.__name__
 
 

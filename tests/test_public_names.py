@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import sys
 import types
 from pathlib import Path
 
@@ -37,13 +38,15 @@ NAMES = {
         cross_entropy_logits cross_entropy_logits_sparse l2 mean_absolute_error mean_squared_error
         mean_squared_log_error sigmoid_cross_entropy_logits""",
     "cuobjax.functional.divergence": "kl",
+    "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin psum",
+    "cuobjax.constraint": "Constraint interval positive unit_norm",
     "cuobjax.nn": """
         BatchNorm BatchNorm0D BatchNorm1D BatchNorm2D Conv2D Dropout Linear Sequential SyncedBatchNorm SyncedBatchNorm0D
         SyncedBatchNorm1D SyncedBatchNorm2D init""",
     "cuobjax.nn.init": """
         gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal orthogonal truncated_normal
         xavier_normal xavier_normal_gain xavier_truncated_normal""",
-    "cuobjax.optimizer": "Adam Momentum SGD",
+    "cuobjax.optimizer": "Adam Momentum Optimizer SGD",
     "cuobjax.random": """
         DEFAULT_GENERATOR Generator ball bernoulli beta binomial bits categorical cauchy chisquare choice dirichlet
         exponential gamma gumbel laplace logistic normal orthogonal permutation poisson rademacher randint shuffle
@@ -51,11 +54,12 @@ NAMES = {
     "cuobjax.util": """
         EasyDict Renamer args_indexes check class_name dummy_context_mgr get_local_devices ilog2 image local_kwargs
         map_to_device multi_host_barrier override_args_kwargs positional_args_names re_sign repr_function
-        to_interpolate to_padding
-        to_tuple""",
+        to_interpolate to_padding to_positions to_tuple""",
     "cuobjax.constants": "ConvPadding Interpolate",
     "cuobjax.io": "Checkpoint DamagedFileError load_var_collection save_var_collection",
-    "cuobjax.typing": "ConvPaddingInt FileOrStr JaxArray JaxDType",
+    "cuobjax.typing": """
+        ConvPaddingInt FileOrStr JaxArray JaxDType
+        ArrayLike Axes DTypeLike DeviceLike Padding RawArray Scalar Shape Tree""",
     "autograd": """
         Array Device DeviceError checkpoint cond custom_jvp custom_vjp debug debug_nans default_device defjvp defvjp
         deterministic device device_put elementwise_grad flatten get_array_module grad hessian hvp jacfwd jacobian
@@ -82,7 +86,7 @@ SIGNATURES = [
     (cuobjax.nn.BatchNorm, "dims redux momentum eps"), (cuobjax.nn.BatchNorm2D, "nin momentum eps"),
     (cuobjax.nn.Dropout.__call__, "self x training dropout_keep"), (cuobjax.nn.BatchNorm.__call__, "self x training"),
     (cuobjax.optimizer.SGD, "vc"), (cuobjax.optimizer.SGD.__call__, "self lr grads"),
-    (cuobjax.optimizer.Momentum, "vc momentum nesterov"),
+    (cuobjax.optimizer.Optimizer, "vc"), (cuobjax.optimizer.Momentum, "vc momentum nesterov"),
     (cuobjax.optimizer.Momentum.__call__, "self lr grads momentum"),
     (cuobjax.optimizer.Adam, "vc beta1 beta2 eps"), (cuobjax.optimizer.Adam.__call__, "self lr grads beta1 beta2"),
     (cuobjax.random.Generator, "seed"), (cuobjax.functional.leaky_relu, "x negative_slope"),
@@ -125,6 +129,15 @@ def test_public_modules_list_their_names_for_tools(name):
     assert isinstance(listed, list), f"{name}: write a literal __all__"
     assert len(set(listed)) == len(listed)
     assert [public for public in listed if not hasattr(module, public)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("cuobjax")])
+def test_dir_shows_the_listed_names_and_submodules(name):
+    module = importlib.import_module(name)
+    shown = {public for public in dir(module) if not public.startswith("_")}
+    assert sorted(public for public in shown if f"{name}.{public}" not in sys.modules or public in module.__all__) == (
+        sorted(module.__all__)
+    )
 
 
 @pytest.mark.parametrize("name", MODULES)

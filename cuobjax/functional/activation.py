@@ -11,7 +11,7 @@ from autograd.ops import elementwise as ops
 from autograd.scipy import special
 
 from ..numpy._array_results import lifting
-from ..typing import ArrayLike, Axes
+from ..typing import ArrayLike, Axes, RawArray
 
 tanh: Callable[..., Array] = jn.tanh
 
@@ -73,7 +73,7 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
     return jn.where(x > 0, x, alpha * jn.expm1(jn.where(x > 0, 0, x)))
 
 
-def celu(x: ArrayLike, alpha: float = 1.0) -> Array:
+def celu(x: Array | RawArray, alpha: float = 1.0) -> Array:
     """`x` where it is positive, elsewhere `alpha * (exp(x / alpha) - 1)`."""
     return elu(x / alpha) * alpha
 
@@ -83,7 +83,7 @@ def selu(x: ArrayLike) -> Array:
     return 1.0507009873554805 * elu(x, 1.6732632423543772)
 
 
-def silu(x: ArrayLike) -> Array:
+def silu(x: Array | RawArray) -> Array:
     """`x * sigmoid(x)`, also known as swish."""
     return x * sigmoid(x)
 
@@ -91,7 +91,7 @@ def silu(x: ArrayLike) -> Array:
 swish = silu
 
 
-def log_sigmoid(x: ArrayLike) -> Array:
+def log_sigmoid(x: Array | RawArray) -> Array:
     """log(sigmoid(x)), computed so that it does not underflow."""
     return -softplus(-x)
 

@@ -20,10 +20,10 @@ def explicit_padding(
     dilation: tuple[int, ...] | None = None,
 ) -> tuple[tuple[int, int], ...]:
     """`padding` as a pair (before, after) for each axis of lengths `spatial`."""
-    padding = to_padding(padding, len(spatial))
-    if padding == "VALID":
+    complete = to_padding(padding, len(spatial))
+    if complete == "VALID":
         return ((0, 0),) * len(spatial)
-    return same_padding(spatial, kernel, strides, dilation) if padding == "SAME" else padding
+    return same_padding(spatial, kernel, strides, dilation) if isinstance(complete, str) else complete
 
 
 def conv(

@@ -30,6 +30,10 @@ class Conv2D(Module):
 
     b: TrainVar | None
     w: TrainVar
+    padding: str | tuple[tuple[int, int], ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    groups: int
 
     def __init__(
         self,
@@ -66,7 +70,7 @@ class Conv2D(Module):
         y = functional.conv(x, self.w.value, self.strides, self.padding, self.dilations, self.groups)
         return y if self.b is None else y + self.b.value
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         *k, nin, nout = self.w.shape
         return (
             f"{class_name(self)}(nin={nin * self.groups}, nout={nout}, k={tuple(k)}, strides={self.strides}, "

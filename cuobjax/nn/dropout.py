@@ -45,5 +45,5 @@ class Dropout(Module):
             return x
         return jn.where(random.bernoulli(x.shape, keep, generator=self.keygen), x / keep, 0)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{class_name(self)}(keep={self.keep})"

@@ -37,7 +37,8 @@ def identity(shape: Sequence[int], gain: float = 1) -> Array:
     """A matrix with `gain` on its diagonal, else 0; a shape of another rank raises ValueError."""
     if len(shape) != 2:
         raise ValueError(f"identity: expected the shape of a matrix, got {shape}.")
-    return gain * jn.eye(*shape)
+    rows, columns = shape
+    return gain * jn.eye(rows, columns)
 
 
 def kaiming_normal(shape: Sequence[int], gain: float = 1) -> Array:

@@ -55,7 +55,7 @@ class Linear(Module):
         y = jn.dot(x, self.w.value)
         return y if self.b is None else y + self.b.value
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         nin, nout = self.w.shape
         return (
             f"{class_name(self)}(nin={nin}, nout={nout}, use_bias={self.b is not None}, "

@@ -79,7 +79,7 @@ class BatchNorm(Module):
         """Mean and variance of x over the axes, both of shape `dims`."""
         return x.mean(self.redux, keepdims=True), x.var(self.redux, keepdims=True)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"{class_name(self)}(dims={self.beta.shape}, redux={self.redux}, momentum={self.momentum}, eps={self.eps})"
         )
@@ -94,7 +94,7 @@ class _ChannelBatchNorm(BatchNorm):
         axes = self.spatial_axes
         super().__init__((1, nin, *[1] * axes), (0, *range(2, 2 + axes)), momentum, eps)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{class_name(self)}(nin={self.beta.shape[1]}, momentum={self.momentum}, eps={self.eps})"
 
 

@@ -19,13 +19,11 @@ from ..util import class_name
 from .base import Optimizer, learning_rate
 
 
-def _debias(beta, step):
+def _debias(beta: float | Array, step: Array) -> Array:
     """1 - beta**step, without the cancellation of a beta near 1."""
-    if isinstance(beta, int | float):
-        log = math.log(beta) if beta else -math.inf
-    else:
-        log = jn.log(beta)
-    return -jn.expm1(step * log)
+    if not isinstance(beta, int | float):
+        return -jn.expm1(step * jn.log(beta))
+    return -jn.expm1(step * (math.log(beta) if beta else -math.inf))
 
 
 def _first(x):
@@ -88,5 +86,5 @@ class Adam(Optimizer):
     def _rate_dtype(self, p: TrainRef) -> onp.dtype[Any]:
         return jn.result_type(p.dtype, onp.float32)  # eps is 0 in float16
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{class_name(self)}(beta1={self.beta1}, beta2={self.beta2}, eps={self.eps})"

@@ -47,7 +47,8 @@ class Optimizer(Module):
     train_vars: ModuleList
 
     def __init__(self, vc: Variables) -> None:
-        self.train_vars = ModuleList(TrainRef(v) for v in VarCollection(vc).subset(TrainVar))
+        trained: Any = VarCollection(vc).subset(TrainVar)
+        self.train_vars = ModuleList(map(TrainRef, trained))
 
     def __call__(self, lr: ArrayLike, grads: Iterable[ArrayLike]) -> None:
         """Makes a step: changes the variables and the states.
@@ -109,10 +110,10 @@ class Optimizer(Module):
         for i, (g, p) in enumerate(zip(grads, self.train_vars, strict=True)):
             if jn.shape(g) != p.shape:
                 raise ValueError(f"{name}: expected gradient {i} of shape {p.shape}, got {jn.shape(g)}.")
-        grads = [asarray(g, p.dtype) for g, p in zip(grads, self.train_vars, strict=True)]
-        for i, (g, p) in enumerate(zip(grads, self.train_vars, strict=True)):
+        converted = [asarray(g, p.dtype) for g, p in zip(grads, self.train_vars, strict=True)]
+        for i, (g, p) in enumerate(zip(converted, self.train_vars, strict=True)):
             require_same_library(g, p.value, f"{name}: gradient {i}")
-        return grads
+        return converted
 
 
 def learning_rate(lr: Any) -> Any:

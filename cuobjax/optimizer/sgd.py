@@ -23,7 +23,7 @@ class SGD(Optimizer):
         """Changes one variable: see `Optimizer.update`."""
         p.value -= lr * g
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{class_name(self)}()"
 
 
@@ -59,5 +59,5 @@ class Momentum(Optimizer):
         m.value = g + momentum * m.value
         p.value -= lr * (g + momentum * m.value if self.nesterov else m.value)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{class_name(self)}(momentum={self.momentum}, nesterov={self.nesterov})"

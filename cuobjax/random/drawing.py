@@ -14,9 +14,10 @@ from ..typing import ArrayLike, DTypeLike, Shape
 from .generator import KeySource, new_key
 
 
-def complete_shape(shape: Shape) -> tuple[int, ...]:
+def complete_shape(shape: Any) -> tuple[int, ...]:
     """A shape as a tuple, of one length as well."""
-    return (shape,) if isinstance(shape, numbers.Number) else tuple(shape)
+    one: bool = isinstance(shape, numbers.Number)
+    return (shape,) if one else tuple(shape)
 
 
 def complete_dtype(dtype: DTypeLike, kind: type = float) -> onp.dtype[Any]:

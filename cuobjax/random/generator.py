@@ -56,7 +56,7 @@ class Generator(Module):
         self.key  # noqa: B018
         return super().vars(scope)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{class_name(self)}(seed={self.initial_seed})"
 
 

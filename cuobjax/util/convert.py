@@ -30,7 +30,7 @@ def to_tuple(v: Any, n: int) -> tuple[Any, ...]:
     return items
 
 
-def to_padding(padding: Padding, ndim: int) -> Any:
+def to_padding(padding: Padding, ndim: int) -> str | tuple[tuple[int, int], ...]:
     """Padding as "SAME", "VALID" or a pair (before, after) for each of `ndim` spatial axes.
 
     Args:
@@ -57,7 +57,7 @@ def to_positions(positions: int | Iterable[int], where: str) -> tuple[int, ...]:
         positions: The positions; negative ones count from the end.
         where: What the message of the TypeError begins with that is raised for all else.
     """
-    several = (positions,) if isinstance(positions, numbers.Integral) else positions
+    several: Any = (positions,) if isinstance(positions, numbers.Integral) else positions
     try:
         return tuple(map(operator.index, several))
     except TypeError:

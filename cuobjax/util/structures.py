@@ -2,10 +2,10 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-Rules: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]] | Callable[[str], str]
+Rules: TypeAlias = dict[str, str] | Iterable[tuple[str, str]] | Callable[[str], str]
 
 
 class EasyDict(dict[str, Any]):
@@ -47,12 +47,13 @@ class Renamer:
         return self.chain(renamed) if self.chain else renamed
 
     def _renamed(self, s):
-        if callable(self.rules):
-            return self.rules(s)
-        if isinstance(self.rules, dict):
-            parts = "|".join(map(re.escape, self.rules))
-            return re.sub(parts, lambda found: self.rules[found.group()], s) if parts else s
-        for pattern, replacement in self.rules:
+        rules: Any = self.rules
+        if callable(rules):
+            return rules(s)
+        if isinstance(rules, dict):
+            parts = "|".join(map(re.escape, rules))
+            return re.sub(parts, lambda found: rules[found.group()], s) if parts else s
+        for pattern, replacement in rules:
             s = re.sub(pattern, replacement, s)
         return s
 

@@ -1,11 +1,14 @@
-"""`import cuobjax` tells which package autograd it found, if that is not ours."""
+"""`import cuobjax` raises ImportError if the wrong package autograd is installed; the version is the installed one."""
 
+import importlib.metadata
 import pathlib
 import shutil
 import subprocess
 import sys
 
 import pytest
+
+import cuobjax
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -42,3 +45,17 @@ def test_mixture_of_both_is_noticed(tmp_path):
 def test_ours_is_accepted(tmp_path):
     result = _import_with(tmp_path)
     assert result.returncode == 0, result.stderr
+
+
+def test_version_is_that_of_the_distribution():
+    assert cuobjax.__version__ == importlib.metadata.version("cuobjax")
+    with pytest.raises(AttributeError, match=r"^module 'cuobjax' has no attribute 'nope'$"):
+        cuobjax.nope  # noqa: B018
+
+
+def test_version_of_a_checkout_that_is_not_installed(monkeypatch):
+    def nothing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", nothing)
+    assert cuobjax.__version__ == "0+unknown"

@@ -7,7 +7,7 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.optimizer import SGD, Adam, Momentum
+from cuobjax.optimizer import SGD, Adam, Momentum, Optimizer
 
 START = np.array([1, -2], "float32")
 
@@ -80,7 +80,40 @@ def test_adam_of_half_precision_and_no_gradient():
     np.testing.assert_allclose(v.value, [1, 0.9], rtol=1e-3)
 
 
-OPTIMIZERS = [SGD, Momentum, lambda vc: Momentum(vc, nesterov=True), Adam]
+class Signum(Optimizer):
+    """Bernstein et al. 2018, with a momentum that calls can give: an optimizer of a user's own."""
+
+    def __init__(self, vc, momentum=0.9):
+        super().__init__(vc)
+        self.momentum = momentum
+        self.m = self.zeros()
+
+    def __call__(self, lr, grads, momentum=None):
+        self.apply(lr, grads, momentum=self.momentum if momentum is None else momentum)
+
+    def update(self, p, g, lr, m, momentum):
+        m.value = momentum * m.value + (1 - momentum) * g
+        p.value -= lr * jn.sign(m.value)
+
+
+def test_an_optimizer_of_ones_own_overrides_update():
+    a, b = objax.TrainVar(jn.array([1.0, 2.0])), objax.TrainVar(jn.array(3.0, dtype="float16"))
+    opt = Signum({"a": a, "b": b})
+    opt(0.5, [jn.array([1.0, -2.0]), jn.array(0.0)])
+    np.testing.assert_array_equal(a.value, [0.5, 2.5])
+    opt(jn.array(0.5, dtype="float64"), [np.array([-1.0, -1.0]), 4.0], momentum=0)
+    np.testing.assert_array_equal(a.value, [1, 3])
+    np.testing.assert_array_equal(opt.m[0].value, [-1, -1])
+    assert (b.value.dtype, float(b.value)) == ("float16", 2.5)
+    assert list(opt.vars().keys())[2:] == ["(Signum).m(ModuleList)[0]", "(Signum).m(ModuleList)[1]"]
+
+
+def test_the_base_has_no_update():
+    with pytest.raises(NotImplementedError, match=r"^Optimizer: has no update\. Define update\(self, p, g, lr\)\.$"):
+        Optimizer({"v": objax.TrainVar(jn.zeros(1))})(0.1, [jn.zeros(1)])
+
+
+OPTIMIZERS = [SGD, Momentum, lambda vc: Momentum(vc, nesterov=True), Adam, Signum]
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)

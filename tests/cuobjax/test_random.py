@@ -169,6 +169,8 @@ def test_dtypes(generator):
     assert random.randint((2,), 0, 5, generator=generator).dtype == "int32"
     assert random.randint((2,), 0, 5, dtype="uint8", generator=generator).dtype == "uint8"
     assert random.bernoulli((2,), generator=generator).dtype == "bool"
+    for dtype in ("float32", "float64"):
+        assert random.orthogonal((2,), 3, dtype=dtype, generator=generator).dtype == dtype
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -249,6 +249,17 @@ def test_ilog2_of_fractions_and_nonsense():
             util.ilog2(x)
 
 
+def test_to_positions():
+    assert util.to_positions(1, "f") == util.to_positions(np.int64(1), "f") == util.to_positions((1,), "f") == (1,)
+    assert util.to_positions([0, -1], "f") == util.to_positions(np.array([0, -1]), "f") == (0, -1)
+    assert util.to_positions((), "f") == ()
+    for wrong in (None, "0", 1.0, (1.0,), np.array(1.0)):
+        with pytest.raises(
+            TypeError, match=rf"^f: expected an integer or a tuple of integers, got {re.escape(repr(wrong))}\.$"
+        ):
+            util.to_positions(wrong, "f")
+
+
 def test_to_tuple():
     assert util.to_tuple((1, 2), 2) == util.to_tuple([1, 2], 2) == util.to_tuple(iter((1, 2)), 2) == (1, 2)
     assert util.to_tuple(1, 3) == (1, 1, 1)
