@@ -59,6 +59,9 @@ from ._host import (
     savez, savez_compressed, shares_memory,
 )  # fmt: skip
 from ._indexing import compress, diag, diagflat, diagonal, take, take_along_axis, trace
+from ._nan import (
+    nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar,
+)  # fmt: skip
 from ._padding import pad
 from ._polynomial import (
     poly, polyadd, polyder, polydiv, polyfit, polyint, polymul, polysub, polyval, roots, vander,
@@ -67,8 +70,7 @@ from ._product import (
     dot, einsum, einsum_path, inner, kron, matmul, matvec, outer, tensordot, vdot, vecdot, vecmat,
 )  # fmt: skip
 from ._reduction import (
-    all, amax, amin, any, argmax, argmin, average, count_nonzero, cumprod, cumsum, max, mean, min, nanargmax,
-    nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar, prod, ptp, std, sum,
+    all, amax, amin, any, argmax, argmin, average, count_nonzero, cumprod, cumsum, max, mean, min, prod, ptp, std, sum,
     var,
 )  # fmt: skip
 from ._selection import (

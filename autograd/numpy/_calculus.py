@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-from typing import Any
 
 import numpy as onp
 
@@ -120,7 +119,7 @@ def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axi
     return (widths * (part(y, axis, 1, None) + part(y, axis, None, -1)) / 2.0).sum(axis)
 
 
-def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes = None, edge_order: int = 1) -> Any:
+def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes = None, edge_order: int = 1) -> Result:
     """Derivatives of samples along each axis: second order inside, first or second (`edge_order`) at both ends.
 
     Args:

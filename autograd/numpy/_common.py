@@ -120,4 +120,4 @@ def complete_shape(shape: Shape) -> tuple[int, ...]:
 def refuse_output(out: Any, where: str) -> None:
     """Raises TypeError for an output array: results are new arrays."""
     if out is not None:
-        raise TypeError(f"{where}: expected no output array, arrays never change. Bind the result to a name.")
+        raise TypeError(f"{where}: arrays never change, so there is no `out`. Bind the result to a name.")

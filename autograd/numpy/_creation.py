@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as onp
@@ -143,26 +143,38 @@ def full(
     return broadcast_to(value, shape) + create("zeros", (), value.dtype, device=device)
 
 
-def _resembling(name):
-    def create(
-        a: ArrayLike,
-        dtype: DTypeLike = None,
-        order: str = "K",
-        subok: bool = True,
-        shape: Shape | None = None,
-        *,
-        device: DeviceLike | None = None,
-    ) -> Result:
-        a = as_array(a)
-        made = like(a, getattr(library(a), name)(a.shape if shape is None else shape, dtype or a.dtype))
-        return made if device is None else device_put(made, device)
-
-    create.__name__ = create.__qualname__ = f"{name}_like"
-    create.__doc__ = f"{name.capitalize()} in the shape and dtype of `a`, on its device."
-    return create
+def zeros_like(
+    a: ArrayLike,
+    dtype: DTypeLike = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Shape | None = None,
+    *,
+    device: DeviceLike | None = None,
+) -> Result:
+    """An array of zeros with the shape and dtype of `a`, on its device."""
+    return _resembling("zeros", a, dtype, shape, device)
 
 
-zeros_like, ones_like = _resembling("zeros"), _resembling("ones")
+def ones_like(
+    a: ArrayLike,
+    dtype: DTypeLike = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Shape | None = None,
+    *,
+    device: DeviceLike | None = None,
+) -> Result:
+    """An array of ones with the shape and dtype of `a`, on its device."""
+    return _resembling("ones", a, dtype, shape, device)
+
+
+def _resembling(name, a, dtype, shape, device):
+    a = as_array(a)
+    made = like(a, getattr(library(a), name)(a.shape if shape is None else shape, dtype or a.dtype))
+    return made if device is None else device_put(made, device)
+
+
 empty_like = zeros_like
 
 
@@ -286,22 +298,69 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = float, *, l
     return create("tri", N, M, k, dtype)
 
 
-# What NumPy makes out of numbers, files and memory, on the default device.
-def _made_by_numpy(name):
+# Windows and indices, computed by NumPy.
+def bartlett(M: int) -> Result:
+    """The Bartlett window of `M` points, on the default device."""
+    return on_default_device(onp.bartlett(M))
+
+
+def blackman(M: int) -> Result:
+    """The Blackman window of `M` points, on the default device."""
+    return on_default_device(onp.blackman(M))
+
+
+def hamming(M: int) -> Result:
+    """The Hamming window of `M` points, on the default device."""
+    return on_default_device(onp.hamming(M))
+
+
+def hanning(M: int) -> Result:
+    """The Hann window of `M` points, on the default device."""
+    return on_default_device(onp.hanning(M))
+
+
+def kaiser(M: int, beta: float) -> Result:
+    """The Kaiser window of `M` points, on the default device; no gradient with respect to `beta`."""
+    return on_default_device(onp.kaiser(M, beta))
+
+
+def diag_indices(n: int, ndim: int = 2) -> tuple[Result, ...]:
+    """The index of the main diagonal of an array with `ndim` axes of length `n`: an array for each axis."""
+    return on_default_device(onp.diag_indices(n, ndim))
+
+
+def mask_indices(n: int, mask_func: Callable[..., Any], k: int = 0) -> tuple[Result, Result]:
+    """The index of the elements of an n x n matrix that `mask_func(matrix, k)` keeps; it gets a NumPy array."""
+    return on_default_device(onp.mask_indices(n, mask_func, k))
+
+
+def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Result, Result]:
+    """The index of the lower triangle of an n x m matrix, up to its diagonal `k`."""
+    return on_default_device(onp.tril_indices(n, k, m))
+
+
+def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Result, Result]:
+    """The index of the upper triangle of an n x m matrix, from its diagonal `k` on."""
+    return on_default_device(onp.triu_indices(n, k, m))
+
+
+# Files and memory, read by NumPy.
+def _read_by_numpy(name: str) -> Callable[..., Result]:
     theirs = getattr(onp, name)
 
     @functools.wraps(theirs, assigned=("__name__", "__qualname__"))
-    def make(*args: Any, **kwargs: Any) -> Result:
+    def read(*args: Any, **kwargs: Any) -> Result:
         return on_default_device(theirs(*args, **kwargs))
 
-    make.__doc__ = f"`numpy.{name}`, with the result on the default device."
-    return make
+    read.__doc__ = f"`numpy.{name}`, with the result on the default device."
+    return read
 
 
-bartlett, blackman, hamming, hanning, kaiser = map(_made_by_numpy, "bartlett blackman hamming hanning kaiser".split())
-diag_indices, mask_indices, tril_indices, triu_indices = map(
-    _made_by_numpy, "diag_indices mask_indices tril_indices triu_indices".split()
-)
-frombuffer, fromfile, fromiter, fromregex, fromstring, genfromtxt, load, loadtxt = map(
-    _made_by_numpy, "frombuffer fromfile fromiter fromregex fromstring genfromtxt load loadtxt".split()
-)
+frombuffer: Callable[..., Result] = _read_by_numpy("frombuffer")
+fromfile: Callable[..., Result] = _read_by_numpy("fromfile")
+fromiter: Callable[..., Result] = _read_by_numpy("fromiter")
+fromregex: Callable[..., Result] = _read_by_numpy("fromregex")
+fromstring: Callable[..., Result] = _read_by_numpy("fromstring")
+genfromtxt: Callable[..., Result] = _read_by_numpy("genfromtxt")
+load: Callable[..., Result] = _read_by_numpy("load")
+loadtxt: Callable[..., Result] = _read_by_numpy("loadtxt")

@@ -16,21 +16,17 @@ from ..ops.elementwise import (  # noqa: F401
     negative, not_equal, positive, rad2deg, real, reciprocal, remainder, right_shift, rint, sign, signbit, sin, sinc,
     sinh, sqrt, square, subtract, tan, tanh, trunc,
 )  # fmt: skip
+from ..ops.elementwise import (  # noqa: F401 (NumPy's other names of the same)
+    absolute as abs, arccos as acos, arccosh as acosh, arcsin as asin, arcsinh as asinh, arctan as atan,
+    arctan2 as atan2, arctanh as atanh, conj as conjugate, deg2rad as radians, divide as true_divide,
+    invert as bitwise_invert, invert as bitwise_not, left_shift as bitwise_left_shift, rad2deg as degrees,
+    remainder as mod, right_shift as bitwise_right_shift, trunc as fix,
+)  # fmt: skip
 from ..ops.floating_point import (  # noqa: F401
     bitwise_count, copysign, exponent, fabs, heaviside, ldexp, nextafter, spacing,
 )  # fmt: skip
 from ..typing import ArrayLike, Result
 from ._common import as_array, refuse_output
-
-abs = absolute
-acos, acosh, asin, asinh, atan, atan2, atanh = arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh
-bitwise_not = bitwise_invert = invert
-bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
-conjugate = conj
-fix = trunc
-degrees, radians = rad2deg, deg2rad
-mod = remainder
-true_divide = divide
 
 
 def power(x1: ArrayLike, x2: ArrayLike) -> Result:

@@ -95,17 +95,18 @@ def _triangle_of(name, arr, k, places):
 class _Grid:
     """`numpy.mgrid` or `numpy.ogrid`, on the default device."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self._name = name
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         device = backend.default_device()
         with device.current():
             made = getattr(device.library, self._name)[key]
         return tuple(made) if isinstance(made, list) else made
 
 
-mgrid, ogrid = _Grid("mgrid"), _Grid("ogrid")
+mgrid: _Grid = _Grid("mgrid")
+ogrid: _Grid = _Grid("ogrid")
 
 
 class _Joined:
@@ -117,10 +118,10 @@ class _Joined:
         start: Where the axes of an array stand among new ones.
     """
 
-    def __init__(self, axis, ndim, start):
+    def __init__(self, axis: int, ndim: int, start: int) -> None:
         self._layout = axis, ndim, start
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Result:
         parts = list(key) if isinstance(key, tuple) else [key]
         axis, ndim, start = self._layout
         if isinstance(parts[0], str):
@@ -150,4 +151,5 @@ def _with_axes(x, ndim, start):
     return reshape(x, (1,) * before + x.shape + (1,) * (missing - before)) if missing else x
 
 
-r_, c_ = _Joined(0, 1, -1), _Joined(-1, 2, 0)
+r_: _Joined = _Joined(0, 1, -1)
+c_: _Joined = _Joined(-1, 2, 0)

@@ -1,8 +1,9 @@
-"""What NumPy does for arrays of any kind: text, files, dtypes, memory; and what this namespace does without."""
+"""Functions handed to NumPy unchanged (text, files, dtypes, memory), and the names that are left out, with reasons."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as onp
@@ -16,7 +17,7 @@ from ._placement import on_host
 # What NumPy has and this namespace has not.
 _DATES, _FIELDS = "no array library computes with dates on a GPU", "an array of this namespace has a single dtype"
 _MATRICES = "NumPy advises against it: use arrays of two axes"
-ABSENT = {
+ABSENT: dict[str, str] = {
     **dict.fromkeys(
         "busday_count busday_offset busdaycalendar datetime64 datetime_as_string datetime_data is_busday isnat "
         "timedelta64".split(), _DATES),
@@ -31,30 +32,35 @@ ABSENT = {
 }  # fmt: skip
 
 
-def _of_host_arrays(name):
+def _of_host_arrays(name: str) -> Callable[..., Any]:
     """NumPy's function that writes, shows or saves, for arrays of any device; a traced one raises TypeError."""
     theirs = getattr(onp, name)
 
     @functools.wraps(theirs, assigned=("__name__", "__qualname__"))
-    def call(*args, **kwargs):
+    def call(*args: Any, **kwargs: Any) -> Any:
         return theirs(*map(on_host, args), **{key: on_host(value) for key, value in kwargs.items()})
 
     call.__doc__ = f"`numpy.{name}`, also of Arrays and of arrays on a GPU, which are copied to the host."
     return call
 
 
-array2string, array_repr, array_str, format_float_positional, format_float_scientific = map(
-    _of_host_arrays, "array2string array_repr array_str format_float_positional format_float_scientific".split()
-)
-save, savetxt, savez, savez_compressed = map(_of_host_arrays, "save savetxt savez savez_compressed".split())
+array2string: Callable[..., str] = _of_host_arrays("array2string")
+array_repr: Callable[..., str] = _of_host_arrays("array_repr")
+array_str: Callable[..., str] = _of_host_arrays("array_str")
+format_float_positional: Callable[..., str] = _of_host_arrays("format_float_positional")
+format_float_scientific: Callable[..., str] = _of_host_arrays("format_float_scientific")
+save: Callable[..., None] = _of_host_arrays("save")
+savetxt: Callable[..., None] = _of_host_arrays("savetxt")
+savez: Callable[..., None] = _of_host_arrays("savez")
+savez_compressed: Callable[..., None] = _of_host_arrays("savez_compressed")
 
 
-def _of_dtypes(name):
+def _of_dtypes(name: str) -> Callable[..., Any]:
     """NumPy's function of the dtypes of its arguments."""
     theirs = getattr(onp, name)
 
     @functools.wraps(theirs, assigned=("__name__", "__qualname__"))
-    def call(*args, **kwargs):
+    def call(*args: Any, **kwargs: Any) -> Any:
         empty = [onp.empty((0,) * a.ndim, a.dtype) if isinstance(a, Array) or backend.is_cupy(a) else a for a in args]
         return theirs(*empty, **kwargs)
 
@@ -62,15 +68,17 @@ def _of_dtypes(name):
     return call
 
 
-can_cast, common_type, iscomplexobj, isrealobj, min_scalar_type = map(
-    _of_dtypes, "can_cast common_type iscomplexobj isrealobj min_scalar_type".split()
-)
+can_cast: Callable[..., bool] = _of_dtypes("can_cast")
+common_type: Callable[..., type[Any]] = _of_dtypes("common_type")
+iscomplexobj: Callable[..., bool] = _of_dtypes("iscomplexobj")
+isrealobj: Callable[..., bool] = _of_dtypes("isrealobj")
+min_scalar_type: Callable[..., onp.dtype[Any]] = _of_dtypes("min_scalar_type")
 
 
-def _of_memory(name):
+def _of_memory(name: str) -> Callable[..., bool]:
     """A function of how raw arrays lie in memory."""
 
-    def call(*args, **kwargs):
+    def call(*args: Any, **kwargs: Any) -> bool:
         raw = [a.raw if isinstance(a, Array) else a for a in args]
         return getattr(library(raw[0]), name)(*raw, **kwargs)
 
@@ -79,7 +87,9 @@ def _of_memory(name):
     return call
 
 
-isfortran, may_share_memory, shares_memory = map(_of_memory, "isfortran may_share_memory shares_memory".split())
+isfortran: Callable[..., bool] = _of_memory("isfortran")
+may_share_memory: Callable[..., bool] = _of_memory("may_share_memory")
+shares_memory: Callable[..., bool] = _of_memory("shares_memory")
 
 
 def from_dlpack(x: Any, /, *, device: DeviceLike | None = None, copy: bool | None = None) -> Result:

@@ -22,12 +22,13 @@ from ._shape import broadcast_to, moveaxis, ravel
 _BASIC = (int, slice, types.NoneType, types.EllipsisType)  # parts of an index that are no arrays
 
 
-def split_index(x: ArrayLike, index: Any) -> Result:
+def split_index(x: Array, index: Any) -> tuple[tuple[Any, ...], list[Array]]:
     """An index of `x` in the two parts that the operations take: a tuple with `ARRAY` for arrays, and a list of them.
 
     Sequences and raw host arrays may index arrays of any device, as in CuPy.
     """
-    template, arrays = [], []
+    template: list[Any] = []
+    arrays: list[Any] = []
     for part in index if isinstance(index, tuple) else (index,):
         if isinstance(part, onp.integer):
             part = int(part)
@@ -58,7 +59,7 @@ def _index_array(x, part):
     return part
 
 
-def getitem(x: ArrayLike, index: Any) -> Result:
+def getitem(x: Array, index: Any) -> Array:
     """`x[index]`, as NumPy's."""
     template, arrays = split_index(x, index)
     return ops.getitem(x, *arrays, index=template)
@@ -73,11 +74,11 @@ class IndexUpdate:
 
     __slots__ = ("_arrays", "_index", "_x")
 
-    def __init__(self, x, index=()):
+    def __init__(self, x: Array, index: Any = ()) -> None:
         self._x = x
         self._index, self._arrays = split_index(x, index)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> IndexUpdate:
         return IndexUpdate(self._x, index)
 
     def get(self) -> Result:
@@ -139,7 +140,7 @@ def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None, out: None = 
     return getitem(a, index_along(axis, within("take", indices, a.shape[axis], mode)))
 
 
-def within(name: Any, indices: Any, length: Any, mode: str) -> Result:
+def within(name: str, indices: Any, length: int, mode: str) -> Any:
     """Indices that `mode` "wrap" or "clip" brings back to 0 to length - 1; "raise" leaves it to the array library."""
     if mode == "wrap":
         return indices % length

@@ -100,7 +100,7 @@ def vecmat(x1: ArrayLike, x2: ArrayLike) -> Result:
 
 
 def einsum(
-    subscripts: Any,
+    subscripts: str | ArrayLike,
     *operands: Any,
     out: None = None,
     dtype: DTypeLike = None,

@@ -7,7 +7,6 @@ replaced by what changes nothing. `out` is there for NumPy's sake and refused.
 from __future__ import annotations
 
 import builtins
-import functools
 import math
 
 import numpy as onp
@@ -27,7 +26,7 @@ def _reduce(operation, a, axis, keepdims, **params):
     return operation(a, axis=complete_axes(axis, a.ndim), keepdims=bool(keepdims), **params)
 
 
-def _chosen(a, where, otherwise):
+def chosen(a, where, otherwise):
     """`a`, with `otherwise` in place of the elements that are not to be reduced."""
     if where is None or where is True:
         return a
@@ -45,7 +44,7 @@ def sum(
 ) -> Result:
     """Sum over axes of the elements where `where` is true, and of `initial`."""
     refuse_output(out, "sum")
-    total = as_array(_reduce(ops.sum, _chosen(as_array(a, dtype), where, 0), axis, keepdims), dtype)
+    total = as_array(_reduce(ops.sum, chosen(as_array(a, dtype), where, 0), axis, keepdims), dtype)
     return total if initial is None else total + initial
 
 
@@ -60,7 +59,7 @@ def prod(
 ) -> Result:
     """Product over axes of the elements where `where` is true, and of `initial`; its gradient is right at zeros."""
     refuse_output(out, "prod")
-    product = as_array(_reduce(ops.prod, _chosen(as_array(a, dtype), where, 1), axis, keepdims), dtype)
+    product = as_array(_reduce(ops.prod, chosen(as_array(a, dtype), where, 1), axis, keepdims), dtype)
     return product if initial is None else product * initial
 
 
@@ -126,7 +125,7 @@ def _extreme(operation, join, a, axis, keepdims, initial, where):
     a = as_array(a)
     if not _count(a, axis, keepdims, None):
         return as_array(_reduce(ops.sum, a, axis, keepdims), a.dtype) + initial
-    return join(_reduce(operation, _chosen(a, where, initial), axis, keepdims), initial)
+    return join(_reduce(operation, chosen(a, where, initial), axis, keepdims), initial)
 
 
 def ptp(a: ArrayLike, axis: Axes = None, out: None = None, keepdims: bool = False) -> Result:
@@ -152,7 +151,7 @@ def var(
         where: Which elements count.
         mean: Their mean, if it is known, with `keepdims`.
     """
-    return _deviation(ops.var, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+    return deviation(ops.var, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
 def std(
@@ -168,15 +167,15 @@ def std(
     correction: float | None = None,
 ) -> Result:
     """Standard deviation over axes, the root of `var`; its gradient is 0 where it is 0."""
-    return _deviation(ops.std, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+    return deviation(ops.std, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
-def _deviation(operation, a, axis, dtype, out, ddof, keepdims, where, center, correction):
+def deviation(operation, a, axis, dtype, out, ddof, keepdims, where, center, correction):
     refuse_output(out, operation.name)
     a, ddof = as_array(a, dtype), ddof if correction is None else correction
     if where is None and center is None:
         return _reduce(operation, a, axis, keepdims, ddof=ddof)
-    a = _chosen(a, where, 0)  # what is not chosen may be NaN
+    a = chosen(a, where, 0)  # what is not chosen may be NaN
     deviations = a - (mean(a, axis, keepdims=True, where=where) if center is None else center)
     squares = elementwise.real(deviations * elementwise.conj(deviations))
     count = _count(squares, axis, keepdims, where) - ddof
@@ -193,7 +192,7 @@ def any(
 ) -> Result:
     """Whether any element over the axes is true, of those where `where` is."""
     refuse_output(out, "any")
-    return _reduce(ops.any, _chosen(as_array(a), where, False), axis, keepdims)
+    return _reduce(ops.any, chosen(as_array(a), where, False), axis, keepdims)
 
 
 def all(
@@ -201,7 +200,7 @@ def all(
 ) -> Result:
     """Whether all elements over the axes are true, of those where `where` is."""
     refuse_output(out, "all")
-    return _reduce(ops.all, _chosen(as_array(a), where, True), axis, keepdims)
+    return _reduce(ops.all, chosen(as_array(a), where, True), axis, keepdims)
 
 
 def count_nonzero(a: ArrayLike, axis: Axes = None, *, keepdims: bool = False) -> Result:
@@ -257,107 +256,18 @@ def cumprod(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out:
 def argmax(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
     """Index of the greatest element along an axis, in the flattened array without one; the first one at a tie."""
     refuse_output(out, "argmax")
-    return _extreme_index(ops.argmax, a, axis, keepdims)
+    return extreme_index(ops.argmax, a, axis, keepdims)
 
 
 def argmin(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
     """Index of the least element along an axis, in the flattened array without one; the first one at a tie."""
     refuse_output(out, "argmin")
-    return _extreme_index(ops.argmin, a, axis, keepdims)
+    return extreme_index(ops.argmin, a, axis, keepdims)
 
 
-def _extreme_index(operation, a, axis, keepdims):
+def extreme_index(operation, a, axis, keepdims):
     a = as_array(a)
     flat, along = along_axis(a, axis)
     index = operation(flat, axis=along)
     axes = complete_axes(axis, a.ndim)
     return index.reshape(tuple(1 if i in axes else n for i, n in enumerate(a.shape))) if keepdims else index
-
-
-# The same without NaN.
-def _numbers(a, where=None):
-    """Where `a` is to be reduced: where `where` is true and `a` is no NaN; None for everywhere."""
-    if a.dtype.kind not in "fc":
-        return where
-    numbers = elementwise.logical_not(elementwise.isnan(a))
-    return numbers if where is None else elementwise.logical_and(numbers, where)
-
-
-def _without_nan(function):
-    @functools.wraps(function)
-    def reduce(a, *args, where=None, **kwargs):
-        a = as_array(a)
-        return function(a, *args, where=_numbers(a, where), **kwargs)
-
-    reduce.__name__ = reduce.__qualname__ = f"nan{function.__name__}"
-    reduce.__doc__ = f"`{function.__name__}` of the elements that are not NaN."
-    return reduce
-
-
-nansum, nanprod, nanmean, nanvar, nanstd = map(_without_nan, (sum, prod, mean, var, std))
-
-
-def nanmax(
-    a: ArrayLike,
-    axis: Axes = None,
-    out: None = None,
-    keepdims: bool = False,
-    initial: ArrayLike | None = None,
-    where: ArrayLike | None = None,
-) -> Result:
-    """`max` of the elements that are not NaN; NaN where there is none and no `initial`."""
-    return _extreme_without_nan(max, -math.inf, a, axis, out, keepdims, initial, where)
-
-
-def nanmin(
-    a: ArrayLike,
-    axis: Axes = None,
-    out: None = None,
-    keepdims: bool = False,
-    initial: ArrayLike | None = None,
-    where: ArrayLike | None = None,
-) -> Result:
-    """`min` of the elements that are not NaN; NaN where there is none and no `initial`."""
-    return _extreme_without_nan(min, math.inf, a, axis, out, keepdims, initial, where)
-
-
-def _extreme_without_nan(function, worst, a, axis, out, keepdims, initial, where):
-    a = as_array(a)
-    numbers = _numbers(a)
-    if numbers is None or initial is not None:
-        return function(a, axis, out, keepdims, initial, _numbers(a, where))
-    extreme = function(elementwise.where(numbers, a, worst), axis, out, keepdims, None, where)
-    return elementwise.where(any(numbers, axis, keepdims=keepdims), extreme, math.nan)
-
-
-def nanargmax(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
-    """`argmax` of the elements that are not NaN; -1 where there is none, as raising would have to wait for the GPU."""
-    refuse_output(out, "nanargmax")
-    return _extreme_index_without_nan(ops.argmax, -math.inf, a, axis, keepdims)
-
-
-def nanargmin(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
-    """`argmin` of the elements that are not NaN; -1 where there is none, as raising would have to wait for the GPU."""
-    refuse_output(out, "nanargmin")
-    return _extreme_index_without_nan(ops.argmin, math.inf, a, axis, keepdims)
-
-
-def _extreme_index_without_nan(operation, worst, a, axis, keepdims):
-    a = as_array(a)
-    numbers = _numbers(a)
-    if numbers is None:
-        return _extreme_index(operation, a, axis, keepdims)
-    index = _extreme_index(operation, elementwise.where(numbers, a, worst), axis, keepdims)
-    return elementwise.where(any(numbers, axis, keepdims=keepdims), index, -1)
-
-
-def nancumsum(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
-    """`cumsum` with NaN as 0."""
-    a = as_array(a)
-    return cumsum(_chosen(a, _numbers(a), 0), axis, dtype, out)
-
-
-def nancumprod(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
-    """`cumprod` with NaN as 1."""
-    a = as_array(a)
-    return cumprod(_chosen(a, _numbers(a), 1), axis, dtype, out)

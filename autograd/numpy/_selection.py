@@ -6,7 +6,7 @@ Where elements of the result come from, NumPy's function of the same name says, 
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as onp
@@ -98,18 +98,18 @@ def extract(condition: ArrayLike, arr: ArrayLike) -> Result:
     return compress(ravel(condition), ravel(arr))
 
 
-def _writing(name, remedy):
+def _writing(name: str, remedy: str) -> Callable[..., NoReturn]:
     def refuse(*args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(f"{name}: expected no array to write into, arrays never change. Write {remedy}.")
+        raise TypeError(f"{name}: arrays never change, so there is none to write into. Write {remedy}.")
 
     refuse.__name__ = refuse.__qualname__ = name
     refuse.__doc__ = f"Raises TypeError, as `numpy.{name}` writes into an array: write {remedy}."
     return refuse
 
 
-copyto = _writing("copyto", "x = where(mask, values, x)")
-fill_diagonal = _writing("fill_diagonal", "x = x.at[diag_indices_from(x)].set(values)")
-place = _writing("place", "x = x.at[mask].set(values)")
-put = _writing("put", "x = x.reshape(-1).at[indices].set(values).reshape(x.shape)")
-put_along_axis = _writing("put_along_axis", "x = x.at[indices].set(values)")
-putmask = _writing("putmask", "x = where(mask, values, x)")
+copyto: Callable[..., NoReturn] = _writing("copyto", "x = where(mask, values, x)")
+fill_diagonal: Callable[..., NoReturn] = _writing("fill_diagonal", "x = x.at[diag_indices_from(x)].set(values)")
+place: Callable[..., NoReturn] = _writing("place", "x = x.at[mask].set(values)")
+put: Callable[..., NoReturn] = _writing("put", "x = x.reshape(-1).at[indices].set(values).reshape(x.shape)")
+put_along_axis: Callable[..., NoReturn] = _writing("put_along_axis", "x = x.at[indices].set(values)")
+putmask: Callable[..., NoReturn] = _writing("putmask", "x = where(mask, values, x)")

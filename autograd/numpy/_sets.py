@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..ops import searching as ops
 from ..typing import ArrayLike, Result
@@ -16,24 +16,24 @@ from ._sorting import isin, sort
 class UniqueAllResult(NamedTuple):
     """What `unique_all` finds."""
 
-    values: Any
-    indices: Any
-    inverse_indices: Any
-    counts: Any
+    values: Result
+    indices: Result
+    inverse_indices: Result
+    counts: Result
 
 
 class UniqueCountsResult(NamedTuple):
     """What `unique_counts` finds."""
 
-    values: Any
-    counts: Any
+    values: Result
+    counts: Result
 
 
 class UniqueInverseResult(NamedTuple):
     """What `unique_inverse` finds."""
 
-    values: Any
-    inverse_indices: Any
+    values: Result
+    inverse_indices: Result
 
 
 def unique(

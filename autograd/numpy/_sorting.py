@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as onp
 
 from ..axes import complete_axis
+from ..core import Array
 from ..ops import indexing
 from ..ops import searching as ops
 from ..typing import ArrayLike, Result, Shape
@@ -63,7 +63,7 @@ def sort_complex(a: ArrayLike) -> Result:
     return as_array(numbers, onp.result_type(numbers.dtype, "complex64"))
 
 
-def lexsort(keys: Any, axis: int = -1) -> Result:
+def lexsort(keys: Iterable[ArrayLike], axis: int = -1) -> Result:
     """Indices that sort by the last of several keys, those equal in it by the last but one, and so on."""
     first, *others = map(as_array, keys)
     order = argsort(first, axis, stable=True)
@@ -128,7 +128,7 @@ def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0)
     return count_places(x, weights, max(high + 1, minlength))
 
 
-def count_places(places: Any, weights: ArrayLike | None, length: Any) -> Result:
+def count_places(places: Array, weights: ArrayLike | None, length: int) -> Array:
     """How often each of the numbers from 0 to length - 1 is in the vector `places`, or the sums of their weights."""
     if weights is None:
         return ops.bincount(places, length=length)

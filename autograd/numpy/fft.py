@@ -139,29 +139,76 @@ def complete_norm(norm: str | None) -> str:
     return norm or "backward"
 
 
-def _over_one_and_two_axes(transform):
-    """The forms of a transform over one and over two axes, the last ones by default."""
-
-    def one(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
-        return transform(a, None if n is None else (n,), (axis,), norm)
-
-    def two(
-        a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
-    ) -> Result:
-        return transform(a, s, axes, norm)
-
-    for function, ending, axes in ((one, "", "one axis"), (two, "2", "two axes")):
-        function.__name__ = function.__qualname__ = transform.__name__[:-1] + ending
-        function.__doc__ = f"`{transform.__name__}` over {axes}."
-    return one, two
+def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
+    """The discrete Fourier transform along one axis, cropped or padded with zeros to length `n`."""
+    return fftn(a, None if n is None else (n,), (axis,), norm)
 
 
-fft, fft2 = _over_one_and_two_axes(fftn)
-ifft, ifft2 = _over_one_and_two_axes(ifftn)
-rfft, rfft2 = _over_one_and_two_axes(rfftn)
-irfft, irfft2 = _over_one_and_two_axes(irfftn)
-hfft, hfft2 = _over_one_and_two_axes(hfftn)
-ihfft, ihfft2 = _over_one_and_two_axes(ihfftn)
+def fft2(
+    a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Result:
+    """`fftn` over two axes."""
+    return fftn(a, s, axes, norm)
+
+
+def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
+    """The inverse of `fft`."""
+    return ifftn(a, None if n is None else (n,), (axis,), norm)
+
+
+def ifft2(
+    a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Result:
+    """`ifftn` over two axes."""
+    return ifftn(a, s, axes, norm)
+
+
+def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
+    """The first n // 2 + 1 elements of the discrete Fourier transform of real numbers along one axis."""
+    return rfftn(a, None if n is None else (n,), (axis,), norm)
+
+
+def rfft2(
+    a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Result:
+    """`rfftn` over two axes."""
+    return rfftn(a, s, axes, norm)
+
+
+def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
+    """The inverse of `rfft`: `n` real numbers, by default 2 * (m - 1) of m elements along the axis."""
+    return irfftn(a, None if n is None else (n,), (axis,), norm)
+
+
+def irfft2(
+    a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Result:
+    """`irfftn` over two axes."""
+    return irfftn(a, s, axes, norm)
+
+
+def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
+    """The real spectrum, of `n` elements, of a signal with y[-k] = conj(y[k]), half of which is `a`."""
+    return hfftn(a, None if n is None else (n,), (axis,), norm)
+
+
+def hfft2(
+    a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Result:
+    """`hfftn` over two axes."""
+    return hfftn(a, s, axes, norm)
+
+
+def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
+    """The inverse of `hfft`: half of the signal whose spectrum is the real `a`."""
+    return ihfftn(a, None if n is None else (n,), (axis,), norm)
+
+
+def ihfft2(
+    a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Result:
+    """`ihfftn` over two axes."""
+    return ihfftn(a, s, axes, norm)
 
 
 def fftfreq(n: int, d: float = 1.0) -> Result:

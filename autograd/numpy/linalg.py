@@ -17,9 +17,8 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections import namedtuple
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as onp
 from numpy.linalg import LinAlgError
@@ -43,11 +42,41 @@ __all__ = [
     "vector_norm",
 ]  # fmt: skip
 
-EigResult = namedtuple("EigResult", "eigenvalues eigenvectors")
-EighResult = namedtuple("EighResult", "eigenvalues eigenvectors")
-QRResult = namedtuple("QRResult", "Q R")
-SlogdetResult = namedtuple("SlogdetResult", "sign logabsdet")
-SVDResult = namedtuple("SVDResult", "U S Vh")
+
+class EigResult(NamedTuple):
+    """Eigenvalues (..., n) and eigenvectors (..., n, n) in columns, of `eig`."""
+
+    eigenvalues: Result
+    eigenvectors: Result
+
+
+class EighResult(NamedTuple):
+    """Eigenvalues (..., n) and eigenvectors (..., n, n) in columns, of `eigh`."""
+
+    eigenvalues: Result
+    eigenvectors: Result
+
+
+class QRResult(NamedTuple):
+    """Orthonormal columns and an upper triangle, of `qr`."""
+
+    Q: Result
+    R: Result
+
+
+class SlogdetResult(NamedTuple):
+    """Sign and logarithm of the absolute value of determinants, of `slogdet`."""
+
+    sign: Result
+    logabsdet: Result
+
+
+class SVDResult(NamedTuple):
+    """Singular vectors in columns, singular values, and singular vectors in rows, of `svd`."""
+
+    U: Result
+    S: Result
+    Vh: Result
 
 
 def _matrices(a: ArrayLike, name: str) -> Array:
@@ -278,7 +307,7 @@ def norm(x: ArrayLike, ord: float | str | None = None, axis: Axes = None, keepdi
     return _shape.expand_dims(y, axes) if keepdims else y
 
 
-_MATRIX_NORMS = {
+_MATRIX_NORMS: dict[Any, Any] = {
     "nuc": lambda x: sum(ops.svdvals(x), -1),
     2: lambda x: amax(ops.svdvals(x), -1),
     -2: lambda x: amin(ops.svdvals(x), -1),

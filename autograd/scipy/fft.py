@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Protocol
 from collections.abc import Sequence
 
 import numpy as onp
@@ -34,10 +35,26 @@ _INVERSE = {1: 1, 2: 3, 3: 2, 4: 4}  # the type of the inverse, up to scale
 _SCALE = {"backward": 0, "ortho": -0.5, "forward": -1}  # the power of 2 * M
 
 
-def _transforms(kind, inverse, name, text):
-    """A transform over one axis and over several ones."""
+class _OverAxis(Protocol):
+    """A transform along one axis."""
 
-    def many(
+    def __call__(
+        self,
+        x: ArrayLike,
+        type: int = 2,
+        n: int | None = None,
+        axis: int = -1,
+        norm: str | None = None,
+        *,
+        orthogonalize: bool | None = None,
+    ) -> Result: ...
+
+
+class _OverAxes(Protocol):
+    """A transform along several axes."""
+
+    def __call__(
+        self,
         x: ArrayLike,
         type: int = 2,
         s: Sequence[int | None] | None = None,
@@ -45,10 +62,14 @@ def _transforms(kind, inverse, name, text):
         norm: str | None = None,
         *,
         orthogonalize: bool | None = None,
-    ) -> Result:
+    ) -> Result: ...
+
+
+def _over_axes(kind: str, inverse: bool, name: str) -> _OverAxes:
+    def transform(x, type=2, s=None, axes=None, norm=None, *, orthogonalize=None):
         x = as_array(x)
         if x.dtype.kind == "c":
-            parts = [many(each, type, s, axes, norm, orthogonalize=orthogonalize) for each in (real(x), imag(x))]
+            parts = [transform(each, type, s, axes, norm, orthogonalize=orthogonalize) for each in (real(x), imag(x))]
             return parts[0] + parts[1] * 1j
         if type not in _INVERSE:
             raise ValueError(f"{name}: expected a type of 1, 2, 3 or 4, got {type}.")
@@ -61,22 +82,18 @@ def _transforms(kind, inverse, name, text):
             x = _along(x, kind, form, axis, norm, orthogonal)
         return x
 
-    def one(
-        x: ArrayLike,
-        type: int = 2,
-        n: int | None = None,
-        axis: int = -1,
-        norm: str | None = None,
-        *,
-        orthogonalize: bool | None = None,
-    ) -> Result:
-        return many(x, type, None if n is None else (n,), (axis,), norm, orthogonalize=orthogonalize)
+    transform.__name__ = transform.__qualname__ = f"{name}n"
+    transform.__doc__ = f"`{name}` along several axes, all by default; `s` has a length `n` for each of them."
+    return transform
 
-    one.__name__ = one.__qualname__ = name
-    one.__doc__ = f"{text} of a type from 1 to 4 along one axis, cropped or padded with zeros to length `n`."
-    many.__name__ = many.__qualname__ = f"{name}n"
-    many.__doc__ = f"`{name}` along several axes, all by default."
-    return one, many
+
+def _over_axis(over_axes: _OverAxes, name: str, text: str) -> _OverAxis:
+    def transform(x, type=2, n=None, axis=-1, norm=None, *, orthogonalize=None):
+        return over_axes(x, type, None if n is None else (n,), (axis,), norm, orthogonalize=orthogonalize)
+
+    transform.__name__ = transform.__qualname__ = name
+    transform.__doc__ = f"{text} of a type from 1 to 4 along one axis, cropped or padded with zeros to length `n`."
+    return transform
 
 
 def _along(x, kind, form, axis, norm, orthogonal):
@@ -105,10 +122,14 @@ def _along(x, kind, form, axis, norm, orthogonal):
     return real(times(part(spectrum, axis, None, count), after))
 
 
-dct, dctn = _transforms("cos", False, "dct", "The discrete cosine transform")
-idct, idctn = _transforms("cos", True, "idct", "The inverse of the discrete cosine transform")
-dst, dstn = _transforms("sin", False, "dst", "The discrete sine transform")
-idst, idstn = _transforms("sin", True, "idst", "The inverse of the discrete sine transform")
+dctn: _OverAxes = _over_axes("cos", False, "dct")
+idctn: _OverAxes = _over_axes("cos", True, "idct")
+dstn: _OverAxes = _over_axes("sin", False, "dst")
+idstn: _OverAxes = _over_axes("sin", True, "idst")
+dct: _OverAxis = _over_axis(dctn, "dct", "The discrete cosine transform")
+idct: _OverAxis = _over_axis(idctn, "idct", "The inverse of the discrete cosine transform")
+dst: _OverAxis = _over_axis(dstn, "dst", "The discrete sine transform")
+idst: _OverAxis = _over_axis(idstn, "idst", "The inverse of the discrete sine transform")
 
 
 @functools.lru_cache(256)

@@ -28,6 +28,8 @@ from ..ops.special import (
     gammaincc, gammaln, gammasgn, i0, i0e, i1, i1e, iv, ive, j0, j1, jv, k0, k0e, k1, k1e, kl_div, kv, kve, log_expit,
     log_ndtr, loggamma, logit, ndtr, rel_entr, rgamma, stdtr, xlog1py, xlogy, y0, y1, yn, yv,
 )  # fmt: skip
+from ..ops.special import digamma as psi
+from ..ops.special import jv as jn
 from ..typing import ArrayLike, Axes, Result
 
 __all__ = [
@@ -37,9 +39,6 @@ __all__ = [
     "log_ndtr", "log_softmax", "loggamma", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri", "polygamma", "psi",
     "rel_entr", "rgamma", "sinc", "softmax", "stdtr", "xlog1py", "xlogy", "y0", "y1", "yn", "yv", "zeta",
 ]  # fmt: skip
-
-jn = jv
-psi = digamma
 
 
 def erf(x: ArrayLike) -> Result:

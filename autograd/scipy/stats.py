@@ -16,7 +16,8 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as onp
 
@@ -57,12 +58,31 @@ class Distribution:
         symmetric: Whether the distribution is that of -z as well.
     """
 
-    value = "x"  # what SciPy calls the first argument
-    parameters: tuple = ()  # what follows the shapes
-    inside = 0.0  # a value inside every support
+    value: ClassVar[str] = "x"  # what SciPy calls the first argument
+    parameters: ClassVar[tuple[tuple[str, float], ...]] = ()  # what follows the shapes
+    inside: ClassVar[float] = 0.0  # a value inside every support
 
-    def __init__(self, name, shapes, log_density, cdf, *, sf=None, log_cdf=None, log_sf=None, support=None,
-                 valid=None, symmetric=False):  # fmt: skip
+    name: str
+    shapes: list[str]
+    signature: inspect.Signature
+    log_density: Callable[..., Result]
+    support: Callable[..., tuple[Any, Any]] | None
+    valid: Callable[..., list[Any]] | None
+
+    def __init__(
+        self,
+        name: str,
+        shapes: str,
+        log_density: Callable[..., Result],
+        cdf: Callable[..., Result],
+        *,
+        sf: Callable[..., Result] | None = None,
+        log_cdf: Callable[..., Result] | None = None,
+        log_sf: Callable[..., Result] | None = None,
+        support: Callable[..., tuple[Any, Any]] | None = None,
+        valid: Callable[..., list[Any]] | None = None,
+        symmetric: bool = False,
+    ) -> None:
         self.name, self.log_density, self.support, self.valid = name, log_density, support, valid
         self._cdf = cdf
         self._log_cdf = log_cdf or (lambda z, *shapes: log(cdf(z, *shapes)))
@@ -75,7 +95,7 @@ class Distribution:
         optional = [inspect.Parameter(each, kind, default=d) for each, d in self.parameters]
         self.signature = inspect.Signature(required + optional)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<distribution {self.name}{self.signature}>"
 
     def cdf(self, *args: Any, **kwargs: Any) -> Result:
@@ -142,8 +162,8 @@ def _where_valid(conditions, y):
 class Continuous(Distribution):
     """Distributions with a density."""
 
-    parameters = ("loc", 0), ("scale", 1)
-    inside = 0.5
+    parameters: ClassVar[tuple[tuple[str, float], ...]] = ("loc", 0), ("scale", 1)
+    inside: ClassVar[float] = 0.5
 
     def logpdf(self, *args: Any, **kwargs: Any) -> Result:
         """The logarithm of the density."""
@@ -157,8 +177,8 @@ class Continuous(Distribution):
 class Discrete(Distribution):
     """Distributions of integers."""
 
-    value = "k"
-    parameters = (("loc", 0),)
+    value: ClassVar[str] = "k"
+    parameters: ClassVar[tuple[tuple[str, float], ...]] = (("loc", 0),)
 
     def logpmf(self, *args: Any, **kwargs: Any) -> Result:
         """The logarithm of the probability of an integer."""
@@ -191,42 +211,44 @@ def _is_probability(p):
     return [greater_equal(p, 0), less_equal(p, 1)]
 
 
-norm = Continuous("norm", "", lambda z: z * z / -2 - math.log(2 * math.pi) / 2, ndtr, log_cdf=log_ndtr, symmetric=True)
-t = Continuous("t", "df", log_density_of_t, lambda z, df: stdtr(df, z), symmetric=True)
-gamma = Continuous(
+norm: Continuous = Continuous(
+    "norm", "", lambda z: z * z / -2 - math.log(2 * math.pi) / 2, ndtr, log_cdf=log_ndtr, symmetric=True
+)
+t: Continuous = Continuous("t", "df", log_density_of_t, lambda z, df: stdtr(df, z), symmetric=True)
+gamma: Continuous = Continuous(
     "gamma", "a", log_density_of_gamma, lambda z, a: gammainc(a, z), sf=lambda z, a: gammaincc(a, z),
     support=lambda a: (0, math.inf),
 )  # fmt: skip
-chi2 = Continuous(
+chi2: Continuous = Continuous(
     "chi2", "df", lambda z, df: log_density_of_gamma(z / 2, df / 2) - math.log(2),
     lambda z, df: gammainc(df / 2, z / 2), sf=lambda z, df: gammaincc(df / 2, z / 2), support=lambda df: (0, math.inf),
 )  # fmt: skip
-beta = Continuous(
+beta: Continuous = Continuous(
     "beta", "a b", log_density_of_beta, lambda z, a, b: betainc(a, b, z), sf=lambda z, a, b: betainc(b, a, 1 - z),
     support=lambda a, b: (0, 1),
 )  # fmt: skip
-expon = Continuous(
+expon: Continuous = Continuous(
     "expon", "", lambda z: -z, lambda z: -expm1(-z), sf=lambda z: exp(-z), log_sf=lambda z: -z,
     support=lambda: (0, math.inf),
 )  # fmt: skip
-uniform = Continuous("uniform", "", lambda z: z * 0, lambda z: z, support=lambda: (0, 1))
-laplace = Continuous("laplace", "", lambda z: -absolute(z) - math.log(2), _cdf_of_laplace, symmetric=True)
-logistic = Continuous(
+uniform: Continuous = Continuous("uniform", "", lambda z: z * 0, lambda z: z, support=lambda: (0, 1))
+laplace: Continuous = Continuous("laplace", "", lambda z: -absolute(z) - math.log(2), _cdf_of_laplace, symmetric=True)
+logistic: Continuous = Continuous(
     "logistic", "", lambda z: log_expit(z) + log_expit(-z), sigmoid, log_cdf=log_expit, symmetric=True
 )
-cauchy = Continuous(
+cauchy: Continuous = Continuous(
     "cauchy", "", lambda z: -log1p(z * z) - math.log(math.pi), lambda z: arctan2(1, -z) / math.pi, symmetric=True
 )
-poisson = Discrete(
+poisson: Discrete = Discrete(
     "poisson", "mu", lambda k, mu: xlogy(k, mu) - gammaln(k + 1) - mu, lambda k, mu: gammaincc(k + 1, mu),
     sf=lambda k, mu: gammainc(k + 1, mu), support=lambda mu: (0, math.inf), valid=lambda mu: [greater_equal(mu, 0)],
 )  # fmt: skip
-binom = Discrete(
+binom: Discrete = Discrete(
     "binom", "n p", _log_pmf_of_binom, lambda k, n, p: betainc(n - k, k + 1, 1 - p),
     sf=lambda k, n, p: betainc(k + 1, n - k, p), support=lambda n, p: (0, n),
     valid=lambda n, p: [greater_equal(n, 0), *_is_probability(p)],
 )  # fmt: skip
-bernoulli = Discrete(
+bernoulli: Discrete = Discrete(
     "bernoulli", "p", lambda k, p: xlogy(k, p) + xlog1py(1 - k, -p), lambda k, p: 1 - p + k, sf=lambda k, p: p - k,
     support=lambda p: (0, 1), valid=_is_probability,  # here k is 0 or NaN
 )  # fmt: skip
@@ -238,10 +260,10 @@ class _MultivariateNormal:
     All leading axes broadcast; one of length 1 stays in the result (SciPy squeezes it away).
     """
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<distribution multivariate_normal(x, mean=None, cov=1)>"
 
-    def logpdf(self, x: ArrayLike, mean: ArrayLike | None = None, cov: Any = 1) -> Result:
+    def logpdf(self, x: ArrayLike, mean: ArrayLike | None = None, cov: ArrayLike = 1) -> Result:
         """The logarithm of the density at `x` (..., D); if D is 1, the elements of a vector are points."""
         points, center, covariance, length = self._arguments(x, mean, cov)
         points = points[..., None] if length == 1 and points.ndim < 2 else points
@@ -251,11 +273,11 @@ class _MultivariateNormal:
         z = points - center
         return _squared_distance(z, root) / -2 - length * math.log(2 * math.pi) / 2 - _log_det(root, length)
 
-    def pdf(self, x: ArrayLike, mean: ArrayLike | None = None, cov: Any = 1) -> Result:
+    def pdf(self, x: ArrayLike, mean: ArrayLike | None = None, cov: ArrayLike = 1) -> Result:
         """The density at `x`."""
         return exp(self.logpdf(x, mean, cov))
 
-    def entropy(self, mean: ArrayLike | None = None, cov: Any = 1) -> Result:
+    def entropy(self, mean: ArrayLike | None = None, cov: ArrayLike = 1) -> Result:
         """The differential entropy."""
         _, _, cov, length = self._arguments(0.0, mean, cov)
         return _log_det(_square_root(cov), length) + length * (1 + math.log(2 * math.pi)) / 2
@@ -297,7 +319,7 @@ def _squared_distance(deviation, root):
 class _Dirichlet:
     """Dirichlet distributions of vectors of K positive numbers with sum 1, which are the first axis of `x`."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<distribution dirichlet(x, alpha)>"
 
     def logpdf(self, x: ArrayLike, alpha: ArrayLike) -> Result:
@@ -321,5 +343,5 @@ class _Dirichlet:
         return exp(self.logpdf(x, alpha))
 
 
-multivariate_normal = _MultivariateNormal()
-dirichlet = _Dirichlet()
+multivariate_normal: _MultivariateNormal = _MultivariateNormal()
+dirichlet: _Dirichlet = _Dirichlet()
