@@ -1,12 +1,14 @@
 """Modules: objects with variables and methods that use them."""
 
+from __future__ import annotations
+
 import functools
 import itertools
 import numbers
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, NoReturn, Self
 
 import numpy as onp
 
@@ -19,26 +21,29 @@ from .collection import VarCollection
 from .training_mode import Training, adopt, checked, override
 from .variable import BaseVar, as_value
 
+__all__ = ["ForceArgs", "Module", "ModuleList", "parts", "put", "structure", "walk"]
+
 
 class _Structure:
-    """Counts the changes of what modules are made of, so that a `Jit` knows when what it recorded is out of date.
+    """Counts the changes of the parts of modules, so that a `Jit` knows when its programs are out of date.
 
     Attributes:
-        version: How many there were.
+        version: The number of changes.
         young: The modules, by identity, that were made after the last recording: no program can depend on them.
     """
 
-    def __init__(self):
-        self.version, self.young = 0, set()
-        self._count = itertools.count(1)  # steps at once, in all threads
+    def __init__(self) -> None:
+        self.version = 0
+        self.young: set[int] = set()
+        self._count = itertools.count(1)  # one step at a time, also in several threads
 
-    def changed(self, module=None):
-        """To be called after a module or variable came to, or left, or became something else in a module."""
+    def changed(self, module: Module | None = None) -> None:
+        """Counts a change: a variable or module in `module` was added, removed or replaced."""
         if id(module) not in self.young:
             self.version = next(self._count)
 
 
-structure = _Structure()
+structure: _Structure = _Structure()
 
 
 class Module:
@@ -49,9 +54,9 @@ class Module:
             `training`; None if none did.
     """
 
-    training = Training()
+    training: Any = Training()
 
-    def __new__(cls, *args, **kwargs):
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         made_by = super().__new__
         if made_by is not object.__new__:
             module = made_by(cls, *args, **kwargs)
@@ -63,25 +68,25 @@ class Module:
         adopt(cls)
         return module
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         before = self.__dict__.get(name)
         changes = isinstance(value, _PARTS) or isinstance(before, _PARTS)
         if isinstance(before, BaseVar) and not isinstance(value, BaseVar) and _is_array(value):
             raise TypeError(
-                f"{type(self).__name__}.{name}: expected a variable in the place of one, got an array. Write "
-                f"self.{name}.value = x or self.{name}.assign(x)."
+                f"{type(self).__name__}.{name} holds a variable, which an array would replace. Write self.{name}.value = x "
+                f"or self.{name}.assign(x)."
             )
         super().__setattr__(name, value)
         if changes:
             structure.changed(self)
 
-    def __delattr__(self, name):
+    def __delattr__(self, name: str) -> None:
         before = self.__dict__.get(name)
         super().__delattr__(name)
         if isinstance(before, _PARTS):
             structure.changed(self)
 
-    def vars(self, scope=""):
+    def vars(self, scope: str = "") -> VarCollection:
         """The variables of the module and of its submodules, named by the attributes that lead to them.
 
         Only attributes that are variables or modules are looked at: not lists, dictionaries or other structures. Use
@@ -99,7 +104,8 @@ class Module:
                 found.extend(value.vars(scope[:-1] if name == "__wrapped__" else scope + name).items())
         return VarCollection(found)
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__}: has no __call__. Define it, or call another method.")
 
     def train(self, mode: bool = True) -> Self:
@@ -149,7 +155,7 @@ class Module:
             yield self
 
     @property
-    def __enter__(self):
+    def __enter__(self) -> NoReturn:
         raise AttributeError(
             f"{type(self).__name__} is no context manager; train() and eval() set the mode for good. For a mode that "
             "ends with the block, write `with net.mode(training=False):`."
@@ -163,23 +169,23 @@ def _is_array(x):
     return isinstance(x, Array) or is_array(x)
 
 
-def parts(module):
-    """What a module holds, {where: value}: `.name` is an attribute, `[i]` an item of a list."""
+def parts(module: Module) -> dict[str, Any]:
+    """The parts of a module, {place: part}: `.name` is an attribute, `[i]` an item of a list."""
     found = {f".{name}": value for name, value in list(module.__dict__.items())}
     if isinstance(module, ModuleList):
         found.update((f"[{i}]", value) for i, value in enumerate(module))
     return found
 
 
-def put(module, where, value):
-    """Puts a value in the place of another one: see `parts`."""
+def put(module: Module, where: str, value: Any) -> None:
+    """Replaces a part of a module at a place: see `parts`."""
     if where[0] == ".":
         setattr(module, where[1:], value)
-    else:
+    elif isinstance(module, ModuleList):
         module[int(where[1:-1])] = value
 
 
-def walk(module, path="", seen=None):
+def walk(module: Module, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
     """The module and all modules in it, each one once, as pairs (path, module): `.layers[0]`."""
     seen = set() if seen is None else seen
     if id(module) not in seen:
@@ -190,10 +196,10 @@ def walk(module, path="", seen=None):
                 yield from walk(part, path + where, seen)
 
 
-class ModuleList(Module, list):
+class ModuleList(Module, list[Any]):
     """A list whose modules and variables are found by `vars`; everything else in it is ignored."""
 
-    def vars(self, scope=""):
+    def vars(self, scope: str = "") -> VarCollection:
         """The variables of the list's items, named by their positions."""
         found: list = []
         scope += f"({type(self).__name__})"
@@ -204,39 +210,39 @@ class ModuleList(Module, list):
                 found.extend(value.vars(f"{scope}[{i}]").items())
         return VarCollection(found)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         value = list.__getitem__(self, key)
         return self._like(value) if isinstance(key, slice) else value
 
-    def __add__(self, other):
+    def __add__(self, other: list[Any]) -> Any:
         return self._like(list.__add__(self, other))
 
-    def __mul__(self, number):
+    def __mul__(self, number: Any) -> Any:
         return self._like(list.__mul__(self, number))
 
     __rmul__ = __mul__
 
-    def __radd__(self, other):
+    def __radd__(self, other: Any) -> Any:
         return self._like(list.__add__(other, self)) if isinstance(other, list) else NotImplemented
 
-    def copy(self):
+    def copy(self) -> Any:
         """A list of the same items."""
         return self._like(self)
 
-    def _like(self, items):
-        """Items in a list of the nearest class that is made of items alone."""
+    def _like(self, items: Iterable[Any]) -> Any:
+        """Items in a list of this class, or of the nearest base class whose constructor takes nothing but items."""
         return next(kind for kind in type(self).__mro__ if kind.__init__ is list.__init__)(items)  # type: ignore[misc]
 
     def _repr_item(self, i):
         item = list.__getitem__(self, i)
         return repr_function(item) if callable(item) and not isinstance(item, Module | BaseVar) else repr(item)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         items = "\n".join(f"[{i}] {self._repr_item(i)}" for i in range(len(self)))
         return f"{class_name(self)}(\n{textwrap.indent(items, '  ')}\n)"
 
 
-def _changing(method):
+def _changing(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def changing(self, *args, **kwargs):
         try:
@@ -252,7 +258,7 @@ for _name in "append extend insert remove pop clear reverse sort __setitem__ __d
 
 
 class ForceArgs(Module):
-    """A module that is called with these arguments, whatever is given: `ForceArgs(net, training=True)`.
+    """A module that is called with fixed values for some arguments: `ForceArgs(net, training=True)`.
 
     Args:
         module: The module to call.
@@ -262,27 +268,28 @@ class ForceArgs(Module):
     class ANY:
         """In `undo`, stands for any value."""
 
-    def __init__(self, module, **kwargs):
+    def __init__(self, module: Module, **kwargs: Any) -> None:
         self.__wrapped__ = module
-        self.forced_kwargs = kwargs
+        self.forced_kwargs: dict[str, Any] = kwargs
 
-    def vars(self, scope=""):
+    def vars(self, scope: str = "") -> VarCollection:
         """The variables of the module, under its own names."""
         return self.__wrapped__.vars(scope)
 
-    def __call__(self, *args, **kwargs):
-        args, kwargs = override_args_kwargs(self.__wrapped__, args, kwargs, self.forced_kwargs)
-        return self.__wrapped__(*args, **kwargs)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the module, with the forced arguments in place of those that are given."""
+        forced, named = override_args_kwargs(self.__wrapped__, args, kwargs, self.forced_kwargs)
+        return self.__wrapped__(*forced, **named)
 
     @staticmethod
-    def undo(module, **kwargs):
-        """Undoes what every ForceArgs in a module forces, in place; one that forces nothing any more is taken out.
+    def undo(module: Module, **kwargs: Any) -> None:
+        """Removes forced arguments from every ForceArgs in a module, in place; one without any left is removed, too.
 
-        A ForceArgs that is `module` itself stays, as there is nothing that it could be taken out of.
+        A ForceArgs that is `module` itself stays, as no module holds it.
 
         Args:
             module: Where to look for ForceArgs, through all modules in it.
-            kwargs: What to undo: arguments that have the value given, or `ForceArgs.ANY` value; without any, all.
+            kwargs: The arguments to remove, if they have this value, or any value for `ForceArgs.ANY`; all by default.
         """
         modules = [part for _, part in walk(module)]
         for forcing in modules:
@@ -299,7 +306,7 @@ class ForceArgs(Module):
                     put(owner, where, part)
         structure.changed()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         forced = "".join(f", {name}={value!r}" for name, value in self.forced_kwargs.items())
         return f"{class_name(self)}(module={repr_function(self.__wrapped__)}{forced})"
 

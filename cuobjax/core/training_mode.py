@@ -5,21 +5,30 @@ dictionary which a context variable carries to the tasks and threads that copy i
 it was carried: neither the order nor the thread of closing matters.
 """
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any, TypeAlias
 
-_overrides: ContextVar = ContextVar("cuobjax.overrides", default={})  # noqa: B039  {id(module): (override, ...)}
-_recorded: ContextVar = ContextVar("cuobjax.recorded_modes", default=None)  # {id(module): (module, mode or _SET)}
+__all__ = ["Modes", "Training", "adopt", "checked", "in_training", "override", "recording", "unchanged"]
+
+Modes: TypeAlias = list[tuple[Any, Any]]
+"""Modules with their modes, [(module, training)]."""
+_overrides: ContextVar[dict[int, tuple[dict[int, tuple[Any, Any]], ...]]] = ContextVar(
+    "cuobjax.overrides",
+    default={},  # noqa: B039 (it is never changed)
+)
+_recorded: ContextVar[dict[int, tuple[Any, Any]] | None] = ContextVar("cuobjax.recorded_modes", default=None)
 _SET = object()  # in the place of a mode that the recorded code set itself: nothing from before counts
 
 
 class Training:
     """The attribute `training`; `own` is what a class has in its place, a default of its own or a descriptor."""
 
-    def __init__(self, own=None):
+    def __init__(self, own: Any = None) -> None:
         self.own, self._read, self._write = own, getattr(own, "__get__", None), getattr(own, "__set__", None)
 
-    def __get__(self, module, owner=None):
+    def __get__(self, module: Any, owner: Any = None) -> Any:
         if module is None:
             return self.own
         for override in reversed(_overrides.get().get(id(module), ())):
@@ -27,7 +36,7 @@ class Training:
                 return _record(module, found[1])
         return _record(module, self._read(module, owner) if self._read else module.__dict__.get("training", self.own))
 
-    def __set__(self, module, training):
+    def __set__(self, module: Any, training: Any) -> None:
         if self._write:
             self._write(module, training)
         else:
@@ -37,7 +46,7 @@ class Training:
             _overrides.set({key: stack for key, stack in _overrides.get().items() if key != id(module)})
 
 
-def adopt(cls):
+def adopt(cls: Any) -> Training | None:
     """The `Training` of a class of modules, around its own `training` if any; None if that is computed."""
     own = next(c.__dict__["training"] for c in cls.__mro__ if "training" in c.__dict__)
     if callable(own) or (isinstance(own, property) and own.fset is None):
@@ -47,14 +56,14 @@ def adopt(cls):
     return own
 
 
-def checked(training):
+def checked(training: Any) -> bool:
     """A mode that a user gives, which must be True or False."""
     if not isinstance(training, bool):
         raise TypeError(f"training mode: expected True or False, got {training!r}.")
     return training
 
 
-def in_training(module, training):
+def in_training(module: Any, training: bool | None) -> bool:
     """Whether a layer is in training: the argument `training` of its call; where that is None, its mode."""
     training = module.training if training is None else training
     if training is None:
@@ -66,7 +75,7 @@ def in_training(module, training):
 
 
 @contextmanager
-def override(modes):
+def override(modes: Sequence[tuple[Any, Any]]) -> Iterator[None]:
     """Modules have other modes, [(module, training)], until the end of the context."""
     opened = {id(module): (module, training) for module, training in modes}
     for module, _ in modes:
@@ -80,16 +89,18 @@ def override(modes):
         _overrides.set(_open())
 
 
-def _open():
+def _open() -> dict[int, tuple[dict[int, tuple[Any, Any]], ...]]:
     """The overrides of this thread but those that were closed, here or elsewhere."""
     stacks = ((key, tuple(filter(None, stack))) for key, stack in _overrides.get().items())
     return {key: stack for key, stack in stacks if stack}
 
 
 @contextmanager
-def recording():
+def recording() -> Iterator[Modes]:
     """Yields a list that becomes, at the end, the modes that were read, [(module, training)], as they were at first."""
-    outer, recorded, modes = _recorded.get(), {}, []
+    outer = _recorded.get()
+    recorded: dict[int, tuple[Any, Any]] = {}
+    modes: Modes = []
     token = _recorded.set(recorded)
     try:
         yield modes
@@ -100,13 +111,14 @@ def recording():
             outer.update(recorded | outer)
 
 
-def _record(module, training):
-    if _recorded.get() is not None:
-        _recorded.get().setdefault(id(module), (module, training))
+def _record(module: Any, training: Any) -> Any:
+    recorded = _recorded.get()
+    if recorded is not None:
+        recorded.setdefault(id(module), (module, training))
     return training
 
 
-def unchanged(modes):
+def unchanged(modes: Modes) -> bool:
     """Whether all modules still have the modes that `recording` found."""
     current = [module.training for module, _ in modes]  # of all, for a recording around
     return all(now is before for now, (_, before) in zip(current, modes, strict=True))

@@ -11,6 +11,8 @@ from autograd.core import Array
 from ..core.scope import FirstRead, Values, scope
 from ..core.variable import BaseVar, as_value
 
+__all__ = ["as_arrays", "call"]
+
 
 def call(
     f: Callable[..., Any],

@@ -23,6 +23,8 @@ from ..dtypes import default_dtype
 from ..util import class_name, repr_function
 from .call import as_arrays, call
 
+__all__ = ["Grad", "GradValues", "Hessian", "Jacobian"]
+
 
 class _Derivatives(Module):
     """What `Grad` and its relatives share: one differentiated call of `f` in a scope of its own.
@@ -266,5 +268,8 @@ class Hessian(_Derivatives):
 def _columns(x, row):
     """The derivatives of a gradient with respect to nested arrays `x`, as a list of such structures."""
     structure = tree.flatten(x)[1]
-    columns = zip(*map(_flat, tree.leaves_along(structure, row)), strict=True)
+    rows = tree.leaves_along(structure, row)
+    if rows is None:
+        raise AssertionError("Hessian: derivatives have the structure of the inputs")
+    columns = zip(*map(_flat, rows), strict=True)
     return [tree.unflatten(structure, column) for column in columns]

@@ -22,6 +22,8 @@ from ..core.variable import RandomState, as_value
 from ..util import class_name, repr_function
 from .call import call
 
+__all__ = ["Parallel", "concatenate"]
+
 
 def concatenate(arrays: Sequence[Array], axis: int = 0, dtype: DTypeLike = None) -> Array:
     """Arrays one after the other along an axis: how `Parallel` joins outputs by default."""

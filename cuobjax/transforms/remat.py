@@ -1,12 +1,19 @@
 """Memory for time: modules whose intermediate results are computed again in the backward pass."""
 
+from collections.abc import Callable
+from typing import Any
+
 from autograd import checkpoint
+from autograd.core import Array
 
 from ..core.module import Module
-from ..core.scope import write
-from ..core.training_mode import override, recording
+from ..core.scope import Values, write
+from ..core.training_mode import Modes, override, recording
+from ..core.variable import BaseVar
 from ..util import class_name, repr_function
 from .call import call
+
+__all__ = ["Remat"]
 
 
 class Remat(Module):
@@ -19,13 +26,16 @@ class Remat(Module):
         f: A function or module.
     """
 
-    def __init__(self, f):
+    def __init__(self, f: Callable[..., Any]) -> None:
         self.f = f
 
-    def __call__(self, *args, **kwargs):
-        found, written, modes = {}, [], []
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls `f`: the same arguments, outputs and gradients."""
+        found: Values = {}
+        written: list[BaseVar] = []
+        modes: Modes = []
 
-        def run(*args, **kwargs):
+        def run(*args: Any, **kwargs: Any) -> tuple[Any, list[Array]]:
             with override(modes), recording() as read:
                 output, changes, seen = call(self.f, args, kwargs, found)
             found.update(seen)
@@ -36,5 +46,5 @@ class Remat(Module):
         write(dict(zip(written, values, strict=True)))
         return output
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{class_name(self)}(f={repr_function(self.f)})"

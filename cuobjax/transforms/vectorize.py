@@ -17,6 +17,8 @@ from ..core.variable import RandomState
 from ..util import class_name, positional_args_names, repr_function
 from .call import as_arrays, call
 
+__all__ = ["Vectorize"]
+
 
 class Vectorize(Module):
     """The module or function `f` of one example, applied to every element along an axis of its arguments in one go.

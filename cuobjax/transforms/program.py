@@ -1,0 +1,153 @@
+"""A recorded call: which variables it reads and writes, and the program that runs in its place."""
+
+import operator
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as onp
+
+from autograd import tree
+from autograd.backend import is_array
+from autograd.compiler import compiled, simplified
+from autograd.core import Array, Tracer, lift
+from autograd.debugging import is_watching
+from autograd.graph import StagedTracer, Staging, Value
+
+from ..core.scope import Values, read, write
+from ..core.training_mode import Modes, unchanged
+from ..core.variable import BaseVar
+from .signature import described
+
+__all__ = ["Program", "below"]
+
+
+class Program:
+    """A recorded call, and the program that runs in its place.
+
+    Args:
+        name: The name of the function.
+        staging: What was recorded.
+        outputs: What the function returned.
+        reads: The tracers of the variables that are inputs.
+        constants: The variables that were read as constants.
+        changes: The variables that were written, with their new values.
+        modes: The modules whose training mode was read, with these modes.
+
+    Attributes:
+        first: The results of the recorded call: outputs, then values of variables. The caller takes them out.
+        closed: Whether it can run again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        staging: Staging,
+        outputs: Any,
+        reads: Mapping[weakref.ref[BaseVar], StagedTracer],
+        constants: Iterable[weakref.ref[BaseVar]],
+        changes: Values,
+        modes: Modes,
+    ) -> None:
+        leaves, structure = tree.flatten(outputs)
+        self.assemble = _assembler(structure, 0)[0]
+        self.writes = list(changes)
+        results = [lift(x.copy()) if is_array(x) else x for x in (*leaves, *changes.values())]
+        self.count, self.calls = len(leaves), 0
+        self.first = [staging.lower(x) for x in results]
+        self.static = {i: x for i, x in enumerate(results) if not isinstance(x, Array)}
+        graph = staging.finished([x for i, x in enumerate(results) if i not in self.static])
+        self.modes = modes
+        self.checks: list[tuple[Any, ...]] = []  # (variable, shape, dtype, device) of each that is an input
+        self.constants = [v for v in (reference() for reference in constants) if v is not None]
+        for reference, tracer in reads.items():
+            variable = reference()
+            if variable is not None:
+                self.checks.append((variable, *described(staging.lower(tracer))))
+                continue
+            staging.as_constant(tracer)  # `f` made the variable for itself
+        self.closed = staging.closed
+        if self.closed:
+            self.labels = [staging.labels[n] for n in graph.inputs]
+            self.recorded = len(graph.operations)
+            self.graph = simplified(graph)
+            self.run_raw = compiled(self.graph, name)
+
+    def inputs(self, leaves: Sequence[Any]) -> list[Any] | None:
+        """The inputs, given those among the arguments; None if variables or modes of modules have changed."""
+        if self.modes and not unchanged(self.modes):
+            return None
+        if any(isinstance(read(v), Tracer) for v in self.constants):  # a gradient would be lost in a constant
+            return None
+        inputs = list(leaves)
+        for variable, shape, dtype, device in self.checks:
+            value = read(variable)
+            raw = value._value if type(value) is Array else value
+            if raw.shape != shape or raw.dtype != dtype:
+                return None
+            if type(raw) is not onp.ndarray and described(value)[2] != device:
+                return None
+            inputs.append(value)
+        return inputs
+
+    def run(self, inputs: Sequence[Any]) -> Any:
+        """The outputs for inputs; writes to variables."""
+        self.calls += 1
+        raw = [x._value if type(x) is Array else x for x in inputs]
+        if is_watching() or any(isinstance(x, Array) for x in raw):
+            results = self.graph.interpret([below(x) for x in inputs])
+        else:
+            for i in self.run_raw.borrowed:
+                raw[i] = below(inputs[i])
+            results = self.run_raw(raw)
+        results = list(map(lift, results))
+        for i, x in self.static.items():
+            results.insert(i, x)
+        return self.handed_out(results)
+
+    def handed_out(self, results: Sequence[Any]) -> Any:
+        """The outputs among all results; the others are written to variables."""
+        if self.writes:
+            write(dict(zip(self.writes, results[self.count :], strict=True)))
+        return self.assemble(results)
+
+    def described(self, source: bool) -> Iterator[str]:
+        """Lines of text about the program, with its source if that is true."""
+        graph, values = self.graph, self.graph.values
+        shown = [f"{label}: {_shown(values[n])}" for label, n in zip(self.labels, graph.inputs, strict=True)]
+        yield f"{len(graph.inputs)} inputs: " + "; ".join(shown[:20] + ["..."] * (len(shown) > 20))
+        yield f"{len(self.checks)} variables read, {len(self.writes)} written, {self.count} outputs"
+        yield f"{self.recorded} operations recorded, {len(graph.operations)} after the passes"
+        constants = sum(getattr(x, "nbytes", 0) for x in graph.constants.values())
+        peak = self.run_raw.peak_bytes
+        yield f"{constants} bytes of constants, {'?' if peak is None else peak} of results at most; {self.calls} calls"
+        if source:
+            yield from self.run_raw.source.splitlines()
+
+
+def _assembler(structure: Any, start: int) -> tuple[Callable[[Sequence[Any]], Any], int]:
+    """A function from a list of leaves to the tree of those from `start` on, and the position of the next one."""
+    if not isinstance(structure, tuple):
+        return (lambda leaves: None) if structure is None else operator.itemgetter(start), start + tree.count(structure)
+    kind, parts = structure
+    end = start + tree.count(structure)
+    if kind is list and not any(part is None or isinstance(part, tuple) for part in parts):  # many gradients
+        return (lambda leaves: leaves[start:end]), end
+    if kind in (tuple, list):
+        made = []
+        for part in parts:
+            assemble, start = _assembler(part, start)
+            made.append(assemble)
+        return (lambda leaves: kind([assemble(leaves) for assemble in made])), end
+    return (lambda leaves: tree.unflatten(structure, leaves[start:end])), end
+
+
+def below(x: Any) -> Any:
+    """The value one level below an argument: a raw array that nobody writes to, a tracer, or a number."""
+    if isinstance(x, Array):
+        return x._value if type(x) is Array else x
+    return x.copy() if is_array(x) else x
+
+
+def _shown(value: Value) -> str:
+    return value.weak.__name__ if value.weak else f"{value.dtype}{list(value.shape)}"

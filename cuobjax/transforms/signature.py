@@ -1,0 +1,137 @@
+"""What of a call a program is recorded for: its inputs, and a key of all else."""
+
+import dataclasses
+import io
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import numpy as onp
+
+from autograd import tree
+from autograd.backend import CPU, device_of, is_array
+from autograd.core import Array, kind_of
+
+from ..core.variable import BaseVar
+
+__all__ = ["described", "is_input", "key_of", "paths", "take"]
+
+_NUMBERS = (int, float, complex)
+
+
+def take(x: Any, leaves: list[Any]) -> Hashable:
+    """The part of a program's key that an argument decides; the inputs in it are appended to `leaves`.
+
+    The key holds the structure, the shapes, dtypes and devices of arrays, the types of numbers, and all else itself.
+    """
+    kind = type(x)
+    if kind is Array or kind is onp.ndarray:
+        leaves.append(x)
+        raw = x if kind is onp.ndarray else x._value
+        return (raw.shape, raw.dtype, None) if type(raw) is onp.ndarray else described(x)
+    if kind is tuple or kind is list:
+        return kind, tuple([take(part, leaves) for part in x])
+    if kind is dict:
+        return kind, tuple([(type(key), key, take(part, leaves)) for key, part in x.items()])
+    parts, structure = tree.flatten(x)
+    if len(parts) == 1 and parts[0] is x:
+        if not is_input(x):
+            return key_of(x, "an argument")
+        leaves.append(x)
+        return described(x)
+    return _frozen(structure), tuple([take(part, leaves) for part in parts])
+
+
+def is_input(x: Any) -> bool:
+    """Whether an argument is an input of the program, not static."""
+    return (isinstance(x, Array) and not isinstance(x, BaseVar)) or is_array(x) or type(x) in _NUMBERS
+
+
+def described(x: Any) -> tuple[Any, ...]:
+    """Shape, dtype and device of an array; the type of a number."""
+    kind = kind_of(x)
+    if kind is not None:
+        return (kind,)
+    device = x.device if isinstance(x, Array) else device_of(x)
+    return tuple(x.shape), x.dtype, None if device == CPU else device
+
+
+class _Identity:
+    """Wraps an object so that it compares by identity."""
+
+    __slots__ = ("_object",)
+
+    def __init__(self, object):
+        self._object = object
+
+    def __eq__(self, other):
+        return isinstance(other, _Identity) and self._object is other._object
+
+    def __hash__(self):
+        return id(self._object)
+
+
+def key_of(x: Any, what: str) -> Hashable:
+    """A static value in the key of a program: 1, 1.0 and True differ, also within containers.
+
+    Args:
+        x: The value.
+        what: Its name, for the error.
+
+    Raises:
+        ValueError: If it has no hash.
+        TypeError: If it is an iterator, which differs from call to call.
+    """
+    if isinstance(x, BaseVar) or hasattr(type(x), "vars"):
+        return _Identity(x)
+    if isinstance(x, tuple):
+        return type(x), tuple([key_of(part, what) for part in x])
+    if isinstance(x, Iterator) and not isinstance(x, io.IOBase):
+        raise TypeError(f"Jit: {what} is an iterator, which differs from call to call. Pass a tuple.")
+    try:
+        hash(x)
+    except TypeError:
+        raise ValueError(
+            f"Jit: expected {what}, which is static, to have a hash, got {type(x).__name__}. Pass a tuple in place of "
+            "a list, and arrays as arguments that are not static."
+        ) from None
+    if isinstance(x, frozenset):
+        return type(x), frozenset([key_of(part, what) for part in x])
+    if _compares_fields(x):
+        fields = [getattr(x, field.name) for field in dataclasses.fields(x) if field.compare]
+        numbers = int | float | complex | onp.generic | tuple | frozenset  # which may be equal and yet differ
+        differing = [part for part in fields if isinstance(part, numbers) or _compares_fields(part)]
+        return type(x), x, tuple([key_of(part, what) for part in differing])
+    return type(x), repr(x) if isinstance(x, float | complex | onp.generic) else x  # -0.0 is not 0.0, NaN is NaN
+
+
+def _compares_fields(x):
+    return not isinstance(x, type) and getattr(getattr(x, "__dataclass_params__", None), "eq", False)
+
+
+def _frozen(structure):
+    """A structure of `tree` with a hash."""
+    if not isinstance(structure, tuple):
+        return structure
+    kind, parts = structure
+    if isinstance(kind, tuple):  # with a factory of defaults, or static fields
+        static = tuple(kind[1].items()) if isinstance(kind[1], dict) else kind[1]
+        kind = kind[0], key_of(static, "a static field")
+    if isinstance(parts, dict):
+        return kind, tuple([(type(key), key, _frozen(part)) for key, part in parts.items()])
+    return kind, tuple([_frozen(part) for part in parts])
+
+
+def paths(structure: Any) -> list[str]:
+    """A text for each leaf of (args, kwargs), given their structure: `argument 0[1]`."""
+    _, (args, kwargs) = structure
+    parts = [(f"argument {i}", part) for i, part in enumerate(args[1])]
+    parts += [(f"argument {name!r}", part) for name, part in kwargs[1].items()]
+    return [path for name, part in parts for path in _leaf_paths(part, name)]
+
+
+def _leaf_paths(structure, path):
+    if not isinstance(structure, tuple):
+        return [path] if structure is not None else []
+    parts = structure[1]
+    pairs = parts.items() if isinstance(parts, dict) else enumerate(parts)
+    return [leaf for key, part in pairs for leaf in _leaf_paths(part, f"{path}[{key!r}]")]
