@@ -15,7 +15,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 try:
     import numpy as np
@@ -106,7 +106,8 @@ def images_and_labels() -> list[np.ndarray]:
     """Training images (1437, 1, 8, 8) in [0, 1], test images (360, 1, 8, 8), training labels, test labels."""
     images, labels = load_digits(return_X_y=True)
     images = (images.reshape(-1, 1, 8, 8) / 16).astype(np.float32)
-    return train_test_split(images, labels, test_size=TEST_IMAGES, stratify=labels, random_state=0)
+    parts = train_test_split(images, labels, test_size=TEST_IMAGES, stratify=labels, random_state=0)
+    return [np.asarray(part) for part in parts]
 
 
 def train(model: Classifier, data: list[np.ndarray], options: argparse.Namespace) -> History:
@@ -137,8 +138,8 @@ def train(model: Classifier, data: list[np.ndarray], options: argparse.Namespace
 def save(path: Path, variables: cuobjax.VarCollection, options: argparse.Namespace, history: History) -> None:
     """Writes all that is needed to continue: options, history, and the variables by their names."""
     settings = json.dumps({name: getattr(options, name) for name in RESUMED})
-    tensors = {name: np.asarray(v.value) for name, v in variables.items()}
-    write_atomically(path, lambda file: np.savez(file, settings=settings, **history._asdict(), **tensors))
+    arrays: dict[str, Any] = {name: np.asarray(v.value) for name, v in variables.items()} | history._asdict()
+    write_atomically(path, lambda file: np.savez(file, settings=settings, **arrays))
 
 
 def load(path: Path, variables: cuobjax.VarCollection) -> History:
@@ -184,7 +185,7 @@ INK, MUTED, BLUE = "#1f2328", "#8a9099", "#1f5fa8"
 
 def draw(path: Path, history: History, images: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> None:
     figure = Figure(figsize=(14, 4.6), layout="constrained")
-    left, middle, right = figure.subfigures(1, 3, width_ratios=(1.1, 1.1, 1))
+    left, middle, right = np.ravel(figure.subfigures(1, 3, width_ratios=(1.1, 1.1, 1)))
     draw_loss(left.subplots(), history)
     draw_confusion(middle.subplots(), labels, predicted)
     draw_mistakes(right, images, labels, predicted)

@@ -73,8 +73,8 @@ class Module:
         changes = isinstance(value, _PARTS) or isinstance(before, _PARTS)
         if isinstance(before, BaseVar) and not isinstance(value, BaseVar) and _is_array(value):
             raise TypeError(
-                f"{type(self).__name__}.{name} holds a variable, which an array would replace. Write self.{name}.value = x "
-                f"or self.{name}.assign(x)."
+                f"{type(self).__name__}.{name} holds a variable, which an array would replace. "
+                f"Write self.{name}.value = x or self.{name}.assign(x)."
             )
         super().__setattr__(name, value)
         if changes:
