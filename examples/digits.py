@@ -138,7 +138,7 @@ def train(model: Classifier, data: list[np.ndarray], options: argparse.Namespace
 def save(path: Path, variables: cuobjax.VarCollection, options: argparse.Namespace, history: History) -> None:
     """Writes all that is needed to continue: options, history, and the variables by their names."""
     settings = json.dumps({name: getattr(options, name) for name in RESUMED})
-    arrays: dict[str, Any] = {name: np.asarray(v.value) for name, v in variables.items()} | history._asdict()
+    arrays: dict[str, Any] = history._asdict() | {name: np.asarray(v.value) for name, v in variables.items()}
     write_atomically(path, lambda file: np.savez(file, settings=settings, **arrays))
 
 
