@@ -1,8 +1,12 @@
 """Functions with a derivative of their own: `custom_vjp` and `custom_jvp`."""
 
+from __future__ import annotations
+
+import dataclasses
 import functools
 import inspect
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 from . import backend, tree
 from .core import Array, Tracer, kind_of, library, lift
@@ -14,11 +18,56 @@ from .numpy._common import as_array
 from .ops.elementwise import astype
 from .primitive import Primitive, Vjp
 
+if TYPE_CHECKING:
+    from .typing import Tree
+
+__all__ = ["custom_jvp", "custom_vjp"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Nested(NamedTuple):
+    """Nested containers whose arrays are taken out.
+
+    Attributes:
+        leaves: All leaves, None in place of an array.
+        structure: What `tree.unflatten` needs.
+        places: The positions of the arrays among the leaves.
+    """
+
+    leaves: list[Any]
+    structure: tree.Structure
+    places: list[int]
+
+
+@dataclasses.dataclass
+class _Layout:
+    """Where the arrays of a call are nested; what its functions find out when they run, for those that run later.
+
+    Attributes:
+        arguments: The arguments that may be differentiated.
+        output: The output of `f` or of `fwd`.
+        residuals: The residuals that `fwd` returned.
+        like: The shape and dtype of each array in the arguments of `fwd`.
+    """
+
+    arguments: _Nested
+    output: _Nested = dataclasses.field(init=False)
+    residuals: _Nested = dataclasses.field(init=False)
+    like: list[tuple[Any, Any]] = dataclasses.field(init=False)
+
+    @property
+    def outputs(self):
+        """The number of arrays in the output."""
+        return len(self.output.places)
+
 
 class _Call(Primitive):
     """One call of a function with a derivative of its own, as a primitive of the arrays in its arguments.
 
-    Its result is a tuple of arrays: outputs and, where it is differentiated, residuals behind them.
+    Its result is a tuple of arrays: the outputs and, where it is differentiated, the residuals after them. It is itself
+    the `Vjp` for each of its arguments, with `residuals`, `function` and `applied`.
 
     Args:
         name: Of the function.
@@ -26,7 +75,7 @@ class _Call(Primitive):
         forward: From arrays to outputs and residuals.
         pull: From (residuals, cotangents of the outputs) to cotangents of the arrays, None for zero.
         push: From (arrays, tangents) to the tangents of the outputs, in place of `pull`.
-        layout: Filled in by `forward`: {"outputs": their number}.
+        layout: Filled in by `primal` and `forward`.
     """
 
     def __init__(self, name, primal, forward, pull, push, layout):
@@ -61,14 +110,14 @@ class _Call(Primitive):
             )
         return tuple([shown(y, raw=True) for y in results])
 
-    def vjps_of(self, args):
-        return (self,) * len(args)  # it is the rule for each of its arguments
+    def vjps_of(self, args: Any) -> Any:
+        return (self,) * len(args)
 
     vjps = ()
 
     def residuals(self, y, args, params, i):
         """One function for all arguments, so that it runs once, and the argument."""
-        residuals = tuple(args) if self.push else y[self.layout["outputs"] :]
+        residuals = tuple(args) if self.push else y[self.layout.outputs :]
         known, pull = self._shared
         if pull is None or any(a is not b for a, b in zip(known, residuals, strict=True)):
             pulled = functools.partial(_pulled, self.name, self.pull, self.push, self.layout, residuals, line_of_user())
@@ -86,8 +135,8 @@ class _Call(Primitive):
 
 
 def _pulled(name, pull, push, layout, residuals, line, cotangents):
-    """The cotangents of all arguments of a call; no method of it, so that it keeps no cycle alive."""
-    cotangents = cotangents[: layout["outputs"]]
+    """The cotangents of all arguments of a call; a function, as a method would make a cycle with its call."""
+    cotangents = cotangents[: layout.outputs]
     with noted(f"in the derivative of {name}, called at {line}"):
         if push is None:
             return pull(residuals, cotangents)
@@ -123,39 +172,41 @@ def _batch_call(call, size, values, batched, params):
     return _Call(call.name, primal, forward, pull, push, call.layout).dispatch(values)
 
 
-class _Custom:
-    """What both decorators share: arrays are taken out of nested arguments and put in again.
-
-    Args:
-        f: The function.
-        nondiff_argnums: Positions of arguments that are no arrays, such as functions and numbers of steps; they are
-            handed first to the functions that define the derivative.
-    """
+class _Custom(Generic[P, R]):
+    """What both decorators share: arrays are taken out of nested arguments and put in again."""
 
     __name__: str
+    _f: Callable[..., Any]
 
-    def __init__(self, f, nondiff_argnums=()):
+    def __init__(self, f: Callable[P, R], nondiff_argnums: tuple[int, ...] = ()) -> None:
         self._f, self._static = f, tuple(nondiff_argnums)
         functools.update_wrapper(self, f)
 
-    def __call__(self, *args, **kwargs):
-        args = self._positional(args, kwargs)
-        static = [args[i] for i in self._static]
-        leaves, structure = tree.flatten(tuple(a for i, a in enumerate(args) if i not in self._static))
-        places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or backend.is_array(x)]
-        arrays = [leaves[i] for i in places]
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """What the function returns for these arguments.
+
+        Shapes, dtypes and errors are those of the function; a real or complex Python number in its output becomes an
+        array if an argument is traced.
+
+        Raises:
+            TypeError: If the derivative is needed and not defined or does not fit, if the function uses a traced value
+                that is not among its arguments, or if it has arguments that cannot be given by position.
+        """
+        given = self._positional(args, kwargs)
+        static = [given[i] for i in self._static]
+        arguments, arrays = _take_arrays(tuple(a for i, a in enumerate(given) if i not in self._static))
         if not any(isinstance(x, Tracer) for x in map(lift, arrays)):
-            return self._f(*args)
-        layout = {"leaves": leaves, "structure": structure, "places": places}
+            return self._f(*args, **kwargs)
+        layout = _Layout(arguments)
 
         def primal(*arrays):
-            layout["output"], outputs = _take_arrays(self._f(*self._whole(static, layout, arrays)), numbers=True)
-            layout["outputs"] = len(outputs)
+            whole = self._whole(static, layout.arguments, arrays)
+            layout.output, outputs = _take_arrays(self._f(*whole), numbers=True)
             return tuple(outputs)
 
         call = self._call(primal, static, layout)
         results = call.dispatch([lift(x) for x in arrays])
-        return _put_arrays(layout["output"], results[: layout["outputs"]])
+        return _put_arrays(layout.output, results[: layout.outputs])
 
     def _positional(self, args, kwargs):
         bound = inspect.signature(self._f).bind(*args, **kwargs)
@@ -166,11 +217,10 @@ class _Custom:
             )
         return bound.args
 
-    def _whole(self, static, layout, arrays):
-        """All arguments, given arrays in the places of those of the call."""
-        others = _put_arrays((layout["leaves"], layout["structure"], layout["places"]), arrays)
-        static, others = iter(static), iter(others)
-        count = len(self._static) + len(layout["structure"][1])
+    def _whole(self, static, arguments, arrays):
+        """All arguments of the function, with these arrays in place of those of the call."""
+        static, others = iter(static), iter(_put_arrays(arguments, arrays))
+        count = len(self._static) + len(arguments.structure[1])
         return [next(static) if i in self._static else next(others) for i in range(count)]
 
     def _call(self, primal, static, layout):
@@ -178,30 +228,34 @@ class _Custom:
 
 
 def _take_arrays(nested, numbers=False):
-    """What `_put_arrays` wants, and the arrays in a nested structure; with `numbers`, real and complex ones, too."""
+    """A nested structure without its arrays, and these; with `numbers`, its real and complex Python numbers, too."""
     leaves, structure = tree.flatten(nested)
     if numbers:
         leaves = [as_array(x) if kind_of(x) in (float, complex) else x for x in leaves]
     places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or backend.is_array(x)]
-    residuals = [None if i in places else x for i, x in enumerate(leaves)]
-    return (residuals, structure, places), [leaves[i] for i in places]
+    others = [None if i in places else x for i, x in enumerate(leaves)]
+    return _Nested(others, structure, places), [leaves[i] for i in places]
 
 
-def _put_arrays(layout, arrays):
-    """The nested structure with arrays in the places of its own."""
-    leaves, structure, places = layout
-    leaves = list(leaves)
-    for i, x in zip(places, arrays, strict=True):
+def _put_arrays(nested, arrays):
+    """The nested structure with these arrays in its places."""
+    leaves = list(nested.leaves)
+    for i, x in zip(nested.places, arrays, strict=True):
         leaves[i] = lift(x)
-    return tree.unflatten(structure, leaves)
+    return tree.unflatten(nested.structure, leaves)
 
 
-class custom_vjp(_Custom):
+class custom_vjp(_Custom[P, R]):
     """A function with a reverse-mode derivative of its own (as in JAX); forward mode and vmap follow from it.
 
     `f.defvjp(fwd, bwd)` defines it: `fwd(*args)` returns (output, residuals), `bwd(residuals, g)` a tuple with the
     cotangent of each argument, in its structure; None for zero. Both are functions of Arrays; `bwd` is differentiated
     for higher derivatives. Traced values that `f` uses must be among its arguments.
+
+    Args:
+        f: The function, of nested arrays.
+        nondiff_argnums: Positions of arguments that are no arrays, such as functions and numbers of steps; `bwd` gets
+            them first: `bwd(*nondiff, residuals, g)`.
 
     Example:
         >>> import autograd.numpy as np
@@ -214,35 +268,40 @@ class custom_vjp(_Custom):
         np.float64(1.0)
     """
 
-    def defvjp(self, fwd, bwd):
-        """Defines the derivative: see `custom_vjp`."""
+    def defvjp(self, fwd: Callable[..., tuple[Any, Tree]], bwd: Callable[..., tuple[Any, ...]]) -> None:
+        """Defines the derivative.
+
+        Args:
+            fwd: `fwd(*args)` returns (output, residuals), nested arrays both.
+            bwd: `bwd(*nondiff, residuals, g)`, given the cotangent of the output in its structure, returns a tuple with
+                the cotangent of each argument that is not in `nondiff_argnums`; None for zero.
+        """
         self._fwd, self._bwd = fwd, bwd
 
     def _call(self, primal, static, layout):
         if not hasattr(self, "_fwd"):
-            raise TypeError(f"{self.__name__}: expected a derivative. Define it: {self.__name__}.defvjp(fwd, bwd).")
+            raise TypeError(f"{self.__name__}: has no derivative. Define it: {self.__name__}.defvjp(fwd, bwd).")
 
         def forward(*arrays):
-            layout["like"] = [(x.shape, x.dtype) for x in arrays]
-            pair = self._fwd(*self._whole(static, layout, arrays))
+            layout.like = [(x.shape, x.dtype) for x in arrays]
+            pair = self._fwd(*self._whole(static, layout.arguments, arrays))
             if not isinstance(pair, tuple) or len(pair) != 2:
                 got = type(pair).__name__
                 raise TypeError(f"{self.__name__}: expected fwd to return (output, residuals), got {got}.")
-            layout["output"], outputs = _take_arrays(pair[0], numbers=True)
-            layout["residuals"], residuals = _take_arrays(pair[1])
-            layout["outputs"] = len(outputs)
+            layout.output, outputs = _take_arrays(pair[0], numbers=True)
+            layout.residuals, residuals = _take_arrays(pair[1])
             return (*outputs, *residuals)
 
         def pull(residuals, cotangents):
-            g = _put_arrays(layout["output"], cotangents)
-            pulled = self._bwd(*static, _put_arrays(layout["residuals"], residuals), g)
+            g = _put_arrays(layout.output, cotangents)
+            pulled = self._bwd(*static, _put_arrays(layout.residuals, residuals), g)
             return self._leaves(pulled, layout, cotangents[0])
 
         return _Call(self.__name__, primal, forward, pull, None, layout)
 
-    def _leaves(self, pulled, layout, beside):
-        """The cotangents of the arrays of the call, out of what `bwd` returned."""
-        parts = layout["structure"][1]
+    def _leaves(self, pulled, layout, like):
+        """The cotangents of the arrays of the call, from the result of `bwd`; zeros on the device of `like`."""
+        parts = layout.arguments.structure[1]
         if not isinstance(pulled, tuple) or len(pulled) != len(parts):
             raise TypeError(f"{self.__name__}: expected bwd to return a tuple of {len(parts)} cotangents.")
         leaves = []
@@ -253,20 +312,25 @@ class custom_vjp(_Custom):
                 raise TypeError(f"{self.__name__}: expected cotangents in the structure of the arguments from bwd.")
             leaves += below
         found = []
-        for i, (shape, dtype) in zip(layout["places"], layout["like"], strict=True):
-            g = library(beside).zeros(shape, dtype) if leaves[i] is None else shown(lift(as_array(leaves[i])), raw=True)
+        for i, (shape, dtype) in zip(layout.arguments.places, layout.like, strict=True):
+            g = library(like).zeros(shape, dtype) if leaves[i] is None else shown(lift(as_array(leaves[i])), raw=True)
             if g.shape != shape:
                 raise TypeError(f"{self.__name__}: expected bwd to return a cotangent of shape {shape}, got {g.shape}.")
             found.append(g)
         return tuple(found)
 
 
-class custom_jvp(_Custom):
+class custom_jvp(_Custom[P, R]):
     """A function with a forward-mode derivative of its own (as in JAX); reverse mode and vmap follow from it.
 
     `f.defjvp(rule)` defines it: `rule(primals, tangents)`, given tuples of the arguments and of their tangents, returns
     (output, tangent), a linear function of the tangents. It is differentiated for higher derivatives. Traced values
     that `f` uses must be among its arguments.
+
+    Args:
+        f: The function, of nested arrays.
+        nondiff_argnums: Positions of arguments that are no arrays, such as functions and numbers of steps; the rule
+            gets them first: `rule(*nondiff, primals, tangents)`.
 
     Example:
         >>> import autograd.numpy as np
@@ -279,19 +343,23 @@ class custom_jvp(_Custom):
         np.float64(0.5)
     """
 
-    def defjvp(self, rule):
-        """Defines the derivative: see `custom_jvp`."""
+    def defjvp(self, rule: Callable[..., tuple[Any, Any]]) -> None:
+        """Defines the derivative.
+
+        Args:
+            rule: `rule(*nondiff, primals, tangents)` returns (output, tangent) in one structure.
+        """
         self._rule = rule
 
     def _call(self, primal, static, layout):
         if not hasattr(self, "_rule"):
-            raise TypeError(f"{self.__name__}: expected a derivative. Define it: {self.__name__}.defjvp(rule).")
+            raise TypeError(f"{self.__name__}: has no derivative. Define it: {self.__name__}.defjvp(rule).")
 
         def push(arrays, tangents):
-            others = tuple(a for i, a in enumerate(self._whole(static, layout, arrays)) if i not in self._static)
-            zero = {**layout, "leaves": [0.0 if isinstance(x, (int, float)) else x for x in layout["leaves"]]}
-            ways = tuple(a for i, a in enumerate(self._whole(static, zero, tangents)) if i not in self._static)
-            pair = self._rule(*static, others, ways)
+            leaves, structure, places = layout.arguments
+            zeros = [0.0 if isinstance(x, (int, float)) else x for x in leaves]  # tangents of Python numbers
+            primals = _put_arrays(layout.arguments, arrays)
+            pair = self._rule(*static, primals, _put_arrays(_Nested(zeros, structure, places), tangents))
             if not isinstance(pair, tuple) or len(pair) != 2:
                 raise TypeError(f"{self.__name__}: expected the rule to return (output, tangent), got {type(pair)}.")
             outputs, found = (_take_arrays(part, numbers=True)[1] for part in pair)

@@ -9,8 +9,12 @@ Three ways, from the nearest to NumPy to the nearest to this library:
   every rule that its kind implies.
 """
 
+from __future__ import annotations
+
 import functools
 import itertools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from . import tree
 from .core import Array, Tracer
@@ -22,6 +26,9 @@ from .gradients import vjp
 from .numpy._common import as_array
 from .primitive import Primitive, Vjp
 
+if TYPE_CHECKING:
+    from .typing import Result
+
 __all__ = [
     "Composition", "custom_jvp", "custom_vjp", "defjvp", "defvjp", "elementwise", "irregular",
     "jointly_linear", "linear", "multilinear", "nondifferentiable", "primitive",
@@ -29,19 +36,22 @@ __all__ = [
 
 
 class _Operation(Primitive):
-    """A primitive whose arguments and parameters are whatever its function takes."""
+    """A primitive whose arguments and parameters are those of its function."""
 
-    def __init__(self, function, *, batch=None):
+    def __init__(self, function: Callable[..., Any], *, batch: Any = None) -> None:
         self.forward = function
         self.name = getattr(function, "__name__", type(function).__name__)
         functools.update_wrapper(self, function, updated=())
         self.kind, self.batch, self.vjps = "", batch, ()
         self.arguments, self.variadic = (), "args"
 
-    def __call__(self, *args, **params):
+    def __call__(self, *args: Any, **params: Any) -> Result:
         for nested in (params, [a for a in args if isinstance(a, (tuple, list, dict))]):
             if any(isinstance(leaf, Tracer) for leaf in tree.flatten(nested)[0]):
-                raise TypeError(f"{self.name}: expected traced values as positional arguments of their own.")
+                raise TypeError(
+                    f"{self.name}: got a traced value by name or within a list, tuple or dictionary. Pass it as a "
+                    "positional argument of its own."
+                )
         traces = [a._trace for a in args if isinstance(a, Array)]
         if not traces:
             return self.run(args, params)
@@ -51,12 +61,12 @@ class _Operation(Primitive):
         y = self.forward(*args, **params)
         return as_array(y) if isinstance(y, (bool, int, float, complex)) else y
 
-    def vjps_of(self, args):
+    def vjps_of(self, args: Any) -> Any:
         return self.vjps + (_Undefined(self),) * (len(args) - len(self.vjps))
 
 
 class _TwoStageVjp:
-    """A reverse-mode rule in two stages, `maker(y, *args, **params)(g)`."""
+    """A vjp in two stages, `maker(y, *args, **params)(g)`; stands for a `Vjp`."""
 
     def __init__(self, maker):
         self.residuals = lambda y, args, params, i: (maker(y, *args, **params), line_of_user())
@@ -70,7 +80,7 @@ class _TwoStageVjp:
 
 
 class _Undefined(_TwoStageVjp):
-    """Stands for a derivative that nobody has defined: nothing is lost silently."""
+    """Stands for a derivative that is not defined: no gradient is lost silently."""
 
     def __init__(self, operation):
         self._operation = operation
@@ -80,11 +90,18 @@ class _Undefined(_TwoStageVjp):
         raise TypeError(f"{name}: has no derivative with respect to argument {i}. Define one: defvjp({name}, ...).")
 
 
-def primitive(function):
+def primitive(function: Callable[..., Any]) -> Primitive:
     """An operation of a function of raw arrays (NumPy's or CuPy's), whose inside is not differentiated.
 
-    Give it derivatives by `defvjp` (forward mode follows from it), or by `defjvp`; `f.batch` may be set to a rule for
-    vmap, as in `autograd.families`, else it runs in a loop there.
+    Give it derivatives by `defvjp` (forward mode follows from it), or by `defjvp`. vmap runs it in a loop unless its
+    attribute `batch` is set to a batching rule: see `autograd.families`.
+
+    Args:
+        function: It gets raw arrays, and parameters as they are, and returns a raw array or a tuple of them.
+
+    Returns:
+        The operation, a function with the same arguments. It raises TypeError where a derivative is needed that is not
+        defined, and for a traced value that is not a positional argument of its own.
 
     Example:
         >>> import numpy
@@ -99,25 +116,25 @@ def primitive(function):
     return _Operation(function)
 
 
-def defvjp(operation, *makers, argnums=None):
+def defvjp(operation: Primitive, *makers: Callable[..., Any] | None, argnums: Sequence[int] | None = None) -> None:
     """Defines the reverse-mode derivatives of a `primitive`.
 
     Args:
         operation: What `primitive` returned.
         makers: For each argument `maker(y, *args, **params)`, given the result and the arguments, which returns the
-            function from the cotangent of the result (a tuple of them if it is a tuple) to that of the argument. It
-            is written with functions of autograd.numpy, so that it has derivatives, too. None for an argument that has
-            no derivative.
+            function from the cotangent of the result (a tuple of them if it is a tuple) to that of the argument. Write
+            it with functions of autograd.numpy, so that it can be differentiated. None for an argument that has no
+            derivative.
         argnums: The positions of these arguments; 0, 1, ... by default.
     """
     positions = range(len(makers)) if argnums is None else argnums
-    rules = list(operation.vjps_of([None] * (max(positions, default=-1) + 1)))
+    rules: list[Any] = list(operation.vjps_of([None] * (max(positions, default=-1) + 1)))
     for position, maker in zip(positions, makers, strict=True):
         rules[position] = maker and _TwoStageVjp(maker)
     operation.vjps = tuple(rules)
 
 
-def defjvp(operation, *rules, argnums=None):
+def defjvp(operation: Primitive, *rules: Callable[..., Any] | str | None, argnums: Sequence[int] | None = None) -> None:
     """Defines the forward-mode derivatives of a `primitive`; without `defvjp` reverse mode follows from them.
 
     Args:
@@ -127,7 +144,7 @@ def defjvp(operation, *rules, argnums=None):
             no derivative.
         argnums: The positions of these arguments; 0, 1, ... by default.
     """
-    by_position = dict(zip(itertools.count() if argnums is None else argnums, rules, strict=False))
+    by_position: dict[int, Any] = dict(zip(itertools.count() if argnums is None else argnums, rules, strict=False))
 
     def tangent(i, t, y, values, params):
         rule = by_position.get(i)
@@ -142,12 +159,12 @@ def defjvp(operation, *rules, argnums=None):
 
     operation.jvp = tangents
     if not operation.vjps:
-        spelled = {i: rule for i, rule in by_position.items() if rule != "same"}
-        makers = [rule and functools.partial(_transposing, tangent, i) for i, rule in spelled.items()]
-        defvjp(operation, *makers, argnums=tuple(spelled))
+        own = {i: rule for i, rule in by_position.items() if rule != "same"}
+        makers = [rule and functools.partial(_transposing, tangent, i) for i, rule in own.items()]
+        defvjp(operation, *makers, argnums=tuple(own))
 
 
 def _transposing(tangent, i, y, *values, **params):
-    """The reverse-mode rule for argument `i` by transposing its forward-mode rule, which is linear in the tangent."""
+    """The maker of a vjp for argument `i`: the transpose of its jvp, which is linear in the tangent."""
     pull = vjp(lambda t: total(y, [tangent(i, t, y, values, params)]), zeros_like(values[i]))[1]
     return lambda g: pull(g)[0]

@@ -85,9 +85,9 @@ class TestPrimitive:
 
         with pytest.raises(TypeError, match="total: has no derivative with respect to argument 1"):
             grad(lambda x: total([1.0], x))(1.0)
-        with pytest.raises(TypeError, match="expected traced values as positional arguments of their own"):
+        with pytest.raises(TypeError, match="Pass it as a positional argument of its own"):
             grad(lambda x: total([x, x]))(1.0)
-        with pytest.raises(TypeError, match="expected traced values as positional arguments of their own"):
+        with pytest.raises(TypeError, match="Pass it as a positional argument of its own"):
             grad(lambda x: total([1.0], scale=x))(1.0)
 
     def test_it_is_pickled_by_name(self):
@@ -181,7 +181,7 @@ class TestCustomVjp:
     def test_errors(self):
         f = custom_vjp(lambda x: x * 2)
         assert f(2.0) == 4.0
-        with pytest.raises(TypeError, match=r"<lambda>: expected a derivative. Define it"):
+        with pytest.raises(TypeError, match=r"<lambda>: has no derivative. Define it"):
             grad(f)(2.0)
         f.defvjp(lambda x: x * 2, lambda r, g: (g,))
         with pytest.raises(TypeError, match=r"expected fwd to return \(output, residuals\)"):
@@ -244,7 +244,7 @@ class TestCustomJvp:
         straight.defjvp(lambda p, t: (straight(*p), t[0]))
         np.testing.assert_array_equal(grad(lambda x: anp.sum(straight(x) * X))(X), X)
         np.testing.assert_array_equal(jvp(straight, X, X + 1)[1], X + 1)
-        with pytest.raises(TypeError, match="expected a derivative"):
+        with pytest.raises(TypeError, match="has no derivative"):
             grad(custom_jvp(lambda x: x))(1.0)
 
 
