@@ -33,7 +33,7 @@ _COMPARISONS = {
     "ge": anp.greater_equal,
 }  # fmt: skip
 _UNARY = {"neg": anp.negative, "pos": anp.positive, "abs": anp.absolute, "invert": anp.invert}
-_PROPERTIES = {
+_PROPERTIES: dict[str, Callable[[Any], Any]] = {
     "real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp.matrix_transpose, "at": IndexUpdate,
 }  # fmt: skip
 DECLARED = {name for name, value in vars(Operators).items() if isinstance(value, property | types.FunctionType)}
@@ -50,15 +50,13 @@ def _define_operators_and_methods():
         _define(f"__{name}__", lambda self, function=function: function(self))
     for name, function in _PROPERTIES.items():
         _define(name, property(function))
-    for conversion in (complex, float, int, operator.index):
+    conversions: tuple[Callable[[Any], Any], ...] = (complex, float, int, operator.index)
+    for conversion in conversions:
         _define(f"__{conversion.__name__}__", functools.partialmethod(_converted, conversion))
     for function in (*_SPECIAL, *_CHANGING):
         _define(function.__name__, function)
     for name in DECLARED - _defined:
         _define(name, _method(getattr(anp, name)))
-    for name in ("__copy__", "__deepcopy__"):  # a copy of the tape would lose the gradient
-        setattr(Tracer, name, lambda self, memo=None: self)
-    Tracer.__reduce__ = lambda self: concrete(self, "pickle")
     _define_operators_of_numbers()
 
 
@@ -90,7 +88,7 @@ def _define_operators_of_numbers():
 
 
 def _operator_of_numbers(name, function):
-    """An operator between Python numbers, one of them traced; beside arrays it is that of arrays."""
+    """An operator between Python numbers, one of them traced; with an array it is the operator of arrays."""
     of_arrays = getattr(Array, name)
 
     def apply(self, other, *modulus):

@@ -1,24 +1,33 @@
 """vmap: every value has one axis more than the function sees."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from .core import Array, Interpreter, Tracer, escaped
 from .families import Composition
 from .numpy._common import stack_all
 from .ops.shape import broadcast_to, with_ndim
 
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+__all__ = ["Batch", "BatchTracer"]
+
 
 class BatchTracer(Tracer):
-    """A value of which there are many: the first axis of `_value` counts them, the function sees the others."""
+    """A value that differs from lane to lane: lanes along the first axis of `_value`, the function sees the others."""
 
     __slots__ = ()
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         return self._value.shape[1:]
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         return self._value.ndim - 1
 
 
@@ -30,15 +39,16 @@ class Batch(Interpreter):
     """
 
     __slots__ = ("size",)
+    size: int
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
 
-    def apply(self, primitive, args, params):
+    def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.ended:
             raise escaped(primitive)
-        rule = primitive.batch
+        rule: Any = primitive.batch
         if isinstance(rule, Composition):
             return rule.function(*args, **params)
         values, batched = [], []
@@ -53,33 +63,33 @@ class Batch(Interpreter):
         y = rule(primitive, self.size, values, batched, params)
         return tuple(map(self.tracer, y)) if type(y) is tuple else self.tracer(y)
 
-    def forced(self, x, use):
-        """The error for a value that has to be known although every lane has its own."""
+    def forced(self, x: Tracer, use: str) -> TypeError:
+        """The error for a use that needs one value although every lane has its own."""
         return TypeError(
             f"vmap: {use} needs one value, but this one differs from lane to lane. Use where, cond or while_loop for a "
             "decision, functions of autograd.numpy on it, and np.take(X, i) or Array(X)[i] to index a raw array."
         )
 
-    def tracer(self, value):
-        """What the function sees of a value whose first axis counts lanes."""
+    def tracer(self, value: Any) -> BatchTracer:
+        """The tracer of a value whose first axis counts lanes."""
         while type(value) is Array:
             value = value._value
         return BatchTracer(self, value)
 
-    def of_all_lanes(self, x):
-        """The values of an array in all lanes along a new first axis; one that is the same in all is repeated."""
+    def of_all_lanes(self, x: Any) -> Any:
+        """The values of an array in all lanes, along a new first axis; one that all lanes share is repeated."""
         return self.lower(x) if self.owns(x) else broadcast_to(x, shape=(self.size, *x.shape))
 
 
 def _align(primitive, size, values, batched, params):
-    """For an operation that broadcasts leading axes: axes of length 1 behind the batch axis."""
+    """For an operation that broadcasts leading axes: inserts axes of length 1 after the batch axis."""
     ndim = max([getattr(x, "ndim", 0) - b for x, b in zip(values, batched, strict=True)]) + 1
     values = [with_ndim(x, ndim) if b else x for x, b in zip(values, batched, strict=True)]
     return primitive(*values, **_shifted(params, size))
 
 
 def _stack(primitive, size, values, batched, params):
-    """For an operation that does not: every lane gets its own copy of what they share."""
+    """For an operation that does not: repeats the arrays that all lanes share."""
     values = [
         x if b or not hasattr(x, "shape") else broadcast_to(x, shape=(size, *x.shape))
         for x, b in zip(values, batched, strict=True)
@@ -90,7 +100,7 @@ def _stack(primitive, size, values, batched, params):
 def _loop(primitive, size, values, batched, params):
     """One lane after the other."""
     if not size:
-        raise ValueError(f"{primitive.name}: expected at least one lane, as it has no batching rule.")
+        raise ValueError(f"{primitive.name}: has no batching rule and needs at least one lane.")
     lanes = [
         primitive(*[x[i] if b else x for x, b in zip(values, batched, strict=True)], **params) for i in range(size)
     ]
@@ -106,7 +116,7 @@ def _loop_with_warning(primitive, size, values, batched, params):
     if primitive.name not in _warned:
         _warned.add(primitive.name)
         warnings.warn(
-            f"vmap: {primitive.name} has no batching rule, it runs in a loop over {size} lanes. Give it one: `batch`.",
+            f"vmap: {primitive.name} has no batching rule, so it runs in a loop over {size} lanes. Set its `batch`.",
             stacklevel=2,
         )
     return _loop(primitive, size, values, batched, params)
@@ -122,5 +132,5 @@ _SHIFTS = {
 
 
 def _shifted(params, size):
-    """Parameters for an argument with one axis more in front."""
+    """Parameters for arguments with one more axis in front."""
     return {name: _SHIFTS[name](value, size) if name in _SHIFTS else value for name, value in params.items()}

@@ -95,7 +95,8 @@ def escaped(primitive: Primitive) -> TypeError:
     """The error for a tracer that is used after its transformation has returned."""
     return TypeError(
         f"{primitive.name}: got a traced value whose transformation has ended. A function under grad, vjp, jvp or vmap "
-        "returns its results and does not store them; store stop_gradient(x) to look at a value later."
+        "returns its results and does not store them; store stop_gradient(x) to look at a value later. `bwd` of a "
+        "custom_vjp gets what it needs as residuals from `fwd`."
     )
 
 
@@ -188,6 +189,15 @@ class Tracer(Array):
             "Array.raw: expected a plain Array, got one that is being traced. Use functions of autograd.numpy or "
             "cuobjax.numpy on it, or autograd.stop_gradient(x).raw where its gradient is not wanted."
         )
+
+    def __copy__(self) -> Tracer:
+        return self  # a copy of the tape would lose the gradient
+
+    def __deepcopy__(self, memo: Any) -> Tracer:
+        return self
+
+    def __reduce__(self) -> Any:
+        return concrete(self, "pickle")
 
 
 class TracedNumber(Tracer):

@@ -1,10 +1,14 @@
-"""Looking at what a computation does: where NaN comes from, who wrote to an array, and what a tape keeps."""
+"""Looking into a computation: the origin of a NaN, writes to arrays that a gradient needs, the contents of a tape."""
+
+from __future__ import annotations
 
 import contextlib
 import functools
 import threading
 import time
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy
 
@@ -14,6 +18,11 @@ from .errors import line_of_user
 from .gradients import Recording
 from .primitive import Primitive
 from .reverse import Tape, lines
+
+if TYPE_CHECKING:
+    from .typing import Tree
+
+__all__ = ["Row", "debug", "debug_nans", "is_watching", "trace_report"]
 
 _lock = threading.RLock()
 _open = []  # the contexts that are open
@@ -26,7 +35,7 @@ class _Watch:
     Attributes:
         nans: Whether to raise where a NaN or an infinity comes from.
         indices: Whether to raise for integer indices that are out of range.
-        seconds: How long the operations took since the last value was recorded; None to leave the time alone.
+        seconds: How long the operations took since the last value was recorded; None to measure no time.
     """
 
     def __init__(self, nans=False, indices=False, seconds=None):
@@ -34,23 +43,28 @@ class _Watch:
 
 
 @contextlib.contextmanager
-def debug(nans=False):
-    """Looks at every operation within the context, in all threads; slow.
+def debug(nans: bool = False) -> Iterator[None]:
+    """Checks every operation within the context, in all threads; slow.
 
-    Errors in a backward pass name the line that called the operation, and a backward pass raises RuntimeError if an
-    array that it needs was written to in the meantime, also where NumPy does not know of it and on a GPU. Integer
-    indices and labels out of range raise IndexError, also where CuPy takes them modulo the length of the axis.
+    Errors in a backward pass name the line that called the operation.
 
     Args:
-        nans: Raise FloatingPointError at the operation that makes the first NaN or infinity out of finite numbers, in a
-            forward or a backward pass.
+        nans: Check for NaN and infinity as well.
+
+    Raises:
+        RuntimeError: In a backward pass, if an array that it needs was written to in the meantime, also through memory
+            that NumPy cannot protect and on a GPU.
+        IndexError: For integer indices and labels out of range, also where CuPy takes them modulo the length of the
+            axis.
+        FloatingPointError: With `nans`, at the operation that makes the first NaN or infinity out of finite numbers, in
+            a forward or a backward pass.
     """
     quiet = numpy.errstate(divide="ignore", invalid="ignore", over="ignore") if nans else contextlib.nullcontext()
     with _watching(_Watch(nans, indices=True)), quiet:
         yield
 
 
-def debug_nans():
+def debug_nans() -> AbstractContextManager[None]:
     """Raises FloatingPointError at the operation that makes the first NaN or infinity: `debug(nans=True)`.
 
     Example:
@@ -82,13 +96,13 @@ def _watching(watch):
                 _originals.clear()
 
 
-def is_watching():
-    """Whether a context looks at every operation."""
+def is_watching() -> bool:
+    """Whether a context of this module is open, in any thread."""
     return bool(_open)
 
 
 def _install():
-    """Puts the methods that look in place of those that do not, so that there is no cost without a context."""
+    """Replaces methods by others that check, so that checks cost nothing without a context."""
     owners: list[Any] = [Primitive, *Primitive.__subclasses__()]
     for owner in owners:
         if "run" in vars(owner):
@@ -175,30 +189,45 @@ def _copies(residuals):
     return [x.copy() if backend.is_array(x) else None for x in residuals]
 
 
-def _checked(rule, copies, name, line, g, *residuals):
-    """Applies a rule, if what it keeps is what it was; its result must be finite if all that it is made of is."""
+def _checked(vjp, copies, name, line, g, *residuals):
+    """Applies a vjp after comparing its residuals with copies; its result must be finite if its arguments are."""
     for x, copy in zip(residuals, copies, strict=True):
         if copy is not None and not bool(((x == copy) | ((x != x) & (copy != copy))).all()):
             raise RuntimeError(f"an array was written to that the gradient of the operation called at {line} needs.")
-    c = rule(g, *residuals)
+    c = vjp(g, *residuals)
     if any(watch.nans for watch in _open):
         _require_finite(name, (g, *residuals), c, line)
     return c
 
 
 class Row(NamedTuple):
-    """One value on a tape: what made it, the residuals of its gradient, how long it took, the line that called it."""
+    """One value on a tape.
+
+    Attributes:
+        operation: The name of the operation that computed it.
+        shape: Its shape; () for a result of several arrays.
+        dtype: Its dtype; "several" for a result of several arrays.
+        bytes: The size of its residuals, without arrays that an earlier row counts.
+        seconds: How long the operation took.
+        line: The line that called it.
+    """
 
     operation: str
-    shape: tuple
+    shape: tuple[int, ...]
     dtype: str
     bytes: int
     seconds: float
     line: str
 
 
-def trace_report(f, *args, sort="order", limit=None, file=None):
-    """Runs `f` and prints what the tape recorded: each operation, what it keeps, how long it took, where it was called.
+def trace_report(
+    f: Callable[..., Any],
+    *args: Tree,
+    sort: str = "order",
+    limit: int | None = None,
+    file: TextIO | None = None,
+) -> list[Row]:
+    """Runs `f` and prints what the tape recorded: each operation, the size of its residuals, its time and its caller.
 
     Args:
         f: A function of nested arrays, all of which are differentiated.
@@ -208,7 +237,10 @@ def trace_report(f, *args, sort="order", limit=None, file=None):
         file: Where to print; standard output by default.
 
     Returns:
-        All rows, in that order.
+        All rows, in the order of `sort`.
+
+    Raises:
+        ValueError: If `sort` is another word.
     """
     if sort not in ("order", "bytes", "seconds"):
         raise ValueError(f"trace_report: expected sort 'order', 'bytes' or 'seconds', got {sort!r}.")
@@ -253,7 +285,7 @@ def _new_bytes(residuals, seen):
 def _table(rows, shown):
     width = max([9, *(len(row.operation) for row in shown)])
     total_bytes, total_seconds = sum(row.bytes for row in rows), sum(row.seconds for row in rows)
-    head = f"{'operation':{width}} {'dtype':>10} {'shape':>20} {'bytes kept':>12} {'us':>9}  line"
+    head = f"{'operation':{width}} {'dtype':>10} {'shape':>20} {'bytes':>12} {'us':>9}  line"
     body = [
         f"{r.operation:{width}} {r.dtype:>10} {r.shape!s:>20} {r.bytes:12,} {r.seconds * 1e6:9.1f}  {r.line}"
         for r in shown

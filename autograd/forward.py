@@ -1,12 +1,21 @@
 """Forward mode: every value carries its tangent along."""
 
+from __future__ import annotations
+
 import functools
 import operator
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .core import Array, Interpreter, Tracer, escaped, library, lift
 from .ops.elementwise import astype, real
 from .ops.shape import broadcast_to
 from .reverse import Tape, conformed
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+__all__ = ["Forward", "ForwardTracer", "tangent_of", "total", "zeros_like"]
 
 
 class ForwardTracer(Tracer):
@@ -14,17 +23,17 @@ class ForwardTracer(Tracer):
 
     __slots__ = ("_tangent",)
 
-    def __init__(self, trace, value, tangent):
+    def __init__(self, trace: Interpreter, value: Any, tangent: Any) -> None:
         super().__init__(trace, value)
         self._tangent = tangent
 
 
 class Forward(Interpreter):
-    """Computes the tangents of results beside the results."""
+    """Computes the tangent of each result together with the result."""
 
     __slots__ = ()
 
-    def apply(self, primitive, args, params):
+    def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.ended:
             raise escaped(primitive)
         values, tangents = [], []
@@ -44,8 +53,8 @@ class Forward(Interpreter):
             return tuple([lift(y) if y.dtype.kind in "iub" else ForwardTracer(self, y, t) for y, t in pairs])
         return ForwardTracer(self, y, t)
 
-    def tangent(self, x):
-        """The tangent of `x`: zeros if it depends on no input, `x` itself if it is no array."""
+    def tangent(self, x: Any) -> Any:
+        """The tangent of `x`: zeros if it depends on no input, `x` itself if it is neither an array nor a number."""
         if isinstance(x, ForwardTracer) and x._trace is self:
             return lift(x._tangent)
         if isinstance(x, (int, float, complex)):
@@ -53,14 +62,20 @@ class Forward(Interpreter):
         return zeros_like(x) if hasattr(x, "dtype") else x
 
 
-def zeros_like(x):
+def zeros_like(x: Any) -> Any:
     """Raw zeros in the shape and dtype of `x`; 0 for a number."""
     return library(x).zeros(x.shape, x.dtype) if hasattr(x, "shape") else 0
 
 
-def tangent_of(primitive, y, values, tangents, params):
-    """The tangent of `y = primitive(*values, **params)`; None if no tangent of an argument (None for zero) matters."""
-    rules = primitive.vjps_of(values)
+def tangent_of(
+    primitive: Primitive, y: Any, values: Sequence[Any], tangents: Sequence[Any], params: dict[str, Any]
+) -> Any:
+    """The tangent of `y = primitive(*values, **params)`; None if it is zero.
+
+    Args:
+        tangents: Those of `values`; None for zero.
+    """
+    rules: Any = primitive.vjps_of(values)
     active = [i for i, t in enumerate(tangents) if t is not None and rules[i] is not None]
     if not active:
         return None
@@ -81,17 +96,17 @@ def tangent_of(primitive, y, values, tangents, params):
     return _transposed(rules, active, y, values, tangents, params)
 
 
-def total(y, contributions):
-    """The sum of contributions to the tangent of `y`, in its shape and dtype: a rule does not broadcast."""
+def total(y: Any, contributions: Iterable[Any]) -> Any:
+    """The sum of contributions to the tangent of `y`, in its shape and dtype, to which a vjp does not broadcast."""
     t = functools.reduce(operator.add, contributions)
-    if t.dtype.kind == "c" != y.dtype.kind:
+    if t.dtype.kind == "c" and y.dtype.kind != "c":
         t = real(t)
     t = t if t.dtype == y.dtype else astype(t, dtype=y.dtype)
     return t if t.shape == y.shape else broadcast_to(t, shape=y.shape)
 
 
 def _transposed(rules, active, y, values, tangents, params):
-    """The tangent by the reverse rules: these are linear in the cotangent, and what transposes them maps tangents."""
+    """The tangent by the vjps: these are linear in the cotangent, and their transposes push tangents forward."""
     tape = Tape()
     outputs = y if type(y) is tuple else (y,)
     seeds = [tape.watch(zeros_like(part)) for part in outputs]

@@ -1,29 +1,41 @@
 """Staging: runs a function once and records what it computes, a graph of applications of primitives."""
 
+from __future__ import annotations
+
 import threading
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as onp
 
 from . import backend
 from .core import Array, Interpreter, TracedNumber, Tracer, kind_of, resolved
 
+if TYPE_CHECKING:
+    from .typing import RawArray
+
+__all__ = [
+    "ConcretizationError", "Graph", "Operation", "StagedNumber", "StagedTracer", "Staging", "Value", "applied", "baked",
+    "shrunk", "value_of",
+]  # fmt: skip
+
 _new = object.__new__
 
 
 class ConcretizationError(TypeError):
-    """A program was to be recorded, and the function asked for the numbers in one of its inputs."""
+    """A function that is being recorded needs the numbers in one of its inputs."""
 
 
 class Value(NamedTuple):
     """An abstract value: shape and dtype; `weak` is the type of a Python number, None for an array."""
 
-    shape: tuple
-    dtype: onp.dtype
+    shape: tuple[int, ...]
+    dtype: onp.dtype[Any]
     weak: type | None = None
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
+        """The size in bytes."""
         size = self.dtype.itemsize
         for n in self.shape:
             size *= n
@@ -31,7 +43,15 @@ class Value(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """An application of a primitive to values, by their numbers; `multiple_results`: the result is a tuple."""
+    """An application of a primitive to values, which stand by their numbers.
+
+    Attributes:
+        primitive: The primitive, or something that can be called like one.
+        inputs: The numbers of its arguments.
+        params: Its parameters.
+        outputs: The numbers of its results.
+        multiple_results: Whether the result is a tuple, even of length one.
+    """
 
     primitive: Any
     inputs: tuple[int, ...]
@@ -41,10 +61,10 @@ class Operation(NamedTuple):
 
 
 class Graph:
-    """What a function computes.
+    """A recorded program: operations on numbered values.
 
     Attributes:
-        values: What is known of each value, by number.
+        values: The abstract value of each number.
         inputs: The numbers of the inputs.
         constants: The arrays and Python numbers that are built in, by number.
         operations: In an order in which they can run.
@@ -52,22 +72,34 @@ class Graph:
         on_host: Whether all arrays were NumPy's when it was recorded.
     """
 
-    on_host = True
+    values: list[Value]
+    inputs: list[int]
+    constants: dict[int, Any]
+    operations: list[Operation]
+    outputs: list[int]
+    on_host: bool = True
 
-    def __init__(self, values=None, inputs=(), constants=None, operations=(), outputs=()):
+    def __init__(
+        self,
+        values: list[Value] | None = None,
+        inputs: Iterable[int] = (),
+        constants: dict[int, Any] | None = None,
+        operations: Iterable[Operation] = (),
+        outputs: Iterable[int] = (),
+    ) -> None:
         self.values = [] if values is None else values
         self.inputs = list(inputs)
         self.constants = {} if constants is None else constants
         self.operations = list(operations)
         self.outputs = list(outputs)
 
-    def last_uses(self):
+    def last_uses(self) -> dict[int, int]:
         """The position of the last operation that uses a value, {number: position}; outputs are used at the end."""
         last = {n: i for i, operation in enumerate(self.operations) for n in (*operation.outputs, *operation.inputs)}
         return last | dict.fromkeys(self.outputs, len(self.operations))
 
-    def interpret(self, values):
-        """The outputs for these inputs, one operation after the other: right on traced values, too."""
+    def interpret(self, values: Sequence[Any]) -> list[Any]:
+        """The outputs for these inputs, one operation after the other; inputs may be traced."""
         known = {**self.constants, **dict(zip(self.inputs, values, strict=True))}
         dead: dict[int, list[int]] = {}
         for number, position in self.last_uses().items():
@@ -80,8 +112,8 @@ class Graph:
         return [known[number] for number in self.outputs]
 
 
-def applied(primitive, args, params):
-    """The primitive, applied to what the arguments are: raw arrays, or values that other transformations trace."""
+def applied(primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    """The result of a primitive for raw arrays, or for values that other transformations trace."""
     dispatch = getattr(primitive, "dispatch", None)  # of a function with a derivative of its own
     return dispatch(args) if dispatch else primitive(*args, **params)
 
@@ -100,8 +132,8 @@ class _PythonOperator:
         self.kinds = self.kinds or kinds
         if kinds != self.kinds:
             raise ConcretizationError(
-                f"Jit: expected {self.name} of Python numbers to give {self.kinds[0].__name__} as when recorded, got "
-                f"{kinds[0].__name__}. Begin with a float (2.0 ** n), or name the argument in static_argnums."
+                f"Jit: {self.name} of Python numbers gave {self.kinds[0].__name__} when it was recorded and gives "
+                f"{kinds[0].__name__} now. Begin with a float (2.0 ** n), or name the argument in static_argnums."
             )
         return y
 
@@ -122,14 +154,14 @@ _to_array = _ToArray()
 
 
 class StagedTracer(Tracer):
-    """A value of a graph that is being recorded, `number`, with what it is in this run."""
+    """A value of a graph that is being recorded, by its number, and its value in this run."""
 
     __slots__ = ("number",)
-    _trace: "Staging"
+    _trace: Staging
     number: int
 
     @property
-    def raw(self):
+    def raw(self) -> RawArray:
         raise self._trace.forced(self, "raw")
 
 
@@ -139,7 +171,7 @@ class StagedNumber(TracedNumber, StagedTracer):
     __slots__ = ()
 
     @property
-    def kind(self):
+    def kind(self) -> Any:
         return self._trace.graph.values[self.number].weak
 
 
@@ -147,29 +179,32 @@ class Staging(Interpreter):
     """Runs primitives, and Python's operators on Python numbers, and records them.
 
     Attributes:
-        graph: What was recorded.
-        labels: What the inputs are, for messages: {number: text}.
-        closed: Whether the graph stands alone; false if it uses a value that another transformation traces.
+        graph: The graph so far.
+        labels: Descriptions of the inputs, for messages: {number: text}.
+        closed: False if the graph uses a value that another transformation traces.
     """
 
     __slots__ = ("_known", "_lock", "closed", "graph", "labels")
+    graph: Graph
+    labels: dict[int, str]
+    closed: bool
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.graph = Graph()
         self.labels = {}
         self.closed = True
-        self._known = {}  # Arrays that are constants, by identity
+        self._known: dict[int, int] = {}  # {id: number} of raw arrays that are constants
         self._lock = threading.Lock()
 
-    def input(self, value, label):
+    def input(self, value: Any, label: str) -> Any:
         """A tracer for an input: a raw array, a Python number, or a value that another transformation traces."""
         tracer = self._traced(value)
         self.graph.inputs.append(tracer.number)
         self.labels[tracer.number] = label
         return tracer
 
-    def number(self, x):
+    def number(self, x: Any) -> int:
         """The number of a value: of a tracer of this graph, else of a new constant."""
         if isinstance(x, StagedTracer) and x._trace is self:
             return x.number
@@ -183,7 +218,7 @@ class Staging(Interpreter):
         if isinstance(x, Tracer):
             self.closed = False
         elif kind_of(x) is None and not backend.is_array(x):
-            x = onp.asarray(x)  # a member of an IntEnum, for instance, is to NumPy what an array is
+            x = onp.asarray(x)  # NumPy treats a member of an IntEnum, for instance, as an array
         number = self._new_value(x)
         self.graph.constants[number] = x if isinstance(x, Tracer) or not backend.is_array(x) else baked(x)
         return number
@@ -202,23 +237,27 @@ class Staging(Interpreter):
         tracer.number = self._new_value(value)
         return tracer
 
-    def apply(self, primitive, args, params):
+    def apply(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if primitive.shape_from is not None:
             self._require_static_shape(primitive, args)
         if all(kind_of(a) for a in args):
             args = [resolved(a) for a in args]
         return self.record(primitive, args, params)
 
-    def compute(self, function, numbers):
-        """What an operator of Python gives for Python numbers, recorded."""
+    def compute(self, function: Callable[..., Any], numbers: Sequence[Any]) -> Any:
+        """Applies an operator of Python to Python numbers, and records it."""
         return self.record(_PythonOperator(function), numbers, {})
 
-    def array(self, number, dtype):
-        """A Python number as an array."""
+    def array(self, number: TracedNumber, dtype: onp.dtype[Any]) -> Any:
+        """A Python number as an array of this dtype on the default device, recorded."""
         return self.record(_to_array, [number], {"dtype": dtype, "device": backend.default_device()})
 
-    def record(self, primitive, args, params):
-        """Applies a primitive, or what is like one, and records it."""
+    def record(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Applies a primitive, or something that can be called like one, and records it.
+
+        Raises:
+            RuntimeError: If the recording has ended.
+        """
         if self.ended:
             raise RuntimeError(
                 f"{primitive.name}: got a traced value of a Jit whose recording has ended. A function under Jit "
@@ -239,12 +278,12 @@ class Staging(Interpreter):
             if isinstance(a, StagedTracer):
                 raise self.forced(a, f"the shape of the result of {primitive.name}")
 
-    def forced(self, x, use):
-        """The error for a use that needs the numbers in a traced value."""
+    def forced(self, x: Any, use: str) -> TypeError:
+        """The error for a use that needs the numbers in a traced value; it names the inputs that `x` depends on."""
         sources = sorted(self._sources(x.number))
         names = ", ".join(self.labels[n] for n in sources[:3]) + (", ..." if len(sources) > 3 else "")
         return ConcretizationError(
-            f"Jit: expected a program that is the same for all values of its inputs, but {use} needs the value of an "
+            f"Jit: a recorded program must be the same for all values of its inputs, but {use} needs the value of an "
             f"array that depends on {names}. Name its position in static_argnums, compute with where(condition, x, y) "
             "in place of `if`, or do this outside of Jit."
         )
@@ -257,33 +296,33 @@ class Staging(Interpreter):
                 needed.update(operation.inputs)
         return needed & self.labels.keys()
 
-    def as_constant(self, tracer):
+    def as_constant(self, tracer: StagedTracer) -> None:
         """Makes an input of the graph a constant, with the value that it has in this run."""
         self.graph.inputs.remove(tracer.number)
         self.graph.constants[tracer.number] = tracer._value
         self.closed &= not isinstance(tracer._value, Tracer)
 
-    def finished(self, outputs):
-        """The graph with these outputs: tracers and constants."""
+    def finished(self, outputs: Iterable[Any]) -> Graph:
+        """Ends the recording; returns the graph with these outputs, tracers and constants."""
         self.graph.outputs = [self.number(x) for x in outputs]
         self.ended = True
         self._known.clear()
         return self.graph
 
 
-def value_of(x):
-    """What is known of an array or a number before it is computed."""
+def value_of(x: Any) -> Value:
+    """The abstract value of an array or a Python number."""
     kind = kind_of(x)
     return Value(tuple(x.shape), x.dtype) if kind is None else Value((), onp.result_type(kind), kind)
 
 
-def baked(raw):
-    """A copy of a constant that its owner may write to; what is repeated in it is stored once."""
+def baked(raw: RawArray) -> RawArray:
+    """A copy of a constant, to which its owner may write; repeated elements (stride 0) are stored once."""
     if not raw.ndim or 0 not in raw.strides or not raw.size or backend.is_cupy(raw):
         return raw.copy()
     return onp.broadcast_to(shrunk(raw).copy(), raw.shape)
 
 
-def shrunk(raw):
-    """An array without the repetitions along axes, which then have length 1."""
+def shrunk(raw: RawArray) -> RawArray:
+    """An array without its repetitions: axes with stride 0 get length 1."""
     return raw[tuple([slice(0, 1) if stride == 0 else slice(None) for stride in raw.strides])]

@@ -124,7 +124,7 @@ def _along(axes, part, where):
     elif isinstance(axes, dict) and isinstance(part, dict) and axes.keys() == part.keys():
         pairs = [(axes[key], value) for key, value in part.items()]
     else:
-        raise TypeError(f"vmap: expected {where} in the structure of the {where.removesuffix('_axes')}puts, got {axes!r}.")
+        raise TypeError(f"vmap: expected {where} in the structure of what they are for, got {axes!r}.")
     return [axis for pair in pairs for axis in _along(*pair, where)]
 
 

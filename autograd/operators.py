@@ -8,7 +8,9 @@ its own is the function of `autograd.numpy` that has its name.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+__all__ = ["Operators"]
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -22,8 +24,8 @@ class Operators:
     """The operators, methods and protocols of `Array`."""
 
     __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]
-    __array_priority__ = 1000  # CuPy defers to an operand with more than 100
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # comparing gives an Array
+    __array_priority__: ClassVar[int] = 1000  # CuPy defers to an operand with more than 100
 
     # fmt: off
     # Operators, with raw arrays, numbers and nested lists on either side.

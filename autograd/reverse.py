@@ -1,31 +1,43 @@
 """Reverse mode: a tape of what was computed, and one pass over it backwards."""
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import threading
 import weakref
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
 
-from .backend import default_device, use_device_of
+from .backend import Device, default_device, use_device_of
 from .core import Array, Interpreter, Tracer, bare, escaped, library, lift
 from .ops.elementwise import astype, real
 from .write_protection import hold, release
 
+if TYPE_CHECKING:
+    import numpy
+
+    from .primitive import Primitive
+
+__all__ = ["Tape", "TapeTracer", "conformed", "expect_devices", "follow", "lines", "live_tapes"]
+
 _new = object.__new__
 _thread = threading.local()
-lines: "weakref.WeakKeyDictionary[Tape, dict]" = weakref.WeakKeyDictionary()  # autograd.debugging fills it in
+lines: weakref.WeakKeyDictionary[Tape, dict[int, tuple[str, float]]] = weakref.WeakKeyDictionary()
+"""For each tape {position: (line of the user, seconds)}; `autograd.debugging` writes it, messages read it."""
 
 
-def live_tapes():
-    """The tapes of this thread."""
+def live_tapes() -> weakref.WeakSet[Tape]:
+    """The tapes that this thread has made and that something still refers to."""
     if not hasattr(_thread, "tapes"):
         _thread.tapes = weakref.WeakSet()
     return _thread.tapes
 
 
-def expect_devices(devices):
-    """Makes the tapes of this thread ready for values on these devices; returns whether there are such tapes."""
+def expect_devices(devices: Iterable[Device]) -> bool:
+    """Prepares the tapes of this thread for values on these devices; returns whether there are tapes."""
     tapes = [tape for tape in live_tapes() if not tape.ended]
     for tape in tapes:
         tape.multi_device |= len(set(devices)) > 1
@@ -48,12 +60,16 @@ class Tape(Interpreter):
             of the argument. Residuals are what the vjp names and nothing else.
         nested: Whether values on this tape may be tracers of other interpreters.
         multi_device: True if values are on several GPUs; each vjp then runs on the GPU of its cotangent.
-        held: Raw arrays of the caller that nodes keep, by identity: nobody can write to them as long as they do.
+        held: Raw arrays of the caller among the residuals, {id: array}: read-only until the tape is used up.
     """
 
     __slots__ = ("__weakref__", "held", "multi_device", "nested", "nodes")
+    nodes: list[tuple[Any, Sequence[tuple[int, Any, tuple[Any, ...]]], Any, Any]]
+    nested: bool
+    multi_device: bool
+    held: dict[int, Any]
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.nodes = []
         self.held = {}
@@ -63,7 +79,7 @@ class Tape(Interpreter):
     def __del__(self):
         release(self.held)
 
-    def watch(self, value):
+    def watch(self, value: Any) -> TapeTracer:
         """A tracer for an input: a raw array, or a tracer of another interpreter."""
         self.nested |= isinstance(value, Array)
         return self._recorded(None, (), value)
@@ -77,10 +93,11 @@ class Tape(Interpreter):
         tracer._position = len(self.nodes) - 1
         return tracer
 
-    def apply(self, primitive, args, params):  # runs for every operation: written for speed
-        rules = primitive.vjps
-        if len(rules) != len(args):
-            rules = primitive.vjps_of(args)
+    def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        # It runs for every operation: written for speed.
+        vjps = primitive.vjps
+        if len(vjps) != len(args):
+            vjps = primitive.vjps_of(args)
         values, sources, foreign = [], [], None
         for a in args:
             if isinstance(a, Array):
@@ -98,10 +115,10 @@ class Tape(Interpreter):
         y = primitive(*values, **params) if self.nested else primitive.run(values, params)
         edges = []
         for i, position in sources:
-            rule = rules[i]
-            if rule is not None:
-                keep = rule.residuals
-                edges.append((position, rule.function, keep(y, values, params, i) if keep else ()))
+            vjp = vjps[i]
+            if vjp is not None:
+                named = vjp.residuals
+                edges.append((position, vjp.function, named(y, values, params, i) if named else ()))
         if not edges:
             return lift(y)
         if self.ended:
@@ -117,43 +134,53 @@ class Tape(Interpreter):
     def _record_parts(self, primitive, edges, parts):
         """Tracers for the parts of a result of several arrays: a node for all of them, and one for each."""
         whole = len(self.nodes)
-        edges = [(position, functools.partial(_pull_parts, rule), residuals) for position, rule, residuals in edges]
+        edges = [(position, functools.partial(_pull_parts, vjp), residuals) for position, vjp, residuals in edges]
         self.nodes.append((primitive, edges, None, None))
         like = tuple([(library(part), part.shape, part.dtype) for part in parts])
         return tuple([lift(p) if p.dtype.kind in "iub" else self.part(whole, i, p, like) for i, p in enumerate(parts)])
 
-    def part(self, whole, i, value, like=()):
-        """A tracer for part `i` of the node at position `whole`, which has a value of its own."""
+    def part(self, whole: int, i: int, value: Any, like: Sequence[tuple[Any, Any, Any]] = ()) -> TapeTracer:
+        """A tracer for `value`, part `i` of the result of several arrays at position `whole`.
+
+        Args:
+            like: (library, shape, dtype) of all parts, for zeros in place of cotangents that are missing.
+        """
         return self._recorded(None, [(whole, _Parts, (i, like))], value)
 
-    def pull(self, outputs, cotangents, inputs, *, consume):
-        """The cotangents of the tracers `inputs`, given those of `outputs`; None for an input that nothing depends on.
+    def pull(
+        self, outputs: Sequence[Any], cotangents: Sequence[Any], inputs: Sequence[TapeTracer], *, consume: bool
+    ) -> list[Any]:
+        """The cotangents of the tracers `inputs`, given those of `outputs`; None for an input without influence.
 
         Args:
             consume: Release each node as soon as its cotangent has been passed on; the tape is used up.
+
+        Raises:
+            RuntimeError: If the tape is used up.
         """
         if self.ended:
-            raise RuntimeError("Tape: expected a tape that was not used up, got one whose backward pass has run.")
+            raise RuntimeError("Tape: this tape is used up: its backward pass has run.")
         self.ended = consume
         gradients = [None] * len(self.nodes)
         self.seed(gradients, outputs, cotangents)
-        with default_device().current() if self.multi_device else contextlib.nullcontext():  # which the sweep may leave
+        # The sweep may make other devices the current one.
+        with default_device().current() if self.multi_device else contextlib.nullcontext():
             self.sweep(gradients, 0, consume)
         if consume:
             release(self.held)
         return [gradients[x._position] for x in inputs]
 
-    def seed(self, gradients, outputs, cotangents):
-        """Adds the cotangents of outputs to those of their positions."""
+    def seed(self, gradients: list[Any], outputs: Iterable[Any], cotangents: Iterable[Any]) -> None:
+        """Adds cotangents of outputs to `gradients`, the cotangent of each position."""
         for tracer, g in zip(outputs, cotangents, strict=True):
             if isinstance(tracer, TapeTracer) and tracer._trace is self:
                 known = gradients[tracer._position]
                 gradients[tracer._position] = g if known is None else known + g
 
-    def sweep(self, gradients, start, consume):
+    def sweep(self, gradients: list[Any], start: int, consume: bool) -> None:
         """Passes cotangents on, from the last node to the one at `start`."""
         nodes, multi_device = self.nodes, self.multi_device
-        owned = set()  # positions of sums that were made here: nobody else sees them, so they are added to in place
+        owned = set()  # positions of sums that were made here: no other reference exists, so they are added to in place
         for position in range(len(nodes) - 1, start - 1, -1):
             primitive, edges, _, _ = nodes.pop() if consume else nodes[position]
             g = gradients[position]
@@ -162,11 +189,11 @@ class Tape(Interpreter):
                     primitive.replay(self, gradients, position, consume)
                 continue
             gradients[position] = None
-            for argument, rule, residuals in edges:
+            for argument, vjp, residuals in edges:
                 if multi_device:
                     follow(g)
                 try:
-                    c = rule(g, *residuals)
+                    c = vjp(g, *residuals)
                 except Exception as error:
                     error.add_note(self._described(primitive, position))
                     raise
@@ -192,16 +219,21 @@ class Tape(Interpreter):
         return f"in the gradient of {name}; within autograd.debug() this note names the line that called it"
 
 
-def follow(x):
+def follow(x: Any) -> None:
     """Makes the GPU of an array the current one."""
     use_device_of(bare(x))
 
 
 class _Parts:
-    """Cotangents of the parts of a result of several arrays: that of part `i` is `g`, those of others are missing."""
+    """The cotangent of a result of several arrays: of part `i` it is `g`, those of other parts are missing.
+
+    On the tape, it is what the "vjp" of a part gives. The node of such a result has None for shape and dtype, and so
+    has its cotangent: `sweep` compares them and finds nothing to conform.
+    """
 
     __slots__ = ("all", "like", "parts")
-    shape = dtype = None  # as the node of the whole result has
+    shape = None
+    dtype = None
 
     def __init__(self, g, i, like):
         self.parts = {i: g}
@@ -214,23 +246,23 @@ class _Parts:
         return self
 
 
-def _pull_parts(rule, g, *residuals):
-    """Applies the rule of a result of several arrays to all their cotangents; missing ones are zero."""
+def _pull_parts(vjp, g, *residuals):
+    """Applies the vjp of a result of several arrays to all their cotangents; missing ones are zero."""
     if g.all is None:
         like = enumerate(g.like)
         g.all = tuple([g.parts[i] if i in g.parts else xp.zeros(shape, dtype) for i, (xp, shape, dtype) in like])
-    return rule(g.all, *residuals)
+    return vjp(g.all, *residuals)
 
 
-def conformed(c, shape, dtype):
-    """`c` in the shape and dtype of what it is the cotangent of: the transpose of broadcasting and of promotion."""
+def conformed(c: Any, shape: tuple[int, ...], dtype: numpy.dtype[Any]) -> Any:
+    """A cotangent in the shape and dtype of its value: the transpose of broadcasting and of promotion."""
     added = c.ndim - len(shape)
     if added > 0:
         c = c.sum(tuple(range(added)))
     if c.shape != shape and c.ndim == len(shape):
-        c = c.sum(tuple([i for i, n in enumerate(shape) if n == 1 != c.shape[i]]), keepdims=True)
+        c = c.sum(tuple([i for i, n in enumerate(shape) if n == 1 and c.shape[i] != 1]), keepdims=True)
     if c.shape != shape:
-        raise ValueError(f"expected a rule that gives a cotangent of shape {shape}, got {c.shape}.")
+        raise ValueError(f"expected a cotangent of shape {shape} from a vjp, got {c.shape}.")
     if c.dtype is dtype:
         return c
     if c.dtype.kind == "c" and dtype.kind != "c":

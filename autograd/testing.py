@@ -1,6 +1,10 @@
 """Checks of derivatives against finite differences, and of vmap against a loop, for the tests of your own functions."""
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -10,14 +14,28 @@ from .gradients import is_inexact, vjp
 from .jacobians import jvp
 from .mapping import vmap
 
+if TYPE_CHECKING:
+    from .typing import Tree
+
+__all__ = ["check_batching", "check_grads"]
+
 # How far a derivative may be from finite differences, relative to 1 + its size: that of the least precise dtype among
 # the arguments and the outputs counts.
-TOLERANCES = {
+TOLERANCES: dict[str, float] = {
     "float64": 1e-6, "complex128": 1e-6, "float32": 2e-4, "complex64": 2e-4, "float16": 2e-2, "bfloat16": 1e-1,
 }  # fmt: skip
 
 
-def check_grads(f, args, order=2, modes=("rev", "fwd"), *, tolerance=None, samples=40, seed=0):
+def check_grads(
+    f: Callable[..., Any],
+    args: Tree,
+    order: int = 2,
+    modes: Sequence[str] = ("rev", "fwd"),
+    *,
+    tolerance: float | None = None,
+    samples: int = 40,
+    seed: int = 0,
+) -> None:
     """Compares the derivatives of `f` with central finite differences.
 
     In forward mode all arguments move in a random direction. In reverse mode the outputs are multiplied by random
@@ -28,7 +46,7 @@ def check_grads(f, args, order=2, modes=("rev", "fwd"), *, tolerance=None, sampl
 
     Args:
         f: A function of nested arrays that returns nested arrays, differentiable at `args`.
-        args: Its arguments, a tuple, or the only one; integers and booleans are left as they are.
+        args: Its arguments, a tuple, or the only one; integers and booleans are not varied.
         order: The highest order of derivatives to check.
         modes: How derivatives are computed: "fwd" (forward mode), "rev" (reverse mode), or both.
         tolerance: The allowed difference, relative to 1 + the size of the derivative; `TOLERANCES` has the defaults.
@@ -37,6 +55,8 @@ def check_grads(f, args, order=2, modes=("rev", "fwd"), *, tolerance=None, sampl
 
     Raises:
         AssertionError: If a derivative is wrong; names its order, the argument and the position in it.
+        TypeError: If no argument or no output is of real or complex numbers.
+        ValueError: If `modes` is empty or has another name.
 
     Example:
         >>> import autograd.numpy as np
@@ -50,7 +70,7 @@ def check_grads(f, args, order=2, modes=("rev", "fwd"), *, tolerance=None, sampl
     leaves = [_as_array(leaf) for leaf in leaves]
     varied = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Array) and is_inexact(leaf.dtype)]
     if not varied:
-        raise TypeError("check_grads: expected an argument of real or complex numbers, got none.")
+        raise TypeError("check_grads: no argument is of real or complex numbers.")
 
     def function(*values):
         changed = dict(zip(varied, values, strict=True))
@@ -68,7 +88,7 @@ class _Check:
     def __init__(self, function, leaves, tolerance, samples, seed):
         outputs = function(*leaves)
         if not outputs:
-            raise TypeError("check_grads: expected an output of real or complex numbers, got none.")
+            raise TypeError("check_grads: no output is of real or complex numbers.")
         self.tolerance = tolerance or max(TOLERANCES[x.dtype.name] for x in (*leaves, *outputs))
         precision = max(numpy.finfo(y.dtype).eps for y in function(*map(_widened, leaves)))
         self.step = float(precision) ** (1 / 3)  # where truncation and rounding errors are equal
@@ -167,32 +187,33 @@ def _check_forward(check, function, leaves, names, level):
 _MODES = {"rev": _check_reverse, "fwd": _check_forward}
 
 
-def check_batching(f, args, *, size=3, tolerance=None):
+def check_batching(f: Callable[..., Any], args: Tree, *, size: int = 3, tolerance: float | None = None) -> None:
     """Compares `vmap` of `f` with a loop: each argument alone over each axis, and all arguments together.
 
-    The lanes of an argument of real or complex numbers are multiples of it, those of other numbers have its elements in
+    The lanes of an argument of real or complex numbers are multiples of it, those of integers have its elements in
     other orders.
 
     Args:
         f: A function of arrays that returns nested arrays.
-        args: Its arguments, a tuple, or the only one; numbers and what is no array are the same for all
-            lanes.
+        args: Its arguments, a tuple, or the only one; all lanes share numbers and other arguments that are no arrays.
         size: The number of lanes.
         tolerance: The allowed difference, relative to 1 + the size of an element; by default a few roundings.
 
     Raises:
         AssertionError: If an output differs; names the mapped axes and the output.
+        TypeError: If no argument is an array of numbers.
 
     Example:
         >>> import autograd.numpy as np
         >>> check_batching(np.dot, (np.ones((2, 3)), np.ones(3)))
     """
-    args = list(map(lift, args if type(args) is tuple else (args,)))
+    args = [lift(a) for a in (args if type(args) is tuple else (args,))]
     numbers = [i for i, a in enumerate(args) if isinstance(a, Array) and a.dtype.kind != "b"]
     if not numbers:
-        raise TypeError("check_batching: expected an argument of numbers, got none.")
+        raise TypeError("check_batching: no argument is an array of numbers.")
     choices = [{i: axis} for i in numbers for axis in range(args[i].ndim + 1)]
-    choices += [dict.fromkeys(numbers, 0)] * (len(numbers) > 1)
+    if len(numbers) > 1:
+        choices.append(dict.fromkeys(numbers, 0))
     lanes = {i: [_varied(args[i], k) for k in range(size)] for i in numbers}
     for axes in choices:
         loop = [f(*[lanes[i][k] if i in axes else a for i, a in enumerate(args)]) for k in range(size)]

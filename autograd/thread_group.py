@@ -5,14 +5,19 @@ come to the same meetings in the same order, the last of which is the end of the
 an error, that error ends the call on all devices: no thread waits for one that will not come.
 """
 
+from __future__ import annotations
+
 import threading
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, copy_context
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import backend
 from .core import Interpreter
 
-_bound: "ContextVar[dict]" = ContextVar("autograd.axes", default={})  # noqa: B039 (nobody changes it)
+__all__ = ["Group", "Member", "current", "place"]
+
+_bound: ContextVar[dict[str, Member]] = ContextVar("autograd.axes", default={})  # noqa: B039 (nobody changes it)
 _END = "the end of the function"
 
 
@@ -21,30 +26,36 @@ class _Aborted(BaseException):
 
 
 class Member(NamedTuple):
-    """One thread of a group, which is number `rank` of `group.size`."""
+    """One thread of a group: number `rank` of `group.size`."""
 
-    group: "Group"
+    group: Group
     rank: int
 
     @property
-    def level(self):
-        """Where the group stands among the activations of transformations: see `Interpreter`."""
+    def level(self) -> float:
+        """The level of the group: see `Group`."""
         return self.group.level
 
-    def meet(self, what, value, combine):
-        """The result for this thread of `combine(values, devices)`, given the values of all threads in order of rank.
+    def meet(self, what: str, value: Any, combine: Callable[..., Sequence[Any]]) -> Any:
+        """Waits until all threads of the group have come, and returns the result for this one.
 
         Args:
             what: The operation, as text: the same in all threads.
+            value: The value of this thread.
+            combine: `combine(values, devices)`, given the values of all threads in order of rank, returns the result
+                for each.
+
+        Raises:
+            RuntimeError: If another thread has come to another operation.
         """
         return self.group.meet(self.rank, what, value, combine)
 
 
-def current(axis_name):
-    """The member that this thread is of the group of that name.
+def current(axis_name: Any) -> Member:
+    """This thread as a member of the group of that name; a `Member` is returned as it is.
 
     Raises:
-        NameError: If the thread is not of such a group.
+        NameError: If this thread does not belong to such a group.
     """
     member = axis_name if isinstance(axis_name, Member) else _bound.get().get(axis_name)
     if member is None:
@@ -54,7 +65,7 @@ def current(axis_name):
     return member
 
 
-def place():
+def place() -> tuple[str, int, int] | None:
     """The group and number of this thread as a key: (axis name, rank, size); None outside of groups."""
     return next(((name, m.rank, m.group.size) for name, m in _bound.get().items()), None)
 
@@ -63,37 +74,45 @@ class Group:
     """Threads that run one function on several devices.
 
     Args:
-        devices: The device of each thread; the same one may come more than once.
-        name: How collective operations call the group.
-        in_turns: Let one thread run at a time, in order of rank from meeting to meeting. So it must be where threads
-            may use values that an outer transformation traces: what that records is in one order then, always the same.
+        devices: The device of each thread; several threads may share one.
+        name: The name of the group in collective operations.
+        in_turns: Let one thread run at a time, in order of rank from meeting to meeting. Needed where threads may use
+            values that an outer transformation traces, so that it records them in the same order each time.
 
     Attributes:
-        level: Where the group stands among the activations of transformations: see `Interpreter`.
-        error: What ended the call.
+        size: The number of threads.
+        level: The order in which it began among the activations of transformations: see `Interpreter`.
+        error: The exception that ended the call; None if there is none.
     """
 
-    def __init__(self, devices, name, in_turns=False):
+    devices: tuple[backend.Device, ...]
+    name: str
+    in_turns: bool
+    size: int
+    level: float
+    error: BaseException | None
+
+    def __init__(self, devices: Iterable[backend.Device], name: str, in_turns: bool = False) -> None:
         self.devices, self.name, self.in_turns = tuple(devices), name, in_turns
         self.size = len(self.devices)
         self.level = Interpreter().level
         self.error = None
         self._changed = threading.Condition()
         self._arrived = {}  # {rank: (what, value)} of this meeting
-        self._results = {}
+        self._results: dict[int, Any] = {}
         self._last = dict.fromkeys(range(self.size), "none")
         self._meetings = self._ended = 0
 
-    def run(self, function):
+    def run(self, function: Callable[[int], Any]) -> list[Any]:
         """`[function(rank) for every rank]`, each in a thread, on its device and with a copy of the caller's context.
 
-        When a thread fails, or KeyboardInterrupt comes to the caller, every other thread ends at its next meeting.
+        When a thread fails, or the caller gets KeyboardInterrupt, every other thread ends at its next meeting.
 
         Raises:
-            Exception: What a thread raised first, with notes on where.
+            Exception: The first one that a thread raised, with notes on where.
             RuntimeError: If threads came to different meetings.
         """
-        results = [None] * self.size
+        results: list[Any] = [None] * self.size
         threads = []
         try:
             for rank in range(self.size):
@@ -105,7 +124,7 @@ class Group:
             try:
                 self._fail(error)
             finally:
-                self._fail(error)  # where another one came meanwhile
+                self._fail(error)  # a second KeyboardInterrupt may have ended the first attempt
             self._wait_for_the_end(threads)
             raise
         if self.error is not None:
@@ -114,13 +133,13 @@ class Group:
 
     def _wait_for_the_end(self, threads):
         started = [thread for thread in threads if thread.ident is not None]
-        with self._changed:  # Thread.join of Python 3.11 takes a thread for ended once KeyboardInterrupt came to it
+        with self._changed:  # in Python 3.11 Thread.join returns too early after a KeyboardInterrupt
             self._changed.wait_for(lambda: self._ended == len(started))
         for thread in started:
             thread.join()
 
     def _run(self, function, rank, results):
-        _bound.set({self.name: Member(self, rank)})  # alone: an outer axis is not one of this group's threads
+        _bound.set({self.name: Member(self, rank)})  # no outer group: this is not one of its threads
         try:
             with backend.device(self.devices[rank]):
                 with self._changed:
@@ -136,7 +155,7 @@ class Group:
                 self._ended += 1
                 self._changed.notify_all()
 
-    def meet(self, rank, what, value, combine):
+    def meet(self, rank: int, what: str, value: Any, combine: Callable[..., Sequence[Any]]) -> Any:
         """See `Member.meet`."""
         with self._changed:
             if self.error is not None:
@@ -163,7 +182,7 @@ class Group:
             return self._results.pop(rank)
 
     def _wait(self, rank, meeting):
-        """Waits until a meeting is over and this thread may run; of those that take turns, that is the next one."""
+        """Waits until a meeting is over and this thread may run: with `in_turns`, once it is the next one."""
 
         def may_run():
             return self._meetings >= meeting and (not self.in_turns or len(self._arrived) == rank)
@@ -184,7 +203,7 @@ class Group:
                     )
                     waiting = [f"device {i} in {what}" for i, (what, _) in self._arrived.items() if i != rank]
                     if waiting:
-                        error.add_note(f"there waited {', '.join(waiting)}")
+                        error.add_note(f"waiting meanwhile: {', '.join(waiting)}")
             self._arrived.clear()  # values may be large
             self._results.clear()
             self._changed.notify_all()

@@ -77,7 +77,7 @@ class TestAxes:
             (lambda: vmap(anp.sin, in_axes=None)(X), "at least one argument with a mapped axis"),
             (lambda: vmap(anp.sin, in_axes=2)(X), "axis 2 is out of bounds"),
             (lambda: vmap(anp.sin, out_axes=None)(X), "out_axes is None for an output that differs"),
-            (lambda: vmap(lambda p: p["w"], in_axes=({"v": 0},))({"w": X}), "in_axes in the structure of the inputs"),
+            (lambda: vmap(lambda p: p["w"], in_axes=({"v": 0},))({"w": X}), "in_axes in the structure of"),
             (lambda: vmap(lambda x: x if x[0] > 0 else -x)(X), r"bool\(\) needs one value, but this one differs"),
             (lambda: vmap(lambda x: x[x > 0])(X), "an index of integers under vmap"),
             (lambda: vmap(lambda x: anp.nonzero(x)[0])(X), "has no meaning under vmap"),
@@ -180,14 +180,14 @@ class TestFallback:
             return x**3
 
         defvjp(own_cube, lambda y, x: lambda g: g * 3 * x * x)
-        with pytest.warns(UserWarning, match="own_cube has no batching rule, it runs in a loop over 3 lanes"):
+        with pytest.warns(UserWarning, match="own_cube has no batching rule, so it runs in a loop over 3 lanes"):
             got = vmap(own_cube)(X)
         np.testing.assert_array_equal(got, X**3)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             check_batching(own_cube, X)
             check_batching(grad(lambda x: anp.sum(own_cube(x))), X)
-        with pytest.raises(ValueError, match="expected at least one lane"):
+        with pytest.raises(ValueError, match="needs at least one lane"):
             vmap(own_cube)(X[:0])
 
     def test_a_rule_of_its_own(self):

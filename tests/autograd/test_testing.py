@@ -100,7 +100,7 @@ def test_a_wrong_batching_rule_is_found():
     forgetful = nondifferentiable(_cube, batch=lambda primitive, size, values, batched, params: values[0])
     with pytest.raises(AssertionError, match=r"over axes {0: 0} of the arguments: output 0 differs .* by up to"):
         check_batching(forgetful, X)
-    with pytest.raises(TypeError, match="check_batching: expected an argument of numbers"):
+    with pytest.raises(TypeError, match="check_batching: no argument is an array of numbers"):
         check_batching(anp.logical_not, np.array([True]))
 
 
@@ -133,7 +133,7 @@ def test_errors():
         check_grads(anp.sin, X, modes=("backwards",))
     with pytest.raises(ValueError, match="check_grads: expected modes"):
         check_grads(anp.sin, X, modes=())
-    with pytest.raises(TypeError, match="check_grads: expected an argument of real or complex numbers, got none"):
+    with pytest.raises(TypeError, match="check_grads: no argument is of real or complex numbers"):
         check_grads(anp.sin, (np.arange(3),))
-    with pytest.raises(TypeError, match="check_grads: expected an output of real or complex numbers, got none"):
+    with pytest.raises(TypeError, match="check_grads: no output is of real or complex numbers"):
         check_grads(anp.argmax, X)
