@@ -13,7 +13,7 @@ from autograd.scipy import special
 from ..numpy._array_results import lifting
 from ..typing import ArrayLike, Axes, RawArray
 
-tanh: Callable[..., Array] = jn.tanh
+tanh: Callable[[ArrayLike], Array] = jn.tanh
 
 
 @lifting
@@ -79,7 +79,7 @@ def celu(x: Array | RawArray, alpha: float = 1.0) -> Array:
 
 
 def selu(x: ArrayLike) -> Array:
-    """Scaled `elu` that keeps mean 0 and variance 1. Source: Klambauer et al. 2017."""
+    """`elu` of `x`, scaled so that it keeps mean 0 and variance 1. Source: Klambauer et al. 2017."""
     return 1.0507009873554805 * elu(x, 1.6732632423543772)
 
 

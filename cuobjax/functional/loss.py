@@ -1,4 +1,4 @@
-"""Losses, one number for each example unless said otherwise."""
+"""Losses; most of them are one number for each example."""
 
 import warnings
 
@@ -50,7 +50,7 @@ def sigmoid_cross_entropy_logits(logits: Array, labels: ArrayLike) -> Array:
 
 
 def l2(x: Array) -> Array:
-    """Half the sum of squares, a scalar."""
+    """Half the sum of the squares of `x`, a scalar."""
     return 0.5 * (x * x).sum()
 
 
@@ -60,19 +60,19 @@ def _mean_except(x, keep_axis):
 
 
 def mean_absolute_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
-    """Mean of the absolute differences over all axes but `keep_axis`; with None a scalar."""
+    """Mean of the absolute differences of `x` and `y` over all axes but `keep_axis`; with None a scalar."""
     _warn_if_shapes_differ("mean_absolute_error", x, y)
     return _mean_except(abs(jn.asarray(x) - y), keep_axis)
 
 
 def mean_squared_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
-    """Mean of the squared differences over all axes but `keep_axis`; with None a scalar."""
+    """Mean of the squared differences of `x` and `y` over all axes but `keep_axis`; with None a scalar."""
     _warn_if_shapes_differ("mean_squared_error", x, y)
     return _mean_except((jn.asarray(x) - y) ** 2, keep_axis)
 
 
 def mean_squared_log_error(y_true: ArrayLike, y_pred: ArrayLike, keep_axis: Axes = (0,)) -> Array:
-    """Mean of the squared differences of log(1 + y) over all axes but `keep_axis`; with None a scalar."""
+    """Mean of (log(1 + y_true) - log(1 + y_pred))**2 over all axes but `keep_axis`; with None a scalar."""
     _warn_if_shapes_differ("mean_squared_log_error", y_true, y_pred)
     return _mean_except((jn.log1p(y_true) - jn.log1p(y_pred)) ** 2, keep_axis)
 

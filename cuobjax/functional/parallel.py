@@ -19,7 +19,7 @@ def _each(operation, x, axis_name):
 
 
 def psum(x: Tree, axis_name: str = "device") -> Tree:
-    """The sum over the devices; of booleans, how many are true.
+    """The sum of `x` over the devices of `axis_name`; of booleans, how many are true.
 
     Its derivative is that of the sum of all devices' outputs: each device receives the sum of the cotangents.
     """
@@ -31,29 +31,29 @@ def _sum(x, axis_name):
 
 
 def pmean(x: Tree, axis_name: str = "device") -> Tree:
-    """The mean over the devices: see `psum`."""
+    """The mean of `x` over the devices of `axis_name`: see `psum`."""
     size = current(axis_name).group.size
     return tree.tree_map(lambda leaf: leaf / size, psum(x, axis_name))
 
 
 def pmax(x: Tree, axis_name: str = "device") -> Tree:
-    """The largest of the elements on all devices; equal ones share the gradient."""
+    """The largest of the elements of `x` on the devices of `axis_name`; equal ones share the gradient."""
     return _each(collective.pmax, x, axis_name)
 
 
 def pmin(x: Tree, axis_name: str = "device") -> Tree:
-    """The smallest of the elements on all devices; equal ones share the gradient."""
+    """The smallest of the elements of `x` on the devices of `axis_name`; equal ones share the gradient."""
     return _each(collective.pmin, x, axis_name)
 
 
 def all_gather(x: Tree, axis_name: str = "device", axis: int = 0) -> Tree:
-    """The arrays of all devices, stacked along a new axis, which `axis` is in the result."""
+    """The arrays `x` of all devices of `axis_name`, stacked along a new axis: `axis` of the result."""
     gathered = _each(collective.all_gather, x, axis_name)
     return tree.tree_map(lambda leaf: jn.moveaxis(leaf, 0, axis), gathered) if axis else gathered
 
 
 def axis_index(axis_name: str = "device") -> int:
-    """The number of this device, from 0 on, as an int."""
+    """The number of this device among those of `axis_name`, from 0 on, as an int."""
     return current(axis_name).rank
 
 

@@ -23,7 +23,7 @@ class Checkpoint:
         logdir: The folder of the run; the checkpoints are in a folder within it.
         keep_ckpts: How many checkpoints stay, 0 for all: the one saved last and the others of the highest indices.
         makedir: Make the folder.
-        verbose: Print what is restored.
+        verbose: Print which file is restored.
 
     Raises:
         ValueError: If `keep_ckpts` is negative.

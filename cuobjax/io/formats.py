@@ -49,7 +49,7 @@ def read_npz(file: IO[bytes]) -> dict[str, onp.ndarray[Any, Any]]:
     with _noticing_damage(file):
         start = file.tell()
         with zipfile.ZipFile(file) as archive:
-            if damaged := archive.testzip():  # NumPy checks less: not what it does not read
+            if damaged := archive.testzip():  # NumPy checks only members that it reads
                 raise ValueError(f"wrong checksum of {damaged}")
         file.seek(start)
         with onp.load(file, allow_pickle=False) as archive:

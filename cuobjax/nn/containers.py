@@ -7,7 +7,7 @@ from ..util import local_kwargs
 
 
 class Sequential(ModuleList):
-    """Layers applied one after the other.
+    """Layers applied one after the other: `Sequential([Linear(2, 3), relu])`.
 
     A tuple that a layer returns becomes the arguments of the next one. A keyword argument goes to every layer that has
     a parameter of its name: `net(x, training=True)`.

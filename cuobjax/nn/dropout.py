@@ -32,7 +32,7 @@ class Dropout(Module):
         Args:
             x: An array of real or complex numbers.
             training: Whether to set elements to zero; None: the mode that `train`, `eval` or `mode` of a module set.
-            dropout_keep: The probability that an element is kept, in the place of `keep`.
+            dropout_keep: The probability that an element is kept, instead of `keep`.
 
         Raises:
             ValueError: If the probability is not above 0 and at most 1.

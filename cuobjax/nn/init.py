@@ -24,12 +24,12 @@ def gain_leaky_relu(relu_slope: float = 0.1) -> float:
 
 
 def kaiming_normal_gain(shape: Sequence[int]) -> float:
-    """sqrt(1 / fan_in). Source: He et al. 2015; the factor 2 for ReLU is left to the caller's gain."""
+    """sqrt(1 / fan_in) of a `shape`. Source: He et al. 2015; the factor 2 for ReLU is left to the caller's gain."""
     return math.sqrt(1 / math.prod(shape[:-1]))
 
 
 def xavier_normal_gain(shape: Sequence[int]) -> float:
-    """sqrt(2 / (fan_in + fan_out)). Source: Glorot & Bengio 2010."""
+    """sqrt(2 / (fan_in + fan_out)) of a `shape`. Source: Glorot & Bengio 2010."""
     return math.sqrt(2 / (math.prod(shape[:-1]) + shape[-1]))
 
 
@@ -42,27 +42,27 @@ def identity(shape: Sequence[int], gain: float = 1) -> Array:
 
 
 def kaiming_normal(shape: Sequence[int], gain: float = 1) -> Array:
-    """Normal with standard deviation gain * `kaiming_normal_gain`."""
+    """Normal numbers of a `shape`, with standard deviation gain * kaiming_normal_gain(shape)."""
     return random.normal(shape, stddev=gain * kaiming_normal_gain(shape))
 
 
 def kaiming_truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, gain: float = 1) -> Array:
-    """As `kaiming_normal`, truncated at `lower` and `upper` standard deviations and rescaled to its variance."""
+    """As `kaiming_normal(shape, gain)`, truncated at `lower` and `upper` standard deviations, and of its variance."""
     return truncated_normal(shape, lower, upper, gain * kaiming_normal_gain(shape) / _truncated_stddev(lower, upper))
 
 
 def xavier_normal(shape: Sequence[int], gain: float = 1) -> Array:
-    """Normal with standard deviation gain * `xavier_normal_gain`."""
+    """Normal numbers of a `shape`, with standard deviation gain * xavier_normal_gain(shape)."""
     return random.normal(shape, stddev=gain * xavier_normal_gain(shape))
 
 
 def xavier_truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, gain: float = 1) -> Array:
-    """As `xavier_normal`, truncated at `lower` and `upper` standard deviations and rescaled to its variance."""
+    """As `xavier_normal(shape, gain)`, truncated at `lower` and `upper` standard deviations, and of its variance."""
     return truncated_normal(shape, lower, upper, gain * xavier_normal_gain(shape) / _truncated_stddev(lower, upper))
 
 
 def truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, stddev: float = 1) -> Array:
-    """Normal within [lower, upper], then multiplied by `stddev`."""
+    """Normal numbers of a `shape` within [lower, upper], then multiplied by `stddev`."""
     return random.truncated_normal(shape, lower=lower, upper=upper, stddev=stddev)
 
 

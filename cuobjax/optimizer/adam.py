@@ -65,7 +65,7 @@ class Adam(Optimizer):
         """Makes a step: see `Optimizer.__call__` for `lr`, `grads` and the errors.
 
         Args:
-            beta1, beta2: In this call, in the place of those of the optimizer.
+            beta1, beta2: In this call, instead of those of the optimizer.
         """
         beta1 = self.beta1 if beta1 is None else beta1
         beta2 = self.beta2 if beta2 is None else beta2
@@ -78,7 +78,7 @@ class Adam(Optimizer):
     def update(
         self, p: TrainRef, g: Array, lr: Any, m: StateVar, v: StateVar, beta1: float | Array, beta2: float | Array
     ) -> None:
-        """Changes one variable and its m and v: see `Optimizer.update`; `lr` is debiased and an Array."""
+        """Changes `p` and its `m` and `v` by the gradient `g`, the rate `lr`, debiased, `beta1` and `beta2`."""
         m.value += (1 - beta1) * (g - m.value)
         v.value += (1 - beta2) * (g * g - v.value)
         p.value -= asarray(lr * m.value * rsqrt(asarray(v.value, lr.dtype) + self.eps), p.dtype)

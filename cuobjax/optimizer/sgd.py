@@ -20,7 +20,7 @@ class SGD(Optimizer):
     """
 
     def update(self, p: TrainRef, g: Array, lr: float | Array) -> None:
-        """Changes one variable: see `Optimizer.update`."""
+        """Changes the variable `p` by its gradient `g` and the rate `lr`: see `Optimizer.update`."""
         p.value -= lr * g
 
     def __repr__(self) -> str:
@@ -50,12 +50,12 @@ class Momentum(Optimizer):
         """Makes a step: see `Optimizer.__call__` for `lr`, `grads` and the errors.
 
         Args:
-            momentum: In this call, in the place of that of the optimizer.
+            momentum: In this call, instead of that of the optimizer.
         """
         self.apply(lr, grads, momentum=self.momentum if momentum is None else momentum)
 
     def update(self, p: TrainRef, g: Array, lr: float | Array, m: StateVar, momentum: float | Array) -> None:
-        """Changes one variable and its m: see `Optimizer.update`."""
+        """Changes `p` and its `m` by the gradient `g`, the rate `lr` and `momentum`: see `Optimizer.update`."""
         m.value = g + momentum * m.value
         p.value -= lr * (g + momentum * m.value if self.nesterov else m.value)
 

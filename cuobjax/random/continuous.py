@@ -22,7 +22,10 @@ def normal(
     dtype: DTypeLike = None,
     generator: KeySource = DEFAULT_GENERATOR,
 ) -> Array:
-    """Normally distributed numbers; `mean` and `stddev` may be arrays and are differentiable."""
+    """Normally distributed numbers; `mean` and `stddev` may be arrays and are differentiable.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     return moved(drawn(ops.normal, shape, dtype, generator), mean, stddev)
 
 
@@ -34,7 +37,10 @@ def uniform(
     dtype: DTypeLike = None,
     generator: KeySource = DEFAULT_GENERATOR,
 ) -> Array:
-    """Numbers uniformly distributed over [0, 1), or from `minval` to `maxval`, which rounding can attain."""
+    """Numbers uniformly distributed over [0, 1), or from `minval` to `maxval`, which rounding can attain.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     numbers = drawn(ops.uniform, shape, dtype, generator)
     low = fitting(minval, numbers)
     return moved(numbers, low, fitting(maxval, numbers) - low)
@@ -49,7 +55,10 @@ def truncated_normal(
     dtype: DTypeLike = None,
     generator: KeySource = DEFAULT_GENERATOR,
 ) -> Array:
-    """Normally distributed numbers within [lower, upper], then multiplied by `stddev`: not corrected for the cut."""
+    """Normally distributed numbers within [lower, upper], then multiplied by `stddev`: not corrected for the cut.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     numbers = drawn(ops.truncated_normal, shape, dtype, generator, lower=lower, upper=upper)
     return moved(numbers, 0, stddev)
 
@@ -57,7 +66,10 @@ def truncated_normal(
 def exponential(
     shape: Shape, *, scale: ArrayLike = 1, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
 ) -> Array:
-    """Density exp(-x / scale) / scale for x > 0: mean `scale`."""
+    """Density exp(-x / scale) / scale for x > 0: mean `scale`.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     return moved(drawn(ops.exponential, shape, dtype, generator), 0, scale)
 
 
@@ -69,7 +81,10 @@ def gumbel(
     dtype: DTypeLike = None,
     generator: KeySource = DEFAULT_GENERATOR,
 ) -> Array:
-    """Density exp(-z - exp(-z)) / scale with z = (x - loc) / scale: mean loc + 0.5772 scale."""
+    """Density exp(-z - exp(-z)) / scale with z = (x - loc) / scale: mean loc + 0.5772 scale.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     return moved(drawn(ops.gumbel, shape, dtype, generator), loc, scale)
 
 
@@ -81,7 +96,10 @@ def laplace(
     dtype: DTypeLike = None,
     generator: KeySource = DEFAULT_GENERATOR,
 ) -> Array:
-    """Density exp(-abs(x - loc) / scale) / (2 scale): mean `loc`, variance 2 scale**2."""
+    """Density exp(-abs(x - loc) / scale) / (2 scale): mean `loc`, variance 2 scale**2.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     return moved(drawn(ops.laplace, shape, dtype, generator), loc, scale)
 
 
@@ -93,7 +111,10 @@ def logistic(
     dtype: DTypeLike = None,
     generator: KeySource = DEFAULT_GENERATOR,
 ) -> Array:
-    """Distribution function 1 / (1 + exp(-(x - loc) / scale)): mean `loc`, variance (pi scale)**2 / 3."""
+    """Distribution function 1 / (1 + exp(-(x - loc) / scale)): mean `loc`, variance (pi scale)**2 / 3.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     return moved(drawn(ops.logistic, shape, dtype, generator), loc, scale)
 
 
@@ -105,7 +126,10 @@ def cauchy(
     dtype: DTypeLike = None,
     generator: KeySource = DEFAULT_GENERATOR,
 ) -> Array:
-    """Density 1 / (pi scale (1 + z**2)) with z = (x - loc) / scale: median `loc`, no mean."""
+    """Density 1 / (pi scale (1 + z**2)) with z = (x - loc) / scale: median `loc`, no mean.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     return moved(drawn(ops.cauchy, shape, dtype, generator), loc, scale)
 
 
@@ -121,6 +145,8 @@ def gamma(
 
     The first derivative with respect to `a` is the implicit one (Figurnov, Mohamed & Mnih 2018), of the numbers at
     fixed probabilities; the second one raises NotImplementedError.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
     a = parameter(a, shape, complete_dtype(dtype))
     return moved(ops.standard_gamma(new_key(generator), a, log=False), 0, scale)
@@ -133,7 +159,10 @@ def _log_gamma(shape, a, dtype, generator):
 def beta(
     shape: Shape, a: ArrayLike, b: ArrayLike, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
 ) -> Array:
-    """Density proportional to x**(a - 1) (1 - x)**(b - 1) on (0, 1): mean a / (a + b); differentiable as `gamma`."""
+    """Density proportional to x**(a - 1) (1 - x)**(b - 1) on (0, 1): mean a / (a + b); differentiable as `gamma`.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     return sigmoid(_log_gamma(shape, a, dtype, generator) - _log_gamma(shape, b, dtype, generator))
 
 
@@ -143,6 +172,8 @@ def dirichlet(
     """Points `(*shape, n)` whose n coordinates are positive and sum to 1; differentiable as `gamma`.
 
     Density proportional to the product of x**(alpha - 1), alpha `(..., n)`: mean alpha / sum(alpha).
+
+    See `cuobjax.random` for `dtype` and `generator`.
     """
     alpha = jn.asarray(alpha, complete_dtype(dtype))
     if alpha.ndim == 0:
@@ -153,7 +184,10 @@ def dirichlet(
 def chisquare(
     shape: Shape, df: ArrayLike, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
 ) -> Array:
-    """The sum of the squares of `df` standard normal numbers: mean df, variance 2 df; differentiable as `gamma`."""
+    """The sum of the squares of `df` standard normal numbers: mean df, variance 2 df; differentiable as `gamma`.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     return gamma(shape, jn.asarray(df, complete_dtype(dtype)) / 2, scale=2, dtype=dtype, generator=generator)
 
 
@@ -169,6 +203,8 @@ def student_t(
     """Density proportional to (1 + z**2 / df)**(-(df + 1) / 2) with z = (x - loc) / scale: mean `loc` for df > 1.
 
     Differentiable as `gamma`.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
     half = parameter(df, shape, complete_dtype(dtype)) / 2
     log_ratio = jn.log(half) - _log_gamma(shape, half, dtype, generator)
@@ -179,6 +215,8 @@ def ball(shape: Shape, n: int, *, dtype: DTypeLike = None, generator: KeySource 
     """Points `(*shape, n)` uniformly distributed in the ball of radius 1.
 
     Source: Barthe, Guédon, Mendelson & Naor 2005, "A probabilistic approach to the geometry of the l_p^n-ball".
+
+    See `cuobjax.random` for `dtype` and `generator`.
     """
     point = drawn(ops.normal, (*complete_shape(shape), n), dtype, generator)
     beyond = drawn(ops.exponential, (*complete_shape(shape), 1), dtype, generator)
@@ -189,6 +227,8 @@ def orthogonal(shape: Shape, n: int, *, dtype: DTypeLike = None, generator: KeyS
     """Orthogonal matrices `(*shape, n, n)`, uniformly distributed: Haar measure.
 
     Source: Mezzadri 2007, "How to generate random matrices from the classical compact groups".
+
+    See `cuobjax.random` for `dtype` and `generator`.
     """
     return orthonormal(drawn(ops.normal, (*complete_shape(shape), n, n), dtype, generator))
 

@@ -25,21 +25,30 @@ def _is_known(x):
 
 
 def bits(shape: Shape, *, generator: KeySource = DEFAULT_GENERATOR) -> Array:
-    """Uniformly distributed uint32."""
+    """Uniformly distributed uint32.
+
+    See `cuobjax.random` for `shape` and `generator`.
+    """
     return ops.bits(new_key(generator), shape=complete_shape(shape))
 
 
 def randint(
     shape: Shape, low: int, high: int, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
 ) -> Array:
-    """Integers uniformly distributed over low, ..., high - 1."""
+    """Integers uniformly distributed over low, ..., high - 1.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     return ops.randint(
         new_key(generator), shape=complete_shape(shape), low=low, high=high, dtype=complete_dtype(dtype, int)
     )
 
 
 def bernoulli(shape: Shape, p: ArrayLike = 0.5, *, generator: KeySource = DEFAULT_GENERATOR) -> Array:
-    """Booleans that are true with probability `p`, to the nearest multiple of 2**-32."""
+    """Booleans that are true with probability `p`, to the nearest multiple of 2**-32.
+
+    See `cuobjax.random` for `shape` and `generator`.
+    """
     if isinstance(p, numbers.Real):
         return ops.bernoulli(new_key(generator), shape=complete_shape(shape), p=p)
     p = jn.asarray(p, onp.float64)
@@ -50,7 +59,10 @@ def bernoulli(shape: Shape, p: ArrayLike = 0.5, *, generator: KeySource = DEFAUL
 
 
 def rademacher(shape: Shape, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR) -> Array:
-    """-1 or 1, each with probability 1/2."""
+    """-1 or 1, each with probability 1/2.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     coins = ops.randint(new_key(generator), shape=complete_shape(shape), low=0, high=2, dtype=onp.int8)
     return jn.asarray(coins * 2 - 1, complete_dtype(dtype, int))
 
@@ -58,7 +70,10 @@ def rademacher(shape: Shape, *, dtype: DTypeLike = None, generator: KeySource = 
 def poisson(
     shape: Shape, rate: ArrayLike, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
 ) -> Array:
-    """k with probability rate**k exp(-rate) / k!: mean and variance `rate`, a number or an array; -1 where rate < 0."""
+    """k with probability rate**k exp(-rate) / k!: mean and variance `rate`, a number or an array; -1 where rate < 0.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
+    """
     return ops.poisson(new_key(generator), parameter(rate, shape, onp.float64), dtype=complete_dtype(dtype, int))
 
 
@@ -68,6 +83,8 @@ def binomial(
     """How many of `n` trials of probability `p` succeed: mean n p, variance n p (1 - p).
 
     Both are numbers or arrays; the result is -1 where n < 0 or p is not from 0 to 1.
+
+    See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
     n, p = (parameter(x, shape, onp.float64) for x in (n, p))
     return ops.binomial(new_key(generator), n, p, dtype=complete_dtype(dtype, int))
@@ -82,6 +99,8 @@ def categorical(
     generator: KeySource = DEFAULT_GENERATOR,
 ) -> Array:
     """Indices along an axis of `logits`, i with probability softmax(logits)[i]: by the largest logit + Gumbel noise.
+
+    See `cuobjax.random` for `dtype` and `generator`.
 
     Args:
         logits: Logarithms of probabilities, up to a constant.
@@ -109,6 +128,8 @@ def permutation(
 ) -> Array:
     """The numbers 0, ..., x - 1 in random order if `x` is an integer; if it is an array, its parts along an axis.
 
+    See `cuobjax.random` for `generator`.
+
     Args:
         x: An integer or an array.
         axis: The axis of the array.
@@ -123,7 +144,10 @@ def permutation(
 
 
 def shuffle(x: ArrayLike, *, axis: int = 0, generator: KeySource = DEFAULT_GENERATOR) -> Array:
-    """The parts of an array along an axis in random order: a new array, as arrays never change."""
+    """The parts of an array `x` along an axis in random order: a new array, as arrays never change.
+
+    See `cuobjax.random` for `generator`.
+    """
     return permutation(jn.asarray(x), axis=axis, generator=generator)
 
 
@@ -146,6 +170,8 @@ def choice(
     generator: KeySource = DEFAULT_GENERATOR,
 ) -> Array:
     """Parts of an array along an axis, or of 0, ..., a - 1 if `a` is an integer, chosen at random.
+
+    See `cuobjax.random` for `generator`.
 
     Args:
         a: The array, or an integer.

@@ -130,7 +130,7 @@ def _row(path, module, called, timed):
 
 
 class _Calls:
-    """The calls of one module: what it returned last, operations and time."""
+    """The calls of one module: its last result, operations and time."""
 
     active, output, flops, seconds = False, None, 0, 0.0
 

@@ -1,4 +1,4 @@
-"""Checks of what is assigned."""
+"""Checks of assigned values."""
 
 from typing import Any
 

@@ -40,22 +40,22 @@ def image_grid(image: Any) -> Any:
 
 
 def nchw(x: ArrayLike) -> Any:
-    """Images (..., H, W, C) as (..., C, H, W)."""
+    """Images `x` (..., H, W, C) as (..., C, H, W)."""
     return anp.moveaxis(x, -1, -3)
 
 
 def nhwc(x: ArrayLike) -> Any:
-    """Images (..., C, H, W) as (..., H, W, C)."""
+    """Images `x` (..., C, H, W) as (..., H, W, C)."""
     return anp.moveaxis(x, -3, -1)
 
 
 def normalize_to_uint8(x: Any) -> Any:
-    """Numbers from 1/256 - 1 to 1 - 1/256 as uint8 from 0 to 255; others become the nearest of these."""
+    """Numbers `x` from 1/256 - 1 to 1 - 1/256 as uint8 from 0 to 255; others become the nearest of these."""
     return (128 * (x + (1 - 1 / 256))).clip(0, 255).round().astype("uint8")
 
 
 def normalize_to_unit_float(x: Any) -> Any:
-    """Numbers from 0 to 255 as numbers from 1/256 - 1 to 1 - 1/256: the inverse of `normalize_to_uint8`."""
+    """Numbers `x` from 0 to 255 as numbers from 1/256 - 1 to 1 - 1/256: the inverse of `normalize_to_uint8`."""
     return x * (1 / 128) + (1 / 256 - 1)
 
 

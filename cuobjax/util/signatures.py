@@ -25,7 +25,7 @@ def class_name(x: Any) -> str:
 
 
 def repr_function(f: Callable[..., Any]) -> str:
-    """A function as its name and those of its parameters that have defaults: `leaky_relu(*, negative_slope=0.01)`."""
+    """`f` as its name and those of its parameters that have defaults: `leaky_relu(*, negative_slope=0.01)`."""
     try:
         parameters = [*inspect.signature(f).parameters.values()]
     except (TypeError, ValueError):

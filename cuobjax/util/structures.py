@@ -9,7 +9,11 @@ Rules: TypeAlias = dict[str, str] | Iterable[tuple[str, str]] | Callable[[str], 
 
 
 class EasyDict(dict[str, Any]):
-    """A dictionary whose items are attributes, too: `EasyDict(a=5).a`."""
+    """A dictionary whose items are attributes, too: `EasyDict(a=5).a`.
+
+    Args:
+        args, kwargs: As for `dict`.
+    """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         new = super().__new__(cls)

@@ -101,7 +101,7 @@ def test_an_optimizer_of_ones_own_overrides_update():
     opt = Signum({"a": a, "b": b})
     opt(0.5, [jn.array([1.0, -2.0]), jn.array(0.0)])
     np.testing.assert_array_equal(a.value, [0.5, 2.5])
-    opt(jn.array(0.5, dtype="float64"), [np.array([-1.0, -1.0]), 4.0], momentum=0)
+    opt(jn.array(0.5, dtype="float64"), [jn.array([-1.0, -1.0]), jn.array(4.0)], momentum=0)
     np.testing.assert_array_equal(a.value, [1, 3])
     np.testing.assert_array_equal(opt.m[0].value, [-1, -1])
     assert (b.value.dtype, float(b.value)) == ("float16", 2.5)
