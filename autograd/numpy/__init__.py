@@ -1,8 +1,14 @@
 """NumPy's namespace, differentiable: NumPy's names and semantics on Arrays, traced values and raw arrays.
 
-Functions given raw arrays alone return raw arrays; with an Array among the arguments they return an Array. Functions
-whose results are integers or booleans have no gradient; those that look at the values of data say so, and raise for a
-value that is traced by vmap or Jit. What NumPy has and this namespace has not is in `_host.ABSENT`, with the reason.
+Parameters are NumPy's and explained at https://numpy.org/doc/stable/reference; docstrings say what differs.
+For all functions:
+
+- Given raw arrays alone they return raw arrays, with an Array among the arguments an Array.
+- `out` must be None, as arrays never change. `subok`, `casting`, `like` and the `order` of new arrays have no effect.
+- Results that are integers or booleans have no gradient.
+- Functions whose result has a shape that depends on values, such as `nonzero`, raise under `vmap` and `Jit`.
+
+What NumPy has and this namespace lacks is in `_host.ABSENT`, with the reason.
 """
 
 # ruff: noqa: I001 (names stay in tables)

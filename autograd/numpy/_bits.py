@@ -1,4 +1,4 @@
-"""Bits packed into bytes."""
+"""Packing bits into bytes, and unpacking them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from ._shape import moveaxis, reshape
 
 
 def packbits(a: ArrayLike, axis: int | None = None, bitorder: str = "big") -> Result:
-    """Eight elements each, 0 or not, as a byte, the last one filled up with 0: along an axis, flattened without one."""
+    """Packs the elements along an axis, nonzero as 1, into bytes of eight bits; the last byte is filled up with zeros.
+
+    Without an axis the array is flattened. `bitorder` is "big" (the first element is the highest bit) or "little".
+
+    Raises:
+        TypeError: If `a` holds neither integers nor booleans.
+    """
     a, axis = along_axis(a, axis)
     if a.dtype.kind not in "iub":
         raise TypeError(f"packbits: expected integers or booleans, got dtype {a.dtype}.")
@@ -21,10 +27,13 @@ def packbits(a: ArrayLike, axis: int | None = None, bitorder: str = "big") -> Re
 
 
 def unpackbits(a: ArrayLike, axis: int | None = None, count: int | None = None, bitorder: str = "big") -> Result:
-    """The bits of bytes: along an axis, flattened without one.
+    """Unpacks bytes along an axis into bits, 0 or 1 as uint8; without an axis the array is flattened.
 
     Args:
-        count: How many; a negative number leaves out as many at the end, more than there are adds 0.
+        count: The number of bits: a negative one drops as many at the end, one above those in `a` appends zeros.
+
+    Raises:
+        TypeError: If `a` is not uint8.
     """
     a, axis = along_axis(a, axis)
     if a.dtype != "uint8":

@@ -21,14 +21,14 @@ from ._sorting import argsort
 
 
 def complete_order(where: str, n: int) -> int:
-    """`n`, how many times something is done; ValueError if it is negative."""
+    """`n`, how often an operation is repeated; ValueError if it is negative."""
     if n < 0:
         raise ValueError(f"{where}: expected a non-negative order, got {n}.")
     return n
 
 
 def vectors(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
-    """Both as arrays with at least one axis."""
+    """Both as arrays with at least one axis; a Python number takes the precision of the other one."""
     a = promoted(b, a) if hasattr(b, "dtype") else as_array(a)
     return atleast_1d(a, promoted(a, b))
 
@@ -37,7 +37,7 @@ def vectors(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
 def diff(
     a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = None, append: ArrayLike | None = None
 ) -> Result:
-    """Differences of neighbours along an axis, taken `n` times, after joining `prepend` and `append` to its ends."""
+    """The n-th differences of neighbours along an axis, after joining `prepend` and `append` to its ends."""
     a = as_array(a)
     if complete_order("diff", n) == 0:
         return a
@@ -53,7 +53,7 @@ def diff(
 
 
 def ediff1d(ary: ArrayLike, to_end: ArrayLike | None = None, to_begin: ArrayLike | None = None) -> Result:
-    """Differences of neighbours in the flattened array, between other numbers."""
+    """The differences of neighbours in the flattened array, between the numbers `to_begin` and `to_end`."""
     differences = diff(ravel(ary))
     parts = (to_begin, differences, to_end)
     return concatenate([ravel(as_array(part, differences.dtype)) for part in parts if part is not None])
@@ -74,19 +74,22 @@ def _cumulate(function, x, axis, dtype, initial):
 def cumulative_sum(
     x: ArrayLike, /, *, axis: int | None = None, dtype: DTypeLike = None, include_initial: bool = False
 ) -> Result:
-    """Cumulative sums along an axis, which a vector need not name, 0 in front if `include_initial`."""
+    """Cumulative sums along an axis, which only a vector may leave out; a 0 in front with `include_initial`."""
     return _cumulate(cumsum, x, axis, dtype, 0 if include_initial else None)
 
 
 def cumulative_prod(
     x: ArrayLike, /, *, axis: int | None = None, dtype: DTypeLike = None, include_initial: bool = False
 ) -> Result:
-    """Cumulative products along an axis, which a vector need not name, 1 in front if `include_initial`."""
+    """Cumulative products along an axis, which only a vector may leave out; a 1 in front with `include_initial`."""
     return _cumulate(cumprod, x, axis, dtype, 1 if include_initial else None)
 
 
 def unwrap(p: ArrayLike, discont: float | None = None, axis: int = -1, *, period: float = 2 * onp.pi) -> Result:
-    """Adds multiples of `period` along an axis, so that no step greater than max(discont, period / 2) is left."""
+    """Adds multiples of `period` along an axis so that no step is greater than max(discont, period / 2).
+
+    What is added is constant for the gradient.
+    """
     p = as_array(p)
     axis = complete_axis(axis, p.ndim)
     steps = diff(stop_gradient(p), axis=axis)  # what is added does not change with p
@@ -100,7 +103,7 @@ def unwrap(p: ArrayLike, discont: float | None = None, axis: int = -1, *, period
 
 
 def angle(z: ArrayLike, deg: bool = False) -> Result:
-    """The angle of complex numbers, from -pi to pi, or in degrees."""
+    """The angle of complex numbers, from -pi to pi, in degrees with `deg`."""
     z = as_array(z)
     radians = arctan2(imag(z), real(z))
     return rad2deg(radians) if deg else radians
@@ -120,15 +123,17 @@ def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axi
 
 
 def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes = None, edge_order: int = 1) -> Result:
-    """Derivatives of samples along each axis: second order inside, first or second (`edge_order`) at both ends.
+    """The derivatives of samples along each axis: of second order inside, of order `edge_order` at both ends.
 
     Args:
         f: The samples.
-        varargs: Nothing for samples 1 apart, one distance for all axes, or one distance or vector of coordinates for
-            each axis.
-        axis: The axes (all by default); one number gives an array, otherwise there is a tuple of them, or a single
-            array for a vector.
+        varargs: Nothing for samples 1 apart, one distance for all axes, or for each axis a distance or a vector of
+            coordinates.
+        axis: The axes, all by default.
         edge_order: 1 or 2.
+
+    Returns:
+        A tuple of an array for each axis; the array alone if there is one axis.
     """
     f = inexact(f)
     axes = complete_axes(axis, f.ndim)
@@ -144,7 +149,7 @@ def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes = None, edge_order: i
 
 
 def _slope(f, spacing, axis, edge_order):
-    """The derivative along one axis: inside, that of the parabola through a point and its neighbours."""
+    """The derivative along one axis: inside, that of the parabola through a point and its two neighbours."""
     count = f.shape[axis]
     if count <= edge_order:
         raise ValueError(f"gradient: expected at least {edge_order + 1} samples along axis {axis}, got {count}.")
@@ -169,15 +174,16 @@ def interp(
     right: ArrayLike | None = None,
     period: float | None = None,
 ) -> Result:
-    """The piecewise linear function through the points (`xp`, `fp`), at `x`.
+    """The piecewise linear function through the points (`xp`, `fp`), at `x`; differentiable in all three.
 
-    At a point the derivative is that of the interval after it.
+    At a point the derivative is that of the interval after it. With `period`, coordinates are taken modulo it, and
+    `left` and `right` are not used.
 
     Args:
         x: Where to evaluate it, of any shape.
         xp, fp: Vectors; `xp` must increase unless there is a `period`.
-        left, right: What to give before the first and after the last point; by default their values.
-        period: The period of the function, which makes `left` and `right` meaningless.
+        left, right: Results before the first and after the last point; by default the values there.
+        period: The period of the function.
     """
     xp, fp = inexact(xp), inexact(fp)
     x = promoted(xp, x)
@@ -204,7 +210,10 @@ def interp(
 def cross(
     a: ArrayLike, b: ArrayLike, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
 ) -> Result:
-    """The cross product of vectors of three components, which lie along an axis of each array and of the result."""
+    """The cross product of vectors of three components.
+
+    They lie along `axisa` of `a`, `axisb` of `b` and `axisc` of the result; `axis` stands for all three.
+    """
     if axis is not None:
         axisa = axisb = axisc = axis
     return moveaxis(linalg.cross(moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)), -1, axisc)
@@ -216,15 +225,15 @@ def convolve(a: ArrayLike, v: ArrayLike, mode: str = "full") -> Result:
 
     Args:
         a, v: The vectors; a number is a vector of one element.
-        mode: "full" for all k at which they meet, "same" for as many as the longer vector has, from the middle of
-            these, "valid" for those at which the shorter vector lies within the longer one.
+        mode: "full" for all k where they overlap, "same" for the middle of these, as many as the longer vector has,
+            "valid" for those where they overlap completely.
     """
     a, v = _operands(a, v, mode, "convolve")
     return _in_mode(a, v, mode, builtins.min(a.shape[0], v.shape[0]) - 1)
 
 
 def correlate(a: ArrayLike, v: ArrayLike, mode: str = "valid") -> Result:
-    """The cross-correlation of two vectors: y[k] = sum over i of a[i + k] * conj(v[i]), in a mode of `convolve`."""
+    """The cross-correlation of two vectors: y[k] = sum over i of a[i + k] * conj(v[i]); `mode` as in `convolve`."""
     a, v = _operands(a, v, mode, "correlate")
     shorter, longer = sorted((a.shape[0], v.shape[0]))
     return _in_mode(a, flip(conj(v)), mode, shorter - 1 if longer == a.shape[0] else shorter)
@@ -240,7 +249,7 @@ def _operands(a: ArrayLike, v: ArrayLike, mode: str, where: str) -> tuple[Array,
 
 
 def _in_mode(a, v, mode, twice_start):
-    """The convolution; in mode "same" without the first twice_start // 2 elements."""
+    """The convolution; with mode "same" from its element twice_start // 2 on."""
     longer, shorter = (a, v) if a.shape[0] >= v.shape[0] else (v, a)
     y = convolution.convolve(longer, shorter, mode="full" if mode == "same" else mode)
     return y[twice_start // 2 :][: longer.shape[0]] if mode == "same" else y

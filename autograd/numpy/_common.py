@@ -33,7 +33,7 @@ def as_array(x: ArrayLike, dtype: DTypeLike = None) -> Array:
 
 
 def result_type(*arrays_and_dtypes: Any) -> onp.dtype[Any]:
-    """The dtype that an operation on arrays, Python's numbers and dtypes gives."""
+    """The dtype that an operation on arrays, Python numbers and dtypes gives."""
     values = [a.kind() if isinstance(a, TracedNumber) else a for a in arrays_and_dtypes]  # 0, as no value counts
     return onp.result_type(*[a.dtype if isinstance(a, Array) else a for a in values])
 
@@ -45,7 +45,7 @@ def cast(x: Array, dtype: DTypeLike) -> Array:
 
 
 def array(object: ArrayLike, dtype: DTypeLike = None) -> Array:
-    """A new array of `object`: an array, a number, or a nested list or tuple of them, traced ones included."""
+    """A new array of an array, a number, or nested lists and tuples of them, traced ones included."""
     if isinstance(object, TracedNumber):
         return object.array(dtype)
     object = resolved(object)
@@ -97,7 +97,7 @@ def like(x: Array, raw: RawArray) -> Array:
 
 
 def along_axis(a: ArrayLike, axis: int | None) -> tuple[Array, int]:
-    """`a` as an array and `axis` as a number that is not negative; `a` is flattened if `axis` is None."""
+    """`a` as an array and `axis` from 0 to ndim - 1; `a` is flattened if `axis` is None."""
     a = as_array(a)
     return (shape_ops.reshape(a, shape=(a.size,)), 0) if axis is None else (a, complete_axis(axis, a.ndim))
 
@@ -118,6 +118,6 @@ def complete_shape(shape: Shape) -> tuple[int, ...]:
 
 
 def refuse_output(out: Any, where: str) -> None:
-    """Raises TypeError for an output array: results are new arrays."""
+    """Raises TypeError if there is an output array `out`: results are new arrays."""
     if out is not None:
         raise TypeError(f"{where}: arrays never change, so there is no `out`. Bind the result to a name.")

@@ -1,7 +1,7 @@
 """Functions that create arrays, on the default device or beside an array that they resemble.
 
-`order`, `subok` and `like` are accepted for NumPy's sake: how an array lies in memory is up to the library. `device`
-is a `Device` or its name.
+`order`, `subok` and `like` have no effect: how an array lies in memory is up to the library. `device` is a `Device` or
+its name.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ def array(
     ndmax: int = 0,
     like: Any = None,
 ) -> Result:
-    """A new array of `object`: an array, a number, or a nested list or tuple of them, traced ones included."""
+    """A new array of an array, a number, or nested lists and tuples of them, traced ones included.
+
+    Without `copy` an array of that dtype is returned itself. `ndmin` adds axes in front; `ndmax` has no effect.
+    """
     made = _array(object, dtype) if copy else as_array(object, dtype)
     return made if made.ndim >= ndmin else reshape(made, (1,) * (ndmin - made.ndim) + made.shape)
 
@@ -58,12 +61,12 @@ asanyarray = asarray
 
 
 def ascontiguousarray(a: ArrayLike, dtype: DTypeLike = None, *, like: Any = None) -> Result:
-    """`a` as an array with at least one axis; compact in memory if it is a raw array."""
+    """`a` as an array with at least one axis; contiguous in memory, last axis fastest, if it is raw."""
     return _laid_out("ascontiguousarray", a, dtype)
 
 
 def asfortranarray(a: ArrayLike, dtype: DTypeLike = None, *, like: Any = None) -> Result:
-    """`a` as an array; compact in memory, the first axis innermost, if it is a raw array."""
+    """`a` as an array; contiguous in memory, first axis fastest, if it is raw."""
     return _laid_out("asfortranarray", a, dtype)
 
 
@@ -75,7 +78,7 @@ def _laid_out(name, a, dtype):
 
 
 def asarray_chkfinite(a: ArrayLike, dtype: DTypeLike = None, order: str | None = None) -> Result:
-    """`a` as an array; ValueError if it holds NaN or infinity."""
+    """`a` as an array; ValueError if it holds NaN or infinity. It raises under `vmap` and `Jit`."""
     a = as_array(a, dtype)
     if not bool(isfinite(a).all()):
         raise ValueError("asarray_chkfinite: expected finite numbers, got NaN or infinity.")
@@ -85,20 +88,20 @@ def asarray_chkfinite(a: ArrayLike, dtype: DTypeLike = None, order: str | None =
 def require(
     a: ArrayLike, dtype: DTypeLike = None, requirements: str | Sequence[str] | None = None, *, like: Any = None
 ) -> Result:
-    """`a` as an array; a raw array meets NumPy's requirements ("C", "F", "A", "W", "O") of its memory."""
+    """`a` as an array; a raw one meets `requirements` on its memory, of NumPy's "C", "F", "A", "W", "O"."""
     a = as_array(a, dtype)
     return a if isinstance(a, Array) or not requirements else library(a).require(a, dtype, requirements)
 
 
 def copy(a: ArrayLike, order: str = "K", subok: bool = False) -> Result:
-    """A new array of the same elements."""
+    """A new array with the elements of `a`."""
     return _array(a)
 
 
 def astype(x: ArrayLike, dtype: DTypeLike, *, copy: bool = True, device: DeviceLike | None = None) -> Result:
-    """`x` with another dtype, itself without `copy` if it has that dtype. The gradient comes back in the dtype of `x`.
+    """`x` with another dtype; without `copy`, `x` itself if it has that dtype.
 
-    Integers and booleans have no gradient.
+    The gradient returns in the dtype of `x`; integers and booleans have none.
     """
     x = as_array(x)
     x = cast(x, dtype) if copy or x.dtype != dtype else x
@@ -106,7 +109,11 @@ def astype(x: ArrayLike, dtype: DTypeLike, *, copy: bool = True, device: DeviceL
 
 
 def device_put(x: ArrayLike, device: DeviceLike) -> Result:
-    """`x` on a device ("cpu", "gpu", "gpu:1" or a `Device`); its gradient comes back to where `x` is."""
+    """`x` on a device: "cpu", "gpu", "gpu:1" or a `Device`. Its gradient returns to the device of `x`.
+
+    Raises:
+        DeviceError: If the device is not available.
+    """
     x, target = as_array(x), backend.as_device(device)
     source = x.device if isinstance(x, Array) else backend.device_of(x)
     return x if source == target else _device_put(x, source=source, target=target)
@@ -115,14 +122,14 @@ def device_put(x: ArrayLike, device: DeviceLike) -> Result:
 def zeros(
     shape: Shape, dtype: DTypeLike = None, order: str = "C", *, device: DeviceLike | None = None, like: Any = None
 ) -> Result:
-    """Zeros."""
+    """An array of zeros."""
     return create("zeros", complete_shape(shape), dtype or float, device=device)
 
 
 def ones(
     shape: Shape, dtype: DTypeLike = None, order: str = "C", *, device: DeviceLike | None = None, like: Any = None
 ) -> Result:
-    """Ones."""
+    """An array of ones."""
     return create("ones", complete_shape(shape), dtype or float, device=device)
 
 
@@ -138,7 +145,7 @@ def full(
     device: DeviceLike | None = None,
     like: Any = None,
 ) -> Result:
-    """An array filled with a value, which may be traced."""
+    """An array filled with `fill_value`, which may be traced."""
     value = asarray(fill_value, dtype, device=device)
     return broadcast_to(value, shape) + create("zeros", (), value.dtype, device=device)
 
@@ -188,7 +195,7 @@ def full_like(
     *,
     device: DeviceLike | None = None,
 ) -> Result:
-    """An array of the shape and dtype of `a`, filled with a value, which may be traced."""
+    """An array with the shape and dtype of `a`, filled with `fill_value`, which may be traced."""
     zero = zeros_like(a, dtype, shape=shape, device=device)
     return zero + as_array(fill_value, zero.dtype)
 
@@ -209,9 +216,12 @@ def linspace(
     *,
     device: DeviceLike | None = None,
 ) -> Result:
-    """`num` evenly spaced numbers from `start` to `stop`, both of which may be arrays and traced.
+    """`num` evenly spaced numbers from `start` to `stop`, which may be arrays and traced, along a new axis.
 
-    They lie along a new axis at `axis`; with `retstep`, a pair of them and the distance between two.
+    Args:
+        endpoint: Whether `stop` is the last number.
+        retstep: Whether to return (numbers, distance between two).
+        axis: The place of the new axis in the result.
     """
     num = operator.index(num)
     if num < 0:
@@ -263,7 +273,7 @@ def logspace(
 def geomspace(
     start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: DTypeLike = None, axis: int = 0
 ) -> Result:
-    """`num` numbers from `start` to `stop`, each the one before times the same factor; complex ones form a spiral."""
+    """`num` numbers from `start` to `stop` with a constant ratio; complex ones form a spiral."""
     start, stop = _ends(start, stop)
     unit = start / absolute(start)
     first, last = start / unit, stop / unit
@@ -284,17 +294,17 @@ def eye(
     device: DeviceLike | None = None,
     like: Any = None,
 ) -> Result:
-    """Ones on a diagonal, zeros elsewhere."""
+    """The N x M matrix with ones on its diagonal `k`, zeros elsewhere; square without `M`."""
     return create("eye", N, M, k, dtype, device=device)
 
 
 def identity(n: int, dtype: DTypeLike = None, *, like: Any = None) -> Result:
-    """The unit matrix."""
+    """The n x n unit matrix."""
     return eye(n, dtype=dtype or float)
 
 
 def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = float, *, like: Any = None) -> Result:
-    """Ones on a diagonal and below it, zeros elsewhere."""
+    """The N x M matrix with ones on its diagonal `k` and below it, zeros elsewhere; square without `M`."""
     return create("tri", N, M, k, dtype)
 
 

@@ -1,4 +1,4 @@
-"""Elementwise functions. Most are the operations themselves."""
+"""Elementwise functions. Most are the operations themselves, see `autograd.ops.elementwise`."""
 
 # ruff: noqa: I001 (names stay in tables)
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ._common import as_array, refuse_output
 
 
 def power(x1: ArrayLike, x2: ArrayLike) -> Result:
-    """`x1 ** x2`. Gradients at 0 are finite where they can be: see `autograd.ops.elementwise`."""
+    """`x1 ** x2`. At 0 the gradient of `x**0` is 0, and that of `0**p` with respect to p is 0."""
     if isinstance(x2, int | float | complex) and not isinstance(x2, bool | onp.generic):
         x1 = as_array(x1)
         squares = x2 == 2 and (isinstance(x2, int) or (isinstance(x2, float) and x1.dtype.kind in "fc"))
@@ -44,32 +44,32 @@ pow = power
 
 
 def float_power(x1: ArrayLike, x2: ArrayLike) -> Result:
-    """`x1 ** x2` in double precision."""
+    """`x1 ** x2` in float64 or complex128."""
     dtype = onp.result_type(onp.float64, as_array(x1).dtype, as_array(x2).dtype)
     return ops.power(as_array(x1, dtype), as_array(x2, dtype))
 
 
 def divmod(x1: ArrayLike, x2: ArrayLike) -> tuple[Result, Result]:
-    """The quotient rounded down, which has no gradient, and the remainder, which has one."""
+    """The quotient rounded down, without a gradient, and the remainder, which has one."""
     return floor_divide(x1, x2), remainder(x1, x2)
 
 
 def modf(x: ArrayLike) -> tuple[Result, Result]:
-    """The fractional part, which has the gradient, and the integral part."""
+    """The fractional part, which has the gradient, and the integral part, without one."""
     x = as_array(x)
     finite = where(isinf(x), 0, x)
     return subtract(finite, trunc(finite)), trunc(x)
 
 
 def frexp(x: ArrayLike) -> tuple[Result, Result]:
-    """A number from 1/2 to 1 in absolute value, which has the gradient, and the power of two to multiply it by."""
+    """(mantissa, exponent) of x = mantissa * 2**exponent, 1/2 <= abs(mantissa) < 1; the mantissa has the gradient."""
     x = as_array(x)
     power_of_two = exponent(x)
     return ldexp(x, -power_of_two), power_of_two
 
 
 def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Result:
-    """Rounded to the nearest even value of `decimals` places; the gradient is zero."""
+    """Rounds to `decimals` places, halves to the even neighbour; the gradient is 0."""
     refuse_output(out, "round")
     return ops.round(a, decimals=decimals)
 
@@ -86,7 +86,10 @@ def clip(
     min: ArrayLike | None = None,
     max: ArrayLike | None = None,
 ) -> Result:
-    """`a` limited to the interval; bounds that are numbers are cheaper than arrays and have no gradient."""
+    """`a` limited to an interval, `a_min` to `a_max` or `min` to `max`; None leaves a side open.
+
+    At a bound the gradient passes to `a`. Bounds that are Arrays have a gradient, too; numbers are cheaper.
+    """
     refuse_output(out, "clip")
     low, high = a_min if min is None else min, a_max if max is None else max
     if low is None and high is None:
@@ -98,11 +101,11 @@ def clip(
 
 
 def where(condition: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None) -> Result:
-    """Elements of `x` where `condition` is true, else of `y`; with `condition` alone, the places where it is true.
+    """Elements of `x` where `condition` is true, else of `y`; with `condition` alone, `nonzero(condition)`.
 
-    An operand gets no gradient where it was not chosen, whatever stands there. If it was computed by a function whose
-    derivative is infinite or NaN at such a place, then 0 * inf = NaN comes out of that function (as in PyTorch): there
-    compute it from a safe argument, `where(x > 0, log(where(x > 0, x, 1)), 0)`.
+    An operand gets no gradient where it was not chosen. If it was computed by a function whose derivative is infinite
+    or NaN at such a place, then 0 * inf = NaN comes out of that function (as in PyTorch): compute it from a safe
+    argument, `where(x > 0, log(where(x > 0, x, 1)), 0)`.
     """
     if x is None and y is None:
         return nonzero(condition)
@@ -112,22 +115,25 @@ def where(condition: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None 
 
 
 def nonzero(a: ArrayLike) -> tuple[Result, ...]:
-    """Indices of the elements that are not zero, one array for each axis."""
+    """The indices of the nonzero elements, one array for each axis.
+
+    Their number depends on values: under `vmap` and `Jit` it raises.
+    """
     return indexing.nonzero(as_array(a))
 
 
 def isclose(a: ArrayLike, b: ArrayLike, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Result:
-    """Whether elements are equal within a tolerance."""
+    """Whether elements are equal within the tolerance atol + rtol * abs(b)."""
     return ops.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 def allclose(a: ArrayLike, b: ArrayLike, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
-    """Whether all elements are equal within a tolerance, as a bool."""
+    """Whether all elements are equal within the tolerance of `isclose`, as a bool: it raises under `vmap` and `Jit`."""
     return bool(isclose(a, b, rtol, atol, equal_nan).all())
 
 
 def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> bool:
-    """Whether two arrays have one shape and the same elements, as a bool; NaN equals NaN if `equal_nan` says so."""
+    """Whether two arrays have the same shape and elements, as a bool; NaN equals NaN with `equal_nan`."""
     a1, a2 = as_array(a1), as_array(a2)
     if a1.shape != a2.shape:
         return False
@@ -136,7 +142,7 @@ def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> bool:
 
 
 def array_equiv(a1: ArrayLike, a2: ArrayLike) -> bool:
-    """Whether two arrays have the same elements when they are broadcast, as a bool."""
+    """Whether two arrays have the same elements after broadcasting, as a bool."""
     a1, a2 = as_array(a1), as_array(a2)
     try:
         onp.broadcast_shapes(a1.shape, a2.shape)
@@ -182,7 +188,10 @@ def real_if_close(a: ArrayLike, tol: float = 100) -> Result:
 def nan_to_num(
     x: ArrayLike, copy: bool = True, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> Result:
-    """Replaces NaN and infinities by numbers, in a new array; replaced elements get no gradient."""
+    """A new array with NaN replaced by `nan`, infinities by `posinf` and `neginf` (the largest numbers by default).
+
+    Replaced elements get no gradient.
+    """
     x = as_array(x)
     if x.dtype.kind not in "fc":
         return x

@@ -1,4 +1,4 @@
-"""Functions that call functions of the user: their results are differentiated through."""
+"""Functions that call functions of the user, and differentiate through them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._shape import broadcast_shapes, broadcast_to, expand_dims, moveaxis, resha
 
 
 def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any) -> Result:
-    """The results of a function of vectors, for each vector along an axis of `arr`, in place of that axis."""
+    """The results of a function of vectors for each vector along an axis of `arr`, in place of that axis."""
     arr = as_array(arr)
     axis = complete_axis(axis, arr.ndim)
     vectors = moveaxis(arr, axis, -1)
@@ -34,7 +34,7 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: ArrayLike, *arg
 
 
 def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: int | Sequence[int]) -> Result:
-    """`func(a, axis)` for one axis after the other; an axis that it removes is put back with length 1."""
+    """Applies `func(a, axis)` for one axis after the other; an axis that it removes returns with length 1."""
     a = as_array(a)
     for axis in axes if isinstance(axes, list | tuple) else [axes]:
         result = as_array(func(a, axis))
@@ -43,10 +43,10 @@ def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: int | Sequence
 
 
 def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Result:
-    """`funclist[i]`, a function of the elements or a number, where `condlist[i]` is true; the last condition counts.
+    """`funclist[i]`, a function of the elements or a number, where `condlist[i]` is true; the last true one counts.
 
-    A further function is for all other elements, where 0 stands else. Functions see only their elements, as a vector,
-    whose length depends on data.
+    A further function is for all other elements, which are 0 without one. A function gets its elements as a vector,
+    whose length depends on values: it raises under `vmap` and `Jit`.
     """
     x = as_array(x)
     several = isinstance(condlist, list | tuple) and not (x.ndim and isinstance(condlist[0], bool))
@@ -73,14 +73,16 @@ def vectorize(
     cache: bool = False,
     signature: str | None = None,
 ) -> Callable[..., Any]:
-    """A function of arrays that calls `pyfunc` for each element of them, broadcast, or each of their parts.
+    """A function of arrays that calls `pyfunc` for each of their elements, or parts, after broadcasting.
 
-    It is a loop, which `autograd.vmap` is not. Without `pyfunc`, a decorator.
+    It is a loop in Python; `autograd.vmap` is not. Without `pyfunc`, a decorator.
 
     Args:
         otypes: The dtypes of the results.
-        excluded: Positions and names of arguments that are passed on as they are.
-        signature: Which axes at the end `pyfunc` sees, such as "(n),(n,m)->(m)".
+        doc: The docstring of the function.
+        excluded: Positions and names of arguments that are passed unchanged.
+        cache: No effect.
+        signature: Which trailing axes `pyfunc` gets, such as "(n),(n,m)->(m)".
     """
     if pyfunc is None:
         return functools.partial(vectorize, otypes=otypes, doc=doc, excluded=excluded, cache=cache, signature=signature)
@@ -103,7 +105,7 @@ def vectorize(
 
 
 def _looped(function, given, arrays, counts, otypes):
-    """The results of a function for each place in the leading axes of arrays, of which it sees `counts` axes."""
+    """The results of a function at each index of the leading axes of arrays; it gets `counts` trailing axes of each."""
     lead = {key: a.shape[: a.ndim - counts[key]] for key, a in arrays.items()}
     shape = broadcast_shapes(*lead.values())
     if 0 in shape:

@@ -28,9 +28,10 @@ def _dense(grids):
 
 
 def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Result, ...]:
-    """The coordinates of the points of a grid, an array for each vector: its elements along an axis of its own.
+    """The coordinates of the points of a grid: for each vector an array with its elements along an axis of its own.
 
-    With `indexing` "xy" the first vector lies along the second axis and the second along the first, with "ij" not.
+    With `indexing` "xy" the first vector lies along the second axis and the second along the first; with "ij" vector i
+    lies along axis i. `sparse` leaves out broadcasting; `copy` has no effect.
     """
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: expected indexing 'xy' or 'ij', got {indexing!r}.")
@@ -45,7 +46,7 @@ def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: 
 
 
 def indices(dimensions: Sequence[int], dtype: DTypeLike = int, sparse: bool = False) -> Result:
-    """The indices of an array of a shape, (axes, *shape), or with `sparse` a tuple of arrays that broadcast to it."""
+    """The indices of an array of shape `dimensions`, (axes, *shape); with `sparse` a tuple of arrays that broadcast."""
     vectors = [arange(n, dtype=dtype) for n in dimensions]
     if sparse:
         return tuple(_sparse_grid(vectors))
@@ -55,12 +56,12 @@ def indices(dimensions: Sequence[int], dtype: DTypeLike = int, sparse: bool = Fa
 def fromfunction(
     function: Callable[..., Any], shape: Sequence[int], *, dtype: DTypeLike = float, like: Any = None, **kwargs: Any
 ) -> Any:
-    """A function of the indices of an array of a shape."""
+    """`function(*indices(shape))`: the function gets an array of indices for each axis."""
     return function(*indices(shape, dtype), **kwargs)
 
 
 def ix_(*args: Any) -> tuple[Result, ...]:
-    """Vectors of indices or booleans as arrays that index all their combinations."""
+    """The index of all combinations of vectors of indices or booleans: an array for each axis."""
     vectors = [as_array(x) if onp.size(x) or hasattr(x, "dtype") else as_array(x, int) for x in args]
     if any(x.ndim != 1 for x in vectors):
         raise ValueError(f"ix_: expected vectors, got shapes {', '.join(str(x.shape) for x in vectors)}.")
@@ -68,7 +69,7 @@ def ix_(*args: Any) -> tuple[Result, ...]:
 
 
 def diag_indices_from(arr: ArrayLike) -> tuple[Result, ...]:
-    """The index of the main diagonal of an array whose axes have one length."""
+    """The index of the main diagonal of an array whose axes have the same length."""
     arr = as_array(arr)
     if arr.ndim < 2 or len(set(arr.shape)) > 1:
         raise ValueError(f"diag_indices_from: expected axes of one length, two or more, got shape {arr.shape}.")
@@ -76,12 +77,12 @@ def diag_indices_from(arr: ArrayLike) -> tuple[Result, ...]:
 
 
 def tril_indices_from(arr: ArrayLike, k: int = 0) -> tuple[Result, Result]:
-    """The index of the lower triangle of a matrix."""
+    """The index of the lower triangle of a matrix, up to its diagonal `k`."""
     return _triangle_of("tril_indices_from", arr, k, onp.tril_indices)
 
 
 def triu_indices_from(arr: ArrayLike, k: int = 0) -> tuple[Result, Result]:
-    """The index of the upper triangle of a matrix."""
+    """The index of the upper triangle of a matrix, from its diagonal `k` on."""
     return _triangle_of("triu_indices_from", arr, k, onp.triu_indices)
 
 
@@ -110,12 +111,12 @@ ogrid: _Grid = _Grid("ogrid")
 
 
 class _Joined:
-    """`numpy.r_` or `numpy.c_`: arrays, numbers and slices (as `arange`, with an imaginary step as `linspace`) joined.
+    """`numpy.r_` or `numpy.c_`: joins arrays, numbers and slices (as `arange`, with an imaginary step as `linspace`).
 
     Args:
-        axis: Along which axis they are joined.
-        ndim: How many axes each has at least.
-        start: Where the axes of an array stand among new ones.
+        axis: The axis along which they are joined.
+        ndim: The least number of axes of each.
+        start: Where the axes of an array are placed among the added ones.
     """
 
     def __init__(self, axis: int, ndim: int, start: int) -> None:

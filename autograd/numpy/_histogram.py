@@ -1,4 +1,4 @@
-"""Histograms: which cell each point is in, and a count of cells.
+"""Histograms: the bin of each point, and a count for each bin.
 
 Counts are differentiable with respect to weights, edges with respect to the points if they follow from these.
 """
@@ -30,10 +30,11 @@ def histogram_bin_edges(
     range: Any = None,
     weights: ArrayLike | None = None,
 ) -> Result:
-    """The edges of `bins` intervals of one width from the least to the greatest element, or over a range.
+    """The edges of `bins` intervals of equal width from the least to the greatest element, or over `range`.
 
     Args:
-        bins: Their number, one of NumPy's rules for it ("auto", "fd", "sturges", ...; it looks at data), or the edges.
+        bins: Their number; one of NumPy's rules for it ("auto", "fd", "sturges", ...), which raises under `vmap` and
+            `Jit`; or the edges themselves.
     """
     points = ravel(as_array(a))
     if isinstance(bins, str):
@@ -62,7 +63,7 @@ def _limits(a, range):
 
 
 def _dtype(a):
-    """That of edges and densities."""
+    """The dtype of edges and densities."""
     return a.dtype if a.dtype.kind == "f" else onp.dtype(float)
 
 
@@ -73,9 +74,9 @@ def histogram(
     density: bool | None = None,
     weights: ArrayLike | None = None,
 ) -> tuple[Result, Result]:
-    """How many elements, or the sum of their weights, are in each interval, and the edges of the intervals.
+    """(counts, edges): the number of elements in each interval, or the sum of their `weights`, and the edges.
 
-    The last interval holds its right edge. With `density` the integral is 1. See `histogram_bin_edges` for `bins`.
+    The last interval includes its right edge. With `density` the integral is 1. `bins` as in `histogram_bin_edges`.
     """
     points = ravel(as_array(a))
     edges = histogram_bin_edges(points, bins, range, weights)
@@ -94,7 +95,7 @@ def histogram2d(
     """`histogramdd` of points (x, y): the counts (bins of x, bins of y), the edges along x and those along y.
 
     Args:
-        bins: What `histogramdd` takes, or the edges of both axes.
+        bins: As in `histogramdd`, or one sequence of edges for both axes.
     """
     if not isinstance(bins, int | str) and len(bins) not in (1, 2):
         bins = [bins, bins]
@@ -109,12 +110,13 @@ def histogramdd(
     density: bool | None = None,
     weights: ArrayLike | None = None,
 ) -> tuple[Result, list[Result]]:
-    """How many points, or the sum of their weights, are in each cell of a grid, and the edges along each axis.
+    """(counts, edges): the number of points in each cell of a grid, or the sum of their `weights`; edges for each axis.
 
     Args:
         sample: The points, (points, axes), or a sequence of a vector for each axis.
         bins: A number of bins, or for each axis a number or the edges.
-        range: For each axis the ends of the edges, or None.
+        range: For each axis its ends, or None.
+        density: Whether the integral is to be 1.
     """
     if isinstance(sample, list | tuple):
         columns = [as_array(x) for x in sample]
@@ -131,7 +133,7 @@ def histogramdd(
 
 
 def _histogram(columns, edges, density, weights):
-    """Counts of the cells of a grid; `columns` are the coordinates of the points."""
+    """The counts of the cells of a grid; `columns` are the coordinates of the points."""
     shape = [len(e) - 1 for e in edges]
     cell, inside = 0, True
     for x, e, n in zip(columns, edges, shape, strict=True):

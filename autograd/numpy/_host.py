@@ -93,7 +93,10 @@ shares_memory: Callable[..., bool] = _of_memory("shares_memory")
 
 
 def from_dlpack(x: Any, /, *, device: DeviceLike | None = None, copy: bool | None = None) -> Result:
-    """The array that another library hands over through DLPack, on its device, without a copy."""
+    """The array of another library, handed over through DLPack without a copy, on its device.
+
+    `device` and `copy` have no effect: use `device_put` and `array`.
+    """
     on_cpu = x.__dlpack_device__()[0] == 1
     xp = backend.CPU.library if on_cpu else backend.as_device("gpu").library
     return like(x, xp.from_dlpack(x))

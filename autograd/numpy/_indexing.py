@@ -23,7 +23,7 @@ _BASIC = (int, slice, types.NoneType, types.EllipsisType)  # parts of an index t
 
 
 def split_index(x: Array, index: Any) -> tuple[tuple[Any, ...], list[Array]]:
-    """An index of `x` in the two parts that the operations take: a tuple with `ARRAY` for arrays, and a list of them.
+    """An index of `x` as the two parts that operations take: a tuple with `ARRAY` for each array, and a list of these.
 
     Sequences and raw host arrays may index arrays of any device, as in CuPy.
     """
@@ -42,7 +42,7 @@ def split_index(x: Array, index: Any) -> tuple[tuple[Any, ...], list[Array]]:
 
 
 def _end(x: Any) -> Any:
-    """A number of a slice; CuPy would not pass on what an Array raises that has none to give."""
+    """A bound of a slice as a number; CuPy would not pass on the error of an Array that has none."""
     return operator.index(x) if isinstance(x, Array) else x
 
 
@@ -60,16 +60,17 @@ def _index_array(x, part):
 
 
 def getitem(x: Array, index: Any) -> Array:
-    """`x[index]`, as NumPy's."""
+    """`x[index]`, as in NumPy."""
     template, arrays = split_index(x, index)
     return ops.getitem(x, *arrays, index=template)
 
 
 class IndexUpdate:
-    """`x.at[index]`: its methods return a copy of `x` that is changed at the index, differentiable in both.
+    """`x.at[index]`: its methods return a copy of `x` changed at the index, differentiable in `x` and the values.
 
-    `add` adds all values to a place that the index names several times; the others raise ValueError for such an index,
-    because which value wins would be undefined.
+    Values broadcast to the shape of `x[index]` and get the dtype of `x`. `add` adds all values to an element that the
+    index names several times; the other methods raise ValueError for such an index, because which value counts would be
+    undefined.
     """
 
     __slots__ = ("_arrays", "_index", "_x")
@@ -86,7 +87,7 @@ class IndexUpdate:
         return ops.getitem(self._x, *self._arrays, index=self._index)
 
     def set(self, values: ArrayLike) -> Result:
-        """`values`, which broadcast to the shape of `x[index]`, in place of the elements there."""
+        """`x` with `values` in place of `x[index]`."""
         values = as_array(values, self._x.dtype)
         if self._index == (ARRAY,) and self._arrays[0].dtype.kind == "b":
             mask, x = self._arrays[0], self._x
@@ -96,7 +97,7 @@ class IndexUpdate:
         return ops.set_at(self._x, values, *self._arrays, index=self._index)
 
     def add(self, values: ArrayLike) -> Result:
-        """`values` added to the elements there."""
+        """`x` with `values` added to `x[index]`."""
         there = self.get()
         values = as_array(values, self._x.dtype)
         if values.shape != there.shape:
@@ -104,23 +105,23 @@ class IndexUpdate:
         return self._x + ops.add_at(values, *self._arrays, index=self._index, shape=self._x.shape)
 
     def multiply(self, values: ArrayLike) -> Result:
-        """The elements there multiplied by `values`."""
+        """`x` with `x[index]` multiplied by `values`."""
         return self.set(self.get() * values)
 
     def divide(self, values: ArrayLike) -> Result:
-        """The elements there divided by `values`."""
+        """`x` with `x[index]` divided by `values`."""
         return self.set(self.get() / values)
 
     def power(self, values: ArrayLike) -> Result:
-        """The elements there to the power of `values`."""
+        """`x` with `x[index]` raised to the power of `values`."""
         return self.set(self.get() ** values)
 
     def min(self, values: ArrayLike) -> Result:
-        """The lesser of the elements there and `values`."""
+        """`x` with the lesser of `x[index]` and `values`."""
         return self.set(minimum(self.get(), values))
 
     def max(self, values: ArrayLike) -> Result:
-        """The greater of the elements there and `values`."""
+        """`x` with the greater of `x[index]` and `values`."""
         return self.set(maximum(self.get(), values))
 
     def _require_distinct(self):
@@ -133,7 +134,10 @@ class IndexUpdate:
 
 
 def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None, out: None = None, mode: str = "raise") -> Result:
-    """Elements of `a` at integer `indices` along an axis, of the flattened array without one."""
+    """The elements of `a` at integer `indices` along an axis, of the flattened array without one.
+
+    `mode` is "raise" (IndexError with NumPy; CuPy wraps), "wrap" or "clip".
+    """
     refuse_output(out, "take")
     a, axis = along_axis(a, axis)
     indices = indices if isinstance(indices, int) else beside(a, indices)
@@ -141,7 +145,7 @@ def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None, out: None = 
 
 
 def within(name: str, indices: Any, length: int, mode: str) -> Any:
-    """Indices that `mode` "wrap" or "clip" brings back to 0 to length - 1; "raise" leaves it to the array library."""
+    """Indices brought into 0 to length - 1 by `mode` "wrap" or "clip"; "raise" leaves it to the array library."""
     if mode == "wrap":
         return indices % length
     if mode == "clip":
@@ -152,7 +156,7 @@ def within(name: str, indices: Any, length: int, mode: str) -> Any:
 
 
 def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Result:
-    """Elements of `arr` at `indices` along an axis; all other axes are matched."""
+    """The elements of `arr` at `indices` along an axis; all other axes are matched and broadcast."""
     arr, axis = along_axis(arr, axis)
     indices = beside(arr, indices)
     if indices.ndim != arr.ndim:
@@ -164,7 +168,7 @@ def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -
 
 
 def compress(condition: ArrayLike, a: ArrayLike, axis: int | None = None, out: None = None) -> Result:
-    """Slices of `a` along an axis where a vector of booleans is true: how many depends on data."""
+    """The slices of `a` along an axis where a vector of booleans is true: it raises under `vmap` and `Jit`."""
     refuse_output(out, "compress")
     a, axis = along_axis(a, axis)
     return a[index_along(axis, nonzero(beside(a, condition))[0])]
@@ -189,7 +193,7 @@ def trace(
 
 
 def diag(v: ArrayLike, k: int = 0) -> Result:
-    """A matrix with the vector `v` as its k-th diagonal, or the diagonal of a matrix."""
+    """The matrix with the vector `v` as its diagonal `k`, or the diagonal of the matrix `v`."""
     v = as_array(v)
     if v.ndim == 2:
         return diagonal(v, k)
@@ -202,5 +206,5 @@ def diag(v: ArrayLike, k: int = 0) -> Result:
 
 
 def diagflat(v: ArrayLike, k: int = 0) -> Result:
-    """A matrix with the elements of `v` as its k-th diagonal."""
+    """The matrix with the elements of `v` as its diagonal `k`."""
     return diag(ravel(v), k)

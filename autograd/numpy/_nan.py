@@ -12,7 +12,7 @@ from ._reduction import any, chosen, cumprod, cumsum, deviation, extreme_index, 
 
 
 def _numbers(a, where=None):
-    """Where `a` is to be reduced: where `where` is true and `a` is no NaN; None for everywhere."""
+    """Where `where` is true and `a` is not NaN; None for everywhere."""
     if a.dtype.kind not in "fc":
         return where
     numbers = elementwise.logical_not(elementwise.isnan(a))
@@ -129,13 +129,19 @@ def _extreme_without_nan(function, worst, a, axis, out, keepdims, initial, where
 
 
 def nanargmax(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
-    """`argmax` of the elements that are not NaN; -1 where there is none, as raising would have to wait for the GPU."""
+    """`argmax` of the elements that are not NaN; -1 where there is none.
+
+    NumPy raises there; to raise here would be to wait for the GPU.
+    """
     refuse_output(out, "nanargmax")
     return _extreme_index_without_nan(ops.argmax, -math.inf, a, axis, keepdims)
 
 
 def nanargmin(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
-    """`argmin` of the elements that are not NaN; -1 where there is none, as raising would have to wait for the GPU."""
+    """`argmin` of the elements that are not NaN; -1 where there is none.
+
+    NumPy raises there; to raise here would be to wait for the GPU.
+    """
     refuse_output(out, "nanargmin")
     return _extreme_index_without_nan(ops.argmin, math.inf, a, axis, keepdims)
 
@@ -150,12 +156,12 @@ def _extreme_index_without_nan(operation, worst, a, axis, keepdims):
 
 
 def nancumsum(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
-    """`cumsum` with NaN as 0."""
+    """`cumsum` with NaN counted as 0."""
     a = as_array(a)
     return cumsum(chosen(a, _numbers(a), 0), axis, dtype, out)
 
 
 def nancumprod(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
-    """`cumprod` with NaN as 1."""
+    """`cumprod` with NaN counted as 1."""
     a = as_array(a)
     return cumprod(chosen(a, _numbers(a), 1), axis, dtype, out)

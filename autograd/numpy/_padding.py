@@ -1,4 +1,4 @@
-"""Padding, one axis after the other: what stands before and behind an array."""
+"""Padding, one axis after the other."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from ._statistics import median
 def pad(
     array: ArrayLike, pad_width: ArrayLike | dict[int, int | tuple[int, int]], mode: str = "constant", **options: Any
 ) -> Result:
-    """`array` with elements around it.
+    """`array` with elements added before and after it along each axis.
 
     Args:
         pad_width: How many: a number, (before, after), one pair for each axis, or {axis: number or pair}.
         mode: "constant" (option `constant_values`), "linear_ramp" (`end_values`), "maximum", "minimum", "mean",
             "median" (of the `stat_length` elements at the edge), "reflect", "symmetric" (`reflect_type` "even" or
-            "odd"), "edge", "wrap" or "empty" (zeros), as in NumPy. Options are given like `pad_width`.
+            "odd"), "edge", "wrap" or "empty" (zeros), as in NumPy; no function. Options are given like `pad_width`.
     """
     array = as_array(array)
     if isinstance(pad_width, dict):
@@ -74,7 +74,7 @@ def _is_nested(value):
 
 
 def _spread(x, value, axis, count):
-    """`value` repeated `count` times along an axis of what is joined to `x`."""
+    """`value` repeated `count` times along an axis, to be joined to `x`."""
     return broadcast_to(value, x.shape[:axis] + (count,) + x.shape[axis + 1 :])
 
 

@@ -1,4 +1,4 @@
-"""Where the arrays are that a function is given and makes: beside another array, on the host, on the default device."""
+"""Placing arrays: beside another array, on the host, on the default device."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ._common import as_array, like
 
 
 def create(name: str, *args: Any, device: DeviceLike | None = None, **kwargs: Any) -> RawArray:
-    """The result of the array library's function of that name, on a device, by default the default one."""
+    """Calls the array library's function `name` on a device, by default the default one."""
     chosen = backend.default_device() if device is None else backend.as_device(device)
     with chosen.current():
         return getattr(chosen.library, name)(*args, **kwargs)
 
 
 def where_they_are(values: Iterable[Any]) -> AbstractContextManager[Any]:
-    """A context in which arrays are created where the first array among some values is, else on the default device."""
+    """A context that creates arrays on the device of the first array among `values`, else on the default device."""
     for x in values:
         if isinstance(x, Array) or backend.is_array(x):
             return backend.device(x.device if isinstance(x, Array) else backend.device_of(x))
@@ -31,7 +31,7 @@ def where_they_are(values: Iterable[Any]) -> AbstractContextManager[Any]:
 
 
 def beside(x: Array, values: ArrayLike, dtype: DTypeLike = None) -> Array:
-    """`values` as an array; numbers and lists of them are put where the array `x` is. An Array beside an Array."""
+    """`values` as an array, on the device of `x` if they are numbers; an Array if `x` is one."""
     if isinstance(values, Array) or backend.is_array(values):
         return like(x, as_array(values, dtype))
     with where_they_are([x]):
@@ -39,14 +39,14 @@ def beside(x: Array, values: ArrayLike, dtype: DTypeLike = None) -> Array:
 
 
 def on_device(x: Array, values: ArrayLike, dtype: DTypeLike = None) -> Array:
-    """Numbers, maybe in a NumPy array, as an array where the array `x` is. An Array beside an Array."""
+    """`values`, also a NumPy array, as an array on the device of `x`; an Array if `x` is one."""
     if not isinstance(values, Array) and not backend.is_cupy(values):
         values = library(x).asarray(values)
     return like(x, as_array(values, dtype))
 
 
 def on_host(x: Any) -> Any:
-    """`x` with NumPy arrays in place of Arrays and CuPy arrays, also within lists; TypeError if one is traced."""
+    """`x` with Arrays and CuPy arrays copied to NumPy arrays, also within lists; TypeError if one is traced."""
     if isinstance(x, list | tuple):
         return type(x)(map(on_host, x))
     if isinstance(x, Array):
@@ -55,7 +55,7 @@ def on_host(x: Any) -> Any:
 
 
 def on_default_device(result: Any) -> Any:
-    """NumPy arrays, also within tuples and lists, on the default device."""
+    """`result` with NumPy arrays, also within tuples and lists, moved to the default device."""
     if isinstance(result, tuple | list):
         return type(result)(map(on_default_device, result))
     device = backend.default_device()

@@ -1,4 +1,7 @@
-"""Polynomials: vectors of coefficients, that of the highest power first. Leading zeros are kept."""
+"""Polynomials: vectors of coefficients, that of the highest power first.
+
+Leading zeros stay, unlike with NumPy: the shape of a result must not depend on values.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from ._shape import atleast_1d, broadcast_to, concatenate, flip, stack
 
 
 def polyval(p: ArrayLike, x: ArrayLike) -> Result:
-    """The polynomial at `x`, of any shape. Source: Horner's rule."""
+    """The value of the polynomial `p` at `x`, of any shape. Source: Horner's rule."""
     p = as_array(p)
     x = promoted(p, x)
     y = x * 0
@@ -68,9 +71,9 @@ def _exponents(p: Array, count: int) -> Array:
 
 
 def poly(seq_of_zeros: ArrayLike) -> Result:
-    """The polynomial with given roots, or the characteristic polynomial of a matrix; its leading coefficient is 1.
+    """The polynomial with the given roots, or the characteristic polynomial of a matrix; its leading coefficient is 1.
 
-    With complex roots it is complex, also where they are conjugate pairs (unlike NumPy's).
+    Of complex roots it is complex, even of conjugate pairs (NumPy's is real).
     """
     roots = zeros = atleast_1d(inexact(seq_of_zeros))
     if zeros.ndim == 2:
@@ -82,7 +85,7 @@ def poly(seq_of_zeros: ArrayLike) -> Result:
 
 
 def roots(p: ArrayLike) -> Result:
-    """The roots of a polynomial with a leading coefficient other than 0, as complex numbers (unlike NumPy's).
+    """The roots of a polynomial with a nonzero leading coefficient: complex, even if all are real (unlike NumPy's).
 
     Source: they are the eigenvalues of the companion matrix (Horn & Johnson 1999, Matrix Analysis, pp. 146-7).
     """
@@ -111,11 +114,12 @@ def polyfit(
         x: The coordinates of n samples.
         y: The samples (n,), or columns of them (n, k).
         deg: The degree.
-        rcond: Singular values of the matrix of powers, its columns scaled to length 1, up to `rcond` times the greatest
-            count as 0; by default n times the precision. There is no warning if there are any.
-        full: Give (p, residuals, rank, singular values, rcond), as `linalg.lstsq` does.
-        w: Factors of the errors.
-        cov: Give (p, covariance of p), scaled to a chi square of 1 per degree of freedom unless it is "unscaled".
+        rcond: Singular values of the matrix of powers (columns of length 1) up to `rcond` times the largest count as 0;
+            by default n times the precision. Unlike NumPy, no warning if there are any.
+        full: Also return (residuals, rank, singular values, rcond), as `linalg.lstsq` does.
+        w: Weights of the errors (not squared).
+        cov: Also return the covariance of the coefficients, scaled to a chi square of 1 per degree of freedom unless it
+            is "unscaled".
     """
     x, y = inexact(x), inexact(y)
     if x.ndim != 1 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0] or not x.size:
@@ -147,7 +151,7 @@ def _covariance(powers, scale, errors, cov):
 
 
 def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Result:
-    """The matrix of powers of the elements of the vector `x`: `N` columns, descending from power N - 1 to 0."""
+    """The matrix (x.size, N) of powers of a vector, from N - 1 down to 0, or up from 0 with `increasing`."""
     x = as_array(x)
     if x.ndim != 1:
         raise ValueError(f"vander: expected a vector, got shape {x.shape}.")

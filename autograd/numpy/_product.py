@@ -1,4 +1,4 @@
-"""Products of vectors, matrices and tensors: each becomes a product of matrices where it can."""
+"""Products of vectors, matrices and tensors; each is a product of matrices where possible."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike) -> Result:
 
 
 def dot(a: ArrayLike, b: ArrayLike, out: None = None) -> Result:
-    """The sum of products over the last axis of `a` and the last but one of `b` (its only one if it is a vector)."""
+    """The sum of products over the last axis of `a` and the second to last of `b` (its only one if it is a vector)."""
     refuse_output(out, "dot")
     if getattr(a, "ndim", 0) == 2 == getattr(b, "ndim", 0):
         return ops.matmul(a, b)  # at once, for layers
@@ -34,7 +34,11 @@ def dot(a: ArrayLike, b: ArrayLike, out: None = None) -> Result:
 
 
 def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any] = 2) -> Result:
-    """The sum of products over pairs of axes: the last `axes` of `a` with the first of `b`, or those given."""
+    """The sum of products over pairs of axes.
+
+    Args:
+        axes: A number, for the last `axes` of `a` and the first of `b`; or (axes of `a`, axes of `b`).
+    """
     a, b = as_array(a), as_array(b)
     if isinstance(axes, int):
         axes = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
@@ -85,7 +89,7 @@ def kron(a: ArrayLike, b: ArrayLike) -> Result:
 
 
 def vecdot(x1: ArrayLike, x2: ArrayLike, axis: int = -1) -> Result:
-    """The sums of products of vectors along an axis, those of `x1` conjugated."""
+    """The sum of products of vectors along an axis, those of `x1` conjugated."""
     return multiply(conj(as_array(x1)), as_array(x2)).sum(axis)
 
 
@@ -108,10 +112,10 @@ def einsum(
     casting: str = "safe",
     optimize: Any = True,
 ) -> Result:
-    """The Einstein sum of `operands`, in NumPy's notation with `...` and with the output left out if wished.
+    """The Einstein sum of `operands`, in NumPy's notation with `...` and optional output.
 
-    In place of the notation each operand may be followed by a list of numbers that name its axes, and all by a list for
-    the output. `optimize` is accepted for NumPy's sake: the order of three and more operands is always optimised.
+    Instead of the notation each operand may be followed by a list of numbers that name its axes, and all by a list for
+    the output. The order of three and more operands is always optimized; `optimize` and `order` have no effect.
     """
     refuse_output(out, "einsum")
     subscripts, operands = _noted(subscripts, operands)
@@ -122,14 +126,14 @@ def einsum(
 def einsum_path(
     subscripts: Any, *operands: Any, optimize: Any = "greedy", einsum_call: Any = False
 ) -> tuple[list[Any], str]:
-    """The order in which `einsum` had best contract operands of these shapes, and a text about its cost."""
+    """(order, text): the best order in which `einsum` contracts operands of these shapes, and its cost."""
     subscripts, operands = _noted(subscripts, operands)
     shapes = [onp.broadcast_to(0.0, as_array(x).shape) for x in operands]
     return onp.einsum_path(subscripts, *shapes, optimize=optimize, einsum_call=einsum_call)
 
 
 def _noted(subscripts, operands):
-    """Subscripts and operands, also of operands that are followed by lists of numbers."""
+    """Subscripts in NumPy's notation and operands, also for operands that are followed by lists of numbers."""
     if isinstance(subscripts, str):
         return subscripts.replace(" ", ""), operands
     parts = [subscripts, *operands]

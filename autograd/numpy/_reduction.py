@@ -1,7 +1,6 @@
 """Reductions and cumulative functions.
 
-Where NumPy's reductions take `where` and `initial`, which CuPy's lack, so do these: elements that are not chosen are
-replaced by what changes nothing. `out` is there for NumPy's sake and refused.
+`where` and `initial`, which CuPy lacks, are supported: elements where `where` is false are replaced by neutral ones.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ def _reduce(operation, a, axis, keepdims, **params):
 
 
 def chosen(a, where, otherwise):
-    """`a`, with `otherwise` in place of the elements that are not to be reduced."""
+    """`a` with `otherwise` in place of the elements where `where` is false."""
     if where is None or where is True:
         return a
     return elementwise.where(broadcast_to(beside(a, where), a.shape), a, otherwise)
@@ -42,7 +41,7 @@ def sum(
     initial: ArrayLike | None = None,
     where: ArrayLike | None = None,
 ) -> Result:
-    """Sum over axes of the elements where `where` is true, and of `initial`."""
+    """The sum over the axes of the elements where `where` is true, plus `initial`."""
     refuse_output(out, "sum")
     total = as_array(_reduce(ops.sum, chosen(as_array(a, dtype), where, 0), axis, keepdims), dtype)
     return total if initial is None else total + initial
@@ -57,7 +56,7 @@ def prod(
     initial: ArrayLike | None = None,
     where: ArrayLike | None = None,
 ) -> Result:
-    """Product over axes of the elements where `where` is true, and of `initial`; its gradient is right at zeros."""
+    """The product over the axes of the elements where `where` is true, times `initial`; the gradient is right at 0."""
     refuse_output(out, "prod")
     product = as_array(_reduce(ops.prod, chosen(as_array(a, dtype), where, 1), axis, keepdims), dtype)
     return product if initial is None else product * initial
@@ -72,7 +71,7 @@ def mean(
     *,
     where: ArrayLike | None = None,
 ) -> Result:
-    """Mean over axes of the elements where `where` is true."""
+    """The mean over the axes of the elements where `where` is true."""
     refuse_output(out, "mean")
     a = as_array(a, dtype)
     if where is None:
@@ -81,7 +80,7 @@ def mean(
 
 
 def _count(a, axis, keepdims, where):
-    """How many elements are reduced; in the dtype of `a` if that is inexact."""
+    """The number of elements that are reduced; in the dtype of `a` if that is inexact."""
     if where is None:
         return math.prod(a.shape[i] for i in complete_axes(axis, a.ndim))
     chosen = broadcast_to(beside(a, where), a.shape)
@@ -96,7 +95,10 @@ def max(
     initial: ArrayLike | None = None,
     where: ArrayLike | None = None,
 ) -> Result:
-    """Greatest element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
+    """The greatest element over the axes, of those where `where` is true, and of `initial`.
+
+    Equal extremes share the gradient equally.
+    """
     refuse_output(out, "max")
     return _extreme(ops.max, elementwise.maximum, a, axis, keepdims, initial, where)
 
@@ -109,12 +111,16 @@ def min(
     initial: ArrayLike | None = None,
     where: ArrayLike | None = None,
 ) -> Result:
-    """Least element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
+    """The least element over the axes, of those where `where` is true, and of `initial`.
+
+    Equal extremes share the gradient equally.
+    """
     refuse_output(out, "min")
     return _extreme(ops.min, elementwise.minimum, a, axis, keepdims, initial, where)
 
 
-amax, amin = max, min
+amax = max
+amin = min
 
 
 def _extreme(operation, join, a, axis, keepdims, initial, where):
@@ -129,7 +135,7 @@ def _extreme(operation, join, a, axis, keepdims, initial, where):
 
 
 def ptp(a: ArrayLike, axis: Axes = None, out: None = None, keepdims: bool = False) -> Result:
-    """Greatest minus least element over axes."""
+    """The greatest minus the least element over the axes."""
     return max(a, axis, out, keepdims) - min(a, axis, out, keepdims)
 
 
@@ -145,11 +151,12 @@ def var(
     mean: ArrayLike | None = None,
     correction: float | None = None,
 ) -> Result:
-    """Variance over axes: the sum of squared deviations divided by (count - ddof); `correction` is another name of it.
+    """The variance over the axes: the sum of squared deviations divided by (count - ddof).
 
     Args:
         where: Which elements count.
-        mean: Their mean, if it is known, with `keepdims`.
+        mean: Their mean if it is known, computed with `keepdims`.
+        correction: Another name of `ddof`.
     """
     return deviation(ops.var, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
@@ -166,7 +173,7 @@ def std(
     mean: ArrayLike | None = None,
     correction: float | None = None,
 ) -> Result:
-    """Standard deviation over axes, the root of `var`; its gradient is 0 where it is 0."""
+    """The standard deviation over the axes, the square root of `var`; its gradient is 0 where it is 0."""
     return deviation(ops.std, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
@@ -190,7 +197,7 @@ def deviation(operation, a, axis, dtype, out, ddof, keepdims, where, center, cor
 def any(
     a: ArrayLike, axis: Axes = None, out: None = None, keepdims: bool = False, *, where: ArrayLike | None = None
 ) -> Result:
-    """Whether any element over the axes is true, of those where `where` is."""
+    """Whether any element over the axes, of those where `where` is true, is nonzero."""
     refuse_output(out, "any")
     return _reduce(ops.any, chosen(as_array(a), where, False), axis, keepdims)
 
@@ -198,20 +205,23 @@ def any(
 def all(
     a: ArrayLike, axis: Axes = None, out: None = None, keepdims: bool = False, *, where: ArrayLike | None = None
 ) -> Result:
-    """Whether all elements over the axes are true, of those where `where` is."""
+    """Whether all elements over the axes, of those where `where` is true, are nonzero."""
     refuse_output(out, "all")
     return _reduce(ops.all, chosen(as_array(a), where, True), axis, keepdims)
 
 
 def count_nonzero(a: ArrayLike, axis: Axes = None, *, keepdims: bool = False) -> Result:
-    """The number of elements over the axes that are not zero."""
+    """The number of nonzero elements over the axes."""
     return sum(as_array(a) != 0, axis, keepdims=keepdims)
 
 
 def average(
     a: ArrayLike, axis: Axes = None, weights: ArrayLike | None = None, returned: bool = False, *, keepdims: bool = False
 ) -> Result:
-    """Mean weighted by `weights`, which have the shape of `a`, or of `axis` alone; with `returned`, and their sum."""
+    """The mean weighted by `weights`, which have the shape of `a` or of `axis` alone.
+
+    With `returned`, (mean, sum of the weights).
+    """
     a = as_array(a)
     if weights is None:
         result = mean(a, axis, keepdims=keepdims)
@@ -225,7 +235,7 @@ def average(
 
 
 def weights_beside(name: str, a: Array, axis: Axes, weights: ArrayLike) -> Array:
-    """Weights of the shape of `a`, or of `axis` alone, with as many axes as `a`."""
+    """Weights of the shape of `a`, or of `axis` alone, in a shape that broadcasts to that of `a`."""
     weights = beside(a, weights)
     if weights.shape == a.shape:
         return weights
@@ -238,14 +248,14 @@ def weights_beside(name: str, a: Array, axis: Axes, weights: ArrayLike) -> Array
 
 
 def cumsum(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
-    """Cumulative sums along an axis, of the flattened array without one."""
+    """The cumulative sums along an axis, of the flattened array without one."""
     refuse_output(out, "cumsum")
     a, axis = along_axis(as_array(a, dtype), axis)
     return as_array(ops.cumsum(a, axis=axis), dtype)
 
 
 def cumprod(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
-    """Cumulative products along an axis, of the flattened array without one; gradients are right at zeros."""
+    """The cumulative products along an axis, of the flattened array without one; the gradient is right at zeros."""
     refuse_output(out, "cumprod")
     a, axis = along_axis(a, axis)
     if dtype is None and a.dtype.kind in "iub":
@@ -254,13 +264,13 @@ def cumprod(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out:
 
 
 def argmax(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
-    """Index of the greatest element along an axis, in the flattened array without one; the first one at a tie."""
+    """The index of the greatest element along an axis, in the flattened array without one; the first at a tie."""
     refuse_output(out, "argmax")
     return extreme_index(ops.argmax, a, axis, keepdims)
 
 
 def argmin(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
-    """Index of the least element along an axis, in the flattened array without one; the first one at a tie."""
+    """The index of the least element along an axis, in the flattened array without one; the first at a tie."""
     refuse_output(out, "argmin")
     return extreme_index(ops.argmin, a, axis, keepdims)
 

@@ -1,6 +1,7 @@
 """Choosing, inserting and deleting elements; functions that would write into an array say what to write instead.
 
-Where elements of the result come from, NumPy's function of the same name says, applied to their numbers on the host.
+Which elements a result consists of is found by NumPy's function of the same name, applied to their positions on the
+host.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from ._shape import broadcast_arrays, broadcast_to, concatenate, moveaxis, ravel
 
 
 def _gather(a, places, axis):
-    """Slices of `a` at places, numbers on the host, along an axis."""
+    """The slices of `a` at `places`, positions on the host, along an axis."""
     return a[index_along(axis, library(a).asarray(places))]
 
 
 def insert(arr: ArrayLike, obj: ArrayLike | slice, values: ArrayLike, axis: int | None = None) -> Result:
-    """`values` inserted before the elements (slices along an axis) with the numbers `obj`."""
+    """`values` inserted before the positions `obj` along an axis, of the flattened array without one."""
     arr, axis = along_axis(arr, axis)
     count, new = arr.shape[axis], beside(arr, values, arr.dtype)
     numbers = onp.arange(count)[obj] if isinstance(obj, slice) else onp.asarray(on_host(obj))
@@ -43,14 +44,14 @@ def insert(arr: ArrayLike, obj: ArrayLike | slice, values: ArrayLike, axis: int 
 
 
 def delete(arr: ArrayLike, obj: ArrayLike | slice, axis: int | None = None) -> Result:
-    """`arr` without the elements (slices along an axis) with the numbers `obj`, or where the vector `obj` is true."""
+    """`arr` without the positions `obj` along an axis, or those where the vector of booleans `obj` is true."""
     arr, axis = along_axis(arr, axis)
     obj = obj if isinstance(obj, slice) else on_host(obj)
     return _gather(arr, onp.delete(onp.arange(arr.shape[axis]), obj), axis)
 
 
 def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Result:
-    """`values` joined to the end of `arr`."""
+    """`values` joined to the end of `arr` along an axis; both are flattened without one."""
     arr = as_array(arr)
     return concatenate([arr, beside(arr, values)], axis)
 
@@ -63,7 +64,10 @@ def resize(a: ArrayLike, new_shape: Shape) -> Result:
 
 
 def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Axes = None) -> Result:
-    """`filt` without the zeros at its front ("f") and back ("b"), along all axes or some: the shape depends on data."""
+    """`filt` without the zeros at its front ("f") and back ("b"), along some or all axes.
+
+    The shape depends on values: it raises under `vmap` and `Jit`.
+    """
     filt = as_array(filt)
     bounds = [on_host(stop_gradient(i)) for i in nonzero(filt)]
     chosen = range(filt.ndim) if axis is None else [operator.index(i) % filt.ndim for i in onp.atleast_1d(axis)]
@@ -75,7 +79,7 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Axes = None) -> Result:
 
 
 def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], default: ArrayLike = 0) -> Result:
-    """For each element that of the first choice whose condition is true there, else `default`."""
+    """For each element, that of the first choice whose condition is true there, else `default`."""
     if len(condlist) != len(choicelist) or not len(condlist):
         raise ValueError(f"select: expected a choice for each condition, got {len(condlist)} and {len(choicelist)}.")
     chosen = default
@@ -85,16 +89,16 @@ def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], defau
 
 
 def choose(a: ArrayLike, choices: Sequence[ArrayLike], out: None = None, mode: str = "raise") -> Result:
-    """For each element of `a`, a number, the element in its place of the choice with this number.
+    """For each element i of `a`, the element of `choices[i]` at the same position.
 
-    A number beyond the last choice is brought back by `mode` "wrap" or "clip"; "raise" is left to the array library.
+    `mode` "wrap" or "clip" brings i into the range of the choices; "raise" leaves it to the array library.
     """
     a, *choices = broadcast_arrays(a, *choices)
     return take_along_axis(stack(choices), within("choose", a, len(choices), mode)[None], 0)[0]
 
 
 def extract(condition: ArrayLike, arr: ArrayLike) -> Result:
-    """The elements of `arr` where `condition` is true, as a vector."""
+    """The elements of `arr` where `condition` is true, as a vector: it raises under `vmap` and `Jit`."""
     return compress(ravel(condition), ravel(arr))
 
 

@@ -1,4 +1,7 @@
-"""Sets of numbers: their sizes depend on data. Gradients go back to where an element was first."""
+"""Sets of numbers. Gradients go to where an element occurs first.
+
+The shapes of results depend on values, which `vmap` and `Jit` do not allow.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from ._sorting import isin, sort
 
 
 class UniqueAllResult(NamedTuple):
-    """What `unique_all` finds."""
+    """The result of `unique_all`."""
 
     values: Result
     indices: Result
@@ -23,14 +26,14 @@ class UniqueAllResult(NamedTuple):
 
 
 class UniqueCountsResult(NamedTuple):
-    """What `unique_counts` finds."""
+    """The result of `unique_counts`."""
 
     values: Result
     counts: Result
 
 
 class UniqueInverseResult(NamedTuple):
-    """What `unique_inverse` finds."""
+    """The result of `unique_inverse`."""
 
     values: Result
     inverse_indices: Result
@@ -46,13 +49,14 @@ def unique(
     equal_nan: bool = True,
     sorted: bool = True,
 ) -> Result:
-    """The distinct elements in rising order, of the flattened array or slices along an axis.
+    """The distinct elements in ascending order, of the flattened array or slices along an axis.
 
     Args:
-        return_index: Also return where each is first.
-        return_inverse: Also return which of them every element is.
-        return_counts: Also return how often each is there.
+        return_index: Also return where each occurs first.
+        return_inverse: Also return the position of every element among the distinct ones.
+        return_counts: Also return how often each occurs.
         equal_nan: Whether all NaN are one element.
+        sorted: No effect: the result is always sorted.
     """
     ar = as_array(ar)
     flat, along = along_axis(ar, axis)
@@ -70,34 +74,37 @@ def unique_values(x: ArrayLike) -> Result:
 
 
 def unique_counts(x: ArrayLike) -> UniqueCountsResult:
-    """The distinct elements and how often each is there; NaN differs from NaN."""
+    """The distinct elements and how often each occurs; NaN differs from NaN."""
     return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False))
 
 
 def unique_inverse(x: ArrayLike) -> UniqueInverseResult:
-    """The distinct elements and which of them every element is; NaN differs from NaN."""
+    """The distinct elements and the position of every element among them; NaN differs from NaN."""
     return UniqueInverseResult(*unique(x, return_inverse=True, equal_nan=False))
 
 
 def unique_all(x: ArrayLike) -> UniqueAllResult:
-    """The distinct elements, where each is first, which of them every element is, how often each is there."""
+    """The distinct elements, where each occurs first, the position of every element among them, and their counts."""
     return UniqueAllResult(*unique(x, True, True, True, equal_nan=False))
 
 
 def _pair(ar1, ar2, assume_unique):
-    """Both as vectors, of distinct elements unless they are."""
+    """Both as vectors, of their distinct elements unless `assume_unique`."""
     ar1 = ravel(ar1)
     ar2 = ravel(beside(ar1, ar2))
     return (ar1, ar2) if assume_unique else (unique(ar1), unique(ar2))
 
 
 def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Result:
-    """The distinct elements of both, in rising order."""
+    """The distinct elements of both, in ascending order."""
     return unique(concatenate(_pair(ar1, ar2, True)))
 
 
 def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False) -> Result:
-    """The elements that both have, in rising order; with `return_indices`, and where they are first in each."""
+    """The elements that are in both, in ascending order; `assume_unique` has no effect.
+
+    With `return_indices`, (elements, where they occur first in `ar1`, the same in `ar2`).
+    """
     (first, index1), (second, index2) = [unique(x, return_index=True) for x in _pair(ar1, ar2, True)]
     common = isin(first, second)
     values = first[common]
@@ -111,6 +118,6 @@ def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Re
 
 
 def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Result:
-    """The elements that are in one of both only, in rising order."""
+    """The elements that are in exactly one of both, in ascending order."""
     first, second = _pair(ar1, ar2, assume_unique)
     return sort(concatenate([first[isin(first, second, invert=True)], second[isin(second, first, invert=True)]]))

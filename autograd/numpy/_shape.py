@@ -33,7 +33,11 @@ def size(a: ArrayLike, axis: Axes = None) -> int:
 
 
 def reshape(a: ArrayLike, shape: Shape, order: str = "C", *, copy: bool | None = None) -> Result:
-    """`a` with another shape of the same size; one -1 in it is computed."""
+    """`a` with another shape of the same size; one -1 in it is computed. `order` is "C" or "F"; `copy` has no effect.
+
+    Raises:
+        ValueError: If the sizes differ.
+    """
     a, shape = as_array(a), complete_shape(shape)
     if order not in ("C", "F"):
         raise ValueError(f"reshape: expected order 'C' or 'F', got {order!r}.")
@@ -48,12 +52,12 @@ def reshape(a: ArrayLike, shape: Shape, order: str = "C", *, copy: bool | None =
 
 
 def ravel(a: ArrayLike, order: str = "C") -> Result:
-    """`a` as a vector."""
+    """`a` as a vector, in order "C" or "F"."""
     return reshape(a, (-1,) if as_array(a).size else (0,), order)
 
 
 def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Result:
-    """`a` with permuted axes; reversed without `axes`."""
+    """`a` with permuted axes, reversed by default."""
     a = as_array(a)
     axes = tuple(range(a.ndim))[::-1] if axes is None else complete_axes(tuple(axes), a.ndim)
     if len(axes) != a.ndim:
@@ -74,12 +78,12 @@ def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Result:
 
 
 def matrix_transpose(x: ArrayLike) -> Result:
-    """The last two axes exchanged."""
+    """`x` with its last two axes exchanged."""
     return swapaxes(x, -1, -2)
 
 
 def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Result:
-    """`a` with axes moved to new places; the others keep their order."""
+    """`a` with the axes `source` moved to the places `destination`; the others keep their order."""
     a = as_array(a)
     source, destination = complete_axes(source, a.ndim), complete_axes(destination, a.ndim)
     if len(source) != len(destination):
@@ -91,14 +95,14 @@ def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Seque
 
 
 def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Result:
-    """`a` with an axis rolled backwards until it stands before `start`."""
+    """`a` with an axis moved backwards until it stands before `start`."""
     a = as_array(a)
     axis, start = complete_axis(axis, a.ndim), start + a.ndim if start < 0 else start
     return moveaxis(a, axis, start - 1 if axis < start else start)
 
 
 def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Result:
-    """`a` with new axes of length 1 at places of the result."""
+    """`a` with new axes of length 1 at the places `axis` of the result."""
     a = as_array(a)
     count = len(axis) if isinstance(axis, tuple | list) else 1
     axes = complete_axes(axis, a.ndim + count)
@@ -107,7 +111,7 @@ def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Result:
 
 
 def squeeze(a: ArrayLike, axis: Axes = None) -> Result:
-    """`a` without axes of length 1, without those named if `axis` is given."""
+    """`a` without its axes of length 1, or without those in `axis`, whose lengths must be 1."""
     a = as_array(a)
     axes = [i for i, n in enumerate(a.shape) if n == 1] if axis is None else complete_axes(axis, a.ndim)
     for i in axes:
@@ -117,34 +121,37 @@ def squeeze(a: ArrayLike, axis: Axes = None) -> Result:
 
 
 def broadcast_to(array: ArrayLike, shape: Shape, subok: bool = False) -> Result:
-    """`array` repeated to a shape."""
+    """`array` broadcast to a shape."""
     return ops.broadcast_to(as_array(array), shape=complete_shape(shape))
 
 
 def broadcast_shapes(*args: Shape) -> tuple[int, ...]:
-    """The shape that arrays of these shapes broadcast to."""
+    """The shape to which arrays of these shapes broadcast."""
     return onp.broadcast_shapes(*args)
 
 
 def broadcast_arrays(*args: ArrayLike, subok: bool = False) -> tuple[Result, ...]:
-    """The arrays, broadcast to their common shape."""
+    """The arrays broadcast to their common shape."""
     arrays = [as_array(a) for a in args]
     shape = broadcast_shapes(*[a.shape for a in arrays])
     return tuple(broadcast_to(a, shape) for a in arrays)
 
 
 def atleast_1d(*arys: ArrayLike) -> Result:
-    """Each array with at least one axis."""
+    """Each array with at least one axis; a tuple if there are several arrays."""
     return _each(lambda a: a if a.ndim else a.reshape((1,)), arys)
 
 
 def atleast_2d(*arys: ArrayLike) -> Result:
-    """Each array with at least two axes, new ones in front."""
+    """Each array with at least two axes, new ones in front; a tuple if there are several arrays."""
     return _each(lambda a: a if a.ndim > 1 else a.reshape((1, a.size)), arys)
 
 
 def atleast_3d(*arys: ArrayLike) -> Result:
-    """Each array with at least three axes: a vector along the second, a matrix along the first two."""
+    """Each array with at least three axes; a tuple if there are several arrays.
+
+    A vector lies along the second, a matrix along the first two.
+    """
     return _each(lambda a: a if a.ndim > 2 else a[..., None] if a.ndim == 2 else a.reshape((1, a.size, 1)), arys)
 
 
@@ -161,7 +168,7 @@ def concatenate(
     dtype: DTypeLike = None,
     casting: str = "same_kind",
 ) -> Result:
-    """Arrays joined along an axis, flattened before if it is None."""
+    """Joins arrays along an existing axis; flattens them first if it is None. A result of `dtype`, if it is given."""
     refuse_output(out, "concatenate")
     parts = [as_array(a, dtype) for a in arrays]
     if not parts:
@@ -177,7 +184,7 @@ concat = concatenate
 def stack(
     arrays: Iterable[ArrayLike], axis: int = 0, out: None = None, *, dtype: DTypeLike = None, casting: str = "same_kind"
 ) -> Result:
-    """Arrays of one shape joined along a new axis."""
+    """Joins arrays of one shape along a new axis."""
     refuse_output(out, "stack")
     parts = [as_array(a, dtype) for a in arrays]
     if not parts:
@@ -186,34 +193,34 @@ def stack(
 
 
 def vstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike = None, casting: str = "same_kind") -> Result:
-    """Arrays joined along the first axis; vectors are rows."""
+    """Joins arrays along the first axis; vectors are rows."""
     return concatenate([atleast_2d(a) for a in tup], dtype=dtype)
 
 
 def hstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike = None, casting: str = "same_kind") -> Result:
-    """Arrays joined along the second axis, vectors along their only one."""
+    """Joins arrays along the second axis, vectors along their only one."""
     arrays = [atleast_1d(a) for a in tup]
     return concatenate(arrays, 0 if arrays and arrays[0].ndim == 1 else 1, dtype=dtype)
 
 
 def dstack(tup: Iterable[ArrayLike]) -> Result:
-    """Arrays joined along the third axis; vectors and matrices have one of length 1 there."""
+    """Joins arrays along the third axis, which vectors and matrices get with length 1."""
     return concatenate([atleast_3d(a) for a in tup], 2)
 
 
 def column_stack(tup: Iterable[ArrayLike]) -> Result:
-    """Vectors as columns, and matrices, joined along the second axis."""
+    """Joins vectors, as columns, and matrices along the second axis."""
     return concatenate([a.reshape((-1, 1)) if a.ndim == 1 else a for a in map(as_array, tup)], 1)
 
 
 def block(arrays: Any) -> Result:
-    """Nested lists of arrays joined: the innermost along the last axis, those around them along the one before."""
+    """Joins nested lists of arrays: the innermost along the last axis, the lists around them along the one before."""
     depth = _depth(arrays)
     return _joined(arrays, depth, max(depth, *_ndims(arrays)))
 
 
 def _depth(arrays):
-    """How deep lists are nested, everywhere the same."""
+    """The depth to which lists are nested, which must be the same everywhere."""
     if isinstance(arrays, tuple):
         raise TypeError("block: expected lists of arrays, got a tuple.")
     if not isinstance(arrays, list):
@@ -239,7 +246,7 @@ def _joined(arrays, depth, ndim):
 
 
 def split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Result]:
-    """Equal parts, or the parts between indices, along an axis."""
+    """Splits an array into a number of equal parts, or at indices, along an axis. ValueError if they are not equal."""
     length = as_array(ary).shape[axis]
     if not onp.iterable(indices_or_sections) and length % indices_or_sections:
         raise ValueError(f"split: expected an axis divisible by {indices_or_sections}, got length {length}.")
@@ -247,7 +254,7 @@ def split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int = 
 
 
 def array_split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Result]:
-    """Parts of nearly equal length, or the parts between indices, along an axis."""
+    """Splits an array into a number of nearly equal parts, or at indices, along an axis."""
     ary = as_array(ary)
     axis = complete_axis(axis, ary.ndim)
     length = ary.shape[axis]
@@ -283,29 +290,29 @@ def _split_matrix(name, least, ary, indices_or_sections, axis):
 
 
 def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Result, ...]:
-    """The parts of `x` along an axis, a tuple of arrays without it."""
+    """The parts of `x` along an axis: a tuple of arrays without it."""
     parts = moveaxis(x, axis, 0)
     return tuple(parts[i] for i in range(parts.shape[0]))
 
 
 def flip(m: ArrayLike, axis: Axes = None) -> Result:
-    """The order of elements reversed along axes, along all without any."""
+    """`m` with the order of its elements reversed along axes, all by default."""
     m = as_array(m)
     return ops.flip(m, axis=complete_axes(axis, m.ndim))
 
 
 def flipud(m: ArrayLike) -> Result:
-    """The first axis reversed."""
+    """`m` with its first axis reversed."""
     return flip(m, 0)
 
 
 def fliplr(m: ArrayLike) -> Result:
-    """The second axis reversed."""
+    """`m` with its second axis reversed."""
     return flip(m, 1)
 
 
 def roll(a: ArrayLike, shift: int | Sequence[int], axis: Axes = None) -> Result:
-    """Elements shifted along axes, those that leave at the end come in at the beginning."""
+    """Shifts elements cyclically along axes; in the flattened array without one."""
     a = as_array(a)
     if axis is None:
         return reshape(roll(ravel(a), shift, 0), a.shape)
@@ -316,7 +323,7 @@ def roll(a: ArrayLike, shift: int | Sequence[int], axis: Axes = None) -> Result:
 
 
 def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Result:
-    """`m` rotated by k times 90 degrees in the plane of two axes, from the first towards the second."""
+    """`m` rotated `k` times by 90 degrees in the plane of two axes, from the first towards the second."""
     m = as_array(m)
     first, second = complete_axes(axes, m.ndim)
     turned = [
@@ -329,7 +336,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Result:
 
 
 def repeat(a: ArrayLike, repeats: ArrayLike, axis: int | None = None) -> Result:
-    """Each element repeated, `repeats` times or as many times as `repeats` says for it."""
+    """Repeats each element `repeats` times, one number or one for each, along an axis (flattened without one)."""
     a, axis = along_axis(a, axis)
     counts = onp.asarray(repeats)
     if onp.any(counts < 0):
@@ -352,10 +359,10 @@ def tile(A: ArrayLike, reps: int | Sequence[int]) -> Result:
 
 
 def tril(m: ArrayLike, k: int = 0) -> Result:
-    """The lower triangle of matrices (..., n, m), diagonal `k` included."""
+    """The lower triangle of matrices (..., n, m), up to diagonal `k`, zeros elsewhere."""
     return ops.triangle(as_array(m), k=k, upper=False)
 
 
 def triu(m: ArrayLike, k: int = 0) -> Result:
-    """The upper triangle of matrices (..., n, m), diagonal `k` included."""
+    """The upper triangle of matrices (..., n, m), from diagonal `k` on, zeros elsewhere."""
     return ops.triangle(as_array(m), k=k, upper=True)

@@ -21,7 +21,10 @@ from ._shape import atleast_1d, ravel, stack
 def argsort(
     a: ArrayLike, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None
 ) -> Result:
-    """Indices that sort along an axis, of the flattened array if it is None."""
+    """The indices that sort along an axis, of the flattened array if it is None.
+
+    `stable`, or kind "stable" or "mergesort", keeps the order of equal elements; other kinds have no effect.
+    """
     a, axis = along_axis(a, axis)
     return _order(a, axis, kind, order, stable)
 
@@ -29,7 +32,7 @@ def argsort(
 def sort(
     a: ArrayLike, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None
 ) -> Result:
-    """Sorted along an axis, or flattened and sorted if it is None; gradients go back to where elements came from."""
+    """`a` sorted along an axis, flattened if it is None. Gradients return to where elements came from."""
     a, axis = along_axis(a, axis)
     return indexing.take_along_axis(a, _order(a, axis, kind, order, stable), axis=axis)
 
@@ -43,7 +46,7 @@ def _order(a, axis, kind, order, stable):
 def argpartition(
     a: ArrayLike, kth: int | Sequence[int], axis: int | None = -1, kind: str | None = "introselect", order: None = None
 ) -> Result:
-    """Indices that put the element number `kth` of the sorted order in its place, lesser ones before it."""
+    """Indices that put the elements at `kth` of the sorted order in place, lesser ones before them."""
     a, axis = along_axis(a, axis)
     kth = tuple(complete_axis(k, a.shape[axis]) for k in (kth if isinstance(kth, tuple | list) else (kth,)))
     return ops.argpartition(a, kth=kth, axis=axis)
@@ -52,19 +55,19 @@ def argpartition(
 def partition(
     a: ArrayLike, kth: int | Sequence[int], axis: int | None = -1, kind: str | None = "introselect", order: None = None
 ) -> Result:
-    """`a` with the element number `kth` of the sorted order in its place, lesser ones before it."""
+    """`a` with the elements at `kth` of the sorted order in place, lesser ones before them."""
     a, axis = along_axis(a, axis)
     return indexing.take_along_axis(a, argpartition(a, kth, axis), axis=axis)
 
 
 def sort_complex(a: ArrayLike) -> Result:
-    """Sorted along the last axis, as complex numbers: by real, then by imaginary part."""
+    """`a` sorted along the last axis by real, then by imaginary part, as complex numbers."""
     numbers = sort(a)
     return as_array(numbers, onp.result_type(numbers.dtype, "complex64"))
 
 
 def lexsort(keys: Iterable[ArrayLike], axis: int = -1) -> Result:
-    """Indices that sort by the last of several keys, those equal in it by the last but one, and so on."""
+    """The indices that sort by the last key, where it is equal by the last but one, and so on."""
     first, *others = map(as_array, keys)
     order = argsort(first, axis, stable=True)
     for key in others:
@@ -74,7 +77,7 @@ def lexsort(keys: Iterable[ArrayLike], axis: int = -1) -> Result:
 
 
 def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None) -> Result:
-    """Where `v` would have to be inserted into the sorted vector `a`: before ("left") or behind equal elements."""
+    """The positions at which to insert `v` into the sorted vector `a`: before ("left") or after equal elements."""
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: expected side 'left' or 'right', got {side!r}.")
     a = as_array(a) if sorter is None else take(a, sorter)
@@ -82,7 +85,7 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLi
 
 
 def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Result:
-    """Which of the intervals between `bins`, that rise or fall, each element of `x` is in.
+    """The number of the interval between `bins`, which rise or fall, that contains each element of `x`.
 
     Interval i is bins[i-1] <= x < bins[i], with `right` it is bins[i-1] < x <= bins[i].
     """
@@ -98,26 +101,29 @@ def isin(
     *,
     kind: str | None = None,
 ) -> Result:
-    """Whether each element is among others."""
+    """Whether each element is among `test_elements`, or with `invert` is not.
+
+    `assume_unique` and `kind` have no effect.
+    """
     element = as_array(element)
     return ops.isin(beside(element, test_elements), element, invert=bool(invert))
 
 
 def argwhere(a: ArrayLike) -> Result:
-    """Indices of the elements that are not zero, as rows."""
+    """The indices of the nonzero elements, as rows: it raises under `vmap` and `Jit`."""
     a = as_array(a)
     return stack(nonzero(atleast_1d(a)), 1)[:, : a.ndim]
 
 
 def flatnonzero(a: ArrayLike) -> Result:
-    """Indices of the elements of the flattened array that are not zero."""
+    """The indices of the nonzero elements of the flattened array: it raises under `vmap` and `Jit`."""
     return nonzero(ravel(a))[0]
 
 
 def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0) -> Result:
-    """How often each number is in the vector `x` of numbers that are not negative, or the sums of their `weights`.
+    """How often each non-negative number occurs in the vector `x`, or the sums of their `weights`.
 
-    The length of the result depends on data: greatest number + 1, at least `minlength`.
+    The length of the result is the greatest number + 1, at least `minlength`: it raises under `vmap` and `Jit`.
     """
     x = as_array(x)
     if x.ndim != 1 or x.dtype.kind not in "iub":
@@ -129,18 +135,18 @@ def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0)
 
 
 def count_places(places: Array, weights: ArrayLike | None, length: int) -> Array:
-    """How often each of the numbers from 0 to length - 1 is in the vector `places`, or the sums of their weights."""
+    """How often each number from 0 to length - 1 occurs in the vector `places`, or the sums of their weights."""
     if weights is None:
         return ops.bincount(places, length=length)
     return indexing.add_at(beside(places, weights), places, index=(indexing.ARRAY,), shape=(length,))
 
 
 def unravel_index(indices: ArrayLike, shape: Shape, order: str = "C") -> tuple[Result, ...]:
-    """The index, an array for each axis, of elements of an array of a shape that are given by their flat index."""
+    """The index, an array for each axis, of elements of an array with `shape`, from their flat index."""
     return ops.unravel_index(as_array(indices), dims=complete_shape(shape), order=order)
 
 
 def ravel_multi_index(multi_index: Sequence[ArrayLike], dims: Shape, mode: str = "raise", order: str = "C") -> Result:
-    """The flat index of elements of an array of shape `dims` that are given by an array of indices for each axis."""
+    """The flat index of elements of an array with shape `dims`, from an array of indices for each axis."""
     arrays = [as_array(i) for i in multi_index]
     return ops.ravel_multi_index(*arrays, dims=complete_shape(dims), mode=mode, order=order)

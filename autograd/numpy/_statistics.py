@@ -1,4 +1,4 @@
-"""Order statistics, correlations."""
+"""Order statistics and correlations."""
 
 # ruff: noqa: I001 (names stay in tables)
 from __future__ import annotations
@@ -54,14 +54,15 @@ def quantile(
     *,
     weights: ArrayLike | None = None,
 ) -> Result:
-    """The numbers below which parts `q` (from 0 to 1) of the elements over the axes lie; NaN beside NaN.
+    """Quantiles `q` (0 to 1) of the elements over the axes; NaN where one of them is NaN.
 
-    Gradients go to the one or two elements that each is made of, and to `q` where it interpolates.
+    Gradients go to the one or two elements that a quantile is computed from, and to `q` where it interpolates.
 
     Args:
         method: Which number between two elements: "linear", "lower", "higher", "midpoint", "nearest" or another one of
             NumPy's thirteen.
-        weights: How much each element counts, with the method "inverted_cdf".
+        weights: The weights of the elements, for the method "inverted_cdf".
+        overwrite_input: No effect.
     """
     refuse_output(out, "quantile")
     return _quantile("quantile", a, q, axis, method, keepdims, weights, 1, False)
@@ -78,7 +79,7 @@ def percentile(
     *,
     weights: ArrayLike | None = None,
 ) -> Result:
-    """`quantile` of parts `q` in percent."""
+    """`quantile` with `q` in percent."""
     refuse_output(out, "percentile")
     return _quantile("percentile", a, q, axis, method, keepdims, weights, 100, False)
 
@@ -86,7 +87,7 @@ def percentile(
 def median(
     a: ArrayLike, axis: Axes = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False
 ) -> Result:
-    """The middle element over axes, or the mean of the two that are nearest to the middle; NaN beside NaN."""
+    """The median over the axes; NaN where an element is NaN. The gradient goes to the one or two middle elements."""
     refuse_output(out, "median")
     return _quantile("median", a, 0.5, axis, "averaged_inverted_cdf", keepdims, None, 1, False)
 
@@ -155,7 +156,7 @@ def _quantile(name, a, q, axis, method, keepdims, weights, unit, skip_nan):
 
 
 def _parts(name, q, unit):
-    """`q` as an array of numbers from 0 to 1, a NumPy array if it is none."""
+    """`q` as an array of numbers from 0 to 1; a NumPy array if it was not on a device."""
     if not isinstance(q, Array) and not backend.is_cupy(q):
         q = onp.asarray(q, float) if isinstance(q, float | int | list | tuple) else onp.asarray(q)
         if not onp.all((q >= 0) & (q <= unit)):
@@ -164,7 +165,7 @@ def _parts(name, q, unit):
 
 
 def _flattened(a, axes):
-    """`a` with some of its axes as a single one in front."""
+    """`a` with some of its axes merged into one in front."""
     kept = [i for i in range(a.ndim) if i not in axes]
     return reshape(transpose(a, (*axes, *kept)), (math.prod(a.shape[i] for i in axes), *[a.shape[i] for i in kept]))
 
@@ -187,7 +188,7 @@ def _selected(numbers, q, method, unknown):
 
 
 def _places(n, q, method):
-    """The one or two places where quantiles are among n sorted numbers, and the weight of the second."""
+    """The one or two positions of quantiles among n sorted numbers, and the weight of the second."""
     alpha, beta, weigh = _METHODS[method]
     place = (n - 1) * q if alpha == beta == 1 else n * q + (alpha + q * (1 - alpha - beta)) - 1
     whole, last = floor(place), maximum(n - 1, 0)
@@ -197,7 +198,7 @@ def _places(n, q, method):
 
 
 def _ranked(numbers, order, place):
-    """The elements of `numbers` that `order` puts at a place."""
+    """The elements of `numbers` at a position of the sorted order."""
     return take_along_axis(numbers, take_along_axis(order, on_device(numbers, place), 0), 0)
 
 
@@ -225,13 +226,13 @@ def cov(
     *,
     dtype: DTypeLike = None,
 ) -> Result:
-    """The covariance matrix of variables, the rows of `m` and `y` (columns if not `rowvar`): (variables, variables).
+    """The covariance matrix of variables, (variables, variables): rows of `m` and `y`, columns if not `rowvar`.
 
     The sums of products are divided by the number of observations - ddof: 1 by default, 0 with `bias`.
 
     Args:
         fweights: How often each observation was made.
-        aweights: How much each counts.
+        aweights: The weight of each observation.
     """
     x = _variables(m, rowvar, dtype)
     if y is not None:
@@ -258,7 +259,7 @@ def _variables(m, rowvar, dtype):
 
 
 def corrcoef(x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, *, dtype: DTypeLike = None) -> Result:
-    """The correlation matrix of variables, as in `cov`, with elements from -1 to 1."""
+    """The correlation matrix of variables, as in `cov`, with elements limited to -1 to 1."""
     c = cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:
         return c / c

@@ -1,7 +1,8 @@
-"""Discrete Fourier transforms, with NumPy's names, arguments and scaling.
+"""Discrete Fourier transforms, with NumPy's names, parameters and scaling.
 
-The transforms over several axes (`...n`) are the operations; those over one axis (`n`, `axis`) and over two (`...2`)
-are the same with other defaults. `hfftn`, `hfft2` and their inverses are SciPy's.
+Parameters are explained at https://numpy.org/doc/stable/reference/routines.fft.html; `out` does not exist. The
+transforms over several axes (`...n`) are the operations; those over one axis (`n`, `axis`) and over two (`...2`) are
+the same with other defaults. `hfftn`, `hfft2` and their inverses are SciPy's.
 """
 
 from __future__ import annotations
@@ -28,15 +29,18 @@ __all__ = [
 def fftn(
     a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Result:
-    """The discrete Fourier transform.
+    """The discrete Fourier transform over several axes.
 
     Args:
         a: The array to transform.
-        s: The lengths to which `a` is cropped or padded with zeros before, one for each of `axes`; -1 leaves an axis
-            as it is.
+        s: The lengths to which `a` is cropped or padded with zeros first, one for each of `axes`; -1 leaves an axis as
+            it is.
         axes: The axes to transform; by default the last len(s), or all. An axis named twice is transformed twice.
-        norm: Which direction is scaled: "backward" (None) the inverse by 1 / n, "forward" this one by 1 / n, "ortho"
+        norm: The direction that is scaled: "backward" (None) the inverse by 1 / n, "forward" this one by 1 / n, "ortho"
             both by 1 / sqrt(n), with n the product of the lengths.
+
+    Raises:
+        ValueError: If lengths and axes do not fit, or there is no such `norm`.
     """
     return _complex(a, s, axes, norm, inverse=False)
 
@@ -44,15 +48,20 @@ def fftn(
 def ifftn(
     a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Result:
-    """The inverse discrete Fourier transform; its arguments are those of `fftn`."""
+    """The inverse discrete Fourier transform over several axes; parameters as in `fftn`."""
     return _complex(a, s, axes, norm, inverse=True)
 
 
 def rfftn(
     a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Result:
-    """The discrete Fourier transform of real numbers; of the last of the axes only the n // 2 + 1 elements that are not
-    mirror images of others. Its arguments are those of `fftn`."""
+    """The discrete Fourier transform of real numbers; parameters as in `fftn`.
+
+    Along the last of the axes it has only the n // 2 + 1 elements that are not mirror images of others.
+
+    Raises:
+        TypeError: If `a` is complex.
+    """
     a = as_array(a)
     if a.dtype.kind == "c":
         raise TypeError(f"rfft: expected real numbers, got {a.dtype}. Use fft.")
@@ -80,14 +89,14 @@ def irfftn(
 def hfftn(
     a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Result:
-    """The real spectrum of a signal with y[-k] = conj(y[k]), half of which is `a`. It takes what `irfftn` takes."""
+    """The real spectrum of a signal with y[-k] = conj(y[k]), half of which is `a`; parameters as in `irfftn`."""
     return irfftn(conj(as_array(a)), s, axes, ops.OPPOSITE[complete_norm(norm)])
 
 
 def ihfftn(
     a: ArrayLike, s: Sequence[int | None] | None = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Result:
-    """The inverse of `hfftn`: half of the signal whose spectrum is the real `a`. It takes what `rfftn` takes."""
+    """The inverse of `hfftn`: half of the signal whose spectrum is the real `a`; parameters as in `rfftn`."""
     return conj(rfftn(a, s, axes, ops.OPPOSITE[complete_norm(norm)]))
 
 
@@ -104,7 +113,10 @@ def _complex(a, s, axes, norm, inverse):
 def complete_lengths(
     a: Array, s: Sequence[int | None] | None, axes: Sequence[int] | None, halved: bool = False
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The length of the result along each axis, half of whose spectrum the last one is if it is `halved`."""
+    """The length of the result along each axis, and the axes.
+
+    With `halved`, `a` is half of a spectrum along the last axis.
+    """
     if axes is None:
         axes = range(a.ndim if s is None else len(s))
         axes = range(a.ndim - len(axes), a.ndim)
@@ -133,7 +145,7 @@ def resized(a: Array, lengths: Sequence[int], axes: Sequence[int]) -> Result:
 
 
 def complete_norm(norm: str | None) -> str:
-    """What `norm` means."""
+    """`norm`, "backward" for None; ValueError if there is no such norm."""
     if norm not in (None, *ops.OPPOSITE):
         raise ValueError(f"fft: expected norm 'backward', 'ortho' or 'forward', got {norm!r}.")
     return norm or "backward"
@@ -222,7 +234,7 @@ def rfftfreq(n: int, d: float = 1.0) -> Result:
 
 
 def fftshift(x: ArrayLike, axes: Axes = None) -> Result:
-    """Rolls the element of frequency zero from the front to the middle of the axes, of all by default."""
+    """Moves the element of frequency zero from the front to the middle of the axes, of all by default."""
     return _shifted(x, axes, lambda n: n // 2)
 
 

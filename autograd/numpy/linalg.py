@@ -1,6 +1,7 @@
-"""Linear algebra of matrices, (..., n, m), with NumPy's names and arguments; leading axes are stacks of matrices.
+"""Linear algebra of matrices, (..., n, m), with NumPy's names and parameters; leading axes are stacks of matrices.
 
-Float32 stays float32, integers become float64, half precision is computed in float32.
+Parameters are explained at https://numpy.org/doc/stable/reference/routines.linalg.html. Float32 stays float32, integers
+become float64, half precision is computed in float32.
 
 Where a matrix is taken to be Hermitian (`cholesky`, `eigh`, `eigvalsh`), one triangle is read and the gradient is that
 with respect to (a + a^H) / 2, as in JAX and PyTorch: it is Hermitian. The triangle that is not read must be finite.
@@ -96,9 +97,9 @@ def _square(a: ArrayLike, name: str) -> Array:
 
 
 def _hermitian(a: ArrayLike, name: str, upper: bool = False) -> Array:
-    """Square matrices whose lower triangles say what those of `a` (or the upper ones) do; their gradient is Hermitian.
+    """Square matrices with the values of `a` and the derivative of (a + a^H) / 2; with `upper`, of the adjoint of `a`.
 
-    Its value is `a`, its derivative that of (a + a^H) / 2.
+    Operations read the lower triangles of the result, so that their gradient is Hermitian.
     """
     a = _square(a, name)
     a = adjoint(a) if upper else a
@@ -109,13 +110,13 @@ def _hermitian(a: ArrayLike, name: str, upper: bool = False) -> Array:
 
 
 def _mirrored(a: ArrayLike, name: str) -> Array:
-    """The Hermitian matrices of which `a` has the lower triangles."""
+    """The Hermitian matrices whose lower triangles are those of `a`."""
     a = _hermitian(a, name)
     return _shape.tril(a) + adjoint(_shape.tril(a, -1))
 
 
 def _upper(uplo: str, name: str) -> bool:
-    """Whether the upper triangle is to be read."""
+    """Whether `uplo` is "U"; ValueError if it is neither "U" nor "L"."""
     if uplo not in ("L", "U", "l", "u"):
         raise ValueError(f"{name}: expected UPLO 'L' or 'U', got {uplo!r}.")
     return uplo in ("U", "u")
@@ -123,7 +124,7 @@ def _upper(uplo: str, name: str) -> bool:
 
 # Inverses and systems of equations.
 def inv(a: ArrayLike) -> Result:
-    """The inverses of square matrices."""
+    """The inverses of square matrices; LinAlgError if one is singular, with NumPy."""
     return ops.inv(_square(a, "inv"))
 
 
@@ -139,10 +140,11 @@ _NOT_GIVEN: Any = object()
 def pinv(
     a: ArrayLike, rcond: ArrayLike | None = None, hermitian: bool = False, *, rtol: ArrayLike | None = _NOT_GIVEN
 ) -> Result:
-    """The Moore-Penrose pseudoinverses (..., m, n) of matrices (..., n, m).
+    """The Moore-Penrose pseudoinverses (..., m, n) of matrices (..., n, m); differentiable where the rank is constant.
 
-    Singular values up to `rcond` times the greatest count as 0; `rcond` (or `rtol`) is a number, 1e-15 by default, or
-    an array of one for each matrix. The gradient is right where the rank does not change.
+    Singular values up to `rcond` times the largest count as 0: a number, 1e-15 by default, or an array of one for each
+    matrix. `rtol` is another name of it; None means the precision times max(n, m). With `hermitian`, `a` is taken to be
+    Hermitian and its lower triangle is read.
     """
     a = _mirrored(a, "pinv") if hermitian else _matrices(a, "pinv")
     if rtol is not _NOT_GIVEN:
@@ -153,27 +155,26 @@ def pinv(
 
 
 def _per_matrix(x, axes):
-    """A number as it is; an array with an element for each matrix with more axes, of length 1."""
+    """A number as it is; an array with an element for each matrix gets more axes, of length 1."""
     return x if isinstance(x, (int, float, onp.generic)) else as_array(x)[(..., *(None,) * axes)]
 
 
 def _tolerance(x, shape):
-    """How far below the greatest singular value one is nothing but rounding, in the precision of `x`."""
+    """Singular values below this fraction of the largest are rounding errors."""
     return max(shape[-2:]) * float(onp.finfo(x.dtype).eps)
 
 
 def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> tuple[Result, Result, Result, Result]:
-    """The least-squares solution of a x = b, of the least norm if there are several.
+    """The least-squares solution of a x = b, of least norm if there are several.
 
     Args:
         a: A matrix (n, m).
         b: A vector (n,) or a matrix (n, k).
-        rcond: Singular values up to `rcond` times the greatest count as 0; by default the precision times max(n, m).
+        rcond: Singular values up to `rcond` times the largest count as 0; by default the precision times max(n, m).
 
     Returns:
         (x, residuals, rank, s): the solution, the squared norms of b - a x, the rank and the singular values of `a`.
-        The shape of `residuals` depends on the rank: it is empty unless n > m = rank,
-        under vmap unless n > m.
+        `residuals` is empty unless n > m = rank, under vmap unless n > m.
     """
     a, b = _matrices(a, "lstsq"), inexact(b)
     if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
@@ -190,7 +191,10 @@ def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> tuple[Resul
 
 
 def tensorinv(a: ArrayLike, ind: int = 2) -> Result:
-    """The inverse of `a` as a matrix of its first `ind` axes by the others, of shape a.shape[ind:] + a.shape[:ind]."""
+    """The inverse of `a` as a matrix of its first `ind` axes by the others.
+
+    Its shape is a.shape[ind:] + a.shape[:ind].
+    """
     a = inexact(a)
     if ind <= 0:
         raise ValueError(f"tensorinv: expected a positive ind, got {ind}.")
@@ -199,7 +203,7 @@ def tensorinv(a: ArrayLike, ind: int = 2) -> Result:
 
 
 def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Sequence[int] | None = None) -> Result:
-    """x of tensordot(a, x, x.ndim) = b, with `axes` of `a` moved to its end before."""
+    """x of tensordot(a, x, x.ndim) = b; `axes` of `a` are moved to its end first."""
     a, b = inexact(a), inexact(b)
     if axes is not None:
         a = inexact(_shape.moveaxis(a, tuple(axes), tuple(range(a.ndim - len(axes), a.ndim))))
@@ -211,30 +215,33 @@ def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Sequence[int] | None = None) -
 def det(a: ArrayLike) -> Result:
     """The determinants of square matrices; the gradient is right for singular ones, too.
 
-    It costs a singular value decomposition on a GPU, and for singular matrices; that of `slogdet` costs an inverse.
+    The gradient costs a singular value decomposition on a GPU, and for singular matrices; that of `slogdet` an inverse.
     """
     return ops.det(_square(a, "det"))
 
 
 def slogdet(a: ArrayLike) -> SlogdetResult:
-    """The signs and the logarithms of the absolute values of determinants, (sign, logabsdet)."""
+    """(sign, logabsdet): the signs of determinants and the logarithms of their absolute values."""
     return SlogdetResult(*ops.slogdet(_square(a, "slogdet")))
 
 
 # Decompositions.
 def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Result:
-    """The lower triangular l of a = l l^H, for positive definite matrices; with `upper` the upper one of a = u^H u."""
+    """The lower triangular l of a = l l^H, for positive definite matrices; with `upper` the upper u of a = u^H u."""
     lower = ops.cholesky(_hermitian(a, "cholesky", upper))
     return adjoint(lower) if upper else lower
 
 
 def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
-    """The eigenvalues (..., n), in ascending order, and eigenvectors (..., n, n), in columns, of Hermitian matrices."""
+    """The eigenvalues (..., n), ascending, and eigenvectors (..., n, n), in columns, of Hermitian matrices.
+
+    `UPLO` says which triangle is read, "L" or "U".
+    """
     return EighResult(*ops.eigh(_hermitian(a, "eigh", _upper(UPLO, "eigh"))))
 
 
 def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Result:
-    """The eigenvalues (..., n) of Hermitian matrices in ascending order."""
+    """The eigenvalues (..., n) of Hermitian matrices, ascending; `UPLO` says which triangle is read, "L" or "U"."""
     return ops.eigvalsh(_hermitian(a, "eigvalsh", _upper(UPLO, "eigvalsh")))
 
 
@@ -254,23 +261,25 @@ def eigvals(a: ArrayLike) -> Result:
 def svd(a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """The singular value decomposition of matrices (..., n, m): a = (u * s) @ vh, with k = min(n, m) singular values.
 
+    With `hermitian`, `a` is taken to be Hermitian and its lower triangle is read.
+
     Returns:
-        (U, S, Vh): u (..., n, n) or, unless `full_matrices`, (..., n, k); s (..., k), in descending order; vh (..., m,
-        m) or (..., k, m). Only s without `compute_uv`.
+        (U, S, Vh): u (..., n, n) or, unless `full_matrices`, (..., n, k); s (..., k), descending; vh (..., m, m) or
+        (..., k, m). Only s without `compute_uv`.
     """
     a = _mirrored(a, "svd") if hermitian else _matrices(a, "svd")
     return SVDResult(*ops.svd(a, full_matrices=bool(full_matrices))) if compute_uv else ops.svdvals(a)
 
 
 def svdvals(x: ArrayLike, /) -> Result:
-    """The singular values of matrices in descending order."""
+    """The singular values (..., k) of matrices, descending."""
     return ops.svdvals(_matrices(x, "svdvals"))
 
 
 def qr(a: ArrayLike, mode: str = "reduced") -> Any:
     """The decomposition a = q r of matrices (..., n, m) into orthonormal columns and an upper triangle; k = min(n, m).
 
-    The gradient is right where the first k columns are linearly independent.
+    The gradient is right where the first k columns are linearly independent. NumPy's mode "raw" has no derivative.
 
     Returns:
         (Q, R): q (..., n, k) and r (..., k, m); q (..., n, n) and r (..., n, m) with mode "complete"; only r (..., k,
@@ -290,9 +299,13 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
 def norm(x: ArrayLike, ord: float | str | None = None, axis: Axes = None, keepdims: bool = False) -> Result:
     """The norm of vectors, or of matrices if `axis` names two axes or `x` is a matrix and `ord` is given.
 
-    Vectors: `ord` None or 2 (Euclidean), 1, 0, inf, -inf or any number. Matrices: None or "fro" (Frobenius), "nuc" (sum
-    of singular values), 2, -2 (greatest and least of them), 1, -1 (of columns), inf, -inf (of rows). The gradient of a
-    Euclidean norm is 0 where the norm is 0 (PyTorch's convention).
+    Args:
+        x: The array.
+        ord: For vectors None or 2 (Euclidean), 1, 0, inf, -inf or any number. For matrices None or "fro" (Frobenius),
+            "nuc" (sum of singular values), 2, -2 (largest and smallest of them), 1, -1 (of columns), inf, -inf (of
+            rows). The gradient of a Euclidean norm is 0 where the norm is 0 (PyTorch's convention).
+        axis: The axis of vectors or the two of matrices; all by default.
+        keepdims: Whether these axes stay, with length 1.
     """
     x = inexact(x)
     axes = complete_axes(axis, x.ndim)
@@ -332,19 +345,22 @@ def _vector_norm(x, ord, axes, keepdims):
 
 
 def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: float | str | None = "fro") -> Result:
-    """The norm of matrices: see `norm`."""
+    """The norm of matrices (..., n, m): see `norm`."""
     return norm(_matrices(x, "matrix_norm"), ord, (-2, -1), keepdims)
 
 
 def vector_norm(x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False, ord: float = 2) -> Result:
-    """The norm of vectors, whose elements stand along one or several axes (all if None): see `norm`."""
+    """The norm of vectors, whose elements lie along one or several axes (all by default): see `norm`."""
     x = inexact(x)
     axes = complete_axes(axis, x.ndim)
     return reduction.norm(x, axis=axes, keepdims=keepdims) if ord == 2 else _vector_norm(x, ord, axes, keepdims)
 
 
 def cond(x: ArrayLike, p: float | str | None = None) -> Result:
-    """The condition number of matrices: in norm 2 (None) or -2 by singular values, else norm(x, p) norm(inv(x), p)."""
+    """The condition number of matrices in norm `p`.
+
+    By singular values for 2 (None) and -2, else norm(x, p) * norm(inv(x), p); infinite for singular matrices.
+    """
     x = _matrices(x, "cond")
     if p is None or p in (2, -2):
         s = ops.svdvals(x)
@@ -359,7 +375,7 @@ def cond(x: ArrayLike, p: float | str | None = None) -> Result:
 def matrix_rank(
     A: ArrayLike, tol: ArrayLike | None = None, hermitian: bool = False, *, rtol: ArrayLike | None = None
 ) -> Result:
-    """The number of singular values of matrices above `tol`, or above `rtol` times the greatest; it has no gradient."""
+    """The number of singular values above `tol`, or above `rtol` times the largest; it has no gradient."""
     a = stop_gradient(as_array(A))
     if a.ndim < 2:
         return any(a != 0).astype(int)
@@ -375,7 +391,7 @@ def matrix_rank(
 
 # Products.
 def matrix_power(a: ArrayLike, n: int) -> Result:
-    """The n-th power of square matrices, by squaring; that of the inverses if `n` is negative."""
+    """The n-th power of square matrices, by squaring; that of their inverses if `n` is negative."""
     n, inexact = operator.index(n), _square(a, "matrix_power")
     a, n = (ops.inv(inexact), -n) if n < 0 else (as_array(a), n)
     power = None if n else like(a, library(a).zeros(a.shape, a.dtype) + library(a).eye(a.shape[-1], dtype=a.dtype))
@@ -419,7 +435,7 @@ def multi_dot(arrays: Sequence[ArrayLike], *, out: None = None) -> Result:
 
 
 def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Result:
-    """The vector products of vectors with 3 elements along an axis."""
+    """The cross product of vectors with 3 elements along an axis."""
     x1, x2 = as_array(x1), as_array(x2)
     if x1.shape[axis] != 3 or x2.shape[axis] != 3:
         raise ValueError(f"cross: expected 3 elements along axis {axis}, got shapes {x1.shape} and {x2.shape}.")
@@ -431,7 +447,7 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Result:
 
 
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Result:
-    """The sum of products along an axis, elements of `x1` conjugated."""
+    """The sum of products of vectors along an axis, those of `x1` conjugated."""
     return _product.vecdot(x1, x2, axis)
 
 
@@ -454,15 +470,15 @@ def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | Sequence[Any] = 2)
 
 
 def matrix_transpose(x: ArrayLike, /) -> Result:
-    """The last two axes exchanged."""
+    """`x` with its last two axes exchanged."""
     return _shape.matrix_transpose(x)
 
 
 def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Result:
-    """The diagonals of matrices."""
+    """The diagonals of matrices (..., n, m)."""
     return _indexing.diagonal(x, offset, -2, -1)
 
 
 def trace(x: ArrayLike, /, *, offset: int = 0, dtype: DTypeLike = None) -> Result:
-    """The sums of the diagonals of matrices."""
+    """The sums of the diagonals of matrices (..., n, m)."""
     return _indexing.trace(x, offset, -2, -1, dtype)

@@ -1,4 +1,8 @@
-"""Fourier, cosine and sine transforms under SciPy's names."""
+"""Fourier, cosine and sine transforms under SciPy's names.
+
+Parameters are SciPy's and explained at https://docs.scipy.org/doc/scipy/reference/fft.html; `overwrite_x`, `workers`
+and `plan` do not exist.
+"""
 
 # ruff: noqa: I001 (names stay in tables)
 from __future__ import annotations
@@ -97,10 +101,10 @@ def _over_axis(over_axes: _OverAxes, name: str, text: str) -> _OverAxis:
 
 
 def _along(x, kind, form, axis, norm, orthogonal):
-    """The transform along one axis, as part of a Fourier transform of length 2 * M.
+    """The transform along one axis, as a part of a Fourier transform of length 2 * M.
 
-    Elements where n + a or k + b is 0 or M stand for one element instead of two; what is lacking to an orthogonal
-    matrix is divided between x and y.
+    Elements where n + a or k + b is 0 or M stand for one element instead of two; the factor that makes the matrix
+    orthogonal is divided between x and y.
     """
     a, b, c = _PHASES[kind, form]
     count, period = x.shape[axis], x.shape[axis] + c
@@ -134,7 +138,7 @@ idst: _OverAxis = _over_axis(idstn, "idst", "The inverse of the discrete sine tr
 
 @functools.lru_cache(256)
 def next_fast_len(target: int, real: bool = False) -> int:
-    """The least number not below `target` whose prime factors are 2, 3 and 5, and 7 and 11 too unless `real`."""
+    """The least number not below `target` with no prime factors but 2, 3, 5, and 7, 11 unless `real`."""
     odd = [1]
     for prime in (3, 5) if real else (3, 5, 7, 11):
         odd = [n * prime**k for n in odd for k in range(2 + math.floor(math.log(max(target / n, 1), prime)))]

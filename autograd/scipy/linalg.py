@@ -1,9 +1,11 @@
 """Linear algebra under SciPy's names; leading axes are stacks of matrices.
 
+Parameters are SciPy's and explained at https://docs.scipy.org/doc/scipy/reference/linalg.html. `overwrite_a`,
+`overwrite_b` and `check_finite` have no effect: arrays never change, and to look for NaN would be to wait for the GPU.
+
 `expm`, `sqrtm`, the solvers of triangular and positive definite systems and the constructors need NumPy or CuPy alone;
-`logm`, `solve_sylvester` and `solve_banded` need SciPy and run on the CPU. The arguments `overwrite_a`, `overwrite_b`
-and `check_finite` are accepted and do nothing: arrays never change, and to look for NaN would be to wait for the GPU.
-For gradients and conventions see `autograd.numpy.linalg`.
+`logm`, `solve_sylvester` and `solve_banded` need SciPy and run on the CPU. For gradients and conventions see
+`autograd.numpy.linalg`.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ _MOST_SQUARINGS = 16
 def expm(A: ArrayLike) -> Result:
     """The exponential of square matrices, by scaling and squaring of a Padé approximant.
 
-    On a GPU, under `vmap` and `Jit` always 16 squarings are computed, since the number needed is not known without
+    On a GPU, under `vmap` and `Jit` it always computes 16 squarings, since the number needed is not known without
     waiting; the result is NaN if that is not enough (a 1-norm above 350,000, above 250,000 in float32).
 
     Source: Higham 2005, "The scaling and squaring method for the matrix exponential revisited", Algorithm 2.3, without
@@ -92,11 +94,11 @@ _STEPS, _SCALED_STEPS = 20, 10
 
 
 def sqrtm(A: ArrayLike) -> Result:
-    """The principal square root of square matrices that are regular and have no eigenvalue on the negative real axis.
+    """The principal square root of regular square matrices without an eigenvalue on the negative real axis.
 
     The iteration, always 20 steps of an inverse each, has a relative error of about n sqrt(cond(A)) roundings. If it
-    does not converge, because an eigenvalue is on that axis or next to it, the root is NaN or there is a LinAlgError.
-    Unlike SciPy's, the root of a real matrix is real.
+    does not converge, because an eigenvalue is on that axis or close to it, the result is NaN or a LinAlgError is
+    raised. Unlike SciPy's, the root of a real matrix is real.
 
     Source: Higham 2008, "Functions of Matrices", the product form of the Denman-Beavers iteration with determinantal
     scaling (6.29), scaled in the first 10 steps.
@@ -127,7 +129,7 @@ def logm(A: ArrayLike) -> Result:
 
 # Systems of equations.
 def _solved(solver, a, b):
-    """What a solver of a x = b for matrices `b` gives; a vector if `b` has one axis."""
+    """The solution of a x = b by a solver for matrices `b`; a vector if `b` has one axis."""
     b = inexact(b)
     return solver(a, b[:, None])[..., 0] if b.ndim == 1 else solver(a, _matrices(b, "solve"))
 
@@ -162,8 +164,15 @@ def solve(
     """x of a x = b (of a^T x = b if `transposed`), for `a` (..., n, n) and `b` (..., n, k) or a vector (n,).
 
     Args:
-        assume_a: What is known of `a`: "gen", "sym", "her" or "pos" (symmetric, Hermitian, positive definite: the
-            triangle that `lower` says is read), "lower triangular" or "upper triangular".
+        a, b: The matrices and right-hand sides.
+        lower: Which triangle is read if `assume_a` is "sym", "her" or "pos".
+        assume_a: The structure of `a`: "gen", "sym", "her" or "pos" (symmetric, Hermitian, positive definite), "lower
+            triangular" or "upper triangular".
+        transposed: Whether to transpose `a`.
+
+    Raises:
+        ValueError: If there is no such structure.
+        LinAlgError: If a matrix is singular or not positive definite, with NumPy.
     """
     a = _square(a, "solve")
     kind = _STRUCTURES.get(assume_a or "gen", assume_a or "gen")
@@ -193,11 +202,13 @@ def solve_triangular(
     overwrite_b: bool = False,
     check_finite: bool = True,
 ) -> Result:
-    """x of a x = b for triangular `a` (..., n, n), of which one triangle is read; `b` is (..., n, k) or a vector (n,).
+    """x of a x = b for triangular `a` (..., n, n); `b` is (..., n, k) or a vector (n,).
 
     Args:
+        a, b: The matrices, of which one triangle is read, and right-hand sides.
         trans: 0 or "N", 1 or "T" for a^T x = b, 2 or "C" for a^H x = b.
-        unit_diagonal: Take the diagonal of `a` to be 1, whatever it is.
+        lower: Whether the lower triangle is read.
+        unit_diagonal: Whether the diagonal counts as 1, whatever it is.
     """
     a = _square(a, "solve_triangular")
     if trans not in (0, 1, 2, "N", "T", "C"):
@@ -215,14 +226,14 @@ def cholesky(a: ArrayLike, lower: bool = False, overwrite_a: bool = False, check
 def cho_factor(
     a: ArrayLike, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> tuple[Result, bool]:
-    """The Cholesky factor and `lower`, for `cho_solve`; unlike SciPy's, its other triangle is 0."""
+    """(factor, lower): the Cholesky factor, for `cho_solve`; unlike SciPy's, its other triangle is 0."""
     return cholesky(a, lower), bool(lower)
 
 
 def cho_solve(
     c_and_lower: tuple[ArrayLike, bool], b: ArrayLike, overwrite_b: bool = False, check_finite: bool = True
 ) -> Result:
-    """x of a x = b from what `cho_factor(a)` gave."""
+    """x of a x = b, from the result of `cho_factor(a)`."""
     c, lower = c_and_lower
     c = _square(c, "cho_solve")
     left, right = (c, adjoint(c)) if lower else (adjoint(c), c)
@@ -267,7 +278,7 @@ def solveh_banded(
     """x of a x = b for Hermitian banded matrices; computed by SciPy as `solve_banded`.
 
     Args:
-        ab: The diagonals above the main one and this, (..., u + 1, n), with `lower` those below.
+        ab: The diagonals above the main one and this, (..., u + 1, n); with `lower` this and those below.
         b: (..., n, k) or a vector (n,).
     """
     ab = _matrices(ab, "solveh_banded")
@@ -280,7 +291,7 @@ def solveh_banded(
 
 # Constructors.
 def block_diag(*arrs: ArrayLike) -> Result:
-    """The matrix with these matrices along its diagonal and zeros elsewhere; a vector is a row."""
+    """The block diagonal matrix of matrices, zeros elsewhere; a vector is a row."""
     blocks = [_shape.atleast_2d(a) for a in arrs]
     leading = onp.broadcast_shapes(*[a.shape[:-2] for a in blocks])
     width, before, rows = sum(a.shape[-1] for a in blocks), 0, []
@@ -293,7 +304,7 @@ def block_diag(*arrs: ArrayLike) -> Result:
 
 
 def toeplitz(c: ArrayLike, r: ArrayLike | None = None) -> Result:
-    """The matrices (..., n, m) with constant diagonals, `c` (..., n) as first column and `r` (..., m) as first row.
+    """The matrices (..., n, m) with constant diagonals, first column `c` (..., n) and first row `r` (..., m).
 
     `r` is the conjugate of `c` by default; its first element is not used.
     """

@@ -1,4 +1,7 @@
-"""Convolution of arrays of any number of axes, under SciPy's names."""
+"""Convolution of arrays of any number of axes, under SciPy's names.
+
+Parameters are SciPy's and explained at https://docs.scipy.org/doc/scipy/reference/signal.html.
+"""
 
 from __future__ import annotations
 
@@ -30,18 +33,21 @@ def convolve(
     axes: Sequence[Sequence[int]] | None = None,
     dot_axes: Sequence[Sequence[int]] = ((), ()),
 ) -> Result:
-    """The convolution of two arrays of as many axes.
+    """The convolution of two arrays with the same number of axes.
 
     With `axes` or `dot_axes` it is a convolution over some axes, products summed over others, as in HIPS/autograd: the
     result has the remaining axes of `in1`, those of `in2`, and the convolved ones.
 
     Args:
         in1, in2: The arrays.
-        mode: "full" for all places at which they meet, "same" for as many as `in1` has, from the middle of these,
-            "valid" for those at which one of them lies within the other.
-        method: "direct" sums products, "fft" multiplies spectra, "auto" takes the one that should be faster.
+        mode: "full" for all places where they overlap, "same" for the middle of these, as many as `in1` has, "valid"
+            for those where one of them lies within the other.
+        method: "direct" sums products, "fft" multiplies spectra, "auto" chooses the one that should be faster.
         axes: The axes of `in1` and those of `in2` to convolve in pairs; by default all but the `dot_axes`.
         dot_axes: Likewise the axes to sum over.
+
+    Raises:
+        ValueError: If the arrays or axes do not fit, or there is no such mode or method.
     """
     in1, in2 = as_array(in1), as_array(in2)
     if axes is not None or any(map(len, dot_axes)):
@@ -62,7 +68,7 @@ def convolve(
 
 
 def correlate(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = "auto") -> Result:
-    """The cross-correlation of two arrays: the convolution with `in2` conjugated and reversed along all axes."""
+    """The cross-correlation: the convolution with `in2` conjugated and reversed along all axes."""
     return convolve(in1, conj(flip(in2)), mode, method)
 
 
@@ -93,7 +99,7 @@ def _require_equal_ndim(in1, in2, where):
 
 
 def _places(lengths, mode):
-    """Where the result begins in the full convolution along each axis, and its length, from those of both arrays."""
+    """The start of the result in the full convolution along each axis, and its length; from those of both arrays."""
     pairs = [*zip(*lengths, strict=True)]
     if mode == "full":
         return [(0, n + m - 1) for n, m in pairs]
@@ -107,7 +113,7 @@ def _places(lengths, mode):
 
 
 def _direct(in1, in2, mode, axes=None, dot_axes=((), ())):
-    """By sums of products: `in1` is a batch of images with channels, `in2` of kernels."""
+    """By sums of products: `in1` is a batch of images with channels, `in2` one of kernels."""
     arrays = in1, in2
     dots = [complete_axes(tuple(d), x.ndim) for d, x in zip(dot_axes, arrays, strict=True)]
     if axes is None:

@@ -1,10 +1,12 @@
 """Special functions under SciPy's names.
 
-`erf`, `erfc`, `erfinv`, `expit`, `ndtri`, `sinc`, `logsumexp`, `softmax` and `log_softmax` need nothing else; the
-others call SciPy (`pip install cuobjax[scipy]`) or, for arrays on a GPU, CuPy's counterpart of it, which has no `iv`,
-`ive`, `jn`, `jv`, `kv`, `kve`, `yv` and `stdtr`: there these raise NotImplementedError. Results have the precision of
-the real arguments; integers and Python's numbers do not raise it. `autograd.ops.special` says which arguments have no
-gradient, and the conventions where a derivative does not exist.
+Parameters are SciPy's and explained at https://docs.scipy.org/doc/scipy/reference/special.html. `erf`, `erfc`,
+`erfinv`, `expit`, `ndtri`, `sinc`, `logsumexp`, `softmax` and `log_softmax` need NumPy or CuPy alone; the others call
+SciPy (`pip install cuobjax[scipy]`) or, for arrays on a GPU, CuPy's counterpart of it, which has no `iv`, `ive`, `jn`,
+`jv`, `kv`, `kve`, `yv` and `stdtr`: there these raise NotImplementedError.
+
+Results have the precision of the real arguments; integers and Python numbers do not raise it. `autograd.ops.special`
+says which arguments have no gradient, and the conventions where a derivative does not exist.
 """
 
 # ruff: noqa: I001 (names stay in tables)
@@ -67,12 +69,12 @@ def ndtri(y: ArrayLike) -> Result:
 
 
 def zeta(x: ArrayLike, q: ArrayLike = 1) -> Result:
-    """Hurwitz's zeta function, the sum of (k + q)**-x over k >= 0, for x > 1; the gradient is with respect to `q`."""
+    """Hurwitz's zeta function, the sum of (k + q)**-x over k >= 0, for x > 1; differentiable in `q` alone."""
     return ops.zeta(x, q)
 
 
 def polygamma(n: ArrayLike, x: ArrayLike) -> Result:
-    """The derivative of order `n` of `psi`; the gradient is with respect to `x`."""
+    """The derivative of order `n` of `psi`; differentiable in `x` alone."""
     x = as_array(x)
     order = cast_like(n if isinstance(n, int) else as_array(n), x)
     sign_and_factorial = (2 * (order % 2) - 1) * gamma(order + 1)
@@ -94,8 +96,8 @@ def logsumexp(
 ) -> Result:
     """log(sum(b * exp(a))) over axes, computed so that exp cannot overflow; `b` is 1 by default.
 
-    With `return_sign` it is the logarithm of the absolute value of that sum, and beside it the sign, which has no
-    gradient; without, it is NaN where the sum is negative. Where the sum is 0, the gradient is 0.
+    NaN where the sum is negative; where it is 0, the gradient is 0. With `return_sign`, (logarithm of the absolute
+    value of the sum, its sign), of which the sign has no gradient.
     """
     a = inexact(a)
     if b is None and not return_sign:
@@ -107,7 +109,7 @@ def logsumexp(
 
 
 def _scaled_sum(a, b, axis, keepdims):
-    """The sum of b * exp(a - top), and top: the greatest `a` that counts, or 0 if that is not finite."""
+    """The sum of b * exp(a - top), and top: the greatest `a` with a nonzero `b`, or 0 if that is not finite."""
     a = shape_ops.broadcast_to(a, shape=onp.broadcast_shapes(a.shape, b.shape))
     axes = complete_axes(axis, a.ndim)
     top = reduction.max(where(equal(b, 0), -math.inf, stop_gradient(a)), axis=axes, keepdims=True)
@@ -132,7 +134,7 @@ def log_softmax(x: ArrayLike, axis: Axes = None) -> Result:
 
 
 def in_one_precision(*args: ArrayLike) -> list[Array]:
-    """Arrays of real numbers: integers and Python's numbers take the precision of the others."""
+    """Arrays of real numbers: integers and Python numbers take the precision of the others."""
     values: list[Any] = [as_array(a) if kind_of(a) is None else a for a in args]
     precise = [kind_of(a) is None and a.dtype.kind not in "iub" for a in values]
     like = onp.empty((), onp.result_type(*[a.dtype for a, own in zip(values, precise, strict=True) if own] or [float]))

@@ -1,13 +1,13 @@
 """Distributions under SciPy's names: densities and distribution functions, differentiable in all their arguments.
 
 `norm.logpdf(x, loc, scale)`, `gamma.cdf(x, a, scale=2.0)`, `binom.logpmf(k, n, p)`: arguments have SciPy's names and
-order, and broadcast. As in SciPy a density is 0 outside the support, its logarithm -inf, and everything is NaN where a
-parameter is not allowed. Outside the support all gradients are 0. Integers and Python's numbers take the precision of
-the real arrays beside them. What depends on numbers alone is computed by SciPy on the host, also beside arrays of a GPU
-(`pip install cuobjax[scipy]`).
+order (https://docs.scipy.org/doc/scipy/reference/stats.html) and broadcast. As in SciPy a density is 0 outside the
+support, its logarithm -inf, and everything is NaN where a parameter is not allowed. Outside the support all gradients
+are 0. Integers and Python numbers take the precision of the real arrays beside them. What depends on numbers alone is
+computed by SciPy on the host, also beside arrays on a GPU (`pip install cuobjax[scipy]`).
 
-Distribution functions have no gradient with respect to shape parameters of incomplete gamma and beta functions
-(`a`, `b`, `df`, `n`): that raises NotImplementedError.
+Distribution functions have no gradient with respect to shape parameters of incomplete gamma and beta functions (`a`,
+`b`, `df`, `n`): that raises NotImplementedError.
 """
 
 # ruff: noqa: I001 (names stay in tables)
@@ -42,20 +42,23 @@ __all__ = [
 
 
 class Distribution:
-    """Distributions of one kind; a value of the class is one family of SciPy's, such as `norm`.
+    """A family of distributions; an instance of the class is one of SciPy's, such as `norm`.
 
-    Functions that define it are those of the standard distribution (location 0, scale 1), of a value `z` inside the
+    Its methods take a value, the shape parameters, and `loc` and, if continuous, `scale`, by position or name: see its
+    `repr`. They raise TypeError for other arguments.
+
+    The functions that define it are those of the standard distribution (location 0, scale 1), of a value `z` inside the
     support and the shape parameters.
 
     Args:
-        name: What messages call it.
+        name: Its name in messages.
         shapes: Names of the shape parameters.
         log_density: The logarithm of the density, or of the probability of an integer.
         cdf: The distribution function.
-        sf, log_cdf, log_sf: 1 - cdf and logarithms, where there is something better than to compute these of `cdf`.
-        support: The least and the greatest value, by the shape parameters; by default there are none.
+        sf, log_cdf, log_sf: 1 - cdf and logarithms, where there is something better than to compute these from `cdf`.
+        support: The least and the greatest value, by the shape parameters; unbounded by default.
         valid: The conditions on the shape parameters; by default they are positive.
-        symmetric: Whether the distribution is that of -z as well.
+        symmetric: Whether -z has the same distribution.
     """
 
     value: ClassVar[str] = "x"  # what SciPy calls the first argument
@@ -99,11 +102,11 @@ class Distribution:
         return f"<distribution {self.name}{self.signature}>"
 
     def cdf(self, *args: Any, **kwargs: Any) -> Result:
-        """The probability of values up to the given one."""
+        """The probability of values up to `x` (or `k`)."""
         return self._distribution_function(self._cdf, 0, 1, args, kwargs)
 
     def sf(self, *args: Any, **kwargs: Any) -> Result:
-        """The probability of values above the given one."""
+        """The probability of values above `x` (or `k`)."""
         return self._distribution_function(self._sf, 1, 0, args, kwargs)
 
     def logcdf(self, *args: Any, **kwargs: Any) -> Result:
@@ -130,7 +133,7 @@ class Distribution:
         return logical_or(less(z, low), greater(z, high))
 
     def _distribution_function(self, function, below, above, args, kwargs):
-        """`function` inside the support, its limits `below` and `above` it."""
+        """`function` inside the support, the limits `below` and `above` it outside."""
         z, shapes, _, valid = self._standard(args, kwargs)
         if self.support is None:
             return _where_valid(valid, function(z, *shapes))
@@ -166,11 +169,11 @@ class Continuous(Distribution):
     inside: ClassVar[float] = 0.5
 
     def logpdf(self, *args: Any, **kwargs: Any) -> Result:
-        """The logarithm of the density."""
+        """The logarithm of the density at `x`."""
         return self._log_density(args, kwargs)
 
     def pdf(self, *args: Any, **kwargs: Any) -> Result:
-        """The density."""
+        """The density at `x`."""
         return exp(self._log_density(args, kwargs))
 
 
@@ -181,11 +184,11 @@ class Discrete(Distribution):
     parameters: ClassVar[tuple[tuple[str, float], ...]] = (("loc", 0),)
 
     def logpmf(self, *args: Any, **kwargs: Any) -> Result:
-        """The logarithm of the probability of an integer."""
+        """The logarithm of the probability of the integer `k`; -inf if it is none."""
         return self._log_density(args, kwargs)
 
     def pmf(self, *args: Any, **kwargs: Any) -> Result:
-        """The probability of an integer."""
+        """The probability of the integer `k`; 0 if it is none."""
         return exp(self._log_density(args, kwargs))
 
     def _beyond(self, z, shapes):
@@ -255,9 +258,10 @@ bernoulli: Discrete = Discrete(
 
 
 class _MultivariateNormal:
-    """Normal distributions of vectors: `mean` is (..., D), 0 by default; `cov` (..., D, D), or its diagonal (D,) or ().
+    """Normal distributions of vectors of length D; leading axes broadcast.
 
-    All leading axes broadcast; one of length 1 stays in the result (SciPy squeezes it away).
+    `mean` is (..., D), 0 by default; `cov` is (..., D, D), or a diagonal (D,) or (). An axis of length 1 stays in the
+    result (SciPy squeezes it away).
     """
 
     def __repr__(self) -> str:
@@ -317,15 +321,18 @@ def _squared_distance(deviation, root):
 
 
 class _Dirichlet:
-    """Dirichlet distributions of vectors of K positive numbers with sum 1, which are the first axis of `x`."""
+    """Dirichlet distributions of vectors of K positive numbers with sum 1, along the first axis of `x`."""
 
     def __repr__(self) -> str:
         return "<distribution dirichlet(x, alpha)>"
 
     def logpdf(self, x: ArrayLike, alpha: ArrayLike) -> Result:
-        """The logarithm of the density at `x`, (K, ...) or (K - 1, ...) if the last number is what remains to 1.
+        """The logarithm of the density at `x`, (K, ...), or (K - 1, ...) if the last number is the rest to 1.
 
         It is -inf where a number is negative or the sum is not 1, up to 1e-5 (SciPy raises ValueError there).
+
+        Raises:
+            ValueError: If the shapes of `x` and `alpha`, (K,), do not fit.
         """
         points, weights = in_one_precision(x, alpha)
         if points.shape[0] == weights.size - 1:
