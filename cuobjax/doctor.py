@@ -23,6 +23,10 @@ import platform
 import re
 import signal
 import subprocess
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Report", "devices", "examine", "main", "packages"]
 
 WIDTH = 26  # of the labels
 SECONDS = 60  # for a part; a test takes one or two, unless a GPU's kernels have to be compiled first
@@ -41,18 +45,24 @@ def _named(error):
 
 
 class Report:
-    """Prints lines with a label; `failed` tells whether one of them was a failure."""
+    """Prints lines with a label.
 
-    failed = False
+    Attributes:
+        failed: Whether one of them was a failure.
+    """
 
-    def line(self, label, text):
+    failed: bool = False
+
+    def line(self, label: str, text: object) -> None:
+        """Prints a line."""
         print(label.ljust(WIDTH - 1), " ".join(str(text).split()), flush=True)
 
-    def failure(self, label, text):
+    def failure(self, label: str, text: object) -> None:
+        """Prints a line about a failure."""
         self.line(label, f"FAILED: {text}")
         self.failed = True
 
-    def attempt(self, label, function, *args):
+    def attempt(self, label: str, function: Callable[..., object], *args: Any) -> bool:
         """A line with what the function returns, or with the error that it raises; returns whether it returned."""
         try:
             self.line(label, function(*args))
@@ -62,7 +72,7 @@ class Report:
         return True
 
 
-def packages(report):
+def packages(report: Report) -> None:
     """What is installed, without CuPy."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     report.line("Python", f"{platform.python_version()} ({sys.executable})")
@@ -141,7 +151,7 @@ def _installed(extra, names):
     return "; ".join(found + remedy)
 
 
-def devices(report):
+def devices(report: Report) -> None:
     """CuPy, CUDA and the GPUs; a GPU's label is its name as a device."""
     if not importlib.util.find_spec("cupy"):
         report.line("CuPy", "not installed: pip install 'cuobjax[cuda13]', or cuda12, where there is an NVIDIA GPU")
@@ -191,7 +201,7 @@ def _gpu(cuda, index):
     )
 
 
-def examine(report, device):
+def examine(report: Report, device: str) -> None:
     """A test of one device in seconds: what every program needs, compared with known results."""
     cuobjax = importlib.import_module("cuobjax")
     with cuobjax.device(device):
@@ -268,7 +278,7 @@ CHECKS = {
 PARTS = {part.__name__: part for part in (packages, devices, examine)}
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Prints the report; returns 1 if something failed, else 0."""
     parser = argparse.ArgumentParser(prog="python -m cuobjax.doctor", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("part", nargs="*", help="one part alone: packages, devices, examine cpu, examine gpu:0, ...")

@@ -55,7 +55,8 @@ class VarCollection(dict[Any, Any]):  # the types are below: it iterates over va
     def __radd__(self, other: Any) -> Self:
         return type(self)(other)._updated(self) if isinstance(other, dict) else NotImplemented
 
-    __ror__ = __radd__
+    def __ror__(self, other: Any) -> Self:
+        return self.__radd__(other)
 
     def __iadd__(self, other: Variables) -> Self:
         return self._updated(other)

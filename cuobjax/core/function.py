@@ -36,7 +36,7 @@ class Function(Module):
             raise TypeError(f"{type(self).__name__}: expected a function or module, got {type(f).__name__}.")
         self.f = f
         prefix = f"{{{f.__name__}}}" if hasattr(f, "__name__") else ""
-        self.vc = VarCollection((prefix + name, v) for name, v in VarCollection(vc).items())
+        self.vc: VarCollection = VarCollection((prefix + name, v) for name, v in VarCollection(vc).items())
         functools.update_wrapper(self, f, updated=())
 
     def vars(self, scope: str = "") -> VarCollection:

@@ -220,7 +220,8 @@ class ModuleList(Module, list[Any]):
     def __mul__(self, number: Any) -> Any:
         return self._like(list.__mul__(self, number))
 
-    __rmul__ = __mul__
+    def __rmul__(self, number: Any) -> Any:
+        return self * number
 
     def __radd__(self, other: Any) -> Any:
         return self._like(list.__add__(other, self)) if isinstance(other, list) else NotImplemented

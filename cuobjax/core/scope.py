@@ -48,8 +48,8 @@ class Scope:
         self.values: Values = dict(values)
         self.written: dict[BaseVar, bool] = {}
         self.seen: Values = {}
-        self.outer = outer
-        self.first_read = first_read
+        self.outer: Scope | None = outer
+        self.first_read: FirstRead | None = first_read
 
     def changes(self) -> Values:
         """The variables that were written to, with their values."""

@@ -26,7 +26,8 @@ class Training:
     """The attribute `training`; `own` is what a class has in its place, a default of its own or a descriptor."""
 
     def __init__(self, own: Any = None) -> None:
-        self.own, self._read, self._write = own, getattr(own, "__get__", None), getattr(own, "__set__", None)
+        self.own: Any = own
+        self._read, self._write = getattr(own, "__get__", None), getattr(own, "__set__", None)
 
     def __get__(self, module: Any, owner: Any = None) -> Any:
         if module is None:

@@ -154,7 +154,7 @@ class StoredVar(BaseVar):
     def __init__(self, tensor: ArrayLike, reduce: Reduction | None) -> None:
         super().__init__(reduce)
         value = as_value(tensor, type(self).__name__)
-        self.stored = constant(value)
+        self.stored: Array = constant(value)
         if isinstance(value, Tracer):  # created in a differentiated call, which sees the traced value
             scope.write({self: value})
 
@@ -265,7 +265,8 @@ class ConstrainedVar(TrainVar):
             )
         if first is not None and not isinstance(first, Tracer) and not anp.isfinite(first).all():
             raise ValueError(f"TrainVar: expected values that {repr_function(constraint)} can have, got {value!r}.")
-        self.free = TrainVar(self._free(value, "TrainVar") if hasattr(constraint, "inverse") else value, reduce)
+        free = self._free(value, "TrainVar") if hasattr(constraint, "inverse") else value
+        self.free: TrainVar = TrainVar(free, reduce)
 
     @property
     def value(self) -> Array:

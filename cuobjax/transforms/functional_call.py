@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from autograd.core import Array
 from autograd.typing import ArrayLike
 
 from ..core.module import Module
@@ -102,7 +103,7 @@ class Merged:
     def __init__(self, structure: Module, values: Values) -> None:
         overlay, names = _overlay(structure, values, "merge")
         self.structure = structure
-        self.values = {names[v]: x for v, x in overlay.items()}
+        self.values: dict[str, Array] = {names[v]: x for v, x in overlay.items()}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the module with its arguments; `values` becomes what the module wrote."""

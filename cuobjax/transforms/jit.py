@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 import weakref
 from collections.abc import Callable, Hashable, Sequence, Set
 from typing import Any, NamedTuple
@@ -22,7 +21,7 @@ from ..core.module import Module, structure
 from ..core.training_mode import recording
 from ..core.variable import BaseVar, RandomState, TrainRef, as_value
 from ..dtypes import default_dtype
-from ..util import class_name, positional_args_names, repr_function
+from ..util import class_name, positional_args_names, repr_function, to_positions
 from .call import call
 from .program import Program, below
 from .signature import is_input, key_of, paths, take
@@ -60,13 +59,10 @@ class Jit(Module):
         vc: Variables | None = None,
         static_argnums: int | Sequence[int] | None = None,
     ) -> None:
-        self.vc = None if vc is None else VarCollection(vc)
-        self.__wrapped__ = f if isinstance(f, Module) else Function(f, self.vc or ())
-        numbers = (static_argnums,) if isinstance(static_argnums, int) else static_argnums
-        try:
-            self.static_argnums: Any = None if numbers is None else tuple(map(operator.index, numbers))
-        except TypeError:
-            raise TypeError(f"Jit: expected positions in static_argnums, got {static_argnums!r}.") from None
+        self.vc: VarCollection | None = None if vc is None else VarCollection(vc)
+        self.__wrapped__: Module = f if isinstance(f, Module) else Function(f, self.vc or ())
+        positions = None if static_argnums is None else to_positions(static_argnums, "Jit.static_argnums")
+        self.static_argnums: tuple[int, ...] | None = positions
         self._static_names = _names_of(self.__wrapped__, self.static_argnums or ())
         self._begin()
 

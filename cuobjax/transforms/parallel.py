@@ -1,6 +1,5 @@
 """`Parallel`: a function on all devices of this machine at once."""
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from ..core.module import Module
 from ..core.replication import forget_replicas, replicated
 from ..core.scope import is_open, write
 from ..core.variable import RandomState, as_value
-from ..util import class_name, repr_function
+from ..util import class_name, repr_function, to_positions
 from .call import call
 
 __all__ = ["Parallel", "concatenate"]
@@ -64,12 +63,12 @@ class Parallel(Module):
         axis_name: str = "device",
         static_argnums: int | Sequence[int] | None = None,
     ) -> None:
-        self.__wrapped__ = f if isinstance(f, Module) else Function(f, vc or ())
-        self.vc = VarCollection(vc or ()) or self.__wrapped__.vars()
+        self.__wrapped__: Module = f if isinstance(f, Module) else Function(f, vc or ())
+        self.vc: VarCollection = VarCollection(vc or ()) or self.__wrapped__.vars()
         self.reduce = reduce
         self.axis_name = axis_name
-        numbers = (static_argnums,) if isinstance(static_argnums, int) else static_argnums or ()
-        self.static_argnums = tuple(sorted(map(operator.index, numbers)))
+        positions = () if static_argnums is None else to_positions(static_argnums, "Parallel.static_argnums")
+        self.static_argnums: tuple[int, ...] = tuple(sorted(positions))
 
     @property
     def ndevices(self) -> int:

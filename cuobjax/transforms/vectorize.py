@@ -56,8 +56,8 @@ class Vectorize(Module):
         if all(axis is None for axis in batch_axis):
             raise ValueError(f"No arguments to function {repr_function(f)} are vectorizable")
         self.batch_axis = batch_axis
-        self.__wrapped__ = f if isinstance(f, Module) else Function(f, vc or ())
-        self.vc = VarCollection(vc or ()) or self.__wrapped__.vars()
+        self.__wrapped__: Module = f if isinstance(f, Module) else Function(f, vc or ())
+        self.vc: VarCollection = VarCollection(vc or ()) or self.__wrapped__.vars()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls `f` in every lane.
