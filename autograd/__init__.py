@@ -6,6 +6,8 @@
 np.float64(0.41997434161402614)
 """
 
+from typing import TYPE_CHECKING
+
 from . import array_methods as _array  # noqa: F401 (gives Array its operators)
 from . import testing  # noqa: F401
 from .backend import Device, DeviceError, default_device, device
@@ -24,38 +26,23 @@ from .mapping import vmap
 from .numpy._creation import device_put
 
 __all__ = [
-    "Array",
-    "Device",
-    "DeviceError",
-    "checkpoint",
-    "cond",
-    "custom_jvp",
-    "custom_vjp",
-    "debug",
-    "debug_nans",
-    "default_device",
-    "defjvp",
-    "defvjp",
-    "deterministic",
-    "device",
-    "device_put",
-    "elementwise_grad",
-    "flatten",
-    "get_array_module",
-    "grad",
-    "hessian",
-    "hvp",
-    "jacfwd",
-    "jacobian",
-    "jacrev",
-    "jvp",
-    "linearize",
-    "primitive",
-    "scan",
-    "stop_gradient",
-    "trace_report",
-    "value_and_grad",
-    "vjp",
-    "vmap",
-    "while_loop",
-]
+    "Array", "Device", "DeviceError", "checkpoint", "cond", "custom_jvp", "custom_vjp", "debug", "debug_nans",
+    "default_device", "defjvp", "defvjp", "deterministic", "device", "device_put", "elementwise_grad", "flatten",
+    "get_array_module", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "primitive",
+    "scan", "stop_gradient", "trace_report", "value_and_grad", "vjp", "vmap", "while_loop",
+]  # fmt: skip
+
+if TYPE_CHECKING:
+    __version__: str
+else:
+
+    def __getattr__(name):
+        """`__version__`, looked up when it is used, as `importlib.metadata` takes long to import."""
+        if name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib.metadata
+
+        try:
+            return importlib.metadata.version("cuobjax")
+        except importlib.metadata.PackageNotFoundError:
+            return "0+unknown"  # a checkout that is not installed

@@ -1,7 +1,7 @@
 """Operators, methods and protocols of `Array`, which `autograd.operators` declares: how they are computed.
 
 NumPy's functions and CuPy's ufuncs that meet an Array are sent to our function of the same name, so that a gradient is
-never lost silently: it is right, or the call raises and says what to write.
+never lost silently: it is right, or the call raises an error with a remedy.
 """
 
 import builtins
@@ -184,7 +184,7 @@ _CHANGING = [
 
 
 def __setitem__(self, index, value):
-    raise TypeError("Array: expected no assignment to elements, arrays never change. Use x = x.at[index].set(value).")
+    raise TypeError("Array: arrays never change, so elements cannot be assigned. Write x = x.at[index].set(value).")
 
 
 def __len__(self):
@@ -300,7 +300,8 @@ def __array_function__(self, function, types, args, kwargs):
     ours = _counterparts().get(function)
     if ours is None:
         raise TypeError(
-            f"numpy.{name}: has no counterpart for an Array. Convert with numpy.asarray(x) where no gradient is wanted."
+            f"{function.__module__}.{name}: has no counterpart for an Array. Convert with numpy.asarray(x) where no "
+            "gradient is wanted."
         )
     refuse_output(kwargs.pop("out", None), f"numpy.{name}")
     return ours(*args, **kwargs)

@@ -16,14 +16,14 @@ that transformations nest in any order.
 
 Ways to look under a value `x`, none of which copies:
 
-    lift(x)              a raw array as an Array, a Reference as the Array that it stands for; all else as it is
-    resolved(x)          the Array that a Reference or a traced number stands for; all else as it is
-    trace.lower(x)       what is one level below if `x` is a tracer of this interpreter, else `x`
+    lift(x)              a raw array as an Array, a Reference as the Array that it stands for; anything else unchanged
+    resolved(x)          the Array that a Reference or a traced number stands for; anything else unchanged
+    trace.lower(x)       the value one level below if `x` is a tracer of this interpreter, else `x`
     x.raw                the raw array under an Array; raises if it is traced, as its gradient would be lost
     concrete(x, use)     the same, with an error that names the use
     bare(x)              the raw array under any number of levels
     library(x)           numpy or cupy, under any number of levels
-    kind_of(x)           the type of a Python number, traced or not; None of all else
+    kind_of(x)           the type of a Python number, traced or not; None for anything else
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Interpreter:
         return isinstance(x, Tracer) and x._trace is self
 
     def lower(self, x: Any) -> Any:
-        """What is one level below a tracer of this interpreter; all else as it is."""
+        """The value one level below a tracer of this interpreter; anything else unchanged."""
         return lift(x._value) if isinstance(x, Tracer) and x._trace is self else x
 
     def forced(self, x: Tracer, use: str) -> TypeError:
@@ -120,7 +120,10 @@ class Array(Operators):
     the name `x` to a new Array, and `x.at[index].set(value)` returns a changed copy. `raw` is the array under it.
 
     Args:
-        raw: The array to stand for, which is not copied: leave it as it is from now on. `numpy.array(x)` copies.
+        raw: The array, which is not copied: do not write to it afterwards. `cuobjax.numpy.array(x)` copies.
+
+    Raises:
+        TypeError: If `raw` is no such array.
     """
 
     __slots__ = ("__weakref__", "_value")
@@ -254,12 +257,12 @@ class Reference(Array):
 
 
 def kind_of(x: Any) -> type | None:
-    """The type of a Python number, traced or not; None of all else."""
+    """The type of a Python number, traced or not; None for anything else."""
     return x.kind if isinstance(x, TracedNumber) else type(x) if type(x) in _KINDS else None
 
 
 def resolved(x: Any) -> Any:
-    """The Array that a Reference or a traced number stands for; all else as it is."""
+    """The Array that a Reference or a traced number stands for; anything else unchanged."""
     while isinstance(x, Reference):
         x = x._value
     return x.array() if isinstance(x, TracedNumber) else x
@@ -282,7 +285,7 @@ def concrete(x: Array, use: str) -> RawArray:
 
 
 def lift(value: Any) -> Any:
-    """Raw arrays and NumPy scalars in `value`, a tuple of them included, as Arrays; all else as it is."""
+    """Raw arrays and NumPy scalars in `value`, a tuple of them included, as Arrays; anything else unchanged."""
     if isinstance(value, Array):
         return value._value if isinstance(value, Reference) else value
     if type(value) is tuple:
@@ -291,14 +294,14 @@ def lift(value: Any) -> Any:
 
 
 def _wrap(raw):
-    """An Array of what is known to be a raw array."""
+    """An Array of a value that is a raw array for certain."""
     array = _new(Array)
     array._value = raw
     return array
 
 
 def bare(x: Any) -> Any:
-    """The raw array under an Array, through any number of levels; all else as it is."""
+    """The raw array under an Array, through any number of levels; anything else unchanged."""
     while isinstance(x, Array):
         x = x._value
     return x

@@ -1,4 +1,4 @@
-"""What an Array can do, declared in one place for readers and type checkers; `autograd.array_methods` says how.
+"""The operators and methods of `Array`, declared in one place; `autograd.array_methods` implements them.
 
 Each declaration is replaced by its implementation when `autograd` is imported. A method without an implementation of
 its own is the function of `autograd.numpy` that has its name.
@@ -98,7 +98,7 @@ class Operators:
     def __cupy_override_reduction_kernel__(self, kernel: Any, axis: Any, dtype: Any, out: Any,
                                            keepdims: Any) -> Any: ...
 
-    # Reductions over axes; `where` says which elements count. `out` is there for NumPy's and CuPy's own calls.
+    # Reductions over axes of the elements where `where` is true. `out` exists for calls that NumPy and CuPy make.
     def all(self, axis: Axes = None, out: None = None, keepdims: bool = False, *,
             where: ArrayLike | None = None) -> Array: ...
     def any(self, axis: Axes = None, out: None = None, keepdims: bool = False, *,
@@ -160,7 +160,7 @@ class Operators:
     @property
     def mT(self) -> Array: ...
 
-    # What would change an array raises TypeError and says what to write.
+    # Methods that would change an array; each raises TypeError with a remedy.
     def sort(self, *args: Any, **kwargs: Any) -> NoReturn: ...
     def partition(self, *args: Any, **kwargs: Any) -> NoReturn: ...
     def fill(self, *args: Any, **kwargs: Any) -> NoReturn: ...

@@ -186,7 +186,7 @@ class Primitive:
     def _unknown(self, params):
         names = ", ".join(sorted(params.keys() - self.parameters))
         remedy = "Arrays never change: bind the result to a name." if "out" in params else "Raw arrays may have it."
-        return TypeError(f"{self.name}: expected no argument {names} with an Array or a traced value. {remedy}")
+        return TypeError(f"{self.name}: has no argument {names} for Arrays and traced values. {remedy}")
 
 
 _FACTS = ("flops", "memory", "ufunc", "index_ranges", "shape_from", "has_effect")

@@ -83,7 +83,7 @@ def check_grads(
 
 
 class _Check:
-    """Compares derivatives with differences; holds what is the same for all orders."""
+    """Compares derivatives with differences; holds the settings for all orders."""
 
     def __init__(self, function, leaves, tolerance, samples, seed):
         outputs = function(*leaves)
@@ -277,7 +277,7 @@ def _widened(x):
 
 
 def _as_array(leaf):
-    """A raw array or Python's real or complex number as an Array; all else as it is."""
+    """A raw array or Python's real or complex number as an Array; anything else unchanged."""
     if isinstance(leaf, float | complex) and not backend.is_array(leaf):
         leaf = numpy.asarray(leaf)[()]  # NumPy's scalars go with arrays of any device
     return lift(leaf)

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import autograd
 import cuobjax
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -47,15 +48,17 @@ def test_ours_is_accepted(tmp_path):
     assert result.returncode == 0, result.stderr
 
 
-def test_version_is_that_of_the_distribution():
-    assert cuobjax.__version__ == importlib.metadata.version("cuobjax")
-    with pytest.raises(AttributeError, match=r"^module 'cuobjax' has no attribute 'nope'$"):
-        cuobjax.nope  # noqa: B018
+@pytest.mark.parametrize("package", [autograd, cuobjax])
+def test_version_is_that_of_the_distribution(package):
+    assert package.__version__ == importlib.metadata.version("cuobjax")
+    with pytest.raises(AttributeError, match=rf"^module '{package.__name__}' has no attribute 'nope'$"):
+        package.nope  # noqa: B018
 
 
-def test_version_of_a_checkout_that_is_not_installed(monkeypatch):
+@pytest.mark.parametrize("package", [autograd, cuobjax])
+def test_version_of_a_checkout_that_is_not_installed(monkeypatch, package):
     def nothing(name):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", nothing)
-    assert cuobjax.__version__ == "0+unknown"
+    assert package.__version__ == "0+unknown"
