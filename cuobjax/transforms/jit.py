@@ -122,7 +122,7 @@ class Jit(Module):
 
     def _static(self, args: Sequence[Any]) -> list[int]:
         """The positions of static arguments in a call."""
-        return sorted({i % len(args) for i in self.static_argnums if -len(args) <= i < len(args)})
+        return sorted({i % len(args) for i in self.static_argnums or () if -len(args) <= i < len(args)})
 
     @functools.cached_property
     def _on_gpu(self) -> list[BaseVar]:

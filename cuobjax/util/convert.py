@@ -61,7 +61,7 @@ def to_positions(positions: int | Iterable[int], where: str) -> tuple[int, ...]:
     try:
         return tuple(map(operator.index, several))
     except TypeError:
-        raise TypeError(f"{where}: expected an integer or a tuple of integers, got {positions!r}.") from None
+        raise TypeError(f"{where}: expected a position or a tuple of positions, got {positions!r}.") from None
 
 
 def to_interpolate(interpolate: str | Interpolate) -> str:

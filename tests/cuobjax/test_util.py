@@ -255,7 +255,7 @@ def test_to_positions():
     assert util.to_positions((), "f") == ()
     for wrong in (None, "0", 1.0, (1.0,), np.array(1.0)):
         with pytest.raises(
-            TypeError, match=rf"^f: expected an integer or a tuple of integers, got {re.escape(repr(wrong))}\.$"
+            TypeError, match=rf"^f: expected a position or a tuple of positions, got {re.escape(repr(wrong))}\.$"
         ):
             util.to_positions(wrong, "f")
 
