@@ -9,6 +9,8 @@ transformation outside of the group traces is combined by ordinary operations, w
 
 import functools
 import operator
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as onp
 
@@ -16,16 +18,20 @@ from .. import backend, nccl
 from ..core import Array
 from ..primitive import Primitive
 from ..thread_group import current
+from ..typing import ArrayLike, Result
 from .elementwise import astype, device_put, equal, maximum, minimum, where
 from .shape import concatenate, reshape, transpose
+
+__all__ = ["Collective", "all_gather", "pmax", "pmin", "psum"]
 
 
 class Collective(Primitive):
     """A primitive that the threads of a group apply together.
 
     Args:
-        combine: What it makes of the values of all threads, `combine(values)`, out of our operations.
-        rule, kind, batch: See `Primitive`.
+        combine: `combine(values)` computes the result from the values of all threads, by our operations.
+        vjp: The one `vjp` of `Primitive`.
+        kind, batch: See `Primitive`.
 
     Attributes:
         has_effect: True: no pass over a program may drop an application, as other devices wait for it.
@@ -33,15 +39,21 @@ class Collective(Primitive):
 
     has_effect = True
 
-    def __init__(self, combine, rule, kind="", batch="stack"):
+    def __init__(
+        self,
+        combine: Callable[[Sequence[Any]], Any],
+        vjp: Callable[..., Any],
+        kind: str = "",
+        batch: str | Callable[..., Any] = "stack",
+    ) -> None:
         def forward(xp, x, *, axis_name):
             return self._meet(current(axis_name), x)
 
         forward.__name__, forward.__doc__ = combine.__name__.lstrip("_"), combine.__doc__
-        super().__init__(forward, (rule,), kind=kind, batch=batch)
+        super().__init__(forward, (vjp,), kind=kind, batch=batch)
         self._combine = combine
 
-    def __call__(self, x, *, axis_name):
+    def __call__(self, x: ArrayLike, *, axis_name: Any) -> Result:  # type: ignore[override]  # of one array
         member = current(axis_name)
         if isinstance(x, Array) and x._trace.level > member.level:
             return super().__call__(x, axis_name=axis_name)
@@ -111,10 +123,10 @@ def _gathered_lanes(primitive, size, values, batched, params):
     return transpose(y, axes=(1, 0, *range(2, y.ndim)))
 
 
-psum = Collective(_psum, lambda g, axis_name: psum(g, axis_name=axis_name), "multilinear")
-pmax = Collective(_pmax, _to_extremes)
-pmin = Collective(_pmin, _to_extremes)
-all_gather = Collective(
+psum: Primitive = Collective(_psum, lambda g, axis_name: psum(g, axis_name=axis_name), "multilinear")
+pmax: Primitive = Collective(_pmax, _to_extremes)
+pmin: Primitive = Collective(_pmin, _to_extremes)
+all_gather: Primitive = Collective(
     _all_gather,
     lambda g, axis_name: psum(g, axis_name=axis_name)[current(axis_name).rank],
     "multilinear",

@@ -1,4 +1,4 @@
-"""Convolution and pooling over the trailing axes of (N, C, *spatial): `autograd.kernels` says what they compute."""
+"""Convolution and pooling over the trailing axes of (N, C, *spatial): `autograd.kernels` defines what they compute."""
 
 import math
 from typing import NamedTuple
@@ -6,15 +6,21 @@ from typing import NamedTuple
 from ..families import Composition, linear, moves, multilinear, nondifferentiable
 from ..kernels import convolution as kernels
 from ..kernels import pooling
+from ..primitive import Primitive
 from .shape import broadcast_to, flip, folded, reshape, transpose
+
+__all__ = [
+    "Geometry", "convolution", "convolution_input", "convolution_kernel", "convolve", "max_pool_indices",
+    "window_gather", "window_scatter", "window_spread", "window_sum",
+]  # fmt: skip
 
 
 class Geometry(NamedTuple):
-    """How the windows of a convolution lie: a number, and for padding a pair (before, after), for each spatial axis."""
+    """The windows of a convolution: a number, and for padding a pair (before, after), for each spatial axis."""
 
-    strides: tuple
-    padding: tuple
-    dilation: tuple
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
     groups: int = 1
 
 
@@ -51,7 +57,7 @@ def _window_scatter(xp, z, indices, *, shape, windows):
 
 
 def _batch_convolution(primitive, size, values, batched, params):
-    """Lanes join the rows where w is the same for all of them, else they become groups of channels."""
+    """Lanes become rows of the batch where w is the same for all of them, else groups of channels."""
     names = primitive.arguments
     if names[1] == "w" and not batched[1]:
         return folded(lambda x, **params: primitive(x, values[1], **params), size, values[:1], batched[:1], params)
@@ -97,21 +103,21 @@ def _flops(kernel, output):
 
 # x (N, C, *spatial), w (O, C // groups, *kernel) and z (N, O, *out) determine each other bilinearly: the transposes of
 # each operation are the other two.
-convolution = multilinear(
+convolution: Primitive = multilinear(
     _convolution,
     lambda g, x_shape, w, geometry: convolution_input(g, w, geometry=geometry, shape=x_shape),
     lambda g, x, w_shape, geometry: convolution_kernel(x, g, geometry=geometry, shape=w_shape),
     batch=_batch_convolution,
     flops=_flops(lambda x, w, z: w, lambda x, w, z: z),
 )
-convolution_input = multilinear(
+convolution_input: Primitive = multilinear(
     _convolution_input,
     lambda g, w, geometry: convolution(g, w, geometry=geometry),
     lambda g, z, w_shape, geometry: convolution_kernel(g, z, geometry=geometry, shape=w_shape),
     batch=_batch_convolution,
     flops=_flops(lambda z, w, x: w, lambda z, w, x: z),
 )
-convolution_kernel = multilinear(
+convolution_kernel: Primitive = multilinear(
     _convolution_kernel,
     lambda g, x_shape, z, geometry: convolution_input(z, g, geometry=geometry, shape=x_shape),
     lambda g, x, geometry: convolution(x, g, geometry=geometry),
@@ -119,34 +125,34 @@ convolution_kernel = multilinear(
     flops=_flops(lambda x, z, w: w, lambda x, z, w: z),
 )
 
-# Pooling: `max_pool_indices` says where in x (flattened spatial axes) the greatest element of each window is, the first
-# one if there are more.
-window_sum = linear(
+# Pooling: `max_pool_indices` is the position in x (flattened spatial axes) of the greatest element of each window, the
+# first one if there are several.
+window_sum: Primitive = linear(
     _window_sum,
     lambda g, x_shape, size, strides, padding: window_spread(
         g, shape=x_shape, size=size, strides=strides, padding=padding
     ),
     batch=folded,
 )
-window_spread = linear(
+window_spread: Primitive = linear(
     _window_spread,
     lambda g, size, strides, padding: window_sum(g, size=size, strides=strides, padding=padding),
     batch=folded,
     flops=moves,
 )
-max_pool_indices = nondifferentiable(_max_pool_indices, batch=folded)
-window_gather = linear(
+max_pool_indices: Primitive = nondifferentiable(_max_pool_indices, batch=folded)
+window_gather: Primitive = linear(
     _window_gather,
     lambda g, x_shape, indices, windows: window_scatter(g, indices, shape=x_shape, windows=windows),
     batch=folded,
     flops=moves,
 )
-window_scatter = linear(
+window_scatter: Primitive = linear(
     _window_scatter, lambda g, indices, windows: window_gather(g, indices, windows=windows), batch=folded, flops=moves
 )
 
 
-# Of two vectors, as NumPy has it.
+# Of two vectors: `numpy.convolve`.
 def _convolve(xp, a, b, *, mode):
     """y[i] = sum over j of a[i - j] * b[j], at all i ("full") or those where every j counts ("valid")."""
     return xp.convolve(a, b, mode)
@@ -164,7 +170,7 @@ def _by_windows(a, b, *, mode):
     return convolution(signal, kernel, geometry=Geometry((1,), ((reach, reach),), (1,)))[0, 0]
 
 
-convolve = multilinear(  # "valid": `a` must not be the shorter one
+convolve: Primitive = multilinear(  # "valid": `a` must not be the shorter one
     _convolve,
     lambda g, b, mode: convolve(g, flip(b, axis=(0,)), mode="valid" if mode == "full" else "full"),
     _to_second,

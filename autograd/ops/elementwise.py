@@ -12,19 +12,32 @@ import numpy
 
 from ..families import elementwise, linear, moves
 from ..kernels import special
+from ..primitive import Primitive
+
+__all__ = [
+    "absolute", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "astype", "at_least",
+    "at_most", "bitwise_and", "bitwise_or", "bitwise_xor", "cbrt", "ceil", "clip", "conj", "cos", "cosh", "deg2rad",
+    "device_put", "divide", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "floor", "floor_divide", "fmax",
+    "fmin", "fmod", "gcd", "greater", "greater_equal", "hypot", "imag", "invert", "isclose", "isfinite", "isinf",
+    "isnan", "lcm", "leaky_relu", "left_shift", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp",
+    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply",
+    "narrowed", "negative", "not_equal", "positive", "power", "power_of", "rad2deg", "real", "reciprocal", "relu",
+    "remainder", "right_shift", "rint", "round", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "softplus",
+    "sqrt", "square", "stop_gradient", "subtract", "tan", "tanh", "trunc", "where",
+]  # fmt: skip
 
 # Arithmetic. Names are NumPy's; `a`, `b` are the operands, `y` the result, `g` the cotangent of the result.
-add = elementwise("add", lambda g: g, lambda g: g)
-subtract = elementwise("subtract", lambda g: g, lambda g: -g)
-multiply = elementwise("multiply", lambda g, b: g * b, lambda g, a: g * a)
-divide = elementwise("divide", lambda g, b: g / b, lambda g, y, b: -g * y / b)
-negative = elementwise("negative", lambda g: -g)
-positive = elementwise("positive", lambda g: g, flops=moves)
-remainder = elementwise("remainder", lambda g: g, lambda g, a, b: -g * floor_divide(a, b))
-fmod = elementwise("fmod", lambda g: g, lambda g, a, b: -g * trunc(a / b))
-reciprocal = elementwise("reciprocal", lambda g, y: -g * y * y)
-square = elementwise("square", lambda g, x: g * (2 * x))
-power = elementwise(
+add: Primitive = elementwise("add", lambda g: g, lambda g: g)
+subtract: Primitive = elementwise("subtract", lambda g: g, lambda g: -g)
+multiply: Primitive = elementwise("multiply", lambda g, b: g * b, lambda g, a: g * a)
+divide: Primitive = elementwise("divide", lambda g, b: g / b, lambda g, y, b: -g * y / b)
+negative: Primitive = elementwise("negative", lambda g: -g)
+positive: Primitive = elementwise("positive", lambda g: g, flops=moves)
+remainder: Primitive = elementwise("remainder", lambda g: g, lambda g, a, b: -g * floor_divide(a, b))
+fmod: Primitive = elementwise("fmod", lambda g: g, lambda g, a, b: -g * trunc(a / b))
+reciprocal: Primitive = elementwise("reciprocal", lambda g, y: -g * y * y)
+square: Primitive = elementwise("square", lambda g, x: g * (2 * x))
+power: Primitive = elementwise(
     "power",
     lambda g, a, b: g * where(equal(b, 0), 0, b * power(a, where(equal(b, 0), 1, b - 1))),
     lambda g, y, a, b: g * where(equal(a, 0), 0, y * log(where(equal(a, 0), 1, a))),
@@ -36,52 +49,58 @@ def _power_of(xp, x, *, exponent):
 
 
 # With a Python number as exponent: cheaper, and the dtype of `x` is kept.
-power_of = elementwise(
+power_of: Primitive = elementwise(
     _power_of,
     lambda g, x, exponent: g * (exponent * power_of(x, exponent=exponent - 1)) if exponent else g * 0,
     memory="new",
 )
-absolute = elementwise("absolute", lambda g, x: g * (_phase(x) if x.dtype.kind == "c" else sign(x)))
-hypot = elementwise("hypot", lambda g, y, a: g * _ratio(a, y), lambda g, y, b: g * _ratio(b, y))
+absolute: Primitive = elementwise("absolute", lambda g, x: g * (_phase(x) if x.dtype.kind == "c" else sign(x)))
+hypot: Primitive = elementwise("hypot", lambda g, y, a: g * _ratio(a, y), lambda g, y, b: g * _ratio(b, y))
 
 # Exponentials and logarithms.
-exp = elementwise("exp", lambda g, y: g * y)
-exp2 = elementwise("exp2", lambda g, y: g * (math.log(2) * y))
-expm1 = elementwise("expm1", lambda g, y: g * (y + 1))
-log = elementwise("log", lambda g, x: g / x)
-log2 = elementwise("log2", lambda g, x: g / (math.log(2) * x))
-log10 = elementwise("log10", lambda g, x: g / (math.log(10) * x))
-log1p = elementwise("log1p", lambda g, x: g / (x + 1))
-logaddexp = elementwise("logaddexp", lambda g, a, b: g * sigmoid(a - b), lambda g, a, b: g * sigmoid(b - a))
-logaddexp2 = elementwise(
+exp: Primitive = elementwise("exp", lambda g, y: g * y)
+exp2: Primitive = elementwise("exp2", lambda g, y: g * (math.log(2) * y))
+expm1: Primitive = elementwise("expm1", lambda g, y: g * (y + 1))
+log: Primitive = elementwise("log", lambda g, x: g / x)
+log2: Primitive = elementwise("log2", lambda g, x: g / (math.log(2) * x))
+log10: Primitive = elementwise("log10", lambda g, x: g / (math.log(10) * x))
+log1p: Primitive = elementwise("log1p", lambda g, x: g / (x + 1))
+logaddexp: Primitive = elementwise("logaddexp", lambda g, a, b: g * sigmoid(a - b), lambda g, a, b: g * sigmoid(b - a))
+logaddexp2: Primitive = elementwise(
     "logaddexp2",
     lambda g, a, b: g * sigmoid((a - b) * math.log(2)),
     lambda g, a, b: g * sigmoid((b - a) * math.log(2)),
 )
-sqrt = elementwise("sqrt", lambda g, y: g / (2 * y))
-cbrt = elementwise("cbrt", lambda g, y: g / (3 * y * y))
+sqrt: Primitive = elementwise("sqrt", lambda g, y: g / (2 * y))
+cbrt: Primitive = elementwise("cbrt", lambda g, y: g / (3 * y * y))
 
 # Trigonometric and hyperbolic functions.
-sin = elementwise("sin", lambda g, x: g * cos(x))
-cos = elementwise("cos", lambda g, x: -g * sin(x))
-tan = elementwise("tan", lambda g, y: g * (y * y + 1))
-arcsin = elementwise("arcsin", lambda g, x: g / sqrt(1 - x * x))
-arccos = elementwise("arccos", lambda g, x: -g / sqrt(1 - x * x))
-arctan = elementwise("arctan", lambda g, x: g / (x * x + 1))
-arctan2 = elementwise("arctan2", lambda g, a, b: g * _over_square(b, a, b), lambda g, a, b: -g * _over_square(a, a, b))
-sinh = elementwise("sinh", lambda g, x: g * cosh(x))
-cosh = elementwise("cosh", lambda g, x: g * sinh(x))
-tanh = elementwise("tanh", lambda g, y: g * (1 - y * y))
-arcsinh = elementwise("arcsinh", lambda g, x: g / sqrt(x * x + 1))
-arccosh = elementwise("arccosh", lambda g, x: g / sqrt(x * x - 1))
-arctanh = elementwise("arctanh", lambda g, x: g / (1 - x * x))
-deg2rad = elementwise("deg2rad", lambda g: g * (math.pi / 180))
-rad2deg = elementwise("rad2deg", lambda g: g * (180 / math.pi))
-sinc = elementwise("sinc", lambda g, y, x: g * _slope_of_sinc(y, x))
+sin: Primitive = elementwise("sin", lambda g, x: g * cos(x))
+cos: Primitive = elementwise("cos", lambda g, x: -g * sin(x))
+tan: Primitive = elementwise("tan", lambda g, y: g * (y * y + 1))
+arcsin: Primitive = elementwise("arcsin", lambda g, x: g / sqrt(1 - x * x))
+arccos: Primitive = elementwise("arccos", lambda g, x: -g / sqrt(1 - x * x))
+arctan: Primitive = elementwise("arctan", lambda g, x: g / (x * x + 1))
+arctan2: Primitive = elementwise(
+    "arctan2", lambda g, a, b: g * _over_square(b, a, b), lambda g, a, b: -g * _over_square(a, a, b)
+)
+sinh: Primitive = elementwise("sinh", lambda g, x: g * cosh(x))
+cosh: Primitive = elementwise("cosh", lambda g, x: g * sinh(x))
+tanh: Primitive = elementwise("tanh", lambda g, y: g * (1 - y * y))
+arcsinh: Primitive = elementwise("arcsinh", lambda g, x: g / sqrt(x * x + 1))
+arccosh: Primitive = elementwise("arccosh", lambda g, x: g / sqrt(x * x - 1))
+arctanh: Primitive = elementwise("arctanh", lambda g, x: g / (1 - x * x))
+deg2rad: Primitive = elementwise("deg2rad", lambda g: g * (math.pi / 180))
+rad2deg: Primitive = elementwise("rad2deg", lambda g: g * (180 / math.pi))
+sinc: Primitive = elementwise("sinc", lambda g, y, x: g * _slope_of_sinc(y, x))
 
 # Choice. At a tie each operand gets half of the gradient.
-maximum = elementwise("maximum", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
-minimum = elementwise("minimum", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
+maximum: Primitive = elementwise(
+    "maximum", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y)
+)
+minimum: Primitive = elementwise(
+    "minimum", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y)
+)
 
 
 def _at_least(xp, a, b):
@@ -93,14 +112,17 @@ def _at_most(xp, a, b):
 
 
 # `a` within a bound `b`: `a` gets the gradient at ties.
-at_least = elementwise(_at_least, lambda g, a, b: where(less(a, b), 0, g), lambda g, a, b: where(less(a, b), g, 0))
-at_most = elementwise(_at_most, lambda g, a, b: where(greater(a, b), 0, g), lambda g, a, b: where(greater(a, b), g, 0))
+at_least: Primitive = elementwise(
+    _at_least, lambda g, a, b: where(less(a, b), 0, g), lambda g, a, b: where(less(a, b), g, 0)
+)
+at_most: Primitive = elementwise(
+    _at_most, lambda g, a, b: where(greater(a, b), 0, g), lambda g, a, b: where(greater(a, b), g, 0)
+)
 
-fmax = elementwise("fmax", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
-fmin = elementwise("fmin", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
+fmax: Primitive = elementwise("fmax", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
+fmin: Primitive = elementwise("fmin", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
 
-
-where = elementwise(
+where: Primitive = elementwise(
     "where",
     None,
     lambda g, condition: where(condition, g, 0),
@@ -138,7 +160,7 @@ def _ratio(a, y):
 
 
 def _share(a, b, y):
-    """1 where `a` was chosen, 1/2 where `b` is the same, 0 elsewhere; in the dtype of `y`."""
+    """1 where `a` was chosen, 1/2 where `b` is equal, 0 elsewhere; in the dtype of `y`."""
     return astype(equal(a, y), dtype=y.dtype) * (1 - 0.5 * astype(equal(a, b), dtype=y.dtype))
 
 
@@ -155,7 +177,7 @@ def _within(x, low, high):
     return inside
 
 
-clip = elementwise(_clip, lambda g, x, low, high: where(_within(x, low, high), g, 0))
+clip: Primitive = elementwise(_clip, lambda g, x, low, high: where(_within(x, low, high), g, 0))
 
 
 # Functions of neural networks and statistics that NumPy lacks.
@@ -176,15 +198,15 @@ def _leaky_relu(xp, x, *, negative_slope):
     return xp.where(x >= 0, x, x * negative_slope)
 
 
-sigmoid = elementwise(_sigmoid, lambda g, y: g * (y * (1 - y)), memory="new")
-softplus = elementwise(_softplus, lambda g, x: g * sigmoid(x), memory="new")
-relu = elementwise(_relu, lambda g, y: where(greater(y, 0), g, 0), memory="new")
-leaky_relu = elementwise(
+sigmoid: Primitive = elementwise(_sigmoid, lambda g, y: g * (y * (1 - y)), memory="new")
+softplus: Primitive = elementwise(_softplus, lambda g, x: g * sigmoid(x), memory="new")
+relu: Primitive = elementwise(_relu, lambda g, y: where(greater(y, 0), g, 0), memory="new")
+leaky_relu: Primitive = elementwise(
     _leaky_relu, lambda g, x, negative_slope: where(greater(x, 0), g, g * negative_slope), memory="new"
 )
-erf = elementwise(special.erf, lambda g, x: g * (exp(-x * x) * (2 / math.sqrt(math.pi))))
-erfc = elementwise(special.erfc, lambda g, x: g * (exp(-x * x) * (-2 / math.sqrt(math.pi))))
-erfinv = elementwise(special.erfinv, lambda g, y: g * (exp(y * y) * (math.sqrt(math.pi) / 2)))
+erf: Primitive = elementwise(special.erf, lambda g, x: g * (exp(-x * x) * (2 / math.sqrt(math.pi))))
+erfc: Primitive = elementwise(special.erfc, lambda g, x: g * (exp(-x * x) * (-2 / math.sqrt(math.pi))))
+erfinv: Primitive = elementwise(special.erfinv, lambda g, y: g * (exp(y * y) * (math.sqrt(math.pi) / 2)))
 
 
 # Complex numbers and dtypes.
@@ -192,12 +214,11 @@ def _astype(xp, x, *, dtype):
     return x.astype(dtype)
 
 
-conj = elementwise("conj", lambda g: conj(g))
-real = elementwise("real", lambda g: g, arguments=("val",), flops=moves)
-imag = elementwise(
-    "imag", lambda g: g * -1j, arguments=("val",), flops=moves
-)  # not -1j * g: of a numpy.float64 that is a Python number
-astype = linear(_astype, lambda g: g, flops=moves, memory="new")
+conj: Primitive = elementwise("conj", lambda g: conj(g))
+real: Primitive = elementwise("real", lambda g: g, arguments=("val",), flops=moves)
+# Not -1j * g: for a numpy.float64 that would be a Python number.
+imag: Primitive = elementwise("imag", lambda g: g * -1j, arguments=("val",), flops=moves)
+astype: Primitive = linear(_astype, lambda g: g, flops=moves, memory="new")
 
 
 def _narrowed(xp, x, *, dtype):
@@ -208,28 +229,46 @@ def _narrowed(xp, x, *, dtype):
     return x.astype(dtype)
 
 
-narrowed = elementwise(_narrowed, None)
+narrowed: Primitive = elementwise(_narrowed, None)
 
 
 def _device_put(xp, x, *, source, target):
     return target.put(x)
 
 
-device_put = linear(_device_put, lambda g, source, target: device_put(g, source=target, target=source), flops=moves)
+device_put: Primitive = linear(
+    _device_put, lambda g, source, target: device_put(g, source=target, target=source), flops=moves
+)
 
 # Steps, comparisons and predicates have no derivatives.
-sign, floor, ceil, trunc, rint, signbit, isnan, isinf, isfinite, logical_not, invert = (
-    elementwise(name, None)
-    for name in "sign floor ceil trunc rint signbit isnan isinf isfinite logical_not invert".split()
-)
-equal, not_equal, less, less_equal, greater, greater_equal, logical_and, logical_or, logical_xor = (
-    elementwise(name, None, None)
-    for name in "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor".split()
-)
-floor_divide, bitwise_and, bitwise_or, bitwise_xor, left_shift, right_shift, gcd, lcm = (
-    elementwise(name, None, None)
-    for name in "floor_divide bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd lcm".split()
-)
+sign: Primitive = elementwise("sign", None)
+floor: Primitive = elementwise("floor", None)
+ceil: Primitive = elementwise("ceil", None)
+trunc: Primitive = elementwise("trunc", None)
+rint: Primitive = elementwise("rint", None)
+signbit: Primitive = elementwise("signbit", None)
+isnan: Primitive = elementwise("isnan", None)
+isinf: Primitive = elementwise("isinf", None)
+isfinite: Primitive = elementwise("isfinite", None)
+logical_not: Primitive = elementwise("logical_not", None)
+invert: Primitive = elementwise("invert", None)
+equal: Primitive = elementwise("equal", None, None)
+not_equal: Primitive = elementwise("not_equal", None, None)
+less: Primitive = elementwise("less", None, None)
+less_equal: Primitive = elementwise("less_equal", None, None)
+greater: Primitive = elementwise("greater", None, None)
+greater_equal: Primitive = elementwise("greater_equal", None, None)
+logical_and: Primitive = elementwise("logical_and", None, None)
+logical_or: Primitive = elementwise("logical_or", None, None)
+logical_xor: Primitive = elementwise("logical_xor", None, None)
+floor_divide: Primitive = elementwise("floor_divide", None, None)
+bitwise_and: Primitive = elementwise("bitwise_and", None, None)
+bitwise_or: Primitive = elementwise("bitwise_or", None, None)
+bitwise_xor: Primitive = elementwise("bitwise_xor", None, None)
+left_shift: Primitive = elementwise("left_shift", None, None)
+right_shift: Primitive = elementwise("right_shift", None, None)
+gcd: Primitive = elementwise("gcd", None, None)
+lcm: Primitive = elementwise("lcm", None, None)
 
 
 def _round(xp, x, *, decimals):
@@ -244,6 +283,6 @@ def _stop_gradient(xp, x):
     return x
 
 
-round = elementwise(_round, None)
-isclose = elementwise(_isclose, None, None)
-stop_gradient = elementwise(_stop_gradient, None, flops=moves)
+round: Primitive = elementwise(_round, None)
+isclose: Primitive = elementwise(_isclose, None, None)
+stop_gradient: Primitive = elementwise(_stop_gradient, None, flops=moves)

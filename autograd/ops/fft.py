@@ -6,16 +6,24 @@ along the last of the axes: `rfft` makes the first n // 2 + 1 elements of it and
 stands for two, except those that are their own mirror images: the first and, if n is even, the last. Of these `irfft`
 ignores the imaginary part.
 
-`norm` says what is scaled: "backward" the inverse by 1 / n, "forward" the other by 1 / n, "ortho" both by 1 / sqrt(n).
+`norm` selects what is scaled: "backward" the inverse transform by 1 / n, "forward" the forward one by 1 / n, "ortho"
+both by 1 / sqrt(n).
 """
 
 import numpy
 
 from ..core import library
 from ..families import linear
+from ..primitive import Primitive
 from .elementwise import conj
 
-OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}  # the norm that scales the other direction
+__all__ = ["OPPOSITE", "fft", "irfft", "rfft"]
+
+OPPOSITE: dict[str, str] = {
+    "backward": "forward",
+    "forward": "backward",
+    "ortho": "ortho",
+}  # the norm that scales the other direction
 
 
 def _single(x):
@@ -48,7 +56,7 @@ def _irfft(xp, x, *, axis, length, norm):
 
 
 def _mirrored(length):
-    """Which elements of half a spectrum are their own mirror images."""
+    """The slice of the elements of half a spectrum that are their own mirror images."""
     return slice(1) if length % 2 else slice(None, None, length // 2)
 
 
@@ -68,6 +76,6 @@ def _to_half(g, axis, length, norm):
     return _times(conj(rfft(g, axis=axis, norm=OPPOSITE[norm])), axis, length, 2.0)
 
 
-fft = linear(_fft, lambda g, axis, inverse, norm: fft(g, axis=axis, inverse=inverse, norm=norm))
-rfft = linear(_rfft, _to_real)
-irfft = linear(_irfft, _to_half)
+fft: Primitive = linear(_fft, lambda g, axis, inverse, norm: fft(g, axis=axis, inverse=inverse, norm=norm))
+rfft: Primitive = linear(_rfft, _to_real)
+irfft: Primitive = linear(_irfft, _to_half)

@@ -1,4 +1,7 @@
-"""Indexing, and its transpose, which adds to the places that were read."""
+"""Indexing, and its transpose, which adds to the positions that were read."""
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import numpy
 
@@ -6,8 +9,14 @@ from ..backend import is_array
 from ..core import library
 from ..families import Composition, jointly_linear, linear, moves, nondifferentiable
 from ..kernels.scatter import add_in_order, is_deterministic
+from ..primitive import Primitive
 from .elementwise import equal, where
 from .shape import broadcast_to, inverse, transpose, with_ndim
+
+__all__ = [
+    "ARRAY", "add_along_axis", "add_at", "argsort", "getitem", "has_repeats", "nonzero", "not_batched", "set_at",
+    "take_along_axis",
+]  # fmt: skip
 
 # An index is a tuple of ints, slices, None and Ellipsis (`index`); `ARRAY` in it stands for the next of `indices`, the
 # integer and boolean arrays, so that arrays reach the primitives as arguments.
@@ -25,9 +34,9 @@ def _getitem(xp, x, *indices, index):
 
 
 def _add_at(xp, g, *indices, index, shape):
-    """Zeros of `shape`, to which `g` is added at the index; places named twice get both."""
+    """Zeros of `shape`, to which `g` is added at the index; positions named twice get both."""
     place = _index(index, indices)
-    repeats = not all(i.dtype == bool for i in indices)  # whether a place may be named twice
+    repeats = not all(i.dtype == bool for i in indices)  # whether a position may be named twice
     if repeats and xp is not numpy and (is_deterministic() or g.dtype.char not in _ADDED_ATOMICALLY):
         return add_in_order(xp, g, place, shape)
     total = xp.zeros(shape, g.dtype)
@@ -62,7 +71,7 @@ def _nonzero(xp, x):
 
 
 def _has_repeats(xp, x):
-    """Whether a number stands twice in a vector."""
+    """Whether a vector contains a number twice."""
     x = xp.sort(x, -1)
     return (x[..., 1:] == x[..., :-1]).any(-1)
 
@@ -72,14 +81,14 @@ def _argsort(xp, x, *, axis, stable):
 
 
 def _place_of_arrays(index, arrays, ndim):
-    """Where the axes that index arrays broadcast to stand in what is selected: (the first of them, how many).
+    """The axes of the result that the index arrays broadcast to: (the first of them, how many).
 
     Args:
         arrays: (whether it is boolean, its ndim) for each array of the index.
-        ndim: The number of axes of what is indexed.
+        ndim: The number of axes of the indexed array.
     """
     fancy = [place for place, i in enumerate(index) if i is ARRAY or type(i) is int]
-    apart = fancy[-1] - fancy[0] >= len(fancy)  # slices stand between: then NumPy puts these axes first
+    apart = fancy[-1] - fancy[0] >= len(fancy)  # with slices between them: then NumPy puts these axes first
     before = () if apart else index[: fancy[0]]
     named = sum(n if boolean else 1 for boolean, n in arrays)
     rest = ndim - named - sum(type(i) is int or isinstance(i, slice) for i in index)  # what `...` stands for
@@ -90,8 +99,8 @@ def _place_of_arrays(index, arrays, ndim):
 def _batch_indexing(primitive, size, values, batched, params):
     """`getitem` or `add_at` of a batch. Without arrays in the index, a slice takes all lanes.
 
-    With arrays, the number of the lane is one more of them, in front; the axes that they broadcast to then stand in
-    front, too, and are moved to or from where they stand without it.
+    With arrays, the number of the lane is one more index array, in front. The axes that the index arrays broadcast to
+    then come first, too, and are moved to or from the place that they have without it.
     """
     (x, *indices), (_, *own), index = values, batched, params["index"]
     shape = params.get("shape", x.shape[batched[0] :])
@@ -141,14 +150,17 @@ def _is_mask(part):
     return is_array(part) and part.dtype.kind == "b"
 
 
-def _not_batched(primitive, size, values, batched, params):
+def not_batched(
+    primitive: Primitive, size: int, values: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]
+) -> NoReturn:
+    """The batch rule of operations whose results differ in shape from lane to lane: raises TypeError."""
     raise TypeError(
-        f"{primitive.name}: has no meaning under vmap, as its results would differ in shape from lane to lane. "
+        f"{primitive.name}: results would differ in shape from lane to lane, which vmap cannot stack. "
         "Use where(mask, x, y)."
     )
 
 
-getitem = linear(
+getitem: Primitive = linear(
     _getitem,
     lambda g, x_shape, indices, index: add_at(g, *indices, index=index, shape=x_shape),
     batch=_batch_indexing,
@@ -157,30 +169,30 @@ getitem = linear(
     index_ranges=lambda x, *indices, index: _ranges(x.shape, indices, index),
     shape_from=lambda x, *indices: [i for i in indices if i.dtype.kind == "b"],
 )
-add_at = linear(
+add_at: Primitive = linear(
     _add_at,
     lambda g, indices, index: getitem(g, *indices, index=index),
     batch=_batch_indexing,
     memory="new",
     index_ranges=lambda g, *indices, index, shape: _ranges(shape, indices, index),
 )
-take_along_axis = linear(
+take_along_axis: Primitive = linear(
     _take_along_axis,
     lambda g, x_shape, indices, axis: add_along_axis(g, indices, axis=axis, shape=x_shape),
     flops=moves,
     memory="new",
     index_ranges=lambda x, indices, axis: [(indices, -x.shape[axis], x.shape[axis])],
 )
-add_along_axis = linear(
+add_along_axis: Primitive = linear(
     _add_along_axis,
     lambda g, indices, axis: take_along_axis(g, indices, axis=axis),
     memory="new",
     index_ranges=lambda g, indices, axis, shape: [(indices, -shape[axis], shape[axis])],
 )
-argsort = nondifferentiable(_argsort)
-has_repeats = nondifferentiable(_has_repeats)
-nonzero = nondifferentiable(_nonzero, batch=_not_batched, shape_from=lambda x: [x])
-set_at = jointly_linear(  # no index may name a place twice: which value wins would be undefined
+argsort: Primitive = nondifferentiable(_argsort)
+has_repeats: Primitive = nondifferentiable(_has_repeats)
+nonzero: Primitive = nondifferentiable(_nonzero, batch=not_batched, shape_from=lambda x: [x])
+set_at: Primitive = jointly_linear(  # no index may name a position twice: which value wins would be undefined
     _set_at,
     lambda g, indices, index: set_at(g, 0, *indices, index=index),
     lambda g, indices, index: getitem(g, *indices, index=index),

@@ -6,12 +6,13 @@ gradients" (eigenvectors); Townsend 2016 and Wan & Zhang 2019 (singular vectors)
 2016 (Cholesky); Golub & Pereyra 1973 (pseudoinverse).
 
 Conventions (PyTorch's): eigenvectors and singular vectors are defined up to a phase (real ones: a sign), so what is
-computed of them must not depend on it. Where eigenvalues or singular values are equal, their own gradients are finite
-and those of vectors infinite or NaN. One thing differs: vectors to which nothing flows back contribute nothing there.
+computed from them must not depend on it. Where eigenvalues or singular values are equal, their own gradients are finite
+and those of vectors infinite or NaN. Unlike there, vectors with a zero cotangent contribute nothing.
 `cholesky`, `eigh` and `eigvalsh` read the lower triangle, and it alone has a gradient.
 """
 
 import functools
+from typing import Any
 
 import numpy
 from numpy.linalg import LinAlgError
@@ -19,10 +20,18 @@ from numpy.linalg import LinAlgError
 from ..backend import scipy_function
 from ..core import library
 from ..families import factorizes, irregular
+from ..primitive import Primitive
+from ..typing import Result
 from .elementwise import conj, equal, imag, less_equal, logical_and, real, where
 from .product import swap
 from .reduction import prod
 from .shape import concatenate, pad, triangle
+
+__all__ = [
+    "adjoint", "cholesky", "cofactor", "conjugate", "det", "eig", "eigh", "eigvals", "eigvalsh", "inv", "logm",
+    "pinv", "qr", "slogdet", "solve", "solve_banded", "solve_sylvester", "solve_triangular", "svd", "svdvals",
+    "transposed_band", "unit",
+]  # fmt: skip
 
 
 def _widened(forward):
@@ -55,17 +64,17 @@ def _function(name):
 
 
 # Helpers of the rules.
-def conjugate(x):
-    """The complex conjugate; real numbers are left alone."""
+def conjugate(x: Any) -> Result:
+    """The complex conjugate; real numbers stay unchanged."""
     return conj(x) if x.dtype.kind == "c" else x
 
 
-def adjoint(x):
+def adjoint(x: Any) -> Result:
     """The conjugate transposes of matrices."""
     return conjugate(swap(x))
 
 
-def unit(x, n):
+def unit(x: Any, n: int) -> Result:
     """A unit matrix in the precision of `x`."""
     return library(x).eye(n, dtype=numpy.finfo(x.dtype).dtype if x.dtype.kind == "c" else x.dtype)
 
@@ -90,7 +99,7 @@ def _to_lower(g):
 
 
 def _divided(a, b):
-    """`a / b`, 0 where both are 0: equal eigenvalues through whose vectors nothing flows back."""
+    """`a / b`, 0 where both are 0: equal eigenvalues whose vectors have a zero cotangent."""
     nothing = logical_and(equal(a, 0), equal(b, 0))
     return where(nothing, 0, a / where(nothing, 1, b))
 
@@ -106,7 +115,7 @@ def _over_gaps(x, w):
 
 # Inverses and systems of equations.
 def _alike(xp, a, b):
-    """`a` and `b` with the same leading axes and dtype, which CuPy wants."""
+    """`a` and `b` with the same leading axes and dtype, which CuPy requires."""
     leading, dtype = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2]), numpy.result_type(a.dtype, b.dtype)
     return [xp.broadcast_to(x, leading + x.shape[-2:]).astype(dtype) for x in (a, b)]
 
@@ -159,22 +168,22 @@ def _to_original(g, y, x):
     return conjugate((outside @ y) @ left + left @ (y @ beside)) - swap(y) @ g @ swap(y)
 
 
-inv = irregular(_function("inv"), lambda g, y: -swap(y) @ g @ swap(y), flops=factorizes)
-solve = irregular(
+inv: Primitive = irregular(_function("inv"), lambda g, y: -swap(y) @ g @ swap(y), flops=factorizes)
+solve: Primitive = irregular(
     _solve,
     lambda g, y, a: -solve(swap(a), g) @ swap(y),
     lambda g, a: solve(swap(a), g),
     batch="align",
     flops=factorizes,
 )
-solve_triangular = irregular(
+solve_triangular: Primitive = irregular(
     _solve_triangular,
     _to_triangle,
     lambda g, a, lower, unit_diagonal: solve_triangular(swap(a), g, lower=not lower, unit_diagonal=unit_diagonal),
     batch="align",
 )
 # The rank is constant: the pseudoinverse is a function where that holds only.
-pinv = irregular(_pinv, _to_original, None, batch="align", flops=factorizes)
+pinv: Primitive = irregular(_pinv, _to_original, None, batch="align", flops=factorizes)
 
 
 # Determinants.
@@ -185,8 +194,8 @@ _HALF_OF_THE_DIGITS = {8: 2.0**-26, 4: 2.0**-12, 2: 2.0**-5}  # by the size of a
 def _cofactor(xp, x):
     """The derivative of `det`, det(x) inv(x)^T, and its limit where `x` is singular, by singular values.
 
-    det(u s vh) is det(u) det(vh) times the product of s. NumPy takes the short way where no determinant is 0; on a GPU
-    to look would be to wait.
+    det(u s vh) is det(u) det(vh) times the product of s. NumPy uses the inverse where no determinant is 0; on a GPU
+    that test would have to wait for the result.
     """
     if xp is numpy:
         determinant = numpy.linalg.det(x)
@@ -226,9 +235,9 @@ def _to_logarithm(g, y, x):
     return logarithm[..., None, None] * swap(inv(x))
 
 
-cofactor = irregular(_cofactor, _to_cofactors, flops=factorizes)
-det = irregular(_function("det"), lambda g, x: g[..., None, None] * cofactor(x), flops=factorizes)
-slogdet = irregular(_function("slogdet"), _to_logarithm, flops=factorizes)
+cofactor: Primitive = irregular(_cofactor, _to_cofactors, flops=factorizes)
+det: Primitive = irregular(_function("det"), lambda g, x: g[..., None, None] * cofactor(x), flops=factorizes)
+slogdet: Primitive = irregular(_function("slogdet"), _to_logarithm, flops=factorizes)
 
 
 # Decompositions.
@@ -237,7 +246,7 @@ def _to_definite(g, y):
     return _to_lower(swap(solve_triangular(adjoint(y), swap(inner), lower=False, unit_diagonal=False)))
 
 
-cholesky = irregular(_function("cholesky"), _to_definite, flops=factorizes)
+cholesky: Primitive = irregular(_function("cholesky"), _to_definite, flops=factorizes)
 
 
 def _to_hermitian(g, y):
@@ -251,12 +260,12 @@ def _to_hermitian_of_values(g, x):
     return _to_lower((conjugate(v) * g[..., None, :]) @ swap(v))
 
 
-eigh = irregular(_function("eigh"), _to_hermitian, flops=factorizes)
-eigvalsh = irregular(_function("eigvalsh"), _to_hermitian_of_values, flops=factorizes)
+eigh: Primitive = irregular(_function("eigh"), _to_hermitian, flops=factorizes)
+eigvalsh: Primitive = irregular(_function("eigvalsh"), _to_hermitian_of_values, flops=factorizes)
 
 
 def _complex_eigen(name):
-    """Eigenvalues and eigenvectors, complex whatever they are: NumPy would give real ones where all of them are."""
+    """Eigenvalues and eigenvectors, always complex: NumPy would give real ones where all eigenvalues are real."""
 
     def forward(xp, x):
         if not hasattr(xp.linalg, name):
@@ -282,8 +291,8 @@ def _to_general_of_values(g, x):
     return solve(v, g[..., :, None] * v)
 
 
-eig = irregular(_complex_eigen("eig"), _to_general, flops=factorizes)
-eigvals = irregular(_complex_eigen("eigvals"), _to_general_of_values, flops=factorizes)
+eig: Primitive = irregular(_complex_eigen("eig"), _to_general, flops=factorizes)
+eigvals: Primitive = irregular(_complex_eigen("eigvals"), _to_general_of_values, flops=factorizes)
 
 
 @_widened
@@ -306,7 +315,7 @@ def _first(u, g, k):
 
 
 def _outside(u, g, s, v):
-    """How the part of `g` outside the span of `u` reaches the matrix."""
+    """The contribution of the part of `g` outside the span of `u` to the cotangent of the matrix."""
     g = _divided(g, s[..., None, :])
     return (g - conjugate(u) @ (swap(u) @ g)) @ swap(v)
 
@@ -333,8 +342,8 @@ def _to_decomposed_of_values(g, x):
     return (conjugate(u) * g[..., None, :]) @ conjugate(vh)
 
 
-svd = irregular(_svd, _to_decomposed, flops=factorizes)
-svdvals = irregular(_svdvals, _to_decomposed_of_values, flops=factorizes)
+svd: Primitive = irregular(_svd, _to_decomposed, flops=factorizes)
+svdvals: Primitive = irregular(_svdvals, _to_decomposed_of_values, flops=factorizes)
 
 
 @_widened
@@ -351,10 +360,10 @@ def _to_product(g, y):
     return swap(solve_triangular(r, swap(g), lower=False, unit_diagonal=False))
 
 
-qr = irregular(_qr, _to_product, flops=factorizes)
+qr: Primitive = irregular(_qr, _to_product, flops=factorizes)
 
 
-# What SciPy computes, on the CPU only.
+# Functions of SciPy, on the CPU only.
 def _stacked(function, *arrays):
     """A function of matrices applied to stacks of them, one after the other; results have the shape of the last one."""
     leading = numpy.broadcast_shapes(*[a.shape[:-2] for a in arrays])
@@ -372,14 +381,14 @@ def _logm(xp, x):
     def in_kind(matrix):
         y = logarithm(matrix.astype(numpy.result_type(matrix, numpy.float64)))  # it judges accuracy in double precision
         if y.dtype.kind == "c" != matrix.dtype.kind:
-            raise LinAlgError("logm: expected no eigenvalue on the negative real axis. Convert to complex numbers.")
+            raise LinAlgError("logm: an eigenvalue lies on the negative real axis. Convert to complex numbers.")
         return y
 
     return _stacked(in_kind, x)
 
 
 def _by_blocks(g, x):
-    """f([[x^T, g], [0, x^T]]) has the derivative of f at x^T in the direction g beside f(x^T). Source: Higham 2008."""
+    """f([[x^T, g], [0, x^T]]) has, upper right, the derivative of f at x^T in direction g. Source: Higham 2008."""
     n, transposed = x.shape[-1], swap(x)
     block = concatenate(concatenate(transposed, g, axis=g.ndim - 1), concatenate(g * 0, transposed, axis=g.ndim - 1),
                         axis=g.ndim - 2)  # fmt: skip
@@ -407,7 +416,7 @@ def _shifted(x, steps, axis):
     return pad(x, width=tuple(inside))[(slice(None),) * axis + (slice(start, start + x.shape[axis]),)]
 
 
-def transposed_band(ab, lower, upper):
+def transposed_band(ab: Any, lower: int, upper: int) -> Result:
     """The diagonals of the transposed matrices, which have `upper` below and `lower` above the main one."""
     rows = [_shifted(ab[..., upper - k : upper - k + 1, :], k, ab.ndim - 1) for k in range(-lower, upper + 1)]
     return concatenate(*rows, axis=ab.ndim - 2)
@@ -423,12 +432,12 @@ def _to_band(g, y, ab, lower, upper):
     return concatenate(*rows, axis=g.ndim - 2)
 
 
-logm = irregular(_logm, _by_blocks)
-solve_sylvester = irregular(
+logm: Primitive = irregular(_logm, _by_blocks)
+solve_sylvester: Primitive = irregular(
     _solve_sylvester,
     lambda g, y, a, b: -solve_sylvester(swap(a), swap(b), g) @ swap(y),
     lambda g, y, a, b: -swap(y) @ solve_sylvester(swap(a), swap(b), g),
     lambda g, a, b: solve_sylvester(swap(a), swap(b), g),
     batch="align",
 )
-solve_banded = irregular(_solve_banded, _to_band, _to_banded, batch="align")
+solve_banded: Primitive = irregular(_solve_banded, _to_band, _to_banded, batch="align")

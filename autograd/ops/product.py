@@ -2,15 +2,20 @@
 
 import math
 import string
+from typing import Any
 
 import numpy
 
 from ..core import library
 from ..families import multilinear
+from ..primitive import Primitive
+from ..typing import Result
 from .shape import reshape, transpose, with_ndim
 
+__all__ = ["einsum", "matmul", "rows", "swap"]
 
-def swap(x):
+
+def swap(x: Any) -> Result:
     """The transposed matrices of `x`, (..., n, m)."""
     return transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
@@ -39,7 +44,7 @@ def _to_right(g, a, b_shape):
     return swap(a) @ g
 
 
-def rows(x):
+def rows(x: Any) -> Result:
     """The vectors along the last axis of `x`, as a matrix."""
     return reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
 
@@ -60,7 +65,7 @@ def _batch_matmul(primitive, size, values, batched, params):
     return y if a_ndim > 1 else y[..., 0] if b_ndim == 1 else y[..., 0, :]
 
 
-matmul = multilinear(
+matmul: Primitive = multilinear(
     "matmul",
     _to_left,
     _to_right,
@@ -76,8 +81,8 @@ def _einsum(xp, *args, subscripts):
 def _einsum_transpose(g, i, others, args_shapes, subscripts):
     """The Einstein sum of `g` with all other arguments, onto the letters of argument `i`.
 
-    A letter that stands only in argument `i` was summed over: ones repeat the result along it. A letter that stands
-    there again took a diagonal: a unit matrix puts the result back onto it.
+    A letter that only argument `i` has was summed over: ones repeat the result along it. A letter that it has twice
+    took a diagonal: a unit matrix puts the result back onto it.
     """
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")
@@ -112,4 +117,4 @@ def _einsum_flops(args, params, y):
     return len(args) * math.prod(lengths.values())
 
 
-einsum = multilinear(_einsum, _einsum_transpose, batch=_batch_einsum, flops=_einsum_flops)
+einsum: Primitive = multilinear(_einsum, _einsum_transpose, batch=_batch_einsum, flops=_einsum_flops)

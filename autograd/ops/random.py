@@ -6,25 +6,38 @@ numbers' distribution function (`kernels.random_slope`).
 
 from ..families import elementwise, irregular, nondifferentiable
 from ..kernels import random, random_rejection, random_slope
+from ..primitive import Primitive
 from .elementwise import log, maximum
 
+__all__ = [
+    "bernoulli", "binomial", "bits", "cauchy", "exponential", "gumbel", "laplace", "log_gamma_slope", "logistic",
+    "normal", "poisson", "randint", "split", "standard_gamma", "truncated_normal", "uniform",
+]  # fmt: skip
 
-def _lanes(primitive, size, values, batched, params):
-    """Keys (lanes, 2) are what the kernels take: each lane draws from its own."""
-    return primitive(*values, **params)
 
-
-bits, split, uniform, normal, truncated_normal, randint, bernoulli, exponential, gumbel, laplace, logistic, cauchy = (
-    nondifferentiable(function, batch=_lanes, memory="new")
-    for function in (
-        random.bits, random.split, random.uniform, random.normal, random.truncated_normal, random.randint,
-        random.bernoulli, random.exponential, random.gumbel, random.laplace, random.logistic, random.cauchy,
+def _of_a_key(kernel):
+    """A draw from a key alone. Keys (lanes, 2) are what the kernels take: each lane draws from its own."""
+    return nondifferentiable(
+        kernel, batch=lambda primitive, size, values, batched, params: primitive(*values, **params), memory="new"
     )
-)  # fmt: skip
+
+
+bits: Primitive = _of_a_key(random.bits)
+split: Primitive = _of_a_key(random.split)
+uniform: Primitive = _of_a_key(random.uniform)
+normal: Primitive = _of_a_key(random.normal)
+truncated_normal: Primitive = _of_a_key(random.truncated_normal)
+randint: Primitive = _of_a_key(random.randint)
+bernoulli: Primitive = _of_a_key(random.bernoulli)
+exponential: Primitive = _of_a_key(random.exponential)
+gumbel: Primitive = _of_a_key(random.gumbel)
+laplace: Primitive = _of_a_key(random.laplace)
+logistic: Primitive = _of_a_key(random.logistic)
+cauchy: Primitive = _of_a_key(random.cauchy)
 
 # Of a key and of parameters that have the shape of the result: both get an axis more in front.
-poisson = nondifferentiable(random_rejection.poisson)
-binomial = nondifferentiable(random_rejection.binomial)
+poisson: Primitive = nondifferentiable(random_rejection.poisson)
+binomial: Primitive = nondifferentiable(random_rejection.binomial)
 
 
 def _no_derivative(g):
@@ -34,7 +47,7 @@ def _no_derivative(g):
     )
 
 
-log_gamma_slope = elementwise(random_slope.log_gamma_slope, _no_derivative, _no_derivative)
+log_gamma_slope: Primitive = elementwise(random_slope.log_gamma_slope, _no_derivative, _no_derivative)
 
 
 def _gamma_gradient(g, y, alpha, log):
@@ -48,4 +61,4 @@ def _log_of_positive(y):
     return log(maximum(y, 1e-30 if y.dtype.itemsize > 2 else 1e-7))
 
 
-standard_gamma = irregular(random_rejection.standard_gamma, None, _gamma_gradient)
+standard_gamma: Primitive = irregular(random_rejection.standard_gamma, None, _gamma_gradient)

@@ -7,11 +7,19 @@ Conventions (PyTorch's): `max` and `min` share the gradient equally among equal 
 
 import builtins
 import math
+from typing import Any
 
 from ..core import library
 from ..families import irregular, linear, nondifferentiable
+from ..primitive import Primitive
+from ..typing import Result
 from .elementwise import astype, conj, equal, exp, where
 from .shape import broadcast_to, concatenate, flip, inverse, reshape, transpose
+
+__all__ = [
+    "all", "any", "argmax", "argmin", "cumsum", "cumulative_product", "logsumexp", "max", "mean", "min", "norm",
+    "prod", "std", "sum", "var",
+]  # fmt: skip
 
 
 def _method(name):
@@ -76,8 +84,11 @@ def _nonzero(y):
     return where(equal(y, 0), 1, y)
 
 
-def cumulative_product(x, axis, exclusive=False):
-    """Cumulative products by doubling, in differentiable steps that never divide. Source: Hillis & Steele 1986."""
+def cumulative_product(x: Any, axis: int, exclusive: bool = False) -> Result:
+    """Cumulative products by doubling, in differentiable steps that never divide. Source: Hillis & Steele 1986.
+
+    With `exclusive`, element i is the product of the elements before it.
+    """
     count = x.shape[axis]
 
     def delay(p, steps):
@@ -108,31 +119,33 @@ def _to_exponents(g, y, x, axis, keepdims):
     return _restore(g, x.shape, axis, keepdims) * exp(x - where(equal(y, -math.inf), 0, y))
 
 
-sum = linear(_method("sum"), _repeated, memory="new", ufunc="add")
-mean = linear(
+sum: Primitive = linear(_method("sum"), _repeated, memory="new", ufunc="add")
+mean: Primitive = linear(
     _method("mean"),
     lambda g, x_shape, axis, keepdims: _repeated(g / _count(x_shape, axis), x_shape, axis, keepdims),
     memory="new",
     ufunc="add",
 )
-cumsum = linear(_cumsum, lambda g, axis: flip(cumsum(flip(g, axis=(axis,)), axis=axis), axis=(axis,)), memory="new")
-max = irregular(_method("max"), _to_extremes, memory="new", ufunc="maximum")
-min = irregular(_method("min"), _to_extremes, memory="new", ufunc="minimum")
-prod = irregular(_method("prod"), _to_factors, memory="new")
-logsumexp = irregular(_logsumexp, _to_exponents, memory="new")
-var = irregular(
+cumsum: Primitive = linear(
+    _cumsum, lambda g, axis: flip(cumsum(flip(g, axis=(axis,)), axis=axis), axis=(axis,)), memory="new"
+)
+max: Primitive = irregular(_method("max"), _to_extremes, memory="new", ufunc="maximum")
+min: Primitive = irregular(_method("min"), _to_extremes, memory="new", ufunc="minimum")
+prod: Primitive = irregular(_method("prod"), _to_factors, memory="new")
+logsumexp: Primitive = irregular(_logsumexp, _to_exponents, memory="new")
+var: Primitive = irregular(
     _var,
     lambda g, x, axis, keepdims, ddof: _to_deviations(g * 2 / (_count(x.shape, axis) - ddof), x, axis, keepdims),
     memory="new",
 )
-std = irregular(
+std: Primitive = irregular(
     _std,
     lambda g, y, x, axis, keepdims, ddof: _to_deviations(
         g * where(equal(y, 0), 0, 1 / (_nonzero(y) * (_count(x.shape, axis) - ddof))), x, axis, keepdims
     ),
     memory="new",
 )
-norm = irregular(
+norm: Primitive = irregular(
     _norm,
     lambda g, y, x, axis, keepdims: conj(x) * _restore(g / _nonzero(y), x.shape, axis, keepdims),
     memory="new",
@@ -147,6 +160,7 @@ def _argmin(xp, x, *, axis):
     return xp.argmin(x, axis)
 
 
-argmax, argmin, any, all = (
-    nondifferentiable(function, memory="new") for function in (_argmax, _argmin, _method("any"), _method("all"))
-)
+argmax: Primitive = nondifferentiable(_argmax, memory="new")
+argmin: Primitive = nondifferentiable(_argmin, memory="new")
+any: Primitive = nondifferentiable(_method("any"), memory="new")
+all: Primitive = nondifferentiable(_method("all"), memory="new")

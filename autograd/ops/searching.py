@@ -2,9 +2,15 @@
 
 from ..core import library
 from ..families import nondifferentiable
+from ..primitive import Primitive
 from .elementwise import clip, less_equal
-from .indexing import _not_batched
+from .indexing import not_batched
 from .shape import broadcast_to, concatenate, reshape
+
+__all__ = [
+    "argpartition", "bincount", "digitize", "interval", "isin", "ravel_multi_index", "searchsorted", "unique_places",
+    "unravel_index",
+]  # fmt: skip
 
 
 def _searchsorted(xp, table, x, *, side):
@@ -29,13 +35,13 @@ def _batch_searches(primitive, size, values, batched, params):
     return concatenate(*[lane[None] for lane in lanes], axis=0)
 
 
-searchsorted, digitize, isin = (
-    nondifferentiable(forward, ("table", "x"), batch=_batch_searches) for forward in (_searchsorted, _digitize, _isin)
-)
+searchsorted: Primitive = nondifferentiable(_searchsorted, ("table", "x"), batch=_batch_searches)
+digitize: Primitive = nondifferentiable(_digitize, ("table", "x"), batch=_batch_searches)
+isin: Primitive = nondifferentiable(_isin, ("table", "x"), batch=_batch_searches)
 
 
 def _bincount(xp, x, *, length):
-    """How often each of the numbers from 0 to length - 1 is in `x`."""
+    """The number of occurrences in `x` of each number from 0 to length - 1."""
     return xp.bincount(x.reshape(-1), minlength=length)
 
 
@@ -46,7 +52,7 @@ def _count_lanes(primitive, size, values, batched, params):
     return reshape(primitive(numbers, length=size * length), shape=(size, length))
 
 
-bincount = nondifferentiable(_bincount, batch=_count_lanes)
+bincount: Primitive = nondifferentiable(_bincount, batch=_count_lanes)
 
 
 def _argpartition(xp, x, *, kth, axis):
@@ -54,13 +60,13 @@ def _argpartition(xp, x, *, kth, axis):
 
 
 def _unique_places(xp, x, *, inverse, counts, axis, equal_nan):
-    """Where each distinct number is first; if asked for, which of them every element is and how often each is there."""
+    """The position at which each distinct number is first; on request, the inverse indices and the counts."""
     x = x.astype("uint8") if x.dtype == bool else x  # CuPy subtracts slices
     return xp.unique(x, True, inverse, counts, axis, equal_nan=equal_nan)[1:]
 
 
-argpartition = nondifferentiable(_argpartition)
-unique_places = nondifferentiable(_unique_places, batch=_not_batched)
+argpartition: Primitive = nondifferentiable(_argpartition)
+unique_places: Primitive = nondifferentiable(_unique_places, batch=not_batched)
 
 
 def _unravel_index(xp, x, *, dims, order):
@@ -71,8 +77,8 @@ def _ravel_multi_index(xp, *indices, dims, mode, order):
     return xp.ravel_multi_index(indices, dims, mode, order)
 
 
-unravel_index = nondifferentiable(_unravel_index)
-ravel_multi_index = nondifferentiable(_ravel_multi_index, (), batch="align")
+unravel_index: Primitive = nondifferentiable(_unravel_index)
+ravel_multi_index: Primitive = nondifferentiable(_ravel_multi_index, (), batch="align")
 
 
 def _interval(xp, points, x):
@@ -90,4 +96,4 @@ def _batch_interval(primitive, size, values, batched, params):
     return clip(reached - 1, low=0, high=max(points.shape[-1] - 2, 0))
 
 
-interval = nondifferentiable(_interval, ("points", "x"), batch=_batch_interval)
+interval: Primitive = nondifferentiable(_interval, ("points", "x"), batch=_batch_interval)

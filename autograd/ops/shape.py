@@ -1,6 +1,16 @@
 """Operations that move elements without changing them: every one is linear, and its transpose moves them back."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from ..families import jointly_linear, linear, moves
+from ..primitive import Primitive
+from ..typing import Result
+
+__all__ = [
+    "broadcast_to", "concatenate", "flip", "folded", "inverse", "pad", "repeat", "reshape", "roll", "transpose",
+    "triangle", "with_ndim",
+]  # fmt: skip
 
 
 def _reshape(xp, x, *, shape):
@@ -36,7 +46,7 @@ def _concatenate(xp, *args, axis):
 
 
 def _inside(width, shape):
-    """The index of what was padded."""
+    """The index of the elements that were padded."""
     return tuple(slice(low, low + n) for (low, _), n in zip(width, shape, strict=True))
 
 
@@ -44,7 +54,7 @@ def _triangle(xp, x, *, k, upper):
     return xp.triu(x, k) if upper else xp.tril(x, k)
 
 
-def inverse(axes):
+def inverse(axes: Sequence[int]) -> tuple[int, ...]:
     """The permutation of axes that undoes `axes`."""
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
@@ -60,13 +70,15 @@ def _sum_repeats(g, x_shape, repeats, axis):
     return reshape(g, shape=split).sum(axis + 1)
 
 
-def with_ndim(x, ndim):
+def with_ndim(x: Any, ndim: int) -> Result:
     """`x` with a batch axis in front and axes of length 1 behind it, so that it has `ndim` axes."""
     return x if x.ndim == ndim else reshape(x, shape=(x.shape[0], *(1,) * (ndim - x.ndim), *x.shape[1:]))
 
 
-def folded(primitive, size, values, batched, params):
-    """A batch rule: the first axis of arguments, `shape` and result counts rows, which those of all lanes join."""
+def folded(
+    primitive: Callable[..., Any], size: int, values: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]
+) -> Result:
+    """A batch rule: lanes are joined along the first axis of the arguments, of `shape` and of the result."""
     values = [
         x if b or not getattr(x, "ndim", 0) else broadcast_to(x, shape=(size, *x.shape))
         for x, b in zip(values, batched, strict=True)
@@ -78,10 +90,10 @@ def folded(primitive, size, values, batched, params):
     return reshape(y, shape=(size, rows, *y.shape[1:]))
 
 
-# `axes` and `axis` are complete and not negative here, `shape` has no -1: autograd.numpy sees to that.
-reshape = linear(_reshape, lambda g, x_shape: reshape(g, shape=x_shape), flops=moves)
-transpose = linear(_transpose, lambda g, axes: transpose(g, axes=inverse(axes)), flops=moves, memory="view")
-broadcast_to = linear(  # the backward pass sums what was broadcast
+# `axes` and `axis` are complete and not negative here, `shape` has no -1: autograd.numpy ensures that.
+reshape: Primitive = linear(_reshape, lambda g, x_shape: reshape(g, shape=x_shape), flops=moves)
+transpose: Primitive = linear(_transpose, lambda g, axes: transpose(g, axes=inverse(axes)), flops=moves, memory="view")
+broadcast_to: Primitive = linear(  # the backward pass sums what was broadcast
     _broadcast_to,
     lambda g: g,
     batch=lambda primitive, size, values, batched, params: broadcast_to(
@@ -90,9 +102,9 @@ broadcast_to = linear(  # the backward pass sums what was broadcast
     flops=moves,
     memory="view",
 )
-flip = linear(_flip, lambda g, axis: flip(g, axis=axis), flops=moves)
-roll = linear(_roll, lambda g, shift, axis: roll(g, shift=tuple(-s for s in shift), axis=axis), flops=moves)
-repeat = linear(_repeat, _sum_repeats, flops=moves)  # each element the same number of times
-pad = linear(_pad, lambda g, x_shape, width: g[_inside(width, x_shape)], flops=moves)
-triangle = linear(_triangle, lambda g, k, upper: triangle(g, k=k, upper=upper), flops=moves)
-concatenate = jointly_linear(_concatenate, _part, flops=moves, memory="new")
+flip: Primitive = linear(_flip, lambda g, axis: flip(g, axis=axis), flops=moves)
+roll: Primitive = linear(_roll, lambda g, shift, axis: roll(g, shift=tuple(-s for s in shift), axis=axis), flops=moves)
+repeat: Primitive = linear(_repeat, _sum_repeats, flops=moves)  # each element the same number of times
+pad: Primitive = linear(_pad, lambda g, x_shape, width: g[_inside(width, x_shape)], flops=moves)
+triangle: Primitive = linear(_triangle, lambda g, k, upper: triangle(g, k=k, upper=upper), flops=moves)
+concatenate: Primitive = jointly_linear(_concatenate, _part, flops=moves, memory="new")

@@ -4,9 +4,12 @@ import math
 
 from ..core import library
 from ..families import irregular
+from ..primitive import Primitive
 from .elementwise import equal, exp
 from .reduction import sum
 from .shape import folded
+
+__all__ = ["cross_entropy", "log_softmax", "softmax"]
 
 
 def _softmax(xp, x, *, axis):
@@ -26,8 +29,8 @@ def _total(x, axis):
 
 
 # `axis` is a tuple of numbers that are not negative.
-softmax = irregular(_softmax, lambda g, y, axis: (g - _total(g * y, axis)) * y, memory="new")
-log_softmax = irregular(_log_softmax, lambda g, y, axis: g - exp(y) * _total(g, axis), memory="new")
+softmax: Primitive = irregular(_softmax, lambda g, y, axis: (g - _total(g * y, axis)) * y, memory="new")
+log_softmax: Primitive = irregular(_log_softmax, lambda g, y, axis: g - exp(y) * _total(g, axis), memory="new")
 
 
 def _cross_entropy(xp, logits, labels):
@@ -47,7 +50,7 @@ def _to_logits(g, logits, labels):
     return (softmax(logits, axis=(1,)) - hits) * g[:, None]
 
 
-cross_entropy = irregular(
+cross_entropy: Primitive = irregular(
     _cross_entropy,
     _to_logits,
     None,

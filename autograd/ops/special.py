@@ -1,4 +1,4 @@
-"""SciPy's special functions with their derivatives; SciPy computes them, and CuPy's counterpart of it on the GPU.
+"""SciPy's special functions with their derivatives; SciPy computes them, on the GPU its counterpart in CuPy.
 
 Derivatives follow the NIST Digital Library of Mathematical Functions (DLMF): sections 5 (gamma), 6 (exponential
 integrals), 7 (error functions), 8 (incomplete gamma and beta), 10 (Bessel), 25 (zeta). An order or a shape parameter
@@ -12,16 +12,27 @@ argument of the logarithm; `i0e` has gradient 0 at 0, where it has a peak.
 import functools
 import inspect
 import math
+from typing import Any
 
 import numpy
 
 from ..backend import scipy_function
 from ..families import elementwise
 from ..kernels import special
+from ..primitive import Primitive
+from ..typing import Result
 from .elementwise import (
     absolute, astype, cos, equal, exp, greater, less, less_equal, log, log1p, logical_and, maximum, sigmoid, sign,
     sin, where,
 )  # fmt: skip
+
+__all__ = [
+    "beta", "betainc", "betaln", "cast_like", "cosm1", "digamma", "entr", "erfcinv", "erfcx", "exp1", "expi", "expn",
+    "exprel", "gamma", "gammainc", "gammaincc", "gammaln", "gammasgn", "i0", "i0e", "i1", "i1e",
+    "inverse_mills_ratio", "iv", "ive", "j0", "j1", "jv", "k0", "k0e", "k1", "k1e", "kl_div", "kv", "kve",
+    "log_density_of_beta", "log_density_of_gamma", "log_density_of_t", "log_expit", "log_ndtr", "loggamma", "logit",
+    "ndtr", "ndtri", "rel_entr", "rgamma", "stdtr", "xlog1py", "xlogy", "y0", "y1", "yn", "yv", "zeta",
+]  # fmt: skip
 
 
 def _special(name, arguments, *derivatives):
@@ -53,43 +64,52 @@ def _no_derivative(name, argument):
 
 
 # The gamma function and what derives from it.
-gamma = _special("gamma", "x", lambda g, y, x: g * (y * digamma(x)))
-gammaln = _special("gammaln", "x", lambda g, x: g * digamma(x))
-loggamma = _special("loggamma", "x", lambda g, x: g * digamma(x))
-gammasgn = _special("gammasgn", "x", None)
-rgamma = _special("rgamma", "x", lambda g, y, x: g * _slope_of_rgamma(y, x))
-digamma = _special("digamma", "x", lambda g, x: g * zeta(2, x))
-zeta = _special("zeta", "s q", _no_derivative("zeta", "s"), lambda g, s, q: -g * (cast_like(s, q) * zeta(s + 1, q)))
-beta = _special(
+gamma: Primitive = _special("gamma", "x", lambda g, y, x: g * (y * digamma(x)))
+gammaln: Primitive = _special("gammaln", "x", lambda g, x: g * digamma(x))
+loggamma: Primitive = _special("loggamma", "x", lambda g, x: g * digamma(x))
+gammasgn: Primitive = _special("gammasgn", "x", None)
+rgamma: Primitive = _special("rgamma", "x", lambda g, y, x: g * _slope_of_rgamma(y, x))
+digamma: Primitive = _special("digamma", "x", lambda g, x: g * zeta(2, x))
+zeta: Primitive = _special(
+    "zeta", "s q", _no_derivative("zeta", "s"), lambda g, s, q: -g * (cast_like(s, q) * zeta(s + 1, q))
+)
+beta: Primitive = _special(
     "beta", "a b",
     lambda g, y, a, b: g * (y * (digamma(a) - digamma(a + b))),
     lambda g, y, a, b: g * (y * (digamma(b) - digamma(a + b))),
 )  # fmt: skip
-betaln = _special(
+betaln: Primitive = _special(
     "betaln", "a b",
     lambda g, a, b: g * (digamma(a) - digamma(a + b)),
     lambda g, a, b: g * (digamma(b) - digamma(a + b)),
 )  # fmt: skip
-gammainc = _special("gammainc", "a x", _no_derivative("gammainc", "a"), lambda g, a, x: g * _density_of_gamma(a, x))
-gammaincc = _special("gammaincc", "a x", _no_derivative("gammaincc", "a"), lambda g, a, x: -g * _density_of_gamma(a, x))
-betainc = _special(
+gammainc: Primitive = _special(
+    "gammainc", "a x", _no_derivative("gammainc", "a"), lambda g, a, x: g * _density_of_gamma(a, x)
+)
+gammaincc: Primitive = _special(
+    "gammaincc", "a x", _no_derivative("gammaincc", "a"), lambda g, a, x: -g * _density_of_gamma(a, x)
+)
+betainc: Primitive = _special(
     "betainc", "a b x", _no_derivative("betainc", "a"), _no_derivative("betainc", "b"),
     lambda g, a, b, x: g * exp(log_density_of_beta(x, cast_like(a, x), cast_like(b, x))),
 )  # fmt: skip
-stdtr = _special(
+stdtr: Primitive = _special(
     "stdtr", "df x", _no_derivative("stdtr", "df"), lambda g, df, x: g * exp(log_density_of_t(x, cast_like(df, x)))
 )
 
 
-def log_density_of_gamma(x, a):
+def log_density_of_gamma(x: Any, a: Any) -> Result:
+    """The logarithm of the density at `x` of a gamma variable of shape parameter `a` and scale 1."""
     return xlogy(a - 1, x) - x - gammaln(a)
 
 
-def log_density_of_beta(x, a, b):
+def log_density_of_beta(x: Any, a: Any, b: Any) -> Result:
+    """The logarithm of the density at `x` of a beta variable of parameters `a` and `b`."""
     return xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)
 
 
-def log_density_of_t(x, df):
+def log_density_of_t(x: Any, df: Any) -> Result:
+    """The logarithm of the density at `x` of Student's t with `df` degrees of freedom."""
     return -betaln(df / 2, 0.5) - log(df) / 2 - (df + 1) / 2 * log1p(x * x / df)
 
 
@@ -97,7 +117,7 @@ def _density_of_gamma(a, x):
     return exp(log_density_of_gamma(x, cast_like(a, x)))
 
 
-def cast_like(a, x):
+def cast_like(a: Any, x: Any) -> Result:
     """`a` in the precision of the array `x`."""
     return astype(a, dtype=x.dtype) if hasattr(a, "dtype") else x.dtype.type(a)
 
@@ -120,24 +140,30 @@ def _ratio(a, b):
     return a / _unless_zero(a, b)
 
 
-xlogy = _special("xlogy", "a b", lambda g, a, b: g * log(_unless_zero(a, b)), lambda g, a, b: g * _ratio(a, b))
-xlog1py = _special(
+xlogy: Primitive = _special(
+    "xlogy", "a b", lambda g, a, b: g * log(_unless_zero(a, b)), lambda g, a, b: g * _ratio(a, b)
+)
+xlog1py: Primitive = _special(
     "xlog1py", "a b",
     lambda g, a, b: g * log1p(_unless_zero(a, b, -1)),
     lambda g, a, b: g * (a / (1 + _unless_zero(a, b, -1))),
 )  # fmt: skip
-entr = _special("entr", "x", lambda g, x: -g * (log(x) + 1))
-rel_entr = _special("rel_entr", "a b", lambda g, a, b: g * (log(_ratio(a, b)) + 1), lambda g, a, b: -g * _ratio(a, b))
-kl_div = _special("kl_div", "a b", lambda g, a, b: g * log(_ratio(a, b)), lambda g, a, b: g * (1 - _ratio(a, b)))
+entr: Primitive = _special("entr", "x", lambda g, x: -g * (log(x) + 1))
+rel_entr: Primitive = _special(
+    "rel_entr", "a b", lambda g, a, b: g * (log(_ratio(a, b)) + 1), lambda g, a, b: -g * _ratio(a, b)
+)
+kl_div: Primitive = _special(
+    "kl_div", "a b", lambda g, a, b: g * log(_ratio(a, b)), lambda g, a, b: g * (1 - _ratio(a, b))
+)
 
 # Error functions, the normal and the logistic distribution.
-erfcinv = _special("erfcinv", "x", lambda g, y: g * (exp(y * y) * (-math.sqrt(math.pi) / 2)))
-erfcx = _special("erfcx", "x", lambda g, y, x: g * (2 * x * y - 2 / math.sqrt(math.pi)))
-ndtr = _special("ndtr", "x", lambda g, x: g * (exp(x * x * -0.5) / math.sqrt(2 * math.pi)))
-log_ndtr = _special("log_ndtr", "x", lambda g, x: g * inverse_mills_ratio(x))
-ndtri = elementwise(special.ndtri, lambda g, y: g * (exp(y * y * 0.5) * math.sqrt(2 * math.pi)))
-logit = _special("logit", "x", lambda g, x: g / (x * (1 - x)))
-log_expit = _special("log_expit", "x", lambda g, x: g * sigmoid(-x))
+erfcinv: Primitive = _special("erfcinv", "x", lambda g, y: g * (exp(y * y) * (-math.sqrt(math.pi) / 2)))
+erfcx: Primitive = _special("erfcx", "x", lambda g, y, x: g * (2 * x * y - 2 / math.sqrt(math.pi)))
+ndtr: Primitive = _special("ndtr", "x", lambda g, x: g * (exp(x * x * -0.5) / math.sqrt(2 * math.pi)))
+log_ndtr: Primitive = _special("log_ndtr", "x", lambda g, x: g * inverse_mills_ratio(x))
+ndtri: Primitive = elementwise(special.ndtri, lambda g, y: g * (exp(y * y * 0.5) * math.sqrt(2 * math.pi)))
+logit: Primitive = _special("logit", "x", lambda g, x: g / (x * (1 - x)))
+log_expit: Primitive = _special("log_expit", "x", lambda g, x: g * sigmoid(-x))
 
 
 def _inverse_mills_ratio(xp, x):
@@ -145,14 +171,14 @@ def _inverse_mills_ratio(xp, x):
     return (math.sqrt(2 / math.pi) / scipy_function(xp, "special", "erfcx")(x * -math.sqrt(0.5))).astype(x.dtype)
 
 
-inverse_mills_ratio = elementwise(_inverse_mills_ratio, lambda g, y, x: -g * (y * (y + x)))
+inverse_mills_ratio: Primitive = elementwise(_inverse_mills_ratio, lambda g, y, x: -g * (y * (y + x)))
 
 # Exponential integrals.
-exp1 = _special("exp1", "x", lambda g, x: -g * (exp(-x) / x))
-expi = _special("expi", "x", lambda g, x: g * (exp(x) / x))
-expn = _special("expn", "n x", _no_derivative("expn", "n"), lambda g, y, n, x: g * _slope_of_expn(y, n, x))
-exprel = _special("exprel", "x", lambda g, y, x: g * _slope_of_exprel(y, x))
-cosm1 = _special("cosm1", "x", lambda g, x: -g * sin(x))
+exp1: Primitive = _special("exp1", "x", lambda g, x: -g * (exp(-x) / x))
+expi: Primitive = _special("expi", "x", lambda g, x: g * (exp(x) / x))
+expn: Primitive = _special("expn", "n x", _no_derivative("expn", "n"), lambda g, y, n, x: g * _slope_of_expn(y, n, x))
+exprel: Primitive = _special("exprel", "x", lambda g, y, x: g * _slope_of_exprel(y, x))
+cosm1: Primitive = _special("cosm1", "x", lambda g, x: -g * sin(x))
 
 
 def _slope_of_expn(y, n, x):
@@ -191,21 +217,21 @@ def _near_0(x):
 
 
 # Bessel functions of order 0 and 1.
-j0 = _special("j0", "x", lambda g, x: -g * j1(x))
-j1 = _special("j1", "x", lambda g, y, x: g * (j0(x) - _over_x(y, x, _J1_OVER_X)))
-y0 = _special("y0", "x", lambda g, x: -g * y1(x))
-y1 = _special("y1", "x", lambda g, y, x: g * (y0(x) - y / x))
-i0 = _special("i0", "x", lambda g, x: g * i1(x))
-i1 = _special("i1", "x", lambda g, y, x: g * (i0(x) - _over_x(y, x, _I1_OVER_X)))
-i0e = _special("i0e", "x", lambda g, y, x: g * (i1e(x) - sign(x) * y))
-i1e = _special(
+j0: Primitive = _special("j0", "x", lambda g, x: -g * j1(x))
+j1: Primitive = _special("j1", "x", lambda g, y, x: g * (j0(x) - _over_x(y, x, _J1_OVER_X)))
+y0: Primitive = _special("y0", "x", lambda g, x: -g * y1(x))
+y1: Primitive = _special("y1", "x", lambda g, y, x: g * (y0(x) - y / x))
+i0: Primitive = _special("i0", "x", lambda g, x: g * i1(x))
+i1: Primitive = _special("i1", "x", lambda g, y, x: g * (i0(x) - _over_x(y, x, _I1_OVER_X)))
+i0e: Primitive = _special("i0e", "x", lambda g, y, x: g * (i1e(x) - sign(x) * y))
+i1e: Primitive = _special(
     "i1e", "x",
     lambda g, y, x: g * (i0e(x) - sign(x) * y - _over_x(y, x, _I1_OVER_X, lambda x: exp(-absolute(x)))),
 )  # fmt: skip
-k0 = _special("k0", "x", lambda g, x: -g * k1(x))
-k1 = _special("k1", "x", lambda g, y, x: -g * (k0(x) + y / x))
-k0e = _special("k0e", "x", lambda g, y, x: g * (y - k1e(x)))
-k1e = _special("k1e", "x", lambda g, y, x: g * (y - k0e(x) - y / x))
+k0: Primitive = _special("k0", "x", lambda g, x: -g * k1(x))
+k1: Primitive = _special("k1", "x", lambda g, y, x: -g * (k0(x) + y / x))
+k0e: Primitive = _special("k0e", "x", lambda g, y, x: g * (y - k1e(x)))
+k1e: Primitive = _special("k1e", "x", lambda g, y, x: g * (y - k0e(x) - y / x))
 
 
 # Bessel functions of any order.
@@ -213,10 +239,10 @@ def _bessel(name, derivative):
     return _special(name, "v x", _no_derivative(name, "v"), derivative)
 
 
-jv = _bessel("jv", lambda g, v, x: g * ((jv(v - 1, x) - jv(v + 1, x)) / 2))
-yv = _bessel("yv", lambda g, v, x: g * ((yv(v - 1, x) - yv(v + 1, x)) / 2))
-yn = _bessel("yn", lambda g, v, x: g * ((yn(v - 1, x) - yn(v + 1, x)) / 2))
-iv = _bessel("iv", lambda g, v, x: g * ((iv(v - 1, x) + iv(v + 1, x)) / 2))
-kv = _bessel("kv", lambda g, v, x: g * ((kv(v - 1, x) + kv(v + 1, x)) / -2))
-ive = _bessel("ive", lambda g, y, v, x: g * ((ive(v - 1, x) + ive(v + 1, x)) / 2 - sign(x) * y))
-kve = _bessel("kve", lambda g, y, v, x: g * (y - (kve(v - 1, x) + kve(v + 1, x)) / 2))
+jv: Primitive = _bessel("jv", lambda g, v, x: g * ((jv(v - 1, x) - jv(v + 1, x)) / 2))
+yv: Primitive = _bessel("yv", lambda g, v, x: g * ((yv(v - 1, x) - yv(v + 1, x)) / 2))
+yn: Primitive = _bessel("yn", lambda g, v, x: g * ((yn(v - 1, x) - yn(v + 1, x)) / 2))
+iv: Primitive = _bessel("iv", lambda g, v, x: g * ((iv(v - 1, x) + iv(v + 1, x)) / 2))
+kv: Primitive = _bessel("kv", lambda g, v, x: g * ((kv(v - 1, x) + kv(v + 1, x)) / -2))
+ive: Primitive = _bessel("ive", lambda g, y, v, x: g * ((ive(v - 1, x) + ive(v + 1, x)) / 2 - sign(x) * y))
+kve: Primitive = _bessel("kve", lambda g, y, v, x: g * (y - (kve(v - 1, x) + kve(v + 1, x)) / 2))
