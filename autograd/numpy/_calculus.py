@@ -143,7 +143,9 @@ def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes = None, edge_order: i
     if len(spacings) == 1 and spacings[0].ndim == 0:
         spacings *= len(axes)
     if len(spacings) != len(axes):
-        raise TypeError(f"gradient: expected no spacing, one, or {len(axes)} of them, got {len(spacings)}.")
+        raise TypeError(
+            f"gradient: expected one spacing for all axes or {len(axes)}, one for each, got {len(spacings)}."
+        )
     results = tuple(_slope(f, spacing, i, edge_order) for spacing, i in zip(spacings, axes, strict=True))
     return results[0] if len(axes) == 1 else results
 
@@ -191,7 +193,7 @@ def interp(
         raise ValueError(f"interp: expected vectors xp and fp of one length, got shapes {xp.shape} and {fp.shape}.")
     if period is not None:
         if period == 0:
-            raise ValueError("interp: expected a period that is not zero, got 0.")
+            raise ValueError("interp: expected a nonzero period, got 0.")
         period, left, right = builtins.abs(period), None, None
         x, xp = x % period, xp % period
         order = argsort(xp)

@@ -1,4 +1,4 @@
-"""Functions that create arrays, on the default device or beside an array that they resemble.
+"""Functions that create arrays, on the default device or on that of an array that they resemble.
 
 `order`, `subok` and `like` have no effect: how an array lies in memory is up to the library. `device` is a `Device` or
 its name.
@@ -225,7 +225,7 @@ def linspace(
     """
     num = operator.index(num)
     if num < 0:
-        raise ValueError(f"linspace: expected a number of samples that is not negative, got {num}.")
+        raise ValueError(f"linspace: expected a non-negative number of samples, got {num}.")
     steps = num - 1 if endpoint else num
     start, stop = _ends(start, stop, device)
     step = (stop - start) / max(steps, 1)

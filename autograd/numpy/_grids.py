@@ -72,7 +72,7 @@ def diag_indices_from(arr: ArrayLike) -> tuple[Result, ...]:
     """The index of the main diagonal of an array whose axes have the same length."""
     arr = as_array(arr)
     if arr.ndim < 2 or len(set(arr.shape)) > 1:
-        raise ValueError(f"diag_indices_from: expected axes of one length, two or more, got shape {arr.shape}.")
+        raise ValueError(f"diag_indices_from: expected two or more axes of equal length, got shape {arr.shape}.")
     return (like(arr, library(arr).arange(arr.shape[0])),) * arr.ndim
 
 

@@ -26,8 +26,8 @@ from ._sorting import count_places, searchsorted
 
 def histogram_bin_edges(
     a: ArrayLike,
-    bins: Any = 10,
-    range: Any = None,
+    bins: ArrayLike | str = 10,
+    range: tuple[ArrayLike, ArrayLike] | None = None,
     weights: ArrayLike | None = None,
 ) -> Result:
     """The edges of `bins` intervals of equal width from the least to the greatest element, or over `range`.
@@ -37,20 +37,21 @@ def histogram_bin_edges(
             `Jit`; or the edges themselves.
     """
     points = ravel(as_array(a))
+    count: Any = bins
     if isinstance(bins, str):
-        bins = onp.histogram_bin_edges(on_host(stop_gradient(points)), bins, range, on_host(weights)).size - 1
-    if bins.ndim if isinstance(bins, Array) else onp.ndim(bins):
+        count = onp.histogram_bin_edges(on_host(stop_gradient(points)), bins, on_host(range), on_host(weights)).size - 1
+    elif bins.ndim if isinstance(bins, Array) else onp.ndim(count):
         edges = beside(points, bins)
         if isinstance(bins, list | tuple | onp.ndarray) and onp.any(onp.diff(on_host(stop_gradient(edges))) < 0):
-            raise ValueError(f"histogram: expected edges that do not fall, got {bins}.")
+            raise ValueError(f"histogram: expected increasing edges, got {bins}.")
         return edges
-    bins = operator.index(bins)
-    if bins < 1:
-        raise ValueError(f"histogram: expected at least one bin, got {bins}.")
+    count = operator.index(count)
+    if count < 1:
+        raise ValueError(f"histogram: expected at least one bin, got {count}.")
     low, high = _limits(points, range)
     same = equal(low, high)
     low, high = where(same, low - 0.5, low), where(same, high + 0.5, high)
-    return linspace(low, high, bins + 1)
+    return linspace(low, high, count + 1)
 
 
 def _limits(a, range):
@@ -58,7 +59,7 @@ def _limits(a, range):
     if range is None:
         range = (min(a), max(a)) if a.size else (0, 1)
     elif range[0] > range[1]:
-        raise ValueError(f"histogram: expected a range that rises, got {range}.")
+        raise ValueError(f"histogram: expected an increasing range, got {range}.")
     return beside(a, range[0], _dtype(a)), beside(a, range[1], _dtype(a))
 
 
@@ -69,8 +70,8 @@ def _dtype(a):
 
 def histogram(
     a: ArrayLike,
-    bins: Any = 10,
-    range: Any = None,
+    bins: ArrayLike | str = 10,
+    range: tuple[ArrayLike, ArrayLike] | None = None,
     density: bool | None = None,
     weights: ArrayLike | None = None,
 ) -> tuple[Result, Result]:

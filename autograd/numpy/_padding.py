@@ -39,7 +39,7 @@ def pad(
         pad_width = [_pairs(given.get(axis, 0), 1, "pad_width")[0] for axis in range(array.ndim)]
     widths = [tuple(map(operator.index, pair)) for pair in _pairs(pad_width, array.ndim, "pad_width")]
     if any(n < 0 for pair in widths for n in pair):
-        raise ValueError(f"pad: expected widths that are not negative, got {pad_width}.")
+        raise ValueError(f"pad: expected non-negative widths, got {pad_width}.")
     if callable(mode) or mode not in _MODES:
         what = "a function, which would write into an array" if callable(mode) else repr(mode)
         raise ValueError(f"pad: expected a mode of {', '.join(_MODES)}, got {what}.")
@@ -73,13 +73,13 @@ def _is_nested(value):
     return isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0
 
 
-def _spread(x, value, axis, count):
+def _repeated(x, value, axis, count):
     """`value` repeated `count` times along an axis, to be joined to `x`."""
     return broadcast_to(value, x.shape[:axis] + (count,) + x.shape[axis + 1 :])
 
 
 def _constant(x, axis, width, values, mode):
-    before, after = [_spread(x, beside(x, value, x.dtype), axis, n) for value, n in zip(values, width, strict=True)]
+    before, after = [_repeated(x, beside(x, value, x.dtype), axis, n) for value, n in zip(values, width, strict=True)]
     return concatenate([before, x, after], axis)
 
 
@@ -127,7 +127,7 @@ def _statistic(function):
         values = [function(edge, axis, keepdims=True) for edge in edges]
         if x.dtype.kind in "iu":
             values = [cast(round(value), x.dtype) for value in values]
-        before, after = [_spread(x, value, axis, count) for value, count in zip(values, width, strict=True)]
+        before, after = [_repeated(x, value, axis, count) for value, count in zip(values, width, strict=True)]
         return concatenate([before, x, after], axis)
 
     return padded

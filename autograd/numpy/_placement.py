@@ -1,4 +1,4 @@
-"""Placing arrays: beside another array, on the host, on the default device."""
+"""Placing arrays: next to another array, on the host, on the default device."""
 
 from __future__ import annotations
 

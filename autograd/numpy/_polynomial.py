@@ -140,14 +140,14 @@ def polyfit(
 
 
 def _covariance(powers, scale, errors, cov):
-    spread = linalg.inv(powers.T @ powers) / (scale * scale[:, None])
-    spread = spread if errors.ndim == 1 else spread[..., None]
+    covariance = linalg.inv(powers.T @ powers) / (scale * scale[:, None])
+    covariance = covariance if errors.ndim == 1 else covariance[..., None]
     if cov == "unscaled":
-        return spread
+        return covariance
     freedom = powers.shape[0] - powers.shape[1]
     if freedom < 1:
         raise ValueError(f"polyfit: expected more than {powers.shape[1]} samples, got {powers.shape[0]}.")
-    return spread * ((absolute(errors) ** 2).sum(0) / freedom)
+    return covariance * ((absolute(errors) ** 2).sum(0) / freedom)
 
 
 def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Result:

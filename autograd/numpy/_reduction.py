@@ -126,7 +126,7 @@ amin = min
 def _extreme(operation, join, a, axis, keepdims, initial, where):
     if initial is None:
         if where is not None:
-            raise ValueError(f"{operation.name}: expected `initial` beside `where`, which may choose no element.")
+            raise ValueError(f"{operation.name}: `where` may select no element. Give `initial`, too.")
         return _reduce(operation, a, axis, keepdims)
     a = as_array(a)
     if not _count(a, axis, keepdims, None):

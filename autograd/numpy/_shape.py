@@ -227,7 +227,7 @@ def _depth(arrays):
         return 0
     depths = {_depth(part) for part in arrays}
     if len(depths) != 1:
-        raise ValueError(f"block: expected lists of one depth that are not empty, got depths {sorted(depths)}.")
+        raise ValueError(f"block: expected non-empty lists of equal depth, got depths {sorted(depths)}.")
     return depths.pop() + 1
 
 
@@ -340,7 +340,7 @@ def repeat(a: ArrayLike, repeats: ArrayLike, axis: int | None = None) -> Result:
     a, axis = along_axis(a, axis)
     counts = onp.asarray(repeats)
     if onp.any(counts < 0):
-        raise ValueError(f"repeat: expected counts that are not negative, got {repeats}.")
+        raise ValueError(f"repeat: expected non-negative counts, got {repeats}.")
     if counts.ndim == 0:
         return ops.repeat(a, repeats=operator.index(counts.item()), axis=axis)
     places = onp.repeat(onp.arange(a.shape[axis]), counts)

@@ -130,7 +130,7 @@ def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0)
         raise TypeError(f"bincount: expected a vector of integers, got {x.dtype} of shape {x.shape}.")
     low, high = (int(x.min()), int(x.max())) if x.size else (0, -1)
     if low < 0:
-        raise ValueError(f"bincount: expected numbers that are not negative, got {low}.")
+        raise ValueError(f"bincount: expected non-negative numbers, got {low}.")
     return count_places(x, weights, max(high + 1, minlength))
 
 

@@ -95,7 +95,9 @@ oaconvolve = fftconvolve  # computed at once, not in blocks
 
 def _require_equal_ndim(in1, in2, where):
     if in1.ndim != in2.ndim:
-        raise ValueError(f"{where}: expected arrays of as many axes, got shapes {in1.shape} and {in2.shape}.")
+        raise ValueError(
+            f"{where}: expected arrays with the same number of axes, got shapes {in1.shape} and {in2.shape}."
+        )
 
 
 def _places(lengths, mode):

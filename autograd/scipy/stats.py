@@ -3,8 +3,8 @@
 `norm.logpdf(x, loc, scale)`, `gamma.cdf(x, a, scale=2.0)`, `binom.logpmf(k, n, p)`: arguments have SciPy's names and
 order (https://docs.scipy.org/doc/scipy/reference/stats.html) and broadcast. As in SciPy a density is 0 outside the
 support, its logarithm -inf, and everything is NaN where a parameter is not allowed. Outside the support all gradients
-are 0. Integers and Python numbers take the precision of the real arrays beside them. What depends on numbers alone is
-computed by SciPy on the host, also beside arrays on a GPU (`pip install cuobjax[scipy]`).
+are 0. Integers and Python numbers take the precision of the real arrays among the arguments. What depends on numbers
+alone is computed by SciPy on the host, also if other arguments are on a GPU (`pip install cuobjax[scipy]`).
 
 Distribution functions have no gradient with respect to shape parameters of incomplete gamma and beta functions (`a`,
 `b`, `df`, `n`): that raises NotImplementedError.
@@ -147,7 +147,7 @@ class Distribution:
         try:
             given = self.signature.bind(*args, **kwargs).arguments
         except TypeError as error:
-            raise TypeError(f"{self.name}: expected arguments {self.signature}, got others: {error}.") from None
+            raise TypeError(f"{self.name}: expected arguments {self.signature}: {error}.") from None
         values: dict[str, Any] = dict(zip(given, in_one_precision(*given.values()), strict=True))
         z, loc, scale = (values.get(each) for each in (self.value, "loc", "scale"))
         shapes = [values[each] for each in self.shapes]

@@ -94,23 +94,23 @@ def acosh(x: ArrayLike, /) -> Array:
 def add(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Add arguments element-wise."""
 def all(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
-    """Whether all elements over the axes are true, of those where `where` is."""
+    """Whether all elements over the axes, of those where `where` is true, are nonzero."""
 def allclose(a: ArrayLike, b: ArrayLike, rtol: float=1e-05, atol: float=1e-08, equal_nan: builtins.bool=False) -> builtins.bool:
-    """Whether all elements are equal within a tolerance, as a bool."""
+    """Whether all elements are equal within the tolerance of `isclose`, as a bool: it raises under `vmap` and `Jit`."""
 def amax(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
-    """Greatest element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
+    """The greatest element over the axes, of those where `where` is true, and of `initial`."""
 def amin(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
-    """Least element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
+    """The least element over the axes, of those where `where` is true, and of `initial`."""
 def angle(z: ArrayLike, deg: builtins.bool=False) -> Array:
-    """The angle of complex numbers, from -pi to pi, or in degrees."""
+    """The angle of complex numbers, from -pi to pi, in degrees with `deg`."""
 def any(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
-    """Whether any element over the axes is true, of those where `where` is."""
+    """Whether any element over the axes, of those where `where` is true, is nonzero."""
 def append(arr: ArrayLike, values: ArrayLike, axis: int | None=None) -> Array:
-    """`values` joined to the end of `arr`."""
+    """`values` joined to the end of `arr` along an axis; both are flattened without one."""
 def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any) -> Array:
-    """The results of a function of vectors, for each vector along an axis of `arr`, in place of that axis."""
+    """The results of a function of vectors for each vector along an axis of `arr`, in place of that axis."""
 def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: int | Sequence[int]) -> Array:
-    """`func(a, axis)` for one axis after the other; an axis that it removes is put back with length 1."""
+    """Applies `func(a, axis)` for one axis after the other; an axis that it removes returns with length 1."""
 def arange(*args: ArrayLike, dtype: DTypeLike=None, device: DeviceLike | None=None, like: Any=None) -> Array:
     """Evenly spaced numbers: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`."""
 def arccos(x: ArrayLike, /) -> Array:
@@ -128,29 +128,29 @@ def arctan2(a: ArrayLike, b: ArrayLike, /) -> Array:
 def arctanh(x: ArrayLike, /) -> Array:
     """Inverse hyperbolic tangent element-wise."""
 def argmax(a: ArrayLike, axis: int | None=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
-    """Index of the greatest element along an axis, in the flattened array without one; the first one at a tie."""
+    """The index of the greatest element along an axis, in the flattened array without one; the first at a tie."""
 def argmin(a: ArrayLike, axis: int | None=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
-    """Index of the least element along an axis, in the flattened array without one; the first one at a tie."""
+    """The index of the least element along an axis, in the flattened array without one; the first at a tie."""
 def argpartition(a: ArrayLike, kth: int | Sequence[int], axis: int | None=-1, kind: str | None='introselect', order: None=None) -> Array:
-    """Indices that put the element number `kth` of the sorted order in its place, lesser ones before it."""
+    """Indices that put the elements at `kth` of the sorted order in place, lesser ones before them."""
 def argsort(a: ArrayLike, axis: int | None=-1, kind: str | None=None, order: None=None, *, stable: builtins.bool | None=None) -> Array:
-    """Indices that sort along an axis, of the flattened array if it is None."""
+    """The indices that sort along an axis, of the flattened array if it is None."""
 def argwhere(a: ArrayLike) -> Array:
-    """Indices of the elements that are not zero, as rows."""
+    """The indices of the nonzero elements, as rows: it raises under `vmap` and `Jit`."""
 def around(a: ArrayLike, decimals: int=0, out: None=None) -> Array:
-    """Rounded to the nearest even value of `decimals` places; the gradient is zero."""
+    """Rounds to `decimals` places, halves to the even neighbour; the gradient is 0."""
 def array(object: ArrayLike, dtype: DTypeLike=None, *, copy: builtins.bool=True, order: str | None='K', subok: builtins.bool=False, ndmin: int=0, ndmax: int=0, like: Any=None) -> Array:
-    """A new array of `object`: an array, a number, or a nested list or tuple of them, traced ones included."""
+    """A new array of an array, a number, or nested lists and tuples of them, traced ones included."""
 def array2string(*args: Any, **kwargs: Any) -> Any:
     """`numpy.array2string`, also of Arrays and of arrays on a GPU, which are copied to the host."""
 def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: builtins.bool=False) -> builtins.bool:
-    """Whether two arrays have one shape and the same elements, as a bool; NaN equals NaN if `equal_nan` says so."""
+    """Whether two arrays have the same shape and elements, as a bool; NaN equals NaN with `equal_nan`."""
 def array_equiv(a1: ArrayLike, a2: ArrayLike) -> builtins.bool:
-    """Whether two arrays have the same elements when they are broadcast, as a bool."""
+    """Whether two arrays have the same elements after broadcasting, as a bool."""
 def array_repr(*args: Any, **kwargs: Any) -> Any:
     """`numpy.array_repr`, also of Arrays and of arrays on a GPU, which are copied to the host."""
 def array_split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int=0) -> list[Array]:
-    """Parts of nearly equal length, or the parts between indices, along an axis."""
+    """Splits an array into a number of nearly equal parts, or at indices, along an axis."""
 def array_str(*args: Any, **kwargs: Any) -> Any:
     """`numpy.array_str`, also of Arrays and of arrays on a GPU, which are copied to the host."""
 def asanyarray(a: ArrayLike, dtype: DTypeLike=None, order: str | None=None, *, device: DeviceLike | None=None, copy: builtins.bool | None=None, like: Any=None) -> Array:
@@ -158,17 +158,17 @@ def asanyarray(a: ArrayLike, dtype: DTypeLike=None, order: str | None=None, *, d
 def asarray(a: ArrayLike, dtype: DTypeLike=None, order: str | None=None, *, device: DeviceLike | None=None, copy: builtins.bool | None=None, like: Any=None) -> Array:
     """`a` itself if it is an array of that dtype, else an array of it; nested lists may hold traced values."""
 def asarray_chkfinite(a: ArrayLike, dtype: DTypeLike=None, order: str | None=None) -> Array:
-    """`a` as an array; ValueError if it holds NaN or infinity."""
+    """`a` as an array; ValueError if it holds NaN or infinity. It raises under `vmap` and `Jit`."""
 def ascontiguousarray(a: ArrayLike, dtype: DTypeLike=None, *, like: Any=None) -> Array:
-    """`a` as an array with at least one axis; compact in memory if it is a raw array."""
+    """`a` as an array with at least one axis; contiguous in memory, last axis fastest, if it is raw."""
 def asfortranarray(a: ArrayLike, dtype: DTypeLike=None, *, like: Any=None) -> Array:
-    """`a` as an array; compact in memory, the first axis innermost, if it is a raw array."""
+    """`a` as an array; contiguous in memory, first axis fastest, if it is raw."""
 def asin(x: ArrayLike, /) -> Array:
     """Inverse sine, element-wise."""
 def asinh(x: ArrayLike, /) -> Array:
     """Inverse hyperbolic sine element-wise."""
 def astype(x: ArrayLike, dtype: DTypeLike, *, copy: builtins.bool=True, device: DeviceLike | None=None) -> Array:
-    """`x` with another dtype, itself without `copy` if it has that dtype. The gradient comes back in the dtype of `x`."""
+    """`x` with another dtype; without `copy`, `x` itself if it has that dtype."""
 def atan(x: ArrayLike, /) -> Array:
     """Trigonometric inverse tangent, element-wise."""
 def atan2(a: ArrayLike, b: ArrayLike, /) -> Array:
@@ -176,17 +176,17 @@ def atan2(a: ArrayLike, b: ArrayLike, /) -> Array:
 def atanh(x: ArrayLike, /) -> Array:
     """Inverse hyperbolic tangent element-wise."""
 def atleast_1d(*arys: ArrayLike) -> Array:
-    """Each array with at least one axis."""
+    """Each array with at least one axis; a tuple if there are several arrays."""
 def atleast_2d(*arys: ArrayLike) -> Array:
-    """Each array with at least two axes, new ones in front."""
+    """Each array with at least two axes, new ones in front; a tuple if there are several arrays."""
 def atleast_3d(*arys: ArrayLike) -> Array:
-    """Each array with at least three axes: a vector along the second, a matrix along the first two."""
+    """Each array with at least three axes; a tuple if there are several arrays."""
 def average(a: ArrayLike, axis: Axes=None, weights: ArrayLike | None=None, returned: builtins.bool=False, *, keepdims: builtins.bool=False) -> Array:
-    """Mean weighted by `weights`, which have the shape of `a`, or of `axis` alone; with `returned`, and their sum."""
+    """The mean weighted by `weights`, which have the shape of `a` or of `axis` alone."""
 def bartlett(M: int) -> Array:
     """The Bartlett window of `M` points, on the default device."""
 def bincount(x: ArrayLike, weights: ArrayLike | None=None, minlength: int=0) -> Array:
-    """How often each number is in the vector `x` of numbers that are not negative, or the sums of their `weights`."""
+    """How often each non-negative number occurs in the vector `x`, or the sums of their `weights`."""
 def bitwise_and(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Compute the bit-wise AND of two arrays element-wise."""
 def bitwise_count(x: ArrayLike, /) -> Array:
@@ -206,13 +206,13 @@ def bitwise_xor(a: ArrayLike, b: ArrayLike, /) -> Array:
 def blackman(M: int) -> Array:
     """The Blackman window of `M` points, on the default device."""
 def block(arrays: Any) -> Array:
-    """Nested lists of arrays joined: the innermost along the last axis, those around them along the one before."""
+    """Joins nested lists of arrays: the innermost along the last axis, the lists around them along the one before."""
 def broadcast_arrays(*args: ArrayLike, subok: builtins.bool=False) -> tuple[Array, ...]:
-    """The arrays, broadcast to their common shape."""
+    """The arrays broadcast to their common shape."""
 def broadcast_shapes(*args: Shape) -> tuple[int, ...]:
-    """The shape that arrays of these shapes broadcast to."""
+    """The shape to which arrays of these shapes broadcast."""
 def broadcast_to(array: ArrayLike, shape: Shape, subok: builtins.bool=False) -> Array:
-    """`array` repeated to a shape."""
+    """`array` broadcast to a shape."""
 c_: _Indexed
 def can_cast(*args: Any, **kwargs: Any) -> Any:
     """`numpy.can_cast`, also of Arrays and traced values: it looks at their dtypes only."""
@@ -221,19 +221,19 @@ def cbrt(x: ArrayLike, /) -> Array:
 def ceil(x: ArrayLike, /) -> Array:
     """Return the ceiling of the input, element-wise."""
 def choose(a: ArrayLike, choices: Sequence[ArrayLike], out: None=None, mode: str='raise') -> Array:
-    """For each element of `a`, a number, the element in its place of the choice with this number."""
+    """For each element i of `a`, the element of `choices[i]` at the same position."""
 def clip(a: ArrayLike, a_min: ArrayLike | None=None, a_max: ArrayLike | None=None, out: None=None, *, min: ArrayLike | None=None, max: ArrayLike | None=None) -> Array:
-    """`a` limited to the interval; bounds that are numbers are cheaper than arrays and have no gradient."""
+    """`a` limited to an interval, `a_min` to `a_max` or `min` to `max`; None leaves a side open."""
 def column_stack(tup: Iterable[ArrayLike]) -> Array:
-    """Vectors as columns, and matrices, joined along the second axis."""
+    """Joins vectors, as columns, and matrices along the second axis."""
 def common_type(*args: Any, **kwargs: Any) -> Any:
     """`numpy.common_type`, also of Arrays and traced values: it looks at their dtypes only."""
 def compress(condition: ArrayLike, a: ArrayLike, axis: int | None=None, out: None=None) -> Array:
-    """Slices of `a` along an axis where a vector of booleans is true: how many depends on data."""
+    """The slices of `a` along an axis where a vector of booleans is true: it raises under `vmap` and `Jit`."""
 def concat(arrays: Iterable[ArrayLike], axis: int | None=0, out: None=None, *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
-    """Arrays joined along an axis, flattened before if it is None."""
+    """Joins arrays along an existing axis; flattens them first if it is None. A result of `dtype`, if it is given."""
 def concatenate(arrays: Iterable[ArrayLike], axis: int | None=0, out: None=None, *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
-    """Arrays joined along an axis, flattened before if it is None."""
+    """Joins arrays along an existing axis; flattens them first if it is None. A result of `dtype`, if it is given."""
 def conj(x: ArrayLike, /) -> Array:
     """conjugate(x, /, out=None, *, where=True, casting='same_kind', order='K', dtype=None, subok=True[, signature])"""
 def conjugate(x: ArrayLike, /) -> Array:
@@ -241,71 +241,71 @@ def conjugate(x: ArrayLike, /) -> Array:
 def convolve(a: ArrayLike, v: ArrayLike, mode: str='full') -> Array:
     """The convolution of two vectors: y[k] = sum over i of a[i] * v[k - i]."""
 def copy(a: ArrayLike, order: str='K', subok: builtins.bool=False) -> Array:
-    """A new array of the same elements."""
+    """A new array with the elements of `a`."""
 def copysign(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Change the sign of x1 to that of x2, element-wise."""
 def copyto(*args: Any, **kwargs: Any) -> NoReturn:
     """Raises TypeError, as `numpy.copyto` writes into an array: write x = where(mask, values, x)."""
 def corrcoef(x: ArrayLike, y: ArrayLike | None=None, rowvar: builtins.bool=True, *, dtype: DTypeLike=None) -> Array:
-    """The correlation matrix of variables, as in `cov`, with elements from -1 to 1."""
+    """The correlation matrix of variables, as in `cov`, with elements limited to -1 to 1."""
 def correlate(a: ArrayLike, v: ArrayLike, mode: str='valid') -> Array:
-    """The cross-correlation of two vectors: y[k] = sum over i of a[i + k] * conj(v[i]), in a mode of `convolve`."""
+    """The cross-correlation of two vectors: y[k] = sum over i of a[i + k] * conj(v[i]); `mode` as in `convolve`."""
 def cos(x: ArrayLike, /) -> Array:
     """Cosine element-wise."""
 def cosh(x: ArrayLike, /) -> Array:
     """Hyperbolic cosine, element-wise."""
 def count_nonzero(a: ArrayLike, axis: Axes=None, *, keepdims: builtins.bool=False) -> Array:
-    """The number of elements over the axes that are not zero."""
+    """The number of nonzero elements over the axes."""
 def cov(m: ArrayLike, y: ArrayLike | None=None, rowvar: builtins.bool=True, bias: builtins.bool=False, ddof: int | None=None, fweights: ArrayLike | None=None, aweights: ArrayLike | None=None, *, dtype: DTypeLike=None) -> Array:
-    """The covariance matrix of variables, the rows of `m` and `y` (columns if not `rowvar`): (variables, variables)."""
+    """The covariance matrix of variables, (variables, variables): rows of `m` and `y`, columns if not `rowvar`."""
 def cross(a: ArrayLike, b: ArrayLike, axisa: int=-1, axisb: int=-1, axisc: int=-1, axis: int | None=None) -> Array:
-    """The cross product of vectors of three components, which lie along an axis of each array and of the result."""
+    """The cross product of vectors of three components."""
 def cumprod(a: ArrayLike, axis: int | None=None, dtype: DTypeLike=None, out: None=None) -> Array:
-    """Cumulative products along an axis, of the flattened array without one; gradients are right at zeros."""
+    """The cumulative products along an axis, of the flattened array without one; the gradient is right at zeros."""
 def cumsum(a: ArrayLike, axis: int | None=None, dtype: DTypeLike=None, out: None=None) -> Array:
-    """Cumulative sums along an axis, of the flattened array without one."""
+    """The cumulative sums along an axis, of the flattened array without one."""
 def cumulative_prod(x: ArrayLike, /, *, axis: int | None=None, dtype: DTypeLike=None, include_initial: builtins.bool=False) -> Array:
-    """Cumulative products along an axis, which a vector need not name, 1 in front if `include_initial`."""
+    """Cumulative products along an axis, which only a vector may leave out; a 1 in front with `include_initial`."""
 def cumulative_sum(x: ArrayLike, /, *, axis: int | None=None, dtype: DTypeLike=None, include_initial: builtins.bool=False) -> Array:
-    """Cumulative sums along an axis, which a vector need not name, 0 in front if `include_initial`."""
+    """Cumulative sums along an axis, which only a vector may leave out; a 0 in front with `include_initial`."""
 def deg2rad(x: ArrayLike, /) -> Array:
     """Convert angles from degrees to radians."""
 def degrees(x: ArrayLike, /) -> Array:
     """Convert angles from radians to degrees."""
 def delete(arr: ArrayLike, obj: ArrayLike | slice, axis: int | None=None) -> Array:
-    """`arr` without the elements (slices along an axis) with the numbers `obj`, or where the vector `obj` is true."""
+    """`arr` without the positions `obj` along an axis, or those where the vector of booleans `obj` is true."""
 def diag(v: ArrayLike, k: int=0) -> Array:
-    """A matrix with the vector `v` as its k-th diagonal, or the diagonal of a matrix."""
+    """The matrix with the vector `v` as its diagonal `k`, or the diagonal of the matrix `v`."""
 def diag_indices(n: int, ndim: int=2) -> tuple[Array, ...]:
     """The index of the main diagonal of an array with `ndim` axes of length `n`: an array for each axis."""
 def diag_indices_from(arr: ArrayLike) -> tuple[Array, ...]:
-    """The index of the main diagonal of an array whose axes have one length."""
+    """The index of the main diagonal of an array whose axes have the same length."""
 def diagflat(v: ArrayLike, k: int=0) -> Array:
-    """A matrix with the elements of `v` as its k-th diagonal."""
+    """The matrix with the elements of `v` as its diagonal `k`."""
 def diagonal(a: ArrayLike, offset: int=0, axis1: int=0, axis2: int=1) -> Array:
     """The diagonal of two axes, as a new last axis."""
 def diff(a: ArrayLike, n: int=1, axis: int=-1, prepend: ArrayLike | None=None, append: ArrayLike | None=None) -> Array:
-    """Differences of neighbours along an axis, taken `n` times, after joining `prepend` and `append` to its ends."""
+    """The n-th differences of neighbours along an axis, after joining `prepend` and `append` to its ends."""
 def digitize(x: ArrayLike, bins: ArrayLike, right: builtins.bool=False) -> Array:
-    """Which of the intervals between `bins`, that rise or fall, each element of `x` is in."""
+    """The number of the interval between `bins`, which rise or fall, that contains each element of `x`."""
 def divide(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Divide arguments element-wise."""
 def divmod(x1: ArrayLike, x2: ArrayLike) -> tuple[Array, Array]:
-    """The quotient rounded down, which has no gradient, and the remainder, which has one."""
+    """The quotient rounded down, without a gradient, and the remainder, which has one."""
 def dot(a: ArrayLike, b: ArrayLike, out: None=None) -> Array:
-    """The sum of products over the last axis of `a` and the last but one of `b` (its only one if it is a vector)."""
+    """The sum of products over the last axis of `a` and the second to last of `b` (its only one if it is a vector)."""
 def dsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Array]:
     """`split` along the third axis."""
 def dstack(tup: Iterable[ArrayLike]) -> Array:
-    """Arrays joined along the third axis; vectors and matrices have one of length 1 there."""
+    """Joins arrays along the third axis, which vectors and matrices get with length 1."""
 def ediff1d(ary: ArrayLike, to_end: ArrayLike | None=None, to_begin: ArrayLike | None=None) -> Array:
-    """Differences of neighbours in the flattened array, between other numbers."""
-def einsum(subscripts: Any, *operands: Any, out: None=None, dtype: DTypeLike=None, order: str='K', casting: str='safe', optimize: Any=True) -> Array:
-    """The Einstein sum of `operands`, in NumPy's notation with `...` and with the output left out if wished."""
+    """The differences of neighbours in the flattened array, between the numbers `to_begin` and `to_end`."""
+def einsum(subscripts: str | ArrayLike, *operands: Any, out: None=None, dtype: DTypeLike=None, order: str='K', casting: str='safe', optimize: Any=True) -> Array:
+    """The Einstein sum of `operands`, in NumPy's notation with `...` and optional output."""
 def einsum_path(subscripts: Any, *operands: Any, optimize: Any='greedy', einsum_call: Any=False) -> tuple[list[Any], str]:
-    """The order in which `einsum` had best contract operands of these shapes, and a text about its cost."""
+    """(order, text): the best order in which `einsum` contracts operands of these shapes, and its cost."""
 def empty(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
-    """Zeros."""
+    """An array of zeros."""
 def empty_like(a: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
     """An array of zeros with the shape and dtype of `a`, on its device."""
 def equal(a: ArrayLike, b: ArrayLike, /) -> Array:
@@ -315,13 +315,13 @@ def exp(x: ArrayLike, /) -> Array:
 def exp2(x: ArrayLike, /) -> Array:
     """Calculate `2**p` for all `p` in the input array."""
 def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
-    """`a` with new axes of length 1 at places of the result."""
+    """`a` with new axes of length 1 at the places `axis` of the result."""
 def expm1(x: ArrayLike, /) -> Array:
     """Calculate ``exp(x) - 1`` for all elements in the array."""
 def extract(condition: ArrayLike, arr: ArrayLike) -> Array:
-    """The elements of `arr` where `condition` is true, as a vector."""
+    """The elements of `arr` where `condition` is true, as a vector: it raises under `vmap` and `Jit`."""
 def eye(N: int, M: int | None=None, k: int=0, dtype: DTypeLike=..., order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
-    """Ones on a diagonal, zeros elsewhere."""
+    """The N x M matrix with ones on its diagonal `k`, zeros elsewhere; square without `M`."""
 def fabs(x: ArrayLike, /) -> Array:
     """Compute the absolute values element-wise."""
 def fill_diagonal(*args: Any, **kwargs: Any) -> NoReturn:
@@ -329,15 +329,15 @@ def fill_diagonal(*args: Any, **kwargs: Any) -> NoReturn:
 def fix(x: ArrayLike, /) -> Array:
     """Return the truncated value of the input, element-wise."""
 def flatnonzero(a: ArrayLike) -> Array:
-    """Indices of the elements of the flattened array that are not zero."""
+    """The indices of the nonzero elements of the flattened array: it raises under `vmap` and `Jit`."""
 def flip(m: ArrayLike, axis: Axes=None) -> Array:
-    """The order of elements reversed along axes, along all without any."""
+    """`m` with the order of its elements reversed along axes, all by default."""
 def fliplr(m: ArrayLike) -> Array:
-    """The second axis reversed."""
+    """`m` with its second axis reversed."""
 def flipud(m: ArrayLike) -> Array:
-    """The first axis reversed."""
+    """`m` with its first axis reversed."""
 def float_power(x1: ArrayLike, x2: ArrayLike) -> Array:
-    """`x1 ** x2` in double precision."""
+    """`x1 ** x2` in float64 or complex128."""
 def floor(x: ArrayLike, /) -> Array:
     """Return the floor of the input, element-wise."""
 def floor_divide(a: ArrayLike, b: ArrayLike, /) -> Array:
@@ -353,15 +353,15 @@ def format_float_positional(*args: Any, **kwargs: Any) -> Any:
 def format_float_scientific(*args: Any, **kwargs: Any) -> Any:
     """`numpy.format_float_scientific`, also of Arrays and of arrays on a GPU, which are copied to the host."""
 def frexp(x: ArrayLike) -> tuple[Array, Array]:
-    """A number from 1/2 to 1 in absolute value, which has the gradient, and the power of two to multiply it by."""
+    """(mantissa, exponent) of x = mantissa * 2**exponent, 1/2 <= abs(mantissa) < 1; the mantissa has the gradient."""
 def from_dlpack(x: Any, /, *, device: DeviceLike | None=None, copy: builtins.bool | None=None) -> Array:
-    """The array that another library hands over through DLPack, on its device, without a copy."""
+    """The array of another library, handed over through DLPack without a copy, on its device."""
 def frombuffer(*args: Any, **kwargs: Any) -> Array:
     """`numpy.frombuffer`, with the result on the default device."""
 def fromfile(*args: Any, **kwargs: Any) -> Array:
     """`numpy.fromfile`, with the result on the default device."""
 def fromfunction(function: Callable[..., Any], shape: Sequence[int], *, dtype: DTypeLike=..., like: Any=None, **kwargs: Any) -> Any:
-    """A function of the indices of an array of a shape."""
+    """`function(*indices(shape))`: the function gets an array of indices for each axis."""
 def fromiter(*args: Any, **kwargs: Any) -> Array:
     """`numpy.fromiter`, with the result on the default device."""
 def fromregex(*args: Any, **kwargs: Any) -> Array:
@@ -369,17 +369,17 @@ def fromregex(*args: Any, **kwargs: Any) -> Array:
 def fromstring(*args: Any, **kwargs: Any) -> Array:
     """`numpy.fromstring`, with the result on the default device."""
 def full(shape: Shape, fill_value: ArrayLike, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
-    """An array filled with a value, which may be traced."""
+    """An array filled with `fill_value`, which may be traced."""
 def full_like(a: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
-    """An array of the shape and dtype of `a`, filled with a value, which may be traced."""
+    """An array with the shape and dtype of `a`, filled with `fill_value`, which may be traced."""
 def gcd(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Returns the greatest common divisor of ``|x1|`` and ``|x2|``"""
 def genfromtxt(*args: Any, **kwargs: Any) -> Array:
     """`numpy.genfromtxt`, with the result on the default device."""
 def geomspace(start: ArrayLike, stop: ArrayLike, num: int=50, endpoint: builtins.bool=True, dtype: DTypeLike=None, axis: int=0) -> Array:
-    """`num` numbers from `start` to `stop`, each the one before times the same factor; complex ones form a spiral."""
-def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes=None, edge_order: int=1) -> Any:
-    """Derivatives of samples along each axis: second order inside, first or second (`edge_order`) at both ends."""
+    """`num` numbers from `start` to `stop` with a constant ratio; complex ones form a spiral."""
+def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes=None, edge_order: int=1) -> Array:
+    """The derivatives of samples along each axis: of second order inside, of order `edge_order` at both ends."""
 def greater(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return the truth value of (x1 > x2) element-wise."""
 def greater_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
@@ -390,40 +390,40 @@ def hanning(M: int) -> Array:
     """The Hann window of `M` points, on the default device."""
 def heaviside(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Compute the Heaviside step function."""
-def histogram(a: ArrayLike, bins: Any=10, range: Any=None, density: builtins.bool | None=None, weights: ArrayLike | None=None) -> tuple[Array, Array]:
-    """How many elements, or the sum of their weights, are in each interval, and the edges of the intervals."""
+def histogram(a: ArrayLike, bins: ArrayLike | str=10, range: tuple[ArrayLike, ArrayLike] | None=None, density: builtins.bool | None=None, weights: ArrayLike | None=None) -> tuple[Array, Array]:
+    """(counts, edges): the number of elements in each interval, or the sum of their `weights`, and the edges."""
 def histogram2d(x: ArrayLike, y: ArrayLike, bins: Any=10, range: Sequence[Any] | None=None, density: builtins.bool | None=None, weights: ArrayLike | None=None) -> tuple[Array, Array, Array]:
     """`histogramdd` of points (x, y): the counts (bins of x, bins of y), the edges along x and those along y."""
-def histogram_bin_edges(a: ArrayLike, bins: Any=10, range: Any=None, weights: ArrayLike | None=None) -> Array:
-    """The edges of `bins` intervals of one width from the least to the greatest element, or over a range."""
+def histogram_bin_edges(a: ArrayLike, bins: ArrayLike | str=10, range: tuple[ArrayLike, ArrayLike] | None=None, weights: ArrayLike | None=None) -> Array:
+    """The edges of `bins` intervals of equal width from the least to the greatest element, or over `range`."""
 def histogramdd(sample: ArrayLike, bins: Any=10, range: Sequence[Any] | None=None, density: builtins.bool | None=None, weights: ArrayLike | None=None) -> tuple[Array, list[Array]]:
-    """How many points, or the sum of their weights, are in each cell of a grid, and the edges along each axis."""
+    """(counts, edges): the number of points in each cell of a grid, or the sum of their `weights`; edges for each axis."""
 def hsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Array]:
     """`split` along the second axis, of a vector along its only one."""
 def hstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
-    """Arrays joined along the second axis, vectors along their only one."""
+    """Joins arrays along the second axis, vectors along their only one."""
 def hypot(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Given the "legs" of a right triangle, return its hypotenuse."""
 def i0(x: ArrayLike, /) -> Array:
     """`scipy.special.i0`, of Arrays, traced and raw arrays."""
 def identity(n: int, dtype: DTypeLike=None, *, like: Any=None) -> Array:
-    """The unit matrix."""
+    """The n x n unit matrix."""
 def imag(val: ArrayLike, /) -> Array:
     """Return the imaginary part of the complex argument."""
 def indices(dimensions: Sequence[int], dtype: DTypeLike=..., sparse: builtins.bool=False) -> Array:
-    """The indices of an array of a shape, (axes, *shape), or with `sparse` a tuple of arrays that broadcast to it."""
+    """The indices of an array of shape `dimensions`, (axes, *shape); with `sparse` a tuple of arrays that broadcast."""
 def inner(a: ArrayLike, b: ArrayLike) -> Array:
     """The sum of products over the last axes."""
 def insert(arr: ArrayLike, obj: ArrayLike | slice, values: ArrayLike, axis: int | None=None) -> Array:
-    """`values` inserted before the elements (slices along an axis) with the numbers `obj`."""
+    """`values` inserted before the positions `obj` along an axis, of the flattened array without one."""
 def interp(x: ArrayLike, xp: ArrayLike, fp: ArrayLike, left: ArrayLike | None=None, right: ArrayLike | None=None, period: float | None=None) -> Array:
-    """The piecewise linear function through the points (`xp`, `fp`), at `x`."""
+    """The piecewise linear function through the points (`xp`, `fp`), at `x`; differentiable in all three."""
 def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: builtins.bool=False, return_indices: builtins.bool=False) -> Array:
-    """The elements that both have, in rising order; with `return_indices`, and where they are first in each."""
+    """The elements that are in both, in ascending order; `assume_unique` has no effect."""
 def invert(x: ArrayLike, /) -> Array:
     """Compute bit-wise inversion, or bit-wise NOT, element-wise."""
 def isclose(a: ArrayLike, b: ArrayLike, rtol: float=1e-05, atol: float=1e-08, equal_nan: builtins.bool=False) -> Array:
-    """Whether elements are equal within a tolerance."""
+    """Whether elements are equal within the tolerance atol + rtol * abs(b)."""
 def iscomplex(x: ArrayLike) -> Array:
     """Whether elements have an imaginary part that is not 0."""
 def iscomplexobj(*args: Any, **kwargs: Any) -> Any:
@@ -433,7 +433,7 @@ def isfinite(x: ArrayLike, /) -> Array:
 def isfortran(*args: Any, **kwargs: Any) -> builtins.bool:
     """`numpy.isfortran`, of arrays that are not traced."""
 def isin(element: ArrayLike, test_elements: ArrayLike, assume_unique: builtins.bool=False, invert: builtins.bool=False, *, kind: str | None=None) -> Array:
-    """Whether each element is among others."""
+    """Whether each element is among `test_elements`, or with `invert` is not."""
 def isinf(x: ArrayLike, /) -> Array:
     """Test element-wise for positive or negative infinity."""
 def isnan(x: ArrayLike, /) -> Array:
@@ -447,7 +447,7 @@ def isreal(x: ArrayLike) -> Array:
 def isrealobj(*args: Any, **kwargs: Any) -> Any:
     """`numpy.isrealobj`, also of Arrays and traced values: it looks at their dtypes only."""
 def ix_(*args: Any) -> tuple[Array, ...]:
-    """Vectors of indices or booleans as arrays that index all their combinations."""
+    """The index of all combinations of vectors of indices or booleans: an array for each axis."""
 def kaiser(M: int, beta: float) -> Array:
     """The Kaiser window of `M` points, on the default device; no gradient with respect to `beta`."""
 def kron(a: ArrayLike, b: ArrayLike) -> Array:
@@ -462,10 +462,10 @@ def less(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return the truth value of (x1 < x2) element-wise."""
 def less_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return the truth value of (x1 <= x2) element-wise."""
-def lexsort(keys: Any, axis: int=-1) -> Array:
-    """Indices that sort by the last of several keys, those equal in it by the last but one, and so on."""
+def lexsort(keys: Iterable[ArrayLike], axis: int=-1) -> Array:
+    """The indices that sort by the last key, where it is equal by the last but one, and so on."""
 def linspace(start: ArrayLike, stop: ArrayLike, num: int=50, endpoint: builtins.bool=True, retstep: builtins.bool=False, dtype: DTypeLike=None, axis: int=0, *, device: DeviceLike | None=None) -> Array:
-    """`num` evenly spaced numbers from `start` to `stop`, both of which may be arrays and traced."""
+    """`num` evenly spaced numbers from `start` to `stop`, which may be arrays and traced, along a new axis."""
 def load(*args: Any, **kwargs: Any) -> Array:
     """`numpy.load`, with the result on the default device."""
 def loadtxt(*args: Any, **kwargs: Any) -> Array:
@@ -497,24 +497,24 @@ def mask_indices(n: int, mask_func: Callable[..., Any], k: int=0) -> tuple[Array
 def matmul(x1: ArrayLike, x2: ArrayLike) -> Array:
     """The matrix product of `x1` (..., n, k) and `x2` (..., k, m); a vector is a row on the left, else a column."""
 def matrix_transpose(x: ArrayLike) -> Array:
-    """The last two axes exchanged."""
+    """`x` with its last two axes exchanged."""
 def matvec(x1: ArrayLike, x2: ArrayLike) -> Array:
     """The products of matrices (..., n, m) and vectors (..., m)."""
 def max(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
-    """Greatest element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
+    """The greatest element over the axes, of those where `where` is true, and of `initial`."""
 def maximum(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Element-wise maximum of array elements."""
 def may_share_memory(*args: Any, **kwargs: Any) -> builtins.bool:
     """`numpy.may_share_memory`, of arrays that are not traced."""
 def mean(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
-    """Mean over axes of the elements where `where` is true."""
+    """The mean over the axes of the elements where `where` is true."""
 def median(a: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: builtins.bool=False, keepdims: builtins.bool=False) -> Array:
-    """The middle element over axes, or the mean of the two that are nearest to the middle; NaN beside NaN."""
+    """The median over the axes; NaN where an element is NaN. The gradient goes to the one or two middle elements."""
 def meshgrid(*xi: ArrayLike, copy: builtins.bool=True, sparse: builtins.bool=False, indexing: str='xy') -> tuple[Array, ...]:
-    """The coordinates of the points of a grid, an array for each vector: its elements along an axis of its own."""
+    """The coordinates of the points of a grid: for each vector an array with its elements along an axis of its own."""
 mgrid: _Indexed
 def min(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
-    """Least element over axes where `where` is true, or `initial`; equal extremes share the gradient equally."""
+    """The least element over the axes, of those where `where` is true, and of `initial`."""
 def min_scalar_type(*args: Any, **kwargs: Any) -> Any:
     """`numpy.min_scalar_type`, also of Arrays and traced values: it looks at their dtypes only."""
 def minimum(a: ArrayLike, b: ArrayLike, /) -> Array:
@@ -522,21 +522,21 @@ def minimum(a: ArrayLike, b: ArrayLike, /) -> Array:
 def mod(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Returns the element-wise remainder of division."""
 def modf(x: ArrayLike) -> tuple[Array, Array]:
-    """The fractional part, which has the gradient, and the integral part."""
+    """The fractional part, which has the gradient, and the integral part, without one."""
 def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
-    """`a` with axes moved to new places; the others keep their order."""
+    """`a` with the axes `source` moved to the places `destination`; the others keep their order."""
 def multiply(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Multiply arguments element-wise."""
 def nan_to_num(x: ArrayLike, copy: builtins.bool=True, nan: float=0.0, posinf: float | None=None, neginf: float | None=None) -> Array:
-    """Replaces NaN and infinities by numbers, in a new array; replaced elements get no gradient."""
+    """A new array with NaN replaced by `nan`, infinities by `posinf` and `neginf` (the largest numbers by default)."""
 def nanargmax(a: ArrayLike, axis: int | None=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
-    """`argmax` of the elements that are not NaN; -1 where there is none, as raising would have to wait for the GPU."""
+    """`argmax` of the elements that are not NaN; -1 where there is none."""
 def nanargmin(a: ArrayLike, axis: int | None=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
-    """`argmin` of the elements that are not NaN; -1 where there is none, as raising would have to wait for the GPU."""
+    """`argmin` of the elements that are not NaN; -1 where there is none."""
 def nancumprod(a: ArrayLike, axis: int | None=None, dtype: DTypeLike=None, out: None=None) -> Array:
-    """`cumprod` with NaN as 1."""
+    """`cumprod` with NaN counted as 1."""
 def nancumsum(a: ArrayLike, axis: int | None=None, dtype: DTypeLike=None, out: None=None) -> Array:
-    """`cumsum` with NaN as 0."""
+    """`cumsum` with NaN counted as 0."""
 def nanmax(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """`max` of the elements that are not NaN; NaN where there is none and no `initial`."""
 def nanmean(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
@@ -566,32 +566,32 @@ def negative(x: ArrayLike, /) -> Array:
 def nextafter(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return the next floating-point value after x1 towards x2, element-wise."""
 def nonzero(a: ArrayLike) -> tuple[Array, ...]:
-    """Indices of the elements that are not zero, one array for each axis."""
+    """The indices of the nonzero elements, one array for each axis."""
 def not_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Return (x1 != x2) element-wise."""
 ogrid: _Indexed
 def ones(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
-    """Ones."""
+    """An array of ones."""
 def ones_like(a: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
     """An array of ones with the shape and dtype of `a`, on its device."""
 def outer(a: ArrayLike, b: ArrayLike, out: None=None) -> Array:
     """The products of all pairs of elements, (a.size, b.size)."""
 def packbits(a: ArrayLike, axis: int | None=None, bitorder: str='big') -> Array:
-    """Eight elements each, 0 or not, as a byte, the last one filled up with 0: along an axis, flattened without one."""
+    """Packs the elements along an axis, nonzero as 1, into bytes of eight bits; the last byte is filled up with zeros."""
 def pad(array: ArrayLike, pad_width: ArrayLike | dict[int, int | tuple[int, int]], mode: str='constant', **options: Any) -> Array:
-    """`array` with elements around it."""
+    """`array` with elements added before and after it along each axis."""
 def partition(a: ArrayLike, kth: int | Sequence[int], axis: int | None=-1, kind: str | None='introselect', order: None=None) -> Array:
-    """`a` with the element number `kth` of the sorted order in its place, lesser ones before it."""
+    """`a` with the elements at `kth` of the sorted order in place, lesser ones before them."""
 def percentile(a: ArrayLike, q: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: builtins.bool=False, method: str='linear', keepdims: builtins.bool=False, *, weights: ArrayLike | None=None) -> Array:
-    """`quantile` of parts `q` in percent."""
+    """`quantile` with `q` in percent."""
 def permute_dims(a: ArrayLike, axes: Sequence[int] | None=None) -> Array:
-    """`a` with permuted axes; reversed without `axes`."""
+    """`a` with permuted axes, reversed by default."""
 def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
-    """`funclist[i]`, a function of the elements or a number, where `condlist[i]` is true; the last condition counts."""
+    """`funclist[i]`, a function of the elements or a number, where `condlist[i]` is true; the last true one counts."""
 def place(*args: Any, **kwargs: Any) -> NoReturn:
     """Raises TypeError, as `numpy.place` writes into an array: write x = x.at[mask].set(values)."""
 def poly(seq_of_zeros: ArrayLike) -> Array:
-    """The polynomial with given roots, or the characteristic polynomial of a matrix; its leading coefficient is 1."""
+    """The polynomial with the given roots, or the characteristic polynomial of a matrix; its leading coefficient is 1."""
 def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
     """The sum of two polynomials."""
 def polyder(p: ArrayLike, m: int=1) -> Array:
@@ -607,17 +607,17 @@ def polymul(a1: ArrayLike, a2: ArrayLike) -> Array:
 def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
     """The difference of two polynomials."""
 def polyval(p: ArrayLike, x: ArrayLike) -> Array:
-    """The polynomial at `x`, of any shape. Source: Horner's rule."""
+    """The value of the polynomial `p` at `x`, of any shape. Source: Horner's rule."""
 def positive(x: ArrayLike, /) -> Array:
     """Numerical positive, element-wise."""
 def pow(x1: ArrayLike, x2: ArrayLike) -> Array:
-    """`x1 ** x2`. Gradients at 0 are finite where they can be: see `autograd.ops.elementwise`."""
+    """`x1 ** x2`. At 0 the gradient of `x**0` is 0, and that of `0**p` with respect to p is 0."""
 def power(x1: ArrayLike, x2: ArrayLike) -> Array:
-    """`x1 ** x2`. Gradients at 0 are finite where they can be: see `autograd.ops.elementwise`."""
+    """`x1 ** x2`. At 0 the gradient of `x**0` is 0, and that of `0**p` with respect to p is 0."""
 def prod(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
-    """Product over axes of the elements where `where` is true, and of `initial`; its gradient is right at zeros."""
+    """The product over the axes of the elements where `where` is true, times `initial`; the gradient is right at 0."""
 def ptp(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False) -> Array:
-    """Greatest minus least element over axes."""
+    """The greatest minus the least element over the axes."""
 def put(*args: Any, **kwargs: Any) -> NoReturn:
     """Raises TypeError, as `numpy.put` writes into an array: write x = x.reshape(-1).at[indices].set(values).reshape(x.shape)."""
 def put_along_axis(*args: Any, **kwargs: Any) -> NoReturn:
@@ -625,16 +625,16 @@ def put_along_axis(*args: Any, **kwargs: Any) -> NoReturn:
 def putmask(*args: Any, **kwargs: Any) -> NoReturn:
     """Raises TypeError, as `numpy.putmask` writes into an array: write x = where(mask, values, x)."""
 def quantile(a: ArrayLike, q: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: builtins.bool=False, method: str='linear', keepdims: builtins.bool=False, *, weights: ArrayLike | None=None) -> Array:
-    """The numbers below which parts `q` (from 0 to 1) of the elements over the axes lie; NaN beside NaN."""
+    """Quantiles `q` (0 to 1) of the elements over the axes; NaN where one of them is NaN."""
 r_: _Indexed
 def rad2deg(x: ArrayLike, /) -> Array:
     """Convert angles from radians to degrees."""
 def radians(x: ArrayLike, /) -> Array:
     """Convert angles from degrees to radians."""
 def ravel(a: ArrayLike, order: str='C') -> Array:
-    """`a` as a vector."""
+    """`a` as a vector, in order "C" or "F"."""
 def ravel_multi_index(multi_index: Sequence[ArrayLike], dims: Shape, mode: str='raise', order: str='C') -> Array:
-    """The flat index of elements of an array of shape `dims` that are given by an array of indices for each axis."""
+    """The flat index of elements of an array with shape `dims`, from an array of indices for each axis."""
 def real(val: ArrayLike, /) -> Array:
     """Return the real part of the complex argument."""
 def real_if_close(a: ArrayLike, tol: float=100) -> Array:
@@ -644,29 +644,29 @@ def reciprocal(x: ArrayLike, /) -> Array:
 def remainder(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Returns the element-wise remainder of division."""
 def repeat(a: ArrayLike, repeats: ArrayLike, axis: int | None=None) -> Array:
-    """Each element repeated, `repeats` times or as many times as `repeats` says for it."""
+    """Repeats each element `repeats` times, one number or one for each, along an axis (flattened without one)."""
 def require(a: ArrayLike, dtype: DTypeLike=None, requirements: str | Sequence[str] | None=None, *, like: Any=None) -> Array:
-    """`a` as an array; a raw array meets NumPy's requirements ("C", "F", "A", "W", "O") of its memory."""
+    """`a` as an array; a raw one meets `requirements` on its memory, of NumPy's "C", "F", "A", "W", "O"."""
 def reshape(a: ArrayLike, shape: Shape, order: str='C', *, copy: builtins.bool | None=None) -> Array:
-    """`a` with another shape of the same size; one -1 in it is computed."""
+    """`a` with another shape of the same size; one -1 in it is computed. `order` is "C" or "F"; `copy` has no effect."""
 def resize(a: ArrayLike, new_shape: Shape) -> Array:
     """`a` in another shape, its elements repeated as often as needed; zeros if it has none."""
 def result_type(*arrays_and_dtypes: Any) -> numpy.dtype[Any]:
-    """The dtype that an operation on arrays, Python's numbers and dtypes gives."""
+    """The dtype that an operation on arrays, Python numbers and dtypes gives."""
 def right_shift(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Shift the bits of an integer to the right."""
 def rint(x: ArrayLike, /) -> Array:
     """Round elements of the array to the nearest integer."""
 def roll(a: ArrayLike, shift: int | Sequence[int], axis: Axes=None) -> Array:
-    """Elements shifted along axes, those that leave at the end come in at the beginning."""
+    """Shifts elements cyclically along axes; in the flattened array without one."""
 def rollaxis(a: ArrayLike, axis: int, start: int=0) -> Array:
-    """`a` with an axis rolled backwards until it stands before `start`."""
+    """`a` with an axis moved backwards until it stands before `start`."""
 def roots(p: ArrayLike) -> Array:
-    """The roots of a polynomial with a leading coefficient other than 0, as complex numbers (unlike NumPy's)."""
+    """The roots of a polynomial with a nonzero leading coefficient: complex, even if all are real (unlike NumPy's)."""
 def rot90(m: ArrayLike, k: int=1, axes: tuple[int, int]=(0, 1)) -> Array:
-    """`m` rotated by k times 90 degrees in the plane of two axes, from the first towards the second."""
+    """`m` rotated `k` times by 90 degrees in the plane of two axes, from the first towards the second."""
 def round(a: ArrayLike, decimals: int=0, out: None=None) -> Array:
-    """Rounded to the nearest even value of `decimals` places; the gradient is zero."""
+    """Rounds to `decimals` places, halves to the even neighbour; the gradient is 0."""
 def save(*args: Any, **kwargs: Any) -> Any:
     """`numpy.save`, also of Arrays and of arrays on a GPU, which are copied to the host."""
 def savetxt(*args: Any, **kwargs: Any) -> Any:
@@ -676,13 +676,13 @@ def savez(*args: Any, **kwargs: Any) -> Any:
 def savez_compressed(*args: Any, **kwargs: Any) -> Any:
     """`numpy.savez_compressed`, also of Arrays and of arrays on a GPU, which are copied to the host."""
 def searchsorted(a: ArrayLike, v: ArrayLike, side: str='left', sorter: ArrayLike | None=None) -> Array:
-    """Where `v` would have to be inserted into the sorted vector `a`: before ("left") or behind equal elements."""
+    """The positions at which to insert `v` into the sorted vector `a`: before ("left") or after equal elements."""
 def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], default: ArrayLike=0) -> Array:
-    """For each element that of the first choice whose condition is true there, else `default`."""
+    """For each element, that of the first choice whose condition is true there, else `default`."""
 def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: builtins.bool=False) -> Array:
     """The elements of `ar1` that are not in `ar2`."""
 def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: builtins.bool=False) -> Array:
-    """The elements that are in one of both only, in rising order."""
+    """The elements that are in exactly one of both, in ascending order."""
 def shape(a: ArrayLike) -> tuple[int, ...]:
     """The shape of an array or nested list."""
 def shares_memory(*args: Any, **kwargs: Any) -> builtins.bool:
@@ -700,106 +700,106 @@ def sinh(x: ArrayLike, /) -> Array:
 def size(a: ArrayLike, axis: Axes=None) -> int:
     """The number of elements, or of those along an axis or several."""
 def sort(a: ArrayLike, axis: int | None=-1, kind: str | None=None, order: None=None, *, stable: builtins.bool | None=None) -> Array:
-    """Sorted along an axis, or flattened and sorted if it is None; gradients go back to where elements came from."""
+    """`a` sorted along an axis, flattened if it is None. Gradients return to where elements came from."""
 def sort_complex(a: ArrayLike) -> Array:
-    """Sorted along the last axis, as complex numbers: by real, then by imaginary part."""
+    """`a` sorted along the last axis by real, then by imaginary part, as complex numbers."""
 def spacing(x: ArrayLike, /) -> Array:
     """The distance to the next number away from 0."""
 def split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int=0) -> list[Array]:
-    """Equal parts, or the parts between indices, along an axis."""
+    """Splits an array into a number of equal parts, or at indices, along an axis. ValueError if they are not equal."""
 def sqrt(x: ArrayLike, /) -> Array:
     """Return the non-negative square-root of an array, element-wise."""
 def square(x: ArrayLike, /) -> Array:
     """Return the element-wise square of the input."""
 def squeeze(a: ArrayLike, axis: Axes=None) -> Array:
-    """`a` without axes of length 1, without those named if `axis` is given."""
+    """`a` without its axes of length 1, or without those in `axis`, whose lengths must be 1."""
 def stack(arrays: Iterable[ArrayLike], axis: int=0, out: None=None, *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
-    """Arrays of one shape joined along a new axis."""
+    """Joins arrays of one shape along a new axis."""
 def std(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, ddof: float=0, keepdims: builtins.bool=False, *, where: ArrayLike | None=None, mean: ArrayLike | None=None, correction: float | None=None) -> Array:
-    """Standard deviation over axes, the root of `var`; its gradient is 0 where it is 0."""
+    """The standard deviation over the axes, the square root of `var`; its gradient is 0 where it is 0."""
 def subtract(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Subtract arguments, element-wise."""
 def sum(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
-    """Sum over axes of the elements where `where` is true, and of `initial`."""
+    """The sum over the axes of the elements where `where` is true, plus `initial`."""
 def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
     """`a` with two axes exchanged."""
 def take(a: ArrayLike, indices: ArrayLike, axis: int | None=None, out: None=None, mode: str='raise') -> Array:
-    """Elements of `a` at integer `indices` along an axis, of the flattened array without one."""
+    """The elements of `a` at integer `indices` along an axis, of the flattened array without one."""
 def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None=-1) -> Array:
-    """Elements of `arr` at `indices` along an axis; all other axes are matched."""
+    """The elements of `arr` at `indices` along an axis; all other axes are matched and broadcast."""
 def tan(x: ArrayLike, /) -> Array:
     """Compute tangent element-wise."""
 def tanh(x: ArrayLike, /) -> Array:
     """Compute hyperbolic tangent element-wise."""
 def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any]=2) -> Array:
-    """The sum of products over pairs of axes: the last `axes` of `a` with the first of `b`, or those given."""
+    """The sum of products over pairs of axes."""
 def tile(A: ArrayLike, reps: int | Sequence[int]) -> Array:
     """`A` repeated as a whole, `reps[i]` times along axis i."""
 def trace(a: ArrayLike, offset: int=0, axis1: int=0, axis2: int=1, dtype: DTypeLike=None, out: None=None) -> Array:
     """The sum of the diagonal of two axes."""
 def transpose(a: ArrayLike, axes: Sequence[int] | None=None) -> Array:
-    """`a` with permuted axes; reversed without `axes`."""
+    """`a` with permuted axes, reversed by default."""
 def trapezoid(y: ArrayLike, x: ArrayLike | None=None, dx: ArrayLike=1.0, axis: int=-1) -> Array:
     """The integral along an axis by the trapezoidal rule, of samples at `x` (a vector or like `y`) or `dx` apart."""
 def tri(N: int, M: int | None=None, k: int=0, dtype: DTypeLike=..., *, like: Any=None) -> Array:
-    """Ones on a diagonal and below it, zeros elsewhere."""
+    """The N x M matrix with ones on its diagonal `k` and below it, zeros elsewhere; square without `M`."""
 def tril(m: ArrayLike, k: int=0) -> Array:
-    """The lower triangle of matrices (..., n, m), diagonal `k` included."""
+    """The lower triangle of matrices (..., n, m), up to diagonal `k`, zeros elsewhere."""
 def tril_indices(n: int, k: int=0, m: int | None=None) -> tuple[Array, Array]:
     """The index of the lower triangle of an n x m matrix, up to its diagonal `k`."""
 def tril_indices_from(arr: ArrayLike, k: int=0) -> tuple[Array, Array]:
-    """The index of the lower triangle of a matrix."""
+    """The index of the lower triangle of a matrix, up to its diagonal `k`."""
 def trim_zeros(filt: ArrayLike, trim: str='fb', axis: Axes=None) -> Array:
-    """`filt` without the zeros at its front ("f") and back ("b"), along all axes or some: the shape depends on data."""
+    """`filt` without the zeros at its front ("f") and back ("b"), along some or all axes."""
 def triu(m: ArrayLike, k: int=0) -> Array:
-    """The upper triangle of matrices (..., n, m), diagonal `k` included."""
+    """The upper triangle of matrices (..., n, m), from diagonal `k` on, zeros elsewhere."""
 def triu_indices(n: int, k: int=0, m: int | None=None) -> tuple[Array, Array]:
     """The index of the upper triangle of an n x m matrix, from its diagonal `k` on."""
 def triu_indices_from(arr: ArrayLike, k: int=0) -> tuple[Array, Array]:
-    """The index of the upper triangle of a matrix."""
+    """The index of the upper triangle of a matrix, from its diagonal `k` on."""
 def true_divide(a: ArrayLike, b: ArrayLike, /) -> Array:
     """Divide arguments element-wise."""
 def trunc(x: ArrayLike, /) -> Array:
     """Return the truncated value of the input, element-wise."""
 def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Array:
-    """The distinct elements of both, in rising order."""
+    """The distinct elements of both, in ascending order."""
 def unique(ar: ArrayLike, return_index: builtins.bool=False, return_inverse: builtins.bool=False, return_counts: builtins.bool=False, axis: int | None=None, *, equal_nan: builtins.bool=True, sorted: builtins.bool=True) -> Array:
-    """The distinct elements in rising order, of the flattened array or slices along an axis."""
+    """The distinct elements in ascending order, of the flattened array or slices along an axis."""
 def unique_all(x: ArrayLike) -> UniqueAllResult:
-    """The distinct elements, where each is first, which of them every element is, how often each is there."""
+    """The distinct elements, where each occurs first, the position of every element among them, and their counts."""
 def unique_counts(x: ArrayLike) -> UniqueCountsResult:
-    """The distinct elements and how often each is there; NaN differs from NaN."""
+    """The distinct elements and how often each occurs; NaN differs from NaN."""
 def unique_inverse(x: ArrayLike) -> UniqueInverseResult:
-    """The distinct elements and which of them every element is; NaN differs from NaN."""
+    """The distinct elements and the position of every element among them; NaN differs from NaN."""
 def unique_values(x: ArrayLike) -> Array:
     """The distinct elements; NaN differs from NaN."""
 def unpackbits(a: ArrayLike, axis: int | None=None, count: int | None=None, bitorder: str='big') -> Array:
-    """The bits of bytes: along an axis, flattened without one."""
+    """Unpacks bytes along an axis into bits, 0 or 1 as uint8; without an axis the array is flattened."""
 def unravel_index(indices: ArrayLike, shape: Shape, order: str='C') -> tuple[Array, ...]:
-    """The index, an array for each axis, of elements of an array of a shape that are given by their flat index."""
+    """The index, an array for each axis, of elements of an array with `shape`, from their flat index."""
 def unstack(x: ArrayLike, /, *, axis: int=0) -> tuple[Array, ...]:
-    """The parts of `x` along an axis, a tuple of arrays without it."""
+    """The parts of `x` along an axis: a tuple of arrays without it."""
 def unwrap(p: ArrayLike, discont: float | None=None, axis: int=-1, *, period: float=...) -> Array:
-    """Adds multiples of `period` along an axis, so that no step greater than max(discont, period / 2) is left."""
+    """Adds multiples of `period` along an axis so that no step is greater than max(discont, period / 2)."""
 def vander(x: ArrayLike, N: int | None=None, increasing: builtins.bool=False) -> Array:
-    """The matrix of powers of the elements of the vector `x`: `N` columns, descending from power N - 1 to 0."""
+    """The matrix (x.size, N) of powers of a vector, from N - 1 down to 0, or up from 0 with `increasing`."""
 def var(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, ddof: float=0, keepdims: builtins.bool=False, *, where: ArrayLike | None=None, mean: ArrayLike | None=None, correction: float | None=None) -> Array:
-    """Variance over axes: the sum of squared deviations divided by (count - ddof); `correction` is another name of it."""
+    """The variance over the axes: the sum of squared deviations divided by (count - ddof)."""
 def vdot(a: ArrayLike, b: ArrayLike) -> Array:
     """The sum of products of all elements, those of `a` conjugated."""
 def vecdot(x1: ArrayLike, x2: ArrayLike, axis: int=-1) -> Array:
-    """The sums of products of vectors along an axis, those of `x1` conjugated."""
+    """The sum of products of vectors along an axis, those of `x1` conjugated."""
 def vecmat(x1: ArrayLike, x2: ArrayLike) -> Array:
     """The products of vectors (..., n), conjugated, and matrices (..., n, m)."""
 def vectorize(pyfunc: Callable[..., Any] | None=None, otypes: Sequence[DTypeLike] | str | None=None, doc: str | None=None, excluded: Collection[int | str] | None=None, cache: builtins.bool=False, signature: str | None=None) -> Callable[..., Any]:
-    """A function of arrays that calls `pyfunc` for each element of them, broadcast, or each of their parts."""
+    """A function of arrays that calls `pyfunc` for each of their elements, or parts, after broadcasting."""
 def vsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Array]:
     """`split` along the first axis."""
 def vstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
-    """Arrays joined along the first axis; vectors are rows."""
+    """Joins arrays along the first axis; vectors are rows."""
 def where(condition: ArrayLike, x: ArrayLike | None=None, y: ArrayLike | None=None) -> Array:
-    """Elements of `x` where `condition` is true, else of `y`; with `condition` alone, the places where it is true."""
+    """Elements of `x` where `condition` is true, else of `y`; with `condition` alone, `nonzero(condition)`."""
 def zeros(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
-    """Zeros."""
+    """An array of zeros."""
 def zeros_like(a: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
     """An array of zeros with the shape and dtype of `a`, on its device."""

@@ -19,9 +19,9 @@ def fft2(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int]=
 def fftfreq(n: int, d: float=1.0) -> Array:
     """The frequencies of the elements of `fft`, in cycles per unit of the sample spacing `d`."""
 def fftn(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int] | None=None, norm: str | None=None) -> Array:
-    """The discrete Fourier transform."""
+    """The discrete Fourier transform over several axes."""
 def fftshift(x: ArrayLike, axes: Axes=None) -> Array:
-    """Rolls the element of frequency zero from the front to the middle of the axes, of all by default."""
+    """Moves the element of frequency zero from the front to the middle of the axes, of all by default."""
 def hfft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
     """The real spectrum, of `n` elements, of a signal with y[-k] = conj(y[k]), half of which is `a`."""
 def ifft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
@@ -29,7 +29,7 @@ def ifft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) 
 def ifft2(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int]=(-2, -1), norm: str | None=None) -> Array:
     """`ifftn` over two axes."""
 def ifftn(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int] | None=None, norm: str | None=None) -> Array:
-    """The inverse discrete Fourier transform; its arguments are those of `fftn`."""
+    """The inverse discrete Fourier transform over several axes; parameters as in `fftn`."""
 def ifftshift(x: ArrayLike, axes: Axes=None) -> Array:
     """The inverse of `fftshift`."""
 def ihfft(a: ArrayLike, n: int | None=None, axis: int=-1, norm: str | None=None) -> Array:
@@ -47,4 +47,4 @@ def rfft2(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int]
 def rfftfreq(n: int, d: float=1.0) -> Array:
     """The frequencies of the elements of `rfft`, in cycles per unit of the sample spacing `d`."""
 def rfftn(a: ArrayLike, s: Sequence[int | None] | None=None, axes: Sequence[int] | None=None, norm: str | None=None) -> Array:
-    """The discrete Fourier transform of real numbers; of the last of the axes only the n // 2 + 1 elements that are not mirror images of others. Its arguments are those of `fftn`."""
+    """The discrete Fourier transform of real numbers; parameters as in `fftn`."""

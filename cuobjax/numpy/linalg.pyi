@@ -18,37 +18,37 @@ __all__ = [
 ]
 
 def cholesky(a: ArrayLike, /, *, upper: bool=False) -> Array:
-    """The lower triangular l of a = l l^H, for positive definite matrices; with `upper` the upper one of a = u^H u."""
+    """The lower triangular l of a = l l^H, for positive definite matrices; with `upper` the upper u of a = u^H u."""
 def cond(x: ArrayLike, p: float | str | None=None) -> Array:
-    """The condition number of matrices: in norm 2 (None) or -2 by singular values, else norm(x, p) norm(inv(x), p)."""
+    """The condition number of matrices in norm `p`."""
 def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int=-1) -> Array:
-    """The vector products of vectors with 3 elements along an axis."""
+    """The cross product of vectors with 3 elements along an axis."""
 def det(a: ArrayLike) -> Array:
     """The determinants of square matrices; the gradient is right for singular ones, too."""
 def diagonal(x: ArrayLike, /, *, offset: int=0) -> Array:
-    """The diagonals of matrices."""
+    """The diagonals of matrices (..., n, m)."""
 def eig(a: ArrayLike) -> EigResult:
     """The eigenvalues (..., n) and eigenvectors (..., n, n), in columns of length 1, of square matrices."""
 def eigh(a: ArrayLike, UPLO: str='L') -> EighResult:
-    """The eigenvalues (..., n), in ascending order, and eigenvectors (..., n, n), in columns, of Hermitian matrices."""
+    """The eigenvalues (..., n), ascending, and eigenvectors (..., n, n), in columns, of Hermitian matrices."""
 def eigvals(a: ArrayLike) -> Array:
     """The eigenvalues (..., n) of square matrices, complex even where all happen to be real (unlike NumPy's)."""
 def eigvalsh(a: ArrayLike, UPLO: str='L') -> Array:
-    """The eigenvalues (..., n) of Hermitian matrices in ascending order."""
+    """The eigenvalues (..., n) of Hermitian matrices, ascending; `UPLO` says which triangle is read, "L" or "U"."""
 def inv(a: ArrayLike) -> Array:
-    """The inverses of square matrices."""
+    """The inverses of square matrices; LinAlgError if one is singular, with NumPy."""
 def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None=None) -> tuple[Array, Array, Array, Array]:
-    """The least-squares solution of a x = b, of the least norm if there are several."""
+    """The least-squares solution of a x = b, of least norm if there are several."""
 def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """The matrix product: see `autograd.numpy.matmul`."""
 def matrix_norm(x: ArrayLike, /, *, keepdims: bool=False, ord: float | str | None='fro') -> Array:
-    """The norm of matrices: see `norm`."""
+    """The norm of matrices (..., n, m): see `norm`."""
 def matrix_power(a: ArrayLike, n: int) -> Array:
-    """The n-th power of square matrices, by squaring; that of the inverses if `n` is negative."""
+    """The n-th power of square matrices, by squaring; that of their inverses if `n` is negative."""
 def matrix_rank(A: ArrayLike, tol: ArrayLike | None=None, hermitian: bool=False, *, rtol: ArrayLike | None=None) -> Array:
-    """The number of singular values of matrices above `tol`, or above `rtol` times the greatest; it has no gradient."""
+    """The number of singular values above `tol`, or above `rtol` times the largest; it has no gradient."""
 def matrix_transpose(x: ArrayLike, /) -> Array:
-    """The last two axes exchanged."""
+    """`x` with its last two axes exchanged."""
 def multi_dot(arrays: Sequence[ArrayLike], *, out: None=None) -> Array:
     """The product of two or more matrices in the cheapest order; the first and the last may be vectors."""
 def norm(x: ArrayLike, ord: float | str | None=None, axis: Axes=None, keepdims: bool=False) -> Array:
@@ -56,26 +56,26 @@ def norm(x: ArrayLike, ord: float | str | None=None, axis: Axes=None, keepdims: 
 def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """The products of all pairs of elements of two vectors."""
 def pinv(a: ArrayLike, rcond: ArrayLike | None=None, hermitian: bool=False, *, rtol: ArrayLike | None=...) -> Array:
-    """The Moore-Penrose pseudoinverses (..., m, n) of matrices (..., n, m)."""
+    """The Moore-Penrose pseudoinverses (..., m, n) of matrices (..., n, m); differentiable where the rank is constant."""
 def qr(a: ArrayLike, mode: str='reduced') -> Any:
     """The decomposition a = q r of matrices (..., n, m) into orthonormal columns and an upper triangle; k = min(n, m)."""
 def slogdet(a: ArrayLike) -> SlogdetResult:
-    """The signs and the logarithms of the absolute values of determinants, (sign, logabsdet)."""
+    """(sign, logabsdet): the signs of determinants and the logarithms of their absolute values."""
 def solve(a: ArrayLike, b: ArrayLike) -> Array:
     """x of a x = b, for `a` (..., n, n) and `b` (..., n, k), or a vector (n,) if `b` has one axis."""
 def svd(a: ArrayLike, full_matrices: bool=True, compute_uv: bool=True, hermitian: bool=False) -> Any:
     """The singular value decomposition of matrices (..., n, m): a = (u * s) @ vh, with k = min(n, m) singular values."""
 def svdvals(x: ArrayLike, /) -> Array:
-    """The singular values of matrices in descending order."""
+    """The singular values (..., k) of matrices, descending."""
 def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | Sequence[Any]=2) -> Array:
     """The sum of products over pairs of axes: see `autograd.numpy.tensordot`."""
 def tensorinv(a: ArrayLike, ind: int=2) -> Array:
-    """The inverse of `a` as a matrix of its first `ind` axes by the others, of shape a.shape[ind:] + a.shape[:ind]."""
+    """The inverse of `a` as a matrix of its first `ind` axes by the others."""
 def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Sequence[int] | None=None) -> Array:
-    """x of tensordot(a, x, x.ndim) = b, with `axes` of `a` moved to its end before."""
+    """x of tensordot(a, x, x.ndim) = b; `axes` of `a` are moved to its end first."""
 def trace(x: ArrayLike, /, *, offset: int=0, dtype: DTypeLike=None) -> Array:
-    """The sums of the diagonals of matrices."""
+    """The sums of the diagonals of matrices (..., n, m)."""
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int=-1) -> Array:
-    """The sum of products along an axis, elements of `x1` conjugated."""
+    """The sum of products of vectors along an axis, those of `x1` conjugated."""
 def vector_norm(x: ArrayLike, /, *, axis: Axes=None, keepdims: bool=False, ord: float=2) -> Array:
-    """The norm of vectors, whose elements stand along one or several axes (all if None): see `norm`."""
+    """The norm of vectors, whose elements lie along one or several axes (all by default): see `norm`."""

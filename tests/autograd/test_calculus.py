@@ -191,7 +191,7 @@ def test_vmap_is_a_loop(function):
     (lambda: anp.gradient(V[:2], edge_order=2), "expected at least 3 samples along axis 0, got 2"),
     (lambda: anp.gradient(V, X[:3]), r"expected 5 coordinates for axis 0, got shape \(3,\)"),
     (lambda: anp.interp(Y, X, W), r"expected vectors xp and fp of one length, got shapes \(5,\) and \(3,\)"),
-    (lambda: anp.interp(Y, X, V, period=0), "expected a period that is not zero"),
+    (lambda: anp.interp(Y, X, V, period=0), "expected a nonzero period"),
     (lambda: anp.convolve(A, V), r"convolve: expected vectors with elements, got shapes \(3, 4\) and \(5,\)"),
     (lambda: anp.correlate(V, V[:0]), r"correlate: expected vectors with elements"),
     (lambda: anp.convolve(V, W, "fill"), "convolve: expected mode 'full', 'same' or 'valid', got 'fill'"),
@@ -199,7 +199,7 @@ def test_vmap_is_a_loop(function):
     (lambda: anp.roots(A), r"roots: expected a vector of coefficients, got shape \(3, 4\)"),
     (lambda: anp.polyfit(X, W, 1), r"polyfit: expected x \(n,\) and y"),
     (lambda: anp.polyfit(X[:2], V[:2], 1, cov=True), "polyfit: expected more than 2 samples, got 2"),
-    (lambda: signal.convolve(A, V), r"expected arrays of as many axes, got shapes \(3, 4\) and \(5,\)"),
+    (lambda: signal.convolve(A, V), r"expected arrays with the same number of axes, got shapes \(3, 4\) and \(5,\)"),
     (lambda: signal.convolve(A, A, method="slow"), "expected method 'auto', 'direct' or 'fft', got 'slow'"),
     (lambda: signal.convolve(A, A, "fill"), "expected mode 'full', 'same' or 'valid', got 'fill'"),
     (lambda: signal.correlate(A, A.T, "valid"), r"one array within the other, got lengths \(3, 4\) and \(4, 3\)"),
@@ -211,5 +211,5 @@ def test_arguments_that_make_no_sense(run, message):
 
 
 def test_gradient_needs_a_spacing_for_each_axis():
-    with pytest.raises(TypeError, match="expected no spacing, one, or 2 of them, got 3"):
+    with pytest.raises(TypeError, match="expected one spacing for all axes or 2, one for each, got 3"):
         anp.gradient(A, 1.0, 2.0, 3.0)

@@ -84,7 +84,7 @@ def test_results_are_those_of_scipy(xp, name, method, dtype):
     for args in CALLS[name]:
         raw = [xp.asarray(x.astype(dtype) if is_real(x) else x) if isinstance(x, np.ndarray) else x for x in args]
         if xp is not np and name == "t" and method in ("cdf", "sf", "logcdf", "logsf"):
-            with pytest.raises(NotImplementedError, match="stdtr: cupyx.scipy.special has no such function"):
+            with pytest.raises(NotImplementedError, match=r"stdtr: cupyx.scipy.special has no such function"):
                 function(*raw)
             continue
         with np.errstate(divide="ignore"):
@@ -188,7 +188,7 @@ def test_names_of_arguments():
     [lambda: stats.gamma.logpdf(1.0), lambda: stats.gamma.cdf(1.0, 2, 3, 4, 5), lambda: stats.gamma.pdf(1.0, df=3)],
 )
 def test_wrong_arguments(call):
-    with pytest.raises(TypeError, match=r"gamma: expected arguments \(x, a, loc=0, scale=1\), got others: "):
+    with pytest.raises(TypeError, match=r"gamma: expected arguments \(x, a, loc=0, scale=1\): "):
         call()
 
 
