@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 class _Dropped:
-    """In the place of nodes inside of a checkpointed function, which no gradient may reach."""
+    """Takes the place of nodes inside a checkpointed function, which no gradient may reach."""
 
     name = "checkpoint"
 
@@ -28,7 +28,7 @@ class _Dropped:
 
 
 class _Replay:
-    """In the place of a piece of tape that was cut out: records it again, by running the function."""
+    """Takes the place of a piece of tape that was cut out; runs the function to record it again."""
 
     name = "checkpoint"
 

@@ -36,7 +36,7 @@ def map(f: Callable[[Any], Any], xs: Tree) -> Tree:
         array([ 5., 25.])
     """
     if not all(len(x) for x in tree.flatten(xs)[0]):
-        raise ValueError("map: expected at least one element, got none.")
+        raise ValueError("map: needs at least one element, as the structure of the result is not known without.")
     return scan(lambda carry, x: (carry, f(x)), None, xs)[1]
 
 

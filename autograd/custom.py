@@ -43,7 +43,7 @@ class _Nested(NamedTuple):
 
 @dataclasses.dataclass
 class _Layout:
-    """Where the arrays of a call are nested; what its functions find out when they run, for those that run later.
+    """How the arrays of a call are nested; all but `arguments` is set when `f` or `fwd` runs, before it is read.
 
     Attributes:
         arguments: The arguments that may be differentiated.
@@ -105,8 +105,8 @@ class _Call(Primitive):
         level = max((a._trace.level for a in args if isinstance(a, Array)), default=0)
         if any(isinstance(y, Tracer) and y._trace.level > level for y in results):
             raise TypeError(
-                f"{self.name}: expected a function of its arguments alone, got one that uses a traced value from "
-                "outside, whose gradient would be lost. Pass that value as an argument."
+                f"{self.name}: the function uses a traced value from outside, whose gradient would be lost. Pass that "
+                "value as an argument."
             )
         return tuple([shown(y, raw=True) for y in results])
 
@@ -309,7 +309,9 @@ class custom_vjp(_Custom[P, R]):
             count = tree.count(part)
             below = [None] * count if g is None else tree.leaves_along(part, g)
             if below is None:
-                raise TypeError(f"{self.__name__}: expected cotangents in the structure of the arguments from bwd.")
+                raise TypeError(
+                    f"{self.__name__}: expected bwd to return cotangents in the structure of the arguments."
+                )
             leaves += below
         found = []
         for i, (shape, dtype) in zip(layout.arguments.places, layout.like, strict=True):
@@ -361,7 +363,9 @@ class custom_jvp(_Custom[P, R]):
             primals = _put_arrays(layout.arguments, arrays)
             pair = self._rule(*static, primals, _put_arrays(_Nested(zeros, structure, places), tangents))
             if not isinstance(pair, tuple) or len(pair) != 2:
-                raise TypeError(f"{self.__name__}: expected the rule to return (output, tangent), got {type(pair)}.")
+                raise TypeError(
+                    f"{self.__name__}: expected the rule to return (output, tangent), got {type(pair).__name__}."
+                )
             outputs, found = (_take_arrays(part, numbers=True)[1] for part in pair)
             if [y.shape for y in outputs] != [t.shape for t in found]:
                 raise TypeError(

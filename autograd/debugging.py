@@ -193,7 +193,7 @@ def _checked(vjp, copies, name, line, g, *residuals):
     """Applies a vjp after comparing its residuals with copies; its result must be finite if its arguments are."""
     for x, copy in zip(residuals, copies, strict=True):
         if copy is not None and not bool(((x == copy) | ((x != x) & (copy != copy))).all()):
-            raise RuntimeError(f"an array was written to that the gradient of the operation called at {line} needs.")
+            raise RuntimeError(f"an array was written to, and the gradient of the operation called at {line} needs it.")
     c = vjp(g, *residuals)
     if any(watch.nans for watch in _open):
         _require_finite(name, (g, *residuals), c, line)

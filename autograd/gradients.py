@@ -318,6 +318,10 @@ def _constant(x):
     return _stop_gradient(x) if isinstance(x, Array) and kind_of(x) is None else x
 
 
+@overload
+def stop_gradient(x: Array) -> Array: ...
+@overload
+def stop_gradient(x: Tree) -> Tree: ...
 def stop_gradient(x: Tree) -> Tree:
     """`x`, nested arrays, as constants: no gradient flows through them.
 

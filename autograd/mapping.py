@@ -124,7 +124,8 @@ def _along(axes, part, where):
     elif isinstance(axes, dict) and isinstance(part, dict) and axes.keys() == part.keys():
         pairs = [(axes[key], value) for key, value in part.items()]
     else:
-        raise TypeError(f"vmap: expected {where} in the structure of what they are for, got {axes!r}.")
+        mapped = "arguments" if where == "in_axes" else "output"
+        raise TypeError(f"vmap: expected {where} in the structure of the {mapped}, got {axes!r}.")
     return [axis for pair in pairs for axis in _along(*pair, where)]
 
 
@@ -136,7 +137,9 @@ def _in_front(x, axis):
     ours = isinstance(x, Array) or backend.is_array(x)
     if not ours or not x.ndim:
         got = f"shape {x.shape}" if ours else type(x).__name__
-        raise TypeError(f"vmap: expected an array with axis {axis}, got {got}. Its axis is None if all share it.")
+        raise TypeError(
+            f"vmap: expected an array with axis {axis}, got {got}. Pass the axis None if all lanes share it."
+        )
     return moveaxis(x, axis, 0) if complete_axis(axis, x.ndim) else x
 
 

@@ -57,7 +57,8 @@ class Tape(Interpreter):
     Attributes:
         nodes: For each recorded value a tuple (primitive, edges, shape, dtype). An edge (position, vjp, residuals)
             leads to an argument that is on the tape: the cotangent `g` of the value adds `vjp(g, *residuals)` to that
-            of the argument. Residuals are what the vjp names and nothing else.
+            of the argument. Residuals are what the vjp names and nothing else. For a checkpoint the primitive is an
+            object without edges whose `replay(tape, gradients, position, consume)` passes the cotangent on.
         nested: Whether values on this tape may be tracers of other interpreters.
         multi_device: True if values are on several GPUs; each vjp then runs on the GPU of its cotangent.
         held: Raw arrays of the caller among the residuals, {id: array}: read-only until the tape is used up.
@@ -159,7 +160,7 @@ class Tape(Interpreter):
             RuntimeError: If the tape is used up.
         """
         if self.ended:
-            raise RuntimeError("Tape: this tape is used up: its backward pass has run.")
+            raise RuntimeError("Tape: the backward pass of this tape has run and cannot run again.")
         self.ended = consume
         gradients = [None] * len(self.nodes)
         self.seed(gradients, outputs, cotangents)
