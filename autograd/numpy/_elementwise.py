@@ -133,7 +133,10 @@ def allclose(a: ArrayLike, b: ArrayLike, rtol: float = 1e-05, atol: float = 1e-0
 
 
 def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> bool:
-    """Whether two arrays have the same shape and elements, as a bool; NaN equals NaN with `equal_nan`."""
+    """Whether two arrays have the same shape and elements, as a bool; NaN equals NaN with `equal_nan`.
+
+    It raises under `vmap` and `Jit`, unless the shapes differ.
+    """
     a1, a2 = as_array(a1), as_array(a2)
     if a1.shape != a2.shape:
         return False
@@ -142,7 +145,10 @@ def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> bool:
 
 
 def array_equiv(a1: ArrayLike, a2: ArrayLike) -> bool:
-    """Whether two arrays have the same elements after broadcasting, as a bool."""
+    """Whether two arrays have the same elements after broadcasting, as a bool.
+
+    It raises under `vmap` and `Jit`, unless the shapes do not broadcast.
+    """
     a1, a2 = as_array(a1), as_array(a2)
     try:
         onp.broadcast_shapes(a1.shape, a2.shape)
@@ -176,7 +182,7 @@ def isreal(x: ArrayLike) -> Result:
 def real_if_close(a: ArrayLike, tol: float = 100) -> Result:
     """The real part if all imaginary parts are less than `tol` (times the precision if above 1), else `a` itself.
 
-    The dtype of the result depends on data.
+    The dtype of the result depends on values: of complex numbers it raises under `vmap` and `Jit`.
     """
     a = as_array(a)
     if a.dtype.kind != "c":
