@@ -7,22 +7,38 @@ It is cross-correlation, as deep learning has it: x (N, C, *spatial), w (O, C //
 which is linear in x and in w. `convolution_input` and `convolution_kernel` are its transposes with respect to each;
 each of the three has the other two, with the same parameters, as its own transposes.
 
-All three are an implicit GEMM (Chellapilla et al. 2006): `columns.unfold` lays the windows of the outputs into a matrix
+All three are an implicit GEMM (Chellapilla et al. 2006): `im2col.unfold` lays the windows of the outputs into a matrix
 that one matrix product per group contracts. That matrix is never built whole: blocks of the batch, and of the output's
 rows where one image alone is too large, bound the workspace.
 """
 
+from __future__ import annotations
+
 import math
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy
 
-from autograd.kernels.im2col import Plan, fold, unfold
-from autograd.kernels.windows import output_shape, same_padding
+from .im2col import Plan, fold, unfold
+from .windows import output_shape, same_padding
+
+if TYPE_CHECKING:
+    from ..typing import RawArray
 
 __all__ = ["convolution", "convolution_input", "convolution_kernel", "output_shape", "same_padding"]
 
 
-def convolution(xp, x, w, *, strides, padding, dilation, groups):
+def convolution(
+    xp: ModuleType,
+    x: RawArray,
+    w: RawArray,
+    *,
+    strides: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> RawArray:
     """Cross-correlates x (N, C, *spatial) with w (O, C // groups, *kernel) into (N, O, *out).
 
     Args:
@@ -46,7 +62,17 @@ def convolution(xp, x, w, *, strides, padding, dilation, groups):
     return y
 
 
-def convolution_input(xp, g, w, *, shape, strides, padding, dilation, groups):
+def convolution_input(
+    xp: ModuleType,
+    g: RawArray,
+    w: RawArray,
+    *,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> RawArray:
     """The transpose of `convolution` with respect to x of the given shape: g (N, O, *out) to (N, C, *spatial)."""
     plan = _plan("convolution_input", shape, w.shape, strides, padding, dilation, groups, g.shape)
     if plan.is_cheaper_reversed():
@@ -59,7 +85,17 @@ def convolution_input(xp, g, w, *, shape, strides, padding, dilation, groups):
     return x.astype(dtype, copy=False)
 
 
-def convolution_kernel(xp, x, g, *, shape, strides, padding, dilation, groups):
+def convolution_kernel(
+    xp: ModuleType,
+    x: RawArray,
+    g: RawArray,
+    *,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> RawArray:
     """The transpose of `convolution` with respect to w of the given shape: x and g to (O, C // groups, *kernel)."""
     plan = _plan("convolution_kernel", x.shape, shape, strides, padding, dilation, groups, g.shape)
     dtype, x, g = _arithmetic(xp, x, g)
@@ -120,7 +156,7 @@ def _pieces(w, plan, shifts):
 
 
 def _product(xp, a, b):
-    """a @ b of one matrix per group, as quickly as either library can."""
+    """a @ b of one matrix per group, by the faster way of each library."""
     if a.shape[-1] == 1:  # an outer product, which depthwise convolutions need
         return a * b
     if len(a) == 1:  # CuPy multiplies transposed or float16 matrices without a copy in two dimensions only

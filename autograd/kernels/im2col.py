@@ -1,19 +1,28 @@
 """Windows of an image batch laid out as matrices, and back: the two passes around a convolution's matrix product.
 
-In full, the matrix of a group is (C * K, n * L): K elements of the kernel by L outputs (im2col). On the CPU, copying is
-as dear as multiplying, so wherever the first spatial axis has stride 1 it is left folded: the axes then are
+In full, the matrix of a group is (C * K, n * L): K elements of the kernel by L outputs (im2col). On the CPU, copying
+costs as much as multiplying, so wherever the first spatial axis has stride 1 it is left folded: the axes then are
 (C, *kernel[1:], rows, n, *out[1:]), and each offset k along the first axis of the kernel is a contiguous range of
 rows, so one array, smaller by kernel[0], serves as the matrix of every k without a copy.
 """
 
+from __future__ import annotations
+
 import functools
 import math
+from collections.abc import Iterator
 from itertools import product
-from typing import NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy
 
-from autograd.kernels.windows import overlap, scan_arguments, scan_covering, scan_parameters, scan_window
+from .windows import overlap, scan_arguments, scan_covering, scan_parameters, scan_window
+
+if TYPE_CHECKING:
+    from ..typing import DTypeLike, RawArray
+
+__all__ = ["Plan", "fold", "unfold"]
 
 # Bytes of the unfolded windows. On the CPU they should stay in the second-level cache; a GPU wants few launches.
 HOST_WORKSPACE = 2**20
@@ -23,49 +32,51 @@ DEVICE_WORKSPACE = 512 * 2**20
 class Plan(NamedTuple):
     """The shapes and parameters of one convolution; `out` is its spatial shape."""
 
-    x_shape: tuple
-    w_shape: tuple
-    out: tuple
-    strides: tuple
-    padding: tuple
-    dilation: tuple
+    x_shape: tuple[int, ...]
+    w_shape: tuple[int, ...]
+    out: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
     groups: int
 
     @property
-    def kernel(self):
+    def kernel(self) -> tuple[int, ...]:
+        """The spatial shape of w."""
         return self.w_shape[2:]
 
     @property
-    def length(self):
+    def length(self) -> int:
+        """The number of outputs in a plane."""
         return math.prod(self.out)
 
     @property
-    def y_shape(self):
+    def y_shape(self) -> tuple[int, ...]:
         return (self.x_shape[0], self.w_shape[0], *self.out)
 
     @property
-    def matrix_shape(self):
+    def matrix_shape(self) -> tuple[int, int, int]:
         """The shape of w as one matrix per group."""
         return self.groups, self.w_shape[0] // self.groups, math.prod(self.w_shape[1:])
 
-    def is_matrix_product(self, xp):
+    def is_matrix_product(self, xp: ModuleType) -> bool:
         """Whether each image is the matrix of its windows; CuPy takes six launches to multiply them all by one w."""
         return (
             xp is numpy and math.prod(self.kernel) == math.prod(self.strides) == 1 and not any(map(any, self.padding))
         )
 
-    def is_cheaper_reversed(self):
+    def is_cheaper_reversed(self) -> bool:
         """Whether the transpose is best taken as another convolution: one that unfolds y, where `fold` would add up
         the windows of x, which takes about twice as long per element."""
         return math.prod(self.strides) == 1 and self.w_shape[0] <= 2 * self.x_shape[1] and 0 not in self.x_shape
 
-    def shifts(self, xp):
+    def shifts(self, xp: ModuleType) -> int:
         """The number of matrices that `unfold` makes: one per offset along the first axis of the kernel, or one."""
         _, outputs, windows = self.matrix_shape
         folded = xp is numpy and len(self.kernel) > 1 and self.strides[0] == 1 and windows >= 4 * outputs
         return self.kernel[0] if folded else 1
 
-    def blocks(self, xp, dtype, shifts):
+    def blocks(self, xp: ModuleType, dtype: DTypeLike, shifts: int) -> Iterator[Block]:
         """Cuts the batch, and each image's output along its first axis, so that the workspace suffices."""
         batch, channels, size = self.x_shape[:3]
         workspace = HOST_WORKSPACE if xp is numpy else DEVICE_WORKSPACE
@@ -90,31 +101,36 @@ class Plan(NamedTuple):
 
 
 class Block(NamedTuple):
-    """`batch` images and `out` outputs of each, with the input (`spatial` without padding, from `low`) they need."""
+    """`batch` images and `out` outputs of each, with the inputs that these need.
+
+    Attributes:
+        spatial, low: Shape of the inputs without padding, and the width of the padding before them.
+        inputs, outputs: Where they are in x and y.
+    """
 
     plan: Plan
     shifts: int
     batch: int
-    out: tuple
-    spatial: tuple
-    low: tuple
-    inputs: tuple
-    outputs: tuple
+    out: tuple[int, ...]
+    spatial: tuple[int, ...]
+    low: tuple[int, ...]
+    inputs: tuple[slice, ...]
+    outputs: tuple[slice, ...]
 
-    def load(self, y):
+    def load(self, y: RawArray) -> RawArray:
         """This block of y (N, O, *out) as one matrix (O // groups, n * L) per group."""
         return self._view(y, self.outputs).reshape(*self.plan.matrix_shape[:2], self.batch * math.prod(self.out))
 
-    def store(self, matrices, y):
+    def store(self, matrices: RawArray, y: RawArray) -> None:
         """The reverse of `load`."""
         view = self._view(y, self.outputs)
         view[...] = matrices.reshape(view.shape)
 
-    def input(self, x):
+    def input(self, x: RawArray) -> RawArray:
         """This block of x (N, C, *spatial) with the axes in the order of the matrix."""
         return self._view(x, self.inputs)
 
-    def overlaps(self, axis):
+    def overlaps(self, axis: int) -> list[tuple[slice, slice]]:
         """The slices of outputs and inputs that meet, for each offset along this axis of the kernel."""
         stride, dilation = self.plan.strides[axis], self.plan.dilation[axis]
         return [
@@ -127,7 +143,7 @@ class Block(NamedTuple):
         return array[index].transpose(*first, *range(3, array.ndim))
 
 
-def unfold(xp, x, block):
+def unfold(xp: ModuleType, x: RawArray, block: Block) -> list[RawArray]:
     """The windows of this block of x (N, C, *spatial): `block.shifts` matrices (C // groups * K / shifts, n * L) per
     group."""
     groups, _, rows = block.plan.matrix_shape
@@ -164,7 +180,7 @@ def _unfold_axis(current, axis, out, overlaps):
     return unfolded
 
 
-def fold(xp, columns, x, block):
+def fold(xp: ModuleType, columns: RawArray, x: RawArray, block: Block) -> None:
     """The transpose of `unfold` in full: adds columns (groups, C // groups * K, n * L) to this block of x."""
     if xp is not numpy:
         return _device_fold(xp, columns, x[block.inputs], block)
@@ -197,7 +213,7 @@ def _device_unfold(xp, x, block):
 
 
 def _device_fold(xp, columns, x, block):
-    """Adds (C, K, n, *out) to (n, C, *spatial): each thread gathers one element of x, so no sum depends on chance."""
+    """Adds (C, K, n, *out) to (n, C, *spatial): each thread gathers one element of x, so that sums have one order."""
     plan = block.plan
     accumulator = "float" if x.dtype.name in ("float16", "bfloat16") else "T"
     _fold_kernel(xp, plan.kernel, plan.strides, plan.dilation, accumulator)(

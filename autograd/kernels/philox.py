@@ -10,7 +10,7 @@ four 32-bit words w0..w3, a function of two key words and four counter words:
 So block i of a draw is what cuRAND's `curand4` returns after `curand_init(seed, subsequence, offset)` with
 `seed = high << 32 | low`, `subsequence = redraws << 32 | purpose`, `offset = 4 * i`.
 
-A draw lays its elements down in C order: four of a block where an element takes one word, two where it takes the 64
+The elements of a draw are in C order: four of a block where an element takes one word, two where it takes the 64
 bits `w0 << 32 | w1` and `w2 << 32 | w3`. Bits, integers, Booleans and uniforms are equal bit for bit on both libraries;
 normals are equal to the rounding of log, sin and cos.
 
@@ -19,19 +19,29 @@ key gives. On CuPy the key is read by the kernel, one launch a draw, so a captur
 array has changed.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import numpy
+
+if TYPE_CHECKING:
+    from ..typing import RawArray, Shape
+
+__all__ = ["CUDA_PHILOX", "DRAW", "LOW_WORD", "SPLIT", "TILE", "Distribution", "Tile", "draw_elements", "philox"]
 
 DRAW, SPLIT = 0, 1
 
 LOW_WORD = 0xFFFFFFFF
-MULTIPLIERS = np.array([0xD2511F53, 0xCD9E8D57], np.uint64)[:, None, None]
-KEY_STEPS = np.arange(10, dtype=np.uint64)[:, None, None] * np.array([0x9E3779B9, 0xBB67AE85], np.uint64)[:, None]
+MULTIPLIERS = numpy.array([0xD2511F53, 0xCD9E8D57], numpy.uint64)[:, None, None]
+WEYL = numpy.array([0x9E3779B9, 0xBB67AE85], numpy.uint64)[:, None]  # what the two key words grow by in a round
+KEY_STEPS = numpy.arange(10, dtype=numpy.uint64)[:, None, None] * WEYL
 TILE = 1 << 14  # blocks in flight on NumPy: 512 KiB of state and scratch, for the second-level cache
 
 # Philox for CUDA kernels, also for fused ones elsewhere (dropout). The ten rounds are written out although cuRAND has
@@ -98,24 +108,24 @@ C_TYPES = {
 class Tile:
     """Blocks on NumPy: those of `index`, (blocks,) or (lanes, blocks), under each of `keys`, (lanes, 2)."""
 
-    keys: np.ndarray
-    index: np.ndarray
+    keys: RawArray
+    index: RawArray
     purpose: int
 
-    def words(self, redraws=0):
+    def words(self, redraws: int = 0) -> RawArray:
         """uint32 (lanes, 4 * blocks)."""
         state = self._blocks(redraws)
-        words = np.empty((*state.shape[1:], 4), np.uint32)
+        words = numpy.empty((*state.shape[1:], 4), numpy.uint32)
         words[..., 1], words[..., 3] = state  # the assignment keeps the low halves
         state >>= 32
         words[..., 0], words[..., 2] = state
         return words.reshape(len(words), -1)
 
-    def wides(self, redraws=0):
+    def wides(self, redraws: int = 0) -> RawArray:
         """uint64 (lanes, 2 * blocks)."""
-        return np.moveaxis(self._blocks(redraws), 0, -1).reshape(len(self.keys), -1)
+        return numpy.moveaxis(self._blocks(redraws), 0, -1).reshape(len(self.keys), -1)
 
-    def fractions(self, redraws=0):
+    def fractions(self, redraws: int = 0) -> RawArray:
         """Uniform in (0, 1), float64 (lanes, 2 * blocks): 52 bits each, halfway between multiples of 2**-52."""
         fractions = (self.wides(redraws) >> 12) + 0.5
         fractions *= 2.0**-52
@@ -125,14 +135,14 @@ class Tile:
         """uint64 (2, lanes, blocks): w0 << 32 | w1 and w2 << 32 | w3."""
         if len(self.keys) == 1 and self.index.size <= 4:
             blocks = [philox(self.keys[0], index, self.purpose, redraws) for index in self.index.ravel().tolist()]
-            return np.array(blocks, np.uint64).T[:, None].copy()
-        state = np.empty((2, len(self.keys), self.index.shape[-1]), np.uint64)
+            return numpy.array(blocks, numpy.uint64).T[:, None].copy()
+        state = numpy.empty((2, len(self.keys), self.index.shape[-1]), numpy.uint64)
         state[0] = self.index << 32 | self.index >> 32
         state[1] = self.purpose << 32 | redraws
-        keys = self.keys.T[::-1].astype(np.uint64)
-        scratch = np.empty_like(state)
+        keys = self.keys.T[::-1].astype(numpy.uint64)
+        scratch = numpy.empty_like(state)
         for key in (KEY_STEPS + keys << 32)[..., None]:  # the shift drops what the sum carries past 32 bits
-            np.right_shift(state, 32, out=scratch)
+            numpy.right_shift(state, 32, out=scratch)
             scratch *= MULTIPLIERS
             state <<= 32
             state ^= scratch[::-1]
@@ -140,8 +150,8 @@ class Tile:
         return state
 
 
-def philox(key, index, purpose, redraws=0):
-    """One block as (w0 << 32 | w1, w2 << 32 | w3) on Python integers: for a few, cheaper than 50 array operations."""
+def philox(key: RawArray, index: int, purpose: int, redraws: int = 0) -> tuple[int, int]:
+    """A block as (w0 << 32 | w1, w2 << 32 | w3) in Python integers: for a few, cheaper than 50 array operations."""
     k1, k0 = key.tolist()
     a, b = (index & LOW_WORD) << 32 | index >> 32, purpose << 32 | redraws
     for _ in range(10):
@@ -158,21 +168,40 @@ class Distribution:
     """How a block becomes `elements` values: one formula on NumPy, the same one in CUDA."""
 
     elements: int
-    host: Callable  # (Tile, *parameters) -> values (lanes, elements * blocks)
+    host: Callable[..., RawArray]  # (Tile, *parameters) -> values (lanes, elements * blocks)
     device: str  # statements that fill v[0..N-1] from `block`
     parameters: str = ""  # their C declarations
     purpose: int = DRAW
     functions: str = ""  # definitions in CUDA that `device` calls
 
 
-def draw_elements(xp, key, shape, dtype, distribution, parameters=(), arrays=()):
-    """Elements `(*lanes, *shape)`; `arrays` of that shape are further parameters, where a block is one element."""
-    if key.dtype != np.uint32 or key.shape[-1:] != (2,):
+def draw_elements(
+    xp: ModuleType,
+    key: RawArray,
+    shape: Shape,
+    dtype: numpy.dtype[Any],
+    distribution: Distribution,
+    parameters: tuple[Any, ...] = (),
+    arrays: Iterable[RawArray] = (),
+) -> RawArray:
+    """Elements of a distribution, `(*lanes, *shape)`.
+
+    Args:
+        key: uint32 `(*lanes, 2)`.
+        shape, dtype: Shape and dtype of a lane.
+        distribution: How a block becomes elements.
+        parameters: Numbers for its functions.
+        arrays: Further parameters of shape `(*lanes, *shape)`, if a block is one element.
+
+    Raises:
+        ValueError: The key has another dtype or shape, or a size is negative.
+    """
+    if key.dtype != numpy.uint32 or key.shape[-1:] != (2,):
         raise ValueError(f"random: expected a key of dtype uint32 and shape (..., 2), got {key.dtype} {key.shape}.")
     shape = _sizes(shape)
     lanes, size = math.prod(key.shape[:-1]), math.prod(shape)
     blocks = -(-size // distribution.elements)
-    if xp is np:
+    if xp is numpy:
         arrays = [a.reshape(lanes, size) for a in arrays]
         values = _draw_host(key.reshape(lanes, 2), blocks, dtype, distribution, parameters, arrays)
         return values[:, :size].reshape(key.shape[:-1] + shape)
@@ -186,7 +215,7 @@ def draw_elements(xp, key, shape, dtype, distribution, parameters=(), arrays=())
     return result
 
 
-def _sizes(shape):
+def _sizes(shape: Shape) -> tuple[int, ...]:
     shape = tuple(map(operator.index, shape if isinstance(shape, tuple | list) else (shape,)))
     if min(shape, default=0) < 0:
         raise ValueError(f"random: expected sizes of at least 0, got shape {shape}.")
@@ -195,14 +224,14 @@ def _sizes(shape):
 
 def _draw_host(keys, blocks, dtype, distribution, parameters, arrays):
     n = distribution.elements
-    result = np.empty((len(keys), blocks * n), dtype)
+    result = numpy.empty((len(keys), blocks * n), dtype)
     rows = max(1, TILE // max(1, blocks))
     for row in range(0, len(keys), rows):
         for start in range(0, blocks, TILE):
-            index = np.arange(start, min(start + TILE, blocks), dtype=np.uint64)
+            index = numpy.arange(start, min(start + TILE, blocks), dtype=numpy.uint64)
             tile = Tile(keys[row : row + rows], index, distribution.purpose)
             place = slice(row, row + rows), slice(start * n, (start + len(index)) * n)
-            with np.errstate(over="ignore"):  # beyond what float16 holds is infinite
+            with numpy.errstate(over="ignore"):  # beyond what float16 holds is infinite
                 result[place] = distribution.host(tile, *parameters, *(a[place] for a in arrays))
     return result
 

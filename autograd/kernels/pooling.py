@@ -6,13 +6,17 @@ its derivatives of any order are gathers and scatters again. `size` and `strides
 dimension, `padding` a pair (lo, hi), of which a negative number crops.
 """
 
+from __future__ import annotations
+
 import functools
 import math
 from itertools import product
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy
 
-from autograd.kernels.windows import (
+from .windows import (
     output_shape,
     overlap,
     scan_arguments,
@@ -21,8 +25,20 @@ from autograd.kernels.windows import (
     scan_window,
 )
 
+if TYPE_CHECKING:
+    from ..typing import RawArray
 
-def window_sum(xp, x, *, size, strides, padding):
+__all__ = ["max_pool_indices", "window_gather", "window_scatter", "window_spread", "window_sum"]
+
+
+def window_sum(
+    xp: ModuleType,
+    x: RawArray,
+    *,
+    size: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+) -> RawArray:
     """The sum over every window of x, which is padded with zeros: (N, C, *spatial) to (N, C, *out)."""
     out = _output_shape("window_sum", x.shape, size, strides, padding)
     if math.prod(out) == 1:
@@ -37,7 +53,15 @@ def window_sum(xp, x, *, size, strides, padding):
     return current.astype(x.dtype, copy=False)
 
 
-def window_spread(xp, g, *, shape, size, strides, padding):
+def window_spread(
+    xp: ModuleType,
+    g: RawArray,
+    *,
+    shape: tuple[int, ...],
+    size: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+) -> RawArray:
     """The transpose of `window_sum` of x of the given shape: g (N, C, *out) to (N, C, *spatial)."""
     out = _output_shape("window_spread", shape, size, strides, padding, g.shape)
     if math.prod(out) == 1:
@@ -57,7 +81,14 @@ def window_spread(xp, g, *, shape, size, strides, padding):
     return current.astype(g.dtype, copy=False)
 
 
-def max_pool_indices(xp, x, *, size, strides, padding):
+def max_pool_indices(
+    xp: ModuleType,
+    x: RawArray,
+    *,
+    size: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+) -> RawArray:
     """Where the maximum of every window is: int32 (N, C, *out), indices into the flattened spatial axes of x.
 
     As in PyTorch, padding never wins, the first of equal elements in row-major order does, and NaN wins over numbers,
@@ -80,7 +111,7 @@ def max_pool_indices(xp, x, *, size, strides, padding):
     return indices
 
 
-def window_gather(xp, x, indices):
+def window_gather(xp: ModuleType, x: RawArray, indices: RawArray) -> RawArray:
     """The elements of x (N, C, *spatial) at `indices` (N, C, *out) into its flattened spatial axes."""
     _check_indices("window_gather", x.shape, indices)
     if xp is numpy:
@@ -90,11 +121,20 @@ def window_gather(xp, x, indices):
     return y
 
 
-def window_scatter(xp, g, indices, *, shape, size=None, strides=None, padding=None):
+def window_scatter(
+    xp: ModuleType,
+    g: RawArray,
+    indices: RawArray,
+    *,
+    shape: tuple[int, ...],
+    size: tuple[int, ...] | None = None,
+    strides: tuple[int, ...] | None = None,
+    padding: tuple[tuple[int, int], ...] | None = None,
+) -> RawArray:
     """The transpose of `window_gather`: adds g (N, C, *out) up at `indices` into zeros of `shape` (N, C, *spatial).
 
-    On the CPU the order of summation is fixed. On a GPU it is if `size`, `strides` and `padding` name the windows that
-    gave the indices, as each thread then gathers one element of the result; without them it adds atomically.
+    On the CPU the order of summation is fixed. On a GPU it is if `size`, `strides` and `padding` describe the windows
+    that gave the indices: each thread then gathers one element of the result. Without them it adds atomically.
     """
     _check_indices("window_scatter", shape, indices)
     if g.shape != indices.shape:
@@ -128,7 +168,7 @@ def _check_indices(where, shape, indices):
 
 
 def _only_window(size, padding):
-    """The index of the elements in the one window."""
+    """The index of the elements in the only window."""
     return (..., *(slice(max(0, -lo), max(0, k - lo)) for k, (lo, _) in zip(size, padding, strict=True)))
 
 

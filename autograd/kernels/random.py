@@ -1,13 +1,27 @@
 """Distributions of random numbers: `philox` says where their bits come from."""
 
+from __future__ import annotations
+
 import functools
 import math
 import operator
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import numpy
 
-from autograd.kernels.philox import LOW_WORD, SPLIT, Distribution, Tile, draw_elements
-from autograd.kernels.special import ndtri
+from .philox import LOW_WORD, SPLIT, Distribution, Tile, draw_elements
+from .special import ndtri
+
+if TYPE_CHECKING:
+    from ..typing import DTypeLike, RawArray, Shape
+
+__all__ = [
+    "BERNOULLI", "INVERSES", "NORMAL_DOUBLE", "NORMAL_SINGLE", "STANDARD", "TRUNCATED_NORMAL", "UNIFORM", "bernoulli",
+    "bits", "cauchy", "exponential", "float_dtype", "gumbel", "laplace", "logistic", "normal", "randint", "split",
+    "truncated_normal", "uniform",
+]  # fmt: skip
 
 
 def _each(expression):
@@ -20,17 +34,17 @@ def _scaled(integers, dtype, scale):
     return values
 
 
-def bits(xp, key, *, shape):
+def bits(xp: ModuleType, key: RawArray, *, shape: Shape) -> RawArray:
     """Uniform uint32 words `(*lanes, *shape)`."""
-    return draw_elements(xp, key, shape, np.dtype(np.uint32), BITS)
+    return draw_elements(xp, key, shape, numpy.dtype(numpy.uint32), BITS)
 
 
 BITS = Distribution(4, Tile.words, _each("block.word[j]"))
 
 
-def split(xp, key, *, n):
+def split(xp: ModuleType, key: RawArray, *, n: int) -> RawArray:
     """n + 1 keys, uint32 `(*lanes, n + 1, 2)`: the first two words of n + 1 blocks. Row 0 is the new state of `key`."""
-    return draw_elements(xp, key, (n + 1, 2), np.dtype(np.uint32), KEYS)
+    return draw_elements(xp, key, (n + 1, 2), numpy.dtype(numpy.uint32), KEYS)
 
 
 def _keys(tile):
@@ -40,7 +54,7 @@ def _keys(tile):
 KEYS = Distribution(2, _keys, _each("block.word[j]"), purpose=SPLIT)
 
 
-def uniform(xp, key, *, shape, dtype):
+def uniform(xp: ModuleType, key: RawArray, *, shape: Shape, dtype: DTypeLike) -> RawArray:
     """Uniform in [0, 1): multiples of 2**-11 (float16), 2**-24 (float32) or 2**-53 (float64)."""
     dtype = float_dtype("uniform", dtype)
     return draw_elements(xp, key, shape, dtype, UNIFORM[dtype.name])
@@ -56,50 +70,50 @@ def _leading_bits(elements, count, dtype, one):
     )
 
 
-UNIFORM = {
-    "float16": _leading_bits(4, 11, np.float32, "1.0f"),
-    "float32": _leading_bits(4, 24, np.float32, "1.0f"),
-    "float64": _leading_bits(2, 53, np.float64, "1.0"),
+UNIFORM: dict[str, Distribution] = {
+    "float16": _leading_bits(4, 11, numpy.float32, "1.0f"),
+    "float32": _leading_bits(4, 24, numpy.float32, "1.0f"),
+    "float64": _leading_bits(2, 53, numpy.float64, "1.0"),
 }
 
 
-def float_dtype(where, dtype):
-    """The dtype of real numbers that is asked for; TypeError, which names `where`, for one that is never drawn."""
-    dtype = np.dtype(dtype)
+def float_dtype(where: str, dtype: DTypeLike) -> numpy.dtype[Any]:
+    """`dtype` as a NumPy dtype; TypeError, which names `where`, unless it is float16, float32 or float64."""
+    dtype = numpy.dtype(dtype)
     if dtype.name not in UNIFORM:
         raise TypeError(f"{where}: expected dtype float16, float32 or float64, got {dtype}. Draw float32 and cast.")
     return dtype
 
 
-def normal(xp, key, *, shape, dtype):
+def normal(xp: ModuleType, key: RawArray, *, shape: Shape, dtype: DTypeLike) -> RawArray:
     """Standard normal, by Box & Muller 1958: elements 2 i and 2 i + 1 are r cos(t) and r sin(t).
 
     float32 and float16 take r from word 2 i and t from word 2 i + 1 (at most 6.8 from 0), float64 r and t from 53 bits
     each (at most 8.6 from 0). An odd size drops its last partner.
     """
     dtype = float_dtype("normal", dtype)
-    return draw_elements(xp, key, shape, dtype, NORMAL_DOUBLE if dtype == np.float64 else NORMAL_SINGLE)
+    return draw_elements(xp, key, shape, dtype, NORMAL_DOUBLE if dtype == numpy.float64 else NORMAL_SINGLE)
 
 
 def _normal_single(tile):
     words = tile.words()
-    radius = np.log((words[:, 0::2].astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-32))
-    angle = _scaled(words[:, 1::2].view(np.int32), np.float32, np.pi * 2**-31)
+    radius = numpy.log((words[:, 0::2].astype(numpy.float32) + numpy.float32(0.5)) * numpy.float32(2.0**-32))
+    angle = _scaled(words[:, 1::2].view(numpy.int32), numpy.float32, numpy.pi * 2**-31)
     return _pairs(radius, angle)
 
 
 def _normal_double(tile):
     wides = tile.wides()
-    radius = np.log(_scaled((wides[:, 0::2] >> 11) + 1, np.float64, 2.0**-53))
-    return _pairs(radius, _scaled(wides[:, 1::2].view(np.int64) >> 11, np.float64, np.pi * 2**-52))
+    radius = numpy.log(_scaled((wides[:, 0::2] >> 11) + 1, numpy.float64, 2.0**-53))
+    return _pairs(radius, _scaled(wides[:, 1::2].view(numpy.int64) >> 11, numpy.float64, numpy.pi * 2**-52))
 
 
 def _pairs(log_fraction, angle):
-    radius = np.sqrt(log_fraction * -2)
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1).reshape(len(radius), -1)
+    radius = numpy.sqrt(log_fraction * -2)
+    return numpy.stack([radius * numpy.cos(angle), radius * numpy.sin(angle)], -1).reshape(len(radius), -1)
 
 
-NORMAL_SINGLE = Distribution(
+NORMAL_SINGLE: Distribution = Distribution(
     4,
     _normal_single,
     """for (int j = 0; j < N; j += 2) {
@@ -110,7 +124,7 @@ NORMAL_SINGLE = Distribution(
             v[j + 1] = Element(radius * sine);
         }""",
 )
-NORMAL_DOUBLE = Distribution(
+NORMAL_DOUBLE: Distribution = Distribution(
     2,
     _normal_double,
     """const double radius = sqrt(-2 * log(((block.wide(0) >> 11) + 1) * (1.0 / (1ull << 53))));
@@ -121,7 +135,9 @@ NORMAL_DOUBLE = Distribution(
 )
 
 
-def truncated_normal(xp, key, *, shape, dtype, lower, upper):
+def truncated_normal(
+    xp: ModuleType, key: RawArray, *, shape: Shape, dtype: DTypeLike, lower: float, upper: float
+) -> RawArray:
     """Standard normal, given that it lies in the open interval (lower, upper): the inverse distribution function.
 
     Computed in float64 from 52 bits per element whatever the dtype, and in the tail on whose side the interval is, so
@@ -137,24 +153,24 @@ def _truncation(dtype, lower, upper):
         raise ValueError(f"truncated_normal: expected lower < upper, got {lower} and {upper}.")
     sign = -1.0 if lower + upper > 0 else 1.0  # mirrored, an interval above 0 has small, hence precise, probabilities
     start, stop = (math.erfc(-bound / math.sqrt(2)) / 2 for bound in sorted((sign * lower, sign * upper)))
-    if stop < np.finfo(np.float64).tiny:
+    if stop < numpy.finfo(numpy.float64).tiny:
         raise ValueError(f"truncated_normal: expected an interval that comes within 37 of 0, got {lower} to {upper}.")
-    with np.errstate(over="ignore"):
+    with numpy.errstate(over="ignore"):
         smallest, largest = dtype.type(lower), dtype.type(upper)
     if float(smallest) <= lower:
-        smallest = np.nextafter(smallest, dtype.type(np.inf))
+        smallest = numpy.nextafter(smallest, dtype.type(numpy.inf))
     if float(largest) >= upper:
-        largest = np.nextafter(largest, dtype.type(-np.inf))
+        largest = numpy.nextafter(largest, dtype.type(-numpy.inf))
     if smallest > largest:
         raise ValueError(f"truncated_normal: expected a {dtype} value between the bounds, got {lower} and {upper}.")
     return start, stop - start, sign, float(smallest), float(largest)
 
 
 def _truncated(tile, start, span, sign, smallest, largest):
-    return np.clip(sign * ndtri(np, start + tile.fractions() * span), smallest, largest)
+    return numpy.clip(sign * ndtri(numpy, start + tile.fractions() * span), smallest, largest)
 
 
-TRUNCATED_NORMAL = Distribution(
+TRUNCATED_NORMAL: Distribution = Distribution(
     2,
     _truncated,
     """for (int j = 0; j < N; ++j) {
@@ -165,39 +181,42 @@ TRUNCATED_NORMAL = Distribution(
 )
 
 
-def _inverse(name, doc):
+def _inverse(name: str, doc: str) -> Callable[..., RawArray]:
     """A draw of a standard distribution by its inverse distribution function, a row of INVERSES."""
 
     def draw(xp, key, *, shape, dtype):
         dtype = float_dtype(name, dtype)
-        return draw_elements(xp, key, shape, dtype, STANDARD[name, dtype == np.float64])
+        return draw_elements(xp, key, shape, dtype, STANDARD[name, dtype == numpy.float64])
 
     draw.__name__ = draw.__qualname__ = name
     draw.__doc__ = doc
     return draw
 
 
-exponential = _inverse("exponential", "Standard exponential, density exp(-x) for x > 0.")
-gumbel = _inverse("gumbel", "Standard Gumbel (of maxima), density exp(-x - exp(-x)).")
-laplace = _inverse("laplace", "Standard Laplace, density exp(-abs(x)) / 2.")
-logistic = _inverse("logistic", "Standard logistic, density exp(-x) / (1 + exp(-x))**2.")
-cauchy = _inverse("cauchy", "Standard Cauchy, density 1 / (pi (1 + x**2)).")
+exponential: Callable[..., RawArray] = _inverse("exponential", "Standard exponential, density exp(-x) for x > 0.")
+gumbel: Callable[..., RawArray] = _inverse("gumbel", "Standard Gumbel (of maxima), density exp(-x - exp(-x)).")
+laplace: Callable[..., RawArray] = _inverse("laplace", "Standard Laplace, density exp(-abs(x)) / 2.")
+logistic: Callable[..., RawArray] = _inverse("logistic", "Standard logistic, density exp(-x) / (1 + exp(-x))**2.")
+cauchy: Callable[..., RawArray] = _inverse("cauchy", "Standard Cauchy, density 1 / (pi (1 + x**2)).")
 
 # Quantiles of u, uniform in (0, 1), as functions of y, which is u where u < 1/2, else u - 1, and never 0, and of
 # t = abs(y): so both tails have a floating point number's full precision, and reach to 2**-33 in float32.
-INVERSES = {
-    "exponential": (lambda y, t: -np.where(y < 0, np.log(t), np.log1p(-t)), "-(y < 0 ? log(t) : log1p(-t))"),
-    "gumbel": (lambda y, t: -np.log(-np.where(y < 0, np.log1p(-t), np.log(t))), "-log(-(y < 0 ? log1p(-t) : log(t)))"),
-    "laplace": (lambda y, t: np.copysign(np.log(t + t), -y), "copysign(log(t + t), -y)"),
-    "logistic": (lambda y, t: np.copysign(np.log(t) - np.log1p(-t), -y), "copysign(log(t) - log1p(-t), -y)"),
-    "cauchy": (lambda y, t: -1 / np.tan(y * y.dtype.type(np.pi)), "-1 / tan(y * (Real)3.14159265358979323846)"),
+INVERSES: dict[str, tuple[Callable[..., RawArray], str]] = {
+    "exponential": (lambda y, t: -numpy.where(y < 0, numpy.log(t), numpy.log1p(-t)), "-(y < 0 ? log(t) : log1p(-t))"),
+    "gumbel": (
+        lambda y, t: -numpy.log(-numpy.where(y < 0, numpy.log1p(-t), numpy.log(t))),
+        "-log(-(y < 0 ? log1p(-t) : log(t)))",
+    ),
+    "laplace": (lambda y, t: numpy.copysign(numpy.log(t + t), -y), "copysign(log(t + t), -y)"),
+    "logistic": (lambda y, t: numpy.copysign(numpy.log(t) - numpy.log1p(-t), -y), "copysign(log(t) - log1p(-t), -y)"),
+    "cauchy": (lambda y, t: -1 / numpy.tan(y * y.dtype.type(numpy.pi)), "-1 / tan(y * (Real)3.14159265358979323846)"),
 }
 
 
 def _centred(double, tile):
     if double:
-        return ((tile.wides().view(np.int64) >> 11) + 0.5) * 2.0**-53
-    return _scaled(tile.words().view(np.int32) + np.float32(0.5), np.float32, 2.0**-32)
+        return ((tile.wides().view(numpy.int64) >> 11) + 0.5) * 2.0**-53
+    return _scaled(tile.words().view(numpy.int32) + numpy.float32(0.5), numpy.float32, 2.0**-32)
 
 
 def _standard(function, expression, double):
@@ -209,7 +228,7 @@ def _standard(function, expression, double):
 
     def host(tile):
         y = _centred(double, tile)
-        return function(y, np.abs(y))
+        return function(y, numpy.abs(y))
 
     return Distribution(
         2 if double else 4,
@@ -222,47 +241,49 @@ def _standard(function, expression, double):
     )
 
 
-STANDARD = {(name, double): _standard(*row, double) for name, row in INVERSES.items() for double in (False, True)}
+STANDARD: dict[tuple[str, bool], Distribution] = {
+    (name, double): _standard(*row, double) for name, row in INVERSES.items() for double in (False, True)
+}
 
 
-def bernoulli(xp, key, *, shape, p):
+def bernoulli(xp: ModuleType, key: RawArray, *, shape: Shape, p: float) -> RawArray:
     """True with probability p, a float, to the nearest multiple of 2**-32."""
     if not 0 <= p <= 1:
         raise ValueError(f"bernoulli: expected 0 <= p <= 1, got {p}.")
-    return draw_elements(xp, key, shape, np.dtype(np.bool_), BERNOULLI, (np.uint64(round(float(p) * 2**32)),))
+    return draw_elements(xp, key, shape, numpy.dtype(numpy.bool_), BERNOULLI, (numpy.uint64(round(float(p) * 2**32)),))
 
 
-BERNOULLI = Distribution(
+BERNOULLI: Distribution = Distribution(
     4, lambda tile, threshold: tile.words() < threshold, _each("block.word[j] < threshold"), "Wide threshold"
 )
 
 
-def randint(xp, key, *, shape, low, high, dtype):
+def randint(xp: ModuleType, key: RawArray, *, shape: Shape, low: int, high: int, dtype: DTypeLike) -> RawArray:
     """Integers from low to high - 1, each exactly as likely as the others; any range that dtype holds.
 
     Source: Lemire 2019, "Fast random integer generation in an interval", Algorithm 5, on 32 bits per element where
     high - low <= 2**32, else on 64. A rejected element is drawn again, from its own place in the next redraw's block.
     """
-    dtype, low, high = np.dtype(dtype), operator.index(low), operator.index(high)
+    dtype, low, high = numpy.dtype(dtype), operator.index(low), operator.index(high)
     if dtype.kind not in "iu":
         raise TypeError(f"randint: expected an integer dtype, got {dtype}.")
-    least, end = np.iinfo(dtype).min, np.iinfo(dtype).max + 1
+    least, end = numpy.iinfo(dtype).min, numpy.iinfo(dtype).max + 1
     if not least <= low < high <= end:
         raise ValueError(f"randint: expected {least} <= low < high <= {end} for {dtype}, got {low} and {high}.")
     span, width = high - low, 32 if high - low <= 1 << 32 else 64
-    parameters = tuple(np.uint64(value % (1 << 64)) for value in (span, (1 << width) % span, low))
+    parameters = tuple(numpy.uint64(value % (1 << 64)) for value in (span, (1 << width) % span, low))
     return draw_elements(xp, key, shape, dtype, INTEGERS[width], parameters)
 
 
 def _integers(draw, tile, span, threshold, low):
     value, remainder = _multiply(draw(tile), span)
-    lane, element = np.nonzero(remainder < threshold)
+    lane, element = numpy.nonzero(remainder < threshold)
     elements = value.shape[1] // tile.index.shape[-1]
     redraws = 0
     while lane.size:
         redraws += 1
         again = Tile(tile.keys[lane], tile.index[element // elements, None], tile.purpose)
-        drawn = draw(again, redraws)[np.arange(lane.size), element % elements]
+        drawn = draw(again, redraws)[numpy.arange(lane.size), element % elements]
         value[lane, element], remainder = _multiply(drawn, span)
         rejected = remainder < threshold
         lane, element = lane[rejected], element[rejected]
@@ -271,7 +292,7 @@ def _integers(draw, tile, span, threshold, low):
 
 def _multiply(drawn, span):
     """drawn * span as (high, low) words of drawn's width; a 64-bit span of 0 stands for 2**64."""
-    if drawn.dtype == np.uint32:
+    if drawn.dtype == numpy.uint32:
         product = drawn * span
         return product >> 32, product & LOW_WORD
     if span == 0:

@@ -1,45 +1,54 @@
 """The derivative of a gamma variable with respect to its shape parameter, at a fixed probability.
 
-A variable x of distribution function P(a, x) and density f, moved so that P stays what it is, has the derivative
+A variable x of distribution function P(a, x) and density f, moved so that P stays constant, has the derivative
 dx/da = -(dP/da) / f: implicit reparameterisation, Figurnov, Mohamed & Mnih 2018. Here it is of log x. With psi the
-digamma function, dP/da is the integral of f(t) (log t - psi(a)) from 0 to x, and minus that from x on. Of the two, that
+digamma function, dP/da is the integral of f(t) (log t - psi(a)) from 0 to x, and minus that from x on. The one
 whose integrand has one sign is integrated, in s = log(t / x), by 24 Gauss-Legendre nodes up to where f(t) / f(x) is
 exp(-37). For x <= 1, the power series of P (DLMF 8.7.1) is differentiated instead, whose terms have one sign, too.
 Relative errors are below 1e-9 in float64.
 """
 
+from __future__ import annotations
+
 import functools
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-import numpy as np
+import numpy
 
-from autograd.kernels.random import float_dtype
-from autograd.kernels.special import CHUNK
+from .random import float_dtype
+from .special import CHUNK
 
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
+if TYPE_CHECKING:
+    from ..typing import RawArray
+
+__all__ = ["log_gamma_slope"]
+
+NODES, WEIGHTS = numpy.polynomial.legendre.leggauss(24)
 NODES, WEIGHTS = (NODES + 1) / 2, WEIGHTS / 2
 TERMS = 20
 PSI = 1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132  # digamma's series in 1 / z**2 (DLMF 5.11.2)
 
 
-def log_gamma_slope(xp, alpha, logarithm):
+def log_gamma_slope(xp: ModuleType, alpha: RawArray, logarithm: RawArray) -> RawArray:
     """d(log x) / d(alpha) of a gamma variable x of shape parameter `alpha` and of that `logarithm`, elementwise."""
-    dtype = float_dtype("log_gamma_slope", np.result_type(alpha, logarithm))
-    if xp is not np:
+    dtype = float_dtype("log_gamma_slope", numpy.result_type(alpha, logarithm))
+    if xp is not numpy:
         return _device_kernel(xp, dtype.name)(alpha, logarithm)
-    alpha, logarithm = np.broadcast_arrays(alpha, logarithm)
-    result, flat = np.empty(alpha.shape, dtype), (alpha.ravel(), logarithm.ravel())
+    alpha, logarithm = numpy.broadcast_arrays(alpha, logarithm)
+    result, flat = numpy.empty(alpha.shape, dtype), (alpha.ravel(), logarithm.ravel())
     for start in range(0, alpha.size, CHUNK):
         part = slice(start, start + CHUNK)
-        with np.errstate(all="ignore"):
-            result.reshape(-1)[part] = _slope(*(x[part].astype(np.float64) for x in flat))
+        with numpy.errstate(all="ignore"):
+            result.reshape(-1)[part] = _slope(*(x[part].astype(numpy.float64) for x in flat))
     return result
 
 
 def _slope(a, logarithm):
     psi = _digamma_of_next(a)
     small = logarithm <= 0
-    series = _series(a, np.where(small, logarithm, 0), psi)
-    return series if small.all() else np.where(small, series, _integral(a, logarithm, psi - 1 / a))
+    series = _series(a, numpy.where(small, logarithm, 0), psi)
+    return series if small.all() else numpy.where(small, series, _integral(a, logarithm, psi - 1 / a))
 
 
 def _digamma_of_next(a):
@@ -47,11 +56,11 @@ def _digamma_of_next(a):
     z = a + 10
     r = 1 / (z * z)
     series = functools.reduce(lambda total, c: total * r + c, reversed(PSI))
-    return np.log(z) - 0.5 / z - series * r - sum(1 / (a + i) for i in range(1, 10))
+    return numpy.log(z) - 0.5 / z - series * r - sum(1 / (a + i) for i in range(1, 10))
 
 
 def _series(a, logarithm, psi):
-    x, term = np.exp(logarithm), 1 / a
+    x, term = numpy.exp(logarithm), 1 / a
     total = term * (psi - logarithm)
     for n in range(1, TERMS):
         term = term * x / (a + n)
@@ -61,21 +70,21 @@ def _series(a, logarithm, psi):
 
 
 def _integral(a, logarithm, psi):
-    x, excess = np.exp(logarithm), logarithm - psi
-    sign = np.where(excess > 0, 1.0, -1.0)
+    x, excess = numpy.exp(logarithm), logarithm - psi
+    sign = numpy.where(excess > 0, 1.0, -1.0)
     reach, total = _reach(a, x, sign), 0.0
     for node, weight in zip(NODES, WEIGHTS, strict=True):
         s = reach * node
-        total += weight * np.exp(sign * a * s - x * np.expm1(sign * s)) * (sign * excess + s)
+        total += weight * numpy.exp(sign * a * s - x * numpy.expm1(sign * s)) * (sign * excess + s)
     return total * reach
 
 
 def _reach(a, x, sign):
     """An s > 0 with sign * a * s - x * expm1(sign * s) <= -37, of the order of the least one."""
     square, line = (a - x) / 3 + x / 2, a - x - 37 / 3  # exp(-s) - 1 + s >= s**2 / 2 / (1 + s / 3)
-    below = 74 / (line + np.sqrt(line * line + 148 * square))
-    above = 74 / (x - a + np.sqrt((x - a) ** 2 + 74 * x))  # exp(s) - 1 - s >= s**2 / 2
-    return np.where(sign < 0, below, np.fmin(above, np.log1p((37 + a * above) / x)))
+    below = 74 / (line + numpy.sqrt(line * line + 148 * square))
+    above = 74 / (x - a + numpy.sqrt((x - a) ** 2 + 74 * x))  # exp(s) - 1 - s >= s**2 / 2
+    return numpy.where(sign < 0, below, numpy.fmin(above, numpy.log1p((37 + a * above) / x)))
 
 
 @functools.cache

@@ -1,28 +1,39 @@
-"""Adding to places that may be named several times, in the order in which they are named.
+"""Adding to positions that an index may name several times, in the order of the index.
 
 NumPy's `add.at` adds one after the other, so that its result is the same each time. CuPy's adds atomically: sums of
 floating-point numbers depend on which thread comes first and differ in their last digits from run to run. Here a stable
-sort brings together what goes to one place, and one thread adds it up, in the order of NumPy, whose bits it has. A
-place that everything goes to costs as many steps as there are numbers. Source: reduction by key after a sort by key, of
-Bell & Hoberock 2011, "Thrust: a productivity-oriented library for CUDA", here with sequential sums.
+sort brings together what goes to one position, and one thread adds it up, in NumPy's order and with NumPy's bits. If
+all numbers go to one position, that thread takes as many steps as there are numbers. Source: reduction by key after a
+sort by key, of Bell & Hoberock 2011, "Thrust: a productivity-oriented library for CUDA", here with sequential sums.
 """
+
+from __future__ import annotations
 
 import contextlib
 import contextvars
 import functools
 import math
 import os
+from collections.abc import Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy
+
+if TYPE_CHECKING:
+    from ..typing import RawArray
+
+__all__ = ["add_in_order", "deterministic", "is_deterministic"]
 
 _chosen: contextvars.ContextVar[bool | None] = contextvars.ContextVar("autograd.deterministic", default=None)
 
 
 @contextlib.contextmanager
-def deterministic(on=True):
-    """Gives the same bits each time on a GPU, too: gradients of indexing are added in one order instead of atomically.
+def deterministic(on: bool = True) -> Iterator[None]:
+    """A context in which a GPU gives the same bits each time: gradients of indexing are summed in a fixed order.
 
-    Slower. Outside of it the variable CUOBJAX_DETERMINISTIC decides, `1` for on. On the CPU it is always so.
+    It is slower than adding atomically. Outside, the environment variable CUOBJAX_DETERMINISTIC decides: `1`
+    is on. `deterministic(False)` turns it off. A CPU always sums in a fixed order.
 
     Example:
         >>> import autograd.numpy as np
@@ -38,13 +49,13 @@ def deterministic(on=True):
         _chosen.reset(token)
 
 
-def is_deterministic():
-    """Whether sums have to have one order."""
+def is_deterministic() -> bool:
+    """Whether sums must have one order."""
     chosen = _chosen.get()
     return os.environ.get("CUOBJAX_DETERMINISTIC", "0") not in ("", "0") if chosen is None else chosen
 
 
-def add_in_order(xp, g, place, shape):
+def add_in_order(xp: ModuleType, g: RawArray, place: tuple[Any, ...], shape: tuple[int, ...]) -> RawArray:
     """Zeros of `shape`, to which `g` is added at `place`, a tuple that indexes an array of that shape."""
     total = xp.zeros(shape, g.dtype)
     if xp is numpy:
@@ -62,7 +73,7 @@ def add_in_order(xp, g, place, shape):
 
 
 def _without_full_slices(place):
-    """`place` without what names all of trailing axes."""
+    """`place` without full slices at its end."""
     while place and isinstance(place[-1], slice) and place[-1] == slice(None):
         place = place[:-1]
     return place
@@ -77,7 +88,7 @@ def _axes(part):
 
 @functools.cache
 def _kernel(xp):
-    """Element i stands for row i / width of the sorted ones: the thread of a place's first row adds all of its rows."""
+    """Element i is one of sorted row i / width: the thread of a position's first row adds all of its rows."""
     return xp.ElementwiseKernel(
         "raw T g, raw int64 place, raw int64 order, int64 count, int64 width",
         "raw T total",

@@ -11,9 +11,18 @@ M. J. Wichura 1988, "Algorithm AS 241", Appl. Statist. 37. The coefficients are 
 the polynomials then hardly reach the result. A table is (numerator, denominator), highest power first.
 """
 
-import functools
+from __future__ import annotations
 
-import numpy as np
+import functools
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy
+
+if TYPE_CHECKING:
+    from ..typing import RawArray
+
+__all__ = ["CHUNK", "erf", "erfc", "erfinv", "ndtri"]
 
 CHUNK = 1 << 14  # elements; the float64 temporaries of a chunk stay in the second-level cache
 
@@ -69,41 +78,41 @@ QUANTILE_FAR = (
 )  # fmt: skip
 
 
-def erf(xp, x):
+def erf(xp: ModuleType, x: RawArray) -> RawArray:
     """The error function, `2 / sqrt(pi)` times the integral of `exp(-t**2)` from 0 to x, elementwise."""
-    return _elementwise(xp, "erf", x, _erf if x.dtype == np.float64 or x.dtype.kind in "biu" else _erf_single)
+    return _elementwise(xp, "erf", x, _erf if x.dtype == numpy.float64 or x.dtype.kind in "biu" else _erf_single)
 
 
-def erfc(xp, x):
+def erfc(xp: ModuleType, x: RawArray) -> RawArray:
     """`1 - erf(x)` elementwise, to full relative accuracy where that difference would be 0."""
     return _elementwise(xp, "erfc", x, _erfc)
 
 
-def erfinv(xp, x):
+def erfinv(xp: ModuleType, x: RawArray) -> RawArray:
     """The inverse of `erf` elementwise: -inf and inf at -1 and 1, NaN beyond."""
-    return _elementwise(xp, "erfinv", x, lambda x: _quantile(x / 2, (1 - np.abs(x)) / 2) / np.sqrt(2))
+    return _elementwise(xp, "erfinv", x, lambda x: _quantile(x / 2, (1 - numpy.abs(x)) / 2) / numpy.sqrt(2))
 
 
-def ndtri(xp, p):
+def ndtri(xp: ModuleType, p: RawArray) -> RawArray:
     """The z that a standard normal variable stays below with probability p, elementwise (`scipy.special.ndtri`)."""
-    return _elementwise(xp, "ndtri", p, lambda p: _quantile(p - 0.5, np.minimum(p, 1 - p)))
+    return _elementwise(xp, "ndtri", p, lambda p: _quantile(p - 0.5, numpy.minimum(p, 1 - p)))
 
 
 def _elementwise(xp, name, x, host):
     dtype = _result_dtype(name, x.dtype)
-    if xp is not np:
+    if xp is not numpy:
         return _device_kernel(xp, name, dtype.name)(x.astype(dtype, copy=False))
-    values, result = x.reshape(-1), np.empty(x.size, dtype)
-    with np.errstate(all="ignore"):
+    values, result = x.reshape(-1), numpy.empty(x.size, dtype)
+    with numpy.errstate(all="ignore"):
         for start in range(0, x.size, CHUNK):
             piece = slice(start, start + CHUNK)
-            result[piece] = host(values[piece].astype(np.float64))
+            result[piece] = host(values[piece].astype(numpy.float64))
     return result.reshape(x.shape)
 
 
 def _result_dtype(name, dtype):
     if dtype.kind in "biu":
-        return np.dtype(np.float64)
+        return numpy.dtype(numpy.float64)
     if dtype.name in ("float16", "bfloat16", "float32", "float64"):
         return dtype
     raise TypeError(f"{name}: expected a real array of at most 64 bits per element, got {dtype}. Cast it first.")
@@ -120,32 +129,32 @@ def _ratio(polynomials, x):
     """The first polynomial over the second at x, by Horner's rule."""
     values = []
     for leading, *others in polynomials:
-        value = np.full_like(x, leading)
+        value = numpy.full_like(x, leading)
         for coefficient in others:
             value *= x
             value += coefficient
         values.append(value)
     above, below = values
-    return np.divide(above, below, out=above)
+    return numpy.divide(above, below, out=above)
 
 
 def _piecewise(inside, first, second, *arrays):
     """`first` of the arrays where `inside`, `second` elsewhere; each is evaluated on its own elements only."""
     if inside.all():
         return first(*arrays)
-    result = np.empty_like(arrays[0])
-    for where, function in ((np.flatnonzero(inside), first), (np.flatnonzero(~inside), second)):
+    result = numpy.empty_like(arrays[0])
+    for where, function in ((numpy.flatnonzero(inside), first), (numpy.flatnonzero(~inside), second)):
         result[where] = function(*(array[where] for array in arrays))  # by index: a mask costs five times as much
     return result
 
 
 def _erf_single(x):
-    clipped = np.clip(x, -4.0, 4.0)
+    clipped = numpy.clip(x, -4.0, 4.0)
     return clipped * _ratio(SINGLE, clipped * clipped)
 
 
 def _erf(x):
-    return _piecewise(np.abs(x) <= 1, _erf_centre, lambda x: np.copysign(1 - _erfc_outer(np.abs(x)), x), x)
+    return _piecewise(numpy.abs(x) <= 1, _erf_centre, lambda x: numpy.copysign(1 - _erfc_outer(numpy.abs(x)), x), x)
 
 
 def _erf_centre(x):
@@ -154,15 +163,15 @@ def _erf_centre(x):
 
 def _erfc(x):
     def outer(x):
-        sign = np.copysign(1.0, x)
-        return (1 - sign) + sign * _erfc_outer(np.abs(x))
+        sign = numpy.copysign(1.0, x)
+        return (1 - sign) + sign * _erfc_outer(numpy.abs(x))
 
-    return _piecewise(np.abs(x) <= 0.46875, lambda x: 1 - _erf_centre(x), outer, x)
+    return _piecewise(numpy.abs(x) <= 0.46875, lambda x: 1 - _erf_centre(x), outer, x)
 
 
 def _erfc_outer(x):
     """erfc of x > 0.46875."""
-    x = np.minimum(x, 28.0)
+    x = numpy.minimum(x, 28.0)
     return _piecewise(
         x <= 2.5,
         lambda x: _exp_minus_square(x, _ratio(FLANK, x) - 1),
@@ -173,8 +182,8 @@ def _erfc_outer(x):
 
 def _exp_minus_square(x, extra):
     """exp(extra - x**2). A rounded x**2 would cost hundreds of units, so most of it is the square of a short number."""
-    short = np.round(x * 1024) / 1024
-    return np.exp(-short * short) * np.exp(extra - (x - short) * (x + short))
+    short = numpy.round(x * 1024) / 1024
+    return numpy.exp(-short * short) * numpy.exp(extra - (x - short) * (x + short))
 
 
 def _quantile(centred, tail):
@@ -184,10 +193,10 @@ def _quantile(centred, tail):
         return centred * (2.75 + _ratio(QUANTILE_MIDDLE, 0.425**2 - centred * centred))
 
     def outer(centred, tail):
-        depth = np.sqrt(-np.log(tail))
+        depth = numpy.sqrt(-numpy.log(tail))
         near, far = (functools.partial(_ratio, table) for table in (QUANTILE_NEAR, QUANTILE_FAR))
-        size = np.sqrt(2) * depth - _piecewise(depth <= 5, near, far, depth)
-        size[tail == 0] = np.inf
-        return np.copysign(size, centred)
+        size = numpy.sqrt(2) * depth - _piecewise(depth <= 5, near, far, depth)
+        size[tail == 0] = numpy.inf
+        return numpy.copysign(size, centred)
 
-    return _piecewise(np.abs(centred) <= 0.425, middle, outer, centred, tail)
+    return _piecewise(numpy.abs(centred) <= 0.425, middle, outer, centred, tail)

@@ -1,13 +1,26 @@
-"""Where windows lie: the geometry that convolution and pooling share, and the loops of their CUDA kernels.
+"""The geometry of windows that convolution and pooling share, and the loops of their CUDA kernels.
 
-Along one axis, output o meets input o * stride + k * dilation - lo at the window's offset k. `padding` is a pair
+Along one axis, output o reads input o * stride + k * dilation - lo at the window's offset k. `padding` is a pair
 (lo, hi) per spatial axis; a negative number crops.
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = [
+    "output_shape", "overlap", "same_padding", "scan_arguments", "scan_covering", "scan_parameters", "scan_window",
+]  # fmt: skip
 
 
-def output_shape(spatial, kernel, *, strides, padding, dilation=None):
+def output_shape(
+    spatial: Sequence[int],
+    kernel: Sequence[int],
+    *,
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    dilation: Sequence[int] | None = None,
+) -> tuple[int, ...]:
     """The spatial shape of a convolution or pooling: floor((n + lo + hi - extent) / stride) + 1 on every axis.
 
     Raises:
@@ -15,7 +28,10 @@ def output_shape(spatial, kernel, *, strides, padding, dilation=None):
     """
     rank = len(spatial)
     dilation = (1,) * rank if dilation is None else dilation
-    for name, value in (("kernel", kernel), ("strides", strides), ("padding", padding), ("dilation", dilation)):
+    parameters: dict[str, Sequence[Any]] = {
+        "kernel": kernel, "strides": strides, "padding": padding, "dilation": dilation,
+    }  # fmt: skip
+    for name, value in parameters.items():
         if len(value) != rank:
             raise ValueError(f"output_shape: expected {name} for {rank} spatial dimensions, got {value}.")
         if name != "padding" and min(value, default=1) < 1:
@@ -35,7 +51,9 @@ def output_shape(spatial, kernel, *, strides, padding, dilation=None):
     return out
 
 
-def same_padding(spatial, kernel, strides, dilation=None):
+def same_padding(
+    spatial: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int] | None = None
+) -> tuple[tuple[int, int], ...]:
     """Padding pairs with which a convolution's output has ceil(n / stride) elements per axis (XLA's SAME)."""
     dilation = (1,) * len(spatial) if dilation is None else dilation
     totals = (
@@ -45,8 +63,8 @@ def same_padding(spatial, kernel, strides, dilation=None):
     return tuple((total // 2, total - total // 2) for total in totals)
 
 
-def overlap(size, out, shift, stride):
-    """The slices (of the outputs, of the inputs) that meet along one axis at `shift` = k * dilation - lo.
+def overlap(size: int, out: int, shift: int, stride: int) -> tuple[slice, slice]:
+    """The slices (of the outputs, of the inputs that they read) along one axis at `shift` = k * dilation - lo.
 
     These are all o in [0, out) with o * stride + shift in [0, size).
     """
@@ -56,17 +74,17 @@ def overlap(size, out, shift, stride):
     return slice(start, stop), slice(first, first + (stop - start - 1) * stride + 1 if stop > start else first, stride)
 
 
-def scan_parameters(rank):
+def scan_parameters(rank: int) -> str:
     """The declaration of `scan_arguments` for an ElementwiseKernel."""
     return ", ".join(f"int32 {name}" for letters in ("S", "O", "lo") for name in _names(letters, rank))
 
 
-def scan_arguments(spatial, out, low):
+def scan_arguments(spatial: Sequence[int], out: Sequence[int], low: Sequence[int]) -> tuple[int, ...]:
     """The arguments of a scanning kernel: sizes S of the input and O of the output, padding lo, each per axis."""
     return *spatial, *out, *low
 
 
-def scan_window(kernel, strides, dilation, body):
+def scan_window(kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int], body: str) -> str:
     """CUDA source in which thread i is an output, and `body` runs at every offset of its window.
 
     `body` sees the number of the `plane` (an image's channel) and, as flattened indices, `output` and `input` within
@@ -85,7 +103,7 @@ def scan_window(kernel, strides, dilation, body):
     return _scan(kernel, ("output", "o", "O"), heads, inner + body)
 
 
-def scan_covering(kernel, strides, dilation, body):
+def scan_covering(kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int], body: str) -> str:
     """CUDA source in which thread i is an input, and `body` runs for every window that covers it: see `scan_window`."""
     heads = [
         f"const int t{a} = p{a} - k{a} * {d} + lo{a}; const int o{a} = t{a} / {s};"
