@@ -1,33 +1,41 @@
-"""A graph as one Python function of NumPy calls: no dispatch, and memory that is planned beforehand."""
+"""A graph as one Python function of NumPy calls: without dispatch, with memory that is planned beforehand."""
 
 import keyword
 import math
 import re
 import textwrap
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as onp
+import numpy
 
-from ..graph import applied
+from ..graph import Graph, applied
 from ..ops import elementwise, indexing, reduction, shape
 from ..ops.indexing import ARRAY
 from ..primitive import Primitive
 from .memory import Memory, is_fresh, is_view, ufunc_of
 
+__all__ = ["HostProgram"]
+
 _OUT = "%out%"  # in the text of a call
-_LARGE = 1024  # bytes: NumPy keeps smaller pieces of memory at hand
+_LARGE = 1024  # bytes: NumPy caches smaller pieces of memory
 
 
 class HostProgram:
-    """The program of a graph, on NumPy arrays. It keeps nothing between calls, so any threads may call it.
+    """The program of a graph, on NumPy arrays. It has no state between calls, so any threads may call it.
 
     Attributes:
         borrowed: Positions of inputs that an output may look into.
         peak_bytes: The most memory that results, outputs included, take at once.
-        source: The function, as text.
+        source: The text of the function.
     """
 
-    def __init__(self, graph, name):
+    source: str
+    peak_bytes: int
+    borrowed: frozenset[int]
+
+    def __init__(self, graph: Graph, name: str) -> None:
         memory = Memory(graph)
         writer = _Writer(graph, memory)
         self.source = f"# {name}\n{writer.source()}"
@@ -37,18 +45,21 @@ class HostProgram:
         exec(compile(self.source, f"<Jit of {name}>", "exec"), namespace)
         self._run = namespace["program"]
 
-    def __call__(self, values):
+    def __call__(self, values: Sequence[Any]) -> list[Any]:
+        """The raw outputs for raw inputs."""
         return self._run(values)
 
 
 class _Writer:
     """Writes the function of a graph.
 
-    Results are written over arguments whose last use this is, where these are results themselves; a name that is free
-    is used again, which frees what it stood for, and what is large is freed at once.
+    An elementwise result is written over an argument that is a result itself and is not used afterwards. Other results
+    are bound to registers, variables of the function. These are reused, so that the array they held is freed; large
+    arrays are freed at once.
 
     Attributes:
-        names: What the function uses, by name.
+        names: Functions and constants that the program uses, by name.
+        text: The expression of each value, by number.
         peak_bytes: See `HostProgram`.
     """
 
@@ -56,10 +67,10 @@ class _Writer:
         self.graph, self.memory = graph, memory
         self.names, self.lines = {}, []
         self.peak_bytes = self._bytes = 0
-        self.text = {n: f"x{i}" for i, n in enumerate(graph.inputs)}  # of each value
-        self._registers, self._free, self._own = 0, [], {}  # how many; names to use again; those of values in use
-        self._fresh = set()  # values with memory that nobody else knows
-        self._numbers = {}
+        self.text = {n: f"x{i}" for i, n in enumerate(graph.inputs)}
+        self._held, self._free = {}, []  # the value that each register holds; registers to reuse
+        self._fresh = set()  # values with memory that nothing else refers to
+        self._numbers = {}  # names of constants, and of numbers as arrays
 
     def source(self):
         """The text of the function."""
@@ -82,13 +93,14 @@ class _Writer:
         call, takes_out = self._call(operation)
         over = self._overwritten(position, operation) if takes_out else None
         if over is not None:
-            word = "out=" if call.startswith(("maximum(", "minimum(")) else ""  # which NumPy wants of these alone
+            word = "out=" if call.startswith(("maximum(", "minimum(")) else ""  # NumPy requires it for these alone
             self.lines.append(call.replace(_OUT, f", {word}{over}"))
             return
         names = []
         for n in operation.outputs:
-            self.text[n] = self._own[n] = self._free.pop() if self._free else self._new_register()
-            names.append(self.text[n])
+            register = self._free.pop() if self._free else f"r{len(self._held)}"
+            self.text[n], self._held[register] = register, n
+            names.append(register)
             if is_fresh(operation) and self.graph.values[n].shape:
                 self._fresh.add(n)
             self._bytes += 0 if is_view(operation) else self.graph.values[n].nbytes
@@ -97,27 +109,25 @@ class _Writer:
         self.lines.append(f"{target} = {call.replace(_OUT, '')}")
 
     def _overwritten(self, position, operation):
-        """The name of the argument that an elementwise operation writes its result over; None if there is none."""
+        """The register of the argument that an elementwise operation writes its result over; None if there is none."""
         n, values = operation.outputs[0], self.graph.values
         if operation.primitive.kind == "elementwise":
             for i in operation.inputs:
                 if i in self._fresh and values[i] == values[n] and self.memory.last[i] == position:
-                    self.text[n] = self._own[n] = self._own.pop(i)
+                    register = self.text[i]
+                    self.text[n], self._held[register] = register, n
                     self._fresh.add(n)
-                    self._bytes += values[n].nbytes  # which the argument gives back
-                    return self.text[n]
+                    self._bytes += values[n].nbytes  # `_release` subtracts those of the argument
+                    return register
         return None
 
-    def _new_register(self):
-        self._registers += 1
-        return f"r{self._registers - 1}"
-
     def _release(self, unused, dead):
-        """Frees the names of values that are not used any more."""
-        names = {n: self._own.pop(n) for n in unused if n in self._own}
+        """Frees the registers of values that are not used any more, and counts the memory of dead ones."""
+        names = {n: self.text[n] for n in unused if self._held.get(self.text[n]) == n}
         self._free.extend(names.values())
         large = [name for n, name in names.items() if self.graph.values[n].nbytes >= _LARGE]
-        self.lines += [f"del {', '.join(large)}"] * bool(large)
+        if large:
+            self.lines.append(f"del {', '.join(large)}")
         made = [n for n in dead if n in self.memory.made]
         self._bytes -= sum(self.graph.values[n].nbytes for n in made)
 
@@ -130,14 +140,14 @@ class _Writer:
         exact = bool(values) and not values[0].weak and result.dtype == values[0].dtype and result.dtype.kind in "fc"
         ufunc = ufunc_of(primitive)
         if ufunc is not None:
-            args = self._beside_arrays(ufunc, operation, values)
+            args = self._arguments(ufunc, operation, values)
             return f"{self._named(ufunc, primitive.name)}({', '.join(args)}{_OUT})", True
         if isinstance(primitive, Primitive) and primitive.ufunc and exact and result.dtype.itemsize > 2:
             return self._reduction(primitive, args[0], values[0], **params)
         if primitive is elementwise.power_of and exact and params["exponent"] == 2:
-            return f"{self._named(onp.square, 'square')}({args[0]}{_OUT})", True
+            return f"{self._named(numpy.square, 'square')}({args[0]}{_OUT})", True
         if primitive is elementwise.relu and exact:
-            return f"{self._named(onp.maximum, 'maximum')}({args[0]}, {self._number(0, result.dtype)}{_OUT})", True
+            return f"{self._named(numpy.maximum, 'maximum')}({args[0]}, {self._number(0, result.dtype)}{_OUT})", True
         if primitive is shape.reshape and not values[0].weak:
             return f"{args[0]}.reshape({params['shape']})", False
         if primitive is shape.transpose:
@@ -154,25 +164,25 @@ class _Writer:
 
     def _reduction(self, primitive, x, value, axis, keepdims):
         """A reduction by its ufunc, as the array's method computes it."""
-        reduce = self._named(getattr(onp, primitive.ufunc).reduce, f"{primitive.ufunc}_reduce")
+        reduce = self._named(getattr(numpy, primitive.ufunc).reduce, f"{primitive.ufunc}_reduce")
         axes = axis[0] if len(axis) == 1 else axis
         if primitive is not reduction.mean:
             return f"{reduce}({x}, {axes}, None{_OUT}, keepdims={keepdims})", True
         count = math.prod(value.shape[i] for i in axis)
         if not count:
             return f"{self._named(primitive.host, 'mean')}({x}, axis={axis}, keepdims={keepdims})", False
-        divide, count = self._named(onp.divide, "divide"), self._number(count, value.dtype)
+        divide, count = self._named(numpy.divide, "divide"), self._number(count, value.dtype)
         return f"{divide}({reduce}({x}, {axes}, None, None, {keepdims}), {count}{_OUT})", True
 
-    def _beside_arrays(self, ufunc, operation, values):
-        """The arguments of a ufunc, Python numbers as arrays of the dtype that they take: NumPy is slow to find it."""
+    def _arguments(self, ufunc, operation, values):
+        """The arguments of a ufunc, Python numbers as arrays of their final dtype, which NumPy is slow to find."""
         dtypes = {v.dtype for v in values if not v.weak}
         (dtype,) = dtypes if len(dtypes) == 1 else (None,)
         args = [self.text[n] for n in operation.inputs]
         if dtype is None or dtype.kind not in "fc":
             return args
         if not any(kinds.startswith(dtype.char * ufunc.nin) for kinds in ufunc.types):
-            return args  # ldexp takes an integer beside real numbers
+            return args  # ldexp takes real numbers and an integer
         for i, (n, value) in enumerate(zip(operation.inputs, values, strict=True)):
             if value.weak and not (value.weak is complex and dtype.kind == "f"):
                 args[i] = self._number_of(n, dtype)
@@ -185,18 +195,18 @@ class _Writer:
         name = self._numbers.get((n, dtype))
         if name is None:
             name = self._numbers[n, dtype] = f"n{n}_{dtype.name}"
-            asarray = self._named(onp.asarray, "asarray")
+            asarray = self._named(numpy.asarray, "asarray")
             self.lines.append(f"{name} = {asarray}({self.text[n]}, {self._constant(dtype)})")
         return name
 
     def _number(self, x, dtype):
-        return self._constant(onp.asarray(x, dtype))
+        return self._constant(numpy.asarray(x, dtype))
 
     def _constant(self, x):
-        """The text of a constant: as Python writes it, or a name."""
+        """The text of a constant: its repr, or a name."""
         if _is_plain(x):
             return repr(x)
-        key = (x.dtype, x.tobytes()) if isinstance(x, onp.ndarray) and not x.shape else id(x)
+        key = (x.dtype, x.tobytes()) if isinstance(x, numpy.ndarray) and not x.shape else id(x)
         if key not in self._numbers:
             self._numbers[key] = f"c{len(self._numbers)}"
             self.names[self._numbers[key]] = x
@@ -212,7 +222,7 @@ class _Writer:
 
 
 def _is_plain(x):
-    """Whether Python's text of `x` is short and gives `x` again."""
+    """Whether the repr of `x` is short and evaluates to `x`."""
     if type(x) is tuple:
         return len(x) <= 8 and all(map(_is_plain, x))
     return x is None or type(x) in (bool, int, str) or (type(x) is float and math.isfinite(x))

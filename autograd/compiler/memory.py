@@ -1,12 +1,17 @@
 """Which values of a graph share memory, and how long it is needed."""
 
-import numpy as onp
+from typing import Any
 
+import numpy
+
+from ..graph import Graph, Operation
 from ..primitive import Primitive
+
+__all__ = ["Memory", "is_fresh", "is_view", "ufunc_of"]
 
 
 class Memory:
-    """Which memory each value lies in.
+    """The memory of each value.
 
     Attributes:
         roots: For each number the values whose memory it may look into; its own number if it has memory.
@@ -15,14 +20,19 @@ class Memory:
         borrowed: Positions of inputs that an output may look into.
     """
 
-    def __init__(self, graph):
+    roots: dict[int, frozenset[int]]
+    last: dict[int, int]
+    made: set[int]
+    borrowed: frozenset[int]
+
+    def __init__(self, graph: Graph) -> None:
         self.roots = {n: frozenset([n]) for n in (*graph.inputs, *graph.constants)}
         uses = graph.last_uses()
         self.last = dict.fromkeys(self.roots, -1)
         for operation in graph.operations:
             for n in operation.outputs:
                 looked_into = () if is_fresh(operation) else operation.inputs
-                own = frozenset() if is_view(operation) else frozenset([n])
+                own: frozenset[int] = frozenset() if is_view(operation) else frozenset([n])
                 self.roots[n] = own.union(*[self.roots[i] for i in looked_into])
         for n, roots in self.roots.items():
             for root in roots:
@@ -32,19 +42,19 @@ class Memory:
         self.borrowed = frozenset([i for i, n in enumerate(graph.inputs) if n in escaping])
 
 
-def ufunc_of(primitive):
-    """The ufunc that a primitive is on NumPy arrays, None if it is none."""
+def ufunc_of(primitive: Any) -> numpy.ufunc | None:
+    """The ufunc that computes a primitive on NumPy arrays; None if there is none."""
     forward = getattr(primitive, "forward", None)
-    function = getattr(onp, forward, None) if isinstance(forward, str) else None
-    return function if isinstance(function, onp.ufunc) and function.nout == 1 else None
+    function = getattr(numpy, forward, None) if isinstance(forward, str) else None
+    return function if isinstance(function, numpy.ufunc) and function.nout == 1 else None
 
 
-def is_view(operation):
-    """Whether the result is the memory of the first argument, seen otherwise."""
+def is_view(operation: Operation) -> bool:
+    """Whether the result is a view of the first argument."""
     return _memory(operation) == "view"
 
 
-def is_fresh(operation):
+def is_fresh(operation: Operation) -> bool:
     """Whether no result shares memory with an argument."""
     return _memory(operation) == "new"
 

@@ -4,21 +4,23 @@ Constants need no pass: what depends on no input was computed while the graph wa
 as they are: other devices may record, and take part in each one, while this one runs a program.
 """
 
-import numpy as onp
+import numpy
 
 from .. import backend
 from ..graph import Graph, shrunk
 from ..ops.shape import broadcast_to
 
+__all__ = ["simplified"]
+
 SMALL = 1 << 16  # bytes
 
 
-def simplified(graph):
-    """All passes."""
+def simplified(graph: Graph) -> Graph:
+    """The graph after all passes."""
     return without_dead_code(without_broadcasts(shared(without_dead_code(graph))))
 
 
-def without_dead_code(graph):
+def without_dead_code(graph: Graph) -> Graph:
     """Without operations, constants and names that no output needs."""
     needed, remaining = set(graph.outputs), []
     for operation in reversed(graph.operations):
@@ -29,10 +31,10 @@ def without_dead_code(graph):
     return _with(graph, constants=constants, operations=remaining[::-1])
 
 
-def shared(graph):
-    """With one result for operations that are the same, where it is still there or small.
+def shared(graph: Graph) -> Graph:
+    """Without operations that repeat an earlier one whose result is still in use, or small.
 
-    A large one that is not is computed again: sharing it would keep what `Remat` drops.
+    A large result that is no longer in use is computed again: sharing it would hold what `Remat` drops.
     """
     first_constants: dict = {}
     renamed = {n: first_constants.setdefault(_constant_key(n, x), n) for n, x in graph.constants.items()}
@@ -53,12 +55,12 @@ def shared(graph):
     return _with(graph, operations=remaining, outputs=[renamed.get(n, n) for n in graph.outputs])
 
 
-def without_broadcasts(graph):
-    """Without repetitions that an elementwise operation makes itself."""
+def without_broadcasts(graph: Graph) -> Graph:
+    """Without broadcasts of arguments that an elementwise operation broadcasts itself."""
     sources = {o.outputs[0]: o.inputs[0] for o in graph.operations if o.primitive is broadcast_to}
     values, constants = list(graph.values), dict(graph.constants)
     for number, raw in graph.constants.items():
-        if isinstance(raw, onp.ndarray) and raw.size and 0 in raw.strides and not backend.is_cupy(raw):
+        if isinstance(raw, numpy.ndarray) and raw.size and 0 in raw.strides and not backend.is_cupy(raw):
             small = shrunk(raw)
             small = small.reshape(()) if small.size == 1 else small
             if small.shape != raw.shape:
@@ -75,7 +77,7 @@ def without_broadcasts(graph):
 
 
 def _narrowed(operation, sources, values):
-    """An elementwise operation on what its arguments repeat, as far as its result keeps its shape."""
+    """An elementwise operation on the sources of its broadcast arguments, as far as its result keeps its shape."""
     if sources.keys().isdisjoint(operation.inputs):
         return operation
     inputs = list(operation.inputs)
@@ -83,7 +85,7 @@ def _narrowed(operation, sources, values):
     for i, number in enumerate(inputs):
         if number in sources:
             others = [values[n].shape for n in (*inputs[:i], sources[number], *inputs[i + 1 :])]
-            if onp.broadcast_shapes(*others) == shape:
+            if numpy.broadcast_shapes(*others) == shape:
                 inputs[i] = sources[number]
     return operation._replace(inputs=tuple(inputs))
 
@@ -96,16 +98,16 @@ def _with(graph, **changes):
 
 
 def _constant_key(number, x):
-    """What is the same for constants that are: small ones are compared."""
+    """A hashable key, equal for equal constants; arrays that are not small equal only themselves."""
     if isinstance(x, (int, float, complex)) and not hasattr(x, "dtype"):
         return type(x), repr(x)
-    if isinstance(x, (onp.ndarray, onp.generic)) and x.nbytes <= 1024 and x.dtype.kind in "biufc":
+    if isinstance(x, (numpy.ndarray, numpy.generic)) and x.nbytes <= 1024 and x.dtype.kind in "biufc":
         return x.dtype.str, x.shape, x.tobytes()
     return number
 
 
 def _key(operation):
-    """What is the same for operations that are; None if that cannot be told."""
+    """A hashable key, equal for equal operations; None if they have an effect or a parameter cannot be hashed."""
     if getattr(operation.primitive, "has_effect", False):
         return None
     try:
@@ -122,4 +124,4 @@ def _hashable(x):
         return slice, _hashable(x.start), _hashable(x.stop), _hashable(x.step)
     if isinstance(x, (tuple, list)):
         return type(x), tuple(map(_hashable, x))
-    return type(x), repr(x) if isinstance(x, float | complex | onp.generic) else x  # -0.0 is not 0.0
+    return type(x), repr(x) if isinstance(x, float | complex | numpy.generic) else x  # -0.0 is not 0.0

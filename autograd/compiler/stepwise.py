@@ -1,6 +1,12 @@
 """A graph run operation by operation, through the kernels of the primitives: on any device."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from ..graph import Graph
 from .memory import Memory
+
+__all__ = ["StepwiseProgram"]
 
 
 class StepwiseProgram:
@@ -8,18 +14,22 @@ class StepwiseProgram:
 
     Attributes:
         borrowed: Positions of inputs that an output may look into.
-        peak_bytes: The most memory that results take at once; None, unknown.
-        source: How it runs, as text.
+        graph: The graph that it runs.
+        peak_bytes: None: not known beforehand.
+        source: The operations, as text.
     """
 
-    peak_bytes = None
+    borrowed: frozenset[int]
+    peak_bytes: None = None
+    source: str
 
-    def __init__(self, graph, name):
-        self.graph = graph
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph: Graph = graph
         self.borrowed = Memory(graph).borrowed
         self.source = f"# {name}\n" + "".join(map(_line, graph.operations))
 
-    def __call__(self, values):
+    def __call__(self, values: Sequence[Any]) -> list[Any]:
+        """The raw outputs for raw inputs."""
         return self.graph.interpret(values)
 
 
