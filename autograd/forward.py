@@ -75,25 +75,25 @@ def tangent_of(
     Args:
         tangents: Those of `values`; None for zero.
     """
-    rules: Any = primitive.vjps_of(values)
-    active = [i for i, t in enumerate(tangents) if t is not None and rules[i] is not None]
+    vjps: Any = primitive.vjps_of(values)
+    active = [i for i, t in enumerate(tangents) if t is not None and vjps[i] is not None]
     if not active:
         return None
     if primitive.jvp is not None:
         return primitive.jvp(active, y, values, tangents, params)
     if primitive.kind == "elementwise":
-        return total(y, (rules[i].applied(tangents[i], y, values, params, i) for i in active))
+        return total(y, (vjps[i].applied(tangents[i], y, values, params, i) for i in active))
     if primitive.kind == "multilinear":
         return total(y, (primitive(*values[:i], tangents[i], *values[i + 1 :], **params) for i in active))
     if primitive.kind == "linear":
         return primitive(
             *[
-                x if rule is None else zeros_like(x) if t is None else t
-                for x, rule, t in zip(values, rules, tangents, strict=False)
+                x if vjp is None else zeros_like(x) if t is None else t
+                for x, vjp, t in zip(values, vjps, tangents, strict=False)
             ],
             **params,
         )
-    return _transposed(rules, active, y, values, tangents, params)
+    return _transposed(vjps, active, y, values, tangents, params)
 
 
 def total(y: Any, contributions: Iterable[Any]) -> Any:
@@ -105,14 +105,14 @@ def total(y: Any, contributions: Iterable[Any]) -> Any:
     return t if t.shape == y.shape else broadcast_to(t, shape=y.shape)
 
 
-def _transposed(rules, active, y, values, tangents, params):
+def _transposed(vjps, active, y, values, tangents, params):
     """The tangent by the vjps: these are linear in the cotangent, and their transposes push tangents forward."""
     tape = Tape()
     outputs = y if type(y) is tuple else (y,)
     seeds = [tape.watch(zeros_like(part)) for part in outputs]
     cotangent = tuple(seeds) if type(y) is tuple else seeds[0]
     pulled = [
-        conformed(rules[i].applied(cotangent, y, values, params, i), values[i].shape, values[i].dtype) for i in active
+        conformed(vjps[i].applied(cotangent, y, values, params, i), values[i].shape, values[i].dtype) for i in active
     ]
     found = tape.pull(pulled, [tangents[i] for i in active], seeds, consume=True)
     found = [zeros_like(part) if t is None else t for part, t in zip(outputs, found, strict=True)]

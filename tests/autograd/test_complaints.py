@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import autograd.numpy as anp
-from autograd import elementwise_grad, grad, jacobian, jvp, value_and_grad, vjp
+from autograd import elementwise_grad, grad, jacobian, jvp, value_and_grad, vjp, vmap
 from autograd.core import Tracer
 from autograd.testing import check_grads
 
@@ -53,6 +53,19 @@ def test_integer_input_is_refused():
             transform(lambda x: anp.sum(x * 2.0))(np.arange(3))
         with pytest.raises(TypeError, match="got int"):
             transform(lambda x: x**2)(3)
+
+
+def test_arrays_of_other_libraries_are_refused_by_name():
+    class Series:
+        shape, ndim, dtype = (3,), 1, np.dtype(float)
+
+        def __array__(self, dtype=None, copy=None):
+            return np.ones(3)
+
+    with pytest.raises(TypeError, match=r"numbers to differentiate, got Series\. Convert it with numpy\.array, or"):
+        grad(anp.sum)(Series())
+    with pytest.raises(TypeError, match="vmap: expected an array with axis 0, got Series"):
+        vmap(anp.sum)(Series())
 
 
 def test_an_exception_leaves_no_tracing_behind():

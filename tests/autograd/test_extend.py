@@ -202,6 +202,15 @@ class TestCustomVjp:
         with pytest.raises(TypeError, match="uses a traced value from outside"):
             grad(outer)(X)
 
+    def test_a_value_that_only_bwd_uses_from_outside_is_refused(self):
+        def outer(x):
+            f = custom_vjp(lambda y: y * 2.0)
+            f.defvjp(lambda y: (y * 2.0, None), lambda r, g: (g * x,))
+            return anp.sum(f(x))
+
+        with pytest.raises(TypeError, match="`bwd` of a custom_vjp gets what it needs as residuals"):
+            grad(outer)(X)
+
     def test_numbers_are_arrays(self):
         f = custom_vjp(lambda x: 1.0)
         f.defvjp(lambda x: (1.0, x), lambda r, g: (2.0,))

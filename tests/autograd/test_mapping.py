@@ -226,7 +226,7 @@ class TestLoops:
             scan(lambda c, x: (c + 1, {"a": x} if c == 0 else {"b": x}), 0, X[0])
         with pytest.raises(TypeError, match="scan: expected xs of arrays"):
             scan(lambda c, x: (c, x), 0.0, [1.0, 2.0])
-        with pytest.raises(ValueError, match="map: expected at least one element"):
+        with pytest.raises(ValueError, match="map: needs at least one element"):
             autograd.map(anp.sin, X[:0])
         with pytest.raises(ValueError, match=r"scan: expected arrays of one length, or `length`, got lengths \[3, 4\]"):
             scan(lambda c, x: (c, x), 0.0, (X, X.T))
