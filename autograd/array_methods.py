@@ -23,6 +23,8 @@ from .operators import Operators
 from .ops.product import matmul
 from .primitive import Primitive
 
+__all__: list[str] = []  # importing this module gives Array its operators
+
 _OPERATORS = {
     "add": anp.add, "sub": anp.subtract, "mul": anp.multiply, "truediv": anp.divide, "floordiv": anp.floor_divide,
     "mod": anp.remainder, "pow": anp.power, "matmul": matmul, "divmod": anp.divmod, "and": anp.bitwise_and,
@@ -36,7 +38,7 @@ _UNARY = {"neg": anp.negative, "pos": anp.positive, "abs": anp.absolute, "invert
 _PROPERTIES: dict[str, Callable[[Any], Any]] = {
     "real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp.matrix_transpose, "at": IndexUpdate,
 }  # fmt: skip
-DECLARED = {name for name, value in vars(Operators).items() if isinstance(value, property | types.FunctionType)}
+_DECLARED = {name for name, value in vars(Operators).items() if isinstance(value, property | types.FunctionType)}
 _defined: set[str] = set()
 
 
@@ -55,13 +57,13 @@ def _define_operators_and_methods():
         _define(f"__{conversion.__name__}__", functools.partialmethod(_converted, conversion))
     for function in (*_SPECIAL, *_CHANGING):
         _define(function.__name__, function)
-    for name in DECLARED - _defined:
+    for name in _DECLARED - _defined:
         _define(name, _method(getattr(anp, name)))
     _define_operators_of_numbers()
 
 
 def _define(name, implementation):
-    if name not in DECLARED:
+    if name not in _DECLARED:
         raise AssertionError(f"Array.{name}: declare it in autograd.operators")
     setattr(Operators, name, implementation)
     _defined.add(name)

@@ -37,16 +37,13 @@ class Recording:
     """One run of a function on a new tape.
 
     Args:
-        f: The function.
-        args, kwargs: Its arguments.
+        f, args, kwargs: The function and its arguments.
         argnums: Positions of those to differentiate: see `grad`.
         where: The transformation, for errors.
         raw: Whether to return raw arrays; None for raw arrays unless an argument is an Array.
 
     Attributes:
-        tape: The tape.
         output: What the function returned, values on the tape included.
-        raw: Whether raw arrays are returned.
     """
 
     tape: Tape
@@ -54,13 +51,7 @@ class Recording:
     raw: bool
 
     def __init__(
-        self,
-        f: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: dict[str, Any],
-        argnums: Any,
-        where: str,
-        raw: bool | None = None,
+        self, f: Callable[..., Any], args: Sequence[Any], kwargs: Any, argnums: Any, where: str, raw: bool | None = None
     ) -> None:
         argnums = tuple(argnums) if isinstance(argnums, (tuple, list)) else operator.index(argnums)
         self.tape = Tape()
@@ -103,8 +94,7 @@ class Recording:
         """The cotangents of the inputs, in their structure; zeros where no output depends on one.
 
         Args:
-            outputs: Arrays that the function returned.
-            cotangents: Those of `outputs`.
+            outputs, cotangents: Arrays that the function returned, and their cotangents.
             consume: Release the tape on the way; it cannot be used again.
         """
         found = self.tape.pull(outputs, cotangents, self._inputs, consume=consume)
@@ -183,13 +173,7 @@ def is_inexact(dtype: onp.dtype[Any]) -> bool:
 
 
 def scalar_seed(x: Any, where: str, kind: str = "real") -> Any:
-    """The cotangent 1 of a scalar output, "real" or "complex".
-
-    A Python number, which depends on nothing, is accepted.
-
-    Raises:
-        TypeError: If `x` is no scalar of this kind.
-    """
+    """The cotangent 1 of a scalar output, "real" or "complex"; a number, which depends on nothing, is accepted."""
     if isinstance(x, (float, int)):
         return 1.0
     wanted = f"{where}: expected a function whose output is a {kind} scalar"
@@ -218,11 +202,6 @@ def value_and_grad(
 
     Returns:
         A function with the arguments of `f` that returns (value, gradient), ((value, aux), gradient) with `has_aux`.
-
-    Example:
-        >>> import autograd.numpy as np
-        >>> value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
-        (np.float64(5.0), array([2., 4.]))
     """
 
     @functools.wraps(f)
@@ -285,16 +264,9 @@ def one_array(run: Recording, y: Any, where: str) -> Any:
 
 
 def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
-    """The function that computes the gradient of the sum of the outputs of `f`.
+    """The function that computes the gradient of the sum of the outputs of `f`, an array: see `grad`.
 
     If `f` acts on each element alone, this is its derivative at each element.
-
-    Args:
-        f: A function that returns one array.
-        argnums: Position of the argument to differentiate, or a tuple of positions.
-
-    Returns:
-        A function with the arguments of `f` that returns the derivatives in the shape and dtype of the argument.
 
     Raises:
         TypeError: If the output is no array, or is complex although an argument is real.
