@@ -95,14 +95,14 @@ class Primitive:
             setattr(self, fact, value)
         documented = not isinstance(forward, str) and forward.__doc__
         self.__doc__ = documented or _numpys_summary(name) or f"The operation {name}."
-        self.__signature__ = _signature(self)
+        self.__signature__: inspect.Signature = _signature(self)
         self.__module__ = getattr(forward, "__module__", None) or __name__
         if self.__module__.startswith("autograd.") and PRIMITIVES.setdefault(name, self) is not self:
             raise ValueError(f"Primitive: expected a new name, got {name!r}.")
         self._kernels = {}
         self.host = self._kernel(numpy)
 
-    def __get__(self, instance, owner=None):
+    def __get__(self, instance: Any, owner: Any = None) -> Primitive:
         """The primitive itself: as it has this method, `help` shows its own text, not that of the class."""
         return self
 

@@ -77,7 +77,7 @@ class Tape(Interpreter):
         self.nested = self.multi_device = False
         live_tapes().add(self)
 
-    def __del__(self):
+    def __del__(self) -> None:
         release(self.held)
 
     def watch(self, value: Any) -> TapeTracer:

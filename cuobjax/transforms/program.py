@@ -12,7 +12,7 @@ from autograd.backend import is_array
 from autograd.compiler import compiled, simplified
 from autograd.core import Array, Tracer, lift
 from autograd.debugging import is_watching
-from autograd.graph import StagedTracer, Staging, Value
+from autograd.graph import Graph, StagedTracer, Staging, Value
 
 from ..core.scope import Values, read, write
 from ..core.training_mode import Modes, unchanged
@@ -50,28 +50,29 @@ class Program:
         modes: Modes,
     ) -> None:
         leaves, structure = tree.flatten(outputs)
-        self.assemble = _assembler(structure, 0)[0]
-        self.writes = list(changes)
+        self.assemble: Callable[[Sequence[Any]], Any] = _assembler(structure, 0)[0]
+        self.writes: list[BaseVar] = list(changes)
         results = [lift(x.copy()) if is_array(x) else x for x in (*leaves, *changes.values())]
-        self.count, self.calls = len(leaves), 0
-        self.first = [staging.lower(x) for x in results]
-        self.static = {i: x for i, x in enumerate(results) if not isinstance(x, Array)}
+        self.count: int = len(leaves)
+        self.calls: int = 0
+        self.first: list[Any] = [staging.lower(x) for x in results]
+        self.static: dict[int, Any] = {i: x for i, x in enumerate(results) if not isinstance(x, Array)}
         graph = staging.finished([x for i, x in enumerate(results) if i not in self.static])
-        self.modes = modes
+        self.modes: Modes = modes
         self.checks: list[tuple[Any, ...]] = []  # (variable, shape, dtype, device) of each that is an input
-        self.constants = [v for v in (reference() for reference in constants) if v is not None]
+        self.constants: list[BaseVar] = [v for v in (reference() for reference in constants) if v is not None]
         for reference, tracer in reads.items():
             variable = reference()
             if variable is not None:
                 self.checks.append((variable, *described(staging.lower(tracer))))
                 continue
             staging.as_constant(tracer)  # `f` made the variable for itself
-        self.closed = staging.closed
+        self.closed: bool = staging.closed
         if self.closed:
-            self.labels = [staging.labels[n] for n in graph.inputs]
-            self.recorded = len(graph.operations)
-            self.graph = simplified(graph)
-            self.run_raw = compiled(self.graph, name)
+            self.labels: list[str] = [staging.labels[n] for n in graph.inputs]
+            self.recorded: int = len(graph.operations)
+            self.graph: Graph = simplified(graph)
+            self.run_raw: Any = compiled(self.graph, name)
 
     def inputs(self, leaves: Sequence[Any]) -> list[Any] | None:
         """The inputs, given those among the arguments; None if variables or modes of modules have changed."""
