@@ -66,7 +66,7 @@ def _unique_places(xp, x, *, inverse, counts, axis, equal_nan):
 
 
 argpartition: Primitive = nondifferentiable(_argpartition)
-unique_places: Primitive = nondifferentiable(_unique_places, batch=not_batched)
+unique_places: Primitive = nondifferentiable(_unique_places, batch=not_batched, shape_from=lambda x: [x])
 
 
 def _unravel_index(xp, x, *, dims, order):

@@ -12,7 +12,7 @@ from autograd.primitive import PRIMITIVES
 from tests.autograd.test_ops import TOLERANCE, cells, names, of_varied
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
-SHAPE_BY_VALUES = {"nonzero"}
+SHAPE_BY_VALUES = {"nonzero", "unique_places"}
 
 
 def record(function, *values):

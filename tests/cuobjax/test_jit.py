@@ -229,7 +229,8 @@ def test_static_arguments():
 @pytest.mark.parametrize("force", [
     bool, float, int, complex, lambda s: s.item(), lambda s: [1, 2][s.astype(int)], np.asarray, lambda s: s.raw,
     lambda s: s.tolist(), lambda s: f"{s:.2f}", lambda s: s if s > 0 else -s, lambda s: range(s.astype(int)),
-    lambda s: jn.ones(3)[jn.ones(3) > s], lambda s: jn.nonzero(s), lambda s: pickle.dumps(s), lambda s: 1.0 in s[None],
+    lambda s: jn.ones(3)[jn.ones(3) > s], lambda s: jn.nonzero(s), lambda s: jn.unique(s[None]),
+    lambda s: pickle.dumps(s), lambda s: 1.0 in s[None],
 ])  # fmt: skip
 def test_forcing_a_traced_value_names_the_argument_and_the_remedy(force):
     for call in (lambda: Jit(force)(jn.array(1.0)), lambda: Jit(lambda x, n: force(n * 1))(X, jn.array(1.0))):
