@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 from . import backend, tree
+from .boundary import is_inexact, shown
 from .core import Array, Tracer, kind_of, library, lift
 from .errors import line_of_user, noted
 from .forward import zeros_like
-from .gradients import is_inexact, shown, vjp
+from .gradients import vjp
 from .mapping import vmap
 from .numpy._common import as_array
 from .ops.elementwise import astype

@@ -15,9 +15,9 @@ import numpy
 from . import backend, forward
 from .core import bare
 from .errors import line_of_user
-from .gradients import Recording
+from .gradients import TapedRun
 from .primitive import Primitive
-from .reverse import Tape, lines
+from .reverse import Tape
 
 if TYPE_CHECKING:
     from .typing import Tree
@@ -179,7 +179,8 @@ def _recorded(self, original, primitive, edges, value):
     ]
     tracer = original(self, primitive, edges, value)
     seconds = [watch.seconds for watch in _open if watch.seconds is not None]
-    lines.setdefault(self, {})[tracer._position] = (line, seconds[-1] if seconds else 0.0)
+    self.lines = {} if self.lines is None else self.lines
+    self.lines[tracer._position] = (line, seconds[-1] if seconds else 0.0)
     for watch in _open:
         watch.seconds = watch.seconds and 0.0
     return tracer
@@ -245,7 +246,7 @@ def trace_report(
     if sort not in ("order", "bytes", "seconds"):
         raise ValueError(f"trace_report: expected sort 'order', 'bytes' or 'seconds', got {sort!r}.")
     with _watching(_Watch(seconds=0.0)):
-        run = Recording(f, args, {}, tuple(range(len(args))), "trace_report")
+        run = TapedRun(f, args, {}, tuple(range(len(args))), "trace_report")
     rows = _rows(run.tape)
     if sort != "order":
         rows.sort(key=lambda row: getattr(row, sort), reverse=True)
@@ -259,7 +260,7 @@ def _rows(tape):
         if primitive is None or (shape is not None and not edges):
             continue  # an input, a part of a result, or inside of a checkpoint
         residuals = [x for _, _, residuals in edges for x in residuals]
-        called = lines.get(tape, {})
+        called = tape.lines or {}
         line, seconds = called.get(position) or called.get(position + 1, ("", 0.0))  # a result of parts has none itself
         size = _new_bytes(residuals, seen)
         rows.append(Row(primitive.name, shape or (), str(dtype or "several"), size, seconds, str(line)))

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
 import numpy as onp
 
 from . import backend, tree
-from .core import Array, Reference, Tracer, kind_of, library, lift, resolved
+from .boundary import differentiable, is_inexact, output_and_aux, require_same_library, shown
+from .core import Array, Reference, Tracer, kind_of, library, lift
 from .numpy._common import as_array
 from .ops.elementwise import astype
 from .ops.elementwise import stop_gradient as _stop_gradient
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
     from .typing import Tree
 
 __all__ = [
-    "Recording", "differentiable", "elementwise_grad", "flatten", "grad", "is_inexact", "one_array", "output_and_aux",
-    "own", "require_same_library", "scalar_seed", "select", "shown", "stop_gradient", "value_and_grad", "vjp",
+    "TapedRun", "elementwise_grad", "flatten", "grad", "one_array", "scalar_seed", "select", "stop_gradient",
+    "value_and_grad", "vjp",
 ]  # fmt: skip
 
 P = ParamSpec("P")
 
 
-class Recording:
+class TapedRun:
     """One run of a function on a new tape.
 
     Args:
@@ -111,30 +112,6 @@ class Recording:
         return shown(x, self.raw)
 
 
-def shown(x: Any, raw: bool) -> Any:
-    """A result as the caller gets it, a raw array or an Array; values that an outer transformation traces stay so."""
-    if raw:
-        return x._value if type(x) is Array else x
-    return lift(x)
-
-
-def own(result: Any, inputs: Sequence[Any]) -> Any:
-    """A raw result that the caller may write to: a copy if it is read-only or shares memory with one of `inputs`."""
-    if not isinstance(result, onp.ndarray):
-        return result
-    borrowed = not result.flags.writeable or any(
-        isinstance(x, onp.ndarray) and onp.may_share_memory(result, x) for x in inputs
-    )
-    return result.copy() if borrowed else result
-
-
-def require_same_library(t: Any, x: Any, expected: str) -> None:
-    """Raises DeviceError if one array is on the host and the other one on a GPU; NumPy's scalars go with both."""
-    if library(t) is not library(x) and t.ndim + x.ndim:
-        places = " and ".join("the CPU" if library(each) is onp else "a GPU" for each in (t, x))
-        raise backend.DeviceError(f"{expected}, got {places}. Move it with device_put.")
-
-
 def select(
     args: Sequence[Any], kwargs: dict[str, Any], argnums: int | Sequence[int], where: str
 ) -> tuple[Any, tuple[list[Any], dict[str, Any]]]:
@@ -148,28 +125,6 @@ def select(
     if len({i % len(args) for i in numbers}) != len(numbers):
         raise ValueError(f"{where}: expected distinct positions to differentiate, got {numbers}.")
     return args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in numbers), (rest, kwargs)
-
-
-def differentiable(x: Any, where: str) -> Any:
-    """The value one level below an Array or number that is to be differentiated."""
-    if type(x) is onp.ndarray and x.dtype.kind in "fc":
-        return x
-    x = resolved(x)
-    value = x._value if type(x) is Array else onp.asarray(x)[()] if isinstance(x, (float, complex)) else x
-    if not (isinstance(value, Array) or backend.is_array(value)) or not is_inexact(value.dtype):
-        ours = isinstance(value, Array) or backend.is_array(value)
-        got = f"dtype {value.dtype}" if ours else type(value).__name__
-        remedy = "Convert integers" if ours or not hasattr(value, "__array__") else "Convert it with numpy.array"
-        raise TypeError(
-            f"{where}: expected arrays of real or complex numbers to differentiate, got {got}. "
-            f"{remedy}, or leave the argument out of those that are differentiated."
-        )
-    return value
-
-
-def is_inexact(dtype: onp.dtype[Any]) -> bool:
-    """Whether a dtype has derivatives: real and complex numbers, bfloat16 included."""
-    return dtype.kind in "fc" or dtype.name == "bfloat16"
 
 
 def scalar_seed(x: Any, where: str, kind: str = "real") -> Any:
@@ -186,15 +141,6 @@ def scalar_seed(x: Any, where: str, kind: str = "real") -> Any:
     return library(x).ones((), x.dtype)[()]
 
 
-def output_and_aux(output: Any, has_aux: bool, where: str) -> tuple[Any, Any]:
-    """The two parts (output, aux) that a function returned; aux is None without `has_aux`."""
-    if not has_aux:
-        return output, None
-    if not isinstance(output, tuple) or len(output) != 2:
-        raise TypeError(f"{where}: expected a function that returns (output, aux), got {type(output).__name__}.")
-    return output
-
-
 def value_and_grad(
     f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Callable[P, tuple[Any, Any]]:
@@ -206,7 +152,7 @@ def value_and_grad(
 
     @functools.wraps(f)
     def value_and_gradient(*args: P.args, **kwargs: P.kwargs) -> tuple[Any, Any]:
-        run = Recording(f, args, kwargs, argnums, "grad")
+        run = TapedRun(f, args, kwargs, argnums, "grad")
         output, _ = output_and_aux(run.output, has_aux, "grad")
         seed = scalar_seed(output, "grad", "complex" if holomorphic else "real")
         if holomorphic:
@@ -254,7 +200,7 @@ def grad(
     return gradient
 
 
-def one_array(run: Recording, y: Any, where: str) -> Any:
+def one_array(run: TapedRun, y: Any, where: str) -> Any:
     """`y`, an output to differentiate: an array, which must be real unless all inputs are complex."""
     if not isinstance(y, Array) and not backend.is_array(y):
         raise TypeError(f"{where}: expected an array as output, got {type(y).__name__}.")
@@ -279,7 +225,7 @@ def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> C
 
     @functools.wraps(f)
     def derivative(*args: P.args, **kwargs: P.kwargs) -> Any:
-        run = Recording(f, args, kwargs, argnums, "elementwise_grad")
+        run = TapedRun(f, args, kwargs, argnums, "elementwise_grad")
         y = one_array(run, run.output, "elementwise_grad")
         return run.gradients([y], [library(y).ones(y.shape, y.dtype)])
 
@@ -333,7 +279,7 @@ def vjp(f: Callable[..., Any], *args: Tree, has_aux: bool = False) -> tuple[Any,
         (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
     """
     args = tree.tree_map(_copied, args)
-    run = Recording(f, args, {}, tuple(range(len(args))), "vjp")
+    run = TapedRun(f, args, {}, tuple(range(len(args))), "vjp")
     output, aux = output_and_aux(run.output, has_aux, "vjp")
     leaves, structure = tree.flatten(output)
 

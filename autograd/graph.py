@@ -43,13 +43,13 @@ class Value(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """An application of a primitive to values, which stand by their numbers.
+    """An application of a primitive to values, which stand by their positions in `Graph.values`.
 
     Attributes:
         primitive: The primitive, or something that can be called like one.
-        inputs: The numbers of its arguments.
+        inputs: The positions of its arguments.
         params: Its parameters.
-        outputs: The numbers of its results.
+        outputs: The positions of its results.
         multiple_results: Whether the result is a tuple, even of length one.
     """
 
@@ -61,14 +61,14 @@ class Operation(NamedTuple):
 
 
 class Graph:
-    """A recorded program: operations on numbered values.
+    """A recorded program: operations on values.
 
     Attributes:
-        values: The abstract value of each number.
-        inputs: The numbers of the inputs.
-        constants: The arrays and Python numbers that are built in, by number.
+        values: The abstract values; all else names them by their positions in this list.
+        inputs: The positions of the inputs.
+        constants: The arrays and Python numbers that are built in, {position: constant}.
         operations: In an order in which they can run.
-        outputs: The numbers of the outputs.
+        outputs: The positions of the outputs.
         on_host: Whether all arrays were NumPy's when it was recorded.
     """
 
@@ -94,7 +94,7 @@ class Graph:
         self.outputs = list(outputs)
 
     def last_uses(self) -> dict[int, int]:
-        """The position of the last operation that uses a value, {number: position}; outputs are used at the end."""
+        """The last operation that uses a value, {value: operation}, both by position; outputs are used at the end."""
         last = {n: i for i, operation in enumerate(self.operations) for n in (*operation.outputs, *operation.inputs)}
         return last | dict.fromkeys(self.outputs, len(self.operations))
 
@@ -102,14 +102,14 @@ class Graph:
         """The outputs for these inputs, one operation after the other; inputs may be traced."""
         known = {**self.constants, **dict(zip(self.inputs, values, strict=True))}
         dead: dict[int, list[int]] = {}
-        for number, position in self.last_uses().items():
-            dead.setdefault(position, []).append(number)
+        for n, position in self.last_uses().items():
+            dead.setdefault(position, []).append(n)
         for position, operation in enumerate(self.operations):
             y = applied(operation.primitive, [known[n] for n in operation.inputs], operation.params)
             known.update(zip(operation.outputs, y if operation.multiple_results else (y,), strict=True))
-            for number in dead.get(position, ()):
-                del known[number]
-        return [known[number] for number in self.outputs]
+            for n in dead.get(position, ()):
+                del known[n]
+        return [known[n] for n in self.outputs]
 
 
 def applied(primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -154,11 +154,11 @@ _to_array = _ToArray()
 
 
 class StagedTracer(Tracer):
-    """A value of a graph that is being recorded, by its number, and its value in this run."""
+    """A value of a graph that is being recorded, by its position, and its value in this run."""
 
-    __slots__ = ("number",)
+    __slots__ = ("position",)
     _trace: Staging
-    number: int
+    position: int
 
     @property
     def raw(self) -> RawArray:
@@ -172,7 +172,7 @@ class StagedNumber(TracedNumber, StagedTracer):
 
     @property
     def kind(self) -> Any:
-        return self._trace.graph.values[self.number].weak
+        return self._trace.graph.values[self.position].weak
 
 
 class Staging(Interpreter):
@@ -180,7 +180,7 @@ class Staging(Interpreter):
 
     Attributes:
         graph: The graph so far.
-        labels: Descriptions of the inputs, for messages: {number: text}.
+        labels: Descriptions of the inputs, for messages: {position: text}.
         closed: False if the graph uses a value that another transformation traces.
     """
 
@@ -194,20 +194,20 @@ class Staging(Interpreter):
         self.graph = Graph()
         self.labels = {}
         self.closed = True
-        self._known: dict[int, int] = {}  # {id: number} of raw arrays that are constants
+        self._known: dict[int, int] = {}  # {id: position} of raw arrays that are constants
         self._lock = threading.Lock()
 
     def input(self, value: Any, label: str) -> Any:
         """A tracer for an input: a raw array, a Python number, or a value that another transformation traces."""
         tracer = self._traced(value)
-        self.graph.inputs.append(tracer.number)
-        self.labels[tracer.number] = label
+        self.graph.inputs.append(tracer.position)
+        self.labels[tracer.position] = label
         return tracer
 
-    def number(self, x: Any) -> int:
-        """The number of a value: of a tracer of this graph, else of a new constant."""
+    def position(self, x: Any) -> int:
+        """The position of a value: of a tracer of this graph, else of a new constant."""
         if isinstance(x, StagedTracer) and x._trace is self:
-            return x.number
+            return x.position
         if type(x) is Array:  # never changes: no copy
             raw = x._value
             known = self._known.get(id(raw))
@@ -219,9 +219,9 @@ class Staging(Interpreter):
             self.closed = False
         elif kind_of(x) is None and not backend.is_array(x):
             x = onp.asarray(x)  # NumPy treats a member of an IntEnum, for instance, as an array
-        number = self._new_value(x)
-        self.graph.constants[number] = x if isinstance(x, Tracer) or not backend.is_array(x) else baked(x)
-        return number
+        position = self._new_value(x)
+        self.graph.constants[position] = x if isinstance(x, Tracer) or not backend.is_array(x) else baked(x)
+        return position
 
     def _new_value(self, value):
         with self._lock:
@@ -234,7 +234,7 @@ class Staging(Interpreter):
         tracer: Any = _new(StagedTracer if kind_of(value) is None else StagedNumber)
         tracer._trace = self
         tracer._value = value
-        tracer.number = self._new_value(value)
+        tracer.position = self._new_value(value)
         return tracer
 
     def apply(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -263,14 +263,14 @@ class Staging(Interpreter):
                 f"{primitive.name}: got a traced value of a Jit whose recording has ended. A function under Jit "
                 "returns its results or assigns them to variables, and does not store them elsewhere."
             )
-        numbers = [self.number(a) for a in args]
+        inputs = [self.position(a) for a in args]
         values = [a._value if isinstance(a, Array) and a._trace in (self, Array._trace) else a for a in args]
         y = applied(primitive, values, params)
         multiple_results = type(y) is tuple
         parts = y if multiple_results else (y,)
         tracers = [self._traced(part._value if type(part) is Array else part) for part in parts]
-        outputs = tuple([t.number for t in tracers])
-        self.graph.operations.append(Operation(primitive, tuple(numbers), params, outputs, multiple_results))
+        outputs = tuple([t.position for t in tracers])
+        self.graph.operations.append(Operation(primitive, tuple(inputs), params, outputs, multiple_results))
         return tuple(tracers) if multiple_results else tracers[0]
 
     def _require_static_shape(self, primitive, args):
@@ -280,7 +280,7 @@ class Staging(Interpreter):
 
     def forced(self, x: Any, use: str) -> TypeError:
         """The error for a use that needs the numbers in a traced value; it names the inputs that `x` depends on."""
-        sources = sorted(self._sources(x.number))
+        sources = sorted(self._sources(x.position))
         names = ", ".join(self.labels[n] for n in sources[:3]) + (", ..." if len(sources) > 3 else "")
         return ConcretizationError(
             f"Jit: a recorded program must be the same for all values of its inputs, but {use} needs the value of an "
@@ -288,9 +288,9 @@ class Staging(Interpreter):
             "in place of `if`, or do this outside of Jit."
         )
 
-    def _sources(self, number):
+    def _sources(self, position):
         """The inputs on which a value depends."""
-        needed = {number}
+        needed = {position}
         for operation in reversed(self.graph.operations):
             if not needed.isdisjoint(operation.outputs):
                 needed.update(operation.inputs)
@@ -298,13 +298,13 @@ class Staging(Interpreter):
 
     def as_constant(self, tracer: StagedTracer) -> None:
         """Makes an input of the graph a constant, with the value that it has in this run."""
-        self.graph.inputs.remove(tracer.number)
-        self.graph.constants[tracer.number] = tracer._value
+        self.graph.inputs.remove(tracer.position)
+        self.graph.constants[tracer.position] = tracer._value
         self.closed &= not isinstance(tracer._value, Tracer)
 
     def finished(self, outputs: Iterable[Any]) -> Graph:
         """Ends the recording; returns the graph with these outputs, tracers and constants."""
-        self.graph.outputs = [self.number(x) for x in outputs]
+        self.graph.outputs = [self.position(x) for x in outputs]
         self.ended = True
         self._known.clear()
         return self.graph

@@ -9,19 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
 
 from . import tree
 from .batch import Batch
+from .boundary import differentiable, is_inexact, output_and_aux, own, require_same_library, shown
 from .core import Array, library, lift
 from .forward import Forward, ForwardTracer, zeros_like
-from .gradients import (
-    Recording,
-    differentiable,
-    grad,
-    is_inexact,
-    output_and_aux,
-    own,
-    require_same_library,
-    select,
-    shown,
-)
+from .gradients import TapedRun, grad, select
 from .numpy import moveaxis
 from .ops.elementwise import astype
 from .ops.shape import reshape
@@ -119,7 +110,7 @@ def linearize(f: Callable[..., Any], *args: Tree) -> tuple[Any, Callable[..., An
         >>> y, push(1.0), push(10.0)
         (np.float64(8.0), np.float64(12.0), np.float64(120.0))
     """
-    run = Recording(f, args, {}, tuple(range(len(args))), "linearize")
+    run = TapedRun(f, args, {}, tuple(range(len(args))), "linearize")
     outputs, structure = tree.flatten(run.output)
     inputs, arguments = run.inputs
     push = _transposed(run, outputs)
@@ -146,7 +137,7 @@ def _transposed(run, outputs):
     active = [isinstance(y, Array) and is_inexact(y.dtype) for y in outputs]
     seeds = [zeros_like(y) if m else None for y, m in zip(outputs, active, strict=True)]
     outputs = [y for y, m in zip(outputs, active, strict=True) if m]
-    pulled = Recording(pull, ([s for s in seeds if s is not None],), {}, 0, "linearize", raw=True)
+    pulled = TapedRun(pull, ([s for s in seeds if s is not None],), {}, 0, "linearize", raw=True)
 
     def push(directions):
         found = iter(pulled.gradients(pulled.output, directions, consume=False))
@@ -195,7 +186,7 @@ def _recorded(f, argnums, has_aux, holomorphic, by_columns):
 
     @functools.wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
-        run = Recording(f, args, kwargs, argnums, "jacobian")
+        run = TapedRun(f, args, kwargs, argnums, "jacobian")
         output, aux = output_and_aux(run.output, has_aux, "jacobian")
         outputs, structure = tree.flatten(output)
         inputs, arguments = run.inputs

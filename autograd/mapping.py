@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from . import backend, tree
 from .axes import complete_axis
 from .batch import Batch
+from .boundary import own, shown
 from .core import Array, lift, resolved
-from .gradients import own, shown
 from .numpy import asarray, moveaxis
 
 if TYPE_CHECKING:

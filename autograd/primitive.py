@@ -159,7 +159,7 @@ class Primitive:
         return args
 
     def run(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        """Applies it to raw arrays."""
+        """Applies it to raw arrays; `autograd.debugging` replaces this method in its contexts."""
         if "cupy" not in sys.modules:
             return self.host(*args, **params)
         return self._kernel(backend.library(args, self.name))(*args, **params)

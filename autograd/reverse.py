@@ -21,12 +21,10 @@ if TYPE_CHECKING:
 
     from .primitive import Primitive
 
-__all__ = ["Tape", "TapeTracer", "conformed", "expect_devices", "follow", "lines", "live_tapes"]
+__all__ = ["Tape", "TapeTracer", "conformed", "expect_devices", "follow", "live_tapes"]
 
 _new = object.__new__
 _thread = threading.local()
-lines: weakref.WeakKeyDictionary[Tape, dict[int, tuple[str, float]]] = weakref.WeakKeyDictionary()
-"""For each tape {position: (line of the user, seconds)}; `autograd.debugging` writes it, messages read it."""
 
 
 def live_tapes() -> weakref.WeakSet[Tape]:
@@ -62,18 +60,21 @@ class Tape(Interpreter):
         nested: Whether values on this tape may be tracers of other interpreters.
         multi_device: True if values are on several GPUs; each vjp then runs on the GPU of its cotangent.
         held: Raw arrays of the caller among the residuals, {id: array}: read-only until the tape is used up.
+        lines: {position: (line of the user, seconds)} within a context of `autograd.debugging`, else None.
     """
 
-    __slots__ = ("__weakref__", "held", "multi_device", "nested", "nodes")
+    __slots__ = ("__weakref__", "held", "lines", "multi_device", "nested", "nodes")
     nodes: list[tuple[Any, Sequence[tuple[int, Any, tuple[Any, ...]]], Any, Any]]
     nested: bool
     multi_device: bool
     held: dict[int, Any]
+    lines: dict[int, tuple[str, float]] | None
 
     def __init__(self) -> None:
         super().__init__()
         self.nodes = []
         self.held = {}
+        self.lines = None
         self.nested = self.multi_device = False
         live_tapes().add(self)
 
@@ -86,7 +87,7 @@ class Tape(Interpreter):
         return self._recorded(None, (), value)
 
     def _recorded(self, primitive, edges, value):
-        """A tracer for a value, and its node."""
+        """A tracer for a value, and its node; `autograd.debugging` replaces this method in its contexts."""
         self.nodes.append((primitive, edges, value.shape, value.dtype))
         tracer = _new(TapeTracer)  # half the time of TapeTracer(...)
         tracer._trace = self
@@ -186,7 +187,7 @@ class Tape(Interpreter):
             primitive, edges, _, _ = nodes.pop() if consume else nodes[position]
             g = gradients[position]
             if g is None or not edges:
-                if g is not None and primitive is not None:
+                if g is not None and primitive is not None:  # `checkpoint` cut a piece out here: it is run again
                     primitive.replay(self, gradients, position, consume)
                 continue
             gradients[position] = None
@@ -214,8 +215,8 @@ class Tape(Interpreter):
 
     def _described(self, primitive, position):
         name = primitive.name if primitive is not None else "a part of a result"
-        if self in lines:
-            line, _ = lines[self].get(position) or lines[self].get(position + 1, ("an unknown line", 0))
+        if self.lines is not None:
+            line, _ = self.lines.get(position) or self.lines.get(position + 1, ("an unknown line", 0))
             return f"in the gradient of {name}, called at {line}"
         return f"in the gradient of {name}; within autograd.debug() this note names the line that called it"
 

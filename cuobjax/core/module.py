@@ -21,10 +21,10 @@ from .collection import VarCollection
 from .training_mode import Training, adopt, checked, override
 from .variable import BaseVar, as_value
 
-__all__ = ["ForceArgs", "Module", "ModuleList", "parts", "put", "structure", "walk"]
+__all__ = ["ForceArgs", "Module", "ModuleList", "module_changes", "parts", "put", "walk"]
 
 
-class _Structure:
+class _Changes:
     """Counts the changes of the parts of modules, so that a `Jit` knows when its programs are out of date.
 
     Attributes:
@@ -43,7 +43,7 @@ class _Structure:
             self.version = next(self._count)
 
 
-structure: _Structure = _Structure()
+module_changes: _Changes = _Changes()
 
 
 class Module:
@@ -64,7 +64,7 @@ class Module:
             raise TypeError(f"{cls.__name__}() takes no arguments")
         else:
             module = made_by(cls)
-        structure.young.add(id(module))
+        module_changes.young.add(id(module))
         adopt(cls)
         return module
 
@@ -78,13 +78,13 @@ class Module:
             )
         super().__setattr__(name, value)
         if changes:
-            structure.changed(self)
+            module_changes.changed(self)
 
     def __delattr__(self, name: str) -> None:
         before = self.__dict__.get(name)
         super().__delattr__(name)
         if isinstance(before, _PARTS):
-            structure.changed(self)
+            module_changes.changed(self)
 
     def vars(self, scope: str = "") -> VarCollection:
         """The variables of the module and of its submodules, named by the attributes that lead to them.
@@ -249,7 +249,7 @@ def _changing(method: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return method(self, *args, **kwargs)
         finally:
-            structure.changed(self)
+            module_changes.changed(self)
 
     return changing
 
@@ -305,7 +305,7 @@ class ForceArgs(Module):
                 while isinstance(part, ForceArgs) and not part.forced_kwargs:
                     part = part.__wrapped__
                     put(owner, where, part)
-        structure.changed()
+        module_changes.changed()
 
     def __repr__(self) -> str:
         forced = "".join(f", {name}={value!r}" for name, value in self.forced_kwargs.items())

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..util import class_name
 from .collection import Selector, VarCollection
-from .module import Module, parts, put, structure, walk
+from .module import Module, module_changes, parts, put, walk
 from .variable import BaseState, BaseVar, ConstrainedVar, StoredVar, TrainRef, TrainVar
 
 __all__ = ["FrozenVar", "freeze", "replace", "unfreeze"]
@@ -45,7 +45,7 @@ def replace(module: Module, path: str, new: Any) -> Any:
             put(owner, where, new)
         elif isinstance(new, TrainVar):
             part.ref = TrainRef(new).ref
-    structure.changed()
+    module_changes.changed()
     return old
 
 
@@ -102,7 +102,7 @@ def freeze(module: Module | VarCollection, selector: Selector = "*") -> VarColle
     for variable in chosen:
         variable.thawed = type(variable)
         variable.__class__ = FrozenVar
-    structure.changed()
+    module_changes.changed()
     return chosen
 
 
@@ -111,7 +111,7 @@ def unfreeze(module: Module | VarCollection, selector: Selector = "*") -> VarCol
     chosen = _chosen(module, "unfreeze", FrozenVar, selector)
     for variable in chosen:
         variable.__class__ = vars(variable).pop("thawed")
-    structure.changed()
+    module_changes.changed()
     return chosen
 
 

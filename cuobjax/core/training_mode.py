@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
-__all__ = ["Modes", "Training", "adopt", "checked", "in_training", "override", "recording", "unchanged"]
+__all__ = ["Modes", "Training", "adopt", "checked", "in_training", "modes_read", "override", "unchanged"]
 
 Modes: TypeAlias = list[tuple[Any, Any]]
 """Modules with their modes, [(module, training)]."""
@@ -97,7 +97,7 @@ def _open() -> dict[int, tuple[dict[int, tuple[Any, Any]], ...]]:
 
 
 @contextmanager
-def recording() -> Iterator[Modes]:
+def modes_read() -> Iterator[Modes]:
     """Yields a list that becomes, at the end, the modes that were read, [(module, training)], as they were at first."""
     outer = _recorded.get()
     recorded: dict[int, tuple[Any, Any]] = {}

@@ -21,7 +21,7 @@ from . import scope
 
 __all__ = [
     "BaseState", "BaseVar", "ConstrainedVar", "RandomState", "Reduction", "StateVar", "StoredVar", "TrainRef",
-    "TrainVar", "as_value", "constant", "key_of", "reduce_mean", "require_same_library",
+    "TrainVar", "as_value", "constant", "random_key", "reduce_mean", "require_same_library",
 ]  # fmt: skip
 
 Reduction: TypeAlias = Callable[[Array], Array]
@@ -355,11 +355,11 @@ class RandomState(StateVar):
     """
 
     def __init__(self, seed: int) -> None:
-        super().__init__(key_of(seed), None)
+        super().__init__(random_key(seed), None)
 
     def seed(self, seed: int) -> None:
         """Starts anew from a seed, 0 to 2**64 - 1."""
-        self.value = key_of(seed)
+        self.value = random_key(seed)
 
     def split(self, n: int) -> Array:
         """Draws `n` new keys, of shape (n, 2), uint32; the state becomes another one, independent of them."""
@@ -370,7 +370,7 @@ class RandomState(StateVar):
         return keys[1:]
 
 
-def key_of(seed: int) -> onp.ndarray[Any, Any]:
+def random_key(seed: int) -> onp.ndarray[Any, Any]:
     """The key of a seed: its high and low word, uint32."""
     number = operator.index(seed)
     if not 0 <= number < 2**64:

@@ -10,43 +10,43 @@ from autograd.core import Array
 from autograd.ops import elementwise as ops
 from autograd.scipy import special
 
-from ..numpy._array_results import lifting
+from ..numpy._array_results import with_array_results
 from ..typing import ArrayLike, Axes, RawArray
 
 tanh: Callable[[ArrayLike], Array] = jn.tanh
 
 
-@lifting
+@with_array_results
 def relu(x: ArrayLike) -> Array:
     """max(x, 0); its gradient at 0 is 0."""
     return ops.relu(x)
 
 
-@lifting
+@with_array_results
 def softplus(x: ArrayLike) -> Array:
     """log(1 + exp(x)), computed so that it does not overflow."""
     return ops.softplus(x)
 
 
-@lifting
+@with_array_results
 def sigmoid(x: ArrayLike) -> Array:
     """1 / (1 + exp(-x))."""
     return ops.sigmoid(x)
 
 
-@lifting
+@with_array_results
 def softmax(x: ArrayLike, axis: Axes = -1) -> Array:
     """exp(x) / sum(exp(x)) along an axis."""
     return special.softmax(x, axis)
 
 
-@lifting
+@with_array_results
 def log_softmax(x: ArrayLike, axis: Axes = -1) -> Array:
     """log(softmax(x)) along an axis, computed so that it does not underflow."""
     return special.log_softmax(x, axis)
 
 
-@lifting
+@with_array_results
 def logsumexp(a: ArrayLike, axis: Axes = None, b: ArrayLike | None = None, keepdims: bool = False) -> Array:
     """log(sum(b * exp(a))) over axes, computed so that exp does not overflow.
 

@@ -2,8 +2,8 @@
 
 from autograd import Array
 
+from ..core.call import call
 from ..functional.parallel import pmean
-from ..transforms.call import call
 from ..typing import ArrayLike
 from .normalization import BatchNorm, BatchNorm0D, BatchNorm1D, BatchNorm2D
 

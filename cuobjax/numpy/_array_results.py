@@ -21,12 +21,12 @@ R = TypeVar("R")
 _SIZES = {"shape", "N", "M", "n", "num"}  # parameters whose dtype has nothing to do with that of the result
 
 
-def lifted(result: Any, args: Sequence[Any]) -> Any:
+def as_result(result: Any, args: Sequence[Any]) -> Any:
     """Raw arrays in a result as Arrays; one that is, or looks into, an argument is copied, as Arrays never change."""
     if isinstance(result, Array):
         return result._value if isinstance(result, Reference) else result
     if isinstance(result, tuple | list):
-        return _like(result, [lifted(part, args) for part in result])
+        return _like(result, [as_result(part, args) for part in result])
     if not is_array(result):
         return result
     borrowed = getattr(result, "base", None) is not None or any(result is a for a in args)
@@ -70,10 +70,10 @@ def _counterpart(value, name, module):
     if isinstance(value, types.ModuleType):
         return importlib.import_module(f"{module}.{name}")
     if hasattr(type(value), "__getitem__"):
-        return _Indexed(lifting(value.__getitem__))
+        return _Indexed(with_array_results(value.__getitem__))
     if not callable(value) or isinstance(value, type) or value.__module__.startswith("numpy"):
         return value
-    function = lifting(value, places=name in ("array", "asarray", "asanyarray"))
+    function = with_array_results(value, places=name in ("array", "asarray", "asanyarray"))
     function.__module__, function.__qualname__ = module, name
     return function
 
@@ -88,7 +88,7 @@ class _Indexed:
         return self._function(key)
 
 
-def lifting(function: Callable[P, R], places: bool = False) -> Callable[P, R]:
+def with_array_results(function: Callable[P, R], places: bool = False) -> Callable[P, R]:
     """The function with Arrays in its result, on the default device and in default dtypes where it creates them.
 
     With `places`, NumPy arrays go to that device.
@@ -103,7 +103,7 @@ def lifting(function: Callable[P, R], places: bool = False) -> Callable[P, R]:
         given = (*args, *kwargs.values())
         named = [*zip(names, args, strict=False), *((None, a) for a in args[len(names) :]), *kwargs.items()]
         created = not _has_numbers([x for name, x in named if name not in _SIZES])
-        result = lifted(_placed(result) if created or places else result, given)
+        result = as_result(_placed(result) if created or places else result, given)
         return _by_default(result) if created and dict(named).get("dtype") is None else result
 
     return with_arrays

@@ -7,7 +7,7 @@ from autograd import Array, default_device, device_put
 
 from ..core.collection import VarCollection
 from ..core.module import Module
-from ..core.variable import RandomState, key_of
+from ..core.variable import RandomState, random_key
 from ..util import class_name
 
 KeySource: TypeAlias = RandomState | Callable[[], Array]
@@ -31,7 +31,7 @@ class Generator(Module):
 
     def seed(self, seed: int = 0) -> None:
         """Starts anew from a seed, from 0 to 2**64 - 1; another number raises ValueError."""
-        key_of(seed)
+        random_key(seed)
         if hasattr(self, "_key"):
             self._key.seed(seed)
         self.initial_seed = seed

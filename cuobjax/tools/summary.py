@@ -13,9 +13,9 @@ from autograd import tree
 from autograd.backend import is_array, synchronize
 from autograd.core import Array, Interpreter, Tracer, bare
 
+from ..core.call import call
 from ..core.module import Module, walk
 from ..core.variable import TrainVar, as_value
-from ..transforms.call import call
 from ..util import class_name
 
 __all__ = ["Row", "Summary", "summary"]

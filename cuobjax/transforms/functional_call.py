@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 from autograd.core import Array
 from autograd.typing import ArrayLike
 
+from ..core.call import call
 from ..core.module import Module
 from ..core.scope import write
 from ..core.variable import BaseVar, TrainRef, as_value
-from .call import call
 
 __all__ = ["Merged", "Values", "functional_call", "merge", "split"]
 

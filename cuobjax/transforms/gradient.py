@@ -12,16 +12,17 @@ import numpy as onp
 import cuobjax.numpy as jn
 from autograd import grad, jacobian, tree
 from autograd.backend import is_array
+from autograd.boundary import is_inexact
 from autograd.core import Array, TracedNumber, lift
-from autograd.gradients import Recording, is_inexact, scalar_seed
+from autograd.gradients import TapedRun, scalar_seed
 
+from ..core.call import as_arrays, call
 from ..core.collection import VarCollection, Variables
 from ..core.module import Module
 from ..core.scope import write
 from ..core.variable import TrainVar, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, repr_function
-from .call import as_arrays, call
 
 __all__ = ["Grad", "GradValues", "Hessian", "Jacobian"]
 
@@ -136,10 +137,10 @@ class _Gradient(_Derivatives):
 
     def _derivatives(self, run, args, kwargs, argnums):
         where = type(self).__name__
-        recording = Recording(run, args, kwargs, argnums, where, raw=False)
-        first, aux = recording.output
-        gradients = recording.gradients([first], [scalar_seed(first, where)])
-        return _flat(gradients), recording.values(aux)
+        taped = TapedRun(run, args, kwargs, argnums, where, raw=False)
+        first, aux = taped.output
+        gradients = taped.gradients([first], [scalar_seed(first, where)])
+        return _flat(gradients), taped.values(aux)
 
 
 class Grad(_Gradient):

@@ -15,16 +15,16 @@ from autograd.core import Array
 from autograd.graph import StagedTracer, Staging
 from autograd.thread_group import place
 
+from ..core.call import call
 from ..core.collection import VarCollection, Variables
 from ..core.function import Function
-from ..core.module import Module, structure
-from ..core.training_mode import recording
+from ..core.module import Module, module_changes
+from ..core.training_mode import modes_read
 from ..core.variable import BaseVar, RandomState, TrainRef, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function, to_positions
-from .call import call
 from .program import Program, below
-from .signature import is_input, key_of, paths, take
+from .signature import cache_key, is_input, key_part, paths
 
 __all__ = ["Jit"]
 
@@ -73,11 +73,11 @@ class Jit(Module):
 
     def _forget(self) -> None:
         self._programs: dict[Hashable, list[Program]] = {}
-        self._structure = structure.version
+        self._version = module_changes.version
         self.__dict__.pop("_on_gpu", None)
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_programs", "_structure", "_recordings", "_dropped", "_notes", "_on_gpu")
+        own = ("_programs", "_version", "_recordings", "_dropped", "_notes", "_on_gpu")
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ class Jit(Module):
         Raises:
             ConcretizationError: If `f` needs the numbers in its inputs.
         """
-        if self._structure != structure.version:
+        if self._version != module_changes.version:
             self._dropped += sum(map(len, self._programs.values()))
             self._forget()
         if len(kwargs) > 1:
@@ -111,9 +111,9 @@ class Jit(Module):
         if self._on_gpu or default_device() != CPU:
             traced, kwargs = tree.tree_map(self._placed, (traced, kwargs))
         leaves: list[Any] = []
-        numbers: tuple[Hashable, ...] = tuple([(i, key_of(args[i], f"argument {i}")) for i in static])
-        numbers += tuple([(name, key_of(x, f"argument {name!r}")) for name, x in named.items()])
-        key = default_dtype(), default_device(), place(), numbers, take(traced, leaves), take(kwargs, leaves)
+        numbers: tuple[Hashable, ...] = tuple([(i, cache_key(args[i], f"argument {i}")) for i in static])
+        numbers += tuple([(name, cache_key(x, f"argument {name!r}")) for name, x in named.items()])
+        key = default_dtype(), default_device(), place(), numbers, key_part(traced, leaves), key_part(kwargs, leaves)
         for program in self._programs.get(key, ()):
             inputs = program.inputs(leaves)
             if inputs is not None:
@@ -136,7 +136,7 @@ class Jit(Module):
         """Runs `f`, and stores what it did as a program.
 
         Args:
-            key: See `signature.take`.
+            key: See `signature.key_part`.
             given: The arguments.
             late: Unlisted variables that the first recording wrote to: they are recorded again, as inputs.
         """
@@ -157,21 +157,21 @@ class Jit(Module):
             reads[weakref.ref(variable)] = traced = staging.input(below(value), label)
             return traced
 
-        with recording() as modes:
+        with modes_read() as modes:
             outputs, changes, _ = call(self.__wrapped__, args, kwargs, first_read=first_read)
         written = {v for v in (reference() for reference in constants) if v in changes}
         if written and not late:  # once, as `f` may make variables
             return self._record(key, given, written)
         program = Program(repr_function(self.__wrapped__), staging, outputs, reads, constants, changes, modes)
         self._recordings += 1
-        structure.young.clear()
-        if self._structure != structure.version:  # what `f` itself changed belongs to its program
+        module_changes.young.clear()
+        if self._version != module_changes.version:  # what `f` itself changed belongs to its program
             self._forget()
         if program.closed:
             self._programs.setdefault(key, []).append(program)
         else:
             self._notes = ["some calls were not stored: they use values from outside that are traced there"]
-        return program.handed_out(program.__dict__.pop("first"))
+        return program.finished(program.__dict__.pop("first"))
 
     def _listed(self) -> set[BaseVar] | None:
         """The variables that are inputs; None for all."""

@@ -11,6 +11,7 @@ from autograd.reverse import expect_devices
 from autograd.thread_group import Group
 from autograd.typing import DTypeLike
 
+from ..core.call import call
 from ..core.collection import VarCollection, Variables
 from ..core.function import Function
 from ..core.lanes import joined, keys_of_lanes
@@ -19,7 +20,6 @@ from ..core.replication import forget_replicas, replicated
 from ..core.scope import is_open, write
 from ..core.variable import RandomState, as_value
 from ..util import class_name, repr_function, to_positions
-from .call import call
 
 __all__ = ["Parallel", "concatenate"]
 

@@ -104,9 +104,9 @@ class Program:
         results = list(map(lift, results))
         for i, x in self.static.items():
             results.insert(i, x)
-        return self.handed_out(results)
+        return self.finished(results)
 
-    def handed_out(self, results: Sequence[Any]) -> Any:
+    def finished(self, results: Sequence[Any]) -> Any:
         """The outputs among all results; the others are written to variables."""
         if self.writes:
             write(dict(zip(self.writes, results[self.count :], strict=True)))

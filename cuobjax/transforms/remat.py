@@ -6,12 +6,12 @@ from typing import Any
 from autograd import checkpoint
 from autograd.core import Array
 
+from ..core.call import call
 from ..core.module import Module
 from ..core.scope import Values, write
-from ..core.training_mode import Modes, override, recording
+from ..core.training_mode import Modes, modes_read, override
 from ..core.variable import BaseVar
 from ..util import class_name, repr_function
-from .call import call
 
 __all__ = ["Remat"]
 
@@ -36,7 +36,7 @@ class Remat(Module):
         modes: Modes = []
 
         def run(*args: Any, **kwargs: Any) -> tuple[Any, list[Array]]:
-            with override(modes), recording() as read:
+            with override(modes), modes_read() as read:
                 output, changes, seen = call(self.f, args, kwargs, found)
             found.update(seen)
             written[:], modes[:] = changes, read

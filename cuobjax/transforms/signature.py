@@ -13,12 +13,12 @@ from autograd.core import Array, kind_of
 
 from ..core.variable import BaseVar
 
-__all__ = ["described", "is_input", "key_of", "paths", "take"]
+__all__ = ["cache_key", "described", "is_input", "key_part", "paths"]
 
 _NUMBERS = (int, float, complex)
 
 
-def take(x: Any, leaves: list[Any]) -> Hashable:
+def key_part(x: Any, leaves: list[Any]) -> Hashable:
     """The part of a program's key that an argument decides; the inputs in it are appended to `leaves`.
 
     The key holds the structure, the shapes, dtypes and devices of arrays, the types of numbers, and all else itself.
@@ -29,16 +29,16 @@ def take(x: Any, leaves: list[Any]) -> Hashable:
         raw = x if kind is onp.ndarray else x._value
         return (raw.shape, raw.dtype, None) if type(raw) is onp.ndarray else described(x)
     if kind is tuple or kind is list:
-        return kind, tuple([take(part, leaves) for part in x])
+        return kind, tuple([key_part(part, leaves) for part in x])
     if kind is dict:
-        return kind, tuple([(type(key), key, take(part, leaves)) for key, part in x.items()])
+        return kind, tuple([(type(key), key, key_part(part, leaves)) for key, part in x.items()])
     parts, structure = tree.flatten(x)
     if len(parts) == 1 and parts[0] is x:
         if not is_input(x):
-            return key_of(x, "an argument")
+            return cache_key(x, "an argument")
         leaves.append(x)
         return described(x)
-    return _frozen(structure), tuple([take(part, leaves) for part in parts])
+    return _frozen(structure), tuple([key_part(part, leaves) for part in parts])
 
 
 def is_input(x: Any) -> bool:
@@ -70,7 +70,7 @@ class _Identity:
         return id(self._object)
 
 
-def key_of(x: Any, what: str) -> Hashable:
+def cache_key(x: Any, what: str) -> Hashable:
     """A static value in the key of a program: 1, 1.0 and True differ, also within containers.
 
     Args:
@@ -84,7 +84,7 @@ def key_of(x: Any, what: str) -> Hashable:
     if isinstance(x, BaseVar) or hasattr(type(x), "vars"):
         return _Identity(x)
     if isinstance(x, tuple):
-        return type(x), tuple([key_of(part, what) for part in x])
+        return type(x), tuple([cache_key(part, what) for part in x])
     if isinstance(x, Iterator) and not isinstance(x, io.IOBase):
         raise TypeError(f"Jit: {what} is an iterator, which differs from call to call. Pass a tuple.")
     try:
@@ -95,12 +95,12 @@ def key_of(x: Any, what: str) -> Hashable:
             "a list, and arrays as arguments that are not static."
         ) from None
     if isinstance(x, frozenset):
-        return type(x), frozenset([key_of(part, what) for part in x])
+        return type(x), frozenset([cache_key(part, what) for part in x])
     if _compares_fields(x):
         fields = [getattr(x, field.name) for field in dataclasses.fields(x) if field.compare]
         numbers = int | float | complex | onp.generic | tuple | frozenset  # which may be equal and yet differ
         differing = [part for part in fields if isinstance(part, numbers) or _compares_fields(part)]
-        return type(x), x, tuple([key_of(part, what) for part in differing])
+        return type(x), x, tuple([cache_key(part, what) for part in differing])
     return type(x), repr(x) if isinstance(x, float | complex | onp.generic) else x  # -0.0 is not 0.0, NaN is NaN
 
 
@@ -115,7 +115,7 @@ def _frozen(structure):
     kind, parts = structure
     if isinstance(kind, tuple):  # with a factory of defaults, or static fields
         static = tuple(kind[1].items()) if isinstance(kind[1], dict) else kind[1]
-        kind = kind[0], key_of(static, "a static field")
+        kind = kind[0], cache_key(static, "a static field")
     if isinstance(parts, dict):
         return kind, tuple([(type(key), key, _frozen(part)) for key, part in parts.items()])
     return kind, tuple([_frozen(part) for part in parts])

@@ -8,6 +8,7 @@ from autograd import tree
 from autograd.core import kind_of
 from autograd.mapping import Lanes
 
+from ..core.call import as_arrays, call
 from ..core.collection import VarCollection, Variables
 from ..core.function import Function
 from ..core.lanes import joined, keys_of_lanes
@@ -15,7 +16,6 @@ from ..core.module import Module
 from ..core.scope import write
 from ..core.variable import RandomState
 from ..util import class_name, positional_args_names, repr_function
-from .call import as_arrays, call
 
 __all__ = ["Vectorize"]
 

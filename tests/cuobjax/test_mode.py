@@ -139,7 +139,7 @@ def test_copies_have_the_mode(duplicate):
 def test_recording_finds_the_modes_at_the_start():
     net = network()
     net.train()
-    with training_mode.recording() as modes:
+    with training_mode.modes_read() as modes:
         with evaluation(net[2]):
             net(X)
         net(X)
@@ -152,7 +152,7 @@ def test_recording_finds_the_modes_at_the_start():
             assert net[2][0].training is True
             assert net.training is False
         assert net[2][0].training is False
-    with training_mode.recording() as nothing:
+    with training_mode.modes_read() as nothing:
         net(X, training=False)
     assert nothing == []
 
@@ -160,11 +160,11 @@ def test_recording_finds_the_modes_at_the_start():
 def test_recordings_reach_those_around():
     net = network()
     net.eval()
-    with training_mode.recording() as outer:
-        with training_mode.recording() as inner:
+    with training_mode.modes_read() as outer:
+        with training_mode.modes_read() as inner:
             net(X)
         assert outer == []
-        with training_mode.recording() as replayed:
+        with training_mode.modes_read() as replayed:
             assert training_mode.unchanged(inner)
     assert inner == replayed == outer
     assert len(inner) == 2
@@ -172,9 +172,9 @@ def test_recordings_reach_those_around():
 
 def test_modes_that_the_recorded_code_set_are_not_recorded():
     net = network()
-    with training_mode.recording() as outer:
+    with training_mode.modes_read() as outer:
         net[1].eval()
-        with training_mode.recording() as inner:
+        with training_mode.modes_read() as inner:
             assert net[1].training is False
             net[0].training = True
         assert (net[0].training, net[1].training, net.training) == (True, False, None)

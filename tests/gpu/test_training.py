@@ -10,7 +10,7 @@ import autograd
 import cuobjax
 from autograd.backend import is_array
 from autograd.core import Array
-from autograd.gradients import Recording
+from autograd.gradients import TapedRun
 from benchmarks.gpu import capture
 from cuobjax import optimizer
 from tests.gpu.steps import STEPS, mlp
@@ -96,7 +96,7 @@ def kept_bytes(step):
         with cuobjax.core.scope.scope(zip(variables, values, strict=True)):
             return step.loss()
 
-    run = Recording(loss, tuple(values), {}, tuple(range(len(values))), "test")
+    run = TapedRun(loss, tuple(values), {}, tuple(range(len(values))), "test")
     kept = {id(raw): raw for _, edges, _, _ in run.tape.nodes for _, _, kept in edges for raw in arrays_in(kept)}
     for given in (*values, *step.inputs):
         kept.pop(id(given.raw), None)

@@ -115,8 +115,8 @@ def test_programs_with_variables(names, calls, listed):
 
 def unjitted(f):
     """What Jit does beside recording: arrays come as Arrays, and an exception changes nothing."""
+    from cuobjax.core.call import call
     from cuobjax.core.scope import write
-    from cuobjax.transforms.call import call
 
     def run(x, *args):
         output, changes, _ = call(f, (Array(x), *args), {})

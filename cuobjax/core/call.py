@@ -8,8 +8,8 @@ from autograd import tree
 from autograd.backend import is_array
 from autograd.core import Array
 
-from ..core.scope import FirstRead, Values, scope
-from ..core.variable import BaseVar, as_value
+from .scope import FirstRead, Values, scope
+from .variable import BaseVar, as_value
 
 __all__ = ["as_arrays", "call"]
 
