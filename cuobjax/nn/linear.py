@@ -52,7 +52,7 @@ class Linear(Module):
         x = jn.asarray(x)
         if x.shape[-1:] != self.w.shape[:1]:
             raise ValueError(f"Linear: expected x of shape (..., {self.w.shape[0]}), got {x.shape}.")
-        y = jn.dot(x, self.w.value)
+        y = jn.dot(x, self.w.value)  # `.value`: one step less than through the variable as an Array
         return y if self.b is None else y + self.b.value
 
     def __repr__(self) -> str:

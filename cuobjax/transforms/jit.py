@@ -91,7 +91,8 @@ class Jit(Module):
         """Runs the program for arguments of these shapes and dtypes; records it first if there is none.
 
         Args:
-            args, kwargs: Those of `f`. NumPy arrays are copied to the GPU if that is where the variables are.
+            args, kwargs: Those of `f`. NumPy arrays are copied to the GPU if the variables of the module, or in `vc`, are
+                there, else to the default device.
 
         Returns:
             The outputs of `f`, arrays as Arrays.
@@ -136,7 +137,8 @@ class Jit(Module):
         """Runs `f`, and stores what it did as a program.
 
         Args:
-            key: See `signature.key_part`.
+            key: What the program is stored under: default dtype and device, place in a group, static values, and the
+                structure of the arguments.
             given: The arguments.
             late: Unlisted variables that the first recording wrote to: they are recorded again, as inputs.
         """
