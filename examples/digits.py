@@ -185,7 +185,8 @@ INK, MUTED, BLUE = "#1f2328", "#8a9099", "#1f5fa8"
 
 def draw(path: Path, history: History, images: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> None:
     figure = Figure(figsize=(14, 4.6), layout="constrained")
-    left, middle, right = np.ravel(figure.subfigures(1, 3, width_ratios=(1.1, 1.1, 1)))
+    parts: Any = figure.subfigures(1, 3, width_ratios=(1.1, 1.1, 1))
+    left, middle, right = parts
     draw_loss(left.subplots(), history)
     draw_confusion(middle.subplots(), labels, predicted)
     draw_mistakes(right, images, labels, predicted)

@@ -82,11 +82,11 @@ class IndexUpdate:
     def __getitem__(self, index: Any) -> IndexUpdate:
         return IndexUpdate(self._x, index)
 
-    def get(self) -> Result:
+    def get(self) -> Array:
         """`x[index]`."""
         return ops.getitem(self._x, *self._arrays, index=self._index)
 
-    def set(self, values: ArrayLike) -> Result:
+    def set(self, values: ArrayLike) -> Array:
         """`x` with `values` in place of `x[index]`."""
         values = as_array(values, self._x.dtype)
         if self._index == (ARRAY,) and self._arrays[0].dtype.kind == "b":
@@ -96,7 +96,7 @@ class IndexUpdate:
         self._require_distinct()
         return ops.set_at(self._x, values, *self._arrays, index=self._index)
 
-    def add(self, values: ArrayLike) -> Result:
+    def add(self, values: ArrayLike) -> Array:
         """`x` with `values` added to `x[index]`."""
         there = self.get()
         values = as_array(values, self._x.dtype)
@@ -104,23 +104,23 @@ class IndexUpdate:
             values = broadcast_to(values, there.shape)
         return self._x + ops.add_at(values, *self._arrays, index=self._index, shape=self._x.shape)
 
-    def multiply(self, values: ArrayLike) -> Result:
+    def multiply(self, values: ArrayLike) -> Array:
         """`x` with `x[index]` multiplied by `values`."""
         return self.set(self.get() * values)
 
-    def divide(self, values: ArrayLike) -> Result:
+    def divide(self, values: ArrayLike) -> Array:
         """`x` with `x[index]` divided by `values`."""
         return self.set(self.get() / values)
 
-    def power(self, values: ArrayLike) -> Result:
+    def power(self, values: ArrayLike) -> Array:
         """`x` with `x[index]` raised to the power of `values`."""
         return self.set(self.get() ** values)
 
-    def min(self, values: ArrayLike) -> Result:
+    def min(self, values: ArrayLike) -> Array:
         """`x` with the lesser of `x[index]` and `values`."""
         return self.set(minimum(self.get(), values))
 
-    def max(self, values: ArrayLike) -> Result:
+    def max(self, values: ArrayLike) -> Array:
         """`x` with the greater of `x[index]` and `values`."""
         return self.set(maximum(self.get(), values))
 
@@ -133,7 +133,7 @@ class IndexUpdate:
                 raise ValueError("Array.at: expected an index that names no element twice. Use .add, or merge values.")
 
 
-def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None, out: None = None, mode: str = "raise") -> Result:
+def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None, out: None = None, mode: str = "raise") -> Array:
     """The elements of `a` at integer `indices` along an axis, of the flattened array without one.
 
     `mode` is "raise" (IndexError with NumPy; CuPy wraps), "wrap" or "clip".

@@ -12,6 +12,7 @@ import builtins
 import numpy
 from . import fft, linalg
 from autograd import Array, Array as ndarray
+from autograd.core import Array
 from autograd.numpy._sets import UniqueAllResult, UniqueCountsResult, UniqueInverseResult
 from autograd.typing import ArrayLike, Axes, DTypeLike, DeviceLike, Shape
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

@@ -91,7 +91,7 @@ class Jit(Module):
         """Runs the program for arguments of these shapes and dtypes; records it first if there is none.
 
         Args:
-            args, kwargs: Those of `f`. NumPy arrays are copied to the GPU if the variables of the module, or in `vc`, are
+            args, kwargs: Those of `f`. NumPy arrays are copied to the GPU if variables of the module, or in `vc`, are
                 there, else to the default device.
 
         Returns:

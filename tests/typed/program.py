@@ -259,9 +259,10 @@ def linear_algebra() -> None:
 @use
 def decompositions() -> None:
     sign, logarithm = jn.linalg.slogdet(jn.eye(3))
-    assert_type(sign * logarithm, Array)
+    product: Array = sign * logarithm
     eigenvalues, vectors = jn.linalg.eigh(jn.eye(3))
-    assert_type(vectors @ eigenvalues, Array)
+    image: Array = vectors @ eigenvalues
+    assert_type(product + image, Array)
 
 
 @use
@@ -466,8 +467,9 @@ def training() -> None:
 
     @cuobjax.Jit
     def step(x: Array, y: Array) -> Array:
-        g, (error, _) = gradients(x, y)
+        g, outputs = gradients(x, y)
         update(0.01, g)
+        error: Array = outputs[0]
         return error
 
     inputs, targets = random.uniform((8, 3)), jn.zeros((8, 2))
