@@ -20,7 +20,7 @@ from ..ops.elementwise import device_put as _device_put
 from ..typing import ArrayLike, DeviceLike, DTypeLike, Result, Shape
 from ._common import array as _array
 from ._common import as_array, cast, complete_shape, like, result_type
-from ._placement import beside, create, on_default_device
+from ._placement import create, on_default_device, placed_like
 from ._shape import broadcast_to, expand_dims, moveaxis, reshape
 
 
@@ -242,7 +242,7 @@ def _ends(start: ArrayLike, stop: ArrayLike, device: DeviceLike | None = None) -
     ends: list[Any] = [asarray(x, device=device) if kind_of(x) is None else x for x in (start, stop)]
     dtype = result_type(*ends, 0.0)
     near = [x for x in ends if kind_of(x) is None]
-    return [beside(near[0], x, dtype) if near else asarray(x, dtype, device=device) for x in ends]
+    return [placed_like(near[0], x, dtype) if near else asarray(x, dtype, device=device) for x in ends]
 
 
 def _counts(num, start, stop):

@@ -14,7 +14,7 @@ from ..typing import ArrayLike, DTypeLike, Result
 from ._common import as_array
 from ._creation import zeros_like
 from ._indexing import IndexUpdate
-from ._placement import beside, where_they_are
+from ._placement import device_of_first, placed_like
 from ._shape import broadcast_shapes, broadcast_to, expand_dims, moveaxis, reshape, stack
 
 
@@ -23,14 +23,14 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: ArrayLike, *arg
     arr = as_array(arr)
     axis = complete_axis(axis, arr.ndim)
     vectors = moveaxis(arr, axis, -1)
-    kept = vectors.shape[:-1]
-    if 0 in kept:
+    rest = vectors.shape[:-1]
+    if 0 in rest:
         raise ValueError(f"apply_along_axis: expected at least one vector along axis {axis}, got shape {arr.shape}.")
-    places = itertools.product(*map(range, kept))
-    results = stack([beside(arr, func1d(vectors[place], *args, **kwargs)) for place in places])
-    results = reshape(results, kept + results.shape[1:])
-    added = range(len(kept), results.ndim)
-    return moveaxis(results, tuple(added), tuple(i - len(kept) + axis for i in added))
+    places = itertools.product(*map(range, rest))
+    results = stack([placed_like(arr, func1d(vectors[place], *args, **kwargs)) for place in places])
+    results = reshape(results, rest + results.shape[1:])
+    added = range(len(rest), results.ndim)
+    return moveaxis(results, tuple(added), tuple(i - len(rest) + axis for i in added))
 
 
 def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: int | Sequence[int]) -> Result:
@@ -95,7 +95,7 @@ def vectorize(
     def vectorized(*args, **kwargs):
         given = dict([*enumerate(args), *kwargs.items()])
         chosen = {key: value for key, value in given.items() if key not in (excluded or ())}
-        with where_they_are(chosen.values()):
+        with device_of_first(chosen.values()):
             arrays = {key: as_array(value) for key, value in chosen.items()}
         counts = dict(zip(arrays, ndims or (0,) * len(arrays), strict=True))
         return _looped(pyfunc, given, arrays, counts, otypes)
@@ -118,7 +118,7 @@ def _looped(function, given, arrays, counts, otypes):
         results.append(function(*[value for key, value in values.items() if not isinstance(key, str)], **named))
     several = isinstance(results[0], tuple)
     parts = [list(part) for part in zip(*results, strict=True)] if several else [results]
-    with where_they_are(arrays.values()):
+    with device_of_first(arrays.values()):
         joined = [stack([as_array(y) for y in part], dtype=otypes and otypes[i]) for i, part in enumerate(parts)]
     joined = [reshape(part, shape + part.shape[1:]) for part in joined]
     return tuple(joined) if several else joined[0]

@@ -12,7 +12,7 @@ from ..typing import ArrayLike, DTypeLike, Result
 from ._common import as_array, like, result_type
 from ._creation import arange, linspace
 from ._elementwise import nonzero
-from ._placement import create, where_they_are
+from ._placement import create, device_of_first
 from ._shape import concatenate, ravel, reshape, stack
 
 
@@ -131,7 +131,7 @@ class _Joined:
                 raise ValueError(f"r_: expected axes such as '0,2,-1' (axis, ndim, start), got {layout!r}.")
             given = [int(number) for number in layout.split(",")]
             axis, ndim, start = given + list((axis, ndim, -1)[len(given) :])
-        with where_they_are(parts):
+        with device_of_first(parts):
             pieces = [_piece(part) for part in parts]
         known = [x if kind_of(p) is None else p for p, x in zip(parts, pieces, strict=True)]
         return concatenate([_with_axes(x, ndim, start) for x in pieces], axis, dtype=result_type(*known))

@@ -18,7 +18,7 @@ from ..ops.elementwise import equal, greater_equal, logical_and, stop_gradient, 
 from ..typing import ArrayLike, Result
 from ._common import aligned, as_array
 from ._creation import linspace
-from ._placement import beside, on_host
+from ._placement import on_host, placed_like
 from ._reduction import max, min
 from ._shape import ravel, reshape
 from ._sorting import count_places, searchsorted
@@ -41,7 +41,7 @@ def histogram_bin_edges(
     if isinstance(bins, str):
         count = onp.histogram_bin_edges(on_host(stop_gradient(points)), bins, on_host(range), on_host(weights)).size - 1
     elif bins.ndim if isinstance(bins, Array) else onp.ndim(count):
-        edges = beside(points, bins)
+        edges = placed_like(points, bins)
         if isinstance(bins, list | tuple | onp.ndarray) and onp.any(onp.diff(on_host(stop_gradient(edges))) < 0):
             raise ValueError(f"histogram: expected increasing edges, got {bins}.")
         return edges
@@ -60,7 +60,7 @@ def _limits(a, range):
         range = (min(a), max(a)) if a.size else (0, 1)
     elif range[0] > range[1]:
         raise ValueError(f"histogram: expected an increasing range, got {range}.")
-    return beside(a, range[0], _dtype(a)), beside(a, range[1], _dtype(a))
+    return placed_like(a, range[0], _dtype(a)), placed_like(a, range[1], _dtype(a))
 
 
 def _dtype(a):
@@ -81,7 +81,7 @@ def histogram(
     """
     points = ravel(as_array(a))
     edges = histogram_bin_edges(points, bins, range, weights)
-    weights = weights if weights is None else ravel(beside(points, weights))
+    weights = weights if weights is None else ravel(placed_like(points, weights))
     return _histogram([points], [edges], density, weights), edges
 
 
@@ -129,7 +129,7 @@ def histogramdd(
     if not len(bins) == len(range) == len(columns):
         raise ValueError(f"histogramdd: expected bins and ranges of {len(columns)} axes, got {bins} and {range}.")
     edges = [histogram_bin_edges(x, b, r) for x, b, r in zip(columns, bins, range, strict=True)]
-    counts = _histogram(columns, edges, density, weights if weights is None else beside(columns[0], weights))
+    counts = _histogram(columns, edges, density, weights if weights is None else placed_like(columns[0], weights))
     return (counts if counts.dtype.kind in "fc" else as_array(counts, _dtype(edges[0]))), edges
 
 

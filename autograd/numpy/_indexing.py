@@ -16,7 +16,7 @@ from ..ops.indexing import ARRAY
 from ..typing import ArrayLike, DTypeLike, Result
 from ._common import along_axis, as_array, refuse_output
 from ._elementwise import clip, maximum, minimum, nonzero, where
-from ._placement import beside
+from ._placement import placed_like
 from ._shape import broadcast_to, moveaxis, ravel
 
 _BASIC = (int, slice, types.NoneType, types.EllipsisType)  # parts of an index that are no arrays
@@ -140,7 +140,7 @@ def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None, out: None = 
     """
     refuse_output(out, "take")
     a, axis = along_axis(a, axis)
-    indices = indices if isinstance(indices, int) else beside(a, indices)
+    indices = indices if isinstance(indices, int) else placed_like(a, indices)
     return getitem(a, index_along(axis, within("take", indices, a.shape[axis], mode)))
 
 
@@ -158,7 +158,7 @@ def within(name: str, indices: Any, length: int, mode: str) -> Any:
 def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Result:
     """The elements of `arr` at `indices` along an axis; all other axes are matched and broadcast."""
     arr, axis = along_axis(arr, axis)
-    indices = beside(arr, indices)
+    indices = placed_like(arr, indices)
     if indices.ndim != arr.ndim:
         raise ValueError(f"take_along_axis: expected indices of {arr.ndim} axes, got shape {indices.shape}.")
     shape = arr.shape[:axis] + (indices.shape[axis],) + arr.shape[axis + 1 :]
@@ -171,7 +171,7 @@ def compress(condition: ArrayLike, a: ArrayLike, axis: int | None = None, out: N
     """The slices of `a` along an axis where a vector of booleans is true: it raises under `vmap` and `Jit`."""
     refuse_output(out, "compress")
     a, axis = along_axis(a, axis)
-    return a[index_along(axis, nonzero(beside(a, condition))[0])]
+    return a[index_along(axis, nonzero(placed_like(a, condition))[0])]
 
 
 def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Result:

@@ -16,7 +16,7 @@ from ..typing import ArrayLike, Result
 from ._common import aligned, as_array, cast, part
 from ._creation import linspace
 from ._elementwise import round
-from ._placement import beside
+from ._placement import placed_like
 from ._reduction import max, mean, min
 from ._shape import broadcast_to, concatenate, flip
 from ._statistics import median
@@ -79,7 +79,9 @@ def _repeated(x, value, axis, count):
 
 
 def _constant(x, axis, width, values, mode):
-    before, after = [_repeated(x, beside(x, value, x.dtype), axis, n) for value, n in zip(values, width, strict=True)]
+    before, after = [
+        _repeated(x, placed_like(x, value, x.dtype), axis, n) for value, n in zip(values, width, strict=True)
+    ]
     return concatenate([before, x, after], axis)
 
 
@@ -113,7 +115,7 @@ def _ramp(x, axis, width, ends, mode):
     n = x.shape[axis]
     edges = [x[index_along(axis, place)] for place in (0, n - 1)]
     before, after = [
-        linspace(beside(x, end), edge, count, endpoint=False, dtype=x.dtype, axis=axis)
+        linspace(placed_like(x, end), edge, count, endpoint=False, dtype=x.dtype, axis=axis)
         for end, edge, count in zip(ends, edges, width, strict=True)
     ]
     return concatenate([before, x, flip(after, axis)], axis)

@@ -22,7 +22,7 @@ def create(name: str, *args: Any, device: DeviceLike | None = None, **kwargs: An
         return getattr(chosen.library, name)(*args, **kwargs)
 
 
-def where_they_are(values: Iterable[Any]) -> AbstractContextManager[Any]:
+def device_of_first(values: Iterable[Any]) -> AbstractContextManager[Any]:
     """A context that creates arrays on the device of the first array among `values`, else on the default device."""
     for x in values:
         if isinstance(x, Array) or backend.is_array(x):
@@ -30,11 +30,11 @@ def where_they_are(values: Iterable[Any]) -> AbstractContextManager[Any]:
     return contextlib.nullcontext()
 
 
-def beside(x: Array, values: ArrayLike, dtype: DTypeLike = None) -> Array:
+def placed_like(x: Array, values: ArrayLike, dtype: DTypeLike = None) -> Array:
     """`values` as an array, on the device of `x` if they are numbers; an Array if `x` is one."""
     if isinstance(values, Array) or backend.is_array(values):
         return like(x, as_array(values, dtype))
-    with where_they_are([x]):
+    with device_of_first([x]):
         return like(x, as_array(values, dtype))
 
 

@@ -16,7 +16,7 @@ from . import linalg
 from ._calculus import complete_order, convolve, vectors
 from ._common import aligned, as_array, cast, inexact, like, promoted
 from ._elementwise import absolute, negative, real
-from ._placement import beside, on_host
+from ._placement import on_host, placed_like
 from ._shape import atleast_1d, broadcast_to, concatenate, flip, stack
 
 
@@ -167,7 +167,7 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Result, Result]:
     `vmap` and `Jit` it raises.
     """
     rest = atleast_1d(u) * 1.0
-    divisor = beside(rest, atleast_1d(v)) * 1.0
+    divisor = placed_like(rest, atleast_1d(v)) * 1.0
     quotient = []
     for _ in range(rest.size - divisor.size + 1):
         quotient.append(rest[0] / divisor[0])

@@ -16,7 +16,7 @@ from ..ops import elementwise
 from ..ops import reduction as ops
 from ..typing import ArrayLike, Axes, DTypeLike, Result
 from ._common import along_axis, as_array, like, refuse_output
-from ._placement import beside
+from ._placement import placed_like
 from ._shape import broadcast_to, transpose
 
 
@@ -29,7 +29,7 @@ def chosen(a, where, otherwise):
     """`a` with `otherwise` in place of the elements where `where` is false."""
     if where is None or where is True:
         return a
-    return elementwise.where(broadcast_to(beside(a, where), a.shape), a, otherwise)
+    return elementwise.where(broadcast_to(placed_like(a, where), a.shape), a, otherwise)
 
 
 def sum(
@@ -83,7 +83,7 @@ def _count(a, axis, keepdims, where):
     """The number of elements that are reduced; in the dtype of `a` if that is inexact."""
     if where is None:
         return math.prod(a.shape[i] for i in complete_axes(axis, a.ndim))
-    chosen = broadcast_to(beside(a, where), a.shape)
+    chosen = broadcast_to(placed_like(a, where), a.shape)
     return sum(as_array(chosen, a.dtype) if a.dtype.kind in "fc" else chosen, axis, keepdims=keepdims)
 
 
@@ -228,15 +228,15 @@ def average(
         count = _count(a, axis, keepdims, None)
         total = like(result, library(result).full(result.shape, count, result.dtype))
     else:
-        weights = weights_beside("average", a, axis, weights)
+        weights = broadcast_weights("average", a, axis, weights)
         total = sum(broadcast_to(weights, a.shape), axis, keepdims=keepdims)
         result = sum(a * weights, axis, keepdims=keepdims) / total
     return (result, as_array(broadcast_to(total, result.shape), result.dtype)) if returned else result
 
 
-def weights_beside(name: str, a: Array, axis: Axes, weights: ArrayLike) -> Array:
+def broadcast_weights(name: str, a: Array, axis: Axes, weights: ArrayLike) -> Array:
     """Weights of the shape of `a`, or of `axis` alone, in a shape that broadcasts to that of `a`."""
-    weights = beside(a, weights)
+    weights = placed_like(a, weights)
     if weights.shape == a.shape:
         return weights
     axes = complete_axes(axis, a.ndim)

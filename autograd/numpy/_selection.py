@@ -20,7 +20,7 @@ from ._common import along_axis, as_array
 from ._creation import zeros_like
 from ._elementwise import nonzero
 from ._indexing import compress, take_along_axis, within
-from ._placement import beside, on_host
+from ._placement import on_host, placed_like
 from ._shape import broadcast_arrays, broadcast_to, concatenate, moveaxis, ravel, reshape, stack
 
 
@@ -32,7 +32,7 @@ def _gather(a, places, axis):
 def insert(arr: ArrayLike, obj: ArrayLike | slice, values: ArrayLike, axis: int | None = None) -> Result:
     """`values` inserted before the positions `obj` along an axis, of the flattened array without one."""
     arr, axis = along_axis(arr, axis)
-    count, new = arr.shape[axis], beside(arr, values, arr.dtype)
+    count, new = arr.shape[axis], placed_like(arr, values, arr.dtype)
     numbers = onp.arange(count)[obj] if isinstance(obj, slice) else onp.asarray(on_host(obj))
     numbers = onp.flatnonzero(numbers) if numbers.dtype == bool or not numbers.size else numbers
     new = reshape(new, (1,) * (arr.ndim - new.ndim) + new.shape)
@@ -53,7 +53,7 @@ def delete(arr: ArrayLike, obj: ArrayLike | slice, axis: int | None = None) -> R
 def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Result:
     """`values` joined to the end of `arr` along an axis; both are flattened without one."""
     arr = as_array(arr)
-    return concatenate([arr, beside(arr, values)], axis)
+    return concatenate([arr, placed_like(arr, values)], axis)
 
 
 def resize(a: ArrayLike, new_shape: Shape) -> Result:

@@ -11,7 +11,7 @@ from ..ops import searching as ops
 from ..typing import ArrayLike, Result
 from ._common import along_axis, as_array
 from ._indexing import take
-from ._placement import beside
+from ._placement import placed_like
 from ._shape import concatenate, ravel
 from ._sorting import isin, sort
 
@@ -91,7 +91,7 @@ def unique_all(x: ArrayLike) -> UniqueAllResult:
 def _pair(ar1, ar2, assume_unique):
     """Both as vectors, of their distinct elements unless `assume_unique`."""
     ar1 = ravel(ar1)
-    ar2 = ravel(beside(ar1, ar2))
+    ar2 = ravel(placed_like(ar1, ar2))
     return (ar1, ar2) if assume_unique else (unique(ar1), unique(ar2))
 
 

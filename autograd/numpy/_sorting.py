@@ -14,7 +14,7 @@ from ..typing import ArrayLike, Result, Shape
 from ._common import along_axis, as_array, complete_shape
 from ._elementwise import nonzero
 from ._indexing import take
-from ._placement import beside
+from ._placement import placed_like
 from ._shape import atleast_1d, ravel, stack
 
 
@@ -81,7 +81,7 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLi
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: expected side 'left' or 'right', got {side!r}.")
     a = as_array(a) if sorter is None else take(a, sorter)
-    return ops.searchsorted(a, beside(a, v), side=side)
+    return ops.searchsorted(a, placed_like(a, v), side=side)
 
 
 def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Result:
@@ -90,7 +90,7 @@ def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Result:
     Interval i is bins[i-1] <= x < bins[i], with `right` it is bins[i-1] < x <= bins[i].
     """
     x = as_array(x)
-    return ops.digitize(beside(x, bins), x, right=bool(right))
+    return ops.digitize(placed_like(x, bins), x, right=bool(right))
 
 
 def isin(
@@ -106,7 +106,7 @@ def isin(
     `assume_unique` and `kind` have no effect.
     """
     element = as_array(element)
-    return ops.isin(beside(element, test_elements), element, invert=bool(invert))
+    return ops.isin(placed_like(element, test_elements), element, invert=bool(invert))
 
 
 def argwhere(a: ArrayLike) -> Result:
@@ -138,7 +138,7 @@ def count_places(places: Array, weights: ArrayLike | None, length: int) -> Array
     """How often each number from 0 to length - 1 occurs in the vector `places`, or the sums of their weights."""
     if weights is None:
         return ops.bincount(places, length=length)
-    return indexing.add_at(beside(places, weights), places, index=(indexing.ARRAY,), shape=(length,))
+    return indexing.add_at(placed_like(places, weights), places, index=(indexing.ARRAY,), shape=(length,))
 
 
 def unravel_index(indices: ArrayLike, shape: Shape, order: str = "C") -> tuple[Result, ...]:

@@ -15,10 +15,10 @@ from ..ops.elementwise import (
 )  # fmt: skip
 from ..typing import ArrayLike, Axes, DTypeLike, Result
 from ._common import as_array, refuse_output
-from ._placement import beside, on_device
+from ._placement import placed_like, on_device
 from ._indexing import diagonal, take_along_axis
 from ._product import matmul
-from ._reduction import any, average, cumsum, mean, sum, weights_beside
+from ._reduction import any, average, cumsum, mean, sum, broadcast_weights
 from ._shape import atleast_2d, broadcast_to, concatenate, reshape, squeeze, transpose
 from ._sorting import argpartition, argsort
 
@@ -143,16 +143,16 @@ def _quantile(name, a, q, axis, method, keepdims, weights, unit, skip_nan):
     numbers = _flattened(a, axes)  # (n, ...)
     unknown = isnan(numbers) if a.dtype.kind in "fc" else None
     if weights is not None:
-        weights = _flattened(broadcast_to(weights_beside(name, a, axis, weights), a.shape), axes)
+        weights = _flattened(broadcast_to(broadcast_weights(name, a, axis, weights), a.shape), axes)
         chosen = _weighted(numbers, q, weights, method, unknown if skip_nan else None)
     elif numbers.shape[0]:
         chosen = _selected(numbers, q, method, unknown if skip_nan else None)
     else:
-        chosen = broadcast_to(beside(a, math.nan), (q.size, *numbers.shape[1:]))
+        chosen = broadcast_to(placed_like(a, math.nan), (q.size, *numbers.shape[1:]))
     if unknown is not None and not skip_nan:
         chosen = where(any(unknown, 0), math.nan, chosen)
-    kept = [1 if i in axes else n for i, n in enumerate(a.shape)] if keepdims else numbers.shape[1:]
-    return reshape(chosen, (*q.shape, *kept))
+    rest = [1 if i in axes else n for i, n in enumerate(a.shape)] if keepdims else numbers.shape[1:]
+    return reshape(chosen, (*q.shape, *rest))
 
 
 def _parts(name, q, unit):
@@ -166,8 +166,8 @@ def _parts(name, q, unit):
 
 def _flattened(a, axes):
     """`a` with some of its axes merged into one in front."""
-    kept = [i for i in range(a.ndim) if i not in axes]
-    return reshape(transpose(a, (*axes, *kept)), (math.prod(a.shape[i] for i in axes), *[a.shape[i] for i in kept]))
+    rest = [i for i in range(a.ndim) if i not in axes]
+    return reshape(transpose(a, (*axes, *rest)), (math.prod(a.shape[i] for i in axes), *[a.shape[i] for i in rest]))
 
 
 def _selected(numbers, q, method, unknown):
@@ -238,7 +238,7 @@ def cov(
     if y is not None:
         x = concatenate([x, _variables(y, rowvar, dtype)])
     ddof = (0 if bias else 1) if ddof is None else ddof
-    factors = [beside(x, weights) for weights in (fweights, aweights) if weights is not None]
+    factors = [placed_like(x, weights) for weights in (fweights, aweights) if weights is not None]
     if not factors:
         centered = x - mean(x, 1, keepdims=True)
         return squeeze(matmul(centered, conj(transpose(centered))) / max(x.shape[1] - ddof, 0))

@@ -163,9 +163,9 @@ def _pinv(xp, x, rcond):
 
 def _to_original(g, y, x):
     left, transposed = adjoint(y), swap(g)
-    outside = transposed - x @ (y @ transposed)  # (I - x y) g^T, y = pinv(x)
-    beside = transposed - (transposed @ y) @ x  # g^T (I - y x)
-    return conjugate((outside @ y) @ left + left @ (y @ beside)) - swap(y) @ g @ swap(y)
+    outside_columns = transposed - x @ (y @ transposed)  # (I - x y) g^T, y = pinv(x)
+    outside_rows = transposed - (transposed @ y) @ x  # g^T (I - y x)
+    return conjugate((outside_columns @ y) @ left + left @ (y @ outside_rows)) - swap(y) @ g @ swap(y)
 
 
 inv: Primitive = irregular(_function("inv"), lambda g, y: -swap(y) @ g @ swap(y), flops=factorizes)
