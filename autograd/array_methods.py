@@ -65,6 +65,12 @@ def _define_operators_and_methods():
 def _define(name, implementation):
     if name not in _DECLARED:
         raise AssertionError(f"Array.{name}: declare it in autograd.operators")
+    declared = vars(Operators)[name]
+    if isinstance(implementation, property):
+        implementation = property(implementation.fget, doc=declared.__doc__)
+    elif isinstance(implementation, types.FunctionType):
+        implementation.__name__, implementation.__qualname__ = name, declared.__qualname__
+        implementation.__doc__ = declared.__doc__ or implementation.__doc__
     setattr(Operators, name, implementation)
     _defined.add(name)
 

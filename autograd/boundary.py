@@ -19,8 +19,8 @@ def differentiable(x: Any, where: str) -> Any:
         return x
     x = resolved(x)
     value = x._value if type(x) is Array else onp.asarray(x)[()] if isinstance(x, (float, complex)) else x
-    if not (isinstance(value, Array) or backend.is_array(value)) or not is_inexact(value.dtype):
-        ours = isinstance(value, Array) or backend.is_array(value)
+    ours = isinstance(value, Array) or backend.is_array(value)
+    if not ours or not is_inexact(value.dtype):
         got = f"dtype {value.dtype}" if ours else type(value).__name__
         remedy = "Convert integers" if ours or not hasattr(value, "__array__") else "Convert it with numpy.array"
         raise TypeError(

@@ -93,5 +93,5 @@ def _cut(tape, start, leaves, replay):
     whole = len(nodes)
     nodes.append((replay, (), None, None))
     for i, x in enumerate(leaves):
-        if isinstance(x, TapeTracer) and x._trace == tape and x._position >= start:
+        if tape.owns(x) and x._position >= start:
             leaves[i] = tape.part(whole, i, x._value)

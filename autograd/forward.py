@@ -55,7 +55,7 @@ class Forward(Interpreter):
 
     def tangent(self, x: Any) -> Any:
         """The tangent of `x`: zeros if it depends on no input, `x` itself if it is neither an array nor a number."""
-        if isinstance(x, ForwardTracer) and x._trace is self:
+        if isinstance(x, ForwardTracer) and self.owns(x):
             return lift(x._tangent)
         if isinstance(x, (int, float, complex)):
             return x * 0

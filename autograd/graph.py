@@ -206,7 +206,7 @@ class Staging(Interpreter):
 
     def position(self, x: Any) -> int:
         """The position of a value: of a tracer of this graph, else of a new constant."""
-        if isinstance(x, StagedTracer) and x._trace is self:
+        if self.owns(x):
             return x.position
         if type(x) is Array:  # never changes: no copy
             raw = x._value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["PRIMITIVES", "Primitive", "Vjp"]
 
 PRIMITIVES: dict[str, Primitive] = {}  # every primitive of this package, by its name
-_Memory: TypeAlias = str | Callable[[dict[str, Any]], str]
+_Memory: TypeAlias = str | Callable[..., str]
 
 
 class Primitive:
@@ -40,17 +41,18 @@ class Primitive:
         jvp: The forward-mode rule if it has one of its own, `(active, y, args, tangents, params)` with the positions
             of the arguments that have tangents; else None.
         flops: The number of floating-point operations, `(args, params, y)`; None for one per element.
-        memory: "new" if no result shares memory with an argument, "view" if the result is the memory of its first
-            argument in another shape; a function of the parameters where these decide; "" if it is not known.
-        ufunc: The name of the ufunc whose `reduce` over an axis it is, or begins with; else "".
+        memory: "new" if no result shares memory with an argument, "view" if the result is a view of its first argument,
+            "" if either may be; or a function of the arguments' shapes and dtypes and the parameters, `(*args,
+            **params)`, that gives one of these. The compiler writes over results that are "new".
+        ufunc: The name of the ufunc whose `reduce` over `axis` it is; else "".
         index_ranges: `(*args, **params)` gives (array of integers, smallest allowed, first too large) for each argument
             that holds indices, which `debug` checks.
-        shape_from: `(*args)` gives the arguments whose values decide the shape of the result; `Jit` refuses traced
-            ones.
+        shape_from: `(*args)` gives the arguments whose values decide the shape of the result, such as a boolean index;
+            `Jit` refuses traced ones.
         has_effect: Whether a pass over a program must keep an application although nothing uses its result.
         host: `forward` bound to NumPy.
 
-    `flops` to `has_effect` may be given to the constructor, by name.
+    `flops` to `shape_from` may be given to the constructor, by name.
     """
 
     name: str
@@ -79,7 +81,11 @@ class Primitive:
         arguments: tuple[str, ...] | None = None,
         kind: str = "",
         batch: Any = None,
-        **known: Any,
+        flops: Callable[..., int] | None = None,
+        memory: _Memory = "",
+        ufunc: str = "",
+        index_ranges: Callable[..., Any] | None = None,
+        shape_from: Callable[..., Any] | None = None,
     ) -> None:
         name = name or (forward if isinstance(forward, str) else forward.__name__.lstrip("_"))
         self.__name__ = self.__qualname__ = self.name = name
@@ -89,10 +95,10 @@ class Primitive:
         if not isinstance(forward, str):
             self.arguments, self.variadic, self.parameters = _parameters(forward)
         self.vjps = tuple(vjp and Vjp(vjp, self) for vjp in vjps)
-        for fact, value in known.items():
-            if fact not in _FACTS:
-                raise TypeError(f"Primitive: expected one of {', '.join(_FACTS)}, got {fact}.")
-            setattr(self, fact, value)
+        if not callable(memory) and memory not in ("", "new", "view"):
+            raise ValueError(f"Primitive: expected memory 'new', 'view' or '', got {memory!r}.")
+        self.flops, self.memory, self.ufunc = flops, memory, ufunc
+        self.index_ranges, self.shape_from = index_ranges, shape_from
         documented = not isinstance(forward, str) and forward.__doc__
         self.__doc__ = documented or _numpys_summary(name) or f"The operation {name}."
         self.__signature__: inspect.Signature = _signature(self)
@@ -103,7 +109,8 @@ class Primitive:
         self.host = self._kernel(numpy)
 
     def __get__(self, instance: Any, owner: Any = None) -> Primitive:
-        """The primitive itself: as it has this method, `help` shows its own text, not that of the class."""
+        """The primitive itself. With this method it is a routine to `help`, which then shows its own text, not that of
+        the class; like any function it is then no member of an Enum in whose body it stands."""
         return self
 
     def __repr__(self) -> str:
@@ -129,7 +136,11 @@ class Primitive:
         """
         trace, lists = None, False
         if params:
-            args = self._positional(args, params)
+            if self.arguments is not None and len(args) < len(self.arguments):
+                args = self._positional(args, params)
+            for name in params:
+                if isinstance(params[name], Array):
+                    params[name] = concrete(params[name], f"{name} of {self.name}")
         for a in args:
             if isinstance(a, Array):
                 t = a._trace
@@ -149,13 +160,10 @@ class Primitive:
 
     def _positional(self, args, params):
         """The array arguments, given those by position; takes out of `params` those that are given by name."""
-        for name in (self.arguments or ())[len(args) :]:
+        for name in self.arguments[len(args) :]:
             if name not in params:
                 break
             args = (*args, params.pop(name))
-        for name in params:
-            if isinstance(params[name], Array):
-                params[name] = concrete(params[name], f"{name} of {self.name}")
         return args
 
     def run(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -170,9 +178,9 @@ class Primitive:
         missing = len(args) - len(vjps)
         return vjps if missing <= 0 else vjps + (vjps[-1] if vjps else None,) * missing
 
-    def memory_of(self, params: dict[str, Any]) -> str:
-        """`memory` for these parameters: "new", "view" or ""."""
-        return self.memory(params) if callable(self.memory) else self.memory
+    def memory_of(self, args: Sequence[Any], params: dict[str, Any]) -> str:
+        """`memory` for arguments of these shapes and dtypes, and these parameters: "new", "view" or ""."""
+        return self.memory(*args, **params) if callable(self.memory) else self.memory
 
     def _kernel(self, xp):
         """The forward function bound to an array library."""
@@ -187,9 +195,6 @@ class Primitive:
         names = ", ".join(sorted(params.keys() - self.parameters))
         remedy = "Arrays never change: bind the result to a name." if "out" in params else "Raw arrays may have it."
         return TypeError(f"{self.name}: has no argument {names} for Arrays and traced values. {remedy}")
-
-
-_FACTS = ("flops", "memory", "ufunc", "index_ranges", "shape_from", "has_effect")
 
 
 class Vjp:
@@ -250,14 +255,15 @@ def _parameters(forward):
 def _signature(primitive):
     """What `inspect.signature` and `help` show."""
     kind = inspect.Parameter
-    parameters = [kind(name, kind.POSITIONAL_ONLY) for name in primitive.arguments or ()]
+    parameters = [kind(name, kind.POSITIONAL_OR_KEYWORD) for name in primitive.arguments or ()]
     parameters += [kind(primitive.variadic, kind.VAR_POSITIONAL)] if primitive.variadic else []
     parameters += [kind(name, kind.KEYWORD_ONLY) for name in sorted(primitive.parameters)]
     return inspect.Signature(parameters)
 
 
 def _numpys_summary(name):
-    """The first sentence of NumPy's documentation of a function; "" if NumPy has no such function."""
-    lines = (getattr(getattr(numpy, name, None), "__doc__", None) or "").strip().split("\n\n")
-    sentence = lines[1] if lines[0].startswith(f"{name}(") and len(lines) > 1 else lines[0]
-    return " ".join(sentence.split())
+    """The first paragraph of NumPy's documentation of a function; "" if NumPy has no such function."""
+    function = getattr(numpy, name, None)
+    paragraphs = (function.__doc__ or "").strip().split("\n\n") if callable(function) else [""]
+    has_signature = re.match(r"\w+\(", paragraphs[0]) and len(paragraphs) > 1
+    return " ".join(paragraphs[bool(has_signature)].split())

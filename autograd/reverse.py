@@ -175,7 +175,7 @@ class Tape(Interpreter):
     def seed(self, gradients: list[Any], outputs: Iterable[Any], cotangents: Iterable[Any]) -> None:
         """Adds cotangents of outputs to `gradients`, the cotangent of each position."""
         for tracer, g in zip(outputs, cotangents, strict=True):
-            if isinstance(tracer, TapeTracer) and tracer._trace is self:
+            if self.owns(tracer):
                 known = gradients[tracer._position]
                 gradients[tracer._position] = g if known is None else known + g
 

@@ -26,7 +26,7 @@ class HostProgram:
     """The program of a graph, on NumPy arrays. It has no state between calls, so any threads may call it.
 
     Attributes:
-        borrowed: Positions of inputs that an output may look into.
+        borrowed: Positions of inputs whose memory an output may share.
         peak_bytes: The most memory that results, outputs included, take at once.
         source: The text of the function.
     """
@@ -101,9 +101,9 @@ class _Writer:
             register = self._free.pop() if self._free else f"r{len(self._held)}"
             self.text[n], self._held[register] = register, n
             names.append(register)
-            if is_fresh(operation) and self.graph.values[n].shape:
+            if is_fresh(operation, self.graph) and self.graph.values[n].shape:
                 self._fresh.add(n)
-            self._bytes += 0 if is_view(operation) else self.graph.values[n].nbytes
+            self._bytes += 0 if is_view(operation, self.graph) else self.graph.values[n].nbytes
         self.peak_bytes = max(self.peak_bytes, self._bytes)
         target = "".join(f"{name}, " for name in names) if operation.multiple_results else names[0]
         self.lines.append(f"{target} = {call.replace(_OUT, '')}")
@@ -142,8 +142,11 @@ class _Writer:
         if ufunc is not None:
             args = self._arguments(ufunc, operation, values)
             return f"{self._named(ufunc, primitive.name)}({', '.join(args)}{_OUT})", True
+        if primitive is reduction.mean and exact and result.dtype.itemsize > 2:
+            return self._mean(args[0], values[0], **params)
         if isinstance(primitive, Primitive) and primitive.ufunc and exact and result.dtype.itemsize > 2:
-            return self._reduction(primitive, args[0], values[0], **params)
+            reduce, keepdims = self._reduce(primitive.ufunc), params["keepdims"]
+            return f"{reduce}({args[0]}, {_axes(**params)}, None{_OUT}, keepdims={keepdims})", True
         if primitive is elementwise.power_of and exact and params["exponent"] == 2:
             return f"{self._named(numpy.square, 'square')}({args[0]}{_OUT})", True
         if primitive is elementwise.relu and exact:
@@ -162,17 +165,17 @@ class _Writer:
         function = self._named(lambda *args: applied(primitive, args, params), primitive.name)
         return f"{function}({', '.join(args)})", False
 
-    def _reduction(self, primitive, x, value, axis, keepdims):
-        """A reduction by its ufunc, as the array's method computes it."""
-        reduce = self._named(getattr(numpy, primitive.ufunc).reduce, f"{primitive.ufunc}_reduce")
-        axes = axis[0] if len(axis) == 1 else axis
-        if primitive is not reduction.mean:
-            return f"{reduce}({x}, {axes}, None{_OUT}, keepdims={keepdims})", True
+    def _reduce(self, ufunc):
+        """The name of the method that reduces with a ufunc."""
+        return self._named(getattr(numpy, ufunc).reduce, f"{ufunc}_reduce")
+
+    def _mean(self, x, value, axis, keepdims):
+        """A mean as the array's method computes it."""
         count = math.prod(value.shape[i] for i in axis)
         if not count:
-            return f"{self._named(primitive.host, 'mean')}({x}, axis={axis}, keepdims={keepdims})", False
+            return f"{self._named(reduction.mean.host, 'mean')}({x}, axis={axis}, keepdims={keepdims})", False
         divide, count = self._named(numpy.divide, "divide"), self._number(count, value.dtype)
-        return f"{divide}({reduce}({x}, {axes}, None, None, {keepdims}), {count}{_OUT})", True
+        return f"{divide}({self._reduce('add')}({x}, {_axes(axis)}, None, None, {keepdims}), {count}{_OUT})", True
 
     def _arguments(self, ufunc, operation, values):
         """The arguments of a ufunc, Python numbers as arrays of their final dtype, which NumPy is slow to find."""
@@ -219,6 +222,11 @@ class _Writer:
         while self.names.setdefault(name, function) != function:
             name += "_"
         return name
+
+
+def _axes(axis, **others):
+    """The axes of a reduction as a ufunc is fastest with them."""
+    return axis[0] if len(axis) == 1 else axis
 
 
 def _is_plain(x):

@@ -14,10 +14,10 @@ class Memory:
     """The memory of each value.
 
     Attributes:
-        roots: For each number the values whose memory it may look into; its own number if it has memory.
+        roots: For each value the values whose memory it may share; itself if it has memory of its own.
         last: The position of the last operation that uses a value's memory.
         made: Values with memory that an operation makes.
-        borrowed: Positions of inputs that an output may look into.
+        borrowed: Positions of inputs whose memory an output may share.
     """
 
     roots: dict[int, frozenset[int]]
@@ -31,13 +31,13 @@ class Memory:
         self.last = dict.fromkeys(self.roots, -1)
         for operation in graph.operations:
             for n in operation.outputs:
-                looked_into = () if is_fresh(operation) else operation.inputs
-                own: frozenset[int] = frozenset() if is_view(operation) else frozenset([n])
-                self.roots[n] = own.union(*[self.roots[i] for i in looked_into])
+                shared = () if is_fresh(operation, graph) else operation.inputs
+                own: frozenset[int] = frozenset() if is_view(operation, graph) else frozenset([n])
+                self.roots[n] = own.union(*[self.roots[i] for i in shared])
         for n, roots in self.roots.items():
             for root in roots:
                 self.last[root] = max(self.last.get(root, -1), uses.get(n, -1))
-        self.made = {n for o in graph.operations if not is_view(o) for n in o.outputs}
+        self.made = {n for o in graph.operations if not is_view(o, graph) for n in o.outputs}
         escaping = frozenset().union(*[self.roots[n] for n in graph.outputs])
         self.borrowed = frozenset([i for i, n in enumerate(graph.inputs) if n in escaping])
 
@@ -49,19 +49,19 @@ def ufunc_of(primitive: Any) -> numpy.ufunc | None:
     return function if isinstance(function, numpy.ufunc) and function.nout == 1 else None
 
 
-def is_view(operation: Operation) -> bool:
+def is_view(operation: Operation, graph: Graph) -> bool:
     """Whether the result is a view of the first argument."""
-    return _memory(operation) == "view"
+    return _memory(operation, graph) == "view"
 
 
-def is_fresh(operation: Operation) -> bool:
+def is_fresh(operation: Operation, graph: Graph) -> bool:
     """Whether no result shares memory with an argument."""
-    return _memory(operation) == "new"
+    return _memory(operation, graph) == "new"
 
 
-def _memory(operation):
+def _memory(operation, graph):
     """`Primitive.memory`; the results of ufuncs and of Python's operators are new."""
     primitive = operation.primitive
     if not isinstance(primitive, Primitive) or ufunc_of(primitive) is not None:
         return "new"
-    return primitive.memory_of(operation.params)
+    return primitive.memory_of([graph.values[n] for n in operation.inputs], operation.params)

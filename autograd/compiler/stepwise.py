@@ -13,7 +13,7 @@ class StepwiseProgram:
     """The program of a graph.
 
     Attributes:
-        borrowed: Positions of inputs that an output may look into.
+        borrowed: Positions of inputs whose memory an output may share.
         graph: The graph that it runs.
         peak_bytes: None: not known beforehand.
         source: The operations, as text.

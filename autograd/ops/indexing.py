@@ -150,6 +150,13 @@ def _is_mask(part):
     return is_array(part) and part.dtype.kind == "b"
 
 
+def _memory_of_items(x, *indices, index):
+    """A mask or an array of several indices makes a copy; of an array with one index NumPy and CuPy may give a view."""
+    if not indices:
+        return "view"
+    return "new" if any(i.shape or i.dtype.kind == "b" for i in indices) else ""
+
+
 def not_batched(
     primitive: Primitive, size: int, values: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]
 ) -> NoReturn:
@@ -165,7 +172,7 @@ getitem: Primitive = linear(
     lambda g, x_shape, indices, index: add_at(g, *indices, index=index, shape=x_shape),
     batch=_batch_indexing,
     flops=moves,
-    memory=lambda params: "new" if ARRAY in params["index"] else "view",
+    memory=_memory_of_items,
     index_ranges=lambda x, *indices, index: _ranges(x.shape, indices, index),
     shape_from=lambda x, *indices: [i for i in indices if i.dtype.kind == "b"],
 )

@@ -4,7 +4,7 @@ They have no gradient, but for gamma variables, of which the one with respect to
 numbers' distribution function (`kernels.random_slope`).
 """
 
-from ..families import elementwise, irregular, nondifferentiable
+from ..families import elementwise, irregular, moves, nondifferentiable
 from ..kernels import random, random_rejection, random_slope
 from ..primitive import Primitive
 from .elementwise import log, maximum
@@ -15,15 +15,18 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _of_a_key(kernel):
-    """A draw from a key alone. Keys (lanes, 2) are what the kernels take: each lane draws from its own."""
+def _of_a_key(kernel, **known):
+    """An operation whose only array is a key. Kernels take keys (lanes, 2), one for each lane."""
     return nondifferentiable(
-        kernel, batch=lambda primitive, size, values, batched, params: primitive(*values, **params), memory="new"
+        kernel,
+        batch=lambda primitive, size, values, batched, params: primitive(*values, **params),
+        memory="new",
+        **known,
     )
 
 
 bits: Primitive = _of_a_key(random.bits)
-split: Primitive = _of_a_key(random.split)
+split: Primitive = _of_a_key(random.split, flops=moves)
 uniform: Primitive = _of_a_key(random.uniform)
 normal: Primitive = _of_a_key(random.normal)
 truncated_normal: Primitive = _of_a_key(random.truncated_normal)

@@ -124,7 +124,6 @@ mean: Primitive = linear(
     _method("mean"),
     lambda g, x_shape, axis, keepdims: _repeated(g / _count(x_shape, axis), x_shape, axis, keepdims),
     memory="new",
-    ufunc="add",
 )
 cumsum: Primitive = linear(
     _cumsum, lambda g, axis: flip(cumsum(flip(g, axis=(axis,)), axis=axis), axis=(axis,)), memory="new"
