@@ -22,9 +22,10 @@ def _warn_if_shapes_differ(where, a, b):
         warnings.warn(message, UserWarning, stacklevel=3)
 
 
-def cross_entropy_logits(logits: Array, labels: ArrayLike) -> Array:
+def cross_entropy_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
     """Cross entropy of the softmax of `logits` and `labels`, probabilities, both (..., classes). Returns (...)."""
     _warn_if_shapes_differ("cross_entropy_logits", logits, labels)
+    logits = jn.asarray(logits)
     return logsumexp(logits, axis=-1) - (logits * labels).sum(-1)
 
 
@@ -43,14 +44,16 @@ def cross_entropy_logits_sparse(logits: ArrayLike, labels: ArrayLike) -> Array:
     return cross_entropy(logits.reshape((-1, classes)), labels.reshape(-1)).reshape(batch)
 
 
-def sigmoid_cross_entropy_logits(logits: Array, labels: ArrayLike) -> Array:
+def sigmoid_cross_entropy_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
     """Binary cross entropy of the sigmoid of `logits` and `labels`, probabilities of the same shape."""
     _warn_if_shapes_differ("sigmoid_cross_entropy_logits", logits, labels)
+    logits = jn.asarray(logits)
     return softplus(logits) - logits * labels
 
 
-def l2(x: Array) -> Array:
+def l2(x: ArrayLike) -> Array:
     """Half the sum of the squares of `x`, a scalar."""
+    x = jn.asarray(x)
     return 0.5 * (x * x).sum()
 
 

@@ -181,6 +181,28 @@ def test_means_of_errors(rng):
     np.testing.assert_allclose(F.loss.l2(jn.array(x)), (x**2).sum() / 2, rtol=1e-5)
 
 
+@pytest.mark.parametrize("like", [lambda x: x, lambda x: x.tolist()], ids=["numpy", "lists"])
+@pytest.mark.parametrize("name", sorted(set(F.loss.__all__) - {"cross_entropy_logits_sparse", "l2"}) + ["kl"])
+def test_losses_of_what_is_no_array_yet(name, like, rng):
+    function = F.divergence.kl if name == "kl" else getattr(F.loss, name)
+    shape = 4 if name == "kl" else (5, 4)
+    x, y = rng.uniform(0.5, 1, shape).astype("float32"), rng.uniform(0.5, 1, shape).astype("float32")
+    expected, loss = function(jn.array(x), jn.array(y)), function(like(x), like(y))
+    assert type(loss) is jn.ndarray
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    assert like(x) is not x or loss.dtype == expected.dtype == "float32"
+
+
+def test_losses_of_one_argument_and_of_labels_that_are_no_arrays_yet(logits):
+    for x in (logits, logits.tolist()):
+        assert type(F.loss.l2(x)) is jn.ndarray
+        np.testing.assert_allclose(F.loss.l2(x), F.loss.l2(jn.array(logits)), rtol=1e-5)
+        loss = F.loss.cross_entropy_logits_sparse(x, [0, 3, 2, 1, 1])
+        np.testing.assert_allclose(
+            loss, F.loss.cross_entropy_logits_sparse(jn.array(logits), jn.array([0, 3, 2, 1, 1])), rtol=1e-5
+        )
+
+
 def test_axes_that_are_not_there():
     x = jn.ones((2, 3))
     np.testing.assert_array_equal(F.loss.mean_squared_error(x, 0 * x, keep_axis=1), [1, 1, 1])
