@@ -7,7 +7,7 @@ from .. import random
 from ..core.module import Module
 from ..core.training_mode import in_training
 from ..random.generator import KeySource
-from ..typing import RawArray
+from ..typing import ArrayLike
 from ..util import class_name
 
 
@@ -26,8 +26,8 @@ class Dropout(Module):
         self.keygen = generator
         self.keep = keep
 
-    def __call__(self, x: Array | RawArray, training: bool | None = None, dropout_keep: float | None = None) -> Array:
-        """x of any shape to an array of the same shape and dtype; x itself where nothing is to be set to zero.
+    def __call__(self, x: ArrayLike, training: bool | None = None, dropout_keep: float | None = None) -> Array:
+        """x of any shape to an Array of the same shape and dtype; its values where nothing is to be set to zero.
 
         Args:
             x: An array of real or complex numbers.
@@ -38,6 +38,7 @@ class Dropout(Module):
             ValueError: If the probability is not above 0 and at most 1.
             TypeError: If neither `training` nor a mode is given.
         """
+        x = jn.asarray(x)
         keep = self.keep if dropout_keep is None else dropout_keep
         if not 0 < keep <= 1:
             raise ValueError(f"Dropout: expected a probability to keep above 0 and at most 1, got {keep}.")

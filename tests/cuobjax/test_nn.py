@@ -255,6 +255,13 @@ def test_dropout_without_training():
     np.testing.assert_array_equal(layer.keygen.key.value, key)
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("x", [np.ones((2, 3), "float32"), [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]], ids=["numpy", "lists"])
+def test_dropout_of_what_is_no_array_yet(x, training):
+    y = nn.Dropout(0.5)(x, training=training)
+    assert (type(y), y.shape, y.dtype) == (jn.ndarray, (2, 3), "float32")
+
+
 def test_dropout_passes_the_gradient_of_what_it_kept():
     layer = nn.Dropout(0.5, generator=objax.random.Generator(2))
     (g,), (_, y) = objax.GradValues(lambda x: (lambda y: (y.sum(), y))(layer(x, training=True)), None, (0,))(
