@@ -10,12 +10,12 @@ from contextvars import ContextVar
 from typing import Any, ClassVar, NamedTuple
 
 from autograd import tree
-from autograd.backend import is_array, synchronize
+from autograd.backend import synchronize
 from autograd.core import Array, Interpreter, Tracer, bare
 
-from ..core.call import call
+from ..core.call import as_arrays, call
 from ..core.module import Module, walk
-from ..core.variable import TrainVar, as_value
+from ..core.variable import TrainVar
 from ..util import class_name
 
 __all__ = ["Row", "Summary", "summary"]
@@ -113,7 +113,7 @@ def summary(module: Module, *args: Any, **kwargs: Any) -> Summary:
     if args or kwargs:
         tally = calls.tally
         values = {v: tally.counted(v.value) for v in module.vars()}
-        inputs = tree.tree_map(lambda x: as_value(x, "") if is_array(x) or isinstance(x, Array) else x, (args, kwargs))
+        inputs = as_arrays((args, kwargs))
         counted = tree.tree_map(lambda x: tally.counted(x) if isinstance(x, Array) else x, inputs)
         with _calls_of(found):
             calls.run(module, counted, values)
