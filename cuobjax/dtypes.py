@@ -3,7 +3,10 @@
 from typing import Any
 
 import numpy as onp
-from numpy.typing import DTypeLike
+
+from autograd.typing import DTypeLike
+
+__all__ = ["default_dtype", "set_default_dtype"]
 
 _real: onp.dtype[Any] = onp.dtype("float32")
 _NARROW = {"i": "int32", "c": "complex64"}
