@@ -36,7 +36,7 @@ def map(f: Callable[[Any], Any], xs: Tree) -> Tree:
         array([ 5., 25.])
     """
     if not all(len(x) for x in tree.flatten(xs)[0]):
-        raise ValueError("map: needs at least one element, as the structure of the result is not known without.")
+        raise ValueError("map: needs at least one element; without one, the structure of the result is not known.")
     return scan(lambda carry, x: (carry, f(x)), None, xs)[1]
 
 
@@ -65,8 +65,8 @@ def scan(
 
     Example:
         >>> import numpy as np
-        >>> scan(lambda total, x: (total + x, total), 0.0, np.array([1.0, 2.0, 3.0]))
-        (np.float64(6.0), array([0., 1., 3.]))
+        >>> scan(lambda total, x: (total + x, total + x), 0.0, np.array([1.0, 2.0, 3.0]))
+        (np.float64(6.0), array([1., 3., 6.]))
     """
     leaves, structure = tree.flatten(xs)
     if not all(getattr(x, "ndim", 0) for x in leaves):
@@ -96,7 +96,8 @@ def cond(
     """
     if not differs(predicate):
         return true_function(*operands) if predicate else false_function(*operands)
-    return _select(predicate, true_function(*operands), false_function(*operands))
+    first, second = true_function(*operands), false_function(*operands)
+    return _select(predicate, first, second, "cond: expected results of one structure from both functions.")
 
 
 def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Tree) -> Tree:
@@ -124,14 +125,15 @@ def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init
             continue
         if not holds_anywhere(proceed):
             return carry
-        carry = _select(proceed, body(carry), carry)
+        carry = _select(proceed, body(carry), carry, "while_loop: expected body to keep the structure of the carry.")
 
 
-def _select(predicate, first, second):
+def _select(predicate, first, second, complaint):
+    """`first` where the predicate holds, else `second`; TypeError with the message `complaint` if they do not match."""
     leaves, structure = tree.flatten(first)
     others = tree.leaves_along(structure, second)
     if others is None:
-        raise TypeError("cond: expected results of the same structure from both functions.")
+        raise TypeError(complaint)
     return tree.unflatten(structure, [where(predicate, a, b) for a, b in zip(leaves, others, strict=True)])
 
 

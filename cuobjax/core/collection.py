@@ -20,7 +20,7 @@ Selector: TypeAlias = str | Callable[[str, BaseVar], Any]
 Classes: TypeAlias = type[BaseVar] | tuple[type[BaseVar], ...]
 
 
-class VarCollection(dict[Any, Any]):  # the types are below: it iterates over values, not keys
+class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates over values, not keys
     """A dictionary {name: variable} that iterates over its variables, each one once.
 
     A name can stand for one variable only: whatever would give it another one raises ValueError and changes nothing.
@@ -49,13 +49,13 @@ class VarCollection(dict[Any, Any]):  # the types are below: it iterates over va
     def __add__(self, other: Variables) -> Self:
         return type(self)(self)._updated(other)
 
-    def __or__(self, other: Any) -> Self:
+    def __or__(self, other: Any) -> Self:  # type: ignore[override]
         return self + other if isinstance(other, dict) else NotImplemented
 
     def __radd__(self, other: Any) -> Self:
         return type(self)(other)._updated(self) if isinstance(other, dict) else NotImplemented
 
-    def __ror__(self, other: Any) -> Self:
+    def __ror__(self, other: Any) -> Self:  # type: ignore[override]
         return self.__radd__(other)
 
     def __iadd__(self, other: Variables) -> Self:

@@ -7,8 +7,8 @@ import itertools
 import numbers
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, NoReturn, Self
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Self, TypeVar
 
 import numpy as onp
 
@@ -21,6 +21,7 @@ from .collection import VarCollection
 from .training_mode import Training, adopt, checked, override
 from .variable import BaseVar, as_value
 
+M = TypeVar("M", bound="Module")
 __all__ = ["ForceArgs", "Module", "ModuleList", "module_changes", "parts", "put", "walk"]
 
 
@@ -65,8 +66,11 @@ class Module:
         else:
             module = made_by(cls)
         module_changes.young.add(id(module))
-        adopt(cls)
         return module
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adopt(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         before = self.__dict__.get(name)
@@ -134,32 +138,40 @@ class Module:
         """Sets the mode of the module and of all modules in it to evaluation: `train(False)`."""
         return self.train(False)
 
-    @contextmanager
-    def mode(self, *, training: bool) -> Iterator[Self]:
+    def mode(self, *, training: bool) -> AbstractContextManager[Self]:
         """A context in which the module and all modules in it have another mode: `with net.mode(training=False): ...`.
 
         It counts in this thread, in the threads of `Parallel`, and in asyncio tasks that begin within it. Contexts
         nest, and one that closes, in whatever order or thread, takes back only what it itself set. A copy of the module
-        has the mode that `train` or `eval` set. A generator that pauses within the context leaves it open meanwhile.
+        has the mode that `train` or `eval` set. While a generator pauses inside the block, its mode counts for the code
+        that consumes it.
 
         Args:
-            training: Whether the modules are in training.
+            training: Whether the modules are in training. Modules in plain lists and dictionaries are not found.
 
-        Yields:
-            The module.
+        Returns:
+            The context manager; it gives the module.
 
         Raises:
             TypeError: If `training` is neither True nor False.
         """
-        with override([(module, checked(training)) for _, module in walk(self)]):
-            yield self
+        return _in_mode(self, checked(training))
 
     @property
-    def __enter__(self) -> NoReturn:
+    def __enter__(self) -> Any:
+        enter = getattr(super(), "__enter__", None)  # of another base class
+        if enter is not None:
+            return enter
         raise AttributeError(
             f"{type(self).__name__} is no context manager; train() and eval() set the mode for good. For a mode that "
             "ends with the block, write `with net.mode(training=False):`."
         )
+
+
+@contextmanager
+def _in_mode(module: M, training: bool) -> Iterator[M]:
+    with override([(part, training) for _, part in walk(module)]):
+        yield module
 
 
 _PARTS = (Module, BaseVar)

@@ -80,7 +80,8 @@ def override(modes: Sequence[tuple[Any, Any]]) -> Iterator[None]:
     """Modules have other modes, [(module, training)], until the end of the context."""
     opened = {id(module): (module, training) for module, training in modes}
     for module, _ in modes:
-        getattr(module, "training", None)  # for a recording: after the context, the mode from before counts again
+        adopt(type(module))  # a class may have got a `training` of its own since
+        getattr(module, "training", None)  # for `modes_read`: after the context, the mode from before counts again
     try:
         around = _open()
         _overrides.set(around | {key: (*around.get(key, ()), opened) for key in opened})
@@ -98,7 +99,7 @@ def _open() -> dict[int, tuple[dict[int, tuple[Any, Any]], ...]]:
 
 @contextmanager
 def modes_read() -> Iterator[Modes]:
-    """Yields a list that becomes, at the end, the modes that were read, [(module, training)], as they were at first."""
+    """Yields a list that becomes, at the end, the modes that were read, [(module, training)], as first read."""
     outer = _recorded.get()
     recorded: dict[int, tuple[Any, Any]] = {}
     modes: Modes = []
@@ -120,6 +121,6 @@ def _record(module: Any, training: Any) -> Any:
 
 
 def unchanged(modes: Modes) -> bool:
-    """Whether all modules still have the modes that `recording` found."""
-    current = [module.training for module, _ in modes]  # of all, for a recording around
+    """Whether all modules still have the modes that `modes_read` found."""
+    current = [module.training for module, _ in modes]  # of all, for `modes_read` around
     return all(now is before for now, (_, before) in zip(current, modes, strict=True))

@@ -14,16 +14,17 @@ import autograd.numpy as anp
 from autograd.backend import DeviceError, default_device, device_of, is_array, is_cupy
 from autograd.core import Array, Reference, TracedNumber, Tracer, bare, library, resolved
 from autograd.ops.random import split as split_key
-from autograd.typing import ArrayLike
 
 from ..util import class_name, repr_function
 from . import scope
 
 __all__ = [
-    "BaseState", "BaseVar", "ConstrainedVar", "RandomState", "Reduction", "StateVar", "StoredVar", "TrainRef",
+    "BaseState", "BaseVar", "ConstrainedVar", "RandomState", "Reduction", "StateVar", "StoredVar", "Tensor", "TrainRef",
     "TrainVar", "as_value", "constant", "random_key", "reduce_mean", "require_same_library",
 ]  # fmt: skip
 
+Tensor: TypeAlias = Array | onp.ndarray[Any, Any] | onp.generic
+"""What a variable stores: an Array, or a raw array, which is copied."""
 Reduction: TypeAlias = Callable[[Array], Array]
 """Combines the values of lanes or devices, stacked along axis 0, into one."""
 
@@ -84,14 +85,14 @@ class BaseVar(Reference):
         raise NotImplementedError
 
     @value.setter
-    def value(self, tensor: ArrayLike) -> None:
+    def value(self, tensor: Tensor) -> None:
         raise NotImplementedError
 
     @property
     def _value(self) -> Array:
         return self.value
 
-    def assign(self, tensor: ArrayLike, check: bool = True) -> None:
+    def assign(self, tensor: Tensor, check: bool = True) -> None:
         """Replaces the value.
 
         Args:
@@ -151,7 +152,7 @@ class StoredVar(BaseVar):
         stored: The value outside of all scopes, a plain Array.
     """
 
-    def __init__(self, tensor: ArrayLike, reduce: Reduction | None) -> None:
+    def __init__(self, tensor: Tensor, reduce: Reduction | None) -> None:
         super().__init__(reduce)
         value = as_value(tensor, type(self).__name__)
         self.stored: Array = constant(value)
@@ -164,10 +165,10 @@ class StoredVar(BaseVar):
         return scope.read(self)
 
     @value.setter
-    def value(self, tensor: ArrayLike) -> None:
+    def value(self, tensor: Tensor) -> None:
         self.assign(tensor)
 
-    def assign(self, tensor: ArrayLike, check: bool = True) -> None:
+    def assign(self, tensor: Tensor, check: bool = True) -> None:
         value = self.checked(tensor) if check else as_value(tensor, f"{type(self).__name__}.assign", self.value)
         scope.write({self: value})
 
@@ -215,7 +216,7 @@ class TrainVar(StoredVar):
 
     def __init__(
         self,
-        tensor: ArrayLike,
+        tensor: Tensor,
         reduce: Reduction | None = reduce_mean,
         constraint: Callable[[Array], Array] | None = None,
     ) -> None:
@@ -233,7 +234,7 @@ class TrainVar(StoredVar):
         return scope.read(self)
 
     @value.setter
-    def value(self, tensor: ArrayLike) -> None:
+    def value(self, tensor: Tensor) -> None:
         raise ValueError("Direct assignment not allowed, use TrainRef to update a TrainVar.")
 
 
@@ -250,7 +251,7 @@ class ConstrainedVar(TrainVar):
             `inverse`, if there is one, finds a free tensor for a value.
     """
 
-    def __init__(self, tensor: ArrayLike, reduce: Reduction | None, constraint: Callable[[Array], Array]) -> None:
+    def __init__(self, tensor: Tensor, reduce: Reduction | None, constraint: Callable[[Array], Array]) -> None:
         BaseVar.__init__(self, None)
         self.constraint = constraint
         value = as_value(tensor, "TrainVar")
@@ -274,10 +275,10 @@ class ConstrainedVar(TrainVar):
         return self.constraint(self.free.value)
 
     @value.setter
-    def value(self, tensor: ArrayLike) -> None:
+    def value(self, tensor: Tensor) -> None:
         raise ValueError("Direct assignment not allowed, use assign to update a TrainVar with a constraint.")
 
-    def assign(self, tensor: ArrayLike, check: bool = True) -> None:
+    def assign(self, tensor: Tensor, check: bool = True) -> None:
         """Finds a free tensor for a value; a constraint without an inverse raises TypeError: assign to `free`."""
         if not hasattr(self.constraint, "inverse"):
             raise TypeError(
@@ -325,10 +326,10 @@ class TrainRef(BaseState):
         return self.ref.value
 
     @value.setter
-    def value(self, tensor: ArrayLike) -> None:
+    def value(self, tensor: Tensor) -> None:
         self.assign(tensor)
 
-    def assign(self, tensor: ArrayLike, check: bool = True) -> None:
+    def assign(self, tensor: Tensor, check: bool = True) -> None:
         self.ref.assign(tensor, check)
 
     def __repr__(self) -> str:
@@ -343,7 +344,7 @@ class StateVar(StoredVar, BaseState):
         reduce: See `BaseVar`.
     """
 
-    def __init__(self, tensor: ArrayLike, reduce: Reduction | None = reduce_mean) -> None:
+    def __init__(self, tensor: Tensor, reduce: Reduction | None = reduce_mean) -> None:
         super().__init__(tensor, reduce)
 
 

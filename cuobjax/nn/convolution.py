@@ -8,7 +8,7 @@ from autograd import Array
 from .. import functional
 from ..constants import ConvPadding
 from ..core.module import Module
-from ..core.variable import TrainVar
+from ..core.variable import Tensor, TrainVar
 from ..typing import ArrayLike, Padding
 from ..util import class_name, repr_function, to_padding, to_tuple
 from .init import kaiming_normal
@@ -45,7 +45,7 @@ class Conv2D(Module):
         groups: int = 1,
         padding: Padding = ConvPadding.SAME,
         use_bias: bool = True,
-        w_init: Callable[[tuple[int, ...]], ArrayLike] = kaiming_normal,
+        w_init: Callable[[tuple[int, ...]], Tensor] = kaiming_normal,
     ) -> None:
         if groups < 1 or nin % groups or nout % groups:
             raise ValueError(f"Conv2D: expected groups that divide nin and nout, got {groups} for {nin} and {nout}.")

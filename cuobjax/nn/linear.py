@@ -6,13 +6,13 @@ import cuobjax.numpy as jn
 from autograd import Array
 
 from ..core.module import Module
-from ..core.variable import TrainVar
+from ..core.variable import Tensor, TrainVar
 from ..typing import ArrayLike
 from ..util import class_name, repr_function
 from .init import xavier_normal
 
 
-def weights(where: str, w_init: Callable[[tuple[int, ...]], ArrayLike], shape: tuple[int, ...]) -> TrainVar:
+def weights(where: str, w_init: Callable[[tuple[int, ...]], Tensor], shape: tuple[int, ...]) -> TrainVar:
     """The weights of a layer, of which `where` is the name in errors."""
     w = TrainVar(w_init(shape))
     if w.shape != shape:
@@ -37,7 +37,7 @@ class Linear(Module):
         nin: int,
         nout: int,
         use_bias: bool = True,
-        w_init: Callable[[tuple[int, ...]], ArrayLike] = xavier_normal,
+        w_init: Callable[[tuple[int, ...]], Tensor] = xavier_normal,
     ) -> None:
         self.b = TrainVar(jn.zeros(nout)) if use_bias else None
         self.w = weights("Linear", w_init, (nin, nout))

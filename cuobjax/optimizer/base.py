@@ -1,6 +1,7 @@
 """What all optimizers share: the variables that they train, their states, and the checks of a call."""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as onp
@@ -13,13 +14,14 @@ from ..core.collection import VarCollection, Variables
 from ..core.module import Module, ModuleList
 from ..core.variable import StateVar, TrainRef, TrainVar, require_same_library
 from ..typing import ArrayLike
+from ..util import positional_args_names
 
 
 class Optimizer(Module):
     """The base of all optimizers: refers to the TrainVars of a collection, each one once.
 
-    An optimizer of your own overrides `update`. Its states are attributes that `zeros` makes; `update` gets the part of
-    each that belongs to its variable, under the name of the attribute:
+    An optimizer of your own overrides `update`. Its states are attributes that `zeros` makes; where a parameter of
+    `update` has the name of such an attribute, it gets the part of the state that belongs to its variable:
 
     >>> import cuobjax
     >>> import cuobjax.numpy as jn
@@ -86,10 +88,11 @@ class Optimizer(Module):
             hyperparameters: Further arguments of `update`, for an optimizer whose calls can give them.
         """
         lr, grads = learning_rate(lr), self._checked(grads)
-        states = {name: x for name, x in vars(self).items() if isinstance(x, ModuleList) and x is not self.train_vars}
-        for i, (p, g) in enumerate(zip(self.train_vars, grads, strict=True)):
+        names = [name for name in _parameters(type(self).update) if isinstance(getattr(self, name, None), ModuleList)]
+        states = [getattr(self, name) for name in names]
+        for p, g, *parts in zip(self.train_vars, grads, *states, strict=True):
             rate = lr if isinstance(lr, int | float) else asarray(lr, self._rate_dtype(p))
-            self.update(p, g, rate, **{name: state[i] for name, state in states.items()}, **hyperparameters)
+            self.update(p, g, rate, **dict(zip(names, parts, strict=True)), **hyperparameters)
 
     def zeros(self) -> ModuleList:
         """A state: a StateVar of zeros for each variable, of its shape and dtype."""
@@ -114,6 +117,12 @@ class Optimizer(Module):
         for i, (g, p) in enumerate(zip(converted, self.train_vars, strict=True)):
             require_same_library(g, p.value, f"{name}: gradient {i}")
         return converted
+
+
+@functools.cache
+def _parameters(update: Callable[..., Any]) -> list[str]:
+    """The names of the parameters of an `update` behind the learning rate."""
+    return positional_args_names(update)[4:]
 
 
 def learning_rate(lr: Any) -> Any:
