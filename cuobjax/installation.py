@@ -4,6 +4,8 @@ import importlib.util
 import pathlib
 import sys
 
+__all__ = ["check_autograd"]
+
 _OURS, _FOREIGN = "families.py", "tracer.py"  # a file that only our package has, and one that only HIPS autograd has
 
 

@@ -13,6 +13,11 @@ from autograd.scipy import special
 from ..numpy._array_results import with_array_results
 from ..typing import ArrayLike, Axes, RawArray
 
+__all__ = [
+    "celu", "elu", "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "relu", "rsqrt", "selu", "sigmoid", "silu",
+    "softmax", "softplus", "swish", "tanh",
+]  # fmt: skip
+
 tanh: Callable[[ArrayLike], Array] = jn.tanh
 
 

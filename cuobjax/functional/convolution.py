@@ -11,6 +11,8 @@ from ..constants import ConvPadding
 from ..typing import ArrayLike, Padding
 from ..util import to_padding, to_tuple
 
+__all__ = ["conv", "explicit_padding"]
+
 
 def explicit_padding(
     padding: Padding,

@@ -9,6 +9,8 @@ from autograd.axes import complete_axis
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike
 
+__all__ = ["flatten", "one_hot"]
+
 
 def flatten(x: ArrayLike) -> Array:
     """x (N, ...) as (N, size of the rest)."""

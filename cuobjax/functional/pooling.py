@@ -13,6 +13,8 @@ from ..typing import ArrayLike, Padding
 from ..util import to_tuple
 from .convolution import explicit_padding
 
+__all__ = ["average_pool_2d", "max_pool_2d"]
+
 
 def _windows(x, size, strides, padding):
     rank = x.ndim - 2

@@ -12,6 +12,8 @@ from ..core.collection import VarCollection
 from .collection import load_var_collection, save_var_collection
 from .formats import DamagedFileError, sweep
 
+__all__ = ["Checkpoint"]
+
 
 class Checkpoint:
     """Saves variables now and then, and restores them when training continues.

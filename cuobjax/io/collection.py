@@ -14,6 +14,8 @@ from ..core.variable import TrainRef
 from ..typing import FileOrStr
 from .formats import read_npz, read_safetensors, replacement, write_npz, write_safetensors
 
+__all__ = ["load_var_collection", "save_var_collection"]
+
 
 def save_var_collection(file: FileOrStr, vc: Variables) -> None:
     """Saves variables, each one once, at its first name; a TrainRef as the variable that it refers to.

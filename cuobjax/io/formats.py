@@ -16,6 +16,11 @@ from typing import IO, Any, TypeAlias
 
 import numpy as onp
 
+__all__ = [
+    "Arrays", "DamagedFileError", "read_npz", "read_safetensors", "replacement", "sweep", "write_npz",
+    "write_safetensors",
+]  # fmt: skip
+
 Arrays: TypeAlias = Mapping[str, onp.ndarray[Any, Any]]
 
 # The dtypes of .safetensors: what NumPy reads, and the dtype of these bits. All others are a letter and bits: F32.

@@ -5,6 +5,8 @@ from typing import Any
 from ..core.module import ModuleList
 from ..util import local_kwargs
 
+__all__ = ["Sequential"]
+
 
 class Sequential(ModuleList):
     """Layers applied one after the other: `Sequential([Linear(2, 3), relu])`.

@@ -14,6 +14,8 @@ from ..util import class_name, repr_function, to_padding, to_tuple
 from .init import kaiming_normal
 from .linear import weights
 
+__all__ = ["Conv2D"]
+
 
 class Conv2D(Module):
     """Cross-correlation of images with learned kernels: x (N, nin, H, W) to (N, nout, out H, out W).

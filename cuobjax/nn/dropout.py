@@ -10,6 +10,8 @@ from ..random.generator import KeySource
 from ..typing import ArrayLike
 from ..util import class_name
 
+__all__ = ["Dropout"]
+
 
 class Dropout(Module):
     """Sets elements to zero at random in training and scales the others, so that the mean stays.

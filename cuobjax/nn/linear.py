@@ -11,6 +11,8 @@ from ..typing import ArrayLike
 from ..util import class_name, repr_function
 from .init import xavier_normal
 
+__all__ = ["Linear", "weights"]
+
 
 def weights(where: str, w_init: Callable[[tuple[int, ...]], Tensor], shape: tuple[int, ...]) -> TrainVar:
     """The weights of a layer, of which `where` is the name in errors."""

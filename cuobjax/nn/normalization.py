@@ -13,6 +13,8 @@ from ..core.variable import StateVar, TrainVar
 from ..typing import ArrayLike
 from ..util import class_name
 
+__all__ = ["BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D"]
+
 
 class BatchNorm(Module):
     """Normalizes over axes: y = gamma * (x - mean) / sqrt(variance + eps) + beta. Source: Ioffe & Szegedy 2015.

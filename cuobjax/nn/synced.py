@@ -7,6 +7,8 @@ from ..functional.parallel import pmean
 from ..typing import ArrayLike
 from .normalization import BatchNorm, BatchNorm0D, BatchNorm1D, BatchNorm2D
 
+__all__ = ["SyncedBatchNorm", "SyncedBatchNorm0D", "SyncedBatchNorm1D", "SyncedBatchNorm2D"]
+
 
 class SyncedBatchNorm(BatchNorm):
     """`BatchNorm` over the batches of all devices: in training, equal to it on the batch that `Parallel` splits.

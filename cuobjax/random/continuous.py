@@ -13,6 +13,11 @@ from ..typing import ArrayLike, DTypeLike, Shape
 from .drawing import complete_dtype, complete_shape, drawn, fitting, moved, parameter
 from .generator import DEFAULT_GENERATOR, KeySource, new_key
 
+__all__ = [
+    "ball", "beta", "cauchy", "chisquare", "dirichlet", "exponential", "gamma", "gumbel", "laplace", "logistic",
+    "normal", "orthogonal", "orthonormal", "student_t", "truncated_normal", "uniform",
+]  # fmt: skip
+
 
 def normal(
     shape: Shape,

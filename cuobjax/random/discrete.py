@@ -18,6 +18,11 @@ from .continuous import exponential, uniform
 from .drawing import complete_dtype, complete_shape, drawn, parameter
 from .generator import DEFAULT_GENERATOR, KeySource, new_key
 
+__all__ = [
+    "bernoulli", "binomial", "bits", "categorical", "choice", "permutation", "poisson", "rademacher", "randint",
+    "shuffle",
+]  # fmt: skip
+
 
 def _is_known(x):
     """Whether the numbers in `x` are at hand: looking at them would wait for a GPU."""

@@ -13,6 +13,8 @@ from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Shape
 from .generator import KeySource, new_key
 
+__all__ = ["complete_dtype", "complete_shape", "drawn", "fitting", "moved", "parameter"]
+
 
 def complete_shape(shape: Any) -> tuple[int, ...]:
     """A shape as a tuple, of one length as well."""

@@ -10,6 +10,8 @@ from ..core.module import Module
 from ..core.variable import RandomState, random_key
 from ..util import class_name
 
+__all__ = ["DEFAULT_GENERATOR", "Generator", "KeySource", "new_key"]
+
 KeySource: TypeAlias = RandomState | Callable[[], Array]
 """A Generator, another function that returns a new key at each call, or a RandomState."""
 

@@ -11,6 +11,8 @@ from typing import Any
 from ..constants import ConvPadding, Interpolate
 from ..typing import Padding
 
+__all__ = ["ilog2", "to_interpolate", "to_padding", "to_positions", "to_tuple"]
+
 
 def ilog2(x: float) -> int:
     """The smallest integer n with 2**n >= x, for x > 0; exact, where rounding of log2 would not be."""

@@ -5,6 +5,8 @@ from autograd.backend import Device, default_device, local_devices
 
 from ..typing import Tree
 
+__all__ = ["get_local_devices", "map_to_device", "multi_host_barrier"]
+
 
 def get_local_devices() -> list[Device]:
     """The devices that `Parallel` uses: all GPUs, or the CPU as often as `CUOBJAX_CPU_DEVICES` says."""

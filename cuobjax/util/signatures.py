@@ -7,6 +7,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
+__all__ = [
+    "args_indexes", "class_name", "local_kwargs", "override_args_kwargs", "positional_args_names", "re_sign",
+    "repr_function",
+]  # fmt: skip
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

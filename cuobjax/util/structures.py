@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+__all__ = ["EasyDict", "Renamer", "Rules", "dummy_context_mgr"]
+
 Rules: TypeAlias = dict[str, str] | Iterable[tuple[str, str]] | Callable[[str], str]
 
 
