@@ -121,7 +121,10 @@ def local_devices() -> list[Device]:
 
 @contextlib.contextmanager
 def device(name: DeviceLike) -> Iterator[Device]:
-    """Creates arrays on a device within the context: "cpu", "gpu", "gpu:1" or a `Device`.
+    """Creates arrays on a device within the context.
+
+    Args:
+        name: "cpu", "gpu", "gpu:1" or a `Device`.
 
     Raises:
         DeviceError: If the device is not available.

@@ -144,7 +144,10 @@ def scalar_seed(x: Any, where: str, kind: str = "real") -> Any:
 def value_and_grad(
     f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Callable[P, tuple[Any, Any]]:
-    """The function that computes the value of `f` and its gradient: see `grad`.
+    """The function that computes the value of `f` and its gradient.
+
+    Args:
+        f, argnums, has_aux, holomorphic: As for `grad`.
 
     Returns:
         A function with the arguments of `f` that returns (value, gradient), ((value, aux), gradient) with `has_aux`.
@@ -210,9 +213,13 @@ def one_array(run: TapedRun, y: Any, where: str) -> Any:
 
 
 def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
-    """The function that computes the gradient of the sum of the outputs of `f`, an array: see `grad`.
+    """The function that computes the gradient of the sum of the outputs of `f`, an array.
 
     If `f` acts on each element alone, this is its derivative at each element.
+
+    Args:
+        f: A function of nested arrays that returns an array of any shape.
+        argnums: As for `grad`.
 
     Raises:
         TypeError: If the output is no array, or is complex although an argument is real.

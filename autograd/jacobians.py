@@ -177,7 +177,11 @@ def jacobian(
 def jacrev(
     f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Callable[P, Any]:
-    """`jacobian` by reverse mode: cheaper where the output has fewer elements than the argument."""
+    """`jacobian` by reverse mode: cheaper where the output has fewer elements than the argument.
+
+    Args:
+        f, argnums, has_aux, holomorphic: As for `jacobian`.
+    """
     return _recorded(f, argnums, has_aux, holomorphic, by_columns=lambda inputs, outputs: False)
 
 
@@ -205,7 +209,11 @@ def _recorded(f, argnums, has_aux, holomorphic, by_columns):
 def jacfwd(
     f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Callable[P, Any]:
-    """`jacobian` by forward mode, which stores no residuals: cheaper where the argument has few elements."""
+    """`jacobian` by forward mode, which stores no residuals: cheaper where the argument has few elements.
+
+    Args:
+        f, argnums, has_aux, holomorphic: As for `jacobian`.
+    """
 
     @functools.wraps(f)
     def derivatives(*args: P.args, **kwargs: P.kwargs) -> Any:

@@ -40,21 +40,21 @@ class Function(Module):
         functools.update_wrapper(self, f, updated=())
 
     def vars(self, scope: str = "") -> VarCollection:
-        """The variables, named `{function}` and their own names."""
+        """The variables, named `{function}` and their own names, with the text `scope` before each name."""
         return VarCollection((scope + name, v) for name, v in self.vc.items())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Calls the function."""
+        """Calls the function with its arguments."""
         return self.f(*args, **kwargs)
 
     @staticmethod
     def with_vars(vc: Variables) -> Callable[[Callable[..., Any]], Function]:
-        """A decorator that makes a function a `Function` with these variables."""
+        """A decorator that makes a function a `Function` with the variables `vc`."""
         return lambda f: Function(f, vc)
 
     @staticmethod
     def auto_vars(f: Callable[..., Any]) -> AutoFunction:
-        """A decorator that makes a function a `Function` with the variables that it can reach.
+        """A decorator that makes a function `f` a `Function` with the variables that it can reach.
 
         They are read from its code whenever `vars` is called (see `find_used_variables`), so that a network may be
         made, or changed, after the function.
@@ -66,14 +66,18 @@ class Function(Module):
 
 
 class AutoFunction(Function):
-    """A function with the variables that it can reach; they are searched for at each call of `vars`."""
+    """A function `f` with the variables that it can reach; they are searched for at each call of `vars`."""
 
     def __init__(self, f: Callable[..., Any]) -> None:
         super().__init__(f, ())
         del self.vc
 
     def vars(self, scope: str = "") -> VarCollection:
-        """The variables that the function can reach now, named `{function}` and the expressions that lead to them."""
+        """The variables that the function can reach now, named `{function}` and the expressions that lead to them.
+
+        Args:
+            scope: A text before each name.
+        """
         return Function(self.f, find_used_variables(self.f)).vars(scope)
 
     def __repr__(self) -> str:
@@ -81,7 +85,7 @@ class AutoFunction(Function):
 
 
 def find_used_variables(fn: Callable[..., Any]) -> VarCollection:
-    """The variables that a function can reach, named by the expressions that lead to them: `net.(Linear).w`.
+    """The variables that a function `fn` can reach, named by the expressions that lead to them: `net.(Linear).w`.
 
     The search goes through the globals and closures that its code names, attributes, constant subscripts, default
     arguments, containers, partial functions, bound methods, nested functions, and the functions that it calls. Where

@@ -80,6 +80,9 @@ class FrozenVar(StoredVar, BaseState):
     """A TrainVar after `freeze`: the same object, under the same names, but a state, which is not trained.
 
     Like a TrainVar it is assigned with `assign`, by a checkpoint for instance, not by accident.
+
+    Args:
+        tensor, reduce: As for `TrainVar`.
     """
 
     value = TrainVar.value  # type: ignore[override]
@@ -107,7 +110,18 @@ def freeze(module: Module | VarCollection, selector: Selector = "*") -> VarColle
 
 
 def unfreeze(module: Module | VarCollection, selector: Selector = "*") -> VarCollection:
-    """Turns frozen variables into TrainVars again: see `freeze`."""
+    """Turns frozen variables into TrainVars again: the inverse of `freeze`.
+
+    Args:
+        module: A module, or a VarCollection of it.
+        selector: Which ones of its frozen variables, as for `freeze`; all without it.
+
+    Returns:
+        The VarCollection of the variables that are no longer frozen.
+
+    Raises:
+        ValueError: If no name matches a pattern.
+    """
     chosen = _chosen(module, "unfreeze", FrozenVar, selector)
     for variable in chosen:
         variable.__class__ = vars(variable).pop("thawed")

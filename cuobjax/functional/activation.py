@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cuobjax.numpy as jn
 from autograd.backend import is_array
 from autograd.core import Array
@@ -18,7 +16,10 @@ __all__ = [
     "softmax", "softplus", "swish", "tanh",
 ]  # fmt: skip
 
-tanh: Callable[[ArrayLike], Array] = jn.tanh
+
+def tanh(x: ArrayLike) -> Array:
+    """The hyperbolic tangent of `x`."""
+    return jn.tanh(x)
 
 
 @with_array_results

@@ -61,7 +61,7 @@ class Checkpoint:
 
     @classmethod
     def checkpoint_idx(cls, filename: str) -> int:
-        """The index in the name of a checkpoint file; ValueError if the name is of another form."""
+        """The index in `filename`, the name of a checkpoint file; ValueError if the name is of another form."""
         before, after = re.split(r"%\d*d", cls.FILE_FORMAT)
         return int(os.path.basename(filename).removeprefix(before).removesuffix(after))
 

@@ -32,6 +32,7 @@ def functional_call(
         module: A module, or a method of one.
         values: {name: value} with names of `module.vars()`, or a list of a value for each variable in that order. A
             value has the shape of its variable; it may have another dtype.
+        args, kwargs: The arguments of the module.
         with_changes: Return (output, changes) with the values of those variables that were written to, {name: value}.
 
     Raises:
