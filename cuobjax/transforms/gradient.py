@@ -31,9 +31,7 @@ class _Derivatives(Module):
     """What `Grad` and its relatives share: one differentiated call of `f` in a scope of its own.
 
     Args:
-        f: A function or module. Only its first output is differentiated.
-        variables: The VarCollection (or dictionary, or pairs) whose TrainVars are differentiated; None for none.
-        input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
+        f, variables, input_argnums: See `Grad`.
     """
 
     def __init__(
@@ -174,9 +172,7 @@ class GradValues(_Gradient):
     them; an output that is neither a tuple nor a list is returned as a list of one.
 
     Args:
-        f: A function or module. Only its first output is differentiated, which must be a real scalar.
-        variables: The VarCollection (or dictionary, or pairs) whose TrainVars are differentiated; None for none.
-        input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
+        f, variables, input_argnums: As for `Grad`; the first output of `f` is a real scalar.
 
     Raises:
         TypeError: If the first output is no real scalar, or what to differentiate is not of real or complex numbers.
@@ -199,9 +195,7 @@ class Jacobian(_Derivatives):
     the order of `input_argnums`, then for the TrainVars in the order of the collection, each variable once.
 
     Args:
-        f: A function or module. Only its first output is differentiated, a real array of any shape.
-        variables: The VarCollection (or dictionary, or pairs) whose TrainVars are differentiated; None for none.
-        input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
+        f, variables, input_argnums: As for `Grad`, but the first output of `f` is a real array of any shape.
 
     Raises:
         TypeError: If the first output is no real array, or what to differentiate is not of real or complex numbers.
@@ -237,9 +231,7 @@ class Hessian(_Derivatives):
     i-th and the j-th of the inputs and TrainVars, in the order of `Grad`, an array of shape `xi.shape + xj.shape`.
 
     Args:
-        f: A function or module. Only its first output is differentiated, which must be a real scalar.
-        variables: The VarCollection (or dictionary, or pairs) whose TrainVars are differentiated; None for none.
-        input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
+        f, variables, input_argnums: As for `Grad`; the first output of `f` is a real scalar.
 
     Raises:
         TypeError: If the first output is no real scalar, or what to differentiate is not of real or complex numbers.
