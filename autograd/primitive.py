@@ -71,6 +71,7 @@ class Primitive:
     shape_from: Callable[..., Any] | None = None
     has_effect: bool = False
     host: Callable[..., Any]
+    _count: int = 0  # of `arguments`
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class Primitive:
         self.arguments, self.variadic, self.parameters = arguments, None, frozenset()
         if not isinstance(forward, str):
             self.arguments, self.variadic, self.parameters = _parameters(forward)
+        self._count = len(self.arguments or ())
         self.vjps = tuple(vjp and Vjp(vjp, self) for vjp in vjps)
         if not callable(memory) and memory not in ("", "new", "view"):
             raise ValueError(f"Primitive: expected memory 'new', 'view' or '', got {memory!r}.")
@@ -136,7 +138,7 @@ class Primitive:
         """
         trace, lists = None, False
         if params:
-            if self.arguments is not None and len(args) < len(self.arguments):
+            if len(args) < self._count:
                 args = self._positional(args, params)
             for name in params:
                 if isinstance(params[name], Array):
