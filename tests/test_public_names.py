@@ -109,12 +109,12 @@ def test_names_are_there_and_listed(name):
         assert public in NAMES[name].split(), f"{name}.{public}: add it to NAMES"
 
 
-def _listed_in_source(module):
+def _listed_in_source(path):
     """The `__all__` that tools read, in the stub of a module if it has one; None if it is no list of strings."""
-    path = Path(module.__file__)
     stub = path.with_suffix(".pyi")
     for node in ast.parse((stub if stub.exists() else path).read_text()).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+        targets = getattr(node, "targets", [getattr(node, "target", None)])
+        if isinstance(node, ast.Assign | ast.AnnAssign) and ast.unparse(targets[0]) == "__all__":
             try:
                 return ast.literal_eval(node.value)
             except ValueError:
@@ -122,13 +122,31 @@ def _listed_in_source(module):
     return None
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_public_modules_list_their_names_for_tools(name):
-    module = importlib.import_module(name)
-    listed = _listed_in_source(module)
+def _files():
+    """{name: file} of every module of both packages that has code and no underscore in its name."""
+    for package in (autograd, cuobjax):
+        folder = Path(package.__file__).parent
+        for path in sorted(folder.rglob("*.py")):
+            parts = [part for part in path.relative_to(folder.parent).with_suffix("").parts if part != "__init__"]
+            if not any(part.startswith("_") for part in parts) and len(ast.parse(path.read_text()).body) > 1:
+                yield ".".join(parts), path
+
+
+FILES = dict(_files())
+UNLISTED = ("cuobjax.optimizer.adam", "cuobjax.optimizer.base", "cuobjax.optimizer.sgd")
+_LACKS = pytest.mark.xfail(strict=True, reason="has no __all__ yet")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=_LACKS if name in UNLISTED else ()) for name in FILES])
+def test_modules_list_their_names_for_tools(name):
+    module, listed = importlib.import_module(name), _listed_in_source(FILES[name])
     assert isinstance(listed, list), f"{name}: write a literal __all__"
     assert len(set(listed)) == len(listed)
     assert [public for public in listed if not hasattr(module, public)] == []
+
+
+def test_all_public_modules_are_looked_at():
+    assert set(MODULES) <= set(FILES)
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("cuobjax")])
