@@ -54,8 +54,10 @@ def elementwise(forward: Callable[..., Any] | str, *derivatives: Callable[..., A
     """An operation on each element.
 
     Args:
+        forward: `(xp, *arrays, **params)`, or the name of a function that NumPy and CuPy share.
         derivatives: For each argument a vjp that multiplies a tangent or a cotangent `g` by the partial derivative;
             None for an argument on which the result does not depend continuously.
+        known: What else is known of the operation: see `Primitive`.
     """
     known = {"arguments": _NAMES.get(len(derivatives)), **known}
     return Primitive(forward, derivatives, kind="elementwise", batch="align", **known)
@@ -64,33 +66,59 @@ def elementwise(forward: Callable[..., Any] | str, *derivatives: Callable[..., A
 def linear(
     forward: Callable[..., Any] | str, transpose: Callable[..., Any], *, batch: Any = "stack", **known: Any
 ) -> Primitive:
-    """An operation that is linear in its first argument; further ones (indices) are not differentiated."""
+    """An operation that is linear in its first argument; further ones (indices) are not differentiated.
+
+    Args:
+        forward, known: As for `elementwise`.
+        transpose: The vjp of the first argument.
+        batch: How `vmap` applies it: "align", "stack", "loop", a `Composition` or a rule of its own.
+    """
     return Primitive(forward, (transpose, None), kind="multilinear", batch=batch, **known)
 
 
 def jointly_linear(
     forward: Callable[..., Any] | str, *transposes: Callable[..., Any] | None, batch: Any = "stack", **known: Any
 ) -> Primitive:
-    """An operation that is linear in all of its arguments together."""
+    """An operation that is linear in all of its arguments together.
+
+    Args:
+        forward, batch, known: As for `linear`.
+        transposes: The vjp of each argument.
+    """
     return Primitive(forward, transposes, kind="linear", batch=batch, **known)
 
 
 def multilinear(
     forward: Callable[..., Any] | str, *transposes: Callable[..., Any], batch: Any, **known: Any
 ) -> Primitive:
-    """An operation that is linear in each of its arguments: a transpose sees only the other arguments."""
+    """An operation that is linear in each of its arguments: a transpose sees only the other arguments.
+
+    Args:
+        forward, batch, known: As for `linear`.
+        transposes: The vjp of each argument.
+    """
     return Primitive(forward, transposes, kind="multilinear", arguments=_NAMES[2], batch=batch, **known)
 
 
 def irregular(
     forward: Callable[..., Any] | str, *vjps: Callable[..., Any] | None, batch: Any = "stack", **known: Any
 ) -> Primitive:
-    """An operation of no other family; it is given a vjp for each argument, None for one without a derivative."""
+    """An operation of no other family.
+
+    Args:
+        forward, batch, known: As for `linear`.
+        vjps: The vjp of each argument, None for one without a derivative.
+    """
     return Primitive(forward, vjps, batch=batch, **known)
 
 
 def nondifferentiable(
     forward: Callable[..., Any] | str, arguments: tuple[str, ...] = ("x",), *, batch: Any = "stack", **known: Any
 ) -> Primitive:
-    """An operation whose result has no derivative (integers, booleans, steps): the tape does not record it."""
+    """An operation whose result has no derivative (integers, booleans, steps): the tape does not record it.
+
+    Args:
+        forward, batch, known: As for `linear`.
+        arguments: The names of its arguments where `forward` is the name of a function.
+    """
     return Primitive(forward, arguments=arguments, batch=batch, **known)
