@@ -68,7 +68,7 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
         return self
 
     def update(self, *args: Any, **kwargs: BaseVar) -> None:
-        """Adds names and variables, given as a dictionary, as pairs or as keyword arguments.
+        """Adds names and variables, given as a dictionary or as pairs (`args`, one of them) or as keyword arguments.
 
         Raises:
             ValueError: If a name stands for another variable already; nothing is added then.
@@ -118,7 +118,7 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
         return [v.value for v in self if is_a is None or isinstance(v, is_a)]
 
     def assign(self, tensors: Iterable[ArrayLike]) -> None:
-        """Assigns a value to each variable, in the order of iteration.
+        """Assigns a value of `tensors` to each variable, in the order of iteration.
 
         Raises:
             ValueError, TypeError: If the number, a type, a shape or a dtype is not right; nothing is assigned then.

@@ -190,7 +190,7 @@ def parts(module: Module) -> dict[str, Any]:
 
 
 def put(module: Module, where: str, value: Any) -> None:
-    """Replaces a part of a module at a place: see `parts`."""
+    """Replaces the part of a module at the place `where` by `value`: see `parts`."""
     if where[0] == ".":
         setattr(module, where[1:], value)
     elif isinstance(module, ModuleList):
@@ -212,7 +212,7 @@ class ModuleList(Module, list[Any]):
     """A list whose modules and variables are found by `vars`; everything else in it is ignored."""
 
     def vars(self, scope: str = "") -> VarCollection:
-        """The variables of the list's items, named by their positions."""
+        """The variables of the list's items, named by their positions, behind `scope`."""
         found: list = []
         scope += f"({type(self).__name__})"
         for i, value in enumerate(self):
@@ -286,7 +286,7 @@ class ForceArgs(Module):
         self.forced_kwargs: dict[str, Any] = kwargs
 
     def vars(self, scope: str = "") -> VarCollection:
-        """The variables of the module, under its own names."""
+        """The variables of the module, under its own names, behind `scope`."""
         return self.__wrapped__.vars(scope)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -106,12 +106,12 @@ class BaseVar(Reference):
         raise NotImplementedError
 
     def reduce(self, tensors: Array) -> None:
-        """Assigns the reduction of values that are stacked along axis 0; does nothing without a reduction."""
+        """Assigns the reduction of `tensors`, values stacked along axis 0; does nothing without a reduction."""
         if self.reduction is not None:
             self.assign(self.reduction(tensors), check=False)
 
     def checked(self, tensor: Any, where: str | None = None) -> Array:
-        """`tensor` as a value that may be assigned to this variable; raises as `assign` does."""
+        """`tensor` as a value that may be assigned to this variable; raises as `assign` does, naming `where`."""
         where = where or f"{type(self).__name__}.assign"
         old = self.value
         value = as_value(tensor, where, old)
@@ -279,7 +279,10 @@ class ConstrainedVar(TrainVar):
         raise ValueError("Direct assignment not allowed, use assign to update a TrainVar with a constraint.")
 
     def assign(self, tensor: Tensor, check: bool = True) -> None:
-        """Finds a free tensor for a value; a constraint without an inverse raises TypeError: assign to `free`."""
+        """Finds a free tensor for a value, with the checks of `BaseVar.assign` if `check` is true.
+
+        A constraint without an inverse raises TypeError: assign to `free`.
+        """
         if not hasattr(self.constraint, "inverse"):
             raise TypeError(
                 "TrainVar.assign: this constraint has no inverse. Assign the free tensor: v.free.assign(x)."

@@ -31,6 +31,9 @@ def _first(x):
     return x[0]
 
 
+__all__ = ["Adam"]
+
+
 class Adam(Optimizer):
     """Adam. Source: Kingma & Ba 2015, Algorithm 1 in its efficient form; eps is inside the root and not debiased, as in
     Objax: m += (1 - beta1) * (g - m), v += (1 - beta2) * (g**2 - v), p -= lr * debias * m / sqrt(v + eps).

@@ -16,6 +16,8 @@ from ..core.variable import StateVar, TrainRef, TrainVar, require_same_library
 from ..typing import ArrayLike
 from ..util import positional_args_names
 
+__all__ = ["Optimizer", "learning_rate"]
+
 
 class Optimizer(Module):
     """The base of all optimizers: refers to the TrainVars of a collection, each one once.
@@ -126,7 +128,7 @@ def _parameters(update: Callable[..., Any]) -> list[str]:
 
 
 def learning_rate(lr: Any) -> Any:
-    """A learning rate as a Python number or a scalar Array."""
+    """The learning rate `lr` as a Python number or an Array of shape ()."""
     if not isinstance(lr, int | float) and not hasattr(lr, "shape"):
         raise TypeError(f"learning rate: expected a number, got {type(lr).__name__}. The rate comes first, then grads.")
     if hasattr(lr, "shape") and lr.shape != ():

@@ -11,6 +11,8 @@ from ..typing import ArrayLike
 from ..util import class_name
 from .base import Optimizer
 
+__all__ = ["SGD", "Momentum"]
+
 
 class SGD(Optimizer):
     """Stochastic gradient descent: p -= lr * g.

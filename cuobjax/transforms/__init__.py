@@ -1,1 +1,1 @@
-"""Transforms: modules that differentiate, record, vectorize or parallelize the call of another one."""
+"""Transforms: modules that differentiate, record, vectorize or parallelize calls; modules as functions of values."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable, Hashable, Sequence, Set
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import numpy as onp
 
@@ -28,8 +28,11 @@ from .signature import cache_key, is_input, key_part, paths
 
 __all__ = ["Jit"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-class Jit(Module):
+
+class Jit(Module, Generic[P, R]):
     """The module or function `f`, recorded when it is called and run as a program from then on.
 
     It is recorded once for each combination of the structure, shapes and dtypes of its arguments, the values of static
@@ -55,7 +58,7 @@ class Jit(Module):
 
     def __init__(
         self,
-        f: Callable[..., Any],
+        f: Callable[P, R],
         vc: Variables | None = None,
         static_argnums: int | Sequence[int] | None = None,
     ) -> None:
@@ -87,7 +90,7 @@ class Jit(Module):
     def __repr__(self) -> str:
         return f"{class_name(self)}(f={repr_function(self.__wrapped__)}, static_argnums={self.static_argnums})"
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Runs the program for arguments of these shapes and dtypes; records it first if there is none.
 
         Args:
@@ -103,23 +106,22 @@ class Jit(Module):
         if self._version != module_changes.version:
             self._dropped += sum(map(len, self._programs.values()))
             self._forget()
-        if len(kwargs) > 1:
-            kwargs = dict(sorted(kwargs.items()))
+        options: Any = dict(sorted(kwargs.items())) if len(kwargs) > 1 else kwargs
         static = self._static(args) if self.static_argnums else ()
-        named = {name: kwargs[name] for name in self._static_names if name in kwargs}
-        kwargs = {name: x for name, x in kwargs.items() if name not in named} if named else kwargs
-        traced = tuple([None if i in static else a for i, a in enumerate(args)]) if static else args
+        named = {name: options[name] for name in self._static_names if name in options}
+        options = {name: x for name, x in options.items() if name not in named} if named else options
+        traced: Any = tuple([None if i in static else a for i, a in enumerate(args)]) if static else args
         if self._on_gpu or default_device() != CPU:
-            traced, kwargs = tree.tree_map(self._placed, (traced, kwargs))
+            traced, options = tree.tree_map(self._placed, (traced, options))
         leaves: list[Any] = []
-        numbers: tuple[Hashable, ...] = tuple([(i, cache_key(args[i], f"argument {i}")) for i in static])
-        numbers += tuple([(name, cache_key(x, f"argument {name!r}")) for name, x in named.items()])
-        key = default_dtype(), default_device(), place(), numbers, key_part(traced, leaves), key_part(kwargs, leaves)
+        statics: tuple[Hashable, ...] = tuple([(i, cache_key(args[i], f"argument {i}")) for i in static])
+        statics += tuple([(name, cache_key(x, f"argument {name!r}")) for name, x in named.items()])
+        key = default_dtype(), default_device(), place(), statics, key_part(traced, leaves), key_part(options, leaves)
         for program in self._programs.get(key, ()):
             inputs = program.inputs(leaves)
             if inputs is not None:
                 return program.run(inputs)
-        return self._record(key, _Given((traced, kwargs), {i: args[i] for i in static}, named))
+        return self._record(key, _Given((traced, options), {i: args[i] for i in static}, named))
 
     def _static(self, args: Sequence[Any]) -> list[int]:
         """The positions of static arguments in a call."""
@@ -206,10 +208,10 @@ class _Given(NamedTuple):
         return [self.static.get(i, a) for i, a in enumerate(args)], kwargs | self.named
 
 
-def _names_of(f: Callable[..., Any], numbers: Sequence[int]) -> list[str]:
+def _names_of(f: Callable[..., Any], positions: Sequence[int]) -> list[str]:
     """The names of the parameters at these positions, as far as they are known."""
     try:
         names = positional_args_names(f)
     except (TypeError, ValueError):
         return []
-    return [names[i] for i in numbers if -len(names) <= i < len(names)]
+    return [names[i] for i in positions if -len(names) <= i < len(names)]

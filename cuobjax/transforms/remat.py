@@ -1,7 +1,7 @@
 """Memory for time: modules whose intermediate results are computed again in the backward pass."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from autograd import checkpoint
 from autograd.core import Array
@@ -15,8 +15,11 @@ from ..util import class_name, repr_function
 
 __all__ = ["Remat"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-class Remat(Module):
+
+class Remat(Module, Generic[P, R]):
     """The module or function `f`, whose intermediate results are not stored for the backward pass but computed again.
 
     The second run sees every variable as the first one found it, random states and training modes included, and
@@ -26,10 +29,10 @@ class Remat(Module):
         f: A function or module.
     """
 
-    def __init__(self, f: Callable[..., Any]) -> None:
-        self.f = f
+    def __init__(self, f: Callable[P, R]) -> None:
+        self.f: Callable[P, R] = f
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls `f`: the same arguments, outputs and gradients."""
         found: Values = {}
         written: list[BaseVar] = []
