@@ -35,11 +35,17 @@ def histogram_bin_edges(
     Args:
         bins: Their number; one of NumPy's rules for it ("auto", "fd", "sturges", ...), which raises under `vmap` and
             `Jit`; or the edges themselves.
+        weights: They have no effect on edges; TypeError with a rule.
     """
     points = ravel(as_array(a))
     count: Any = bins
     if isinstance(bins, str):
-        count = onp.histogram_bin_edges(on_host(stop_gradient(points)), bins, on_host(range), on_host(weights)).size - 1
+        if weights is not None:
+            raise TypeError(
+                f"histogram: expected no weights with bins={bins!r}, a rule for points of equal weight. "
+                f"Pass bins=histogram_bin_edges(a, {bins!r})."
+            )
+        count = onp.histogram_bin_edges(on_host(stop_gradient(points)), bins, on_host(range)).size - 1
     elif bins.ndim if isinstance(bins, Array) else onp.ndim(count):
         edges = placed_like(points, bins)
         if isinstance(bins, list | tuple | onp.ndarray) and onp.any(onp.diff(on_host(stop_gradient(edges))) < 0):
