@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as onp
 
-from ..axes import complete_axes
+from ..axes import complete_axes, complete_axis
 from ..ops import product as ops
-from ..ops.elementwise import conj, multiply
+from ..ops.elementwise import multiply
+from ..ops.linalg import conjugate
 from ..typing import ArrayLike, DTypeLike, Result
 from ._common import as_array, refuse_output
 from ._shape import ravel, reshape, transpose
@@ -74,7 +75,7 @@ def outer(a: ArrayLike, b: ArrayLike, out: None = None) -> Result:
 
 def vdot(a: ArrayLike, b: ArrayLike) -> Result:
     """The sum of products of all elements, those of `a` conjugated."""
-    return dot(conj(ravel(a)), ravel(b))
+    return dot(conjugate(ravel(a)), ravel(b))
 
 
 def kron(a: ArrayLike, b: ArrayLike) -> Result:
@@ -90,7 +91,11 @@ def kron(a: ArrayLike, b: ArrayLike) -> Result:
 
 def vecdot(x1: ArrayLike, x2: ArrayLike, axis: int = -1) -> Result:
     """The sum of products of vectors along an axis, those of `x1` conjugated."""
-    return multiply(conj(as_array(x1)), as_array(x2)).sum(axis)
+    x1, x2 = as_array(x1), as_array(x2)
+    if x1.shape[complete_axis(axis, x1.ndim)] != x2.shape[complete_axis(axis, x2.ndim)]:
+        raise ValueError(f"vecdot: expected vectors of one length along axis {axis}, got {x1.shape} and {x2.shape}.")
+    products = multiply(conjugate(x1), x2)
+    return as_array(products.sum(axis), products.dtype)
 
 
 def matvec(x1: ArrayLike, x2: ArrayLike) -> Result:
@@ -100,7 +105,7 @@ def matvec(x1: ArrayLike, x2: ArrayLike) -> Result:
 
 def vecmat(x1: ArrayLike, x2: ArrayLike) -> Result:
     """The products of vectors (..., n), conjugated, and matrices (..., n, m)."""
-    return ops.matmul(conj(as_array(x1))[..., None, :], as_array(x2))[..., 0, :]
+    return ops.matmul(conjugate(as_array(x1))[..., None, :], as_array(x2))[..., 0, :]
 
 
 def einsum(

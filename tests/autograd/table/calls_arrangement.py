@@ -128,7 +128,8 @@ CALLS = {
     "unpackbits": [Call(BYTES), Call(BYTES, 1), Call(BYTES, axis=0, bitorder="little"), Call(BYTES, 1, 11),
         Call(BYTES, 1, -3), Call(BYTES, 1, count=20), Call(BYTES[:0])],
     # Products.
-    "vecdot": [Call(A, P), Call(A, W), Call(Z, A), Call(A, P, axis=0), Call(V, W), Call(U, U)],
+    "vecdot": [Call(A, P), Call(A, W), Call(Z, A), Call(A, P, axis=0), Call(V, W), Call(U, U),
+        Call(U.astype("int8"), U.astype("int8")), Call(A > 0, A > 0)],
     "matvec": [Call(A, W), Call(C, A[:2, None][:, 0]), Call(M, V[:3]), Call(Z, W)],
     "vecmat": [Call(V, M), Call(A, np.stack([M] * 3)), Call(Z[0], M)],
     "outer": [*ARITHMETIC["outer"], Call(A, 2.0)],
