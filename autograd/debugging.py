@@ -30,7 +30,7 @@ _originals = {}  # (class, name of method): the method that a context has replac
 
 
 class _Watch:
-    """What a context looks at.
+    """What a context checks.
 
     Attributes:
         nans: Whether to raise where a NaN or an infinity comes from.
@@ -74,7 +74,7 @@ def debug_nans() -> AbstractContextManager[None]:
         ...     grad(np.sqrt)(0.0)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        FloatingPointError: gradient of sqrt: made inf at [] out of finite numbers, called at ...
+        FloatingPointError: gradient of sqrt: made inf out of finite numbers, called at ...
     """
     return debug(nans=True)
 
@@ -135,9 +135,13 @@ def _require_in_range(what, ranges):
         if len(places):
             place = tuple(int(i) for i in places[0])
             raise IndexError(
-                f"{what}: expected indices from {least} to {end - 1}, got {wide[place].item()} at {list(place)}, "
+                f"{what}: expected indices from {least} to {end - 1}, got {wide[place].item()}{_at(place)}, "
                 f"called at {line_of_user()}."
             )
+
+
+def _at(place):
+    return f" at {list(place)}" if place else ""
 
 
 def _tangent_of(original, primitive, y, values, tangents, params):
@@ -152,7 +156,7 @@ def _require_finite(what, args, y, line):
         bad = _not_finite(part)
         if bad is not None and all(_not_finite(a) is None for a in args):
             place, value = bad
-            raise FloatingPointError(f"{what}: made {value} at {list(place)} out of finite numbers, called at {line}.")
+            raise FloatingPointError(f"{what}: made {value}{_at(place)} out of finite numbers, called at {line}.")
 
 
 def _not_finite(x):

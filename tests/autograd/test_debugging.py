@@ -68,7 +68,7 @@ class TestNans:
             np.testing.assert_array_equal(grad(lambda x: anp.sum(anp.where(x > 5, 0.0, x * 2)))(x), [0.0, 2.0])
 
     def test_forward_mode_and_python_numbers(self):
-        with pytest.raises(FloatingPointError, match=r"tangent of sqrt: made inf"), debug_nans():
+        with pytest.raises(FloatingPointError, match=r"tangent of sqrt: made inf out of finite"), debug_nans():
             jvp(anp.sqrt, 0.0, 1.0)
         with debug_nans():
             masked = anp.where(Array(X > 0), Array(X), -np.inf)
@@ -82,6 +82,13 @@ class TestNans:
                 anp.exp(X)
             with np.errstate(divide="ignore"):
                 assert np.isinf(anp.log(X)[1])
+
+
+class TestIndices:
+    @pytest.mark.parametrize(("index", "place"), [(np.array(6), ""), (np.array([0, 6]), r" at \[1\]")])
+    def test_the_first_one_out_of_range_is_named(self, index, place):
+        with debug(), pytest.raises(IndexError, match=rf"expected indices from -3 to 2, got 6{place}, called at"):
+            Array(X)[index]
 
 
 class TestNotes:
