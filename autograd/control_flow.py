@@ -97,7 +97,7 @@ def cond(
     if not differs(predicate):
         return true_function(*operands) if predicate else false_function(*operands)
     first, second = true_function(*operands), false_function(*operands)
-    return _select(predicate, first, second, "cond: expected results of one structure from both functions.")
+    return _select(predicate, first, second, "cond: expected results of the same structure from both functions.")
 
 
 def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Tree) -> Tree:
@@ -132,7 +132,7 @@ def _select(predicate, first, second, complaint):
     """`first` where the predicate holds, else `second`; TypeError with the message `complaint` if they do not match."""
     leaves, structure = tree.flatten(first)
     others = tree.leaves_along(structure, second)
-    if others is None:
+    if others is None or tree.leaves_along(tree.flatten(second)[1], first) is None:
         raise TypeError(complaint)
     return tree.unflatten(structure, [where(predicate, a, b) for a, b in zip(leaves, others, strict=True)])
 

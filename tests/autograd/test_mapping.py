@@ -241,8 +241,10 @@ class TestLoops:
         np.testing.assert_allclose(vmap(f)(X[0]), np.where(X[0] > 0, np.sin(X[0]), 3 * X[0]))
         np.testing.assert_allclose(vmap(grad(lambda x: cond(x > 0, anp.sin, anp.cos, x)))(X[0]),
                                    np.where(X[0] > 0, np.cos(X[0]), -np.sin(X[0])))  # fmt: skip
-        with pytest.raises(TypeError, match="results of the same structure"):
+        with pytest.raises(TypeError, match="cond: expected results of the same structure"):
             vmap(lambda x: cond(x > 0, lambda x: (x, x), lambda x: x, x))(X[0])
+        with pytest.raises(TypeError, match="cond: expected results of the same structure"):
+            vmap(lambda x: cond(x > 0, lambda x: x, lambda x: (x, x), x))(X[0])
 
     def test_while_loop(self):
         """Halving until it is small: lanes take different numbers of steps."""
@@ -252,6 +254,8 @@ class TestLoops:
         np.testing.assert_array_equal(steps, [5, 0, 2])
         np.testing.assert_allclose(small, x / 2.0**steps)
         np.testing.assert_allclose(vmap(lambda x: jvp(lambda x: f(x)[0], x, 1.0)[1])(x), 2.0**-steps)
+        with pytest.raises(TypeError, match="while_loop: expected body to keep the structure of the carry"):
+            vmap(lambda x: while_loop(lambda s: s[0] > 0.1, lambda s: s[0] / 2, (x, 0)))(x)
 
 
 def test_jacobian_of_a_batch_is_one_pass():
