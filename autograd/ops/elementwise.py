@@ -222,10 +222,16 @@ astype: Primitive = linear(_astype, lambda g: g, flops=moves, memory="new")
 
 
 def _narrowed(xp, x, *, dtype):
-    """Integers in a dtype of fewer bits; OverflowError if it does not hold one, but on a GPU, which would wait."""
+    """Integers in a dtype of fewer bits; OverflowError if one is out of range.
+
+    That is not checked on a GPU, as that would wait for it.
+    """
     limits = numpy.iinfo(dtype)
     if xp is numpy and x.size and not limits.min <= x.min() <= x.max() <= limits.max:
-        raise OverflowError(f"{dtype}: expected integers that it holds, got {x.min()} to {x.max()}. Say dtype='int64'.")
+        raise OverflowError(
+            f"{dtype}: expected integers from {limits.min} to {limits.max}, got {x.min()} to {x.max()}. "
+            "Pass dtype='int64'."
+        )
     return x.astype(dtype)
 
 
