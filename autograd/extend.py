@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import tree
 from .core import Array, Tracer
@@ -134,7 +134,9 @@ def defvjp(operation: Primitive, *makers: Callable[..., Any] | None, argnums: Se
     operation.vjps = tuple(rules)
 
 
-def defjvp(operation: Primitive, *rules: Callable[..., Any] | str | None, argnums: Sequence[int] | None = None) -> None:
+def defjvp(
+    operation: Primitive, *rules: Callable[..., Any] | Literal["same"] | None, argnums: Sequence[int] | None = None
+) -> None:
     """Defines the forward-mode derivatives of a `primitive`; without `defvjp` reverse mode follows from them.
 
     Args:

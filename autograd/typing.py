@@ -1,7 +1,7 @@
 """Types for annotations: what functions accept and what they return."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, SupportsIndex, TypeAlias
 
 import numpy
 import numpy.typing
@@ -9,7 +9,7 @@ import numpy.typing
 from .backend import Device
 from .core import Array
 
-__all__ = ["ArrayLike", "Axes", "DTypeLike", "DeviceLike", "RawArray", "Result", "Scalar", "Shape", "Tree"]
+__all__ = ["ArrayLike", "Axes", "DTypeLike", "DeviceLike", "Integers", "RawArray", "Result", "Scalar", "Shape", "Tree"]
 
 Scalar: TypeAlias = bool | int | float | complex | numpy.generic
 DTypeLike: TypeAlias = numpy.typing.DTypeLike | None
@@ -22,9 +22,11 @@ Result: TypeAlias = Any
 """What functions of `autograd.numpy` return: an Array if an argument is one, else a raw array."""
 Tree: TypeAlias = Any
 """Nested tuples, lists, dictionaries and dataclasses of arrays: see `autograd.tree`."""
-Shape: TypeAlias = int | Sequence[int]
+Integers: TypeAlias = SupportsIndex | Sequence[SupportsIndex] | numpy.ndarray[Any, Any]
+"""One integer of Python or NumPy, or several."""
+Shape: TypeAlias = Integers
 """The lengths of the axes, or that of the only one."""
-Axes: TypeAlias = int | Sequence[int] | None
+Axes: TypeAlias = SupportsIndex | Sequence[SupportsIndex] | None
 """One axis, several, or None for all."""
 DeviceLike: TypeAlias = str | Device
 """A `Device` or its name: "cpu", "gpu", "gpu:1"."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as onp
 
@@ -205,6 +205,19 @@ def arange(*args: ArrayLike, dtype: DTypeLike = None, device: DeviceLike | None 
     return create("arange", *args, dtype=dtype, device=device)
 
 
+@overload
+def linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: Literal[False] = False,
+    dtype: DTypeLike = None,
+    axis: int = 0,
+    *,
+    device: DeviceLike | None = None,
+) -> Result: ...
+@overload
 def linspace(
     start: ArrayLike,
     stop: ArrayLike,
@@ -215,7 +228,18 @@ def linspace(
     axis: int = 0,
     *,
     device: DeviceLike | None = None,
-) -> Result:
+) -> Any: ...
+def linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: DTypeLike = None,
+    axis: int = 0,
+    *,
+    device: DeviceLike | None = None,
+) -> Any:
     """`num` evenly spaced numbers from `start` to `stop`, which may be arrays and traced, along a new axis.
 
     Args:
@@ -372,5 +396,5 @@ fromiter: Callable[..., Result] = _read_by_numpy("fromiter")
 fromregex: Callable[..., Result] = _read_by_numpy("fromregex")
 fromstring: Callable[..., Result] = _read_by_numpy("fromstring")
 genfromtxt: Callable[..., Result] = _read_by_numpy("genfromtxt")
-load: Callable[..., Result] = _read_by_numpy("load")
+load: Callable[..., Any] = _read_by_numpy("load")
 loadtxt: Callable[..., Result] = _read_by_numpy("loadtxt")

@@ -3,6 +3,8 @@
 # ruff: noqa: I001 (names stay in tables)
 from __future__ import annotations
 
+from typing import Any, overload
+
 import numpy as onp
 
 from ..core import Array
@@ -100,7 +102,11 @@ def clip(
     return a if high is None else ops.at_most(a, high)
 
 
-def where(condition: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None) -> Result:
+@overload
+def where(condition: ArrayLike) -> tuple[Result, ...]: ...
+@overload
+def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Result: ...
+def where(condition: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None) -> Any:
     """Elements of `x` where `condition` is true, else of `y`; with `condition` alone, `nonzero(condition)`.
 
     An operand gets no gradient where it was not chosen. If it was computed by a function whose derivative is infinite

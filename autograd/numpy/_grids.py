@@ -45,7 +45,7 @@ def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: 
     return tuple(grids)
 
 
-def indices(dimensions: Sequence[int], dtype: DTypeLike = int, sparse: bool = False) -> Result:
+def indices(dimensions: Sequence[int], dtype: DTypeLike = int, sparse: bool = False) -> Any:
     """The indices of an array of shape `dimensions`, (axes, *shape); with `sparse` a tuple of arrays that broadcast."""
     vectors = [arange(n, dtype=dtype) for n in dimensions]
     if sparse:

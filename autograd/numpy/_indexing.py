@@ -133,8 +133,8 @@ class IndexUpdate:
                 raise ValueError("Array.at: expected an index that names no element twice. Use .add, or merge values.")
 
 
-def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None, out: None = None, mode: str = "raise") -> Array:
-    """The elements of `a` at integer `indices` along an axis, of the flattened array without one.
+def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None, out: None = None, mode: str = "raise") -> Result:
+    """The elements of `a` at integer `indices` along an axis; None for the flattened array.
 
     `mode` is "raise" (IndexError with NumPy; CuPy wraps), "wrap" or "clip".
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import math
+from typing import Any, Literal, overload
 
 import numpy as onp
 
@@ -215,9 +216,22 @@ def count_nonzero(a: ArrayLike, axis: Axes = None, *, keepdims: bool = False) ->
     return sum(as_array(a) != 0, axis, keepdims=keepdims)
 
 
+@overload
+def average(
+    a: ArrayLike,
+    axis: Axes = None,
+    weights: ArrayLike | None = None,
+    returned: Literal[False] = False,
+    *,
+    keepdims: bool = False,
+) -> Result: ...
+@overload
 def average(
     a: ArrayLike, axis: Axes = None, weights: ArrayLike | None = None, returned: bool = False, *, keepdims: bool = False
-) -> Result:
+) -> Any: ...
+def average(
+    a: ArrayLike, axis: Axes = None, weights: ArrayLike | None = None, returned: bool = False, *, keepdims: bool = False
+) -> Any:
     """The mean weighted by `weights`, which have the shape of `a` or of `axis` alone.
 
     With `returned`, (mean, sum of the weights).
@@ -248,14 +262,14 @@ def broadcast_weights(name: str, a: Array, axis: Axes, weights: ArrayLike) -> Ar
 
 
 def cumsum(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
-    """The cumulative sums along an axis, of the flattened array without one."""
+    """The cumulative sums along an axis; None for the flattened array."""
     refuse_output(out, "cumsum")
     a, axis = along_axis(as_array(a, dtype), axis)
     return as_array(ops.cumsum(a, axis=axis), dtype)
 
 
 def cumprod(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
-    """The cumulative products along an axis, of the flattened array without one; the gradient is right at zeros."""
+    """The cumulative products along an axis; None for the flattened array. The gradient is right at zeros."""
     refuse_output(out, "cumprod")
     a, axis = along_axis(a, axis)
     if dtype is None and a.dtype.kind in "iub":
@@ -264,13 +278,13 @@ def cumprod(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out:
 
 
 def argmax(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
-    """The index of the greatest element along an axis, in the flattened array without one; the first at a tie."""
+    """The index of the greatest element along an axis, the first at a tie; None for the flattened array."""
     refuse_output(out, "argmax")
     return extreme_index(ops.argmax, a, axis, keepdims)
 
 
 def argmin(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
-    """The index of the least element along an axis, in the flattened array without one; the first at a tie."""
+    """The index of the least element along an axis, the first at a tie; None for the flattened array."""
     refuse_output(out, "argmin")
     return extreme_index(ops.argmin, a, axis, keepdims)
 

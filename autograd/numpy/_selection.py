@@ -6,14 +6,13 @@ host.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as onp
 
-from ..axes import index_along
-from ..core import library
+from ..axes import complete_axes, index_along
+from ..core import Array, library
 from ..ops.elementwise import stop_gradient, where
 from ..typing import ArrayLike, Axes, Result, Shape
 from ._common import along_axis, as_array
@@ -30,7 +29,7 @@ def _gather(a, places, axis):
 
 
 def insert(arr: ArrayLike, obj: ArrayLike | slice, values: ArrayLike, axis: int | None = None) -> Result:
-    """`values` inserted before the positions `obj` along an axis, of the flattened array without one."""
+    """`values` inserted before the positions `obj` along an axis; None for the flattened array."""
     arr, axis = along_axis(arr, axis)
     count, new = arr.shape[axis], placed_like(arr, values, arr.dtype)
     numbers = onp.arange(count)[obj] if isinstance(obj, slice) else onp.asarray(on_host(obj))
@@ -51,7 +50,7 @@ def delete(arr: ArrayLike, obj: ArrayLike | slice, axis: int | None = None) -> R
 
 
 def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Result:
-    """`values` joined to the end of `arr` along an axis; both are flattened without one."""
+    """`values` joined to the end of `arr` along an axis; None for the flattened arrays."""
     arr = as_array(arr)
     return concatenate([arr, placed_like(arr, values)], axis)
 
@@ -70,7 +69,7 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Axes = None) -> Result:
     """
     filt = as_array(filt)
     bounds = [on_host(stop_gradient(i)) for i in nonzero(filt)]
-    chosen = range(filt.ndim) if axis is None else [operator.index(i) % filt.ndim for i in onp.atleast_1d(axis)]
+    chosen = range(filt.ndim) if axis is None else complete_axes(axis, filt.ndim)
     index = [slice(None)] * filt.ndim
     for i in chosen:
         first, last = (int(bounds[i].min()), int(bounds[i].max())) if bounds[i].size else (filt.shape[i], -1)
@@ -88,7 +87,9 @@ def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], defau
     return chosen
 
 
-def choose(a: ArrayLike, choices: Sequence[ArrayLike], out: None = None, mode: str = "raise") -> Result:
+def choose(
+    a: ArrayLike, choices: Sequence[ArrayLike] | Array | onp.ndarray[Any, Any], out: None = None, mode: str = "raise"
+) -> Result:
     """For each element i of `a`, the element of `choices[i]` at the same position.
 
     `mode` "wrap" or "clip" brings i into the range of the choices; "raise" leaves it to the array library.

@@ -5,7 +5,7 @@ The shapes of results depend on values, which `vmap` and `Jit` do not allow.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 from ..ops import searching as ops
 from ..typing import ArrayLike, Result
@@ -39,6 +39,18 @@ class UniqueInverseResult(NamedTuple):
     inverse_indices: Result
 
 
+@overload
+def unique(
+    ar: ArrayLike,
+    return_index: Literal[False] = False,
+    return_inverse: Literal[False] = False,
+    return_counts: Literal[False] = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Result: ...
+@overload
 def unique(
     ar: ArrayLike,
     return_index: bool = False,
@@ -48,7 +60,17 @@ def unique(
     *,
     equal_nan: bool = True,
     sorted: bool = True,
-) -> Result:
+) -> Any: ...
+def unique(
+    ar: ArrayLike,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:
     """The distinct elements in ascending order, of the flattened array or slices along an axis.
 
     Args:
@@ -100,7 +122,13 @@ def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Result:
     return unique(concatenate(_pair(ar1, ar2, True)))
 
 
-def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False) -> Result:
+@overload
+def intersect1d(
+    ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: Literal[False] = False
+) -> Result: ...
+@overload
+def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False) -> Any: ...
+def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False) -> Any:
     """The elements that are in both, in ascending order; `assume_unique` has no effect.
 
     With `return_indices`, (elements, where they occur first in `ar1`, the same in `ar2`).

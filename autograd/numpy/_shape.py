@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 import numpy as onp
 
 from ..axes import complete_axes, complete_axis, index_along
 from ..core import library
 from ..ops import shape as ops
-from ..typing import ArrayLike, Axes, DTypeLike, Result, Shape
+from ..typing import ArrayLike, Axes, DTypeLike, Integers, Result, Shape
 from ._common import along_axis, as_array, complete_shape, part, refuse_output, stack_all
 
 
@@ -56,7 +56,7 @@ def ravel(a: ArrayLike, order: str = "C") -> Result:
     return reshape(a, (-1,) if as_array(a).size else (0,), order)
 
 
-def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Result:
+def transpose(a: ArrayLike, axes: Sequence[SupportsIndex] | onp.ndarray[Any, Any] | None = None) -> Result:
     """`a` with permuted axes, reversed by default."""
     a = as_array(a)
     axes = tuple(range(a.ndim))[::-1] if axes is None else complete_axes(tuple(axes), a.ndim)
@@ -137,17 +137,29 @@ def broadcast_arrays(*args: ArrayLike, subok: bool = False) -> tuple[Result, ...
     return tuple(broadcast_to(a, shape) for a in arrays)
 
 
-def atleast_1d(*arys: ArrayLike) -> Result:
+@overload
+def atleast_1d(ary: ArrayLike, /) -> Result: ...
+@overload
+def atleast_1d(*arys: ArrayLike) -> Any: ...
+def atleast_1d(*arys: ArrayLike) -> Any:
     """Each array with at least one axis; a tuple if there are several arrays."""
     return _each(lambda a: a if a.ndim else a.reshape((1,)), arys)
 
 
-def atleast_2d(*arys: ArrayLike) -> Result:
+@overload
+def atleast_2d(ary: ArrayLike, /) -> Result: ...
+@overload
+def atleast_2d(*arys: ArrayLike) -> Any: ...
+def atleast_2d(*arys: ArrayLike) -> Any:
     """Each array with at least two axes, new ones in front; a tuple if there are several arrays."""
     return _each(lambda a: a if a.ndim > 1 else a.reshape((1, a.size)), arys)
 
 
-def atleast_3d(*arys: ArrayLike) -> Result:
+@overload
+def atleast_3d(ary: ArrayLike, /) -> Result: ...
+@overload
+def atleast_3d(*arys: ArrayLike) -> Any: ...
+def atleast_3d(*arys: ArrayLike) -> Any:
     """Each array with at least three axes; a tuple if there are several arrays.
 
     A vector lies along the second, a matrix along the first two.
@@ -225,7 +237,7 @@ def _depth(arrays):
         raise TypeError("block: expected lists of arrays, got a tuple.")
     if not isinstance(arrays, list):
         return 0
-    depths = {_depth(part) for part in arrays}
+    depths = {_depth(x) for x in arrays}
     if len(depths) != 1:
         raise ValueError(f"block: expected non-empty lists of equal depth, got depths {sorted(depths)}.")
     return depths.pop() + 1
@@ -235,25 +247,25 @@ def _ndims(arrays):
     """The numbers of axes of all arrays in nested lists."""
     if not isinstance(arrays, list):
         return [as_array(arrays).ndim]
-    return [n for part in arrays for n in _ndims(part)]
+    return [n for x in arrays for n in _ndims(x)]
 
 
 def _joined(arrays, depth, ndim):
     if isinstance(arrays, list):
-        return concatenate([_joined(part, depth - 1, ndim) for part in arrays], -depth)
+        return concatenate([_joined(x, depth - 1, ndim) for x in arrays], -depth)
     a = as_array(arrays)
     return reshape(a, (1,) * (ndim - a.ndim) + a.shape)
 
 
-def split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Result]:
+def split(ary: ArrayLike, indices_or_sections: Integers, axis: int = 0) -> list[Result]:
     """Splits an array into a number of equal parts, or at indices, along an axis. ValueError if they are not equal."""
     length = as_array(ary).shape[axis]
-    if not onp.iterable(indices_or_sections) and length % indices_or_sections:
+    if not onp.iterable(indices_or_sections) and length % operator.index(indices_or_sections):
         raise ValueError(f"split: expected an axis divisible by {indices_or_sections}, got length {length}.")
     return array_split(ary, indices_or_sections, axis)
 
 
-def array_split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Result]:
+def array_split(ary: ArrayLike, indices_or_sections: Integers, axis: int = 0) -> list[Result]:
     """Splits an array into a number of nearly equal parts, or at indices, along an axis."""
     ary = as_array(ary)
     axis = complete_axis(axis, ary.ndim)
@@ -268,17 +280,17 @@ def array_split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: 
     return [part(ary, axis, start, stop) for start, stop in zip([0, *cuts], [*cuts, length], strict=True)]
 
 
-def hsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Result]:
+def hsplit(ary: ArrayLike, indices_or_sections: Integers) -> list[Result]:
     """`split` along the second axis, of a vector along its only one."""
     return split(ary, indices_or_sections, 0 if as_array(ary).ndim == 1 else 1)
 
 
-def vsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Result]:
+def vsplit(ary: ArrayLike, indices_or_sections: Integers) -> list[Result]:
     """`split` along the first axis."""
     return _split_matrix("vsplit", 2, ary, indices_or_sections, 0)
 
 
-def dsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Result]:
+def dsplit(ary: ArrayLike, indices_or_sections: Integers) -> list[Result]:
     """`split` along the third axis."""
     return _split_matrix("dsplit", 3, ary, indices_or_sections, 2)
 
@@ -311,8 +323,8 @@ def fliplr(m: ArrayLike) -> Result:
     return flip(m, 1)
 
 
-def roll(a: ArrayLike, shift: int | Sequence[int], axis: Axes = None) -> Result:
-    """Shifts elements cyclically along axes; in the flattened array without one."""
+def roll(a: ArrayLike, shift: SupportsIndex | Sequence[SupportsIndex], axis: Axes = None) -> Result:
+    """Shifts elements cyclically along axes; None for the flattened array."""
     a = as_array(a)
     if axis is None:
         return reshape(roll(ravel(a), shift, 0), a.shape)
@@ -336,7 +348,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Result:
 
 
 def repeat(a: ArrayLike, repeats: ArrayLike, axis: int | None = None) -> Result:
-    """Repeats each element `repeats` times, one number or one for each, along an axis (flattened without one)."""
+    """Repeats each element `repeats` times, one number or one for each, along an axis; None for the flattened array."""
     a, axis = along_axis(a, axis)
     counts = onp.asarray(repeats)
     if onp.any(counts < 0):
@@ -347,15 +359,16 @@ def repeat(a: ArrayLike, repeats: ArrayLike, axis: int | None = None) -> Result:
     return a[index_along(axis, library(a).array(places))]
 
 
-def tile(A: ArrayLike, reps: int | Sequence[int]) -> Result:
+def tile(A: ArrayLike, reps: Integers) -> Result:
     """`A` repeated as a whole, `reps[i]` times along axis i."""
     A = as_array(A)
     counts = complete_shape(reps)
     counts = (1,) * (A.ndim - len(counts)) + counts
     lengths = (1,) * (len(counts) - A.ndim) + A.shape
-    apart = reshape(A, tuple(part for n in lengths for part in (1, n)))
-    repeated = broadcast_to(apart, tuple(part for r, n in zip(counts, lengths, strict=True) for part in (r, n)))
-    return reshape(repeated, tuple(r * n for r, n in zip(counts, lengths, strict=True)))
+    pairs = list(zip(counts, lengths, strict=True))
+    apart = reshape(A, [length for n in lengths for length in (1, n)])
+    repeated = broadcast_to(apart, [length for pair in pairs for length in pair])
+    return reshape(repeated, [r * n for r, n in pairs])
 
 
 def tril(m: ArrayLike, k: int = 0) -> Result:

@@ -21,7 +21,7 @@ from ._shape import atleast_1d, ravel, stack
 def argsort(
     a: ArrayLike, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None
 ) -> Result:
-    """The indices that sort along an axis, of the flattened array if it is None.
+    """The indices that sort along an axis; None for the flattened array.
 
     `stable`, or kind "stable" or "mergesort", keeps the order of equal elements; other kinds have no effect.
     """
@@ -32,7 +32,7 @@ def argsort(
 def sort(
     a: ArrayLike, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None
 ) -> Result:
-    """`a` sorted along an axis, flattened if it is None. Gradients return to where elements came from."""
+    """`a` sorted along an axis; None for the flattened array. Gradients return to where elements came from."""
     a, axis = along_axis(a, axis)
     return indexing.take_along_axis(a, _order(a, axis, kind, order, stable), axis=axis)
 
@@ -134,7 +134,7 @@ def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0)
     return count_places(x, weights, max(high + 1, minlength))
 
 
-def count_places(places: Array, weights: ArrayLike | None, length: int) -> Array:
+def count_places(places: Array, weights: ArrayLike | None, length: int) -> Result:
     """How often each number from 0 to length - 1 occurs in the vector `places`, or the sums of their weights."""
     if weights is None:
         return ops.bincount(places, length=length)

@@ -44,7 +44,7 @@ class Collective(Primitive):
         combine: Callable[[Sequence[Any]], Any],
         vjp: Callable[..., Any],
         kind: str = "",
-        batch: str | Callable[..., Any] = "stack",
+        batch: str | Callable[..., Any] | None = "stack",
     ) -> None:
         def forward(xp, x, *, axis_name):
             return self._meet(current(axis_name), x)

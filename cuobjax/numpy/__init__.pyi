@@ -12,9 +12,8 @@ import builtins
 import numpy
 from . import fft, linalg
 from autograd import Array, Array as ndarray
-from autograd.core import Array
 from autograd.numpy._sets import UniqueAllResult, UniqueCountsResult, UniqueInverseResult
-from autograd.typing import ArrayLike, Axes, DTypeLike, DeviceLike, Shape
+from autograd.typing import ArrayLike, Axes, DTypeLike, DeviceLike, Integers, Shape
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from numpy import (
     False_, ScalarType, True_, base_repr, binary_repr, bool, bool_, broadcast, byte, bytes_, cdouble, character,
@@ -27,7 +26,7 @@ from numpy import (
     typename, ubyte, ufunc, uint, uint16, uint32, uint64, uint8, uintc, uintp, ulong, ulonglong, unsignedinteger,
     ushort, void,
 )
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, SupportsIndex, overload
 
 __all__ = [
     "False_", "ScalarType", "True_", "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin",
@@ -84,15 +83,15 @@ __all__ = [
 class _Indexed:
     def __getitem__(self, key: Any, /) -> Any: ...
 
-def abs(x: ArrayLike, /) -> Array:
+def abs(x: ArrayLike) -> Array:
     """Calculate the absolute value element-wise."""
-def absolute(x: ArrayLike, /) -> Array:
+def absolute(x: ArrayLike) -> Array:
     """Calculate the absolute value element-wise."""
-def acos(x: ArrayLike, /) -> Array:
+def acos(x: ArrayLike) -> Array:
     """Trigonometric inverse cosine, element-wise."""
-def acosh(x: ArrayLike, /) -> Array:
+def acosh(x: ArrayLike) -> Array:
     """Inverse hyperbolic cosine, element-wise."""
-def add(a: ArrayLike, b: ArrayLike, /) -> Array:
+def add(a: ArrayLike, b: ArrayLike) -> Array:
     """Add arguments element-wise."""
 def all(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
     """Whether all elements over the axes, of those where `where` is true, are nonzero."""
@@ -107,52 +106,52 @@ def angle(z: ArrayLike, deg: builtins.bool=False) -> Array:
 def any(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, *, where: ArrayLike | None=None) -> Array:
     """Whether any element over the axes, of those where `where` is true, is nonzero."""
 def append(arr: ArrayLike, values: ArrayLike, axis: int | None=None) -> Array:
-    """`values` joined to the end of `arr` along an axis; both are flattened without one."""
+    """`values` joined to the end of `arr` along an axis; None for the flattened arrays."""
 def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any) -> Array:
     """The results of a function of vectors for each vector along an axis of `arr`, in place of that axis."""
 def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: int | Sequence[int]) -> Array:
     """Applies `func(a, axis)` for one axis after the other; an axis that it removes returns with length 1."""
 def arange(*args: ArrayLike, dtype: DTypeLike=None, device: DeviceLike | None=None, like: Any=None) -> Array:
     """Evenly spaced numbers: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`."""
-def arccos(x: ArrayLike, /) -> Array:
+def arccos(x: ArrayLike) -> Array:
     """Trigonometric inverse cosine, element-wise."""
-def arccosh(x: ArrayLike, /) -> Array:
+def arccosh(x: ArrayLike) -> Array:
     """Inverse hyperbolic cosine, element-wise."""
-def arcsin(x: ArrayLike, /) -> Array:
+def arcsin(x: ArrayLike) -> Array:
     """Inverse sine, element-wise."""
-def arcsinh(x: ArrayLike, /) -> Array:
+def arcsinh(x: ArrayLike) -> Array:
     """Inverse hyperbolic sine element-wise."""
-def arctan(x: ArrayLike, /) -> Array:
+def arctan(x: ArrayLike) -> Array:
     """Trigonometric inverse tangent, element-wise."""
-def arctan2(a: ArrayLike, b: ArrayLike, /) -> Array:
+def arctan2(a: ArrayLike, b: ArrayLike) -> Array:
     """Element-wise arc tangent of ``x1/x2`` choosing the quadrant correctly."""
-def arctanh(x: ArrayLike, /) -> Array:
+def arctanh(x: ArrayLike) -> Array:
     """Inverse hyperbolic tangent element-wise."""
 def argmax(a: ArrayLike, axis: int | None=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
-    """The index of the greatest element along an axis, in the flattened array without one; the first at a tie."""
+    """The index of the greatest element along an axis, the first at a tie; None for the flattened array."""
 def argmin(a: ArrayLike, axis: int | None=None, out: None=None, *, keepdims: builtins.bool=False) -> Array:
-    """The index of the least element along an axis, in the flattened array without one; the first at a tie."""
+    """The index of the least element along an axis, the first at a tie; None for the flattened array."""
 def argpartition(a: ArrayLike, kth: int | Sequence[int], axis: int | None=-1, kind: str | None='introselect', order: None=None) -> Array:
     """Indices that put the elements at `kth` of the sorted order in place, lesser ones before them."""
 def argsort(a: ArrayLike, axis: int | None=-1, kind: str | None=None, order: None=None, *, stable: builtins.bool | None=None) -> Array:
-    """The indices that sort along an axis, of the flattened array if it is None."""
+    """The indices that sort along an axis; None for the flattened array."""
 def argwhere(a: ArrayLike) -> Array:
     """The indices of the nonzero elements, as rows: it raises under `vmap` and `Jit`."""
 def around(a: ArrayLike, decimals: int=0, out: None=None) -> Array:
     """Rounds to `decimals` places, halves to the even neighbour; the gradient is 0."""
 def array(object: ArrayLike, dtype: DTypeLike=None, *, copy: builtins.bool=True, order: str | None='K', subok: builtins.bool=False, ndmin: int=0, ndmax: int=0, like: Any=None) -> Array:
     """A new array of an array, a number, or nested lists and tuples of them, traced ones included."""
-def array2string(*args: Any, **kwargs: Any) -> Any:
+def array2string(*args: Any, **kwargs: Any) -> str:
     """`numpy.array2string`, also of Arrays and of arrays on a GPU, which are copied to the host."""
 def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: builtins.bool=False) -> builtins.bool:
     """Whether two arrays have the same shape and elements, as a bool; NaN equals NaN with `equal_nan`."""
 def array_equiv(a1: ArrayLike, a2: ArrayLike) -> builtins.bool:
     """Whether two arrays have the same elements after broadcasting, as a bool."""
-def array_repr(*args: Any, **kwargs: Any) -> Any:
+def array_repr(*args: Any, **kwargs: Any) -> str:
     """`numpy.array_repr`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def array_split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int=0) -> list[Array]:
+def array_split(ary: ArrayLike, indices_or_sections: Integers, axis: int=0) -> list[Array]:
     """Splits an array into a number of nearly equal parts, or at indices, along an axis."""
-def array_str(*args: Any, **kwargs: Any) -> Any:
+def array_str(*args: Any, **kwargs: Any) -> str:
     """`numpy.array_str`, also of Arrays and of arrays on a GPU, which are copied to the host."""
 def asanyarray(a: ArrayLike, dtype: DTypeLike=None, order: str | None=None, *, device: DeviceLike | None=None, copy: builtins.bool | None=None, like: Any=None) -> Array:
     """`a` itself if it is an array of that dtype, else an array of it; nested lists may hold traced values."""
@@ -164,45 +163,61 @@ def ascontiguousarray(a: ArrayLike, dtype: DTypeLike=None, *, like: Any=None) ->
     """`a` as an array with at least one axis; contiguous in memory, last axis fastest, if it is raw."""
 def asfortranarray(a: ArrayLike, dtype: DTypeLike=None, *, like: Any=None) -> Array:
     """`a` as an array; contiguous in memory, first axis fastest, if it is raw."""
-def asin(x: ArrayLike, /) -> Array:
+def asin(x: ArrayLike) -> Array:
     """Inverse sine, element-wise."""
-def asinh(x: ArrayLike, /) -> Array:
+def asinh(x: ArrayLike) -> Array:
     """Inverse hyperbolic sine element-wise."""
 def astype(x: ArrayLike, dtype: DTypeLike, *, copy: builtins.bool=True, device: DeviceLike | None=None) -> Array:
     """`x` with another dtype; without `copy`, `x` itself if it has that dtype."""
-def atan(x: ArrayLike, /) -> Array:
+def atan(x: ArrayLike) -> Array:
     """Trigonometric inverse tangent, element-wise."""
-def atan2(a: ArrayLike, b: ArrayLike, /) -> Array:
+def atan2(a: ArrayLike, b: ArrayLike) -> Array:
     """Element-wise arc tangent of ``x1/x2`` choosing the quadrant correctly."""
-def atanh(x: ArrayLike, /) -> Array:
+def atanh(x: ArrayLike) -> Array:
     """Inverse hyperbolic tangent element-wise."""
-def atleast_1d(*arys: ArrayLike) -> Array:
+@overload
+def atleast_1d(ary: ArrayLike, /) -> Array:
     """Each array with at least one axis; a tuple if there are several arrays."""
-def atleast_2d(*arys: ArrayLike) -> Array:
+@overload
+def atleast_1d(*arys: ArrayLike) -> Any:
+    """Each array with at least one axis; a tuple if there are several arrays."""
+@overload
+def atleast_2d(ary: ArrayLike, /) -> Array:
     """Each array with at least two axes, new ones in front; a tuple if there are several arrays."""
-def atleast_3d(*arys: ArrayLike) -> Array:
+@overload
+def atleast_2d(*arys: ArrayLike) -> Any:
+    """Each array with at least two axes, new ones in front; a tuple if there are several arrays."""
+@overload
+def atleast_3d(ary: ArrayLike, /) -> Array:
     """Each array with at least three axes; a tuple if there are several arrays."""
-def average(a: ArrayLike, axis: Axes=None, weights: ArrayLike | None=None, returned: builtins.bool=False, *, keepdims: builtins.bool=False) -> Array:
+@overload
+def atleast_3d(*arys: ArrayLike) -> Any:
+    """Each array with at least three axes; a tuple if there are several arrays."""
+@overload
+def average(a: ArrayLike, axis: Axes=None, weights: ArrayLike | None=None, returned: Literal[False]=False, *, keepdims: builtins.bool=False) -> Array:
+    """The mean weighted by `weights`, which have the shape of `a` or of `axis` alone."""
+@overload
+def average(a: ArrayLike, axis: Axes=None, weights: ArrayLike | None=None, returned: builtins.bool=False, *, keepdims: builtins.bool=False) -> Any:
     """The mean weighted by `weights`, which have the shape of `a` or of `axis` alone."""
 def bartlett(M: int) -> Array:
     """The Bartlett window of `M` points, on the default device."""
 def bincount(x: ArrayLike, weights: ArrayLike | None=None, minlength: int=0) -> Array:
     """How often each non-negative number occurs in the vector `x`, or the sums of their `weights`."""
-def bitwise_and(a: ArrayLike, b: ArrayLike, /) -> Array:
+def bitwise_and(a: ArrayLike, b: ArrayLike) -> Array:
     """Compute the bit-wise AND of two arrays element-wise."""
-def bitwise_count(x: ArrayLike, /) -> Array:
+def bitwise_count(x: ArrayLike) -> Array:
     """Computes the number of 1-bits in the absolute value of ``x``. Analogous to the builtin `int.bit_count` or ``popcount`` in C++."""
-def bitwise_invert(x: ArrayLike, /) -> Array:
+def bitwise_invert(x: ArrayLike) -> Array:
     """Compute bit-wise inversion, or bit-wise NOT, element-wise."""
-def bitwise_left_shift(a: ArrayLike, b: ArrayLike, /) -> Array:
+def bitwise_left_shift(a: ArrayLike, b: ArrayLike) -> Array:
     """Shift the bits of an integer to the left."""
-def bitwise_not(x: ArrayLike, /) -> Array:
+def bitwise_not(x: ArrayLike) -> Array:
     """Compute bit-wise inversion, or bit-wise NOT, element-wise."""
-def bitwise_or(a: ArrayLike, b: ArrayLike, /) -> Array:
+def bitwise_or(a: ArrayLike, b: ArrayLike) -> Array:
     """Compute the bit-wise OR of two arrays element-wise."""
-def bitwise_right_shift(a: ArrayLike, b: ArrayLike, /) -> Array:
+def bitwise_right_shift(a: ArrayLike, b: ArrayLike) -> Array:
     """Shift the bits of an integer to the right."""
-def bitwise_xor(a: ArrayLike, b: ArrayLike, /) -> Array:
+def bitwise_xor(a: ArrayLike, b: ArrayLike) -> Array:
     """Compute the bit-wise XOR of two arrays element-wise."""
 def blackman(M: int) -> Array:
     """The Blackman window of `M` points, on the default device."""
@@ -215,19 +230,19 @@ def broadcast_shapes(*args: Shape) -> tuple[int, ...]:
 def broadcast_to(array: ArrayLike, shape: Shape, subok: builtins.bool=False) -> Array:
     """`array` broadcast to a shape."""
 c_: _Indexed
-def can_cast(*args: Any, **kwargs: Any) -> Any:
+def can_cast(*args: Any, **kwargs: Any) -> builtins.bool:
     """`numpy.can_cast`, also of Arrays and traced values: it looks at their dtypes only."""
-def cbrt(x: ArrayLike, /) -> Array:
+def cbrt(x: ArrayLike) -> Array:
     """Return the cube-root of an array, element-wise."""
-def ceil(x: ArrayLike, /) -> Array:
+def ceil(x: ArrayLike) -> Array:
     """Return the ceiling of the input, element-wise."""
-def choose(a: ArrayLike, choices: Sequence[ArrayLike], out: None=None, mode: str='raise') -> Array:
+def choose(a: ArrayLike, choices: Sequence[ArrayLike] | Array | numpy.ndarray[Any, Any], out: None=None, mode: str='raise') -> Array:
     """For each element i of `a`, the element of `choices[i]` at the same position."""
 def clip(a: ArrayLike, a_min: ArrayLike | None=None, a_max: ArrayLike | None=None, out: None=None, *, min: ArrayLike | None=None, max: ArrayLike | None=None) -> Array:
     """`a` limited to an interval, `a_min` to `a_max` or `min` to `max`; None leaves a side open."""
 def column_stack(tup: Iterable[ArrayLike]) -> Array:
     """Joins vectors, as columns, and matrices along the second axis."""
-def common_type(*args: Any, **kwargs: Any) -> Any:
+def common_type(*args: Any, **kwargs: Any) -> type[Any]:
     """`numpy.common_type`, also of Arrays and traced values: it looks at their dtypes only."""
 def compress(condition: ArrayLike, a: ArrayLike, axis: int | None=None, out: None=None) -> Array:
     """The slices of `a` along an axis where a vector of booleans is true: it raises under `vmap` and `Jit`."""
@@ -235,15 +250,15 @@ def concat(arrays: Iterable[ArrayLike], axis: int | None=0, out: None=None, *, d
     """Joins arrays along an existing axis; flattens them first if it is None. A result of `dtype`, if it is given."""
 def concatenate(arrays: Iterable[ArrayLike], axis: int | None=0, out: None=None, *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
     """Joins arrays along an existing axis; flattens them first if it is None. A result of `dtype`, if it is given."""
-def conj(x: ArrayLike, /) -> Array:
-    """conjugate(x, /, out=None, *, where=True, casting='same_kind', order='K', dtype=None, subok=True[, signature])"""
-def conjugate(x: ArrayLike, /) -> Array:
-    """conjugate(x, /, out=None, *, where=True, casting='same_kind', order='K', dtype=None, subok=True[, signature])"""
+def conj(x: ArrayLike) -> Array:
+    """Return the complex conjugate, element-wise."""
+def conjugate(x: ArrayLike) -> Array:
+    """Return the complex conjugate, element-wise."""
 def convolve(a: ArrayLike, v: ArrayLike, mode: str='full') -> Array:
     """The convolution of two vectors: y[k] = sum over i of a[i] * v[k - i]."""
 def copy(a: ArrayLike, order: str='K', subok: builtins.bool=False) -> Array:
     """A new array with the elements of `a`."""
-def copysign(a: ArrayLike, b: ArrayLike, /) -> Array:
+def copysign(a: ArrayLike, b: ArrayLike) -> Array:
     """Change the sign of x1 to that of x2, element-wise."""
 def copyto(*args: Any, **kwargs: Any) -> NoReturn:
     """Raises TypeError, as `numpy.copyto` writes into an array: write x = where(mask, values, x)."""
@@ -251,9 +266,9 @@ def corrcoef(x: ArrayLike, y: ArrayLike | None=None, rowvar: builtins.bool=True,
     """The correlation matrix of variables, as in `cov`, with elements limited to -1 to 1."""
 def correlate(a: ArrayLike, v: ArrayLike, mode: str='valid') -> Array:
     """The cross-correlation of two vectors: y[k] = sum over i of a[i + k] * conj(v[i]); `mode` as in `convolve`."""
-def cos(x: ArrayLike, /) -> Array:
+def cos(x: ArrayLike) -> Array:
     """Cosine element-wise."""
-def cosh(x: ArrayLike, /) -> Array:
+def cosh(x: ArrayLike) -> Array:
     """Hyperbolic cosine, element-wise."""
 def count_nonzero(a: ArrayLike, axis: Axes=None, *, keepdims: builtins.bool=False) -> Array:
     """The number of nonzero elements over the axes."""
@@ -262,16 +277,16 @@ def cov(m: ArrayLike, y: ArrayLike | None=None, rowvar: builtins.bool=True, bias
 def cross(a: ArrayLike, b: ArrayLike, axisa: int=-1, axisb: int=-1, axisc: int=-1, axis: int | None=None) -> Array:
     """The cross product of vectors of three components."""
 def cumprod(a: ArrayLike, axis: int | None=None, dtype: DTypeLike=None, out: None=None) -> Array:
-    """The cumulative products along an axis, of the flattened array without one; the gradient is right at zeros."""
+    """The cumulative products along an axis; None for the flattened array. The gradient is right at zeros."""
 def cumsum(a: ArrayLike, axis: int | None=None, dtype: DTypeLike=None, out: None=None) -> Array:
-    """The cumulative sums along an axis, of the flattened array without one."""
+    """The cumulative sums along an axis; None for the flattened array."""
 def cumulative_prod(x: ArrayLike, /, *, axis: int | None=None, dtype: DTypeLike=None, include_initial: builtins.bool=False) -> Array:
     """Cumulative products along an axis, which only a vector may leave out; a 1 in front with `include_initial`."""
 def cumulative_sum(x: ArrayLike, /, *, axis: int | None=None, dtype: DTypeLike=None, include_initial: builtins.bool=False) -> Array:
     """Cumulative sums along an axis, which only a vector may leave out; a 0 in front with `include_initial`."""
-def deg2rad(x: ArrayLike, /) -> Array:
+def deg2rad(x: ArrayLike) -> Array:
     """Convert angles from degrees to radians."""
-def degrees(x: ArrayLike, /) -> Array:
+def degrees(x: ArrayLike) -> Array:
     """Convert angles from radians to degrees."""
 def delete(arr: ArrayLike, obj: ArrayLike | slice, axis: int | None=None) -> Array:
     """`arr` without the positions `obj` along an axis, or those where the vector of booleans `obj` is true."""
@@ -289,13 +304,13 @@ def diff(a: ArrayLike, n: int=1, axis: int=-1, prepend: ArrayLike | None=None, a
     """The n-th differences of neighbours along an axis, after joining `prepend` and `append` to its ends."""
 def digitize(x: ArrayLike, bins: ArrayLike, right: builtins.bool=False) -> Array:
     """The number of the interval between `bins`, which rise or fall, that contains each element of `x`."""
-def divide(a: ArrayLike, b: ArrayLike, /) -> Array:
+def divide(a: ArrayLike, b: ArrayLike) -> Array:
     """Divide arguments element-wise."""
 def divmod(x1: ArrayLike, x2: ArrayLike) -> tuple[Array, Array]:
     """The quotient rounded down, without a gradient, and the remainder, which has one."""
 def dot(a: ArrayLike, b: ArrayLike, out: None=None) -> Array:
     """The sum of products over the last axis of `a` and the second to last of `b` (its only one if it is a vector)."""
-def dsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Array]:
+def dsplit(ary: ArrayLike, indices_or_sections: Integers) -> list[Array]:
     """`split` along the third axis."""
 def dstack(tup: Iterable[ArrayLike]) -> Array:
     """Joins arrays along the third axis, which vectors and matrices get with length 1."""
@@ -309,25 +324,25 @@ def empty(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: Device
     """An array of zeros."""
 def empty_like(a: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
     """An array of zeros with the shape and dtype of `a`, on its device."""
-def equal(a: ArrayLike, b: ArrayLike, /) -> Array:
+def equal(a: ArrayLike, b: ArrayLike) -> Array:
     """Return (x1 == x2) element-wise."""
-def exp(x: ArrayLike, /) -> Array:
+def exp(x: ArrayLike) -> Array:
     """Calculate the exponential of all elements in the input array."""
-def exp2(x: ArrayLike, /) -> Array:
+def exp2(x: ArrayLike) -> Array:
     """Calculate `2**p` for all `p` in the input array."""
 def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
     """`a` with new axes of length 1 at the places `axis` of the result."""
-def expm1(x: ArrayLike, /) -> Array:
+def expm1(x: ArrayLike) -> Array:
     """Calculate ``exp(x) - 1`` for all elements in the array."""
 def extract(condition: ArrayLike, arr: ArrayLike) -> Array:
     """The elements of `arr` where `condition` is true, as a vector: it raises under `vmap` and `Jit`."""
 def eye(N: int, M: int | None=None, k: int=0, dtype: DTypeLike=..., order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
     """The N x M matrix with ones on its diagonal `k`, zeros elsewhere; square without `M`."""
-def fabs(x: ArrayLike, /) -> Array:
+def fabs(x: ArrayLike) -> Array:
     """Compute the absolute values element-wise."""
 def fill_diagonal(*args: Any, **kwargs: Any) -> NoReturn:
     """Raises TypeError, as `numpy.fill_diagonal` writes into an array: write x = x.at[diag_indices_from(x)].set(values)."""
-def fix(x: ArrayLike, /) -> Array:
+def fix(x: ArrayLike) -> Array:
     """Return the truncated value of the input, element-wise."""
 def flatnonzero(a: ArrayLike) -> Array:
     """The indices of the nonzero elements of the flattened array: it raises under `vmap` and `Jit`."""
@@ -339,19 +354,19 @@ def flipud(m: ArrayLike) -> Array:
     """`m` with its first axis reversed."""
 def float_power(x1: ArrayLike, x2: ArrayLike) -> Array:
     """`x1 ** x2` in float64 or complex128."""
-def floor(x: ArrayLike, /) -> Array:
+def floor(x: ArrayLike) -> Array:
     """Return the floor of the input, element-wise."""
-def floor_divide(a: ArrayLike, b: ArrayLike, /) -> Array:
+def floor_divide(a: ArrayLike, b: ArrayLike) -> Array:
     """Return the largest integer smaller or equal to the division of the inputs. It is equivalent to the Python ``//`` operator and pairs with the Python ``%`` (`remainder`), function so that ``a = a % b + b * (a // b)`` up to roundoff."""
-def fmax(a: ArrayLike, b: ArrayLike, /) -> Array:
+def fmax(a: ArrayLike, b: ArrayLike) -> Array:
     """Element-wise maximum of array elements."""
-def fmin(a: ArrayLike, b: ArrayLike, /) -> Array:
+def fmin(a: ArrayLike, b: ArrayLike) -> Array:
     """Element-wise minimum of array elements."""
-def fmod(a: ArrayLike, b: ArrayLike, /) -> Array:
+def fmod(a: ArrayLike, b: ArrayLike) -> Array:
     """Returns the element-wise remainder of division."""
-def format_float_positional(*args: Any, **kwargs: Any) -> Any:
+def format_float_positional(*args: Any, **kwargs: Any) -> str:
     """`numpy.format_float_positional`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def format_float_scientific(*args: Any, **kwargs: Any) -> Any:
+def format_float_scientific(*args: Any, **kwargs: Any) -> str:
     """`numpy.format_float_scientific`, also of Arrays and of arrays on a GPU, which are copied to the host."""
 def frexp(x: ArrayLike) -> tuple[Array, Array]:
     """(mantissa, exponent) of x = mantissa * 2**exponent, 1/2 <= abs(mantissa) < 1; the mantissa has the gradient."""
@@ -373,23 +388,23 @@ def full(shape: Shape, fill_value: ArrayLike, dtype: DTypeLike=None, order: str=
     """An array filled with `fill_value`, which may be traced."""
 def full_like(a: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
     """An array with the shape and dtype of `a`, filled with `fill_value`, which may be traced."""
-def gcd(a: ArrayLike, b: ArrayLike, /) -> Array:
+def gcd(a: ArrayLike, b: ArrayLike) -> Array:
     """Returns the greatest common divisor of ``|x1|`` and ``|x2|``"""
 def genfromtxt(*args: Any, **kwargs: Any) -> Array:
     """`numpy.genfromtxt`, with the result on the default device."""
 def geomspace(start: ArrayLike, stop: ArrayLike, num: int=50, endpoint: builtins.bool=True, dtype: DTypeLike=None, axis: int=0) -> Array:
     """`num` numbers from `start` to `stop` with a constant ratio; complex ones form a spiral."""
-def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes=None, edge_order: int=1) -> Array:
+def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes=None, edge_order: int=1) -> Any:
     """The derivatives of samples along each axis: of second order inside, of order `edge_order` at both ends."""
-def greater(a: ArrayLike, b: ArrayLike, /) -> Array:
+def greater(a: ArrayLike, b: ArrayLike) -> Array:
     """Return the truth value of (x1 > x2) element-wise."""
-def greater_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
+def greater_equal(a: ArrayLike, b: ArrayLike) -> Array:
     """Return the truth value of (x1 >= x2) element-wise."""
 def hamming(M: int) -> Array:
     """The Hamming window of `M` points, on the default device."""
 def hanning(M: int) -> Array:
     """The Hann window of `M` points, on the default device."""
-def heaviside(a: ArrayLike, b: ArrayLike, /) -> Array:
+def heaviside(a: ArrayLike, b: ArrayLike) -> Array:
     """Compute the Heaviside step function."""
 def histogram(a: ArrayLike, bins: ArrayLike | str=10, range: tuple[ArrayLike, ArrayLike] | None=None, density: builtins.bool | None=None, weights: ArrayLike | None=None) -> tuple[Array, Array]:
     """(counts, edges): the number of elements in each interval, or the sum of their `weights`, and the edges."""
@@ -399,45 +414,49 @@ def histogram_bin_edges(a: ArrayLike, bins: ArrayLike | str=10, range: tuple[Arr
     """The edges of `bins` intervals of equal width from the least to the greatest element, or over `range`."""
 def histogramdd(sample: ArrayLike, bins: Any=10, range: Sequence[Any] | None=None, density: builtins.bool | None=None, weights: ArrayLike | None=None) -> tuple[Array, list[Array]]:
     """(counts, edges): the number of points in each cell of a grid, or the sum of their `weights`; edges for each axis."""
-def hsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Array]:
+def hsplit(ary: ArrayLike, indices_or_sections: Integers) -> list[Array]:
     """`split` along the second axis, of a vector along its only one."""
 def hstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
     """Joins arrays along the second axis, vectors along their only one."""
-def hypot(a: ArrayLike, b: ArrayLike, /) -> Array:
+def hypot(a: ArrayLike, b: ArrayLike) -> Array:
     """Given the "legs" of a right triangle, return its hypotenuse."""
-def i0(x: ArrayLike, /) -> Array:
+def i0(x: ArrayLike) -> Array:
     """`scipy.special.i0`, of Arrays, traced and raw arrays."""
 def identity(n: int, dtype: DTypeLike=None, *, like: Any=None) -> Array:
     """The n x n unit matrix."""
-def imag(val: ArrayLike, /) -> Array:
+def imag(val: ArrayLike) -> Array:
     """Return the imaginary part of the complex argument."""
-def indices(dimensions: Sequence[int], dtype: DTypeLike=..., sparse: builtins.bool=False) -> Array:
+def indices(dimensions: Sequence[int], dtype: DTypeLike=..., sparse: builtins.bool=False) -> Any:
     """The indices of an array of shape `dimensions`, (axes, *shape); with `sparse` a tuple of arrays that broadcast."""
 def inner(a: ArrayLike, b: ArrayLike) -> Array:
     """The sum of products over the last axes."""
 def insert(arr: ArrayLike, obj: ArrayLike | slice, values: ArrayLike, axis: int | None=None) -> Array:
-    """`values` inserted before the positions `obj` along an axis, of the flattened array without one."""
+    """`values` inserted before the positions `obj` along an axis; None for the flattened array."""
 def interp(x: ArrayLike, xp: ArrayLike, fp: ArrayLike, left: ArrayLike | None=None, right: ArrayLike | None=None, period: float | None=None) -> Array:
     """The piecewise linear function through the points (`xp`, `fp`), at `x`; differentiable in all three."""
-def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: builtins.bool=False, return_indices: builtins.bool=False) -> Array:
+@overload
+def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: builtins.bool=False, return_indices: Literal[False]=False) -> Array:
     """The elements that are in both, in ascending order; `assume_unique` has no effect."""
-def invert(x: ArrayLike, /) -> Array:
+@overload
+def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: builtins.bool=False, return_indices: builtins.bool=False) -> Any:
+    """The elements that are in both, in ascending order; `assume_unique` has no effect."""
+def invert(x: ArrayLike) -> Array:
     """Compute bit-wise inversion, or bit-wise NOT, element-wise."""
 def isclose(a: ArrayLike, b: ArrayLike, rtol: float=1e-05, atol: float=1e-08, equal_nan: builtins.bool=False) -> Array:
     """Whether elements are equal within the tolerance atol + rtol * abs(b)."""
 def iscomplex(x: ArrayLike) -> Array:
     """Whether elements have an imaginary part that is not 0."""
-def iscomplexobj(*args: Any, **kwargs: Any) -> Any:
+def iscomplexobj(*args: Any, **kwargs: Any) -> builtins.bool:
     """`numpy.iscomplexobj`, also of Arrays and traced values: it looks at their dtypes only."""
-def isfinite(x: ArrayLike, /) -> Array:
+def isfinite(x: ArrayLike) -> Array:
     """Test element-wise for finiteness (not infinity and not Not a Number)."""
 def isfortran(*args: Any, **kwargs: Any) -> builtins.bool:
     """`numpy.isfortran`, of arrays that are not traced."""
 def isin(element: ArrayLike, test_elements: ArrayLike, assume_unique: builtins.bool=False, invert: builtins.bool=False, *, kind: str | None=None) -> Array:
     """Whether each element is among `test_elements`, or with `invert` is not."""
-def isinf(x: ArrayLike, /) -> Array:
+def isinf(x: ArrayLike) -> Array:
     """Test element-wise for positive or negative infinity."""
-def isnan(x: ArrayLike, /) -> Array:
+def isnan(x: ArrayLike) -> Array:
     """Test element-wise for NaN and return result as a boolean array."""
 def isneginf(x: ArrayLike, out: None=None) -> Array:
     """Whether elements are minus infinity."""
@@ -445,7 +464,7 @@ def isposinf(x: ArrayLike, out: None=None) -> Array:
     """Whether elements are infinity."""
 def isreal(x: ArrayLike) -> Array:
     """Whether elements have no imaginary part but 0."""
-def isrealobj(*args: Any, **kwargs: Any) -> Any:
+def isrealobj(*args: Any, **kwargs: Any) -> builtins.bool:
     """`numpy.isrealobj`, also of Arrays and traced values: it looks at their dtypes only."""
 def ix_(*args: Any) -> tuple[Array, ...]:
     """The index of all combinations of vectors of indices or booleans: an array for each axis."""
@@ -453,43 +472,47 @@ def kaiser(M: int, beta: float) -> Array:
     """The Kaiser window of `M` points, on the default device; no gradient with respect to `beta`."""
 def kron(a: ArrayLike, b: ArrayLike) -> Array:
     """The Kronecker product."""
-def lcm(a: ArrayLike, b: ArrayLike, /) -> Array:
+def lcm(a: ArrayLike, b: ArrayLike) -> Array:
     """Returns the lowest common multiple of ``|x1|`` and ``|x2|``"""
-def ldexp(a: ArrayLike, b: ArrayLike, /) -> Array:
+def ldexp(a: ArrayLike, b: ArrayLike) -> Array:
     """Returns x1 * 2**x2, element-wise."""
-def left_shift(a: ArrayLike, b: ArrayLike, /) -> Array:
+def left_shift(a: ArrayLike, b: ArrayLike) -> Array:
     """Shift the bits of an integer to the left."""
-def less(a: ArrayLike, b: ArrayLike, /) -> Array:
+def less(a: ArrayLike, b: ArrayLike) -> Array:
     """Return the truth value of (x1 < x2) element-wise."""
-def less_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
+def less_equal(a: ArrayLike, b: ArrayLike) -> Array:
     """Return the truth value of (x1 <= x2) element-wise."""
 def lexsort(keys: Iterable[ArrayLike], axis: int=-1) -> Array:
     """The indices that sort by the last key, where it is equal by the last but one, and so on."""
-def linspace(start: ArrayLike, stop: ArrayLike, num: int=50, endpoint: builtins.bool=True, retstep: builtins.bool=False, dtype: DTypeLike=None, axis: int=0, *, device: DeviceLike | None=None) -> Array:
+@overload
+def linspace(start: ArrayLike, stop: ArrayLike, num: int=50, endpoint: builtins.bool=True, retstep: Literal[False]=False, dtype: DTypeLike=None, axis: int=0, *, device: DeviceLike | None=None) -> Array:
     """`num` evenly spaced numbers from `start` to `stop`, which may be arrays and traced, along a new axis."""
-def load(*args: Any, **kwargs: Any) -> Array:
+@overload
+def linspace(start: ArrayLike, stop: ArrayLike, num: int=50, endpoint: builtins.bool=True, retstep: builtins.bool=False, dtype: DTypeLike=None, axis: int=0, *, device: DeviceLike | None=None) -> Any:
+    """`num` evenly spaced numbers from `start` to `stop`, which may be arrays and traced, along a new axis."""
+def load(*args: Any, **kwargs: Any) -> Any:
     """`numpy.load`, with the result on the default device."""
 def loadtxt(*args: Any, **kwargs: Any) -> Array:
     """`numpy.loadtxt`, with the result on the default device."""
-def log(x: ArrayLike, /) -> Array:
+def log(x: ArrayLike) -> Array:
     """Natural logarithm, element-wise."""
-def log1p(x: ArrayLike, /) -> Array:
+def log1p(x: ArrayLike) -> Array:
     """Return the natural logarithm of one plus the input array, element-wise."""
-def log2(x: ArrayLike, /) -> Array:
+def log2(x: ArrayLike) -> Array:
     """Base-2 logarithm of `x`."""
-def log10(x: ArrayLike, /) -> Array:
+def log10(x: ArrayLike) -> Array:
     """Return the base 10 logarithm of the input array, element-wise."""
-def logaddexp(a: ArrayLike, b: ArrayLike, /) -> Array:
+def logaddexp(a: ArrayLike, b: ArrayLike) -> Array:
     """Logarithm of the sum of exponentiations of the inputs."""
-def logaddexp2(a: ArrayLike, b: ArrayLike, /) -> Array:
+def logaddexp2(a: ArrayLike, b: ArrayLike) -> Array:
     """Logarithm of the sum of exponentiations of the inputs in base-2."""
-def logical_and(a: ArrayLike, b: ArrayLike, /) -> Array:
+def logical_and(a: ArrayLike, b: ArrayLike) -> Array:
     """Compute the truth value of x1 AND x2 element-wise."""
-def logical_not(x: ArrayLike, /) -> Array:
+def logical_not(x: ArrayLike) -> Array:
     """Compute the truth value of NOT x element-wise."""
-def logical_or(a: ArrayLike, b: ArrayLike, /) -> Array:
+def logical_or(a: ArrayLike, b: ArrayLike) -> Array:
     """Compute the truth value of x1 OR x2 element-wise."""
-def logical_xor(a: ArrayLike, b: ArrayLike, /) -> Array:
+def logical_xor(a: ArrayLike, b: ArrayLike) -> Array:
     """Compute the truth value of x1 XOR x2, element-wise."""
 def logspace(start: ArrayLike, stop: ArrayLike, num: int=50, endpoint: builtins.bool=True, base: ArrayLike=10.0, dtype: DTypeLike=None, axis: int=0) -> Array:
     """`num` powers of `base`, their exponents evenly spaced from `start` to `stop`; all three may be traced."""
@@ -503,7 +526,7 @@ def matvec(x1: ArrayLike, x2: ArrayLike) -> Array:
     """The products of matrices (..., n, m) and vectors (..., m)."""
 def max(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """The greatest element over the axes, of those where `where` is true, and of `initial`."""
-def maximum(a: ArrayLike, b: ArrayLike, /) -> Array:
+def maximum(a: ArrayLike, b: ArrayLike) -> Array:
     """Element-wise maximum of array elements."""
 def may_share_memory(*args: Any, **kwargs: Any) -> builtins.bool:
     """`numpy.may_share_memory`, of arrays that are not traced."""
@@ -516,17 +539,17 @@ def meshgrid(*xi: ArrayLike, copy: builtins.bool=True, sparse: builtins.bool=Fal
 mgrid: _Indexed
 def min(a: ArrayLike, axis: Axes=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """The least element over the axes, of those where `where` is true, and of `initial`."""
-def min_scalar_type(*args: Any, **kwargs: Any) -> Any:
+def min_scalar_type(*args: Any, **kwargs: Any) -> numpy.dtype[Any]:
     """`numpy.min_scalar_type`, also of Arrays and traced values: it looks at their dtypes only."""
-def minimum(a: ArrayLike, b: ArrayLike, /) -> Array:
+def minimum(a: ArrayLike, b: ArrayLike) -> Array:
     """Element-wise minimum of array elements."""
-def mod(a: ArrayLike, b: ArrayLike, /) -> Array:
+def mod(a: ArrayLike, b: ArrayLike) -> Array:
     """Returns the element-wise remainder of division."""
 def modf(x: ArrayLike) -> tuple[Array, Array]:
     """The fractional part, which has the gradient, and the integral part, without one."""
 def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
     """`a` with the axes `source` moved to the places `destination`; the others keep their order."""
-def multiply(a: ArrayLike, b: ArrayLike, /) -> Array:
+def multiply(a: ArrayLike, b: ArrayLike) -> Array:
     """Multiply arguments element-wise."""
 def nan_to_num(x: ArrayLike, copy: builtins.bool=True, nan: float=0.0, posinf: float | None=None, neginf: float | None=None) -> Array:
     """A new array with NaN replaced by `nan`, infinities by `posinf` and `neginf` (the largest numbers by default)."""
@@ -562,13 +585,13 @@ def ndenumerate(arr: ArrayLike) -> Iterator[tuple[tuple[int, ...], Array]]:
     """Yields (index, element) for each element."""
 def ndim(a: ArrayLike) -> int:
     """The number of axes of an array or nested list."""
-def negative(x: ArrayLike, /) -> Array:
+def negative(x: ArrayLike) -> Array:
     """Numerical negative, element-wise."""
-def nextafter(a: ArrayLike, b: ArrayLike, /) -> Array:
+def nextafter(a: ArrayLike, b: ArrayLike) -> Array:
     """Return the next floating-point value after x1 towards x2, element-wise."""
 def nonzero(a: ArrayLike) -> tuple[Array, ...]:
     """The indices of the nonzero elements, one array for each axis."""
-def not_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
+def not_equal(a: ArrayLike, b: ArrayLike) -> Array:
     """Return (x1 != x2) element-wise."""
 ogrid: _Indexed
 def ones(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
@@ -585,7 +608,7 @@ def partition(a: ArrayLike, kth: int | Sequence[int], axis: int | None=-1, kind:
     """`a` with the elements at `kth` of the sorted order in place, lesser ones before them."""
 def percentile(a: ArrayLike, q: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: builtins.bool=False, method: str='linear', keepdims: builtins.bool=False, *, weights: ArrayLike | None=None) -> Array:
     """`quantile` with `q` in percent."""
-def permute_dims(a: ArrayLike, axes: Sequence[int] | None=None) -> Array:
+def permute_dims(a: ArrayLike, axes: Sequence[SupportsIndex] | numpy.ndarray[Any, Any] | None=None) -> Array:
     """`a` with permuted axes, reversed by default."""
 def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
     """`funclist[i]`, a function of the elements or a number, where `condlist[i]` is true; the last true one counts."""
@@ -599,7 +622,7 @@ def polyder(p: ArrayLike, m: int=1) -> Array:
     """The m-th derivative of a polynomial."""
 def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
     """The quotient and the remainder of two polynomials."""
-def polyfit(x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None=None, full: builtins.bool=False, w: ArrayLike | None=None, cov: builtins.bool | str=False) -> Array:
+def polyfit(x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None=None, full: builtins.bool=False, w: ArrayLike | None=None, cov: builtins.bool | str=False) -> Any:
     """The polynomial of degree `deg` with the least sum of squared errors."""
 def polyint(p: ArrayLike, m: int=1, k: ArrayLike | None=0) -> Array:
     """The m-th antiderivative of a polynomial, with integration constants `k`: one for all, or m of them."""
@@ -609,7 +632,7 @@ def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
     """The difference of two polynomials."""
 def polyval(p: ArrayLike, x: ArrayLike) -> Array:
     """The value of the polynomial `p` at `x`, of any shape. Source: Horner's rule."""
-def positive(x: ArrayLike, /) -> Array:
+def positive(x: ArrayLike) -> Array:
     """Numerical positive, element-wise."""
 def pow(x1: ArrayLike, x2: ArrayLike) -> Array:
     """`x1 ** x2`. At 0 the gradient of `x**0` is 0, and that of `0**p` with respect to p is 0."""
@@ -628,24 +651,24 @@ def putmask(*args: Any, **kwargs: Any) -> NoReturn:
 def quantile(a: ArrayLike, q: ArrayLike, axis: Axes=None, out: None=None, overwrite_input: builtins.bool=False, method: str='linear', keepdims: builtins.bool=False, *, weights: ArrayLike | None=None) -> Array:
     """Quantiles `q` (0 to 1) of the elements over the axes; NaN where one of them is NaN."""
 r_: _Indexed
-def rad2deg(x: ArrayLike, /) -> Array:
+def rad2deg(x: ArrayLike) -> Array:
     """Convert angles from radians to degrees."""
-def radians(x: ArrayLike, /) -> Array:
+def radians(x: ArrayLike) -> Array:
     """Convert angles from degrees to radians."""
 def ravel(a: ArrayLike, order: str='C') -> Array:
     """`a` as a vector, in order "C" or "F"."""
 def ravel_multi_index(multi_index: Sequence[ArrayLike], dims: Shape, mode: str='raise', order: str='C') -> Array:
     """The flat index of elements of an array with shape `dims`, from an array of indices for each axis."""
-def real(val: ArrayLike, /) -> Array:
+def real(val: ArrayLike) -> Array:
     """Return the real part of the complex argument."""
 def real_if_close(a: ArrayLike, tol: float=100) -> Array:
     """The real part if all imaginary parts are less than `tol` (times the precision if above 1), else `a` itself."""
-def reciprocal(x: ArrayLike, /) -> Array:
+def reciprocal(x: ArrayLike) -> Array:
     """Return the reciprocal of the argument, element-wise."""
-def remainder(a: ArrayLike, b: ArrayLike, /) -> Array:
+def remainder(a: ArrayLike, b: ArrayLike) -> Array:
     """Returns the element-wise remainder of division."""
 def repeat(a: ArrayLike, repeats: ArrayLike, axis: int | None=None) -> Array:
-    """Repeats each element `repeats` times, one number or one for each, along an axis (flattened without one)."""
+    """Repeats each element `repeats` times, one number or one for each, along an axis; None for the flattened array."""
 def require(a: ArrayLike, dtype: DTypeLike=None, requirements: str | Sequence[str] | None=None, *, like: Any=None) -> Array:
     """`a` as an array; a raw one meets `requirements` on its memory, of NumPy's "C", "F", "A", "W", "O"."""
 def reshape(a: ArrayLike, shape: Shape, order: str='C', *, copy: builtins.bool | None=None) -> Array:
@@ -654,12 +677,12 @@ def resize(a: ArrayLike, new_shape: Shape) -> Array:
     """`a` in another shape, its elements repeated as often as needed; zeros if it has none."""
 def result_type(*arrays_and_dtypes: Any) -> numpy.dtype[Any]:
     """The dtype that an operation on arrays, Python numbers and dtypes gives."""
-def right_shift(a: ArrayLike, b: ArrayLike, /) -> Array:
+def right_shift(a: ArrayLike, b: ArrayLike) -> Array:
     """Shift the bits of an integer to the right."""
-def rint(x: ArrayLike, /) -> Array:
+def rint(x: ArrayLike) -> Array:
     """Round elements of the array to the nearest integer."""
-def roll(a: ArrayLike, shift: int | Sequence[int], axis: Axes=None) -> Array:
-    """Shifts elements cyclically along axes; in the flattened array without one."""
+def roll(a: ArrayLike, shift: SupportsIndex | Sequence[SupportsIndex], axis: Axes=None) -> Array:
+    """Shifts elements cyclically along axes; None for the flattened array."""
 def rollaxis(a: ArrayLike, axis: int, start: int=0) -> Array:
     """`a` with an axis moved backwards until it stands before `start`."""
 def roots(p: ArrayLike) -> Array:
@@ -668,13 +691,13 @@ def rot90(m: ArrayLike, k: int=1, axes: tuple[int, int]=(0, 1)) -> Array:
     """`m` rotated `k` times by 90 degrees in the plane of two axes, from the first towards the second."""
 def round(a: ArrayLike, decimals: int=0, out: None=None) -> Array:
     """Rounds to `decimals` places, halves to the even neighbour; the gradient is 0."""
-def save(*args: Any, **kwargs: Any) -> Any:
+def save(*args: Any, **kwargs: Any) -> None:
     """`numpy.save`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def savetxt(*args: Any, **kwargs: Any) -> Any:
+def savetxt(*args: Any, **kwargs: Any) -> None:
     """`numpy.savetxt`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def savez(*args: Any, **kwargs: Any) -> Any:
+def savez(*args: Any, **kwargs: Any) -> None:
     """`numpy.savez`, also of Arrays and of arrays on a GPU, which are copied to the host."""
-def savez_compressed(*args: Any, **kwargs: Any) -> Any:
+def savez_compressed(*args: Any, **kwargs: Any) -> None:
     """`numpy.savez_compressed`, also of Arrays and of arrays on a GPU, which are copied to the host."""
 def searchsorted(a: ArrayLike, v: ArrayLike, side: str='left', sorter: ArrayLike | None=None) -> Array:
     """The positions at which to insert `v` into the sorted vector `a`: before ("left") or after equal elements."""
@@ -688,29 +711,29 @@ def shape(a: ArrayLike) -> tuple[int, ...]:
     """The shape of an array or nested list."""
 def shares_memory(*args: Any, **kwargs: Any) -> builtins.bool:
     """`numpy.shares_memory`, of arrays that are not traced."""
-def sign(x: ArrayLike, /) -> Array:
+def sign(x: ArrayLike) -> Array:
     """Returns an element-wise indication of the sign of a number."""
-def signbit(x: ArrayLike, /) -> Array:
+def signbit(x: ArrayLike) -> Array:
     """Returns element-wise True where signbit is set (less than zero)."""
-def sin(x: ArrayLike, /) -> Array:
+def sin(x: ArrayLike) -> Array:
     """Trigonometric sine, element-wise."""
-def sinc(x: ArrayLike, /) -> Array:
+def sinc(x: ArrayLike) -> Array:
     """Return the normalized sinc function."""
-def sinh(x: ArrayLike, /) -> Array:
+def sinh(x: ArrayLike) -> Array:
     """Hyperbolic sine, element-wise."""
 def size(a: ArrayLike, axis: Axes=None) -> int:
     """The number of elements, or of those along an axis or several."""
 def sort(a: ArrayLike, axis: int | None=-1, kind: str | None=None, order: None=None, *, stable: builtins.bool | None=None) -> Array:
-    """`a` sorted along an axis, flattened if it is None. Gradients return to where elements came from."""
+    """`a` sorted along an axis; None for the flattened array. Gradients return to where elements came from."""
 def sort_complex(a: ArrayLike) -> Array:
     """`a` sorted along the last axis by real, then by imaginary part, as complex numbers."""
-def spacing(x: ArrayLike, /) -> Array:
+def spacing(x: ArrayLike) -> Array:
     """The distance to the next number away from 0."""
-def split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int=0) -> list[Array]:
+def split(ary: ArrayLike, indices_or_sections: Integers, axis: int=0) -> list[Array]:
     """Splits an array into a number of equal parts, or at indices, along an axis. ValueError if they are not equal."""
-def sqrt(x: ArrayLike, /) -> Array:
+def sqrt(x: ArrayLike) -> Array:
     """Return the non-negative square-root of an array, element-wise."""
-def square(x: ArrayLike, /) -> Array:
+def square(x: ArrayLike) -> Array:
     """Return the element-wise square of the input."""
 def squeeze(a: ArrayLike, axis: Axes=None) -> Array:
     """`a` without its axes of length 1, or without those in `axis`, whose lengths must be 1."""
@@ -718,27 +741,27 @@ def stack(arrays: Iterable[ArrayLike], axis: int=0, out: None=None, *, dtype: DT
     """Joins arrays of one shape along a new axis."""
 def std(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, ddof: float=0, keepdims: builtins.bool=False, *, where: ArrayLike | None=None, mean: ArrayLike | None=None, correction: float | None=None) -> Array:
     """The standard deviation over the axes, the square root of `var`; its gradient is 0 where it is 0."""
-def subtract(a: ArrayLike, b: ArrayLike, /) -> Array:
+def subtract(a: ArrayLike, b: ArrayLike) -> Array:
     """Subtract arguments, element-wise."""
 def sum(a: ArrayLike, axis: Axes=None, dtype: DTypeLike=None, out: None=None, keepdims: builtins.bool=False, initial: ArrayLike | None=None, where: ArrayLike | None=None) -> Array:
     """The sum over the axes of the elements where `where` is true, plus `initial`."""
 def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
     """`a` with two axes exchanged."""
 def take(a: ArrayLike, indices: ArrayLike, axis: int | None=None, out: None=None, mode: str='raise') -> Array:
-    """The elements of `a` at integer `indices` along an axis, of the flattened array without one."""
+    """The elements of `a` at integer `indices` along an axis; None for the flattened array."""
 def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None=-1) -> Array:
     """The elements of `arr` at `indices` along an axis; all other axes are matched and broadcast."""
-def tan(x: ArrayLike, /) -> Array:
+def tan(x: ArrayLike) -> Array:
     """Compute tangent element-wise."""
-def tanh(x: ArrayLike, /) -> Array:
+def tanh(x: ArrayLike) -> Array:
     """Compute hyperbolic tangent element-wise."""
 def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any]=2) -> Array:
     """The sum of products over pairs of axes."""
-def tile(A: ArrayLike, reps: int | Sequence[int]) -> Array:
+def tile(A: ArrayLike, reps: Integers) -> Array:
     """`A` repeated as a whole, `reps[i]` times along axis i."""
 def trace(a: ArrayLike, offset: int=0, axis1: int=0, axis2: int=1, dtype: DTypeLike=None, out: None=None) -> Array:
     """The sum of the diagonal of two axes."""
-def transpose(a: ArrayLike, axes: Sequence[int] | None=None) -> Array:
+def transpose(a: ArrayLike, axes: Sequence[SupportsIndex] | numpy.ndarray[Any, Any] | None=None) -> Array:
     """`a` with permuted axes, reversed by default."""
 def trapezoid(y: ArrayLike, x: ArrayLike | None=None, dx: ArrayLike=1.0, axis: int=-1) -> Array:
     """The integral along an axis by the trapezoidal rule, of samples at `x` (a vector or like `y`) or `dx` apart."""
@@ -758,13 +781,17 @@ def triu_indices(n: int, k: int=0, m: int | None=None) -> tuple[Array, Array]:
     """The index of the upper triangle of an n x m matrix, from its diagonal `k` on."""
 def triu_indices_from(arr: ArrayLike, k: int=0) -> tuple[Array, Array]:
     """The index of the upper triangle of a matrix, from its diagonal `k` on."""
-def true_divide(a: ArrayLike, b: ArrayLike, /) -> Array:
+def true_divide(a: ArrayLike, b: ArrayLike) -> Array:
     """Divide arguments element-wise."""
-def trunc(x: ArrayLike, /) -> Array:
+def trunc(x: ArrayLike) -> Array:
     """Return the truncated value of the input, element-wise."""
 def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Array:
     """The distinct elements of both, in ascending order."""
-def unique(ar: ArrayLike, return_index: builtins.bool=False, return_inverse: builtins.bool=False, return_counts: builtins.bool=False, axis: int | None=None, *, equal_nan: builtins.bool=True, sorted: builtins.bool=True) -> Array:
+@overload
+def unique(ar: ArrayLike, return_index: Literal[False]=False, return_inverse: Literal[False]=False, return_counts: Literal[False]=False, axis: int | None=None, *, equal_nan: builtins.bool=True, sorted: builtins.bool=True) -> Array:
+    """The distinct elements in ascending order, of the flattened array or slices along an axis."""
+@overload
+def unique(ar: ArrayLike, return_index: builtins.bool=False, return_inverse: builtins.bool=False, return_counts: builtins.bool=False, axis: int | None=None, *, equal_nan: builtins.bool=True, sorted: builtins.bool=True) -> Any:
     """The distinct elements in ascending order, of the flattened array or slices along an axis."""
 def unique_all(x: ArrayLike) -> UniqueAllResult:
     """The distinct elements, where each occurs first, the position of every element among them, and their counts."""
@@ -794,11 +821,15 @@ def vecmat(x1: ArrayLike, x2: ArrayLike) -> Array:
     """The products of vectors (..., n), conjugated, and matrices (..., n, m)."""
 def vectorize(pyfunc: Callable[..., Any] | None=None, otypes: Sequence[DTypeLike] | str | None=None, doc: str | None=None, excluded: Collection[int | str] | None=None, cache: builtins.bool=False, signature: str | None=None) -> Callable[..., Any]:
     """A function of arrays that calls `pyfunc` for each of their elements, or parts, after broadcasting."""
-def vsplit(ary: ArrayLike, indices_or_sections: int | Sequence[int]) -> list[Array]:
+def vsplit(ary: ArrayLike, indices_or_sections: Integers) -> list[Array]:
     """`split` along the first axis."""
 def vstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike=None, casting: str='same_kind') -> Array:
     """Joins arrays along the first axis; vectors are rows."""
-def where(condition: ArrayLike, x: ArrayLike | None=None, y: ArrayLike | None=None) -> Array:
+@overload
+def where(condition: ArrayLike) -> tuple[Array, ...]:
+    """Elements of `x` where `condition` is true, else of `y`; with `condition` alone, `nonzero(condition)`."""
+@overload
+def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Array:
     """Elements of `x` where `condition` is true, else of `y`; with `condition` alone, `nonzero(condition)`."""
 def zeros(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
     """An array of zeros."""

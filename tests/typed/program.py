@@ -1,4 +1,4 @@
-"""Sixty ordinary uses of the library, as a user writes them who checks types; `test_program.py` runs them.
+"""Ordinary uses of the library, as a user writes them who checks types; `test_program.py` runs them.
 
 `assert_type` says what type checkers must find, no more and no less; the test looks at the value, too.
 """
@@ -181,6 +181,19 @@ def creation() -> None:
 
 
 @use
+def integers_of_numpy() -> None:
+    assert_type(jn.zeros(numpy.int64(3)), Array)
+    assert_type(x.reshape(numpy.int64(6)), Array)
+    assert_type(jn.reshape(x, numpy.array([3, 2])), Array)
+    assert_type(jn.sum(x, axis=numpy.int64(0)), Array)
+    assert_type(jn.transpose(x, axes=numpy.array([1, 0])), Array)
+    assert_type(jn.tile(x, numpy.array([2, 1])), Array)
+    assert_type(random.normal(numpy.array([2, 3])), Array)
+    for part in jn.split(x, numpy.cumsum([1, 1]), axis=1):
+        assert_type(part, Array)
+
+
+@use
 def elementwise_functions() -> None:
     assert_type(jn.exp(x), Array)
     assert_type(jn.maximum(x, 0), Array)
@@ -222,6 +235,44 @@ def sorting_and_selection() -> None:
     assert_type(jn.take(x, [0, 2], axis=1), Array)
     assert_type(jn.nonzero(x > 1)[0], Array)
     assert_type(jn.searchsorted(jn.arange(4), 2), Array)
+    assert_type(jn.choose(numpy.array([0, 1, 1]), x), Array)
+
+
+@use
+def one_array_or_several() -> None:
+    assert_type(jn.unique(x), Array)
+    values, counts = jn.unique(x, return_counts=True)
+    assert values.shape == counts.shape == (6,)
+    numbers, step = jn.linspace(0, 1, 5, retstep=True)
+    assert numbers.shape == (5,)
+    assert float(step) == 0.25
+    rows, columns = jn.where(x > 1)
+    assert_type(rows + columns, Array)
+    assert_type(jn.average(x, axis=0), Array)
+    mean, total = jn.average(x, returned=True)
+    assert float(mean) == 2.5
+    assert float(total) == 6
+    assert_type(jn.atleast_1d(2.0), Array)
+    first, second = jn.atleast_2d(2.0, x)
+    assert first.ndim == second.ndim == 2
+    common, _, _ = jn.intersect1d(x, [1, 2], return_indices=True)
+    assert common.tolist() == [1, 2]
+    down, right = jn.gradient(x)
+    assert down.shape == right.shape == x.shape
+    coefficients, *_ = jn.polyfit(jn.arange(3.0), [1.0, 3.0, 5.0], 1, full=True)
+    assert coefficients.shape == (2,)
+    i, j = jn.indices((2, 3), sparse=True)
+    assert (i.shape, j.shape) == ((2, 1), (1, 3))
+
+
+@use
+def text_and_dtypes() -> None:
+    assert_type(jn.array2string(x), str)
+    assert_type(jn.can_cast(jn.float32, "float64"), bool)
+    file = io.BytesIO()
+    jn.savez(file, x=x)
+    file.seek(0)
+    assert jn.load(file)["x"].shape == (2, 3)
 
 
 @use

@@ -83,7 +83,10 @@ class Stub:
         return ""
 
     def function(self, name, value):
-        node, origins = definition(value)
+        nodes, origins = definitions(name, value)
+        return "\n".join(self.signature(name, value, node, origins) for node in nodes)
+
+    def signature(self, name, value, node, origins):
         parameters = node.args
         everything = [*parameters.posonlyargs, *parameters.args, *parameters.kwonlyargs]
         for a in filter(None, [*everything, parameters.vararg, parameters.kwarg]):
@@ -91,7 +94,9 @@ class Stub:
         parameters.defaults = [_default(x) for x in parameters.defaults]
         parameters.kw_defaults = [x and _default(x) for x in parameters.kw_defaults]
         node.returns = self.annotation(node.returns, origins)
-        node.name, node.decorator_list = name, []
+        node.name = name
+        overload = _is_overload(node, name)
+        node.decorator_list = [ast.Name(self.imported("typing", "overload"))] if overload else []
         node.body = [ast.Expr(ast.Constant(" ".join(inspect.getdoc(value).split("\n\n")[0].split())))]
         return ast.unparse(ast.fix_missing_locations(node))
 
@@ -106,7 +111,7 @@ class Stub:
         return annotation
 
     def named_here(self, name, origins):
-        if name == "Result":
+        if name in ("Result", "Array"):
             return self.imported("autograd", "Array")
         if name in origins:
             return self.imported(*origins[name])
@@ -141,13 +146,16 @@ def _default(node):
     return node
 
 
-def definition(function):
-    """The syntax tree of the definition of a function, and where the names in its annotations come from."""
+def definitions(name, function):
+    """The syntax tree of the definition of a function, or those of its overloads, and where names in them come from.
+
+    A function that another one made gives what the annotation of its variable says, `Callable[..., result]`.
+    """
     if isinstance(function, Primitive):
         node = ast.parse(f"def primitive{function.__signature__} -> Result: ...").body[0]
-        for a in (*node.args.posonlyargs, *filter(None, [node.args.vararg])):
+        for a in (*node.args.posonlyargs, *node.args.args, *filter(None, [node.args.vararg])):
             a.annotation = ast.Name("ArrayLike")
-        return node, {}
+        return [node], {}
     inner = getattr(function, "__wrapped__", function)
     code = (inner if inner.__module__.startswith("autograd") else function).__code__
     tree, origins = parsed(Path(code.co_filename))
@@ -155,8 +163,18 @@ def definition(function):
         if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
             first = min(line.lineno for line in (node, *node.decorator_list))
             if first == code.co_firstlineno:
-                return copy.deepcopy(node), origins
+                found = copy.deepcopy([other for other in tree.body if _is_overload(other, node.name)] or [node])
+                for variable in tree.body:
+                    if isinstance(variable, ast.AnnAssign) and variable.target.id == name:
+                        found[0].returns = copy.deepcopy(variable.annotation.slice.elts[1])
+                return found, origins
     raise LookupError(f"stubs: expected a definition of {function.__qualname__} in {code.co_filename}, found none.")
+
+
+def _is_overload(node, name):
+    return (
+        isinstance(node, ast.FunctionDef) and node.name == name and "overload" in map(ast.unparse, node.decorator_list)
+    )
 
 
 @functools.cache
