@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from typing import Any
 
 import numpy as onp
 
@@ -55,8 +56,8 @@ def diff(
 def ediff1d(ary: ArrayLike, to_end: ArrayLike | None = None, to_begin: ArrayLike | None = None) -> Result:
     """The differences of neighbours in the flattened array, between the numbers `to_begin` and `to_end`."""
     differences = diff(ravel(ary))
-    parts = (to_begin, differences, to_end)
-    return concatenate([ravel(as_array(part, differences.dtype)) for part in parts if part is not None])
+    pieces = (to_begin, differences, to_end)
+    return concatenate([ravel(as_array(x, differences.dtype)) for x in pieces if x is not None])
 
 
 def _cumulate(function, x, axis, dtype, initial):
@@ -122,7 +123,7 @@ def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axi
     return (widths * (part(y, axis, 1, None) + part(y, axis, None, -1)) / 2.0).sum(axis)
 
 
-def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes = None, edge_order: int = 1) -> Result:
+def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes = None, edge_order: int = 1) -> Any:
     """The derivatives of samples along each axis: of second order inside, of order `edge_order` at both ends.
 
     Args:
@@ -187,26 +188,28 @@ def interp(
         left, right: Results before the first and after the last point; by default the values there.
         period: The period of the function.
     """
-    xp, fp = inexact(xp), inexact(fp)
-    x = promoted(xp, x)
-    if xp.ndim != 1 or fp.shape != xp.shape or not xp.size:
-        raise ValueError(f"interp: expected vectors xp and fp of one length, got shapes {xp.shape} and {fp.shape}.")
+    points, values = inexact(xp), inexact(fp)
+    x = promoted(points, x)
+    if points.ndim != 1 or values.shape != points.shape or not points.size:
+        raise ValueError(
+            f"interp: expected vectors xp and fp of one length, got shapes {points.shape} and {values.shape}."
+        )
     if period is not None:
         if period == 0:
             raise ValueError("interp: expected a nonzero period, got 0.")
         period, left, right = builtins.abs(period), None, None
-        x, xp = x % period, xp % period
-        order = argsort(xp)
-        points, values = take(xp, order), take(fp, order)
-        xp = inexact(concatenate([points[-1:] - period, points, points[:1] + period]))
-        fp = inexact(concatenate([values[-1:], values, values[:1]]))
-    i = searching.interval(xp, x)
-    j = minimum(i + 1, xp.shape[0] - 1)
-    start, width = take(xp, i), take(xp, j) - take(xp, i)
+        x, points = x % period, points % period
+        order = argsort(points)
+        points, values = take(points, order), take(values, order)
+        points = concatenate([points[-1:] - period, points, points[:1] + period])
+        values = concatenate([values[-1:], values, values[:1]])
+    i = searching.interval(points, x)
+    j = minimum(i + 1, points.shape[0] - 1)
+    start, width = take(points, i), take(points, j) - take(points, i)
     share = (x - start) / where(width == 0, 1, width)
-    y = take(fp, i) * (1 - share) + take(fp, j) * share
-    y = where(x < xp[0], fp[0] if left is None else left, y)
-    return where(x > xp[-1], fp[-1] if right is None else right, y)
+    y = take(values, i) * (1 - share) + take(values, j) * share
+    y = where(x < points[0], values[0] if left is None else left, y)
+    return where(x > points[-1], values[-1] if right is None else right, y)
 
 
 def cross(

@@ -5,6 +5,8 @@ Leading zeros stay, unlike with NumPy: the shape of a result must not depend on 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as onp
 
 from ..core import Array, library
@@ -58,11 +60,12 @@ def polyder(p: ArrayLike, m: int = 1) -> Result:
 
 def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = 0) -> Result:
     """The m-th antiderivative of a polynomial, with integration constants `k`: one for all, or m of them."""
-    p, m = inexact(p), complete_order("polyint", m)
+    integral, m = inexact(p), complete_order("polyint", m)
     constants = broadcast_to(as_array(0 if k is None else k), (m,))
     for i in range(m):
-        p = inexact(concatenate([p / _exponents(p, p.shape[0]), cast(constants[i : i + 1], p.dtype)]))
-    return p
+        terms = integral / _exponents(integral, integral.shape[0])
+        integral = concatenate([terms, cast(constants[i : i + 1], integral.dtype)])
+    return integral
 
 
 def _exponents(p: Array, count: int) -> Array:
@@ -107,7 +110,7 @@ def polyfit(
     full: bool = False,
     w: ArrayLike | None = None,
     cov: bool | str = False,
-) -> Result:
+) -> Any:
     """The polynomial of degree `deg` with the least sum of squared errors.
 
     Args:

@@ -78,12 +78,12 @@ def irfftn(
 
     The imaginary part of an element that is its own mirror image, such as the first one, is ignored.
     """
-    a = as_array(a)
-    lengths, axes = complete_lengths(a, s, axes, halved=True)
+    spectrum = as_array(a)
+    lengths, axes = complete_lengths(spectrum, s, axes, halved=True)
     if len(set(axes)) < len(axes):
-        a, lengths, axes = as_array(ifftn(a, lengths[-2::-1], axes[-2::-1], norm)), lengths[-1:], axes[-1:]
-    a = resized(a, (*lengths[:-1], lengths[-1] // 2 + 1), axes)
-    return ops.irfft(a, axis=axes, length=lengths[-1], norm=complete_norm(norm))
+        spectrum, lengths, axes = ifftn(spectrum, lengths[-2::-1], axes[-2::-1], norm), lengths[-1:], axes[-1:]
+    spectrum = resized(spectrum, (*lengths[:-1], lengths[-1] // 2 + 1), axes)
+    return ops.irfft(spectrum, axis=axes, length=lengths[-1], norm=complete_norm(norm))
 
 
 def hfftn(

@@ -204,11 +204,12 @@ def tensorinv(a: ArrayLike, ind: int = 2) -> Result:
 
 def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Sequence[int] | None = None) -> Result:
     """x of tensordot(a, x, x.ndim) = b; `axes` of `a` are moved to its end first."""
-    a, b = inexact(a), inexact(b)
+    tensor, b = inexact(a), inexact(b)
     if axes is not None:
-        a = inexact(_shape.moveaxis(a, tuple(axes), tuple(range(a.ndim - len(axes), a.ndim))))
-    shape = a.shape[b.ndim :]
-    return _shape.reshape(solve(_shape.reshape(a, (b.size, math.prod(shape))), _shape.ravel(b)), shape)
+        last = tuple(range(tensor.ndim - len(axes), tensor.ndim))
+        tensor = _shape.moveaxis(tensor, tuple(axes), last)
+    shape = tensor.shape[b.ndim :]
+    return _shape.reshape(solve(_shape.reshape(tensor, (b.size, math.prod(shape))), _shape.ravel(b)), shape)
 
 
 # Determinants.
@@ -392,8 +393,8 @@ def matrix_rank(
 # Products.
 def matrix_power(a: ArrayLike, n: int) -> Result:
     """The n-th power of square matrices, by squaring; that of their inverses if `n` is negative."""
-    n, inexact = operator.index(n), _square(a, "matrix_power")
-    a, n = (ops.inv(inexact), -n) if n < 0 else (as_array(a), n)
+    n, matrix = operator.index(n), _square(a, "matrix_power")
+    a, n = (ops.inv(matrix), -n) if n < 0 else (as_array(a), n)
     power = None if n else like(a, library(a).zeros(a.shape, a.dtype) + library(a).eye(a.shape[-1], dtype=a.dtype))
     while n:
         if n % 2:
