@@ -131,7 +131,7 @@ class Block(NamedTuple):
         return self._view(x, self.inputs)
 
     def overlaps(self, axis: int) -> list[tuple[slice, slice]]:
-        """The slices of outputs and inputs that meet, for each offset along this axis of the kernel."""
+        """The slices of outputs and of the inputs that they read, for each offset along this axis of the kernel."""
         stride, dilation = self.plan.strides[axis], self.plan.dilation[axis]
         return [
             overlap(self.spatial[axis], self.out[axis], k * dilation - self.low[axis], stride)

@@ -178,7 +178,7 @@ def _widened(x):
 
 
 def _overlaps(shape, out, size, strides, padding):
-    """Per spatial axis, the slices of outputs and inputs that meet at every offset in the window."""
+    """Per spatial axis, the slices of outputs and of the inputs that they read, for every offset in the window."""
     return [
         [overlap(n, o, k - lo, stride) for k in range(window)]
         for n, o, window, stride, (lo, _) in zip(shape[2:], out, size, strides, padding, strict=True)
@@ -193,7 +193,7 @@ def _slide(ufunc, initial, x, axis, out, overlaps):
     """Combines the elements of x in every window along one axis."""
     first, *rest = sorted(overlaps, key=lambda pair: pair[0] != slice(0, out))
     y = x[_at(axis, first[1])].copy()
-    if first[0] != slice(0, out):  # no offset meets an element in every window
+    if first[0] != slice(0, out):  # no offset is within the input in every window
         y = numpy.full((*x.shape[:axis], out, *x.shape[axis + 1 :]), initial, x.dtype)
         rest = overlaps
     for outputs, inputs in rest:

@@ -24,7 +24,7 @@ def output_shape(
     """The spatial shape of a convolution or pooling: floor((n + lo + hi - extent) / stride) + 1 on every axis.
 
     Raises:
-        ValueError: The parameters disagree in number, are not positive, or leave no output.
+        ValueError: There are too many or too few parameters, one is not positive, or the output would be empty.
     """
     rank = len(spatial)
     dilation = (1,) * rank if dilation is None else dilation

@@ -1,1 +1,1 @@
-"""Every primitive, declared once with its rules."""
+"""Every primitive, declared once with its vjps, its jvp and how it is batched."""

@@ -89,7 +89,7 @@ def _lanes_in_channels(x, name):
 
 
 def _flops(kernel, output):
-    """The cost of a convolution: each element of its kernel meets each place of its output.
+    """The cost of a convolution: a multiplication and an addition for each element of the kernel at each output.
 
     Args:
         kernel, output: Functions of the two arguments and the result that give w (O, C // groups, ...), z (N, O, ...).

@@ -1,6 +1,6 @@
 """Linear algebra of stacked matrices, (..., n, m): inverses, decompositions, determinants.
 
-Rules are written for complex numbers: with dL = Re(sum(g * dx)), transposes are plain ones and bases are conjugated.
+Vjps are written for complex numbers: with dL = Re(sum(g * dx)), transposes are plain ones and bases are conjugated.
 Sources: Giles 2008, "Collected matrix derivative results"; Boeddeker et al. 2017, "On the computation of complex-valued
 gradients" (eigenvectors); Townsend 2016 and Wan & Zhang 2019 (singular vectors); Walter & Lehmann 2010 (QR); Murray
 2016 (Cholesky); Golub & Pereyra 1973 (pseudoinverse).
@@ -63,7 +63,7 @@ def _function(name):
     return _widened(forward)
 
 
-# Helpers of the rules.
+# Helpers of the vjps.
 def conjugate(x: Any) -> Result:
     """The complex conjugate; real numbers stay unchanged."""
     return conj(x) if x.dtype.kind == "c" else x

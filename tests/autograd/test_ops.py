@@ -1,4 +1,4 @@
-"""Every primitive against NumPy and SciPy, finite differences, and the rules of the house: see `table/op_table.py`."""
+"""Every primitive against NumPy and SciPy, finite differences, and what every one must satisfy: `table/op_table.py`."""
 
 # ruff: noqa: B023 (functions of a turn of a loop are called within it)
 
@@ -207,7 +207,7 @@ class Watcher(Interpreter):
 
 
 @names
-def test_the_tape_keeps_only_what_the_rule_names(name):
+def test_the_tape_keeps_only_what_the_vjp_names(name):
     for case, dtype in cells(name, ("float64",), differentiable):
         arrays, params = case.draw(np, dtype, CPU)
         function, inputs = of_varied(name, case, arrays, params)
