@@ -104,13 +104,13 @@ def cumulative_product(x: Any, axis: int, exclusive: bool = False) -> Result:
 
 def _to_factors(g, x, axis, keepdims):
     """Multiplies `g` by the product of all other elements."""
-    kept = [i for i in range(len(x.shape)) if i not in axis]
-    moved = transpose(x, axes=(*kept, *axis))
-    last = len(kept)
+    remaining = [i for i in range(len(x.shape)) if i not in axis]
+    moved = transpose(x, axes=(*remaining, *axis))
+    last = len(remaining)
     rows = reshape(moved, shape=(*moved.shape[:last], _count(x.shape, axis)))
     before = cumulative_product(rows, last, exclusive=True)
     after = flip(cumulative_product(flip(rows, axis=(last,)), last, exclusive=True), axis=(last,))
-    others = transpose(reshape(before * after, shape=moved.shape), axes=inverse(tuple(kept) + axis))
+    others = transpose(reshape(before * after, shape=moved.shape), axes=inverse(tuple(remaining) + axis))
     return _restore(g, x.shape, axis, keepdims) * others
 
 

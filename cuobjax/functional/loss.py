@@ -58,8 +58,8 @@ def l2(x: ArrayLike) -> Array:
 
 
 def _mean_except(x, keep_axis):
-    kept = () if keep_axis is None else complete_axes(keep_axis, x.ndim)
-    return x.mean(tuple(axis for axis in range(x.ndim) if axis not in kept))
+    remaining = () if keep_axis is None else complete_axes(keep_axis, x.ndim)
+    return x.mean(tuple(axis for axis in range(x.ndim) if axis not in remaining))
 
 
 def mean_absolute_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
