@@ -134,7 +134,8 @@ def scalar_seed(x: Any, where: str, kind: str = "real") -> Any:
     wanted = f"{where}: expected a function whose output is a {kind} scalar"
     if getattr(x, "shape", None) != ():
         got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
-        raise TypeError(f"{wanted}, got an output of {got}.")
+        remedy = " Add .mean() or .sum()." if getattr(x, "shape", None) else ""
+        raise TypeError(f"{wanted}, got an output of {got}.{remedy}")
     if (x.dtype.kind == "c") != (kind == "complex") or not is_inexact(x.dtype):
         remedy = " Take its real part, or pass holomorphic=True for f'(z)." if x.dtype.kind == "c" else ""
         raise TypeError(f"{wanted}, got dtype {x.dtype}.{remedy}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
 
 from autograd.core import Array
 from autograd.typing import ArrayLike
@@ -42,6 +42,12 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
     def __iter__(self) -> Iterator[BaseVar]:
         """The variables, each one once, in the order of their first names."""
         return iter({id(v): v for v in self.values()}.values())
+
+    def __missing__(self, name: object) -> NoReturn:
+        names = ", ".join(list(self.keys())[:5]) or "none"
+        raise KeyError(
+            f"VarCollection: no variable is called {name!r}. Names: {names}{', ...' if len(self) > 5 else ''}."
+        )
 
     def __setitem__(self, name: str, variable: BaseVar) -> None:
         self.update({name: variable})
@@ -100,7 +106,9 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
                 conflicts.add(name)
             new[name] = variable
         if conflicts:
-            raise ValueError(f"Name conflicts when combining VarCollection {sorted(conflicts)}")
+            error = ValueError(f"Name conflicts when combining VarCollection {sorted(conflicts)}")
+            error.add_note("Give the names of each module a beginning of their own: a.vars('a') + b.vars('b').")
+            raise error
         super().update(new)
 
     def setdefault(self, name: str, default: Any = None, /) -> BaseVar:

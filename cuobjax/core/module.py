@@ -78,7 +78,7 @@ class Module:
         if isinstance(before, BaseVar) and not isinstance(value, BaseVar) and _is_array(value):
             raise TypeError(
                 f"{type(self).__name__}.{name} holds a variable, which an array would replace. "
-                f"Write self.{name}.value = x or self.{name}.assign(x)."
+                f"Write self.{name}.assign(x)."
             )
         super().__setattr__(name, value)
         if changes:
@@ -210,6 +210,13 @@ def walk(module: Module, path: str = "", seen: set[int] | None = None) -> Iterat
 
 class ModuleList(Module, list[Any]):
     """A list whose modules and variables are found by `vars`; everything else in it is ignored."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        if len(args) > 1 and cls.__init__ is list.__init__:
+            raise TypeError(
+                f"{cls.__name__}: expected one list, got {len(args)} arguments. Write {cls.__name__}([a, b])."
+            )
+        return super().__new__(cls, *args, **kwargs)
 
     def vars(self, scope: str = "") -> VarCollection:
         """The variables of the list's items, named by their positions, behind `scope`."""

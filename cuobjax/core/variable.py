@@ -48,7 +48,9 @@ def as_value(x: Any, where: str, like: Array | None = None) -> Array:
     if isinstance(x, Array) and not isinstance(x, TracedNumber):
         return resolved(x)
     if not is_array(x):
-        raise TypeError(f"{where}: expected an array, got {type(x).__name__}. Convert it with cuobjax.numpy.array(x).")
+        dtype = "" if like is None else f", {str(like.dtype)!r}"
+        remedy = f"Convert it with cuobjax.numpy.array(x{dtype})."
+        raise TypeError(f"{where}: expected an array, got {type(x).__name__}. {remedy}")
     if is_cupy(x):
         return Array(x.copy())
     return Array((default_device() if like is None else like.device).put(x))
@@ -235,7 +237,9 @@ class TrainVar(StoredVar):
 
     @value.setter
     def value(self, tensor: Tensor) -> None:
-        raise ValueError("Direct assignment not allowed, use TrainRef to update a TrainVar.")
+        error = ValueError("Direct assignment not allowed, use TrainRef to update a TrainVar.")
+        error.add_note("To give it a value in another way than by training, write v.assign(x).")
+        raise error
 
 
 class ConstrainedVar(TrainVar):

@@ -38,9 +38,19 @@ def cross_entropy_logits_sparse(logits: ArrayLike, labels: ArrayLike) -> Array:
     if logits.dtype.kind in "biu":
         raise TypeError(f"cross_entropy_logits_sparse: expected logits of real numbers, got dtype {logits.dtype}.")
     if labels.dtype.kind not in "iu":
-        raise TypeError(f"cross_entropy_logits_sparse: expected labels of integers, got dtype {labels.dtype}.")
+        raise TypeError(
+            f"cross_entropy_logits_sparse: expected labels of integers, got dtype {labels.dtype}. For probabilities of "
+            "the classes take cross_entropy_logits."
+        )
     batch, classes = logits.shape[:-1], logits.shape[-1]
-    labels = jn.broadcast_to(labels, batch)
+    if labels.shape != batch:
+        try:
+            labels = jn.broadcast_to(labels, batch)
+        except ValueError:
+            raise ValueError(
+                f"cross_entropy_logits_sparse: expected labels of shape {batch}, got {labels.shape}. Give each label "
+                "as a number; cross_entropy_logits takes probabilities of the classes."
+            ) from None
     return cross_entropy(logits.reshape((-1, classes)), labels.reshape(-1)).reshape(batch)
 
 

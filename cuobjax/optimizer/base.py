@@ -106,7 +106,10 @@ class Optimizer(Module):
 
     def _checked(self, grads: Iterable[ArrayLike]) -> list[Array]:
         """The gradients in the dtypes of the variables; all are checked before one is used."""
-        grads, name = list(grads), type(self).__name__
+        name = type(self).__name__
+        if not isinstance(grads, Iterable):
+            raise TypeError(f"{name}: expected a list of gradients, got {type(grads).__name__}.")
+        grads = list(grads)
         if len(grads) != len(self.train_vars):
             raise ValueError(
                 f"{name}: expected as many gradients as trainable variables, "
@@ -132,5 +135,6 @@ def learning_rate(lr: Any) -> Any:
     if not isinstance(lr, int | float) and not hasattr(lr, "shape"):
         raise TypeError(f"learning rate: expected a number, got {type(lr).__name__}. The rate comes first, then grads.")
     if hasattr(lr, "shape") and lr.shape != ():
-        raise ValueError(f"learning rate: expected a number, got shape {jn.shape(lr)}.")
+        remedy = " Write lr[0]." if lr.shape == (1,) else ""
+        raise ValueError(f"learning rate: expected a number, got shape {jn.shape(lr)}.{remedy}")
     return lr.item() if isinstance(lr, onp.generic) else lr

@@ -357,3 +357,11 @@ def test_a_slope_that_is_trained():
 def test_activations_of_numbers_have_the_default_dtype():
     for activation in (F.relu, F.sigmoid, F.softplus, F.tanh):
         assert activation(2.0).dtype == "float32"
+
+
+def test_labels_that_are_no_numbers_of_classes_are_refused_by_name():
+    logits = jn.zeros((8, 3))
+    with pytest.raises(ValueError, match=r"sparse: expected labels of shape \(8,\), got \(8, 1\)\. .*probabilities"):
+        F.loss.cross_entropy_logits_sparse(logits, jn.zeros((8, 1), dtype="int32"))
+    with pytest.raises(TypeError, match=r"labels of integers, got dtype float32\. .* take cross_entropy_logits"):
+        F.loss.cross_entropy_logits_sparse(logits, jn.zeros((8, 3)))

@@ -217,7 +217,7 @@ def test_a_function_in_a_module_is_found():
 def test_an_array_does_not_take_the_place_of_a_variable():
     layer = objax.nn.Linear(2, 2)
     for value in (jn.ones((2, 2)), np.ones((2, 2))):
-        with pytest.raises(TypeError, match=r"self\.w\.value = x"):
+        with pytest.raises(TypeError, match=r"Write self\.w\.assign\(x\)\."):
             layer.w = value
     layer.w = objax.TrainVar(jn.ones((2, 2)))
     layer.w = None
@@ -233,3 +233,11 @@ def test_arguments_that_a_class_does_not_take():
     with pytest.raises(TypeError, match=r"Plain\(\) takes no arguments"):
         Plain(3)
     assert tuple(Point((1, 2))) == (1, 2)
+
+
+def test_a_list_is_made_of_one_list():
+    for kind in (objax.ModuleList, objax.nn.Sequential):
+        with pytest.raises(
+            TypeError, match=rf"^{kind.__name__}: expected one list, got 2 arguments\. Write {kind.__name__}"
+        ):
+            kind(objax.nn.Linear(2, 2), jn.tanh)

@@ -22,7 +22,7 @@ KINDS = {objax.TrainVar: "train", objax.StateVar: "state", objax.TrainRef: "ref"
 @contextlib.contextmanager
 def conflict(names):
     """Expects the ValueError that names `names`, none if there are none; yields whether it expects one."""
-    message = f"^{re.escape(f'Name conflicts when combining VarCollection {names}')}$"
+    message = f"^{re.escape(f'Name conflicts when combining VarCollection {names}')}\n"
     with pytest.raises(ValueError, match=message) if names else contextlib.nullcontext():
         yield bool(names)
 
