@@ -75,7 +75,18 @@ def _counterpart(value, name, module):
         return value
     function = with_array_results(value, places=name in ("array", "asarray", "asanyarray"))
     function.__module__, function.__qualname__ = module, name
+    _show_arrays(function)
     return function
+
+
+def _show_arrays(function: Any) -> None:
+    """Lets `help` say Array where the function of autograd.numpy says Result: an Array or a raw array."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # of a builtin
+        return
+    if signature.return_annotation == "Result":
+        function.__signature__ = signature.replace(return_annotation="Array")
 
 
 class _Indexed:
