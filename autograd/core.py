@@ -5,14 +5,16 @@ the tracer (its `Interpreter`) decides what the operation means. Where several t
 innermost one handles the call, unwraps its own tracers only and applies the operation again to what it found inside, so
 that transformations nest in any order.
 
-    interpreter     where                  level               what it does with an operation
-    Eager           here                   0                   runs it at once: plain Arrays
-    Tape            autograd.reverse       1, 2, ... as each   runs it and records its vjps and residuals
-    Forward         autograd.forward       activation begins   computes the tangent of its result as well
-    Batch           autograd.batch                             applies it to all lanes of a batch
-    Staging         autograd.graph                             runs it and records it in a graph
-    Dereference     here                   infinity            applies it to what variables stand for
-    Tally           cuobjax.tools.summary  1/2                 runs it and counts its floating-point operations
+    interpreter     where                  level      what it does with an operation
+    _Eager          here                   0          runs it at once: plain Arrays
+    _Tally          cuobjax.tools.summary  1/2        runs it and counts its floating-point operations
+    Tape            autograd.reverse       by start   runs it and records its vjps and residuals
+    Forward         autograd.forward       by start   computes the tangent of its result as well
+    Batch           autograd.batch         by start   applies it to all lanes of a batch
+    Staging         autograd.graph         by start   runs it and records it in a graph
+    _Dereference    here                   infinity   applies it to what variables stand for
+
+"by start" is 1, 2, ... in the order in which activations begin.
 
 Ways to look under a value `x`, none of which copies:
 
