@@ -15,7 +15,8 @@ def kl(p: ArrayLike, q: ArrayLike, eps: float = 2**-17) -> Array:
         p, q: The probabilities.
         eps: Added to them in the logarithms, which are finite then.
     """
-    return jn.dot(p, jn.log(jn.asarray(p) + eps) - jn.log(jn.asarray(q) + eps))
+    p, q = jn.asarray(p), jn.asarray(q)
+    return jn.dot(p, jn.log(p + eps) - jn.log(q + eps))
 
 
 def __dir__() -> list[str]:

@@ -25,7 +25,7 @@ def _warn_if_shapes_differ(where, a, b):
 def cross_entropy_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
     """Cross entropy of the softmax of `logits` and `labels`, probabilities, both (..., classes). Returns (...)."""
     _warn_if_shapes_differ("cross_entropy_logits", logits, labels)
-    logits = jn.asarray(logits)
+    logits, labels = jn.asarray(logits), jn.asarray(labels)
     return logsumexp(logits, axis=-1) - (logits * labels).sum(-1)
 
 
@@ -57,7 +57,7 @@ def cross_entropy_logits_sparse(logits: ArrayLike, labels: ArrayLike) -> Array:
 def sigmoid_cross_entropy_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
     """Binary cross entropy of the sigmoid of `logits` and `labels`, probabilities of the same shape."""
     _warn_if_shapes_differ("sigmoid_cross_entropy_logits", logits, labels)
-    logits = jn.asarray(logits)
+    logits, labels = jn.asarray(logits), jn.asarray(labels)
     return softplus(logits) - logits * labels
 
 
@@ -75,13 +75,13 @@ def _mean_except(x, keep_axis):
 def mean_absolute_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
     """Mean of the absolute differences of `x` and `y` over all axes but `keep_axis`; with None a scalar."""
     _warn_if_shapes_differ("mean_absolute_error", x, y)
-    return _mean_except(abs(jn.asarray(x) - y), keep_axis)
+    return _mean_except(abs(jn.asarray(x) - jn.asarray(y)), keep_axis)
 
 
 def mean_squared_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
     """Mean of the squared differences of `x` and `y` over all axes but `keep_axis`; with None a scalar."""
     _warn_if_shapes_differ("mean_squared_error", x, y)
-    return _mean_except((jn.asarray(x) - y) ** 2, keep_axis)
+    return _mean_except((jn.asarray(x) - jn.asarray(y)) ** 2, keep_axis)
 
 
 def mean_squared_log_error(y_true: ArrayLike, y_pred: ArrayLike, keep_axis: Axes = (0,)) -> Array:
