@@ -116,8 +116,9 @@ class Optimizer(Module):
                 f"got {len(grads)} for {len(self.train_vars)}."
             )
         for i, (g, p) in enumerate(zip(grads, self.train_vars, strict=True)):
-            if jn.shape(g) != p.shape:
-                raise ValueError(f"{name}: expected gradient {i} of shape {p.shape}, got {jn.shape(g)}.")
+            shape = g.shape if hasattr(g, "shape") else jn.shape(g)
+            if shape != p.shape:
+                raise ValueError(f"{name}: expected gradient {i} of shape {p.shape}, got {shape}.")
         converted = [asarray(g, p.dtype) for g, p in zip(grads, self.train_vars, strict=True)]
         for i, (g, p) in enumerate(zip(converted, self.train_vars, strict=True)):
             require_same_library(g, p.value, f"{name}: gradient {i}")
