@@ -104,7 +104,7 @@ class Primitive:
         documented = not isinstance(forward, str) and forward.__doc__
         self.__doc__ = documented or _numpys_summary(name) or f"The operation {name}."
         self.__signature__: inspect.Signature = _signature(self)
-        self.__annotations__ = {}  # of the function, not of this class, for those who wrap it
+        self.__annotations__: dict[str, Any] = {}  # of the function, not of this class, for those who wrap it
         self.__module__ = getattr(forward, "__module__", None) or __name__
         if self.__module__.startswith("autograd.") and PRIMITIVES.setdefault(name, self) is not self:
             raise ValueError(f"Primitive: expected a new name, got {name!r}.")
