@@ -330,7 +330,8 @@ def test_tasks_and_threads_that_copy_the_context():
         inherited = contextvars.copy_context()
         assert elsewhere(lambda: inherited.run(lambda: net.training)) is False
         f = objax.Parallel(lambda x: net(x), reduce=lambda y: y[0])
-        np.testing.assert_array_equal(f(X[:1]), net(X[:1]))
+        same = jn.concatenate([X[:1]] * f.ndevices)
+        np.testing.assert_array_equal(f(same), net(X[:1]))
     assert inherited.run(lambda: net.training) is True
 
     async def task(training, barrier):
