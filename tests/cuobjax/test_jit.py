@@ -890,3 +890,26 @@ def test_integers_of_numbers_that_are_out_of_range():
     assert jitted(3) == 6
     with pytest.raises(OverflowError, match="int64"):
         jitted(2**40)
+
+
+def test_an_item_by_a_computed_index_is_not_written_over():
+    """With NumPy, an index that was computed is a scalar, and the item a view of the array."""
+    table, count = TrainVar(jn.ones((4, 500))), StateVar(jn.array(0))
+
+    def following():
+        count.value = count.value + 1
+        return jn.exp(table[count.value]).sum()
+
+    jitted = Jit(following, VarCollection({"table": table, "count": count}))
+    for _ in range(3):
+        close(jitted(), np.float32(500 * np.e))
+    close(table.value, jn.ones((4, 500)))
+    mine = np.ones((3, 4))
+    largest = Jit(lambda x: jn.exp(x[jn.argmax(x[:, 0])]), VarCollection())
+    item = Jit(lambda x: x[jn.argmax(x[:, 0])], VarCollection())
+    for _ in range(3):
+        largest(mine)
+        shared = item(mine)
+    assert (mine == 1).all()
+    mine[:] = 2
+    close(shared, np.ones(4))
