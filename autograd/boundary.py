@@ -35,11 +35,13 @@ def is_inexact(dtype: onp.dtype[Any]) -> bool:
     return dtype.kind in "fc" or dtype.name == "bfloat16"
 
 
-def require_same_library(t: Any, x: Any, expected: str) -> None:
-    """Raises DeviceError if one array is on the host and the other one on a GPU; NumPy's scalars go with both."""
-    if library(t) is not library(x) and t.ndim + x.ndim:
-        places = " and ".join("the CPU" if library(each) is onp else "a GPU" for each in (t, x))
-        raise backend.DeviceError(f"{expected}, got {places}. Move it with device_put.")
+def require_same_library(x: Any, like: Any, where: str) -> None:
+    """Raises DeviceError, which begins with `where`, if of two arrays one is on the CPU and the other one on a GPU."""
+    if library(x) is not library(like):
+        found, device = (a.device if isinstance(a, Array) else backend.device_of(a) for a in (x, like))
+        raise backend.DeviceError(
+            f"{where}: expected an array on {device}, got one on {found}. Move it with device_put(x, {device.kind!r})."
+        )
 
 
 def output_and_aux(output: Any, has_aux: bool, where: str) -> tuple[Any, Any]:

@@ -313,8 +313,8 @@ def _cotangent(c, x):
     while type(c) is Array or isinstance(c, Reference):
         c = c._value
     c = c if isinstance(c, Array) or backend.is_array(c) else library(x).asarray(c)
-    if isinstance(x, Tracer):  # another one does not depend on the inputs
-        require_same_library(c, x, "vjp: expected a cotangent on the device of the output")
+    if isinstance(x, Tracer) and c.ndim + x.ndim:  # not if it depends on no input; scalars of NumPy go with both
+        require_same_library(c, x, "vjp: cotangent")
     if c.dtype.kind == "c" and x.dtype.kind != "c":
         raise TypeError(f"vjp: expected a real cotangent of a real output, got {c.dtype}.")
     return c if c.dtype == x.dtype else astype(c, dtype=x.dtype)

@@ -7,6 +7,7 @@ from .installation import check_autograd as _check_autograd
 
 _check_autograd()  # before anything imports autograd
 
+import autograd as _autograd
 from autograd import Array, Device, DeviceError, default_device, device, device_put, stop_gradient
 
 from . import constants, constraint, functional, io, nn, numpy, optimizer, random, typing, util
@@ -39,12 +40,7 @@ if _typing.TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        """`__version__`, looked up when it is asked for: that takes longer than all other parts of the import."""
+        """`__version__`, that of the distribution, which `autograd` looks up when it is asked for."""
         if name != "__version__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import importlib.metadata
-
-        try:
-            return importlib.metadata.version("cuobjax")
-        except importlib.metadata.PackageNotFoundError:
-            return "0+unknown"  # a checkout that is not installed
+        return _autograd.__version__

@@ -11,8 +11,9 @@ from typing import Any, NoReturn, Self, TypeAlias
 import numpy as onp
 
 import autograd.numpy as anp
-from autograd.backend import DeviceError, default_device, device_of, is_array, is_cupy
-from autograd.core import Array, Reference, TracedNumber, Tracer, bare, library, resolved
+from autograd.backend import default_device, is_array, is_cupy
+from autograd.boundary import require_same_library
+from autograd.core import Array, Reference, TracedNumber, Tracer, bare, resolved
 from autograd.ops.random import split as split_key
 
 from ..util import class_name, repr_function
@@ -20,7 +21,7 @@ from . import scope
 
 __all__ = [
     "BaseState", "BaseVar", "ConstrainedVar", "RandomState", "Reduction", "StateVar", "StoredVar", "Tensor", "TrainRef",
-    "TrainVar", "as_value", "constant", "random_key", "reduce_mean", "require_same_library",
+    "TrainVar", "as_value", "constant", "random_key", "reduce_mean",
 ]  # fmt: skip
 
 Tensor: TypeAlias = Array | onp.ndarray[Any, Any] | onp.generic
@@ -54,15 +55,6 @@ def as_value(x: Any, where: str, like: Array | None = None) -> Array:
     if is_cupy(x):
         return Array(x.copy())
     return Array((default_device() if like is None else like.device).put(x))
-
-
-def require_same_library(x: Any, like: Array, where: str) -> None:
-    """Raises DeviceError if one of two arrays is on the CPU and the other one is on a GPU."""
-    if library(x) is not library(like):
-        found, device = x.device if isinstance(x, Array) else device_of(x), like.device
-        raise DeviceError(
-            f"{where}: expected an array on {device}, got one on {found}. Move it with device_put(x, {device.kind!r})."
-        )
 
 
 class BaseVar(Reference):

@@ -8,11 +8,12 @@ import numpy as onp
 
 import cuobjax.numpy as jn
 from autograd import Array
+from autograd.boundary import require_same_library
 from autograd.numpy import asarray
 
 from ..core.collection import VarCollection, Variables
 from ..core.module import Module, ModuleList
-from ..core.variable import StateVar, TrainRef, TrainVar, require_same_library
+from ..core.variable import StateVar, TrainRef, TrainVar
 from ..typing import ArrayLike
 from ..util import positional_args_names
 
