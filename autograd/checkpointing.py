@@ -9,7 +9,7 @@ import numpy
 from . import tree
 from .reverse import TapeTracer, live_tapes
 
-__all__ = ["checkpoint"]
+__all__ = ["checkpoint", "checkpoint_unless"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,6 +67,15 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
         array([1., 1.])
     """
 
+    return checkpoint_unless(f, lambda: False)
+
+
+def checkpoint_unless(f: Callable[P, R], differs: Callable[[], Any]) -> Callable[P, R]:
+    """`checkpoint(f)`, but the intermediate results of a call are stored if `differs()` is true after it.
+
+    It says that the same call would compute something else the next time.
+    """
+
     @functools.wraps(f)
     def recomputed(*args: P.args, **kwargs: P.kwargs) -> Any:
         starts = {tape: len(tape.nodes) for tape in live_tapes()}
@@ -75,7 +84,7 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
         leaves, structure = tree.flatten(output)
         traced = [x for x in leaves if isinstance(x, TapeTracer)]
         tapes = [tape for tape in starts if any(x._trace is tape for x in traced)]
-        if not tapes:
+        if not tapes or differs():
             return output
         tape = max(tapes, key=lambda tape: tape.level)
         _cut(tape, starts[tape], leaves, _Replay(functools.partial(f, *args, **kwargs), random_state))

@@ -1,5 +1,6 @@
 """How every transformation calls a function: in a scope of its own, whose changes it hands back as a result."""
 
+import gc
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -20,6 +21,7 @@ def call(
     kwargs: Mapping[str, Any],
     values: Mapping[BaseVar, Array] | Iterable[tuple[BaseVar, Array]] = (),
     first_read: FirstRead | None = None,
+    made: list[BaseVar] | None = None,
 ) -> tuple[Any, Values, Values]:
     """Runs `f` in a new scope.
 
@@ -27,6 +29,7 @@ def call(
         f, args, kwargs: The function and its arguments.
         values: Values for variables, {variable: value} or pairs.
         first_read: See `scope.Scope`.
+        made: A list that gets the variables that `f` made and that live on after it.
 
     Returns:
         (outputs, changes, seen): the outputs, in which variables are replaced by their values; what `f` wrote, and what
@@ -35,7 +38,11 @@ def call(
     with scope(values, first_read) as inner:
         outputs = tree.tree_map(_looked_up, f(*args, **kwargs))
     changes, seen = map(_weakly, (inner.changes(), inner.seen))
+    references = inner.made
     del inner  # the scope, which holds the only references to variables that `f` made and dropped
+    if made is not None and any(reference() is not None for reference in references):
+        gc.collect()  # variables in reference cycles do not live on
+        made.extend(v for v in (reference() for reference in references) if v is not None)
     return outputs, _alive(changes), _alive(seen)
 
 

@@ -8,6 +8,7 @@ nothing has happened. Each thread, and each asyncio task, has its own scopes.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,7 +19,7 @@ from autograd.core import Array, Tracer
 if TYPE_CHECKING:
     from .variable import BaseVar
 
-__all__ = ["FirstRead", "Scope", "Values", "is_open", "read", "scope", "write"]
+__all__ = ["FirstRead", "Scope", "Values", "is_open", "made", "outside", "read", "scope", "write"]
 
 Values: TypeAlias = dict["BaseVar", Array]
 FirstRead: TypeAlias = Callable[["BaseVar", Array], Array]
@@ -35,9 +36,10 @@ class Scope:
         outer: The scope around this one, None for the outermost.
         first_read: Called as `(variable, value)` at the first read of a variable from outside; its result is what the
             scope sees from then on. None if that is the value itself.
+        made: References to the variables that were made in this scope and in those within it.
     """
 
-    __slots__ = ("first_read", "outer", "seen", "values", "written")
+    __slots__ = ("first_read", "made", "outer", "seen", "values", "written")
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Scope:
         self.seen: Values = {}
         self.outer: Scope | None = outer
         self.first_read: FirstRead | None = first_read
+        self.made: list[weakref.ref[BaseVar]] = []
 
     def changes(self) -> Values:
         """The variables that were written to, with their values."""
@@ -69,9 +72,27 @@ def scope(
         _innermost.reset(token)
 
 
+@contextmanager
+def outside() -> Iterator[None]:
+    """A context in which no scope is open: for what is as if it had been made before the call."""
+    token = _innermost.set(None)
+    try:
+        yield
+    finally:
+        _innermost.reset(token)
+
+
 def is_open() -> bool:
     """Whether a scope is open in this thread."""
     return _innermost.get() is not None
+
+
+def made(variable: BaseVar) -> None:
+    """Notes in all open scopes that a variable was made."""
+    opened = _innermost.get()
+    while opened is not None:
+        opened.made.append(weakref.ref(variable))
+        opened = opened.outer
 
 
 def read(variable: BaseVar) -> Array:

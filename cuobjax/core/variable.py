@@ -72,6 +72,7 @@ class BaseVar(Reference):
 
     def __init__(self, reduce: Reduction | None) -> None:
         self.reduction = reduce
+        scope.made(self)
 
     @property
     def value(self) -> Array:
@@ -137,6 +138,7 @@ class BaseVar(Reference):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        scope.made(self)
 
 
 class StoredVar(BaseVar):

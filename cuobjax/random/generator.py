@@ -7,6 +7,7 @@ from autograd import Array, default_device, device_put
 
 from ..core.collection import VarCollection
 from ..core.module import Module
+from ..core.scope import outside
 from ..core.variable import RandomState, random_key
 from ..util import class_name
 
@@ -42,7 +43,8 @@ class Generator(Module):
     def key(self) -> RandomState:
         """The RandomState, made when it is first needed: importing the library touches no device."""
         if not hasattr(self, "_key"):
-            self._key = RandomState(self.initial_seed)
+            with outside():
+                self._key = RandomState(self.initial_seed)
         return self._key
 
     def __call__(self) -> Array:

@@ -40,7 +40,8 @@ class Jit(Module, Generic[P, R]):
     Python's ints, floats and complex numbers are inputs of the program; all else (booleans, strings, None, members of
     enumerations, functions, modules) is static. What else `f` does, such as printing, happens when it is recorded.
     Everything is recorded anew after a module or variable was put into a module or list, replaced, deleted or frozen;
-    other attributes and what a function closes over have the values from the recording.
+    other attributes and what a function closes over have the values from the recording. A call that makes variables
+    which live on, such as the first one of a layer that waits for its input's shape, is not recorded for later ones.
 
     Args:
         f: A function or module. It must not ask for the numbers in its inputs: `if x > 0` raises ConcretizationError.
@@ -71,7 +72,7 @@ class Jit(Module, Generic[P, R]):
 
     def _begin(self) -> None:
         self._recordings, self._dropped = 0, 0
-        self._notes: list[str] = []
+        self._notes: dict[str, bool] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -161,9 +162,10 @@ class Jit(Module, Generic[P, R]):
             reads[weakref.ref(variable)] = traced = staging.input(below(value), label)
             return traced
 
+        made: list[BaseVar] = []
         with modes_read() as modes:
-            outputs, changes, _ = call(self.__wrapped__, args, kwargs, first_read=first_read)
-        written = {v for v in (reference() for reference in constants) if v in changes}
+            outputs, changes, _ = call(self.__wrapped__, args, kwargs, first_read=first_read, made=made)
+        written = {v for v in (reference() for reference in constants) if v in changes}.difference(made)
         if written and not late:  # once, as `f` may make variables
             return self._record(key, given, written)
         program = Program(repr_function(self.__wrapped__), staging, outputs, reads, constants, changes, modes)
@@ -171,10 +173,12 @@ class Jit(Module, Generic[P, R]):
         module_changes.young.clear()
         if self._version != module_changes.version:  # what `f` itself changed belongs to its program
             self._forget()
-        if program.closed:
+        if made:  # by the next call, too, if this program ran again
+            self._notes["some calls were not stored: they made variables, which later calls use"] = True
+        elif program.closed:
             self._programs.setdefault(key, []).append(program)
         else:
-            self._notes = ["some calls were not stored: they use values from outside that are traced there"]
+            self._notes["some calls were not stored: they use values from outside that are traced there"] = True
         return program.finished(program.__dict__.pop("first"))
 
     def _listed(self) -> set[BaseVar] | None:

@@ -18,7 +18,7 @@ from ..core.lanes import joined, keys_of_lanes
 from ..core.module import Module
 from ..core.replication import forget_replicas, replicated
 from ..core.scope import is_open, write
-from ..core.variable import RandomState, as_value
+from ..core.variable import BaseVar, RandomState, as_value
 from ..util import class_name, repr_function, to_positions
 
 __all__ = ["Parallel", "concatenate"]
@@ -100,6 +100,7 @@ class Parallel(Module):
         devices = local_devices()
         lanes = self._split(args, kwargs, devices)
         states, replicas = {}, replicated()
+        made: list[BaseVar] = []
 
         def first_read(rank, variable, value):
             if variable in replicas:
@@ -112,10 +113,15 @@ class Parallel(Module):
         def run(rank):
             forget_replicas()
             args, kwargs = lanes[rank]
-            return call(self.__wrapped__, args, kwargs, first_read=lambda *read: first_read(rank, *read))
+            return call(self.__wrapped__, args, kwargs, first_read=lambda *read: first_read(rank, *read), made=made)
 
         in_turns = expect_devices(devices) or is_open()
         results = Group(devices, self.axis_name, in_turns).run(run)
+        if made and len(devices) > 1:
+            raise ValueError(
+                f"Parallel: the function made a {type(made[0]).__name__} of shape {made[0].shape} that lives on, one "
+                "for each device. Call the function once without Parallel to make its variables."
+            )
         outputs = self._joined_outputs([outputs for outputs, _, _ in results], devices[0])
         changed = dict.fromkeys(v for _, changes, _ in results for v in changes)
         found = {v: [changes.get(v, seen.get(v)) for _, changes, seen in results] for v in changed}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from autograd import checkpoint
+from autograd.checkpointing import checkpoint_unless
 from autograd.core import Array
 
 from ..core.call import call
@@ -23,7 +23,7 @@ class Remat(Module, Generic[P, R]):
     """The module or function `f`, whose intermediate results are not stored for the backward pass but computed again.
 
     The second run sees every variable as the first one found it, random states and training modes included, and
-    changes none.
+    changes none. A call that makes variables which live on is not run again: its intermediate results are stored.
 
     Args:
         f: A function or module.
@@ -37,15 +37,16 @@ class Remat(Module, Generic[P, R]):
         found: Values = {}
         written: list[BaseVar] = []
         modes: Modes = []
+        made: list[BaseVar] = []
 
         def run(*args: Any, **kwargs: Any) -> tuple[Any, list[Array]]:
             with override(modes), modes_read() as read:
-                output, changes, seen = call(self.f, args, kwargs, found)
+                output, changes, seen = call(self.f, args, kwargs, found, made=made)
             found.update(seen)
             written[:], modes[:] = changes, read
             return output, list(changes.values())
 
-        output, values = checkpoint(run)(*args, **kwargs)
+        output, values = checkpoint_unless(run, lambda: made)(*args, **kwargs)
         write(dict(zip(written, values, strict=True)))
         return output
 

@@ -14,7 +14,7 @@ from ..core.function import Function
 from ..core.lanes import joined, keys_of_lanes
 from ..core.module import Module
 from ..core.scope import write
-from ..core.variable import RandomState
+from ..core.variable import RandomState, TrainVar, reduce_mean
 from ..util import class_name, positional_args_names, repr_function
 
 __all__ = ["Vectorize"]
@@ -73,6 +73,7 @@ class Vectorize(Module):
         given = {**arguments, **lanes.arguments}
         positional = [given.pop(i) for i in range(len(args))]
         states = {}
+        made = []
 
         def first_read(variable, value):
             if not isinstance(variable, RandomState):
@@ -81,7 +82,8 @@ class Vectorize(Module):
             return lanes.batch.tracer(keys)
 
         with lanes.running():
-            outputs, changes, _ = call(self.__wrapped__, positional, given, first_read=first_read)
+            outputs, changes, _ = call(self.__wrapped__, positional, given, first_read=first_read, made=made)
+            _require_same(made, changes, lanes.batch)
             changes |= {v: state for v, state in states.items() if v not in changes or lanes.batch.owns(changes[v])}
             changes = {v: self._joined(lanes.batch, v, x) for v, x in changes.items()} if lanes.batch.size else {}
         outputs = lanes.outputs(tree.tree_map(_as_output, outputs))
@@ -107,6 +109,16 @@ class Vectorize(Module):
 
     def __repr__(self) -> str:
         return f"{class_name(self)}(f={repr_function(self.__wrapped__)}, batch_axis={self.batch_axis})"
+
+
+def _require_same(made, changes, batch):
+    """Raises ValueError if a TrainVar that the function made would begin with a mean, of draws for instance."""
+    for v in made:
+        if isinstance(v, TrainVar) and v.reduction is reduce_mean and batch.owns(changes.get(v)):
+            raise ValueError(
+                f"Vectorize: the function made a {type(v).__name__} of shape {v.shape}, whose first value differs from "
+                "lane to lane. Call the function once without Vectorize, with one example, to make its variables."
+            )
 
 
 def _as_output(x):
