@@ -1,6 +1,7 @@
 """`checkpoint`: a part of a computation that is computed again in the backward pass, to save memory."""
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,7 +24,8 @@ class _Dropped:
     @staticmethod
     def replay(tape, gradients, position, consume):
         raise RuntimeError(
-            "checkpoint: a traced value was stored outside the checkpointed function and used later. Return it instead."
+            "checkpoint: a traced value was stored outside the checkpointed function and used later. Return it instead. "
+            "Threads that compute during a checkpointed function must belong to it."
         )
 
 
@@ -98,9 +100,10 @@ def _cut(tape, start, leaves, replay):
     nodes = tape.nodes
     if len(nodes) == start:
         return
-    nodes[start:] = [(_Dropped, (), shape, dtype) for _, _, shape, dtype in nodes[start:]]
-    whole = len(nodes)
-    nodes.append((replay, (), None, None))
+    for position in range(start, len(nodes)):  # in place: other threads may record meanwhile
+        nodes[position] = (_Dropped, (), *nodes[position][2:])
+    tape.replaying = tape.replaying or threading.RLock()
+    whole = tape.whole(replay, ())
     for i, x in enumerate(leaves):
         if tape.owns(x) and x._position >= start:
             leaves[i] = tape.part(whole, i, x._value)

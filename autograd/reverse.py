@@ -25,6 +25,7 @@ __all__ = ["Tape", "TapeTracer", "conformed", "expect_devices", "follow", "live_
 
 _new = object.__new__
 _thread = threading.local()
+_used = (None, (), None, None)
 
 
 def live_tapes() -> weakref.WeakSet[Tape]:
@@ -61,20 +62,22 @@ class Tape(Interpreter):
         multi_device: True if values are on several GPUs; each vjp then runs on the GPU of its cotangent.
         held: Raw arrays of the caller among the residuals, {id: array}: read-only until the tape is used up.
         lines: {position: (line of the user, seconds)} within a context of `autograd.debugging`, else None.
+        replaying: The lock of a backward pass if there are checkpoints, which record again at the end of `nodes`.
     """
 
-    __slots__ = ("__weakref__", "held", "lines", "multi_device", "nested", "nodes")
+    __slots__ = ("__weakref__", "held", "lines", "multi_device", "nested", "nodes", "replaying")
     nodes: list[tuple[Any, Sequence[tuple[int, Any, tuple[Any, ...]]], Any, Any]]
     nested: bool
     multi_device: bool
     held: dict[int, Any]
     lines: dict[int, tuple[str, float]] | None
+    replaying: threading.RLock | None
 
     def __init__(self) -> None:
         super().__init__()
         self.nodes = []
         self.held = {}
-        self.lines = None
+        self.lines = self.replaying = None
         self.nested = self.multi_device = False
         live_tapes().add(self)
 
@@ -88,11 +91,15 @@ class Tape(Interpreter):
 
     def _recorded(self, primitive, edges, value):
         """A tracer for a value, and its node; `autograd.debugging` replaces this method in its contexts."""
-        self.nodes.append((primitive, edges, value.shape, value.dtype))
+        nodes = self.nodes
+        node = (primitive, edges, value.shape, value.dtype)
+        nodes.append(node)
         tracer = _new(TapeTracer)  # half the time of TapeTracer(...)
         tracer._trace = self
         tracer._value = value
-        tracer._position = len(self.nodes) - 1
+        tracer._position = position = len(nodes) - 1
+        if nodes[position] is not node:  # another thread has recorded since
+            tracer._position = _position(nodes, node)
         return tracer
 
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -135,11 +142,16 @@ class Tape(Interpreter):
 
     def _record_parts(self, primitive, edges, parts):
         """Tracers for the parts of a result of several arrays: a node for all of them, and one for each."""
-        whole = len(self.nodes)
         edges = [(position, functools.partial(_pull_parts, vjp), residuals) for position, vjp, residuals in edges]
-        self.nodes.append((primitive, edges, None, None))
+        whole = self.whole(primitive, edges)
         like = tuple([(library(part), part.shape, part.dtype) for part in parts])
         return tuple([lift(p) if p.dtype.kind in "iub" else self.part(whole, i, p, like) for i, p in enumerate(parts)])
+
+    def whole(self, primitive: Any, edges: Sequence[tuple[int, Any, tuple[Any, ...]]]) -> int:
+        """The position of a new node for a result of several arrays."""
+        node = (primitive, edges, None, None)
+        self.nodes.append(node)
+        return _position(self.nodes, node)
 
     def part(self, whole: int, i: int, value: Any, like: Sequence[tuple[Any, Any, Any]] = ()) -> TapeTracer:
         """A tracer for `value`, part `i` of the result of several arrays at position `whole`.
@@ -160,15 +172,17 @@ class Tape(Interpreter):
         Raises:
             RuntimeError: If the tape is used up.
         """
-        if self.ended:
-            raise RuntimeError("Tape: the backward pass of this tape has run and cannot run again.")
-        self.ended = consume
-        gradients = [None] * len(self.nodes)
-        self.seed(gradients, outputs, cotangents)
-        # The sweep may make other devices the current one.
-        with default_device().current() if self.multi_device else contextlib.nullcontext():
-            self.sweep(gradients, 0, consume)
+        with contextlib.nullcontext() if self.replaying is None else self.replaying:
+            if self.ended:
+                raise RuntimeError("Tape: the backward pass of this tape has run and cannot run again.")
+            self.ended = consume
+            gradients = [None] * len(self.nodes)
+            self.seed(gradients, outputs, cotangents)
+            # The sweep may make other devices the current one.
+            with default_device().current() if self.multi_device else contextlib.nullcontext():
+                self.sweep(gradients, 0, consume)
         if consume:
+            self.nodes.clear()
             release(self.held)
         return [gradients[x._position] for x in inputs]
 
@@ -183,8 +197,10 @@ class Tape(Interpreter):
         """Passes cotangents on, from the last node to the one at `start`."""
         nodes, multi_device = self.nodes, self.multi_device
         owned = set()  # positions of sums that were made here: no other reference exists, so they are added to in place
-        for position in range(len(nodes) - 1, start - 1, -1):
-            primitive, edges, _, _ = nodes.pop() if consume else nodes[position]
+        for position in range(len(gradients) - 1, start - 1, -1):
+            primitive, edges, _, _ = nodes[position]
+            if consume:
+                nodes[position] = _used
             g = gradients[position]
             if g is None or not edges:
                 if g is not None and primitive is not None:  # `checkpoint` cut a piece out here: it is run again
@@ -219,6 +235,14 @@ class Tape(Interpreter):
             line, _ = self.lines.get(position) or self.lines.get(position + 1, ("an unknown line", 0))
             return f"in the gradient of {name}, called at {line}"
         return f"in the gradient of {name}; within autograd.debug() this note names the line that called it"
+
+
+def _position(nodes, node):
+    """The position of a node that was appended just now, perhaps before those of other threads."""
+    position = len(nodes) - 1
+    while nodes[position] is not node:
+        position -= 1
+    return position
 
 
 def follow(x: Any) -> None:
