@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import collections
+import functools
+import itertools
+import types
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as onp
 
 from . import backend
-from .core import Array, library, lift, resolved
+from .core import Array, Interpreter, Reference, library, lift, resolved
 
-__all__ = ["differentiable", "is_inexact", "output_and_aux", "own", "require_same_library", "shown"]
+__all__ = [
+    "differentiable", "is_inexact", "lowered", "output_and_aux", "own", "require_container", "require_same_library",
+    "shown",
+]  # fmt: skip
+
+_LAZY = (types.GeneratorType, map, filter, zip)
+_NOT_SEARCHED = (Reference, type, types.ModuleType, types.FunctionType, types.MethodType, str, bytes, int, float)
 
 
 def differentiable(x: Any, where: str) -> Any:
@@ -51,6 +61,69 @@ def output_and_aux(output: Any, has_aux: bool, where: str) -> tuple[Any, Any]:
     if not isinstance(output, tuple) or len(output) != 2:
         raise TypeError(f"{where}: expected a function that returns (output, aux), got {type(output).__name__}.")
     return output
+
+
+def lowered(trace: Interpreter, output: Any, where: str) -> Any:
+    """The value one level below of an output, a leaf; an object that holds values which `trace` traces is refused."""
+    if not isinstance(output, Array):
+        require_container(output, where, trace.owns, "a traced value")
+    return trace.lower(output)
+
+
+def require_container(output: Any, where: str, refused: Callable[[Any], bool], what: str) -> None:
+    """Raises TypeError if an output, a leaf, is an object that holds values for which `refused` is true.
+
+    Args:
+        output: The leaf.
+        where: The transformation, for the error.
+        refused: Which values must not leave it unseen.
+        what: What these are, for the error.
+    """
+    if output is None or isinstance(output, _NOT_SEARCHED) or backend.is_array(output):
+        return
+    remedy = "Return the arrays in a tuple, list, dictionary or dataclass."
+    expected = f"{where}: expected outputs of arrays, numbers and containers of them"
+    if isinstance(output, _LAZY):
+        raise TypeError(f"{expected}, got {type(output).__name__}, which is run later. {remedy}")
+    path = _path_in(output, refused)
+    if path is not None:
+        raise TypeError(f"{expected}, got {type(output).__name__} with {what} in {path}. {remedy}")
+
+
+def _path_in(holder, refused, limit=1000):
+    """Where in an object there is a value for which `refused` is true: ".x['a']"; None if it is in none."""
+    waiting, seen = collections.deque([("", holder)]), {id(holder)}
+    while waiting and len(seen) < limit:
+        path, x = waiting.popleft()
+        for name, part in itertools.islice(_inside(x), limit):
+            if refused(part):
+                return path + name
+            if part is None or id(part) in seen or isinstance(part, (Array, *_NOT_SEARCHED)) or backend.is_array(part):
+                continue
+            seen.add(id(part))
+            waiting.append((path + name, part))
+    return None
+
+
+def _inside(x):
+    """What an object holds, as pairs (".attribute" or "[item]", value); modules have values of their own."""
+    if hasattr(type(x), "vars"):
+        return
+    if isinstance(x, Mapping):
+        yield from ((f"[{key!r}]", part) for key, part in x.items())
+    elif isinstance(x, Sequence | set | frozenset | collections.deque):
+        yield from ((f"[{i}]", part) for i, part in enumerate(x))
+    elif isinstance(x, functools.partial | BaseException):
+        yield ".args", x.args
+        yield ".keywords", getattr(x, "keywords", {})
+    attributes = getattr(x, "__dict__", None)
+    for name, part in attributes.items() if type(attributes) is dict else ():
+        yield f".{name}", part
+    for kind in type(x).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(x, name):
+                yield f".{name}", getattr(x, name)
 
 
 def shown(x: Any, raw: bool) -> Any:

@@ -8,6 +8,8 @@ from typing import Any, ParamSpec, TypeVar
 import numpy
 
 from . import tree
+from .boundary import require_container
+from .core import Array
 from .reverse import TapeTracer, live_tapes
 
 __all__ = ["checkpoint", "checkpoint_unless"]
@@ -84,6 +86,9 @@ def checkpoint_unless(f: Callable[P, R], differs: Callable[[], Any]) -> Callable
         random_state = numpy.random.get_state()  # noqa: NPY002
         output = f(*args, **kwargs)
         leaves, structure = tree.flatten(output)
+        for x in leaves:
+            if not isinstance(x, Array):
+                require_container(x, "checkpoint", lambda part: isinstance(part, TapeTracer), "a traced value")
         traced = [x for x in leaves if isinstance(x, TapeTracer)]
         tapes = [tape for tape in starts if any(x._trace is tape for x in traced)]
         if not tapes or differs():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
 import numpy as onp
 
 from . import backend, tree
-from .boundary import differentiable, is_inexact, output_and_aux, require_same_library, shown
+from .boundary import differentiable, is_inexact, lowered, output_and_aux, require_same_library, shown
 from .core import Array, Reference, Tracer, kind_of, library, lift
 from .numpy._common import as_array
 from .ops.elementwise import astype
@@ -56,6 +56,7 @@ class TapedRun:
     ) -> None:
         argnums = tuple(argnums) if isinstance(argnums, (tuple, list)) else operator.index(argnums)
         self.tape = Tape()
+        self._where = where
         selected, rest = select(args, kwargs, argnums, where)
         leaves, self._structure = tree.flatten(selected)
         others, structure = tree.flatten(rest)
@@ -78,7 +79,7 @@ class TapedRun:
 
     def values(self, outputs: Tree) -> Tree:
         """A tree of outputs as the caller gets it, off the tape."""
-        return tree.tree_map(lambda x: self._shown(self.tape.lower(x)), outputs)
+        return tree.tree_map(lambda x: self._shown(lowered(self.tape, x, self._where)), outputs)
 
     @property
     def inputs(self) -> tuple[list[Any], tree.Structure]:

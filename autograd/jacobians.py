@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
 
 from . import tree
 from .batch import Batch
-from .boundary import differentiable, is_inexact, output_and_aux, own, require_same_library, shown
+from .boundary import differentiable, is_inexact, lowered, output_and_aux, own, require_same_library, shown
 from .core import Array, library, lift
 from .forward import Forward, ForwardTracer, zeros_like
 from .gradients import TapedRun, grad, select
@@ -67,8 +67,11 @@ def jvp(f: Callable[..., Any], primals: Tree, tangents: Tree, has_aux: bool = Fa
     def results(part, nested):
         return tree.tree_map(lambda y: own(shown(part(y), raw), leaves + directions), nested)
 
-    both = results(forward.lower, output), results(forward.tangent, output)
-    return (*both, results(forward.lower, aux)) if has_aux else both
+    def lower(x):
+        return lowered(forward, x, "jvp")
+
+    both = results(lower, output), results(forward.tangent, output)
+    return (*both, results(lower, aux)) if has_aux else both
 
 
 def _arguments(primals, tangents):
@@ -237,7 +240,7 @@ def jacfwd(
             output, aux = output_and_aux(output, has_aux, "jacobian")
             outputs, structure = tree.flatten(output)
             _check_kinds(inputs, [forward.lower(y) for y in outputs], holomorphic)
-            result.update(structure=structure, aux=tree.tree_map(forward.lower, aux))
+            result.update(structure=structure, aux=tree.tree_map(lambda x: lowered(forward, x, "jacobian"), aux))
             return [forward.tangent(y) for y in outputs]
 
         raw = not any(isinstance(x, Array) for x in tree.flatten((args, kwargs))[0])

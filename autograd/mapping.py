@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from . import backend, tree
 from .axes import complete_axis
 from .batch import Batch
-from .boundary import own, shown
+from .boundary import lowered, own, shown
 from .core import Array, lift, resolved
 from .numpy import asarray, moveaxis
 
@@ -68,6 +68,7 @@ class Lanes:
     Args:
         arguments: Nested arrays.
         axes: The mapped axis of each, in a structure that begins like them: see `vmap`.
+        where: The transformation, for errors.
 
     Attributes:
         batch: The interpreter.
@@ -77,10 +78,11 @@ class Lanes:
     batch: Batch
     arguments: Any
 
-    def __init__(self, arguments: Tree, axes: Tree) -> None:
+    def __init__(self, arguments: Tree, axes: Tree, where: str = "vmap") -> None:
         leaves, structure = tree.flatten(arguments)
         axes = _along(axes, arguments, "in_axes")
         self._raw = not any(isinstance(x, Array) for x in leaves)
+        self._where = where
         self._values = [_in_front(x, axis) for x, axis in zip(leaves, axes, strict=True)]
         self.batch = Batch(_size(self._values, axes))
         pairs = zip(self._values, axes, strict=True)
@@ -102,7 +104,7 @@ class Lanes:
 
     def _output(self, y, axis):
         if not isinstance(y, Array) and not backend.is_array(y) and not isinstance(y, (int, float, complex)):
-            return y
+            return lowered(self.batch, y, self._where)
         if axis is None:
             if self.batch.owns(y):
                 raise ValueError("vmap: out_axes is None for an output that differs from lane to lane. Give its axis.")

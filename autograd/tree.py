@@ -1,26 +1,30 @@
 """Nested tuples, lists, dictionaries and dataclasses of arrays, taken apart and put together again.
 
-Containers are tuples, named tuples, lists, dicts, OrderedDicts, defaultdicts and dataclasses; a field that is declared
-as `dataclasses.field(metadata={"static": True})` belongs to the structure. Anything else is a leaf, subclasses of
-tuple, list and dict included (a module may well be a list), and so are objects with a method `vars`, such as modules.
+Containers are tuples, lists, dictionaries, deques and namespaces (`types.SimpleNamespace`), subclasses of these such as
+named tuples, OrderedDicts and defaultdicts, with their attributes, and dataclasses; a field that is declared as
+`dataclasses.field(metadata={"static": True})` belongs to the structure. Anything else is a leaf. So are objects with a
+method `vars`, such as modules (which may well be lists), and containers that iterate in a way of their own.
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
+import enum
+import types
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from .typing import Tree
 
-__all__ = ["Structure", "count", "flatten", "leaves_along", "tree_map", "unflatten"]
+__all__ = ["Rebuilt", "Structure", "count", "flatten", "leaves_along", "tree_map", "unflatten"]
 
 Structure: TypeAlias = Any
 """A tree without its leaves. Two structures are equal if their trees differ in the leaves alone."""
 _LEAF = object()
-_CONTAINERS = frozenset([tuple, list, dict, collections.OrderedDict, collections.defaultdict, type(None)])
+_BASES = (collections.OrderedDict, collections.defaultdict, dict, list, tuple, collections.deque, types.SimpleNamespace)
+_CONTAINERS = frozenset([tuple, list, dict, type(None)])
 
 
 def flatten(tree: Tree) -> tuple[list[Any], Structure]:
@@ -39,7 +43,10 @@ def flatten(tree: Tree) -> tuple[list[Any], Structure]:
 
 def _flatten(tree, leaves):
     kind: Any = type(tree)
-    if kind not in _CONTAINERS and not (isinstance(tree, tuple) and hasattr(kind, "_fields")):
+    if kind not in _CONTAINERS:
+        rebuilt = _rebuilt(tree) if isinstance(tree, _BASES) else None
+        if rebuilt is not None:
+            return rebuilt, [_flatten(part, leaves) for part in _contents(rebuilt.base, tree)]
         if hasattr(kind, "__dataclass_fields__") and not hasattr(kind, "vars"):
             static, parts = _fields(tree)
             return (kind, static), {name: _flatten(part, leaves) for name, part in parts.items()}
@@ -49,9 +56,64 @@ def _flatten(tree, leaves):
         return None
     if not isinstance(tree, dict):
         return kind, [_flatten(part, leaves) for part in tree]
-    if isinstance(tree, collections.defaultdict):
-        kind = kind, tree.default_factory
     return kind, {key: _flatten(part, leaves) for key, part in tree.items()}
+
+
+class Rebuilt(NamedTuple):
+    """How a container is made again that is no plain one.
+
+    Attributes:
+        kind: Its class.
+        base: The class of Python that it is, or derives from.
+        option: The factory of a defaultdict, the greatest length of a deque.
+    """
+
+    kind: type
+    base: type
+    option: Any
+
+
+def _rebuilt(tree):
+    """The `Rebuilt` of a container; None for what is a leaf."""
+    kind: Any = type(tree)
+    base = next(base for base in _BASES if isinstance(tree, base))
+    own_iteration = getattr(kind, "__iter__", None) is not getattr(base, "__iter__", None)
+    fixed = isinstance(tree, enum.Enum) or hasattr(kind, "n_sequence_fields")  # the latter as in time.struct_time
+    if hasattr(kind, "vars") or fixed or own_iteration:
+        return None
+    options = {collections.defaultdict: "default_factory", collections.deque: "maxlen"}
+    return Rebuilt(kind, base, getattr(tree, options[base]) if base in options else None)
+
+
+def _contents(base, tree):
+    """The items of a container, as a plain one, and its attributes."""
+    attributes = {name: getattr(tree, name) for name in _slots(type(tree)) if hasattr(tree, name)}
+    if getattr(tree, "__dict__", tree) is not tree:  # that of an EasyDict is itself
+        attributes.update(tree.__dict__)
+    if base is types.SimpleNamespace:
+        return None, attributes
+    return dict(base.items(tree)) if isinstance(tree, dict) else list(base.__iter__(tree)), attributes
+
+
+def _slots(kind):
+    slots = [vars(c).get("__slots__", ()) for c in kind.__mro__]
+    return [name for names in slots for name in ((names,) if isinstance(names, str) else names)]
+
+
+def _remade(rebuilt, items, attributes):
+    """A container with these contents, whose `__init__` does not run."""
+    kind, base, option = rebuilt
+    new: Any = tuple.__new__(kind, items) if base is tuple else kind.__new__(kind)
+    if base is collections.defaultdict:
+        base.__init__(new, option)
+    if isinstance(new, dict):
+        for key, value in items.items():
+            base.__setitem__(new, key, value)
+    elif base in (list, collections.deque):
+        base.__init__(new, items, *([option] if base is collections.deque else []))
+    for name, value in attributes.items():
+        object.__setattr__(new, name, value)
+    return new
 
 
 def _fields(instance):
@@ -72,7 +134,7 @@ def _instance(kind, values):
 
 
 def _is_dataclass(kind):
-    return isinstance(kind, tuple) and kind[0] is not collections.defaultdict
+    return type(kind) is tuple
 
 
 def count(structure: Structure) -> int:
@@ -92,6 +154,11 @@ def leaves_along(structure: Structure, tree: Tree) -> list[Any] | None:
     if structure is None or structure is _LEAF:
         return [tree] if structure is _LEAF else None if tree is not None else []
     kind, parts = structure
+    if type(kind) is Rebuilt:
+        like = dict if issubclass(kind.base, dict) else (list, tuple, collections.deque)
+        if not isinstance(tree, types.SimpleNamespace if kind.base is types.SimpleNamespace else like):
+            return None
+        tree = _contents(next(base for base in _BASES if isinstance(tree, base)), tree)
     keys = list(parts) if isinstance(parts, dict) else range(len(parts))
     if _is_dataclass(kind):
         tree = _fields(tree)[1] if type(tree) is kind[0] else None
@@ -126,9 +193,9 @@ def _unflatten(structure, leaves):
         pairs = [(key, _unflatten(part, leaves)) for key, part in parts.items()]
         if _is_dataclass(kind):
             return _instance(kind[0], {**kind[1], **dict(pairs)})
-        return kind[0](kind[1], pairs) if isinstance(kind, tuple) else kind(pairs)
+        return kind(pairs)
     parts = [_unflatten(part, leaves) for part in parts]
-    return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
+    return _remade(kind, *parts) if type(kind) is Rebuilt else kind(parts)
 
 
 def tree_map(function: Callable[[Any], Any], tree: Tree) -> Tree:

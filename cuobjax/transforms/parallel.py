@@ -6,6 +6,7 @@ from typing import Any
 import cuobjax.numpy as jn
 from autograd import device_put, tree
 from autograd.backend import is_array, local_devices
+from autograd.boundary import require_container
 from autograd.core import Array, Tracer, kind_of
 from autograd.reverse import expect_devices
 from autograd.thread_group import Group
@@ -161,6 +162,8 @@ class Parallel(Module):
 
     def _joined_output(self, parts, device):
         if not all(isinstance(x, Array | int | float | complex) or is_array(x) for x in parts):
+            for x in parts:
+                require_container(x, "Parallel", lambda part: isinstance(part, Array) or is_array(part), "an array")
             comparable = "__eq__" in {name for c in type(parts[0]).__mro__[:-1] for name in vars(c)}
             if any(type(x) is not type(parts[0]) or (comparable and x != parts[0]) for x in parts):
                 raise ValueError(f"Parallel: expected outputs that are no arrays to be the same, got {parts}.")

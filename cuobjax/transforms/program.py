@@ -1,5 +1,6 @@
 """A recorded call: which variables it reads and writes, and the program that runs in its place."""
 
+import copy
 import operator
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ import numpy as onp
 
 from autograd import tree
 from autograd.backend import is_array
+from autograd.boundary import lowered
 from autograd.compiler import compiled, simplified
 from autograd.core import Array, Tracer, lift
 from autograd.debugging import is_watching
@@ -50,13 +52,15 @@ class Program:
         modes: Modes,
     ) -> None:
         leaves, structure = tree.flatten(outputs)
+        for x in leaves:
+            lowered(staging, x, "Jit")
         self.assemble: Callable[[Sequence[Any]], Any] = _assembler(structure, 0)[0]
         self.writes: list[BaseVar] = list(changes)
         results = [lift(x.copy()) if is_array(x) else x for x in (*leaves, *changes.values())]
         self.count: int = len(leaves)
         self.calls: int = 0
         self.first: list[Any] = [staging.lower(x) for x in results]
-        self.static: dict[int, Any] = {i: x for i, x in enumerate(results) if not isinstance(x, Array)}
+        self.static: dict[int, Any] = {i: _fresh(x) for i, x in enumerate(results) if not isinstance(x, Array)}
         graph = staging.finished([x for i, x in enumerate(results) if i not in self.static])
         self.modes: Modes = modes
         self.checks: list[tuple[Any, ...]] = []  # (variable, shape, dtype, device) of each that is an input
@@ -103,7 +107,7 @@ class Program:
             results = self.run_raw(raw)
         results = list(map(lift, results))
         for i, x in self.static.items():
-            results.insert(i, x)
+            results.insert(i, _fresh(x))
         return self.finished(results)
 
     def finished(self, results: Sequence[Any]) -> Any:
@@ -141,6 +145,11 @@ def _assembler(structure: Any, start: int) -> tuple[Callable[[Sequence[Any]], An
             made.append(assemble)
         return (lambda leaves: kind([assemble(leaves) for assemble in made])), end
     return (lambda leaves: tree.unflatten(structure, leaves[start:end])), end
+
+
+def _fresh(x):
+    """A static output for one call: a copy if it is of a type of Python's that callers may change."""
+    return copy.deepcopy(x) if type(x) in (set, bytearray) else x
 
 
 def below(x: Any) -> Any:

@@ -113,9 +113,8 @@ def _frozen(structure):
     if not isinstance(structure, tuple):
         return structure
     kind, parts = structure
-    if isinstance(kind, tuple):  # with a factory of defaults, or static fields
-        static = tuple(kind[1].items()) if isinstance(kind[1], dict) else kind[1]
-        kind = kind[0], cache_key(static, "a static field")
+    if type(kind) is tuple:  # a dataclass, with its static fields
+        kind = kind[0], cache_key(tuple(kind[1].items()), "a static field")
     if isinstance(parts, dict):
         return kind, tuple([(type(key), key, _frozen(part)) for key, part in parts.items()])
     return kind, tuple([_frozen(part) for part in parts])
@@ -132,6 +131,10 @@ def paths(structure: Any) -> list[str]:
 def _leaf_paths(structure, path):
     if not isinstance(structure, tuple):
         return [path] if structure is not None else []
-    parts = structure[1]
+    kind, parts = structure
+    if isinstance(kind, tree.Rebuilt):
+        items, (_, attributes) = parts
+        named = [leaf for name, part in attributes.items() for leaf in _leaf_paths(part, f"{path}.{name}")]
+        return _leaf_paths(items, path) + named
     pairs = parts.items() if isinstance(parts, dict) else enumerate(parts)
     return [leaf for key, part in pairs for leaf in _leaf_paths(part, f"{path}[{key!r}]")]

@@ -69,7 +69,7 @@ class Vectorize(Module):
             The outputs of `f`, each array with the lanes as its first axis.
         """
         arguments, axes = self._arguments(args, kwargs)
-        lanes = Lanes({key: arguments[key] for key in axes}, axes)
+        lanes = Lanes({key: arguments[key] for key in axes}, axes, "Vectorize")
         given = {**arguments, **lanes.arguments}
         positional = [given.pop(i) for i in range(len(args))]
         states = {}
