@@ -5,7 +5,7 @@ import sys
 import types
 from collections.abc import Iterator
 
-__all__ = ["line_of_user", "noted"]
+__all__ = ["level_of_user", "line_of_user", "noted"]
 
 _PACKAGES = ("autograd", "contextlib", "cuobjax", "functools")
 
@@ -26,3 +26,12 @@ def line_of_user() -> str:
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PACKAGES:
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame else "an unknown line"
+
+
+def level_of_user() -> int:
+    """The `stacklevel` with which a warning of the caller names the innermost line outside of this library."""
+    frame: types.FrameType | None = sys._getframe(1)
+    level = 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PACKAGES:
+        frame, level = frame.f_back, level + 1
+    return level

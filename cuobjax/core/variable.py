@@ -11,13 +11,13 @@ from typing import Any, NoReturn, Self, TypeAlias
 import numpy as onp
 
 import autograd.numpy as anp
-from autograd.backend import default_device, is_array, is_cupy
 from autograd.boundary import require_same_library
-from autograd.core import Array, Reference, TracedNumber, Tracer, bare, resolved
+from autograd.core import Array, Reference, Tracer, bare
 from autograd.ops.random import split as split_key
 
 from ..util import class_name, repr_function
 from . import scope
+from .value import KEEPS_ITS_DTYPE, as_value
 
 __all__ = [
     "BaseState", "BaseVar", "ConstrainedVar", "RandomState", "Reduction", "StateVar", "StoredVar", "Tensor", "TrainRef",
@@ -33,28 +33,6 @@ Reduction: TypeAlias = Callable[[Array], Array]
 def reduce_mean(x: Array) -> Array:
     """The mean over the first axis: how most variables' values of several devices or lanes become one."""
     return x.mean(0)
-
-
-def as_value(x: Any, where: str, like: Array | None = None) -> Array:
-    """What a variable may store: an Array as it is, a raw array as an Array of a copy.
-
-    Args:
-        x: The array.
-        where: Who asks, for the error.
-        like: An Array whose device NumPy arrays are copied to; the default device without one.
-
-    Raises:
-        TypeError: If `x` is no array.
-    """
-    if isinstance(x, Array) and not isinstance(x, TracedNumber):
-        return resolved(x)
-    if not is_array(x):
-        dtype = "" if like is None else f", {str(like.dtype)!r}"
-        remedy = f"Convert it with cuobjax.numpy.array(x{dtype})."
-        raise TypeError(f"{where}: expected an array, got {type(x).__name__}. {remedy}")
-    if is_cupy(x):
-        return Array(x.copy())
-    return Array((default_device() if like is None else like.device).put(x))
 
 
 class BaseVar(Reference):
@@ -111,11 +89,14 @@ class BaseVar(Reference):
         old = self.value
         value = as_value(tensor, where, old)
         if value.shape != old.shape:
-            raise ValueError(f"{where}: expected shape {old.shape}, got {value.shape}. A variable keeps its shape.")
-        if value.dtype != old.dtype:
-            raise TypeError(
-                f"{where}: expected dtype {old.dtype}, got {value.dtype}. Convert: x.astype({str(old.dtype)!r})."
+            raise ValueError(
+                f"{where}: expected shape {old.shape}, got {value.shape}. A variable keeps its shape. "
+                "For another one, make a new variable."
             )
+        if value.dtype != old.dtype:
+            exact = onp.can_cast(value.dtype, old.dtype, "same_kind")  # such as float64 to float32
+            remedy = f"Convert: x.astype({str(old.dtype)!r})." if exact else KEEPS_ITS_DTYPE
+            raise TypeError(f"{where}: expected dtype {old.dtype}, got {value.dtype}. {remedy}")
         require_same_library(value, old, where)
         return value
 
@@ -139,6 +120,24 @@ class BaseVar(Reference):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         scope.made(self)
+
+
+def _refused(sign: str) -> Callable[[Any, Any], NoReturn]:
+    """An in-place operator, which would bind its name to an array and leave the variable as it was."""
+
+    def refused(self: BaseVar, other: Any) -> NoReturn:
+        kind = type(self).__name__
+        raise TypeError(f"{kind}: {sign}= does not change a variable. Write v.assign(v.value {sign} x).")
+
+    return refused
+
+
+for _name, _sign in zip(
+    "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split(),
+    "+ - * / // % ** @ & | ^ << >>".split(),
+    strict=True,
+):
+    setattr(BaseVar, f"__i{_name}__", _refused(_sign))
 
 
 class StoredVar(BaseVar):

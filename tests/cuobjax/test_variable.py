@@ -3,6 +3,7 @@
 import copy
 import operator
 import pickle
+import re
 import threading
 
 import numpy as np
@@ -190,11 +191,85 @@ def test_arrays_refuse_assignment_to_elements():
     np.testing.assert_array_equal(v.value, [1, 2])
 
 
-def test_augmented_assignment_binds_the_name_to_an_array():
-    v = w = objax.StateVar(raw(1, 2))
-    w += 1
-    assert type(w) is objax.Array
+IN_PLACE = {
+    "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv, "//": operator.ifloordiv,
+    "%": operator.imod, "**": operator.ipow, "@": operator.imatmul, "&": operator.iand, "|": operator.ior,
+    "^": operator.ixor, "<<": operator.ilshift, ">>": operator.irshift,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [objax.TrainVar, objax.StateVar, lambda x: objax.TrainRef(objax.TrainVar(x))])
+@pytest.mark.parametrize("sign", IN_PLACE)
+def test_operators_in_place_are_refused_with_what_to_write(sign, kind):
+    v = kind(raw(1, 2))
+    for other in (1, raw(1, 2), jn.ones(2), objax.StateVar(raw(1, 2))):
+        remedy = f"{sign}= does not change a variable. Write v.assign(v.value {sign} x)."
+        with pytest.raises(TypeError, match=re.escape(remedy)):
+            IN_PLACE[sign](v, other)
     np.testing.assert_array_equal(v.value, [1, 2])
+
+
+def test_a_training_loop_that_subtracts_from_variables_is_refused():
+    net = objax.nn.Linear(2, 1)
+    for p in net.vars():
+        with pytest.raises(TypeError, match=r"^TrainVar: -= does not change a variable\."):
+            p -= 0.1
+        p.assign(p.value - 0.1)
+    with pytest.raises(TypeError, match=r"v\.assign\(v\.value \+ x\)"):
+        net.w += 1
+    assert type(net.w) is objax.TrainVar
+
+
+@pytest.mark.parametrize(
+    ("dtype", "number"),
+    [("float32", 3), ("float32", 0.1), ("float64", True), ("int32", -7), ("uint8", 255), ("bool", True),
+     ("complex64", 2j), ("complex64", 1.5), ("float16", float("inf")), ("int32", True)],
+)  # fmt: skip
+def test_a_number_takes_the_dtype_of_a_variable_without_a_shape(dtype, number):
+    for v in (objax.StateVar(np.zeros((), dtype)), objax.TrainVar(np.zeros((), dtype))):
+        v.assign(number)
+        assert v.dtype == dtype
+        np.testing.assert_array_equal(v.value, np.asarray(number, dtype))
+    state = objax.StateVar(np.zeros((), dtype))
+    state.value = number
+    np.testing.assert_array_equal(state.value, np.asarray(number, dtype))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "number"),
+    [("int32", 1.5), ("int32", 1.0), ("float32", 1j), ("bool", 2), ("int32", 2**31), ("uint8", -1), ("float32", 1e39),
+     ("float32", 2**24 + 1), ("float16", 10**400)],
+)  # fmt: skip
+def test_a_number_that_would_change_is_refused(dtype, number):
+    v = objax.StateVar(np.ones((), dtype))
+    with pytest.raises(TypeError, match=r"^StateVar\.assign: expected .* A variable keeps its dtype\.") as caught:
+        v.value = number
+    assert "astype" not in str(caught.value)
+    assert v.value == 1
+
+
+def test_a_number_that_is_traced_takes_the_dtype_of_a_variable():
+    v = objax.StateVar(jn.zeros(()))
+
+    @objax.Jit
+    def write(n):
+        v.value = n
+
+    for number in (3, 4, 2.5):
+        write(number)
+        assert (v.value, v.dtype) == (number, "float32")
+    count = objax.StateVar(jn.zeros((), "int32"))
+    with pytest.raises(TypeError, match="expected dtype int32, got a traced float"):
+        objax.Jit(lambda n: count.assign(n))(2.5)
+
+
+def test_no_remedy_loses_digits():
+    count = objax.StateVar(jn.zeros((), "int32"))
+    for value in (jn.array(1.5), np.complex64(1j)):
+        with pytest.raises(TypeError, match=r"A variable keeps its dtype\. For other numbers, make a new variable\.$"):
+            count.value += value
+    with pytest.raises(ValueError, match=r"A variable keeps its shape\. For another one, make a new variable\.$"):
+        count.value = jn.zeros(2, "int32")
 
 
 # Use in expressions.
