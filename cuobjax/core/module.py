@@ -18,7 +18,9 @@ from autograd.core import Array
 
 from ..util import class_name, override_args_kwargs, repr_function
 from .collection import VarCollection
+from .naming import Naming
 from .training_mode import Training, adopt, checked, override
+from .unsearched import CONTAINERS, refuse, warn
 from .variable import BaseVar, as_value
 
 M = TypeVar("M", bound="Module")
@@ -74,15 +76,13 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         before = self.__dict__.get(name)
-        changes = isinstance(value, _PARTS) or isinstance(before, _PARTS)
-        if isinstance(before, BaseVar) and not isinstance(value, BaseVar) and _is_array(value):
-            raise TypeError(
-                f"{type(self).__name__}.{name} holds a variable, which an array would replace. "
-                f"Write self.{name}.assign(x)."
-            )
+        if isinstance(before, BaseVar) or isinstance(value, type):
+            refuse(f"{type(self).__name__}.{name}", _PARTS, before, value)
         super().__setattr__(name, value)
-        if changes:
+        if isinstance(value, _PARTS) or isinstance(before, _PARTS):
             module_changes.changed(self)
+        elif isinstance(value, CONTAINERS) and type(self).vars is Module.vars:
+            warn(self, f".{name}", value, _PARTS, lambda: _all_parts(self))
 
     def __delattr__(self, name: str) -> None:
         before = self.__dict__.get(name)
@@ -93,20 +93,15 @@ class Module:
     def vars(self, scope: str = "") -> VarCollection:
         """The variables of the module and of its submodules, named by the attributes that lead to them.
 
-        Only attributes that are variables or modules are looked at: not lists, dictionaries or other structures. Use
-        `ModuleList` for a list.
+        Only attributes that are variables or modules are looked at (and the items of a `ModuleList` or `ModuleDict`).
+        A UserWarning names plain lists, dictionaries and the like with layers or variables that are found nowhere else.
+        A circle of modules is cut where it closes. A module that is found at several places has all its names at the
+        first one, at the others one for each of its variables.
 
         Args:
             scope: What the names begin with.
         """
-        found: list = []
-        scope += f"({type(self).__name__})."
-        for name, value in list(self.__dict__.items()):  # other threads may add to it
-            if isinstance(value, BaseVar):
-                found.append((scope + name, value))
-            elif isinstance(value, Module):
-                found.extend(value.vars(scope[:-1] if name == "__wrapped__" else scope + name).items())
-        return VarCollection(found)
+        return VarCollection(_naming.names(self, f"{scope}({type(self).__name__})"))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; subclasses define it."""
@@ -177,10 +172,6 @@ def _in_mode(module: M, training: bool) -> Iterator[M]:
 _PARTS = (Module, BaseVar)
 
 
-def _is_array(x):
-    return isinstance(x, Array) or is_array(x)
-
-
 def parts(module: Module) -> dict[str, Any]:
     """The parts of a module, {place: part}: `.name` is an attribute, `[i]` an item of a list."""
     found = {f".{name}": value for name, value in list(module.__dict__.items())}
@@ -208,30 +199,58 @@ def walk(module: Module, path: str = "", seen: set[int] | None = None) -> Iterat
                 yield from walk(part, path + where, seen)
 
 
+def _all_parts(module: Module) -> Iterator[Any]:
+    """The module and all modules and variables in it."""
+    return (part for _, owner in walk(module) for part in (owner, *parts(owner).values()))
+
+
+_naming = Naming(Module, parts)
+
+
 class ModuleList(Module, list[Any]):
     """A list whose modules and variables are found by `vars`; everything else in it is ignored."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        if len(args) > 1 and cls.__init__ is list.__init__:
-            raise TypeError(
-                f"{cls.__name__}: expected one list, got {len(args)} arguments. Write {cls.__name__}([a, b])."
-            )
-        return super().__new__(cls, *args, **kwargs)
-
-    def vars(self, scope: str = "") -> VarCollection:
-        """The variables of the list's items, named by their positions, behind `scope`."""
-        found: list = []
-        scope += f"({type(self).__name__})"
-        for i, value in enumerate(self):
-            if isinstance(value, BaseVar):
-                found.append((f"{scope}[{i}]", value))
-            elif isinstance(value, Module):
-                found.extend(value.vars(f"{scope}[{i}]").items())
-        return VarCollection(found)
+    def __init__(self, items: Iterable[Any] = (), /, *others: Any) -> None:
+        if others:
+            name = type(self).__name__
+            raise TypeError(f"{name}: expected one list, got {1 + len(others)} arguments. Write {name}([a, b]).")
+        list.__init__(self)
+        self[:] = items
 
     def __getitem__(self, key: Any) -> Any:
         value = list.__getitem__(self, key)
         return self._like(value) if isinstance(key, slice) else value
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        name = type(self).__name__
+        if not isinstance(key, slice):
+            refuse(f"{name}[{key}]", _PARTS, self[key], value)
+        elif isinstance(value, Array | BaseVar) or is_array(value):
+            raise TypeError(f"{name}: expected a list of modules or variables, got an array of shape {value.shape}.")
+        else:
+            value, places = list(value), range(len(self))[key]
+            for i, item in enumerate(value):
+                place = places[i] if i < len(places) else len(self) + i - len(places)
+                before = list.__getitem__(self, place) if i < len(places) else None
+                refuse(f"{name}[{place}]", _PARTS, before, item)
+        list.__setitem__(self, key, value)
+        module_changes.changed(self)
+
+    def append(self, item: Any) -> None:
+        """Adds an item to the end."""
+        self[len(self) :] = [item]
+
+    def extend(self, items: Iterable[Any]) -> None:
+        """Adds items to the end."""
+        self[len(self) :] = items
+
+    def insert(self, index: Any, item: Any) -> None:
+        """Adds an item before the one at `index`."""
+        self[index:index] = [item]
+
+    def __iadd__(self, items: Iterable[Any]) -> Self:
+        self.extend(items)
+        return self
 
     def __add__(self, other: list[Any]) -> Any:
         return self._like(list.__add__(self, other))
@@ -251,7 +270,7 @@ class ModuleList(Module, list[Any]):
 
     def _like(self, items: Iterable[Any]) -> Any:
         """Items in a list of this class, or of the nearest base class whose constructor takes nothing but items."""
-        return next(kind for kind in type(self).__mro__ if kind.__init__ is list.__init__)(items)  # type: ignore[misc]
+        return next(kind for kind in type(self).__mro__ if kind.__init__ is ModuleList.__init__)(items)  # type: ignore[misc]
 
     def _repr_item(self, i):
         item = list.__getitem__(self, i)
@@ -273,7 +292,7 @@ def _changing(method: Callable[..., Any]) -> Callable[..., Any]:
     return changing
 
 
-for _name in "append extend insert remove pop clear reverse sort __setitem__ __delitem__ __iadd__ __imul__".split():
+for _name in "remove pop clear reverse sort __delitem__ __imul__".split():
     setattr(ModuleList, _name, _changing(getattr(list, _name)))
 
 

@@ -46,6 +46,7 @@ def check_block(source, names):
     return checked
 
 
+@pytest.mark.filterwarnings("ignore:MyModule.bad is a list that holds TrainVar:UserWarning")
 @pytest.mark.parametrize(("guide", "comments"), [("variables.md", 22), ("modules.md", 18)])
 def test_guide(guide, comments):
     blocks = BLOCK.findall((GUIDES / guide).read_text())

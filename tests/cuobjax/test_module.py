@@ -18,6 +18,9 @@ class Inner(objax.Module):
         self.w = objax.TrainVar(jn.zeros(n))
 
 
+in_a_plain_list = pytest.mark.filterwarnings("ignore:Outer.ignored is a list:UserWarning")
+
+
 class Outer(objax.Module):
     def __init__(self):
         self.number = 3
@@ -35,6 +38,7 @@ def names(collection):
     return list(collection.keys())
 
 
+@in_a_plain_list
 def test_names_follow_the_attributes():
     module = Outer()
     assert names(module.vars()) == [
@@ -66,6 +70,7 @@ def test_a_module_has_no_call_of_its_own():
         Inner(1)(2)
 
 
+@in_a_plain_list
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
 def test_s26_copies_keep_the_structure(duplicate):
     module = Outer()
@@ -145,6 +150,7 @@ def test_all_changes_of_a_list_change_what_is_found():
     assert modules == []
 
 
+@in_a_plain_list
 def test_walk_finds_each_module_once():
     module = Outer()
     found = list(walk(module))

@@ -1,0 +1,126 @@
+"""What `vars` does not find in the attributes and items of modules: plain containers of layers, and classes of them."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import itertools
+import types
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as onp
+
+from autograd.core import Array
+from autograd.errors import level_of_user
+
+from .collection import VarCollection
+from .variable import BaseVar, ConstrainedVar, TrainRef
+
+__all__ = ["CONTAINERS", "refuse", "warn"]
+
+_DICTIONARIES = (dict, collections.UserDict, collections.ChainMap, types.MappingProxyType, types.SimpleNamespace)
+_LISTS = (list, tuple, set, frozenset, collections.deque, collections.UserList, type({}.values()), onp.ndarray)
+CONTAINERS: tuple[type, ...] = (*_DICTIONARIES, *_LISTS)
+_MOST = 1000  # parts that are looked at: a long list of numbers shall cost little
+_warned: dict[int, set[str]] = {}  # places by the identity of their module, until it is gone
+
+
+def refuse(where: str, kinds: tuple[type, ...], before: Any, value: Any) -> None:
+    """Raises TypeError if a value cannot be meant to be put into a module.
+
+    Args:
+        where: The place, for the error: `Net.layer`.
+        kinds: The classes of modules and of variables.
+        before: What the place holds now.
+        value: What is to take its place.
+    """
+    if isinstance(value, type) and issubclass(value, kinds):
+        name = value.__name__
+        raise TypeError(
+            f"{where}: expected an instance, got the class {name}. Make one: {name}(...). "
+            f"To keep the class itself, write functools.partial({name})."
+        )
+    if isinstance(before, BaseVar) and value is not None and not isinstance(value, kinds):
+        kind = "array" if isinstance(value, Array | onp.ndarray) else type(value).__name__
+        place = "self" + where[len(where.partition(".")[0].partition("[")[0]) :]
+        raise TypeError(
+            f"{where} holds a variable, which {'an' if kind[0] in 'aeio' else 'a'} {kind} would replace. "
+            f"Write {place}.assign(x). To remove the variable, write {place} = None first."
+        )
+
+
+def warn(module: Any, where: str, value: Any, kinds: tuple[type, ...], found: Callable[[], Iterable[Any]]) -> None:
+    """Warns once of each place of a module that holds layers or variables which `vars` and `train` do not find.
+
+    Args:
+        module: The module.
+        where: The place in it: `.layers` or `[0]`.
+        value: What is there, one of `CONTAINERS`.
+        kinds: The classes of modules and of variables.
+        found: Gives the modules and variables that are found elsewhere.
+    """
+    inside = list(_held(value, kinds))
+    if not inside or (where.startswith("._") and type(module).__module__.startswith("cuobjax.")):
+        return
+    known = {id(same) for part in found() for same in (part, _trained(part))}
+    lost = [part for part in inside if id(_trained(part)) not in known]
+    if not lost or not _first_time(module, where):
+        return
+    names = ", ".join(dict.fromkeys(type(part).__name__ for part in lost))
+    kind = "ModuleDict" if isinstance(value, _DICTIONARIES) else "ModuleList"
+    warnings.warn(
+        f"{type(module).__name__}{where} is a {type(value).__name__} that holds {names}. vars() does not search it: "
+        "what is in it is not trained, not saved, and not reached by train() and eval(). "
+        f"Write cuobjax.{kind}(...), also for containers within it.",
+        stacklevel=level_of_user(),
+    )
+
+
+def _trained(part: Any) -> Any:
+    return part.free if isinstance(part, ConstrainedVar) else part
+
+
+def _held(value: Any, kinds: tuple[type, ...]) -> Iterator[Any]:
+    """The modules and variables in a container and in the containers in it."""
+    waiting, seen, looked_at = [value], {id(value)}, 0
+    while waiting:
+        container = waiting.pop()
+        for part in _parts(container):
+            looked_at += 1
+            if isinstance(part, kinds):
+                if not isinstance(part, TrainRef):  # its variable has another place
+                    yield part
+            elif isinstance(part, CONTAINERS) and id(part) not in seen:
+                seen.add(id(part))
+                waiting.append(part)
+            if looked_at == _MOST:
+                return
+
+
+def _parts(container: Any) -> Iterable[Any]:
+    if isinstance(container, VarCollection):  # refers to variables that have another place
+        return ()
+    if isinstance(container, onp.ndarray):
+        return container.flat if container.dtype == object else ()
+    if isinstance(container, types.SimpleNamespace):
+        return vars(container).values()
+    values = container.values() if isinstance(container, _DICTIONARIES) else container
+    with contextlib.suppress(RuntimeError):  # another thread adds to it
+        return list(itertools.islice(values, _MOST))
+    return ()
+
+
+def _first_time(module: Any, where: str) -> bool:
+    """Whether it is the first warning of this place."""
+    if id(module) not in _warned:
+        with contextlib.suppress(TypeError):  # of a class without weak references, it is warned of again
+            weakref.finalize(module, _warned.pop, id(module), None).atexit = False
+            _warned[id(module)] = set()
+    places = _warned.get(id(module), set())
+    if where in places:
+        return False
+    places.add(where)
+    return True
