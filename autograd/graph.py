@@ -180,13 +180,13 @@ class Staging(Interpreter):
 
     Attributes:
         graph: The graph so far.
-        labels: Descriptions of the inputs, for messages: {position: text}.
+        labels: Descriptions of the inputs, for messages: {position: text, or an object whose `str` it is}.
         closed: False if the graph uses a value that another transformation traces.
     """
 
     __slots__ = ("_known", "_lock", "closed", "graph", "labels")
     graph: Graph
-    labels: dict[int, str]
+    labels: dict[int, Any]
     closed: bool
 
     def __init__(self) -> None:
@@ -197,7 +197,7 @@ class Staging(Interpreter):
         self._known: dict[int, int] = {}  # {id: position} of raw arrays that are constants
         self._lock = threading.Lock()
 
-    def input(self, value: Any, label: str) -> Any:
+    def input(self, value: Any, label: Any) -> Any:
         """A tracer for an input: a raw array, a Python number, or a value that another transformation traces."""
         tracer = self._traced(value)
         self.graph.inputs.append(tracer.position)
@@ -281,11 +281,14 @@ class Staging(Interpreter):
     def forced(self, x: Any, use: str) -> TypeError:
         """The error for a use that needs the numbers in a traced value; it names the inputs that `x` depends on."""
         sources = sorted(self._sources(x.position))
-        names = ", ".join(self.labels[n] for n in sources[:3]) + (", ..." if len(sources) > 3 else "")
+        labels = [str(self.labels[n]) for n in sources]
+        labels.sort(key=lambda label: not label.startswith("argument"))
+        names = ", ".join(labels[:3]) + (", ..." if len(labels) > 3 else "")
+        static = "Name its position in static_argnums, compute" if labels[0].startswith("argument") else "Compute"
         return ConcretizationError(
             f"Jit: a recorded program must be the same for all values of its inputs, but {use} needs the value of an "
-            f"array that depends on {names}. Name its position in static_argnums, compute with where(condition, x, y) "
-            "in place of `if`, or do this outside of Jit."
+            f"array that depends on {names}. {static} with where(condition, x, y) in place of `if`, or do this "
+            "outside of Jit."
         )
 
     def _sources(self, position):

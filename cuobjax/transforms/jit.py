@@ -17,14 +17,14 @@ from autograd.thread_group import place
 
 from ..core.call import call
 from ..core.collection import VarCollection, Variables
-from ..core.function import Function
+from ..core.function import Function, find_used_variables
 from ..core.module import Module, module_changes
 from ..core.training_mode import modes_read
 from ..core.variable import BaseVar, RandomState, TrainRef, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function, to_positions
 from .program import Program, below
-from .signature import cache_key, is_input, key_part, paths
+from .signature import cache_key, is_input, key_part, paths, require_keys
 
 __all__ = ["Jit"]
 
@@ -67,7 +67,8 @@ class Jit(Module, Generic[P, R]):
         self.__wrapped__: Module = f if isinstance(f, Module) else Function(f, self.vc or ())
         positions = None if static_argnums is None else to_positions(static_argnums, "Jit.static_argnums")
         self.static_argnums: tuple[int, ...] | None = positions
-        self._static_names = _names_of(self.__wrapped__, self.static_argnums or ())
+        names = _names_of(self.__wrapped__) if positions else []
+        self._static_names = [names[i] for i in positions or () if -len(names) <= i < len(names)]
         self._begin()
 
     def _begin(self) -> None:
@@ -117,7 +118,12 @@ class Jit(Module, Generic[P, R]):
         leaves: list[Any] = []
         statics: tuple[Hashable, ...] = tuple([(i, cache_key(args[i], f"argument {i}")) for i in static])
         statics += tuple([(name, cache_key(x, f"argument {name!r}")) for name, x in named.items()])
-        key = default_dtype(), default_device(), place(), statics, key_part(traced, leaves), key_part(options, leaves)
+        try:
+            parts = key_part(traced, leaves), key_part(options, leaves)
+        except (TypeError, ValueError):
+            require_keys((traced, options), _names_of(self.__wrapped__))
+            raise
+        key = default_dtype(), default_device(), place(), statics, parts
         for program in self._programs.get(key, ()):
             inputs = program.inputs(leaves)
             if inputs is not None:
@@ -147,7 +153,7 @@ class Jit(Module, Generic[P, R]):
         """
         staging = Staging()
         leaves, nesting = tree.flatten(given.traced)
-        pairs = zip(leaves, paths(nesting), strict=True)
+        pairs = zip(leaves, paths(nesting, _names_of(self.__wrapped__)), strict=True)
         inputs = [staging.input(below(x), label) if is_input(x) else x for x, label in pairs]
         args, kwargs = given.filled(tree.unflatten(nesting, inputs))
         listed = self._listed()
@@ -158,8 +164,7 @@ class Jit(Module, Generic[P, R]):
             if listed is not None and not isinstance(variable, RandomState) and variable not in listed | late:
                 constants.append(weakref.ref(variable))
                 return value
-            label = f"a {type(variable).__name__} of shape {value.shape}"
-            reads[weakref.ref(variable)] = traced = staging.input(below(value), label)
+            reads[weakref.ref(variable)] = traced = staging.input(below(value), _Label(self, variable, value))
             return traced
 
         made: list[BaseVar] = []
@@ -184,6 +189,14 @@ class Jit(Module, Generic[P, R]):
     def _listed(self) -> set[BaseVar] | None:
         """The variables that are inputs; None for all."""
         return None if self.vc is None else {v.ref if isinstance(v, TrainRef) else v for v in self.vc}
+
+    def names(self) -> dict[BaseVar, str]:
+        """The names of the variables that `vc` holds or that `f` can reach."""
+        f = self.__wrapped__
+        found = [*(self.vc or VarCollection()).items(), *f.vars().items()]
+        if isinstance(f, Function):
+            found += find_used_variables(f.f).items()
+        return {v: name for name, v in reversed(found)}
 
     def explain(self, source: bool = False) -> str:
         """What was recorded, and what runs, as text.
@@ -212,10 +225,30 @@ class _Given(NamedTuple):
         return [self.static.get(i, a) for i, a in enumerate(args)], kwargs | self.named
 
 
-def _names_of(f: Callable[..., Any], positions: Sequence[int]) -> list[str]:
-    """The names of the parameters at these positions, as far as they are known."""
+def _names_of(f: Callable[..., Any]) -> list[str]:
+    """The names of the positional parameters; none if they are not known."""
     try:
-        names = positional_args_names(f)
+        return positional_args_names(f)
     except (TypeError, ValueError):
         return []
-    return [names[i] for i in positions if -len(names) <= i < len(names)]
+
+
+class _Label:
+    """The description of a variable that is an input, by its name where it has one.
+
+    Attributes:
+        name: The name; None if it is not known.
+    """
+
+    def __init__(self, jit: Jit[..., Any], variable: BaseVar, value: Array) -> None:
+        self._jit, self._variable = weakref.ref(jit), weakref.ref(variable)
+        self._kind = f"a {type(variable).__name__} of shape {value.shape}"
+
+    @property
+    def name(self) -> str | None:
+        jit, variable = self._jit(), self._variable()
+        return None if jit is None or variable is None else jit.names().get(variable)
+
+    def __str__(self) -> str:
+        name = self.name
+        return f"{name} ({self._kind})" if name else self._kind

@@ -73,7 +73,7 @@ class Program:
             staging.as_constant(tracer)  # `f` made the variable for itself
         self.closed: bool = staging.closed
         if self.closed:
-            self.labels: list[str] = [staging.labels[n] for n in graph.inputs]
+            self.labels: list[Any] = [staging.labels[n] for n in graph.inputs]
             self.recorded: int = len(graph.operations)
             self.graph: Graph = simplified(graph)
             self.run_raw: Any = compiled(self.graph, name)
@@ -119,7 +119,8 @@ class Program:
     def described(self, source: bool) -> Iterator[str]:
         """Lines of text about the program, with its source if that is true."""
         graph, values = self.graph, self.graph.values
-        shown = [f"{label}: {_shown(values[n])}" for label, n in zip(self.labels, graph.inputs, strict=True)]
+        labels = [getattr(label, "name", None) or str(label) for label in self.labels]
+        shown = [f"{label}: {_shown(values[n])}" for label, n in zip(labels, graph.inputs, strict=True)]
         yield f"{len(graph.inputs)} inputs: " + "; ".join(shown[:20] + ["..."] * (len(shown) > 20))
         yield f"{len(self.checks)} variables read, {len(self.writes)} written, {self.count} outputs"
         yield f"{self.recorded} operations recorded, {len(graph.operations)} after the passes"

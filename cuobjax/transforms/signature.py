@@ -2,7 +2,8 @@
 
 import dataclasses
 import io
-from collections.abc import Hashable, Iterator
+import types
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as onp
@@ -13,9 +14,11 @@ from autograd.core import Array, kind_of
 
 from ..core.variable import BaseVar
 
-__all__ = ["cache_key", "described", "is_input", "key_part", "paths"]
+__all__ = ["cache_key", "described", "is_input", "key_part", "paths", "require_keys"]
 
 _NUMBERS = (int, float, complex)
+_FIXED = (types.FunctionType, types.ModuleType, type, io.IOBase, BaseVar, Iterator)
+_LIBRARIES = ("autograd", "cuobjax", "cupy", "functools", "numpy", "operator")
 
 
 def key_part(x: Any, leaves: list[Any]) -> Hashable:
@@ -35,10 +38,38 @@ def key_part(x: Any, leaves: list[Any]) -> Hashable:
     parts, structure = tree.flatten(x)
     if len(parts) == 1 and parts[0] is x:
         if not is_input(x):
+            require_known(x, "an argument")
             return cache_key(x, "an argument")
         leaves.append(x)
         return described(x)
     return _frozen(structure), tuple([key_part(part, leaves) for part in parts])
+
+
+def require_known(x: Any, what: str) -> None:
+    """Raises TypeError for a static argument with content that its key does not tell: an instance hashed by identity.
+
+    Functions, classes, modules and the like are what they are; variables and Modules are looked into.
+    """
+    kind = type(x)
+    if kind.__hash__ is not object.__hash__ or isinstance(x, _FIXED) or hasattr(kind, "vars"):
+        return
+    library = kind.__module__.partition(".")[0]
+    if library == "builtins" or (callable(x) and library in _LIBRARIES):
+        return
+    raise TypeError(
+        f"Jit: expected {what} as an array, a number, a container of these or a value with a hash of its own, got "
+        f"{kind.__name__}, whose content the program would never look at again. Pass the arrays in it, make its class a "
+        "dataclass, or, if it never changes, name the position in static_argnums."
+    )
+
+
+def require_keys(traced: tuple[tuple[Any, ...], dict[str, Any]], names: Sequence[str]) -> None:
+    """Raises the error for the first of the arguments (args, kwargs) that no program can be recorded for, by name."""
+    leaves, structure = tree.flatten(traced)
+    for x, path in zip(leaves, paths(structure, names), strict=True):
+        if not is_input(x):
+            require_known(x, path)
+            cache_key(x, path)
 
 
 def is_input(x: Any) -> bool:
@@ -120,10 +151,11 @@ def _frozen(structure):
     return kind, tuple([_frozen(part) for part in parts])
 
 
-def paths(structure: Any) -> list[str]:
-    """A text for each leaf of (args, kwargs), given their structure: `argument 0[1]`."""
+def paths(structure: Any, names: Sequence[str]) -> list[str]:
+    """A text for each leaf of (args, kwargs), given their structure and names of parameters: `argument 0 (x)[1]`."""
     _, (args, kwargs) = structure
-    parts = [(f"argument {i}", part) for i, part in enumerate(args[1])]
+    shown = [f" ({name})" for name in names] + [""] * len(args[1])
+    parts = [(f"argument {i}{shown[i]}", part) for i, part in enumerate(args[1])]
     parts += [(f"argument {name!r}", part) for name, part in kwargs[1].items()]
     return [path for name, part in parts for path in _leaf_paths(part, name)]
 

@@ -88,9 +88,9 @@ def test_a_container_is_an_argument_of_jit():
     for container in (EasyDict, types.SimpleNamespace):
         assert [float(f(container(x=jn.full((3,), value)))) for value in (1.0, 2.0)] == [3, 6]
     assert len(runs) == 2
-    with pytest.raises(TypeError, match=r"argument 0\['x'\]"):
+    with pytest.raises(TypeError, match=r"argument 0 \(batch\)\['x'\]"):
         Jit(lambda batch: float(batch.x))(EasyDict(x=jn.ones(())))
-    with pytest.raises(TypeError, match=r"argument 0\.x"):
+    with pytest.raises(TypeError, match=r"argument 0 \(batch\)\.x"):
         Jit(lambda batch: float(batch.x))(types.SimpleNamespace(x=jn.ones(())))
 
 

@@ -4,6 +4,7 @@ import collections
 import copy
 import dataclasses
 import enum
+import functools
 import pickle
 import threading
 import tracemalloc
@@ -564,7 +565,7 @@ def test_explain():
     jitted = Jit(lambda x, s: (jn.tanh(layer(x)) * s, jn.exp(x) * 0)[0])
     jitted(X, 2.0)
     text = jitted.explain(source=True)
-    assert "argument 0: float32[4, 3]; argument 1: float" in text
+    assert "argument 0 (x): float32[4, 3]; argument 1 (s): float" in text
     assert "2 variables read, 0 written, 1 outputs" in text
     assert "6 operations recorded, 4 after the passes" in text
     assert "tanh(" in text and "exp(" not in text
@@ -913,3 +914,56 @@ def test_an_item_by_a_computed_index_is_not_written_over():
     assert (mine == 1).all()
     mine[:] = 2
     close(shared, np.ones(4))
+
+
+class Batch:
+    """An object with a hash that says nothing of its content."""
+
+    def __init__(self, x):
+        self.x = x
+
+    def __call__(self, x):
+        return x + self.x
+
+
+@pytest.mark.parametrize("stranger", [Batch(1.0), np.random.default_rng(0), threading.Lock()], ids=lambda x: type(x))
+def test_arguments_with_content_that_no_key_tells_are_refused_by_name(stranger):
+    f = Jit(lambda x, batch=None: x)
+    match = rf"^Jit: expected {{}} as an array, .*, got {type(stranger).__name__}, whose content .* static_argnums\.$"
+    with pytest.raises(TypeError, match=match.format(r"argument 1 \(batch\)\[0\]")):
+        f(1.0, [stranger])
+    with pytest.raises(TypeError, match=match.format(r"argument 'batch'\['key'\]")):
+        f(1.0, batch={"key": stranger})
+    assert Jit(lambda x, batch: x, static_argnums=1)(1.0, stranger) == 1
+    assert Jit(lambda x, **k: x, static_argnums=())(1.0, k=None) == 1
+
+
+@pytest.mark.parametrize(
+    "known",
+    [len, np.add, jn.tanh, functools.partial(jn.sum, axis=0), Batch, np, ..., object(), np.dtype("f4"), "text", Batch(1).__call__],
+    ids=str,
+)  # fmt: skip
+def test_functions_classes_and_the_like_are_static_arguments(known):
+    assert Jit(lambda x, known: x)(1.0, known) == 1
+
+
+def test_messages_name_variables_and_parameters():
+    net = nn.Sequential([nn.Linear(3, 2), Counter(lambda x: x if x.sum() > 0 else -x)])
+    step = Jit(lambda x: net(x))
+    match = (
+        r"depends on argument 0 \(x\), net.*\[0\]\(Linear\)\.b \(a TrainVar of shape \(2,\)\), net.*\[0\]\(Linear\)\.w"
+    )
+    with pytest.raises(ConcretizationError, match=match):
+        step(X)
+    with pytest.raises(ConcretizationError, match=r"depends on \(Linear\)\.w \(a TrainVar") as caught:
+        Jit(lambda: bool(net[0].w.sum() > 0), net[0].vars())()
+    assert "static_argnums" not in str(caught.value)
+    assert "where(condition, x, y)" in str(caught.value)
+
+
+def test_explain_names_variables():
+    layer = nn.Linear(3, 2)
+    for jitted, names in ((Jit(layer), ("(Linear).w", "(Linear).b")), (Jit(lambda x: layer(x)), ("layer.(Linear).w",))):
+        jitted(X)
+        for name in names:
+            assert f"; {name}: float32" in jitted.explain()
