@@ -18,7 +18,7 @@ __all__ = ["cache_key", "described", "is_input", "key_part", "paths", "require_k
 
 _NUMBERS = (int, float, complex)
 _FIXED = (types.FunctionType, types.ModuleType, type, io.IOBase, BaseVar, Iterator)
-_LIBRARIES = ("autograd", "cuobjax", "cupy", "functools", "numpy", "operator")
+_LIBRARIES = ("builtins", "functools", "operator")
 
 
 def key_part(x: Any, leaves: list[Any]) -> Hashable:
@@ -53,13 +53,12 @@ def require_known(x: Any, what: str) -> None:
     kind = type(x)
     if kind.__hash__ is not object.__hash__ or isinstance(x, _FIXED) or hasattr(kind, "vars"):
         return
-    library = kind.__module__.partition(".")[0]
-    if library == "builtins" or (callable(x) and library in _LIBRARIES):
+    if kind.__module__ in _LIBRARIES or (callable(x) and hasattr(x, "__name__")):
         return
     raise TypeError(
         f"Jit: expected {what} as an array, a number, a container of these or a value with a hash of its own, got "
-        f"{kind.__name__}, whose content the program would never look at again. Pass the arrays in it, make its class a "
-        "dataclass, or, if it never changes, name the position in static_argnums."
+        f"{kind.__name__}, whose content the program would never look at again. Pass the arrays in it, make its class "
+        "a dataclass, or, if it never changes, name the position in static_argnums."
     )
 
 
