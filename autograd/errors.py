@@ -1,13 +1,17 @@
-"""Where an error happened: notes on exceptions, lines of the user's program."""
+"""Where an error happened: notes on exceptions, lines of the user's program, tracebacks without this library."""
 
 import contextlib
+import os
 import sys
 import types
 from collections.abc import Iterator
+from contextvars import ContextVar
 
-__all__ = ["level_of_user", "line_of_user", "noted"]
+__all__ = ["level_of_user", "line_of_user", "note_recorded", "noted", "recorded_at", "shortened"]
 
 _PACKAGES = ("autograd", "contextlib", "cuobjax", "functools")
+_ARRAY_LIBRARIES = frozenset(["numpy", "scipy", *"cupy cupy_backends".split()])
+_recorded: ContextVar[str] = ContextVar("autograd.errors.recorded", default="")
 
 
 @contextlib.contextmanager
@@ -20,10 +24,29 @@ def noted(text: str) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def recorded_at(line: str) -> Iterator[None]:
+    """Makes `line` the line of the user within the context: that of an operation in a program that runs."""
+    token = _recorded.set(line)
+    try:
+        yield
+    finally:
+        _recorded.reset(token)
+
+
+def note_recorded(error: BaseException, line: str) -> None:
+    """Adds a note to the error of an operation in a program: the line that was recorded; only the innermost one."""
+    if line and not any(note.startswith("recorded at ") for note in getattr(error, "__notes__", ())):
+        error.add_note(f"recorded at {line}")
+
+
 def line_of_user() -> str:
     """The innermost line on the stack outside of this library: "file:line in function"."""
+    recorded = _recorded.get()
+    if recorded:
+        return recorded
     frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PACKAGES:
+    while frame is not None and _is_ours(frame):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame else "an unknown line"
 
@@ -32,6 +55,47 @@ def level_of_user() -> int:
     """The `stacklevel` with which a warning of the caller names the innermost line outside of this library."""
     frame: types.FrameType | None = sys._getframe(1)
     level = 1
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PACKAGES:
+    while frame is not None and _is_ours(frame):
         frame, level = frame.f_back, level + 1
     return level
+
+
+def _is_ours(frame):
+    return _package(frame) in _PACKAGES
+
+
+def _package(frame):
+    return frame.f_globals.get("__name__", "").partition(".")[0]
+
+
+def shortened(error: Exception) -> None:
+    """Takes the frames of this library out of the traceback of an error: transformations do that before it leaves them.
+
+    The environment variable CUOBJAX_TRACEBACK=full keeps them.
+    """
+    if os.environ.get("CUOBJAX_TRACEBACK") == "full":
+        return
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        e = waiting.pop()
+        if e is None or id(e) in seen:
+            continue
+        seen.add(id(e))
+        waiting += [e.__cause__, e.__context__]
+        e.__traceback__ = _of_user(e.__traceback__)
+
+
+def _of_user(traceback):
+    """A traceback without frames of this library, and without those of array libraries that it called."""
+    kept, called = [], False
+    while traceback is not None:
+        package = _package(traceback.tb_frame)
+        called = package in _PACKAGES or (called and package in _ARRAY_LIBRARIES)
+        if not called:
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    found = None
+    for part in reversed(kept):
+        found = types.TracebackType(found, part.tb_frame, part.tb_lasti, part.tb_lineno)
+    return found

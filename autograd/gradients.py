@@ -16,6 +16,7 @@ import numpy as onp
 from . import backend, tree
 from .boundary import differentiable, is_inexact, lowered, output_and_aux, require_same_library, shown
 from .core import Array, Reference, Tracer, kind_of, library, lift
+from .errors import shortened
 from .numpy._common import as_array
 from .ops.elementwise import astype
 from .ops.elementwise import stop_gradient as _stop_gradient
@@ -69,7 +70,11 @@ class TapedRun:
         inputs = tree.unflatten(self._structure, self._inputs)
         for i, value in [(argnums, inputs)] if isinstance(argnums, int) else zip(argnums, inputs, strict=True):
             arguments[i] = value
-        self.output = f(*arguments, **kwargs)
+        try:
+            self.output = f(*arguments, **kwargs)
+        except Exception as error:
+            shortened(error)
+            raise
 
     def _constant(self, x):
         """An argument that is not differentiated, as an Array that does not change if the caller's buffer does."""
@@ -157,13 +162,17 @@ def value_and_grad(
 
     @functools.wraps(f)
     def value_and_gradient(*args: P.args, **kwargs: P.kwargs) -> tuple[Any, Any]:
-        run = TapedRun(f, args, kwargs, argnums, "grad")
-        output, _ = output_and_aux(run.output, has_aux, "grad")
-        seed = scalar_seed(output, "grad", "complex" if holomorphic else "real")
-        if holomorphic:
-            run.require_complex("grad")
-        values = run.values(run.output)
-        return values, run.gradients([output], [seed])
+        try:
+            run = TapedRun(f, args, kwargs, argnums, "grad")
+            output, _ = output_and_aux(run.output, has_aux, "grad")
+            seed = scalar_seed(output, "grad", "complex" if holomorphic else "real")
+            if holomorphic:
+                run.require_complex("grad")
+            values = run.values(run.output)
+            return values, run.gradients([output], [seed])
+        except Exception as error:
+            shortened(error)
+            raise
 
     return value_and_gradient
 

@@ -10,6 +10,7 @@ import numpy as onp
 
 from . import backend
 from .core import Array, Interpreter, TracedNumber, Tracer, kind_of, resolved
+from .errors import line_of_user, note_recorded, recorded_at
 
 if TYPE_CHECKING:
     from .typing import RawArray
@@ -51,6 +52,7 @@ class Operation(NamedTuple):
         params: Its parameters.
         outputs: The positions of its results.
         multiple_results: Whether the result is a tuple, even of length one.
+        line: The line of the user that applied it: "file:line in function".
     """
 
     primitive: Any
@@ -58,6 +60,7 @@ class Operation(NamedTuple):
     params: dict[str, Any]
     outputs: tuple[int, ...]
     multiple_results: bool = False
+    line: str = ""
 
 
 class Graph:
@@ -98,14 +101,28 @@ class Graph:
         last = {n: i for i, operation in enumerate(self.operations) for n in (*operation.outputs, *operation.inputs)}
         return last | dict.fromkeys(self.outputs, len(self.operations))
 
-    def interpret(self, values: Sequence[Any]) -> list[Any]:
-        """The outputs for these inputs, one operation after the other; inputs may be traced."""
+    def interpret(self, values: Sequence[Any], as_recorded: bool = False) -> list[Any]:
+        """The outputs for these inputs, one operation after the other; inputs may be traced.
+
+        Args:
+            values: The inputs.
+            as_recorded: Let `line_of_user` say in each operation which line was recorded.
+        """
         known = {**self.constants, **dict(zip(self.inputs, values, strict=True))}
         dead: dict[int, list[int]] = {}
         for n, position in self.last_uses().items():
             dead.setdefault(position, []).append(n)
         for position, operation in enumerate(self.operations):
-            y = applied(operation.primitive, [known[n] for n in operation.inputs], operation.params)
+            try:
+                args = [known[n] for n in operation.inputs]
+                if as_recorded:
+                    with recorded_at(operation.line):
+                        y = applied(operation.primitive, args, operation.params)
+                else:
+                    y = applied(operation.primitive, args, operation.params)
+            except Exception as error:
+                note_recorded(error, operation.line)
+                raise
             known.update(zip(operation.outputs, y if operation.multiple_results else (y,), strict=True))
             for n in dead.get(position, ()):
                 del known[n]
@@ -270,7 +287,8 @@ class Staging(Interpreter):
         parts = y if multiple_results else (y,)
         tracers = [self._traced(part._value if type(part) is Array else part) for part in parts]
         outputs = tuple([t.position for t in tracers])
-        self.graph.operations.append(Operation(primitive, tuple(inputs), params, outputs, multiple_results))
+        operation = Operation(primitive, tuple(inputs), params, outputs, multiple_results, line_of_user())
+        self.graph.operations.append(operation)
         return tuple(tracers) if multiple_results else tracers[0]
 
     def _require_static_shape(self, primitive, args):

@@ -11,6 +11,7 @@ from . import tree
 from .batch import Batch
 from .boundary import differentiable, is_inexact, lowered, output_and_aux, own, require_same_library, shown
 from .core import Array, library, lift
+from .errors import shortened
 from .forward import Forward, ForwardTracer, zeros_like
 from .gradients import TapedRun, grad, select
 from .numpy import moveaxis
@@ -60,6 +61,9 @@ def jvp(f: Callable[..., Any], primals: Tree, tangents: Tree, has_aux: bool = Fa
     inputs = [_watched(forward, x, t) for x, t in zip(leaves, directions, strict=True)]
     try:
         output = f(*tree.unflatten(structure, inputs))
+    except Exception as error:
+        shortened(error)
+        raise
     finally:
         forward.ended = True
     output, aux = output_and_aux(output, has_aux, "jvp")
@@ -235,6 +239,9 @@ def jacfwd(
                 given[i] = x
             try:
                 output = f(*given, **tree.tree_map(lift, constants))
+            except Exception as error:
+                shortened(error)
+                raise
             finally:
                 forward.ended = True
             output, aux = output_and_aux(output, has_aux, "jacobian")

@@ -14,6 +14,7 @@ from .axes import complete_axis
 from .batch import Batch
 from .boundary import lowered, own, shown
 from .core import Array, lift, resolved
+from .errors import shortened
 from .numpy import asarray, moveaxis
 
 if TYPE_CHECKING:
@@ -53,11 +54,15 @@ def vmap(f: Callable[P, Any], in_axes: Tree = 0, out_axes: Tree = 0) -> Callable
     def mapped(*args: P.args, **kwargs: P.kwargs) -> Any:
         if isinstance(in_axes, (tuple, list)) and len(in_axes) != len(args):
             raise TypeError(f"vmap: expected in_axes for {len(args)} arguments, got {in_axes!r}.")
-        lanes = Lanes((args, kwargs), (in_axes, 0))
-        arguments, named = lanes.arguments
-        with lanes.running():
-            output = f(*arguments, **named)
-        return lanes.outputs(output, out_axes)
+        try:
+            lanes = Lanes((args, kwargs), (in_axes, 0))
+            arguments, named = lanes.arguments
+            with lanes.running():
+                output = f(*arguments, **named)
+            return lanes.outputs(output, out_axes)
+        except Exception as error:
+            shortened(error)
+            raise
 
     return mapped
 

@@ -1,15 +1,19 @@
 """A graph as one Python function of NumPy calls: without dispatch, with memory that is planned beforehand."""
 
+import itertools
 import keyword
+import linecache
 import math
 import re
 import textwrap
+import weakref
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy
 
+from ..errors import note_recorded
 from ..graph import Graph, applied
 from ..ops import elementwise, indexing, reduction, shape
 from ..ops.indexing import ARRAY
@@ -19,6 +23,7 @@ from .memory import Memory, is_fresh, is_view, ufunc_of
 __all__ = ["HostProgram"]
 
 _OUT = "%out%"  # in the text of a call
+_numbers = itertools.count()
 _LARGE = 1024  # bytes: NumPy caches smaller pieces of memory
 
 
@@ -42,12 +47,27 @@ class HostProgram:
         self.peak_bytes = writer.peak_bytes
         self.borrowed = memory.borrowed
         namespace = dict(writer.names)
-        exec(compile(self.source, f"<Jit of {name}>", "exec"), namespace)
+        file = f"<Jit of {name}, program {next(_numbers)}>"
+        exec(compile(self.source, file, "exec"), namespace)
         self._run = namespace["program"]
+        self._recorded = writer.recorded
+        linecache.cache[file] = len(self.source), None, self.source.splitlines(keepends=True), file
+        weakref.finalize(self, linecache.cache.pop, file, None)
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
         """The raw outputs for raw inputs."""
-        return self._run(values)
+        try:
+            return self._run(values)
+        except Exception as error:
+            note_recorded(error, self._line_of(error))
+            raise
+
+    def _line_of(self, error):
+        """The line of the user whose operation raised an error."""
+        traceback = error.__traceback__
+        while traceback is not None and traceback.tb_frame.f_code is not self._run.__code__:
+            traceback = traceback.tb_next
+        return self._recorded.get(traceback.tb_lineno, "") if traceback else ""
 
 
 class _Writer:
@@ -61,11 +81,12 @@ class _Writer:
         names: Functions and constants that the program uses, by name.
         text: The expression of each value, by number.
         peak_bytes: See `HostProgram`.
+        recorded: The line of the user for each line of the program with an operation, {number: text}.
     """
 
     def __init__(self, graph, memory):
         self.graph, self.memory = graph, memory
-        self.names, self.lines = {}, []
+        self.names, self.lines, self.recorded = {}, [], {}
         self.peak_bytes = self._bytes = 0
         self.text = {n: f"x{i}" for i, n in enumerate(graph.inputs)}
         self._held, self._free = {}, []  # the value that each register holds; registers to reuse
@@ -81,7 +102,10 @@ class _Writer:
             for n, position in ends.items():
                 found[position].append(n)
         for position, operation in enumerate(self.graph.operations):
+            first = len(self.lines)
             self._write(position, operation)
+            above = 3 + bool(self.graph.inputs)  # a comment, the header, the names of the inputs
+            self.recorded.update(dict.fromkeys(range(first + above, len(self.lines) + above), operation.line))
             self._release(unused[position], dead[position])
         body = ["".join(f"x{i}, " for i in range(len(self.graph.inputs))) + "= values"] if self.graph.inputs else []
         body += [*self.lines, f"return [{', '.join([self.text[n] for n in self.graph.outputs])}]"]

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from autograd.errors import shortened
+
 from ..core.module import ModuleList
 from ..util import local_kwargs
 
@@ -34,6 +36,7 @@ class Sequential(ModuleList):
             try:
                 args = layer(*args, **taken[i])
             except Exception as error:
+                shortened(error)
                 error.add_note(f"in {type(self).__name__}[{i}]: {self._repr_item(i)}")
                 raise
             args = args if isinstance(args, tuple) else (args,)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from autograd.core import Array
+from autograd.errors import shortened
 from autograd.typing import ArrayLike
 
 from ..core.call import call
@@ -47,11 +48,15 @@ def functional_call(
                [2.],
                [3.]], dtype=float32)}
     """
-    overlay, names = _overlay(module, values, "functional_call")
-    output, changes, _ = call(module, args, kwargs, overlay)
-    write({v: x for v, x in changes.items() if v not in names})
-    changes = {names[v]: x for v, x in changes.items() if v in names}
-    return (output, changes) if with_changes else output
+    try:
+        overlay, names = _overlay(module, values, "functional_call")
+        output, changes, _ = call(module, args, kwargs, overlay)
+        write({v: x for v, x in changes.items() if v not in names})
+        changes = {names[v]: x for v, x in changes.items() if v in names}
+        return (output, changes) if with_changes else output
+    except Exception as error:
+        shortened(error)
+        raise
 
 
 def split(module: Module | Merged, *kinds: type[BaseVar]) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from autograd import grad, jacobian, tree
 from autograd.backend import is_array
 from autograd.boundary import is_inexact
 from autograd.core import Array, TracedNumber, lift
+from autograd.errors import shortened
 from autograd.gradients import TapedRun, scalar_seed
 
 from ..core.call import as_arrays, call
@@ -87,12 +88,16 @@ class _Derivatives(Module):
                     f"{type(self).__name__}: a TrainVar was frozen after this module was made. Make gradient "
                     "modules and optimizers after freeze()."
                 )
-        args, kwargs = self._inputs(args, kwargs)
-        argnums = (*(i + (i >= 0) for i in self.input_argnums), 0)
-        values = [v.value for v in self._train_vars]
-        derivatives, (outputs, changes) = self._derivatives(run, (values, *args), kwargs, argnums)
-        write({v: lift(x) for v, x in changes.items()})
-        return derivatives, outputs
+        try:
+            args, kwargs = self._inputs(args, kwargs)
+            argnums = (*(i + (i >= 0) for i in self.input_argnums), 0)
+            values = [v.value for v in self._train_vars]
+            derivatives, (outputs, changes) = self._derivatives(run, (values, *args), kwargs, argnums)
+            write({v: lift(x) for v, x in changes.items()})
+            return derivatives, outputs
+        except Exception as error:
+            shortened(error)
+            raise
 
     def _inputs(self, args, kwargs):
         """The arguments, raw arrays and numbers to differentiate as Arrays of their own on the variables' device."""

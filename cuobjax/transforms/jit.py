@@ -12,6 +12,7 @@ import numpy as onp
 from autograd import default_device, tree
 from autograd.backend import CPU
 from autograd.core import Array
+from autograd.errors import shortened
 from autograd.graph import StagedTracer, Staging
 from autograd.thread_group import place
 
@@ -105,30 +106,34 @@ class Jit(Module, Generic[P, R]):
         Raises:
             ConcretizationError: If `f` needs the numbers in its inputs.
         """
-        if self._version != module_changes.version:
-            self._dropped += sum(map(len, self._programs.values()))
-            self._forget()
-        options: Any = dict(sorted(kwargs.items())) if len(kwargs) > 1 else kwargs
-        static = self._static(args) if self.static_argnums else ()
-        named = {name: options[name] for name in self._static_names if name in options}
-        options = {name: x for name, x in options.items() if name not in named} if named else options
-        traced: Any = tuple([None if i in static else a for i, a in enumerate(args)]) if static else args
-        if self._on_gpu or default_device() != CPU:
-            traced, options = tree.tree_map(self._placed, (traced, options))
-        leaves: list[Any] = []
-        statics: tuple[Hashable, ...] = tuple([(i, cache_key(args[i], f"argument {i}")) for i in static])
-        statics += tuple([(name, cache_key(x, f"argument {name!r}")) for name, x in named.items()])
         try:
-            parts = key_part(traced, leaves), key_part(options, leaves)
-        except (TypeError, ValueError):
-            require_keys((traced, options), _names_of(self.__wrapped__))
+            if self._version != module_changes.version:
+                self._dropped += sum(map(len, self._programs.values()))
+                self._forget()
+            options: Any = dict(sorted(kwargs.items())) if len(kwargs) > 1 else kwargs
+            static = self._static(args) if self.static_argnums else ()
+            named = {name: options[name] for name in self._static_names if name in options}
+            options = {name: x for name, x in options.items() if name not in named} if named else options
+            traced: Any = tuple([None if i in static else a for i, a in enumerate(args)]) if static else args
+            if self._on_gpu or default_device() != CPU:
+                traced, options = tree.tree_map(self._placed, (traced, options))
+            leaves: list[Any] = []
+            statics: tuple[Hashable, ...] = tuple([(i, cache_key(args[i], f"argument {i}")) for i in static])
+            statics += tuple([(name, cache_key(x, f"argument {name!r}")) for name, x in named.items()])
+            try:
+                parts = key_part(traced, leaves), key_part(options, leaves)
+            except (TypeError, ValueError):
+                require_keys((traced, options), _names_of(self.__wrapped__))
+                raise
+            key = default_dtype(), default_device(), place(), statics, parts
+            for program in self._programs.get(key, ()):
+                inputs = program.inputs(leaves)
+                if inputs is not None:
+                    return program.run(inputs)
+            return self._record(key, _Given((traced, options), {i: args[i] for i in static}, named))
+        except Exception as error:
+            shortened(error)
             raise
-        key = default_dtype(), default_device(), place(), statics, parts
-        for program in self._programs.get(key, ()):
-            inputs = program.inputs(leaves)
-            if inputs is not None:
-                return program.run(inputs)
-        return self._record(key, _Given((traced, options), {i: args[i] for i in static}, named))
 
     def _static(self, args: Sequence[Any]) -> list[int]:
         """The positions of static arguments in a call."""

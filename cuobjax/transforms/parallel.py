@@ -8,6 +8,7 @@ from autograd import device_put, tree
 from autograd.backend import is_array, local_devices
 from autograd.boundary import require_container
 from autograd.core import Array, Tracer, kind_of
+from autograd.errors import shortened
 from autograd.reverse import expect_devices
 from autograd.thread_group import Group
 from autograd.typing import DTypeLike
@@ -98,6 +99,13 @@ class Parallel(Module):
         Returns:
             The outputs of all devices, joined by `reduce`.
         """
+        try:
+            return self._on_devices(args, kwargs)
+        except Exception as error:
+            shortened(error)
+            raise
+
+    def _on_devices(self, args, kwargs):
         devices = local_devices()
         lanes = self._split(args, kwargs, devices)
         states, replicas = {}, replicated()

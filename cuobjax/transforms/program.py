@@ -100,7 +100,7 @@ class Program:
         self.calls += 1
         raw = [x._value if type(x) is Array else x for x in inputs]
         if is_watching() or any(isinstance(x, Array) for x in raw):
-            results = self.graph.interpret([below(x) for x in inputs])
+            results = self.graph.interpret([below(x) for x in inputs], as_recorded=True)
         else:
             for i in self.run_raw.borrowed:
                 raw[i] = below(inputs[i])

@@ -5,6 +5,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from autograd.checkpointing import checkpoint_unless
 from autograd.core import Array
+from autograd.errors import shortened
 
 from ..core.call import call
 from ..core.module import Module
@@ -46,9 +47,13 @@ class Remat(Module, Generic[P, R]):
             written[:], modes[:] = changes, read
             return output, list(changes.values())
 
-        output, values = checkpoint_unless(run, lambda: made)(*args, **kwargs)
-        write(dict(zip(written, values, strict=True)))
-        return output
+        try:
+            output, values = checkpoint_unless(run, lambda: made)(*args, **kwargs)
+            write(dict(zip(written, values, strict=True)))
+            return output
+        except Exception as error:
+            shortened(error)
+            raise
 
     def __repr__(self) -> str:
         return f"{class_name(self)}(f={repr_function(self.f)})"

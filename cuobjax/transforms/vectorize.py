@@ -6,6 +6,7 @@ from typing import Any
 import cuobjax.numpy as jn
 from autograd import tree
 from autograd.core import kind_of
+from autograd.errors import shortened
 from autograd.mapping import Lanes
 
 from ..core.call import as_arrays, call
@@ -68,6 +69,13 @@ class Vectorize(Module):
         Returns:
             The outputs of `f`, each array with the lanes as its first axis.
         """
+        try:
+            return self._in_lanes(args, kwargs)
+        except Exception as error:
+            shortened(error)
+            raise
+
+    def _in_lanes(self, args, kwargs):
         arguments, axes = self._arguments(args, kwargs)
         lanes = Lanes({key: arguments[key] for key in axes}, axes, "Vectorize")
         given = {**arguments, **lanes.arguments}

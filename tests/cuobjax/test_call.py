@@ -1,11 +1,14 @@
 """What comes back of a call under any transform: containers of plain arrays, anew in each call."""
 
 import collections
+import re
+import traceback
 import types
 
 import numpy as np
 import pytest
 
+import autograd
 import cuobjax
 import cuobjax.numpy as jn
 from cuobjax import GradValues, Hessian, Jacobian, Jit, Parallel, Remat, TrainVar, Vectorize
@@ -100,3 +103,58 @@ def test_a_set_is_made_anew_in_each_call():
         _, seen = f(1.0)
         assert seen == {"seen"}
         seen.add("by the caller")
+
+
+class Block(cuobjax.Module):
+    """A user's layer with a mistake."""
+
+    def __init__(self):
+        self.layer = cuobjax.nn.Linear(3, 3)
+
+    def __call__(self, x):
+        y = self.layer(x)
+        return y.reshape((7, 5))
+
+
+MISTAKEN = cuobjax.nn.Sequential([cuobjax.nn.Linear(3, 3), cuobjax.nn.Sequential([jn.tanh, Block()])])
+DIFFERENTIATED = GradValues(lambda x: (MISTAKEN(x) ** 2).mean(), MISTAKEN.vars())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        MISTAKEN, DIFFERENTIATED, Jit(DIFFERENTIATED), Jit(lambda x: DIFFERENTIATED(x)), Vectorize(MISTAKEN),
+        Parallel(lambda x: DIFFERENTIATED(x)[1][0]), Remat(MISTAKEN),
+        Hessian(lambda x: MISTAKEN(x).sum(), MISTAKEN.vars()), lambda x: cuobjax.functional_call(MISTAKEN, {}, x),
+    ],
+    ids=["module", "gradient", "Jit of it", "Jit", "Vectorize", "Parallel", "Remat", "Hessian", "functional_call"],
+)  # fmt: skip
+def test_the_traceback_of_a_mistake_in_a_layer_is_short_and_ends_there(call, monkeypatch):
+    monkeypatch.delenv("CUOBJAX_TRACEBACK", raising=False)
+    with pytest.raises(ValueError, match="reshape") as caught:
+        call(jn.ones((8, 3)))
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert (frames[-1].filename, frames[-1].line) == (__file__, "return y.reshape((7, 5))")
+    assert "".join(traceback.format_exception(caught.value)).count("\n") <= 30
+    assert "in Sequential[1]" in caught.value.__notes__[0]
+    monkeypatch.setenv("CUOBJAX_TRACEBACK", "full")
+    with pytest.raises(ValueError, match="reshape") as caught:
+        call(jn.ones((8, 3)))
+    assert len(traceback.extract_tb(caught.value.__traceback__)) > len(frames)
+
+
+def test_a_program_names_the_line_of_a_failing_operation():
+    def f(x, i):
+        y = jn.tanh(x)
+        return y.at[jn.arange(3)].set(y[i])
+
+    jitted = Jit(f)
+    around = Jit(lambda x, i: jitted(x, i) * 2)
+    x = jn.ones((4,))
+    for call in (jitted, around):
+        call(x, jn.array([0, 1, 2]))
+    line = f"{__file__}:{f.__code__.co_firstlineno + 2} in f"
+    for call in (jitted, around):
+        with autograd.debug(), pytest.raises(IndexError, match=f"called at {re.escape(line)}") as caught:
+            call(x, jn.array([0, 1, 20]))
+        assert caught.value.__notes__ == [f"recorded at {line}"]
