@@ -26,8 +26,8 @@ class _Dropped:
     @staticmethod
     def replay(tape, gradients, position, consume):
         raise RuntimeError(
-            "checkpoint: a traced value was stored outside the checkpointed function and used later. Return it instead. "
-            "Threads that compute during a checkpointed function must belong to it."
+            "checkpoint: a traced value was stored outside the checkpointed function and used later. Return it "
+            "instead, and let no other thread compute with traced values while the function runs."
         )
 
 

@@ -82,7 +82,7 @@ class Tape(Interpreter):
         live_tapes().add(self)
 
     def __del__(self) -> None:
-        release(self.held)
+        release(getattr(self, "held", {}))  # an interrupt may have ended __init__
 
     def watch(self, value: Any) -> TapeTracer:
         """A tracer for an input: a raw array, or a tracer of another interpreter."""

@@ -7,6 +7,8 @@ an error, that error ends the call on all devices: no thread waits for one that 
 
 from __future__ import annotations
 
+import _thread
+import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, copy_context
@@ -19,6 +21,7 @@ __all__ = ["Group", "Member", "current", "place"]
 
 _bound: ContextVar[dict[str, Member]] = ContextVar("autograd.axes", default={})  # noqa: B039 (nobody changes it)
 _END = "the end of the function"
+_PATIENCE = 5.0  # seconds
 
 
 class _Aborted(BaseException):
@@ -101,42 +104,81 @@ class Group:
         self._arrived = {}  # {rank: (what, value)} of this meeting
         self._results: dict[int, Any] = {}
         self._last = dict.fromkeys(range(self.size), "none")
-        self._meetings = self._ended = 0
+        self._meetings = 0
+        self._begun = self._ended = False
+        self._running = 1  # the thread that starts the others, too
+        self._threads: list[threading.Thread] = []
+        self._over = threading.Lock()
+        self._over.acquire()
 
     def run(self, function: Callable[[int], Any]) -> list[Any]:
         """`[function(rank) for every rank]`, each in a thread, on its device and with a copy of the caller's context.
 
-        When a thread fails, or the caller gets KeyboardInterrupt, every other thread ends at its next meeting.
+        When a thread fails, or the caller gets KeyboardInterrupt, every other thread ends at its next meeting. After
+        KeyboardInterrupt, the caller waits for that at most some seconds; what such a thread still does has no effect.
 
         Raises:
             Exception: The first one that a thread raised, with notes on where.
             RuntimeError: If threads came to different meetings.
         """
         results: list[Any] = [None] * self.size
-        threads = []
+        runs = [functools.partial(copy_context().run, self._run, function, i, results) for i in range(self.size)]
         try:
-            for rank in range(self.size):
-                run = copy_context().run
-                threads.append(threading.Thread(target=run, args=(self._run, function, rank, results), daemon=True))
-                threads[-1].start()
-            self._wait_for_the_end(threads)
+            _thread.start_new_thread(self._lead, (runs,))
+            self._wait_for_the_end()
         except BaseException as error:  # KeyboardInterrupt, too
             try:
-                self._fail(error)
-            finally:
-                self._fail(error)  # a second KeyboardInterrupt may have ended the first attempt
-            self._wait_for_the_end(threads)
+                self._abandon(error)
+                self._wait_for_the_end(_PATIENCE)
+            except BaseException:  # a second one
+                self._abandon(error)
             raise
         if self.error is not None:
             raise self.error
         return results
 
-    def _wait_for_the_end(self, threads):
-        started = [thread for thread in threads if thread.ident is not None]
-        with self._changed:  # in Python 3.11 Thread.join returns too early after a KeyboardInterrupt
-            self._changed.wait_for(lambda: self._ended == len(started))
-        for thread in started:
+    def _lead(self, runs):
+        """Starts the threads, in one of its own.
+
+        KeyboardInterrupt comes to the main thread alone. There it could end `Thread.start` or the use of a condition
+        half way, with a lock held for ever. So the caller only starts this thread and waits for one lock.
+        """
+        self._begun = True
+        try:
+            for run in runs if self.error is None else ():
+                with self._changed:
+                    self._running += 1
+                self._threads.append(threading.Thread(target=run, daemon=True))
+                self._threads[-1].start()
+        except RuntimeError as error:  # no room for another thread
+            self._threads.pop()
+            self._leave()
+            self._fail(error)
+        finally:
+            self._leave()
+
+    def _leave(self):
+        with self._changed:
+            self._running -= 1
+            if not self._running:
+                self._ended = True
+                self._over.release()
+
+    def _wait_for_the_end(self, seconds=-1):
+        while not self._ended:
+            if self.error is not None and not self._begun:
+                return  # it will do nothing
+            if not self._over.acquire(timeout=seconds):
+                return
+        for thread in self._threads:
             thread.join()
+
+    def _abandon(self, error):
+        """Lets all threads end: in a thread of its own, in which nothing is interrupted."""
+        if self.error is None:
+            self.error = error
+        if self._begun and not self._ended:
+            _thread.start_new_thread(self._fail, (error,))
 
     def _run(self, function, rank, results):
         _bound.set({self.name: Member(self, rank)})  # no outer group: this is not one of its threads
@@ -151,9 +193,7 @@ class Group:
         except BaseException as error:
             self._fail(error, rank)
         finally:
-            with self._changed:
-                self._ended += 1
-                self._changed.notify_all()
+            self._leave()
 
     def meet(self, rank: int, what: str, value: Any, combine: Callable[..., Sequence[Any]]) -> Any:
         """See `Member.meet`."""

@@ -81,7 +81,7 @@ def _global_state():
     scopes = sys.modules.get("cuobjax.core.scope")
     return {
         "default device": autograd.default_device(),
-        "scope": scopes and scopes._innermost.get(),
+        "scope": scopes and scopes.innermost.get(),
         "threads": set(threading.enumerate()),
         "error state": numpy.geterr(),
         "print options": str(numpy.get_printoptions()),

@@ -9,7 +9,7 @@ from autograd import tree
 from autograd.backend import is_array
 from autograd.core import Array
 
-from .scope import FirstRead, Values, scope
+from .scope import FirstRead, Scope, Values, innermost
 from .variable import BaseVar, as_value
 
 __all__ = ["as_arrays", "call"]
@@ -35,8 +35,12 @@ def call(
         (outputs, changes, seen): the outputs, in which variables are replaced by their values; what `f` wrote, and what
         it read from outside of the scope, {variable: value} each.
     """
-    with scope(values, first_read) as inner:
+    inner = Scope(values, innermost.get(), first_read)
+    try:  # not `with scope(...)`, within whose own code KeyboardInterrupt could leave the scope open
+        innermost.set(inner)
         outputs = tree.tree_map(_looked_up, f(*args, **kwargs))
+    finally:
+        innermost.set(inner.outer)
     changes, seen = map(_weakly, (inner.changes(), inner.seen))
     references = inner.made
     del inner  # the scope, which holds the only references to variables that `f` made and dropped

@@ -9,9 +9,11 @@ nothing has happened. Each thread, and each asyncio task, has its own scopes.
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import repeat
 from typing import TYPE_CHECKING, TypeAlias
 
 from autograd.core import Array, Tracer
@@ -19,11 +21,12 @@ from autograd.core import Array, Tracer
 if TYPE_CHECKING:
     from .variable import BaseVar
 
-__all__ = ["FirstRead", "Scope", "Values", "is_open", "made", "outside", "read", "scope", "write"]
+__all__ = ["FirstRead", "Scope", "Values", "innermost", "is_open", "made", "outside", "read", "scope", "write"]
 
 Values: TypeAlias = dict["BaseVar", Array]
 FirstRead: TypeAlias = Callable[["BaseVar", Array], Array]
-_innermost: ContextVar[Scope | None] = ContextVar("cuobjax.core.scope", default=None)
+innermost: ContextVar[Scope | None] = ContextVar("cuobjax.core.scope", default=None)
+"""The scope in which this thread or task is."""
 
 
 class Scope:
@@ -64,32 +67,34 @@ def scope(
     values: Mapping[BaseVar, Array] | Iterable[tuple[BaseVar, Array]] = (), first_read: FirstRead | None = None
 ) -> Iterator[Scope]:
     """Opens a scope with values for variables, a dictionary or pairs, and yields it."""
-    opened = Scope(values, _innermost.get(), first_read)
-    token = _innermost.set(opened)
+    outer = innermost.get()
+    opened = Scope(values, outer, first_read)
     try:
+        innermost.set(opened)
         yield opened
     finally:
-        _innermost.reset(token)
+        innermost.set(outer)
 
 
 @contextmanager
 def outside() -> Iterator[None]:
     """A context in which no scope is open: for what is as if it had been made before the call."""
-    token = _innermost.set(None)
+    inner = innermost.get()
     try:
+        innermost.set(None)
         yield
     finally:
-        _innermost.reset(token)
+        innermost.set(inner)
 
 
 def is_open() -> bool:
     """Whether a scope is open in this thread."""
-    return _innermost.get() is not None
+    return innermost.get() is not None
 
 
 def made(variable: BaseVar) -> None:
     """Notes in all open scopes that a variable was made."""
-    opened = _innermost.get()
+    opened = innermost.get()
     while opened is not None:
         opened.made.append(weakref.ref(variable))
         opened = opened.outer
@@ -97,7 +102,7 @@ def made(variable: BaseVar) -> None:
 
 def read(variable: BaseVar) -> Array:
     """The value of a variable where it is read."""
-    return _read(variable, _innermost.get())
+    return _read(variable, innermost.get())
 
 
 def _read(variable: BaseVar, scope: Scope | None) -> Array:
@@ -118,7 +123,7 @@ def write(values: Mapping[BaseVar, Array]) -> None:
         TypeError: If a value is traced where no scope is open, so that it would outlive its transformation; nothing is
             written then.
     """
-    inner = _innermost.get()
+    inner = innermost.get()
     if inner is not None:
         inner.values.update(values)
         inner.written.update(dict.fromkeys(values, True))
@@ -129,5 +134,5 @@ def write(values: Mapping[BaseVar, Array]) -> None:
                 f"{type(variable).__name__}: expected a plain array outside of cuobjax's transformations, got a traced "
                 "one. Use cuobjax.Grad or GradValues in place of autograd.grad, or assign stop_gradient(x)."
             )
-    for variable, value in values.items():
-        variable.stored = value
+    # All or none: no signal handler and no other thread comes in between.
+    deque(map(setattr, values, repeat("stored"), values.values()), maxlen=0)

@@ -19,7 +19,7 @@ import cuobjax as objax
 import cuobjax.numpy as jn
 from autograd import tree
 from autograd.ops.random import split as split_key
-from cuobjax.core.scope import _innermost
+from cuobjax.core.scope import innermost
 from cuobjax.transforms.functional_call import functional_call
 from cuobjax.transforms.gradient import Hessian, Jacobian
 from cuobjax.transforms.vectorize import Vectorize
@@ -335,7 +335,7 @@ class Programs(RuleBasedStateMachine):
             self.model.values[i] = constant(value)
         assert type(self.machine.key.stored) is objax.Array
         np.testing.assert_array_equal(self.machine.key.stored, self.model.key)
-        assert _innermost.get() is None
+        assert innermost.get() is None
 
 
 Programs.TestCase.settings = settings(stateful_step_count=20)
