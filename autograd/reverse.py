@@ -14,7 +14,7 @@ from numpy import ndarray
 from .backend import Device, default_device, use_device_of
 from .core import Array, Interpreter, Tracer, bare, escaped, library, lift
 from .ops.elementwise import astype, real
-from .write_protection import hold, release
+from .write_protection import Held, hold, release
 
 if TYPE_CHECKING:
     import numpy
@@ -25,13 +25,22 @@ __all__ = ["Tape", "TapeTracer", "conformed", "expect_devices", "follow", "live_
 
 _new = object.__new__
 _thread = threading.local()
+_first_hold = threading.Lock()
 _used = (None, (), None, None)
 
 
-def live_tapes() -> weakref.WeakSet[Tape]:
+def live_tapes() -> list[Tape]:
     """The tapes that this thread has made and that something still refers to."""
+    return [tape for tape in [reference() for reference in list(_references())] if tape is not None]
+
+
+def _references():
+    """Weak references to the tapes of this thread, {reference: None}.
+
+    Not a WeakSet, and no `__del__` of Tape: Python drops a KeyboardInterrupt that comes in their code.
+    """
     if not hasattr(_thread, "tapes"):
-        _thread.tapes = weakref.WeakSet()
+        _thread.tapes = {}
     return _thread.tapes
 
 
@@ -60,29 +69,33 @@ class Tape(Interpreter):
             object without edges whose `replay(tape, gradients, position, consume)` passes the cotangent on.
         nested: Whether values on this tape may be tracers of other interpreters.
         multi_device: True if values are on several GPUs; each vjp then runs on the GPU of its cotangent.
-        held: Raw arrays of the caller among the residuals, {id: array}: read-only until the tape is used up.
         lines: {position: (line of the user, seconds)} within a context of `autograd.debugging`, else None.
         replaying: The lock of a backward pass if there are checkpoints, which record again at the end of `nodes`.
     """
 
-    __slots__ = ("__weakref__", "held", "lines", "multi_device", "nested", "nodes", "replaying")
+    __slots__ = ("__weakref__", "_held", "lines", "multi_device", "nested", "nodes", "replaying")
     nodes: list[tuple[Any, Sequence[tuple[int, Any, tuple[Any, ...]]], Any, Any]]
     nested: bool
     multi_device: bool
-    held: dict[int, Any]
     lines: dict[int, tuple[str, float]] | None
     replaying: threading.RLock | None
 
     def __init__(self) -> None:
         super().__init__()
         self.nodes = []
-        self.held = {}
+        self._held: Held | None = None
         self.lines = self.replaying = None
         self.nested = self.multi_device = False
-        live_tapes().add(self)
+        references = _references()
+        references[weakref.ref(self, references.pop)] = None
 
-    def __del__(self) -> None:
-        release(getattr(self, "held", {}))  # an interrupt may have ended __init__
+    @property
+    def held(self) -> Held:
+        """Raw arrays of the caller among the residuals, {id: array}: read-only until the tape is used up."""
+        if self._held is None:
+            with _first_hold:
+                self._held = Held() if self._held is None else self._held
+        return self._held
 
     def watch(self, value: Any) -> TapeTracer:
         """A tracer for an input: a raw array, or a tracer of another interpreter."""
@@ -183,7 +196,8 @@ class Tape(Interpreter):
                 self.sweep(gradients, 0, consume)
         if consume:
             self.nodes.clear()
-            release(self.held)
+            if self._held:
+                release(self._held)
         return [gradients[x._position] for x in inputs]
 
     def seed(self, gradients: list[Any], outputs: Iterable[Any], cotangents: Iterable[Any]) -> None:

@@ -5,10 +5,17 @@ from typing import Any
 
 import numpy
 
-__all__ = ["hold", "release"]
+__all__ = ["Held", "hold", "release"]
 
 _held: dict[int, list[Any]] = {}  # {id: [array, number of holders, ids of views to unlock after it]}
 _holding = threading.RLock()
+
+
+class Held(dict[int, Any]):
+    """The arrays that one holder protects, {id: array}; they are released at the latest with it."""
+
+    def __del__(self) -> None:
+        release(self)
 
 
 def hold(array: Any, held: dict[int, Any]) -> None:
