@@ -6,7 +6,7 @@
 np.float64(0.41997434161402614)
 """
 
-from typing import TYPE_CHECKING
+import typing as _typing
 
 from . import array_methods as _array  # noqa: F401 (gives Array its operators)
 from . import testing  # noqa: F401
@@ -32,7 +32,7 @@ __all__ = [
     "scan", "stop_gradient", "trace_report", "value_and_grad", "vjp", "vmap", "while_loop",
 ]  # fmt: skip
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     __version__: str
 else:
 

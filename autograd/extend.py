@@ -170,3 +170,7 @@ def _transposing(tangent, i, y, *values, **params):
     """The maker of a vjp for argument `i`: the transpose of its jvp, which is linear in the tangent."""
     pull = vjp(lambda t: total(y, [tangent(i, t, y, values, params)]), zeros_like(values[i]))[1]
     return lambda g: pull(g)[0]
+
+
+def __dir__() -> list[str]:
+    return __all__

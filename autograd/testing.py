@@ -294,3 +294,7 @@ def _names(part, name):
             yield from _names(value, f"{name}[{i}]")
     elif part is not None:
         yield name
+
+
+def __dir__() -> list[str]:
+    return __all__

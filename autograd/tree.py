@@ -207,3 +207,7 @@ def tree_map(function: Callable[[Any], Any], tree: Tree) -> Tree:
     """
     leaves, structure = flatten(tree)
     return unflatten(structure, map(function, leaves))
+
+
+def __dir__() -> list[str]:
+    return __all__

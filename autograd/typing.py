@@ -30,3 +30,7 @@ Axes: TypeAlias = SupportsIndex | Sequence[SupportsIndex] | None
 """One axis, several, or None for all."""
 DeviceLike: TypeAlias = str | Device
 """A `Device` or its name: "cpu", "gpu", "gpu:1"."""
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -15,6 +15,7 @@ from .constants import ConvPadding
 from .core.collection import VarCollection
 from .core.function import Function
 from .core.module import ForceArgs, Module, ModuleList
+from .core.module_dict import ModuleDict
 from .core.surgery import FrozenVar, freeze, replace, unfreeze
 from .core.variable import BaseState, BaseVar, ConstrainedVar, RandomState, StateVar, TrainRef, TrainVar
 from .dtypes import default_dtype, set_default_dtype
@@ -28,8 +29,8 @@ from .transforms.vectorize import Vectorize
 
 __all__ = [
     "Array", "BaseState", "BaseVar", "ConstrainedVar", "ConvPadding", "Device", "DeviceError", "ForceArgs", "FrozenVar",
-    "Function", "Grad", "GradValues", "Hessian", "Jacobian", "Jit", "Module", "ModuleList", "Parallel", "RandomState",
-    "Remat", "StateVar", "TrainRef", "TrainVar", "VarCollection", "Vectorize", "constants", "constraint",
+    "Function", "Grad", "GradValues", "Hessian", "Jacobian", "Jit", "Module", "ModuleDict", "ModuleList", "Parallel",
+    "RandomState", "Remat", "StateVar", "TrainRef", "TrainVar", "VarCollection", "Vectorize", "constants", "constraint",
     "default_device", "default_dtype", "device", "device_put", "freeze", "functional", "functional_call", "io", "merge",
     "nn", "numpy", "optimizer", "random", "replace", "set_default_dtype", "split", "stop_gradient", "summary", "typing",
     "unfreeze", "util",

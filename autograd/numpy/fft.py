@@ -247,3 +247,7 @@ def _shifted(x, axes, shift):
     x = as_array(x)
     axes = complete_axes(axes, x.ndim)
     return roll(x, tuple(shift(x.shape[axis]) for axis in axes), axes)
+
+
+def __dir__() -> list[str]:
+    return __all__

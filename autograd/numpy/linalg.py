@@ -483,3 +483,7 @@ def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Result:
 def trace(x: ArrayLike, /, *, offset: int = 0, dtype: DTypeLike = None) -> Result:
     """The sums of the diagonals of matrices (..., n, m)."""
     return _indexing.trace(x, offset, -2, -1, dtype)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -143,3 +143,7 @@ def next_fast_len(target: int, real: bool = False) -> int:
     for prime in (3, 5) if real else (3, 5, 7, 11):
         odd = [n * prime**k for n in odd for k in range(2 + math.floor(math.log(max(target / n, 1), prime)))]
     return min(n << (-(-target // n) - 1).bit_length() for n in odd)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -313,3 +313,7 @@ def toeplitz(c: ArrayLike, r: ArrayLike | None = None) -> Result:
     values = _shape.concatenate([_shape.flip(c, -1), r[..., 1:]], -1)
     rows, columns = library(c).arange(c.shape[-1]), library(c).arange(r.shape[-1])
     return values[..., columns - rows[:, None] + (c.shape[-1] - 1)]
+
+
+def __dir__() -> list[str]:
+    return __all__

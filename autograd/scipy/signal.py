@@ -142,3 +142,7 @@ def _split(x, axes, dots):
     lengths = [[x.shape[i] for i in part] for part in (rest, dots, axes)]
     shape = math.prod(lengths[0]), math.prod(lengths[1]), *lengths[2]
     return reshape(transpose(x, (*rest, *dots, *axes)), shape), lengths[0]
+
+
+def __dir__() -> list[str]:
+    return __all__

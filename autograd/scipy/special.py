@@ -139,3 +139,7 @@ def in_one_precision(*args: ArrayLike) -> list[Array]:
     precise = [kind_of(a) is None and a.dtype.kind not in "iub" for a in values]
     like = onp.empty((), onp.result_type(*[a.dtype for a, own in zip(values, precise, strict=True) if own] or [float]))
     return [a if own else cast_like(a, like) for a, own in zip(values, precise, strict=True)]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -352,3 +352,7 @@ class _Dirichlet:
 
 multivariate_normal: _MultivariateNormal = _MultivariateNormal()
 dirichlet: _Dirichlet = _Dirichlet()
+
+
+def __dir__() -> list[str]:
+    return __all__

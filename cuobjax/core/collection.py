@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from contextlib import AbstractContextManager
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
 from autograd.core import Array
 from autograd.typing import ArrayLike
 
+from ..util import class_name
+from ..util.tables import html_table
 from .replication import replicate
 from .variable import BaseVar, ConstrainedVar
 
@@ -44,7 +47,9 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
         return iter({id(v): v for v in self.values()}.values())
 
     def __missing__(self, name: object) -> NoReturn:
-        names = ", ".join(list(self.keys())[:5]) or "none"
+        known = list(self.keys())
+        near = sorted(known, key=lambda n: _likeness(n, name), reverse=True)[:5]
+        names = ", ".join(n for n in known if n in near) or "none"
         raise KeyError(
             f"VarCollection: no variable is called {name!r}. Names: {names}{', ...' if len(self) > 5 else ''}."
         )
@@ -173,12 +178,31 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
             raise TypeError(f"VarCollection.filter: expected a pattern or a function, got {type(selector).__name__}.")
         return type(self)((name, v) for name, v in self.items() if selector(name, v))
 
+    def __repr__(self) -> str:
+        """The table; of a few numbers, as in Objax, the dictionary with them."""
+        return dict.__repr__(self) if sum(v.size for v in self.values()) <= 20 else str(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        rows = [(name, class_name(v).rpartition(".")[2], v.shape, v.dtype, v.size) for name, v in self.items()]
+        total = (f"Total({len(self)})", "", "", "", sum(v.size for v in self.values()))
+        return html_table(("name", "class", "shape", "dtype", "size"), [*rows, total])
+
     def __str__(self, max_width: int = 100) -> str:
         """A table of names, sizes and shapes, and the totals over all names."""
         width = min(max_width, max(20, *map(len, self.keys()), 0))
         rows = [f"{name:{width}} {v.size:8d} {v.shape}" for name, v in self.items()]
         total = sum(v.size for v in self.values())
         return "\n".join([*rows, f"{f'+Total({len(self)})':{width}} {total:8d}"])
+
+
+def _likeness(name: str, wanted: object) -> tuple[bool, float]:
+    """How much a name is like the one that was asked for; the letters of that may be parts of it: `0.w`."""
+    text = str(wanted)
+    parts = re.findall(r"\w+", text)
+    return all(part in re.findall(r"\w+", name) for part in parts), difflib.SequenceMatcher(None, name, text).ratio()
 
 
 Variables: TypeAlias = VarCollection | Mapping[str, BaseVar] | Iterable[tuple[str, BaseVar]]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import itertools
 import numbers
-import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self, TypeVar
@@ -18,13 +18,14 @@ from autograd.core import Array
 
 from ..util import class_name, override_args_kwargs, repr_function
 from .collection import VarCollection
+from .module_text import module_html, tree_text
 from .naming import Naming
 from .training_mode import Training, adopt, checked, override
 from .unsearched import CONTAINERS, refuse, warn
 from .variable import BaseVar, as_value
 
 M = TypeVar("M", bound="Module")
-__all__ = ["ForceArgs", "Module", "ModuleList", "module_changes", "parts", "put", "walk"]
+__all__ = ["PARTS", "ForceArgs", "Module", "ModuleList", "changing", "module_changes", "parts", "put", "shown", "walk"]
 
 
 class _Changes:
@@ -77,17 +78,17 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         before = self.__dict__.get(name)
         if isinstance(before, BaseVar) or isinstance(value, type):
-            refuse(f"{type(self).__name__}.{name}", _PARTS, before, value)
+            refuse(f"{type(self).__name__}.{name}", PARTS, before, value)
         super().__setattr__(name, value)
-        if isinstance(value, _PARTS) or isinstance(before, _PARTS):
+        if isinstance(value, PARTS) or isinstance(before, PARTS):
             module_changes.changed(self)
         elif isinstance(value, CONTAINERS) and type(self).vars is Module.vars:
-            warn(self, f".{name}", value, _PARTS, lambda: _all_parts(self))
+            warn(self, f".{name}", value, PARTS, lambda: _all_parts(self))
 
     def __delattr__(self, name: str) -> None:
         before = self.__dict__.get(name)
         super().__delattr__(name)
-        if isinstance(before, _PARTS):
+        if isinstance(before, PARTS):
             module_changes.changed(self)
 
     def vars(self, scope: str = "") -> VarCollection:
@@ -152,6 +153,34 @@ class Module:
         """
         return _in_mode(self, checked(training))
 
+    def _parts_by_key(self) -> dict[str, Any]:
+        """The parts of the module that are no attributes, {place: part}: see `parts`."""
+        return {}
+
+    def __setstate__(self, state: Any) -> None:  # as without it, but found before a `__getattr__` is asked for it
+        inherited = getattr(super(), "__setstate__", None)
+        if inherited is not None:
+            return inherited(state)
+        attributes, slots = state if isinstance(state, tuple) else (state, None)
+        self.__dict__.update(attributes or {})
+        for name, value in (slots or {}).items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        inherited = super().__repr__
+        if getattr(inherited, "__objclass__", None) is not object:  # that of another base class
+            return inherited()
+        text = tree_text(self, self._name(), shown(self))
+        return text.replace("(\n\n)", "()") if text.endswith("(\n\n)") else text
+
+    def _name(self) -> str:
+        return class_name(self) if type(self).__module__.startswith("cuobjax.") else type(self).__name__
+
+    def _repr_html_(self) -> str:
+        return module_html(
+            walk(self), lambda module: {w: v for w, v in parts(module).items() if isinstance(v, BaseVar)}
+        )
+
     @property
     def __enter__(self) -> Any:
         enter = getattr(super(), "__enter__", None)  # of another base class
@@ -169,23 +198,25 @@ def _in_mode(module: M, training: bool) -> Iterator[M]:
         yield module
 
 
-_PARTS = (Module, BaseVar)
+PARTS = (Module, BaseVar)
 
 
 def parts(module: Module) -> dict[str, Any]:
-    """The parts of a module, {place: part}: `.name` is an attribute, `[i]` an item of a list."""
-    found = {f".{name}": value for name, value in list(module.__dict__.items())}
-    if isinstance(module, ModuleList):
-        found.update((f"[{i}]", value) for i, value in enumerate(module))
-    return found
+    """The parts of a module, {place: part}: `.name` is an attribute, `[i]` or `['key']` an item."""
+    return {f".{name}": value for name, value in list(module.__dict__.items())} | module._parts_by_key()
 
 
 def put(module: Module, where: str, value: Any) -> None:
     """Replaces the part of a module at the place `where` by `value`: see `parts`."""
     if where[0] == ".":
         setattr(module, where[1:], value)
-    elif isinstance(module, ModuleList):
-        module[int(where[1:-1])] = value
+    else:
+        module[ast.literal_eval(where[1:-1])] = value  # type: ignore[index]
+
+
+def shown(module: Module) -> dict[str, Any]:
+    """The parts that the text of a module shows: modules and variables in attributes, and all items."""
+    return {where: part for where, part in parts(module).items() if where[0] != "." or isinstance(part, PARTS)}
 
 
 def walk(module: Module, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
@@ -224,7 +255,7 @@ class ModuleList(Module, list[Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         name = type(self).__name__
         if not isinstance(key, slice):
-            refuse(f"{name}[{key}]", _PARTS, self[key], value)
+            refuse(f"{name}[{key}]", PARTS, self[key], value)
         elif isinstance(value, Array | BaseVar) or is_array(value):
             raise TypeError(f"{name}: expected a list of modules or variables, got an array of shape {value.shape}.")
         else:
@@ -232,7 +263,7 @@ class ModuleList(Module, list[Any]):
             for i, item in enumerate(value):
                 place = places[i] if i < len(places) else len(self) + i - len(places)
                 before = list.__getitem__(self, place) if i < len(places) else None
-                refuse(f"{name}[{place}]", _PARTS, before, item)
+                refuse(f"{name}[{place}]", PARTS, before, item)
         list.__setitem__(self, key, value)
         module_changes.changed(self)
 
@@ -272,28 +303,28 @@ class ModuleList(Module, list[Any]):
         """Items in a list of this class, or of the nearest base class whose constructor takes nothing but items."""
         return next(kind for kind in type(self).__mro__ if kind.__init__ is ModuleList.__init__)(items)  # type: ignore[misc]
 
-    def _repr_item(self, i):
-        item = list.__getitem__(self, i)
-        return repr_function(item) if callable(item) and not isinstance(item, Module | BaseVar) else repr(item)
+    def _parts_by_key(self) -> dict[str, Any]:
+        return {f"[{i}]": value for i, value in enumerate(self)}
 
     def __repr__(self) -> str:
-        items = "\n".join(f"[{i}] {self._repr_item(i)}" for i in range(len(self)))
-        return f"{class_name(self)}(\n{textwrap.indent(items, '  ')}\n)"
+        return tree_text(self, class_name(self), shown(self))
 
 
-def _changing(method: Callable[..., Any]) -> Callable[..., Any]:
+def changing(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that changes the items of a module."""
+
     @functools.wraps(method)
-    def changing(self, *args, **kwargs):
+    def changed(self, *args, **kwargs):
         try:
             return method(self, *args, **kwargs)
         finally:
             module_changes.changed(self)
 
-    return changing
+    return changed
 
 
 for _name in "remove pop clear reverse sort __delitem__ __imul__".split():
-    setattr(ModuleList, _name, _changing(getattr(list, _name)))
+    setattr(ModuleList, _name, changing(getattr(list, _name)))
 
 
 class ForceArgs(Module):

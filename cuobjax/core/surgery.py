@@ -1,5 +1,6 @@
 """Changing networks in place: replacing a part by its path, freezing variables."""
 
+import ast
 import re
 from typing import Any
 
@@ -10,7 +11,7 @@ from .variable import BaseState, BaseVar, ConstrainedVar, StoredVar, TrainRef, T
 
 __all__ = ["FrozenVar", "freeze", "replace", "unfreeze"]
 
-_STEP = re.compile(r"(\.\w+|\[\d+\])|\((\w+)\)")
+_STEP = re.compile(r"""(\.\w+|\[(?:\d+|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\])|\((\w+)\)""")
 
 
 def replace(module: Module, path: str, new: Any) -> Any:
@@ -21,7 +22,7 @@ def replace(module: Module, path: str, new: Any) -> Any:
 
     Args:
         module: The module to change.
-        path: `layers[0].w`, or as `vars` names it: `(Net).layers(ModuleList)[0](Linear).w`.
+        path: `layers[0].w`, `heads['cat'].w`, or as `vars` names it: `(Net).layers(ModuleList)[0](Linear).w`.
         new: A variable for a variable, a module or function for a module; or None.
 
     Raises:
@@ -57,6 +58,7 @@ def _at(module, path):
     if "".join(step[0] for step in steps) != text or not any(step[1] for step in steps):
         raise ValueError(f"replace: expected a path such as 'layers[0].w', got {path!r}.")
     for where, name in (step.groups() for step in steps):
+        where = f"[{ast.literal_eval(where[1:-1])!r}]" if where and where[0] == "[" else where
         while not _leads_on(found, where, name) and ".__wrapped__" in _parts(found):
             found = _parts(found)[".__wrapped__"]
         if not _leads_on(found, where, name):

@@ -35,6 +35,15 @@ def reduce_mean(x: Array) -> Array:
     return x.mean(0)
 
 
+def short_text(value: Array) -> str:
+    """An array as its repr, of a large one the corners and the shape."""
+    if value.size <= 100:
+        return re.sub("\n+", "\n", repr(value))
+    with onp.printoptions(threshold=0, edgeitems=2):
+        start, _, end = re.sub("\n+", "\n", repr(value)).rpartition("dtype=")
+    return f"{start}shape={value.shape}, dtype={end}"
+
+
 class BaseVar(Reference):
     """An object that has a value and is used like it in computations: the base of all variables.
 
@@ -107,7 +116,7 @@ class BaseVar(Reference):
         )
 
     def __repr__(self) -> str:
-        value = re.sub("\n+", "\n", repr(self.value))
+        value = short_text(self.value)
         reduce = f", reduce={repr_function(self.reduction)}" if self.reduction else ""
         return f"{class_name(self)}({value}{reduce})"
 

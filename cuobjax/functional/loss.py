@@ -5,7 +5,7 @@ import warnings
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.axes import complete_axes
-from autograd.ops.softmax import cross_entropy
+from autograd.ops.softmax import cross_entropy as _cross_entropy
 
 from ..typing import ArrayLike, Axes
 from .activation import logsumexp, softplus
@@ -51,7 +51,7 @@ def cross_entropy_logits_sparse(logits: ArrayLike, labels: ArrayLike) -> Array:
                 f"cross_entropy_logits_sparse: expected labels of shape {batch}, got {labels.shape}. Give each label "
                 "as a number; cross_entropy_logits takes probabilities of the classes."
             ) from None
-    return cross_entropy(logits.reshape((-1, classes)), labels.reshape(-1)).reshape(batch)
+    return _cross_entropy(logits.reshape((-1, classes)), labels.reshape(-1)).reshape(batch)
 
 
 def sigmoid_cross_entropy_logits(logits: ArrayLike, labels: ArrayLike) -> Array:

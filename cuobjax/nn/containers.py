@@ -4,7 +4,8 @@ from typing import Any
 
 from autograd.errors import shortened
 
-from ..core.module import ModuleList
+from ..core.module import Module, ModuleList
+from ..core.module_text import item_text
 from ..util import local_kwargs
 
 __all__ = ["Sequential"]
@@ -37,7 +38,9 @@ class Sequential(ModuleList):
                 args = layer(*args, **taken[i])
             except Exception as error:
                 shortened(error)
-                error.add_note(f"in {type(self).__name__}[{i}]: {self._repr_item(i)}")
+                text: Any = type(layer).__repr__
+                shown = item_text(layer) if text is not Module.__repr__ else type(layer).__name__  # not a whole tree
+                error.add_note(f"in {type(self).__name__}[{i}]: {shown}")
                 raise
             args = args if isinstance(args, tuple) else (args,)
         return args if len(args) != 1 else args[0]

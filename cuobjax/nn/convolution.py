@@ -12,6 +12,7 @@ from ..core.variable import Tensor, TrainVar
 from ..typing import ArrayLike, Padding
 from ..util import class_name, repr_function, to_padding, to_tuple
 from .init import kaiming_normal
+from .inputs import as_input
 from .linear import weights
 
 __all__ = ["Conv2D"]
@@ -65,7 +66,7 @@ class Conv2D(Module):
         Raises:
             ValueError: If x has another number of axes or channels.
         """
-        x = jn.asarray(x)
+        x = as_input(self, x)
         nin = self.w.shape[2] * self.groups
         if x.ndim != 4 or x.shape[1] != nin:
             raise ValueError(f"Conv2D: expected x of shape (N, {nin}, H, W), got {x.shape}. Is the layout NCHW?")

@@ -9,6 +9,7 @@ from ..core.training_mode import in_training
 from ..random.generator import KeySource
 from ..typing import ArrayLike
 from ..util import class_name
+from .inputs import as_input
 
 __all__ = ["Dropout"]
 
@@ -40,7 +41,7 @@ class Dropout(Module):
             ValueError: If the probability is not above 0 and at most 1.
             TypeError: If neither `training` nor a mode is given.
         """
-        x = jn.asarray(x)
+        x = as_input(self, x)
         keep = self.keep if dropout_keep is None else dropout_keep
         if not 0 < keep <= 1:
             raise ValueError(f"Dropout: expected a probability to keep above 0 and at most 1, got {keep}.")

@@ -10,6 +10,7 @@ from ..core.variable import Tensor, TrainVar
 from ..typing import ArrayLike
 from ..util import class_name, repr_function
 from .init import xavier_normal
+from .inputs import as_input
 
 __all__ = ["Linear", "weights"]
 
@@ -51,7 +52,7 @@ class Linear(Module):
         Raises:
             ValueError: If x has another last axis.
         """
-        x = jn.asarray(x)
+        x = as_input(self, x)
         if x.shape[-1:] != self.w.shape[:1]:
             raise ValueError(f"Linear: expected x of shape (..., {self.w.shape[0]}), got {x.shape}.")
         y = jn.dot(x, self.w.value)  # `.value`: one step less than through the variable as an Array

@@ -12,6 +12,7 @@ from ..core.training_mode import in_training
 from ..core.variable import StateVar, TrainVar
 from ..typing import ArrayLike
 from ..util import class_name
+from .inputs import as_input
 
 __all__ = ["BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D"]
 
@@ -56,7 +57,7 @@ class BatchNorm(Module):
             ValueError: If x has another shape.
             TypeError: If neither `training` nor a mode is given.
         """
-        x = jn.asarray(x)
+        x = as_input(self, x)
         self._check_shape(x)
         if in_training(self, training):
             mean, variance = self.statistics(x)

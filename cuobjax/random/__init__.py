@@ -15,10 +15,10 @@ from .continuous import (
 from .discrete import (
     bernoulli, binomial, bits, categorical, choice, permutation, poisson, rademacher, randint, shuffle,
 )  # fmt: skip
-from .generator import DEFAULT_GENERATOR, Generator
+from .generator import DEFAULT_GENERATOR, Generator, seed
 
 __all__ = [
     "DEFAULT_GENERATOR", "Generator", "ball", "bernoulli", "beta", "binomial", "bits", "categorical", "cauchy",
     "chisquare", "choice", "dirichlet", "exponential", "gamma", "gumbel", "laplace", "logistic", "normal", "orthogonal",
-    "permutation", "poisson", "rademacher", "randint", "shuffle", "student_t", "truncated_normal", "uniform",
+    "permutation", "poisson", "rademacher", "randint", "seed", "shuffle", "student_t", "truncated_normal", "uniform",
 ]  # fmt: skip

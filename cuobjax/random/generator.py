@@ -11,7 +11,7 @@ from ..core.scope import outside
 from ..core.variable import RandomState, random_key
 from ..util import class_name
 
-__all__ = ["DEFAULT_GENERATOR", "Generator", "KeySource", "new_key"]
+__all__ = ["DEFAULT_GENERATOR", "Generator", "KeySource", "new_key", "seed"]
 
 KeySource: TypeAlias = RandomState | Callable[[], Array]
 """A Generator, another function that returns a new key at each call, or a RandomState."""
@@ -65,6 +65,14 @@ class Generator(Module):
 
 
 DEFAULT_GENERATOR: Generator = Generator(0)
+
+
+def seed(seed: int = 0) -> None:
+    """Starts `DEFAULT_GENERATOR` anew from a seed, from 0 to 2**64 - 1; another number raises ValueError.
+
+    Generators that a program made itself have seeds of their own.
+    """
+    DEFAULT_GENERATOR.seed(seed)
 
 
 def new_key(generator: KeySource) -> Array:

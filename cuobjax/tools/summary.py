@@ -17,6 +17,7 @@ from ..core.call import as_arrays, call
 from ..core.module import Module, walk
 from ..core.variable import TrainVar
 from ..util import class_name
+from ..util.tables import html_table
 
 __all__ = ["Row", "Summary", "summary"]
 
@@ -69,6 +70,10 @@ class Summary(list[Row]):
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        rows, total = self._cells()
+        return html_table(self._HEAD, [*rows, total])
 
     def __rich__(self) -> Any:
         """The table as Rich prints it."""

@@ -385,6 +385,17 @@ def lists_of_modules() -> None:
 
 
 @use
+def dictionaries_of_modules() -> None:
+    heads = cuobjax.ModuleDict({"cat": Dense(3, 1)}, dog=Dense(3, 1))
+    heads["cow"] = Dense(3, 1)
+    total = sum(head(x).sum() for head in heads.values())
+    assert len(heads | {"hen": Dense(3, 1)}) == 4
+    assert total.shape == ()
+    assert_type(heads.vars(), cuobjax.VarCollection)
+    cuobjax.random.seed(3)
+
+
+@use
 def sequential() -> None:
     net = nn.Sequential([nn.Linear(3, 4), jn.tanh, nn.Dropout(0.5), Dense(4, 1)])
     assert net(x, training=True).shape == (2, 1)
