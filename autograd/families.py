@@ -18,15 +18,18 @@ the name of a function that NumPy and CuPy share. It may return a tuple of array
 `g` a tuple of cotangents. `known` is what else is known of the operation: the facts that `Primitive` lists.
 """
 
+import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
+
+import numpy
 
 from .primitive import Primitive
 
 __all__ = [
-    "Composition", "elementwise", "factorizes", "irregular", "jointly_linear", "linear", "moves", "multilinear",
-    "nondifferentiable",
+    "Composition", "common_half", "elementwise", "factorizes", "in_single", "irregular", "is_half", "jointly_linear",
+    "linear", "moves", "multilinear", "nondifferentiable",
 ]  # fmt: skip
 
 _NAMES = {1: ("x",), 2: ("a", "b"), 3: ("condition", "a", "b")}  # of the arguments of a function that NumPy has
@@ -36,6 +39,50 @@ class Composition(NamedTuple):
     """A batch rule: `function(*arrays, **params)` computes the same by other operations."""
 
     function: Callable[..., Any]
+
+
+def is_half(dtype: numpy.dtype[Any]) -> bool:
+    """Whether it is float16, bfloat16 or a smaller type of real numbers."""
+    return dtype.itemsize < 4 and dtype.kind in "fV"  # V: bfloat16
+
+
+def in_single(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """The forward function, computed in float32 where arrays have half precision; results have their precision.
+
+    Sums of many numbers, squares and counts leave the range of float16, and lose what bfloat16 can add.
+    """
+
+    @functools.wraps(forward)
+    def widened(xp, x, *others, **params):
+        if x.dtype.itemsize < 4:
+            return _computed_in_single(forward, xp, (x, *others), params)
+        for a in others:
+            if is_half(getattr(a, "dtype", _SINGLE)):
+                return _computed_in_single(forward, xp, (x, *others), params)
+        y = forward(xp, x, *others, **params)
+        return tuple(y) if isinstance(y, tuple) else y  # NumPy's are named
+
+    return widened
+
+
+_SINGLE = numpy.dtype("float32")
+
+
+def _computed_in_single(forward, xp, arrays, params):
+    dtypes = [a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind in "fcV"]
+    half = common_half(dtypes or [_SINGLE]) or _SINGLE
+    y = forward(xp, *[a.astype(_SINGLE) if is_half(getattr(a, "dtype", _SINGLE)) else a for a in arrays], **params)
+    parts = [part.astype(half) if part.dtype == _SINGLE else part for part in (y if isinstance(y, tuple) else (y,))]
+    return tuple(parts) if isinstance(y, tuple) else parts[0]
+
+
+def common_half(dtypes: Iterable[numpy.dtype[Any]]) -> numpy.dtype[Any] | None:
+    """The half precision that arrays of these dtypes promote to; None if that is none."""
+    try:
+        dtype = numpy.result_type(*dtypes)
+    except numpy.exceptions.DTypePromotionError:  # float16 and bfloat16
+        return None
+    return dtype if is_half(dtype) else None
 
 
 # Values of `Primitive.flops`.

@@ -11,7 +11,7 @@ import numpy as onp
 
 from .. import backend
 from ..axes import complete_axis, index_along
-from ..core import Array, TracedNumber, Tracer, library, lift, resolved
+from ..core import Array, TracedNumber, Tracer, bare, library, lift, resolved
 from ..ops import shape as shape_ops
 from ..ops.elementwise import astype, stop_gradient
 from ..typing import ArrayLike, DTypeLike, RawArray, Shape
@@ -94,6 +94,15 @@ def promoted(a: ArrayLike, x: ArrayLike) -> Array:
 def like(x: Array, raw: RawArray) -> Array:
     """`raw`, wrapped in an Array if `x` is one."""
     return lift(raw) if isinstance(x, Array) else raw
+
+
+def known(x: Any) -> Any:
+    """The numbers in `x`, also a traced one, as a NumPy array; None if they are on a GPU, where looking is waiting.
+
+    What NumPy refuses by its value is refused where the value is known.
+    """
+    raw = bare(x)
+    return None if backend.is_cupy(raw) else onp.asarray(raw)
 
 
 def along_axis(a: ArrayLike, axis: int | None) -> tuple[Array, int]:

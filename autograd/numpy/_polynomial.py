@@ -12,7 +12,7 @@ import numpy as onp
 from ..core import Array, library
 from ..ops import shape as ops
 from ..ops.elementwise import stop_gradient
-from ..ops.reduction import cumulative_product
+from ..ops.reduction import cumprod
 from ..typing import ArrayLike, Result
 from . import linalg
 from ._calculus import complete_order, convolve, vectors
@@ -159,7 +159,8 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Resu
     if x.ndim != 1:
         raise ValueError(f"vander: expected a vector, got shape {x.shape}.")
     columns = x.shape[0] if N is None else N
-    powers = cumulative_product(broadcast_to(x[:, None], (x.shape[0], columns)), 1, exclusive=True)
+    one = like(x, library(x).ones((x.shape[0], min(1, columns)), x.dtype))
+    powers = cumprod(concatenate([one, broadcast_to(x[:, None], (x.shape[0], max(columns - 1, 0)))], 1), axis=1)
     return powers if increasing else flip(powers, 1)
 
 

@@ -13,10 +13,11 @@ import numpy as onp
 
 from ..axes import complete_axes
 from ..core import Array, library
+from ..families import is_half
 from ..ops import elementwise
 from ..ops import reduction as ops
 from ..typing import ArrayLike, Axes, DTypeLike, Result
-from ._common import along_axis, as_array, like, refuse_output
+from ._common import along_axis, as_array, cast, known, like, refuse_output
 from ._placement import placed_like
 from ._shape import broadcast_to, transpose
 
@@ -45,7 +46,7 @@ def sum(
     """The sum over the axes of the elements where `where` is true, plus `initial`."""
     refuse_output(out, "sum")
     total = as_array(_reduce(ops.sum, chosen(as_array(a, dtype), where, 0), axis, keepdims), dtype)
-    return total if initial is None else total + initial
+    return total if initial is None else total + _in_dtype(total, initial)
 
 
 def prod(
@@ -60,7 +61,15 @@ def prod(
     """The product over the axes of the elements where `where` is true, times `initial`; the gradient is right at 0."""
     refuse_output(out, "prod")
     product = as_array(_reduce(ops.prod, chosen(as_array(a, dtype), where, 1), axis, keepdims), dtype)
-    return product if initial is None else product * initial
+    return product if initial is None else product * _in_dtype(product, initial)
+
+
+def _in_dtype(result, initial):
+    """`initial` as NumPy takes it: in the dtype of the result."""
+    initial = placed_like(result, initial)
+    if initial.dtype.kind == "c" and result.dtype.kind != "c":
+        raise TypeError(f"initial: expected a real number for dtype {result.dtype}, got a complex one.")
+    return as_array(initial, result.dtype)
 
 
 def mean(
@@ -75,9 +84,12 @@ def mean(
     """The mean over the axes of the elements where `where` is true."""
     refuse_output(out, "mean")
     a = as_array(a, dtype)
-    if where is None:
+    whole = dtype is not None and a.dtype.kind in "iu"
+    if where is None and not whole:
         return _reduce(ops.mean, a, axis, keepdims)
-    return sum(a, axis, None, None, keepdims, where=where) / _count(a, axis, keepdims, where)
+    wide = elementwise.single(a)
+    result = sum(wide, axis, None, None, keepdims, where=where) / _count(wide, axis, keepdims, where)
+    return as_array(result, a.dtype) if whole or is_half(a.dtype) else result
 
 
 def _count(a, axis, keepdims, where):
@@ -130,6 +142,7 @@ def _extreme(operation, join, a, axis, keepdims, initial, where):
             raise ValueError(f"{operation.name}: `where` may select no element. Give `initial`, too.")
         return _reduce(operation, a, axis, keepdims)
     a = as_array(a)
+    initial = _in_dtype(a, initial)
     if not _count(a, axis, keepdims, None):
         return as_array(_reduce(ops.sum, a, axis, keepdims), a.dtype) + initial
     return join(_reduce(operation, chosen(a, where, initial), axis, keepdims), initial)
@@ -180,19 +193,24 @@ def std(
 
 def deviation(operation, a, axis, dtype, out, ddof, keepdims, where, center, correction):
     refuse_output(out, operation.name)
-    a, ddof = as_array(a, dtype), ddof if correction is None else correction
+    a, ddof = as_array(a), ddof if correction is None else correction
+    if dtype is not None and a.dtype.kind == "c" and onp.dtype(dtype).kind != "c" and center is None:
+        center = mean(elementwise.real(a), axis, dtype, keepdims=True, where=where)  # NumPy's meaning of it
+    elif dtype is not None:
+        a = cast(a, dtype)
     if where is None and center is None:
-        return _reduce(operation, a, axis, keepdims, ddof=ddof)
-    a = chosen(a, where, 0)  # what is not chosen may be NaN
+        return as_array(_reduce(operation, a, axis, keepdims, ddof=ddof), dtype)
+    dtype = a.dtype if dtype is None and is_half(a.dtype) else dtype
+    a = chosen(elementwise.single(a), where, 0)  # what is not chosen may be NaN
     deviations = a - (mean(a, axis, keepdims=True, where=where) if center is None else center)
     squares = elementwise.real(deviations * elementwise.conj(deviations))
     count = _count(squares, axis, keepdims, where) - ddof
     count = builtins.max(count, 0) if where is None else elementwise.maximum(count, 0)
-    variance = sum(squares, axis, keepdims=keepdims, where=where) / count
-    if operation is ops.var:
-        return variance
-    none = elementwise.equal(variance, 0)
-    return elementwise.where(none, 0, elementwise.sqrt(elementwise.where(none, 1, variance)))
+    result = sum(squares, axis, keepdims=keepdims, where=where) / count
+    if operation is ops.std:
+        none = elementwise.equal(result, 0)
+        result = elementwise.where(none, 0, elementwise.sqrt(elementwise.where(none, 1, result)))
+    return as_array(result, dtype)
 
 
 def any(
@@ -239,12 +257,17 @@ def average(
     a = as_array(a)
     if weights is None:
         result = mean(a, axis, keepdims=keepdims)
+        if not returned:
+            return result
         count = _count(a, axis, keepdims, None)
         total = like(result, library(result).full(result.shape, count, result.dtype))
     else:
         weights = broadcast_weights("average", a, axis, weights)
-        total = sum(broadcast_to(weights, a.shape), axis, keepdims=keepdims)
-        result = sum(a * weights, axis, keepdims=keepdims) / total
+        dtype = onp.result_type(a.dtype, weights.dtype, *(["float64"] if a.dtype.kind in "iub" else []))
+        total = sum(broadcast_to(elementwise.single(weights), a.shape), axis, keepdims=keepdims)
+        if (numbers := known(total)) is not None and not numbers.all():
+            raise ZeroDivisionError("average: expected weights whose sum is not 0.")
+        result = as_array(sum(elementwise.single(a) * weights, axis, keepdims=keepdims) / total, dtype)
     return (result, as_array(broadcast_to(total, result.shape), result.dtype)) if returned else result
 
 
@@ -271,10 +294,8 @@ def cumsum(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: 
 def cumprod(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
     """The cumulative products along an axis; None for the flattened array. The gradient is right at zeros."""
     refuse_output(out, "cumprod")
-    a, axis = along_axis(a, axis)
-    if dtype is None and a.dtype.kind in "iub":
-        dtype = onp.promote_types(a.dtype, onp.uint if a.dtype.kind == "u" else int)
-    return ops.cumulative_product(as_array(a, dtype), axis)
+    a, axis = along_axis(as_array(a, dtype), axis)
+    return as_array(ops.cumprod(a, axis=axis), dtype)
 
 
 def argmax(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:

@@ -7,10 +7,11 @@ respect to the exponent where the base is 0. `hypot` has 0 at (0, 0) as `norm` h
 """
 
 import math
+from typing import Any
 
 import numpy
 
-from ..families import elementwise, linear, moves
+from ..families import elementwise, is_half, linear, moves
 from ..kernels import special
 from ..primitive import Primitive
 
@@ -22,8 +23,8 @@ __all__ = [
     "isnan", "lcm", "leaky_relu", "left_shift", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp",
     "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply",
     "narrowed", "negative", "not_equal", "positive", "power", "power_of", "rad2deg", "real", "reciprocal", "relu",
-    "remainder", "right_shift", "rint", "round", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "softplus",
-    "sqrt", "square", "stop_gradient", "subtract", "tan", "tanh", "trunc", "where",
+    "remainder", "right_shift", "rint", "round", "sigmoid", "sign", "signbit", "sin", "sinc", "single", "sinh",
+    "softplus", "sqrt", "square", "stop_gradient", "subtract", "tan", "tanh", "trunc", "where",
 ]  # fmt: skip
 
 # Arithmetic. Names are NumPy's; `a`, `b` are the operands, `y` the result, `g` the cotangent of the result.
@@ -275,6 +276,11 @@ left_shift: Primitive = elementwise("left_shift", None, None)
 right_shift: Primitive = elementwise("right_shift", None, None)
 gcd: Primitive = elementwise("gcd", None, None)
 lcm: Primitive = elementwise("lcm", None, None)
+
+
+def single(x: Any) -> Any:
+    """`x` in float32 if it has half precision: for what would leave the range of that, counts included."""
+    return astype(x, dtype=numpy.float32) if is_half(x.dtype) else x
 
 
 def _round(xp, x, *, decimals):

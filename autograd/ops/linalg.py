@@ -11,7 +11,6 @@ and those of vectors infinite or NaN. Unlike there, vectors with a zero cotangen
 `cholesky`, `eigh` and `eigvalsh` read the lower triangle, and it alone has a gradient.
 """
 
-import functools
 from typing import Any
 
 import numpy
@@ -19,7 +18,7 @@ from numpy.linalg import LinAlgError
 
 from ..backend import scipy_function
 from ..core import library
-from ..families import factorizes, irregular
+from ..families import factorizes, in_single, irregular
 from ..primitive import Primitive
 from ..typing import Result
 from .elementwise import conj, equal, imag, less_equal, logical_and, real, where
@@ -34,25 +33,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _widened(forward):
-    """The forward function with float32 for half precision, which no library solves in, and plain tuples."""
-
-    @functools.wraps(forward)
-    def widened(xp, *arrays, **params):
-        dtypes = [a.dtype for a in arrays if hasattr(a, "dtype")]
-        if all(dtype.itemsize >= 4 for dtype in dtypes):
-            y, dtype = forward(xp, *arrays, **params), None
-        else:
-            wide = [a.astype(numpy.float32) if getattr(a, "itemsize", 4) < 4 else a for a in arrays]
-            y, dtype = forward(xp, *wide, **params), numpy.result_type(*dtypes)
-        parts = list(y) if isinstance(y, tuple) else [y]
-        if dtype is not None and dtype.itemsize < 4:
-            parts = [part.astype(dtype) if part.dtype == numpy.float32 else part for part in parts]
-        return tuple(parts) if isinstance(y, tuple) else parts[0]
-
-    return widened
-
-
 def _function(name):
     """The forward function of one matrix that both libraries have in `linalg`."""
 
@@ -60,7 +40,7 @@ def _function(name):
         return getattr(xp.linalg, name)(x)
 
     forward.__name__ = name
-    return _widened(forward)
+    return in_single(forward)
 
 
 # Helpers of the vjps.
@@ -120,14 +100,14 @@ def _alike(xp, a, b):
     return [xp.broadcast_to(x, leading + x.shape[-2:]).astype(dtype) for x in (a, b)]
 
 
-@_widened
+@in_single
 def _solve(xp, a, b):
     """x (..., n, k) of a x = b, for `a` (..., n, n) and `b` (..., n, k)."""
     a, b = (a, b) if xp is numpy else _alike(xp, a, b)
     return xp.linalg.solve(a, b) if xp is numpy or b.size else b
 
 
-@_widened
+@in_single
 def _solve_triangular(xp, a, b, *, lower, unit_diagonal):
     """x (..., n, k) of a x = b, for `a` (..., n, n) of which only a triangle is read.
 
@@ -152,7 +132,7 @@ def _to_triangle(g, y, a, lower, unit_diagonal):
     return -triangle(g, k=-inside if lower else inside, upper=not lower)
 
 
-@_widened
+@in_single
 def _pinv(xp, x, rcond):
     """The pseudoinverse; singular values up to `rcond` (a number, or (..., 1, 1)) times the greatest count as 0."""
     if numpy.ndim(rcond):
@@ -190,7 +170,7 @@ pinv: Primitive = irregular(_pinv, _to_original, None, batch="align", flops=fact
 _HALF_OF_THE_DIGITS = {8: 2.0**-26, 4: 2.0**-12, 2: 2.0**-5}  # by the size of a real number in bytes
 
 
-@_widened
+@in_single
 def _cofactor(xp, x):
     """The derivative of `det`, det(x) inv(x)^T, and its limit where `x` is singular, by singular values.
 
@@ -276,7 +256,7 @@ def _complex_eigen(name):
         return tuple(part.astype(dtype) for part in y) if isinstance(y, tuple) else y.astype(dtype)
 
     forward.__name__ = name
-    return _widened(forward)
+    return in_single(forward)
 
 
 def _to_general(g, y):
@@ -295,13 +275,13 @@ eig: Primitive = irregular(_complex_eigen("eig"), _to_general, flops=factorizes)
 eigvals: Primitive = irregular(_complex_eigen("eigvals"), _to_general_of_values, flops=factorizes)
 
 
-@_widened
+@in_single
 def _svd(xp, x, *, full_matrices):
     """u (..., n, k), s (..., k), vh (..., k, m) of u s vh, k = min(n, m); u and vh square with `full_matrices`."""
     return xp.linalg.svd(x, full_matrices=full_matrices)
 
 
-@_widened
+@in_single
 def _svdvals(xp, x):
     return xp.linalg.svd(x, compute_uv=False)
 
@@ -346,7 +326,7 @@ svd: Primitive = irregular(_svd, _to_decomposed, flops=factorizes)
 svdvals: Primitive = irregular(_svdvals, _to_decomposed_of_values, flops=factorizes)
 
 
-@_widened
+@in_single
 def _qr(xp, x, *, complete):
     """q (..., n, m) and r (..., m, m) of q r, n >= m; q (..., n, n) and r (..., n, m) if `complete`."""
     return xp.linalg.qr(x, "complete" if complete else "reduced")
@@ -373,7 +353,7 @@ def _stacked(function, *arrays):
     return numpy.reshape(results, leading + arrays[-1].shape[-2:]).astype(dtype)
 
 
-@_widened
+@in_single
 def _logm(xp, x):
     """The principal logarithm."""
     logarithm = scipy_function(xp, "linalg", "logm")
@@ -395,13 +375,13 @@ def _by_blocks(g, x):
     return logm(block)[..., :n, n:]
 
 
-@_widened
+@in_single
 def _solve_sylvester(xp, a, b, q):
     """x (..., n, m) of a x + x b = q."""
     return _stacked(scipy_function(xp, "linalg", "solve_sylvester"), a, b, q)
 
 
-@_widened
+@in_single
 def _solve_banded(xp, ab, b, *, lower, upper):
     """x (..., n, k) of a x = b, for a[i, j] = ab[upper + i - j, j], ab (..., lower + upper + 1, n)."""
     solver = scipy_function(xp, "linalg", "solve_banded")

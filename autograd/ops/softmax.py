@@ -3,21 +3,23 @@
 import math
 
 from ..core import library
-from ..families import irregular
+from ..families import in_single, irregular
 from ..primitive import Primitive
-from .elementwise import equal, exp
+from .elementwise import equal, exp, single
 from .reduction import sum
 from .shape import folded
 
 __all__ = ["cross_entropy", "log_softmax", "softmax"]
 
 
+@in_single
 def _softmax(xp, x, *, axis):
     y = xp.exp(x - x.max(axis, keepdims=True))
     y /= y.sum(axis, keepdims=True)
     return y
 
 
+@in_single
 def _log_softmax(xp, x, *, axis):
     y = x - x.max(axis, keepdims=True)
     y -= xp.log(xp.exp(y).sum(axis, keepdims=True))
@@ -28,11 +30,22 @@ def _total(x, axis):
     return sum(x, axis=axis, keepdims=True)
 
 
+def _to_exponents(g, y, axis):
+    g, y = single(g), single(y)
+    return (g - _total(g * y, axis)) * y
+
+
+def _to_log_exponents(g, y, axis):
+    g = single(g)
+    return g - exp(single(y)) * _total(g, axis)
+
+
 # `axis` is a tuple of numbers that are not negative.
-softmax: Primitive = irregular(_softmax, lambda g, y, axis: (g - _total(g * y, axis)) * y, memory="new")
-log_softmax: Primitive = irregular(_log_softmax, lambda g, y, axis: g - exp(y) * _total(g, axis), memory="new")
+softmax: Primitive = irregular(_softmax, _to_exponents, memory="new")
+log_softmax: Primitive = irregular(_log_softmax, _to_log_exponents, memory="new")
 
 
+@in_single
 def _cross_entropy(xp, logits, labels):
     """-log_softmax(logits)[row, label] of each row; logits (rows, classes), labels (rows,).
 
@@ -47,7 +60,7 @@ def _cross_entropy(xp, logits, labels):
 
 def _to_logits(g, logits, labels):
     hits = equal(labels[:, None], library(logits).arange(logits.shape[1]))
-    return (softmax(logits, axis=(1,)) - hits) * g[:, None]
+    return (softmax(single(logits), axis=(1,)) - hits) * single(g)[:, None]
 
 
 cross_entropy: Primitive = irregular(

@@ -180,7 +180,7 @@ def test_transformations_nest(name):
 @names
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_gradient_keeps_the_dtype(xp, name):
-    """Every intermediate result in it has the precision of the inputs: `Watcher` sees them all."""
+    """Every intermediate result in it has the precision of the inputs, float32 for half: `Watcher` sees them all."""
     for case, dtype in cells(name, choose=differentiable):
         arrays, params = case.draw(xp, dtype, autograd.default_device())
         function, inputs = of_varied(name, case, arrays, params)
@@ -189,7 +189,8 @@ def test_gradient_keeps_the_dtype(xp, name):
         ones = tree.tree_map(lambda part: xp.ones(part.shape, part.dtype), y)
         for x, gradient in zip(inputs, pullback(ones), strict=True):
             assert (gradient.shape, gradient.dtype) == (x.shape, x.dtype)
-        strange = {each for each in watcher.seen if each[1].kind in "fc" and precision(each[1]) != precision(dtype)}
+        allowed = [precision(dtype), precision("float32")] if np.dtype(dtype).itemsize < 4 else [precision(dtype)]
+        strange = {each for each in watcher.seen if each[1].kind in "fc" and precision(each[1]) not in allowed}
         assert case.casts or not strange
 
 

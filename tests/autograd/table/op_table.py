@@ -183,6 +183,7 @@ ROWS = {
         case for x in (integers(3, 1, 3), integers(3, 1, 2), integers())
         for case in steps(x, oracle=lambda x: np.array(len(set(x)) < len(x)))],
     "cumsum": along_axes(np.cumsum, dtypes="fc") + [Case((real(0, 2),), {"axis": 0}, np.cumsum)],
+    "cumprod": along_axes(np.cumprod, dtypes="fc", keeps="x") + [Case((real(0, 2),), {"axis": 0}, np.cumprod)],
     "argmax": along_axes(np.argmax, differentiable=False),
     "argmin": along_axes(np.argmin, differentiable=False),
     "argsort": [
