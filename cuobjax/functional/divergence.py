@@ -4,6 +4,7 @@ import cuobjax.numpy as jn
 from autograd import Array
 
 from ..typing import ArrayLike
+from .half_precision import single, with_precision_of
 
 __all__ = ["kl"]
 
@@ -14,9 +15,18 @@ def kl(p: ArrayLike, q: ArrayLike, eps: float = 2**-17) -> Array:
     Args:
         p, q: The probabilities.
         eps: Added to them in the logarithms, which are finite then.
+
+    Raises:
+        ValueError: If they have other shapes.
     """
     p, q = jn.asarray(p), jn.asarray(q)
-    return jn.dot(p, jn.log(p + eps) - jn.log(q + eps))
+    if p.ndim != 1 or p.shape != q.shape:
+        raise ValueError(
+            f"kl: expected p and q of one shape (classes,), got {p.shape} and {q.shape}. For a batch of them write "
+            "autograd.vmap(kl)(p, q)."
+        )
+    wide_p, wide_q = single(p), single(q)
+    return with_precision_of(jn.dot(wide_p, jn.log(wide_p + eps) - jn.log(wide_q + eps)), p, q)
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,7 @@ from autograd.ops import collective
 from autograd.thread_group import current
 
 from ..typing import Tree
+from .half_precision import single, with_precision_of
 
 __all__ = ["all_gather", "axis_index", "pmax", "pmean", "pmin", "psum"]
 
@@ -33,7 +34,13 @@ def _sum(x, axis_name):
 def pmean(x: Tree, axis_name: str = "device") -> Tree:
     """The mean of `x` over the devices of `axis_name`: see `psum`."""
     size = current(axis_name).group.size
-    return tree.tree_map(lambda leaf: leaf / size, psum(x, axis_name))
+
+    def mean(leaf):
+        leaf = jn.asarray(leaf)
+        wide = leaf / 1 if leaf.dtype.kind in "iu" else single(leaf)  # narrow dtypes may not hold the sum
+        return with_precision_of(_sum(wide, axis_name) / size, leaf)
+
+    return tree.tree_map(mean, x)
 
 
 def pmax(x: Tree, axis_name: str = "device") -> Tree:

@@ -12,6 +12,7 @@ from ..constants import ConvPadding
 from ..typing import ArrayLike, Padding
 from ..util import to_tuple
 from .convolution import explicit_padding
+from .half_precision import single, with_precision_of
 
 __all__ = ["average_pool_2d", "max_pool_2d"]
 
@@ -47,7 +48,7 @@ def average_pool_2d(
     x = _image(x, "average_pool_2d")
     windows = _windows(x, size, strides, padding)
     height, width = windows["size"]
-    return ops.window_sum(x, **windows) / (height * width)
+    return with_precision_of(ops.window_sum(single(x), **windows) / (height * width), x)
 
 
 def max_pool_2d(

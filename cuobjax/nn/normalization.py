@@ -10,6 +10,7 @@ from .. import functional
 from ..core.module import Module
 from ..core.training_mode import in_training
 from ..core.variable import StateVar, TrainVar
+from ..functional.half_precision import single, with_precision_of
 from ..typing import ArrayLike
 from ..util import class_name
 from .inputs import as_input
@@ -21,7 +22,7 @@ class BatchNorm(Module):
     """Normalizes over axes: y = gamma * (x - mean) / sqrt(variance + eps) + beta. Source: Ioffe & Szegedy 2015.
 
     In training, mean and (biased) variance are those of x, through which the gradient flows, and their running means
-    move towards them; else the running means are used.
+    move towards them; else the running means are used. All four are float32 at least, whatever precision x has.
 
     Args:
         dims: The shape of the statistics, 1 where they are taken over an axis.
@@ -41,8 +42,8 @@ class BatchNorm(Module):
     def __init__(self, dims: Sequence[int], redux: Sequence[int], momentum: float = 0.999, eps: float = 1e-6) -> None:
         dims = tuple(dims)
         self.momentum, self.eps, self.redux = momentum, eps, tuple(redux)
-        self.running_mean = StateVar(jn.zeros(dims))
-        self.running_var = StateVar(jn.ones(dims))
+        self.running_mean = StateVar(single(jn.zeros(dims)))
+        self.running_var = StateVar(single(jn.ones(dims)))
         self.beta = TrainVar(jn.zeros(dims))
         self.gamma = TrainVar(jn.ones(dims))
 
@@ -65,7 +66,9 @@ class BatchNorm(Module):
             self._move(self.running_var, variance)
         else:
             mean, variance = self.running_mean.value, self.running_var.value
-        return self.gamma.value * (x - mean) * functional.rsqrt(variance + self.eps) + self.beta.value
+        gamma = self.gamma.value
+        y = gamma * (x - mean) * functional.rsqrt(variance + self.eps) + self.beta.value
+        return with_precision_of(y, x, gamma)
 
     def _check_shape(self, x):
         dims = self.beta.shape
@@ -79,7 +82,8 @@ class BatchNorm(Module):
         running.value += (1 - self.momentum) * (functional.stop_gradient(new).astype(running.dtype) - running.value)
 
     def statistics(self, x: Array) -> tuple[Array, Array]:
-        """Mean and variance of x over the axes, both of shape `dims`."""
+        """Mean and variance of x over the axes, both of shape `dims`; in float32 if x has half precision."""
+        x = single(x)
         return x.mean(self.redux, keepdims=True), x.var(self.redux, keepdims=True)
 
     def __repr__(self) -> str:

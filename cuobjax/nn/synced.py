@@ -3,6 +3,7 @@
 from autograd import Array
 
 from ..core.call import call
+from ..functional.half_precision import single
 from ..functional.parallel import pmean
 from ..typing import ArrayLike
 from .normalization import BatchNorm, BatchNorm0D, BatchNorm1D, BatchNorm2D
@@ -34,6 +35,7 @@ class SyncedBatchNorm(BatchNorm):
 
     def statistics(self, x: Array) -> tuple[Array, Array]:
         """Mean and variance of x over the axes and the devices, all of which have batches of one size."""
+        x = single(x)
         mean = pmean(x.mean(self.redux, keepdims=True))
         return mean, pmean(((x - mean) ** 2).mean(self.redux, keepdims=True))
 

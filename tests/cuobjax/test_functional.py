@@ -1,11 +1,14 @@
 """Activations, losses, convolution and pooling against formulas, SciPy and loops; constants are PyTorch 2's."""
 
 import itertools
+import re
 
+import ml_dtypes
 import numpy as np
 import pytest
 import scipy.special
 
+import autograd
 import cuobjax as objax
 import cuobjax.numpy as jn
 from cuobjax import functional as F
@@ -359,9 +362,88 @@ def test_activations_of_numbers_have_the_default_dtype():
         assert activation(2.0).dtype == "float32"
 
 
-def test_labels_that_are_no_numbers_of_classes_are_refused_by_name():
-    logits = jn.zeros((8, 3))
-    with pytest.raises(ValueError, match=r"sparse: expected labels of shape \(8,\), got \(8, 1\)\. .*probabilities"):
-        F.loss.cross_entropy_logits_sparse(logits, jn.zeros((8, 1), dtype="int32"))
-    with pytest.raises(TypeError, match=r"labels of integers, got dtype float32\. .* take cross_entropy_logits"):
-        F.loss.cross_entropy_logits_sparse(logits, jn.zeros((8, 3)))
+ELEMENTWISE = ["sigmoid_cross_entropy_logits", "mean_squared_error", "mean_absolute_error", "mean_squared_log_error"]
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("shapes", [((8, 1), (8,)), ((8,), (8, 1)), ((8, 3), (8,)), ((8, 1), (1, 8))])
+def test_losses_refuse_shapes_of_which_neither_broadcasts_to_the_other(name, shapes):
+    first, second = shapes
+    got = rf"^{name}: expected \w+ and \w+ of one shape, got {re.escape(str(first))} and {re.escape(str(second))}\."
+    with pytest.raises(ValueError, match=got) as caught:
+        getattr(F.loss, name)(jn.ones(first), jn.ones(second))
+    if np.prod(first) == np.prod(second):
+        assert str(caught.value).endswith(f".reshape({first}).")
+
+
+@pytest.mark.parametrize("labels", [jn.array([0, 1, 2]), jn.array([True, False, True]), jn.array([[0], [1], [2]]),
+                                    jn.ones((3, 1)), jn.ones(2), jn.array(1), jn.ones((3, 4))])  # fmt: skip
+def test_numbers_of_classes_are_no_probabilities(labels):
+    got = re.escape(str(labels.shape))
+    message = rf"^cross_entropy_logits: expected labels of shape \(3, 3\), got {got}\. .* cross_entropy_logits_sparse"
+    with pytest.raises(ValueError, match=message):
+        F.loss.cross_entropy_logits(jn.zeros((3, 3)), labels)
+    with pytest.raises(ValueError, match=r"^cross_entropy_logits: expected logits of shape \(\.\.\., classes\), got"):
+        F.loss.cross_entropy_logits(jn.array(1.0), labels)
+
+
+@pytest.mark.parametrize("shape", [(8, 1), (8, 3), (1, 8), (3,), (1, 1)])
+def test_labels_of_another_shape_than_the_batch_are_refused_by_name(shape):
+    got = re.escape(str(shape))
+    message = rf"sparse: expected labels of shape \(8,\), got {got}\. .*cross_entropy_logits takes probabilities"
+    with pytest.raises(ValueError, match=message):
+        F.loss.cross_entropy_logits_sparse(jn.zeros((8, 3)), jn.zeros(shape, dtype="int32"))
+    with pytest.raises(ValueError, match=r"expected labels of shape \(8, 8\), got \(8,\)"):
+        F.loss.cross_entropy_logits_sparse(jn.zeros((8, 8, 3)), jn.zeros(8, dtype="int32"))
+    with pytest.raises(ValueError, match=r"sparse: expected logits of shape \(\.\.\., classes\), got \(\)"):
+        F.loss.cross_entropy_logits_sparse(jn.array(1.0), jn.array(0))
+    assert F.loss.cross_entropy_logits_sparse(jn.zeros((2, 8, 3)), jn.zeros((1, 8), dtype="int32")).shape == (2, 8)
+
+
+def test_labels_of_another_dtype_are_refused_by_name():
+    for labels in (jn.zeros((8, 3)), jn.zeros(8), jn.zeros(8, dtype=bool)):
+        with pytest.raises(TypeError, match=r"labels of integers, got dtype \w+\. .* take cross_entropy_logits"):
+            F.loss.cross_entropy_logits_sparse(jn.zeros((8, 3)), labels)
+
+
+@pytest.mark.parametrize("shapes", [((3, 3), (3, 3)), ((4,), (3,)), ((3, 1), (3,)), ((), ())])
+def test_kl_takes_two_distributions(shapes):
+    with pytest.raises(
+        ValueError, match=r"^kl: expected p and q of one shape \(classes,\), got .*autograd\.vmap\(kl\)"
+    ):
+        F.divergence.kl(*map(jn.ones, shapes))
+    p = jn.array([[0.25, 0.75], [0.5, 0.5]])
+    np.testing.assert_allclose(autograd.vmap(F.divergence.kl)(p, p), [0, 0], atol=1e-6)
+
+
+# Half precision.
+
+
+@pytest.mark.parametrize("dtype", ["float16", ml_dtypes.bfloat16], ids=str)
+def test_losses_of_half_precision_are_computed_in_float32(dtype, rng):
+    """Squares of 300 and sums of 70,000 are no float16; bfloat16 has 8 digits."""
+    x, y = rng.uniform(0, 1, (2, 2, 70_000)).astype(dtype)
+    far, near = np.full((2, 1), 250, dtype), np.full((2, 1), -50, dtype)
+    logits, labels = rng.normal(size=(4, 1000)).astype(dtype), np.array([1, 2, 3, 999])
+    for function, arguments in [
+        (F.loss.cross_entropy_logits, (x, (y.astype("float32") / y.shape[1]).astype(dtype))),
+        (F.loss.cross_entropy_logits_sparse, (logits, labels)),
+        (F.loss.sigmoid_cross_entropy_logits, (x, y)),
+        (F.loss.mean_squared_error, (x, y)),
+        (F.loss.mean_absolute_error, (x, y)),
+        (F.loss.mean_squared_log_error, (x, y)),
+        (lambda x, y: F.loss.mean_squared_error(x, y, None) / 2, (far.astype("float32"), near)),
+        (F.loss.l2, (x[0],)),
+        (F.divergence.kl, (x[0], y[0])),
+        (F.average_pool_2d, (x.reshape(2, 1, 250, 280) * 3, (250, 280))),
+    ]:
+        wide = [a.astype("float32") if getattr(a, "dtype", None) == dtype else a for a in arguments]
+        got, expected = function(*arguments), function(*wide)
+        assert got.dtype == (dtype if all(getattr(a, "dtype", dtype) != "float32" for a in arguments) else "float32")
+        eps = float(ml_dtypes.finfo(dtype).eps)
+        np.testing.assert_allclose(np.asarray(got, "float32"), expected, rtol=eps, atol=eps)
+        f, first, *others = function, *arguments
+        gradients = [objax.Grad(lambda a, f=f, o=o: jn.ravel(f(a, *o))[0], None, (0,))(w)[0] for w, o in
+                     ((first, others), (wide[0], wide[1:]))]  # fmt: skip
+        half, exact = (np.asarray(g, "float32") for g in gradients)
+        np.testing.assert_allclose(half, exact, atol=3 * eps * abs(exact).max() + 1e-7)

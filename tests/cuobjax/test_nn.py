@@ -4,6 +4,7 @@ import copy
 import pickle
 import re
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -218,6 +219,25 @@ def test_batch_norm_normalizes(make, shape, dims, rng):
 def test_batch_norm_of_a_wrong_shape(layer, shape, expected, training):
     with pytest.raises(ValueError, match=rf"^{expected}, got {re.escape(str(shape))}\."):
         layer(np.ones(shape, "float32"), training=training)
+
+
+@pytest.mark.parametrize("dtype", ["float16", ml_dtypes.bfloat16], ids=str)
+def test_batch_norm_of_half_precision_has_statistics_in_float32(dtype, rng):
+    x = (rng.normal(size=(16, 3, 8, 8)) * 150 + 100).astype(dtype)  # the square of a deviation of 256 is no float16
+    exact = objax.nn.BatchNorm2D(3)
+    expected = exact(x.astype("float32"), training=True)
+    for default in ("float32", dtype):
+        objax.set_default_dtype(default)
+        try:
+            layer = objax.nn.BatchNorm2D(3)
+        finally:
+            objax.set_default_dtype("float32")
+        assert (layer.running_mean.dtype, layer.running_var.dtype) == ("float32", "float32")
+        y = layer(x, training=True)
+        assert y.dtype == default
+        np.testing.assert_allclose(np.asarray(y, "float32"), expected, atol=0.02)
+        np.testing.assert_allclose(layer.running_var.value, exact.running_var.value, rtol=1e-5)
+        np.testing.assert_allclose(np.asarray(layer(x, training=False), "float32").std(), 35, rtol=0.2)
 
 
 def test_batch_norm_text():
