@@ -14,9 +14,9 @@ from autograd.typing import ArrayLike
 from ..util import class_name
 from ..util.tables import html_table
 from .replication import replicate
-from .variable import BaseVar, ConstrainedVar
+from .variable import BaseVar, ConstrainedVar, TrainVar
 
-__all__ = ["Selector", "VarCollection", "Variables"]
+__all__ = ["Selector", "VarCollection", "Variables", "names_of", "trained"]
 
 Selector: TypeAlias = str | Callable[[str, BaseVar], Any]
 """A pattern of names, or a function of a name and a variable: see `VarCollection.filter`."""
@@ -207,3 +207,28 @@ def _likeness(name: str, wanted: object) -> tuple[bool, float]:
 
 Variables: TypeAlias = VarCollection | Mapping[str, BaseVar] | Iterable[tuple[str, BaseVar]]
 """What functions that take a VarCollection accept: a dictionary or pairs of names and variables as well."""
+
+
+def names_of(variables: Variables) -> dict[BaseVar, list[str]]:
+    """The names of each variable of a collection, in the order of their first names."""
+    names: dict[BaseVar, list[str]] = {}
+    for name, v in VarCollection(variables).items():
+        names.setdefault(v, []).append(name)
+    return names
+
+
+def trained(variables: Variables, where: str, otherwise: str = "") -> VarCollection:
+    """The TrainVars of a collection; ValueError if there is none.
+
+    Args:
+        variables: The collection.
+        where: Who asks, for the error.
+        otherwise: Another remedy, a sentence.
+    """
+    there = VarCollection(variables)
+    found = there.subset(TrainVar)
+    if not found:
+        kinds = ", ".join(sorted({type(v).__name__ for v in there})) or "no variables"
+        remedy = "unfreeze() the frozen ones." if "Frozen" in kinds else "print(net.vars()) shows what vars() finds."
+        raise ValueError(f"{where}: expected TrainVars, got {kinds}. {remedy}{otherwise}")
+    return found

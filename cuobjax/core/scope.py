@@ -14,15 +14,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import repeat
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
 from autograd.core import Array, Tracer
 
 if TYPE_CHECKING:
     from .variable import BaseVar
 
-__all__ = ["FirstRead", "Scope", "Values", "innermost", "is_open", "made", "outside", "read", "scope", "write"]
+__all__ = [
+    "FirstRead", "Scope", "Values", "at_once", "innermost", "is_open", "made", "outside", "read", "scope", "write",
+]  # fmt: skip
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Values: TypeAlias = dict["BaseVar", Array]
 FirstRead: TypeAlias = Callable[["BaseVar", Array], Array]
 innermost: ContextVar[Scope | None] = ContextVar("cuobjax.core.scope", default=None)
@@ -87,6 +91,19 @@ def outside() -> Iterator[None]:
         innermost.set(inner)
 
 
+def at_once(f: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Calls a function that writes to variables: they change at its end, or, after an exception, none of them does."""
+    outer = innermost.get()
+    opened = Scope((), outer)
+    try:
+        innermost.set(opened)
+        result = f(*args, **kwargs)
+    finally:
+        innermost.set(outer)
+    write(opened.changes())
+    return result
+
+
 def is_open() -> bool:
     """Whether a scope is open in this thread."""
     return innermost.get() is not None
@@ -102,18 +119,20 @@ def made(variable: BaseVar) -> None:
 
 def read(variable: BaseVar) -> Array:
     """The value of a variable where it is read."""
-    return _read(variable, innermost.get())
+    inner = innermost.get()
+    return variable.stored if inner is None else _read(variable, inner)
 
 
-def _read(variable: BaseVar, scope: Scope | None) -> Array:
-    if scope is None:
-        return variable.stored
-    if variable in scope.values:
-        return scope.values[variable]
-    if variable not in scope.seen:
-        value = _read(variable, scope.outer)
-        scope.seen[variable] = value if scope.first_read is None else scope.first_read(variable, value)
-    return scope.seen[variable]
+def _read(variable: BaseVar, scope: Scope) -> Array:
+    value = scope.values.get(variable)
+    if value is None:
+        value = scope.seen.get(variable)
+    if value is None:
+        value = variable.stored if scope.outer is None else _read(variable, scope.outer)
+        if scope.first_read is not None:
+            value = scope.first_read(variable, value)
+        scope.seen[variable] = value
+    return value
 
 
 def write(values: Mapping[BaseVar, Array]) -> None:

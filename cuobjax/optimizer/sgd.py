@@ -1,7 +1,5 @@
 """Gradient descent, with momentum and without."""
 
-from collections.abc import Iterable
-
 from autograd import Array
 
 from ..core.collection import Variables
@@ -9,7 +7,8 @@ from ..core.module import ModuleList
 from ..core.variable import StateVar, TrainRef
 from ..typing import ArrayLike
 from ..util import class_name
-from .base import Optimizer
+from .base import Optimizer, number
+from .gradients import Gradients
 
 __all__ = ["SGD", "Momentum"]
 
@@ -44,11 +43,11 @@ class Momentum(Optimizer):
 
     def __init__(self, vc: Variables, momentum: float = 0.9, nesterov: bool = False) -> None:
         super().__init__(vc)
-        self.momentum = momentum
+        self.momentum = number(momentum)
         self.nesterov = nesterov
         self.m = self.zeros()
 
-    def __call__(self, lr: ArrayLike, grads: Iterable[ArrayLike], momentum: float | Array | None = None) -> None:
+    def __call__(self, lr: ArrayLike, grads: Gradients, momentum: float | Array | None = None) -> None:
         """Makes a step: see `Optimizer.__call__` for `lr`, `grads` and the errors.
 
         Args:

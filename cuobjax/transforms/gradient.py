@@ -18,14 +18,19 @@ from autograd.errors import shortened
 from autograd.gradients import TapedRun, scalar_seed
 
 from ..core.call import as_arrays, call
-from ..core.collection import VarCollection, Variables
+from ..core.collection import VarCollection, Variables, names_of, trained
 from ..core.module import Module
 from ..core.scope import write
 from ..core.variable import TrainVar, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, repr_function
+from ..util.signatures import explained
 
 __all__ = ["Grad", "GradValues", "Hessian", "Jacobian"]
+
+
+_F = "Pass a function and its variables: f, net.vars()."
+_INPUTS = " For the derivative with respect to the first argument write input_argnums=(0,)."
 
 
 class _Derivatives(Module):
@@ -35,8 +40,9 @@ class _Derivatives(Module):
         f, variables, input_argnums: See `Grad`.
     """
 
+    @explained(_F)
     def __init__(
-        self, f: Callable[..., Any], variables: Variables | None, input_argnums: tuple[int, ...] | None = None
+        self, f: Callable[..., Any], variables: Variables | None = None, input_argnums: tuple[int, ...] | None = None
     ) -> None:
         if input_argnums is not None and (
             not isinstance(input_argnums, tuple) or len(set(map(operator.index, input_argnums))) != len(input_argnums)
@@ -47,13 +53,13 @@ class _Derivatives(Module):
         self.f = f
         self.variables = VarCollection(() if variables is None else variables)
         self.input_argnums = input_argnums or ()
-        trained = self.variables.subset(TrainVar)
-        self._train_vars = list(trained)
-        for name, v in trained.items():
+        where = type(self).__name__
+        named = self.variables.subset(TrainVar) if self.input_argnums else trained(self.variables, where, _INPUTS)
+        self._train_vars = list(named)
+        self._names = [names[0] for names in names_of(named).values()]
+        for name, v in named.items():
             if not is_inexact(v.dtype):
-                raise TypeError(
-                    f"{type(self).__name__}: expected TrainVars of real or complex numbers, {name} has {v.dtype}."
-                )
+                raise TypeError(f"{where}: expected TrainVars of real or complex numbers, {name} has {v.dtype}.")
         signature = _signature(f)
         if signature is not None:
             self.__signature__ = signature.replace(return_annotation=self._returns(signature.return_annotation))
@@ -66,6 +72,23 @@ class _Derivatives(Module):
     def vars(self, scope: str = "") -> VarCollection:
         """The variables, under the names with which they were given."""
         return VarCollection((scope + name, v) for name, v in self.variables.items())
+
+    def named(self, derivatives: list[Any]) -> dict[str, Any]:
+        """The derivatives with respect to the TrainVars by name: one for each variable, under its first name.
+
+        Optimizers take this dictionary in place of the list.
+
+        Args:
+            derivatives: The list that a call returned. Derivatives with respect to inputs have no names and are left
+                out.
+
+        Raises:
+            ValueError: If the list has another length.
+        """
+        number = len(self.input_argnums) + len(self._train_vars)
+        if len(derivatives) != number:
+            raise ValueError(f"{type(self).__name__}.named: expected {number} derivatives, got {len(derivatives)}.")
+        return dict(zip(self._names, derivatives[len(self.input_argnums) :], strict=True))
 
     def _derivatives(self, run, args, kwargs, argnums):
         """The derivatives of `run`, which returns (first output, aux), as a list for each of `argnums`, and aux."""
@@ -158,6 +181,7 @@ class Grad(_Gradient):
         input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
 
     Raises:
+        ValueError: If there is nothing to differentiate: no TrainVar and no input.
         TypeError: If the first output is no real scalar, or what to differentiate is not of real or complex numbers.
     """
 
@@ -223,8 +247,6 @@ class Jacobian(_Derivatives):
                 )
             return jn.asarray(first), aux
 
-        if not self._train_vars and not self.input_argnums:
-            return [], of_array(*args, **kwargs)[1]
         derivatives, aux = jacobian(of_array, argnums, has_aux=True)(*args, **kwargs)
         return _flat(derivatives), aux
 
@@ -250,14 +272,16 @@ class Hessian(_Derivatives):
         """The second derivatives at the arguments of `f`: [i][j] has the shape `xi.shape + xj.shape`."""
         return self._differentiate(args, kwargs)[0]
 
+    def named(self, derivatives: list[Any]) -> dict[str, Any]:
+        """The second derivatives with respect to the TrainVars by two names: `named(h)["w"]["b"]`."""
+        return {name: super(Hessian, self).named(row) for name, row in super().named(derivatives).items()}
+
     def _derivatives(self, run, args, kwargs, argnums):
         def of_scalar(*args, **kwargs):
             first, aux = run(*args, **kwargs)
             scalar_seed(first, "Hessian")
             return first, aux
 
-        if not self._train_vars and not self.input_argnums:
-            return [], of_scalar(*args, **kwargs)[1]
         derivatives, aux = jacobian(grad(of_scalar, argnums, has_aux=True), argnums, has_aux=True)(*args, **kwargs)
         inputs = _flat([args[i] for i in argnums])
         return [_columns(x, row) for x, row in zip(inputs, _flat(derivatives), strict=True)], aux

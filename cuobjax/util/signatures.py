@@ -5,11 +5,11 @@ import inspect
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 __all__ = [
-    "args_indexes", "class_name", "local_kwargs", "override_args_kwargs", "positional_args_names", "re_sign",
-    "repr_function",
+    "args_indexes", "class_name", "explained", "local_kwargs", "override_args_kwargs", "positional_args_names",
+    "re_sign", "repr_function",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,6 +40,31 @@ def repr_function(f: Callable[..., Any]) -> str:
     name = getattr(f, "__name__", type(f).__name__)
     shown = [f"{p.name}={p.default!r}" for p in parameters if p.default is not p.empty]
     return f"{name}(*, {', '.join(shown)})" if shown else name
+
+
+def explained(remedy: str, **remedies: str) -> Callable[[F], F]:
+    """A decorator of methods: a call with wrong arguments names the class that users wrote, and a remedy.
+
+    Args:
+        remedy: What to write, where no argument is named.
+        remedies: What to write where the error names this argument.
+    """
+
+    def decorate(method: F) -> F:
+        @functools.wraps(method)
+        def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return method(self, *args, **kwargs)
+            except TypeError as error:
+                if error.__traceback__ is None or error.__traceback__.tb_next is not None:  # raised in the method
+                    raise
+                what = str(error).removeprefix(f"{method.__qualname__}() ")
+                chosen = next((text for name, text in remedies.items() if f"'{name}'" in what), remedy)
+                raise TypeError(f"{type(self).__name__}: {what}. {chosen}") from None
+
+        return cast(F, called)
+
+    return decorate
 
 
 def positional_args_names(f: Callable[..., Any]) -> list[str]:

@@ -43,7 +43,6 @@ def test_gradients_of_variables_in_the_collections_order(m):
     equal(objax.Grad(loss, m.vars())(), [1, 2, 3], 14)
     equal(objax.Grad(loss, {"b": m.b, "w": m.w})(), 14, [1, 2, 3])
     equal(objax.Grad(loss, [("b", m.b)])(), 14)
-    equal(objax.Grad(loss, None)())
 
 
 def test_gradients_of_inputs_come_first_in_the_order_asked_for(m):
@@ -191,7 +190,7 @@ def test_shared_weights_get_one_gradient(m):
 def test_states_have_no_gradient(m):
     key = objax.RandomState(0)
     variables = objax.VarCollection(s=m.s, ref=objax.TrainRef(m.w), key=key)
-    equal(objax.Grad(lambda: (m.s.value * m.w.value).sum(), variables)())
+    equal(objax.Grad(lambda x: (x * m.s.value * m.w.value).sum(), variables, (0,))(jn.array(2.0)), 6)
 
 
 @pytest.mark.parametrize("ref_first", [True, False])
@@ -451,7 +450,7 @@ def test_vars_are_those_given(m):
         assert list(gradient.vars().items()) == list(m.vars().items())
         assert list(gradient.vars("a").keys()) == ["a" + name for name, _ in m.vars().items()]
         assert isinstance(gradient, objax.Module)
-        assert objax.Grad(lambda: 1.0, None).vars() == {}
+        assert objax.Grad(lambda x: x, None, (0,)).vars() == {}
 
 
 def test_signatures():
@@ -460,10 +459,10 @@ def test_signatures():
 
     parameters = inspect.signature(f).parameters
     for kind, returned in [(objax.Grad, list[objax.Array]), (objax.GradValues, tuple[list[objax.Array], tuple])]:
-        signature = inspect.signature(kind(f, None))
+        signature = inspect.signature(kind(f, None, (0,)))
         assert signature.parameters == parameters
         assert signature.return_annotation == returned
-    with_module = inspect.signature(objax.Grad(objax.nn.Linear(2, 3), None))
+    with_module = inspect.signature(objax.Grad(objax.nn.Linear(2, 3), None, (0,)))
     assert list(with_module.parameters) == ["x"]
 
 
@@ -472,7 +471,8 @@ def test_repr():
         return x * scale
 
     assert repr(objax.Grad(myloss, None, (0,))) == "cuobjax.Grad(f=myloss(*, scale=2), input_argnums=(0,))"
-    assert repr(objax.GradValues(objax.nn.Linear(2, 3), None)) == "cuobjax.GradValues(f=Linear, input_argnums=None)"
+    net = objax.nn.Linear(2, 3)
+    assert repr(objax.GradValues(net, net.vars())) == "cuobjax.GradValues(f=Linear, input_argnums=None)"
 
 
 def test_pickle():
@@ -527,7 +527,8 @@ def test_a_variable_may_be_an_argument():
 
 def test_without_arguments_variables_hold_arrays_afterwards():
     generator = objax.random.Generator(0)
-    _, (value,) = objax.GradValues(lambda: objax.random.normal((2,), generator=generator).sum(), None)()
+    v = objax.TrainVar(jn.zeros(()))
+    _, (value,) = objax.GradValues(lambda: objax.random.normal((2,), generator=generator).sum() + v, {"v": v})()
     assert type(generator.key.stored) is type(value) is objax.Array
     objax.random.normal((2,), generator=generator)
 
@@ -535,3 +536,70 @@ def test_without_arguments_variables_hold_arrays_afterwards():
 def test_positions_are_distinct():
     with pytest.raises(TypeError, match=r"Grad: expected distinct input_argnums in a tuple, got \(0, 0\)"):
         objax.Grad(lambda x: x, None, (0, 0))
+
+
+# Names.
+
+
+class Tied(objax.Module):
+    """A layer under two names, states between the weights, and a layer of other shapes."""
+
+    def __init__(self):
+        self.a = objax.nn.Linear(2, 2)
+        self.tied = self.a
+        self.norm = objax.nn.BatchNorm0D(2)
+        self.z = objax.nn.Linear(2, 3)
+
+    def __call__(self, x):
+        return self.z(self.norm(self.tied(self.a(x)), training=True))
+
+
+def test_gradients_have_the_first_names_of_their_variables():
+    net = Tied()
+    gradients = objax.GradValues(lambda x: net(x).sum(), net.vars())
+    g, _ = gradients(jn.ones((4, 2)))
+    named = gradients.named(g)
+    assert list(named) == [
+        "(Tied).a(Linear).b", "(Tied).a(Linear).w", "(Tied).norm(BatchNorm0D).beta", "(Tied).norm(BatchNorm0D).gamma",
+        "(Tied).z(Linear).b", "(Tied).z(Linear).w",
+    ]  # fmt: skip
+    for name, derivative in named.items():
+        assert derivative.shape == net.vars()[name].shape
+    assert named["(Tied).z(Linear).b"] is g[4]
+
+
+def test_gradients_of_inputs_have_no_names():
+    net = objax.nn.Linear(2, 1)
+    of_input = objax.Grad(lambda x: net(x).sum(), net.vars(), (0,))
+    derivatives = of_input(jn.ones((1, 2)))
+    assert {name: g.shape for name, g in of_input.named(derivatives).items()} == {
+        "(Linear).b": (1,), "(Linear).w": (2, 1),
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"^Grad\.named: expected 3 derivatives, got 2\.$"):
+        of_input.named(derivatives[1:])
+
+
+def test_second_derivatives_have_two_names():
+    a, b = objax.TrainVar(jn.ones(2)), objax.TrainVar(jn.array(3.0))
+    hessian = objax.Hessian(lambda: (a.value**2).sum() * b.value, {"a": a, "b": b})
+    named = hessian.named(hessian())
+    np.testing.assert_array_equal(named["a"]["b"], [2, 2])
+    np.testing.assert_array_equal(named["a"]["a"], 6 * np.eye(2))
+
+
+@pytest.mark.parametrize("kind", [objax.Grad, objax.GradValues, objax.Jacobian, objax.Hessian])
+def test_nothing_to_differentiate_is_refused(kind):
+    name, state = kind.__name__, objax.StateVar(jn.ones(1))
+    frozen = objax.nn.Linear(2, 1)
+    objax.freeze(frozen)
+    for make, got in [
+        (lambda: kind(jn.sum), "no variables"),
+        (lambda: kind(jn.sum, None), "no variables"),
+        (lambda: kind(jn.sum, {"s": state}), "StateVar"),
+        (lambda: kind(jn.sum, frozen.vars()), r"FrozenVar\. unfreeze\(\) the frozen ones"),
+    ]:
+        with pytest.raises(ValueError, match=rf"^{name}: expected TrainVars, got {got}\..*input_argnums=\(0,\)"):
+            make()
+    with pytest.raises(TypeError, match=rf"^{name}: missing 1 required positional argument: 'f'\. Pass a function"):
+        kind()
+    np.testing.assert_array_equal(objax.Grad(jn.sum, input_argnums=(0,))(jn.zeros(2))[0], [1, 1])
