@@ -105,7 +105,7 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
                 raise TypeError(
                     f"VarCollection: expected names and variables, got {name!r}: {type(variable).__name__}."
                 )
-            variable = variable.free if isinstance(variable, ConstrainedVar) else variable
+            variable = variable.free if type(variable) is ConstrainedVar else variable
             known = new.get(name, self.get(name))
             if known is not None and known is not variable:
                 conflicts.add(name)

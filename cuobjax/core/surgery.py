@@ -1,8 +1,9 @@
 """Changing networks in place: replacing a part by its path, freezing variables."""
 
 import ast
+import functools
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from ..util import class_name
 from .collection import Selector, VarCollection
@@ -34,7 +35,7 @@ def replace(module: Module, path: str, new: Any) -> Any:
     old = _at(module, path)
     if new is not None and not (isinstance(new, BaseVar) if isinstance(old, BaseVar) else callable(new)):
         raise TypeError(f"replace: expected something in place of {class_name(old)}, got {class_name(new)}.")
-    referred = old.free if isinstance(old, ConstrainedVar) else old
+    referred = old.free if type(old) is ConstrainedVar else old
     places = [
         (owner, where, part)
         for _, owner in walk(module)
@@ -81,13 +82,48 @@ def _leads_on(module, where, name):
 class FrozenVar(StoredVar, BaseState):
     """A TrainVar after `freeze`: the same object, under the same names, but a state, which is not trained.
 
-    Like a TrainVar it is assigned with `assign`, by a checkpoint for instance, not by accident.
+    Like a TrainVar it is assigned with `assign`, by a checkpoint for instance, not by accident. A variable of a class
+    derived from TrainVar keeps the methods of that class.
 
     Args:
         tensor, reduce: As for `TrainVar`.
+
+    Attributes:
+        thawed: The class that `unfreeze` gives back.
     """
 
+    thawed: ClassVar[type[TrainVar]] = TrainVar
     value = TrainVar.value  # type: ignore[override]
+
+
+@functools.cache
+def _frozen(kind: type[TrainVar]) -> type[BaseVar]:
+    """The class of frozen variables of a class."""
+    if kind is TrainVar:
+        return FrozenVar
+    members = {"__slots__": (), "__module__": kind.__module__, "thawed": kind, "__reduce_ex__": _reduced}
+    return type(kind)(f"Frozen{kind.__name__}", (kind, FrozenVar), members)
+
+
+def _reduced(variable, protocol):
+    return _restored, (variable.thawed,), variable.__getstate__()
+
+
+def _restored(kind):
+    return object.__new__(_frozen(kind))
+
+
+def _become(classes: dict[Any, type[BaseVar]]) -> None:
+    """Gives variables other classes, {variable: class}: all of them or, after an exception, none."""
+    before = {variable: type(variable) for variable in classes}
+    try:
+        for variable, kind in classes.items():
+            variable.__class__ = kind
+    except BaseException:
+        for variable, kind in before.items():
+            variable.__class__ = kind
+        raise
+    module_changes.changed()
 
 
 def freeze(module: Module | VarCollection, selector: Selector = "*") -> VarCollection:
@@ -104,10 +140,7 @@ def freeze(module: Module | VarCollection, selector: Selector = "*") -> VarColle
         ValueError: If no name matches a pattern.
     """
     chosen = _chosen(module, "freeze", TrainVar, selector)
-    for variable in chosen:
-        variable.thawed = type(variable)
-        variable.__class__ = FrozenVar
-    module_changes.changed()
+    _become({v: _frozen(type(v)) for v in chosen})
     return chosen
 
 
@@ -125,9 +158,7 @@ def unfreeze(module: Module | VarCollection, selector: Selector = "*") -> VarCol
         ValueError: If no name matches a pattern.
     """
     chosen = _chosen(module, "unfreeze", FrozenVar, selector)
-    for variable in chosen:
-        variable.__class__ = vars(variable).pop("thawed")
-    module_changes.changed()
+    _become({v: v.thawed for v in chosen})
     return chosen
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 import re
+from abc import ABCMeta
 from collections.abc import Callable
 from typing import Any, NoReturn, Self, TypeAlias
 
@@ -206,7 +207,14 @@ def constant(x: Array) -> Array:
     return Array(raw[(0,) * (raw.ndim - x.ndim) + (...,)])
 
 
-class TrainVar(StoredVar):
+class _Trained(ABCMeta):
+    """The class of TrainVar: variables that are frozen are none, those of a subclass keep that class all the same."""
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return type.__instancecheck__(cls, x) and not (cls is TrainVar and hasattr(type(x), "thawed"))
+
+
+class TrainVar(StoredVar, metaclass=_Trained):
     """A trainable variable: gradient modules differentiate with respect to it.
 
     Its value is assigned with `assign` or through a `TrainRef`, not by accident: `v.value = x` raises ValueError.
@@ -327,7 +335,7 @@ class TrainRef(BaseState):
         super().__init__(None)
         if not isinstance(ref, TrainVar):
             raise TypeError(f"TrainRef: expected a TrainVar, got {type(ref).__name__}.")
-        self.ref: TrainVar = ref.free if isinstance(ref, ConstrainedVar) else ref
+        self.ref: TrainVar = ref.free if type(ref) is ConstrainedVar else ref
 
     @property
     def value(self) -> Array:

@@ -185,8 +185,8 @@ def real_dtype(dtype: onp.dtype[Any]) -> onp.dtype[Any]:
 
 
 def number(x: Any) -> Any:
-    """A hyperparameter: NumPy's scalar as a Python number, anything else unchanged."""
-    return x.item() if isinstance(x, onp.generic) else x
+    """A hyperparameter: one of NumPy's scalars and arrays of shape () as a Python number, anything else unchanged."""
+    return x.item() if isinstance(x, onp.generic | onp.ndarray) and x.shape == () else x
 
 
 def _is_number(x):

@@ -109,7 +109,7 @@ def _by_key(gradients, refs, names, where):
     positions |= {p.ref: i for i, p in enumerate(refs)}
     found: dict[int, Any] = {}
     for key, g in gradients.items():
-        variable = key.free if isinstance(key, ConstrainedVar) else key.ref if isinstance(key, TrainRef) else key
+        variable = key.free if type(key) is ConstrainedVar else key.ref if isinstance(key, TrainRef) else key
         i = positions.get(variable)
         shown = repr(key) if isinstance(key, str) else f"a {type(key).__name__} of shape {getattr(key, 'shape', None)}"
         if i is None:

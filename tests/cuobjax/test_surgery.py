@@ -1,5 +1,6 @@
 """Replacing parts of networks by path, freezing variables."""
 
+import abc
 import copy
 import pickle
 
@@ -207,3 +208,80 @@ def test_a_pattern_that_nothing_fits():
         with pytest.raises(ValueError, match=r"'\*\.weight'"):
             change(net, "*.weight")
     assert not unfreeze(net)
+
+
+class Quantized(objax.TrainVar):
+    """A variable with a method and an option of its own."""
+
+    def __init__(self, tensor, steps=4):
+        super().__init__(tensor)
+        self.steps = steps
+
+    def rounded(self):
+        return jn.round(self.value * self.steps) / self.steps
+
+
+class Slotted(Quantized):
+    __slots__ = ("note",)
+
+
+class Doubled(Slotted, abc.ABC):
+    """A class below another one, whose method goes on to the one above."""
+
+    def rounded(self):
+        return 2 * super().rounded()
+
+
+@pytest.mark.parametrize("kind", [Quantized, Slotted, Doubled])
+@pytest.mark.parametrize("duplicate", [lambda x: x, copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_frozen_variables_of_a_derived_class_keep_its_methods(kind, duplicate):
+    v = kind(jn.array([0.3]))
+    before = v.rounded()
+    v.dictionary = 1
+    if kind is not Quantized:
+        v.note = "kept"
+    freeze(objax.VarCollection(v=v))
+    if kind is not Quantized:
+        assert v.note == "kept"
+    v = duplicate(v)
+    assert v.rounded() == before
+    assert isinstance(v, kind)
+    assert isinstance(v, FrozenVar)
+    assert isinstance(v, objax.BaseState)
+    assert not isinstance(v, objax.TrainVar)
+    collection = objax.VarCollection(v=v)
+    assert not collection.subset(objax.TrainVar)
+    assert list(freeze(collection)) == []
+    with pytest.raises(ValueError, match="Direct assignment not allowed"):
+        v.value = jn.ones(1)
+    with pytest.raises(ValueError, match="expected TrainVars"):
+        objax.optimizer.SGD(collection)
+    assert list(map(id, unfreeze(collection))) == [id(v)]
+    assert type(v) is kind
+    assert isinstance(v, objax.TrainVar)
+    assert (v.dictionary, v.steps) == (1, 4)
+
+
+def test_a_failure_freezes_nothing():
+    class Final(objax.TrainVar):
+        def __init_subclass__(cls):
+            raise TypeError("no class derives from this one")
+
+    collection = objax.VarCollection(a=objax.TrainVar(jn.ones(1)), f=Final(jn.ones(1)), b=objax.TrainVar(jn.ones(1)))
+    with pytest.raises(TypeError, match="no class derives"):
+        freeze(collection)
+    assert [type(v) for v in collection] == [objax.TrainVar, Final, objax.TrainVar]
+
+
+def test_a_failure_in_the_middle_leaves_the_classes():
+    class Stubborn(objax.TrainVar):
+        def __setattr__(self, name, value):
+            if name == "__class__":
+                raise RuntimeError("stays what it is")
+            super().__setattr__(name, value)
+
+    kinds = (objax.TrainVar, Quantized, Stubborn)
+    collection = objax.VarCollection({kind.__name__: kind(jn.ones(1)) for kind in kinds})
+    with pytest.raises(RuntimeError, match="stays what it is"):
+        freeze(collection)
+    assert [type(v) for v in collection] == list(kinds)
