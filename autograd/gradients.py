@@ -46,11 +46,13 @@ class TapedRun:
 
     Attributes:
         output: What the function returned, values on the tape included.
+        unreached: The positions of the inputs on which no output depended, after `gradients`.
     """
 
     tape: Tape
     output: Any
     raw: bool
+    unreached: list[int]
 
     def __init__(
         self, f: Callable[..., Any], args: Sequence[Any], kwargs: Any, argnums: Any, where: str, raw: bool | None = None
@@ -105,9 +107,11 @@ class TapedRun:
             consume: Release the tape on the way; it cannot be used again.
         """
         found = self.tape.pull(outputs, cotangents, self._inputs, consume=consume)
-        seen, results = {id(g) for g in cotangents}, []
+        seen, results, self.unreached = {id(g) for g in cotangents}, [], []
         for x, g in zip(self._inputs, found, strict=True):
-            g = library(x).zeros(x.shape, x.dtype) if g is None else g
+            if g is None:
+                self.unreached.append(len(results))
+                g = library(x).zeros(x.shape, x.dtype)
             if self.raw and isinstance(g, onp.ndarray) and (id(g) in seen or g.base is not None):
                 g = g.copy()  # the caller may write to it
             seen.add(id(g))
@@ -134,8 +138,8 @@ def select(
 
 
 def scalar_seed(x: Any, where: str, kind: str = "real") -> Any:
-    """The cotangent 1 of a scalar output, "real" or "complex"; a number, which depends on nothing, is accepted."""
-    if isinstance(x, (float, int)):
+    """The cotangent 1 of a scalar output, "real" or "complex"; a float, which depends on nothing, is accepted."""
+    if isinstance(x, float):
         return 1.0
     wanted = f"{where}: expected a function whose output is a {kind} scalar"
     if getattr(x, "shape", None) != ():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from autograd import grad, jacobian, tree
 from autograd.backend import is_array
 from autograd.boundary import is_inexact
 from autograd.core import Array, TracedNumber, lift
-from autograd.errors import shortened
+from autograd.errors import level_of_user, shortened
 from autograd.gradients import TapedRun, scalar_seed
 
 from ..core.call import as_arrays, call
@@ -166,7 +167,23 @@ class _Gradient(_Derivatives):
         taped = TapedRun(run, args, kwargs, argnums, where, raw=False)
         first, aux = taped.output
         gradients = taped.gradients([first], [scalar_seed(first, where)])
+        if taped.unreached:
+            self._warn_if_lost(len(taped.inputs[0]), taped.unreached)
         return _flat(gradients), taped.values(aux)
+
+    def _warn_if_lost(self, count, unreached):
+        """Warns if the output depends on no TrainVar, the last ones of `count` arrays: all their gradients are zero."""
+        last = range(count - len(self._train_vars), count)
+        if not last or not set(last) <= set(unreached):
+            return
+        names = list(self.variables.subset(TrainVar).keys())
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        warnings.warn(
+            f"{type(self).__name__}: the output depends on none of the variables, so that all their gradients are zero: "
+            f"{shown}. Pass the variables that the function uses, and compute its output from them alone: no gradient "
+            "flows through argmax, comparisons or stop_gradient.",
+            stacklevel=level_of_user(),
+        )
 
 
 class Grad(_Gradient):
@@ -179,6 +196,8 @@ class Grad(_Gradient):
         f: A function or module. Only its first output is differentiated, which must be a real scalar.
         variables: The VarCollection (or dictionary, or pairs) whose TrainVars are differentiated; None for none.
         input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
+
+    Warns UserWarning if that output depends on none of the TrainVars, so that all their gradients are zero.
 
     Raises:
         ValueError: If there is nothing to differentiate: no TrainVar and no input.

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
+import autograd
 import cuobjax as objax
 import cuobjax.numpy as jn
 from autograd.backend import default_device
@@ -85,7 +86,8 @@ def test_outputs_keep_their_structure(m):
         [loss(), np.arange(3).tolist()],
         collections.namedtuple("Pair", "loss extra")(loss(), 3),
     ]:
-        got = objax.GradValues(lambda outputs=outputs: outputs, m.vars())()[1]
+        with pytest.warns(UserWarning, match="depends on none of the variables"):
+            got = objax.GradValues(lambda outputs=outputs: outputs, m.vars())()[1]
         assert type(got) is type(outputs)
         assert repr(got) == repr(outputs)
 
@@ -122,11 +124,43 @@ def test_a_variable_that_was_assigned_may_be_an_output(m):
     np.testing.assert_array_equal(outputs[1], [2, 4, 6])
 
 
-@pytest.mark.parametrize(("constant", "shown"), [(1.0, "1.0"), (2, "2")])
-def test_a_constant_output_has_zero_gradients(m, constant, shown):
-    gradients, outputs = objax.GradValues(lambda: constant, m.vars())()
+UNREACHED = {
+    "a number": lambda m: 1.0,
+    "a constant": lambda m: jn.array(2.0),
+    "an accuracy": lambda m: (m.w.value > 0).mean(),
+    "stop_gradient": lambda m: autograd.stop_gradient(m.w.value).sum(),
+    "another variable": lambda m: objax.TrainVar(jn.ones(2)).sum(),
+    "an input": lambda m, x=1.0: x * 2.0,
+}
+
+
+@pytest.mark.parametrize("loss", UNREACHED.values(), ids=UNREACHED)
+@pytest.mark.parametrize("transform", [lambda f: f, objax.Jit], ids=["eager", "Jit"])
+def test_a_warning_names_the_variables_if_the_output_depends_on_none(m, loss, transform):
+    match = "^GradValues: the output depends on none of the variables, .* are zero: .*w.* Pass the variables that"
+    with pytest.warns(UserWarning, match=match) as caught:
+        gradients, outputs = transform(objax.GradValues(lambda: loss(m), m.vars()))()
+    assert caught[0].filename == __file__
     equal(gradients, [0, 0, 0], 0)
-    assert repr(outputs) == f"[{shown}]"
+    assert float(outputs[0]) == float(loss(m))
+
+
+def test_an_output_that_depends_on_inputs_alone_is_warned_of(m):
+    with pytest.warns(UserWarning, match="depends on none of the variables"):
+        gradients = objax.Grad(lambda x: x * 3.0, m.vars(), (0,))(2.0)
+    assert [float(g.sum()) for g in gradients] == [3] + [0] * (len(gradients) - 1)
+
+
+def test_variables_that_are_not_used_have_zero_gradients_as_long_as_one_is(m):
+    gradients = objax.Grad(lambda: m.b.value * 2, m.vars())()
+    assert sorted(float(abs(g).sum()) for g in gradients)[-2:] == [0, 2]
+
+
+@pytest.mark.parametrize("constant", [3, True, np.array(3), np.bool_(True), np.float32(3).astype(int)], ids=repr)
+def test_an_integer_output_is_refused_in_every_form(m, constant):
+    for wrapped in (constant, jn.asarray(constant)):
+        with pytest.raises(TypeError, match="GradValues: expected a function whose output is a real scalar, got"):
+            objax.GradValues(lambda wrapped=wrapped: wrapped, m.vars())()
 
 
 @pytest.mark.parametrize(
@@ -408,7 +442,7 @@ def test_an_inner_call_sees_and_hands_on_traced_values(m):
 def test_states_assigned_in_an_inner_call_reach_the_outer_one(m):
     def inner():
         m.s.value = m.w.value * m.b.value
-        return (m.w.value**2).sum()
+        return (m.b.value**2).sum()
 
     def outer():
         objax.Grad(inner, {"b": m.b})()
