@@ -28,7 +28,7 @@ class Lazy(cuobjax.Module):
         return x @ self.w
 
 
-class Centered(cuobjax.Module):
+class Centered:
     """Subtracts the mean of the first batch that it sees."""
 
     def __init__(self):
