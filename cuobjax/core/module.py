@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import itertools
 import numbers
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,37 +16,16 @@ from autograd.backend import is_array
 from autograd.core import Array
 
 from ..util import class_name, override_args_kwargs, repr_function
+from .changes import module_changes
 from .collection import VarCollection
 from .module_text import module_html, tree_text
 from .naming import Naming
 from .training_mode import Training, adopt, checked, override
-from .unsearched import CONTAINERS, refuse, warn
+from .unsearched import is_container, refuse, refuse_items, warn
 from .variable import BaseVar, as_value
 
 M = TypeVar("M", bound="Module")
 __all__ = ["PARTS", "ForceArgs", "Module", "ModuleList", "changing", "module_changes", "parts", "put", "shown", "walk"]
-
-
-class _Changes:
-    """Counts the changes of the parts of modules, so that a `Jit` knows when its programs are out of date.
-
-    Attributes:
-        version: The number of changes.
-        young: The modules, by identity, that were made after the last recording: no program can depend on them.
-    """
-
-    def __init__(self) -> None:
-        self.version = 0
-        self.young: set[int] = set()
-        self._count = itertools.count(1)  # one step at a time, also in several threads
-
-    def changed(self, module: Module | None = None) -> None:
-        """Counts a change: a variable or module in `module` was added, removed or replaced."""
-        if id(module) not in self.young:
-            self.version = next(self._count)
-
-
-module_changes: _Changes = _Changes()
 
 
 class Module:
@@ -71,18 +49,22 @@ class Module:
         module_changes.young.add(id(module))
         return module
 
+    _slots: tuple[str, ...] = ()
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         adopt(cls)
+        own = cls.__dict__.get("__slots__", ())
+        cls._slots = (*cls._slots, *((own,) if isinstance(own, str) else own))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        before = self.__dict__.get(name)
+        before = getattr(self, name, None) if name in self._slots else self.__dict__.get(name)
         if isinstance(before, BaseVar) or isinstance(value, type):
             refuse(f"{type(self).__name__}.{name}", PARTS, before, value)
         super().__setattr__(name, value)
         if isinstance(value, PARTS) or isinstance(before, PARTS):
             module_changes.changed(self)
-        elif isinstance(value, CONTAINERS) and type(self).vars is Module.vars:
+        elif is_container(value) and type(self).vars is Module.vars:
             warn(self, f".{name}", value, PARTS, lambda: _all_parts(self))
 
     def __delattr__(self, name: str) -> None:
@@ -106,7 +88,10 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; subclasses define it."""
-        raise NotImplementedError(f"{type(self).__name__}: has no __call__. Define it, or call another method.")
+        remedy = (
+            "Call forward, or name it __call__" if hasattr(self, "forward") else "Define it, or call another method"
+        )
+        raise NotImplementedError(f"{type(self).__name__}: has no __call__. {remedy}.")
 
     def train(self, mode: bool = True) -> Self:
         """Sets the mode of the module and of all modules in it to training, for good and in all threads.
@@ -203,7 +188,9 @@ PARTS = (Module, BaseVar)
 
 def parts(module: Module) -> dict[str, Any]:
     """The parts of a module, {place: part}: `.name` is an attribute, `[i]` or `['key']` an item."""
-    return {f".{name}": value for name, value in list(module.__dict__.items())} | module._parts_by_key()
+    found = {f".{name}": value for name, value in list(module.__dict__.items())}
+    found |= {f".{name}": getattr(module, name) for name in module._slots if hasattr(module, name)}
+    return found | module._parts_by_key()
 
 
 def put(module: Module, where: str, value: Any) -> None:
@@ -241,10 +228,10 @@ _naming = Naming(Module, parts)
 class ModuleList(Module, list[Any]):
     """A list whose modules and variables are found by `vars`; everything else in it is ignored."""
 
-    def __init__(self, items: Iterable[Any] = (), /, *others: Any) -> None:
-        if others:
-            name = type(self).__name__
-            raise TypeError(f"{name}: expected one list, got {1 + len(others)} arguments. Write {name}([a, b]).")
+    def __init__(self, items: Iterable[Any] = (), /, *others: Any, **kwargs: Any) -> None:
+        if others or kwargs:
+            name, n = type(self).__name__, 1 + len(others) + len(kwargs)
+            raise TypeError(f"{name}: expected one list, got {n} arguments. Write {name}([a, b]).")
         list.__init__(self)
         self[:] = items
 
@@ -256,9 +243,8 @@ class ModuleList(Module, list[Any]):
         name = type(self).__name__
         if not isinstance(key, slice):
             refuse(f"{name}[{key}]", PARTS, self[key], value)
-        elif isinstance(value, Array | BaseVar) or is_array(value):
-            raise TypeError(f"{name}: expected a list of modules or variables, got an array of shape {value.shape}.")
         else:
+            refuse_items(name, value)
             value, places = list(value), range(len(self))[key]
             for i, item in enumerate(value):
                 place = places[i] if i < len(places) else len(self) + i - len(places)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from .unsearched import CONTAINERS, warn
+from .unsearched import is_container, warn
 from .variable import BaseVar
 
 __all__ = ["Names", "Naming"]
@@ -45,7 +45,7 @@ class Naming(threading.local):
                     found.append((full, part))
                 elif isinstance(part, self.kind):
                     found += self._again(part, full) if id(part) in self.known else self._first(part, full)
-                elif isinstance(part, CONTAINERS) and not self._collects(module):
+                elif is_container(part) and not self._collects(module):
                     self.containers.append((module, where, part))
             if outermost:
                 self._report(found)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
+import functools
 import itertools
 import types
 import warnings
@@ -13,19 +15,25 @@ from typing import Any
 
 import numpy as onp
 
+from autograd.backend import is_array
 from autograd.core import Array
 from autograd.errors import level_of_user
 
 from .collection import VarCollection
 from .variable import BaseVar, ConstrainedVar, TrainRef
 
-__all__ = ["CONTAINERS", "refuse", "warn"]
+__all__ = ["is_container", "refuse", "refuse_items", "warn"]
 
 _DICTIONARIES = (dict, collections.UserDict, collections.ChainMap, types.MappingProxyType, types.SimpleNamespace)
 _LISTS = (list, tuple, set, frozenset, collections.deque, collections.UserList, type({}.values()), onp.ndarray)
-CONTAINERS: tuple[type, ...] = (*_DICTIONARIES, *_LISTS)
+_CONTAINERS = (*_DICTIONARIES, *_LISTS, functools.partial)
 _MOST = 1000  # parts that are looked at: a long list of numbers shall cost little
 _warned: dict[int, set[str]] = {}  # places by the identity of their module, until it is gone
+
+
+def is_container(value: Any) -> bool:
+    """Whether layers or variables may be in a value that is no module: in a list, dictionary, dataclass, ..."""
+    return isinstance(value, _CONTAINERS) or hasattr(type(value), "__dataclass_fields__")
 
 
 def refuse(where: str, kinds: tuple[type, ...], before: Any, value: Any) -> None:
@@ -52,13 +60,34 @@ def refuse(where: str, kinds: tuple[type, ...], before: Any, value: Any) -> None
         )
 
 
+def refuse_items(where: str, items: Any) -> None:
+    """Raises TypeError if what is given as the items of a list would lose layers or their order, or is none.
+
+    Args:
+        where: The class of the list, for the error.
+        items: What is given.
+    """
+    name = type(items).__name__
+    if isinstance(items, Array | onp.ndarray) or is_array(items):
+        got, remedy = f"an array of shape {items.shape}", "Give a list of variables."
+    elif isinstance(items, _DICTIONARIES) and not isinstance(items, VarCollection):
+        got, remedy = f"a {name}", f"Write {where}(x.values()), or take a ModuleDict."
+    elif isinstance(items, set | frozenset):
+        got, remedy = f"a {name}, which has no order", "Give a list."
+    elif isinstance(items, str) or not (hasattr(type(items), "__iter__") or hasattr(type(items), "__getitem__")):
+        got, remedy = name, f"Write {where}([a, b])."
+    else:
+        return
+    raise TypeError(f"{where}: expected a list of modules or variables, got {got}. {remedy}")
+
+
 def warn(module: Any, where: str, value: Any, kinds: tuple[type, ...], found: Callable[[], Iterable[Any]]) -> None:
     """Warns once of each place of a module that holds layers or variables which `vars` and `train` do not find.
 
     Args:
         module: The module.
         where: The place in it: `.layers` or `[0]`.
-        value: What is there, one of `CONTAINERS`.
+        value: What is there, a container.
         kinds: The classes of modules and of variables.
         found: Gives the modules and variables that are found elsewhere.
     """
@@ -70,7 +99,8 @@ def warn(module: Any, where: str, value: Any, kinds: tuple[type, ...], found: Ca
     if not lost or not _first_time(module, where):
         return
     names = ", ".join(dict.fromkeys(type(part).__name__ for part in lost))
-    kind = "ModuleDict" if isinstance(value, _DICTIONARIES) else "ModuleList"
+    named = isinstance(value, _DICTIONARIES) or hasattr(type(value), "__dataclass_fields__")
+    kind = "ModuleDict" if named else "ModuleList"
     warnings.warn(
         f"{type(module).__name__}{where} is a {type(value).__name__} that holds {names}. vars() does not search it: "
         "what is in it is not trained, not saved, and not reached by train() and eval(). "
@@ -93,7 +123,7 @@ def _held(value: Any, kinds: tuple[type, ...]) -> Iterator[Any]:
             if isinstance(part, kinds):
                 if not isinstance(part, TrainRef):  # its variable has another place
                     yield part
-            elif isinstance(part, CONTAINERS) and id(part) not in seen:
+            elif is_container(part) and id(part) not in seen:
                 seen.add(id(part))
                 waiting.append(part)
             if looked_at == _MOST:
@@ -105,8 +135,12 @@ def _parts(container: Any) -> Iterable[Any]:
         return ()
     if isinstance(container, onp.ndarray):
         return container.flat if container.dtype == object else ()
+    if isinstance(container, functools.partial):
+        return (container.func, *container.args, *container.keywords.values())
     if isinstance(container, types.SimpleNamespace):
         return vars(container).values()
+    if hasattr(type(container), "__dataclass_fields__"):
+        return [getattr(container, field.name, None) for field in dataclasses.fields(container)]
     values = container.values() if isinstance(container, _DICTIONARIES) else container
     with contextlib.suppress(RuntimeError):  # another thread adds to it
         return list(itertools.islice(values, _MOST))

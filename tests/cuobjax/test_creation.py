@@ -74,6 +74,7 @@ def test_a_start_that_depends_on_data_is_that_of_the_first_call(transform):
         np.testing.assert_allclose(run(jn.array([[11.0], [13.0]])), [[9], [11]])
 
 
+@pytest.mark.filterwarnings("ignore:Centered.seen is a dict that holds StateVar:UserWarning")
 def test_a_recorded_program_runs_once_the_variables_are_made():
     runs = []
     net = Centered()

@@ -2,6 +2,8 @@
 
 import collections
 import copy
+import dataclasses
+import functools
 import pickle
 import types
 import warnings
@@ -49,6 +51,27 @@ def test_attributes_of_a_list_are_found_trained_and_saved(tmp_path):
     assert table[0].parameters == 10
 
 
+def test_variables_in_slots_are_found():
+    @dataclasses.dataclass(slots=True, eq=False)
+    class Slotted(objax.Module):
+        w: objax.TrainVar
+        b: object = None
+
+    class Inner(Slotted):
+        __slots__ = "c"
+
+    net = Inner(objax.TrainVar(jn.ones(2)), objax.StateVar(jn.ones(3)))
+    assert [name.rpartition(".")[2] for name in names(net)] == ["w", "b"]
+    net.c = nn.Linear(1, 1)
+    f = objax.Jit(lambda x: x * net.w.value)
+    f(1.0)
+    net.w = objax.TrainVar(jn.zeros(2))
+    np.testing.assert_array_equal(f(1.0), [0, 0])
+    with pytest.raises(TypeError, match=r"^Inner\.w holds a variable"):
+        net.w = 3
+    assert len(copy.deepcopy(net).vars()) == 4
+
+
 # A variable in a place of its own.
 
 NO_VARIABLES = [0.0, 3, True, 1j, "text", [1.0], (1.0,), {"a": 1}, np.float32(0), np.zeros(2), jn.zeros(2), jn.tanh]
@@ -84,16 +107,36 @@ def test_a_traced_value_does_not_take_the_place_of_a_variable():
     assert type(net.total) is objax.StateVar
 
 
-def test_a_list_is_not_filled_with_the_rows_of_an_array():
-    refs = objax.ModuleList([objax.StateVar(jn.zeros(2))])
-    for rows in (jn.ones((2, 2)), np.ones(2), objax.StateVar(jn.zeros(2))):
-        with pytest.raises(TypeError, match=r"^ModuleList: expected a list of modules or variables, got an array of s"):
-            refs.extend(rows)
-        with pytest.raises(TypeError, match="got an array of shape"):
-            refs += rows
-        with pytest.raises(TypeError, match="got an array of shape"):
-            objax.ModuleList(rows)
-    assert len(refs) == 1
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [
+        (jn.ones((2, 2)), r"got an array of shape \(2, 2\)\. Give a list of variables\."),
+        (np.ones(2), r"got an array of shape \(2,\)"),
+        (objax.StateVar(jn.zeros(2)), r"got an array of shape \(2,\)"),
+        ({"a": nn.Linear(1, 1)}, r"got a dict\. Write ModuleList\(x\.values\(\)\), or take a ModuleDict\."),
+        (collections.OrderedDict(a=nn.Linear(1, 1)), "got a OrderedDict"),
+        ({nn.Linear(1, 1)}, r"got a set, which has no order\. Give a list\."),
+        ("text", r"got str\. Write ModuleList\(\[a, b\]\)\."),
+        (None, "got NoneType"), (nn.Linear(1, 1), "got Linear"), (3, "got int"),
+    ],
+)  # fmt: skip
+def test_a_list_is_filled_with_modules_and_variables_alone(items, text):
+    layers = objax.ModuleList([objax.StateVar(jn.zeros(2))])
+    for fill in (layers.extend, layers.__iadd__, objax.ModuleList, lambda x: layers.__setitem__(slice(None), x)):
+        with pytest.raises(TypeError, match=rf"^ModuleList: expected a list of modules or variables, {text}"):
+            fill(items)
+    assert len(layers) == 1
+
+
+def test_a_list_is_filled_from_what_gives_its_items():
+    layer = nn.Linear(1, 1)
+    for items in ([layer], (layer,), iter([layer]), {"a": layer}.values(), objax.ModuleList([layer])):
+        assert nn.Sequential(items)[0] is layer
+    assert len(objax.ModuleList(layer.vars())) == 2
+    with pytest.raises(
+        TypeError, match=r"^Sequential: expected one list, got 2 arguments\. Write Sequential\(\[a, b\]\)"
+    ):
+        nn.Sequential([layer], layers=[layer])
 
 
 def test_classes_are_refused_where_instances_belong():
@@ -121,6 +164,11 @@ class Own:
         self.layer = layer
 
 
+@dataclasses.dataclass
+class Config:
+    layer: object
+
+
 def layer():
     return nn.Linear(2, 2)
 
@@ -140,6 +188,8 @@ def layer():
         (lambda: types.MappingProxyType({"a": layer()}), "mappingproxy", "Linear", "ModuleDict"),
         (lambda: types.SimpleNamespace(a=layer()), "SimpleNamespace", "Linear", "ModuleDict"),
         (lambda: np.array([layer(), None], object), "ndarray", "Linear", "ModuleList"),
+        (lambda: functools.partial(layer(), 3), "partial", "Linear", "ModuleList"),
+        (lambda: Config(layer()), "Config", "Linear", "ModuleDict"),
     ],
 )
 def test_a_plain_container_of_layers_is_warned_of_once(make, kind, held, remedy):
@@ -219,6 +269,15 @@ def test_a_class_that_collects_its_list_itself_is_not_warned_of():
     net.inner = Collecting()
     assert len(net.inner.vars()) == 5
     assert names(net)[:2] == ["(Net).inner(Collecting).w", "(Net).inner(Collecting).layers[0](Linear).b"]
+
+
+def test_a_module_with_a_forward_says_how_to_call_it():
+    class Ported(objax.Module):
+        def forward(self, x):
+            return x
+
+    with pytest.raises(NotImplementedError, match=r"^Ported: has no __call__\. Call forward, or name it __call__\.$"):
+        Ported()(3)
 
 
 # Circles and sharing.
