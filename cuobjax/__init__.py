@@ -16,8 +16,9 @@ from .core.collection import VarCollection
 from .core.function import Function
 from .core.module import ForceArgs, Module, ModuleList
 from .core.module_dict import ModuleDict
+from .core.random_state import RandomState
 from .core.surgery import FrozenVar, freeze, replace, unfreeze
-from .core.variable import BaseState, BaseVar, ConstrainedVar, RandomState, StateVar, TrainRef, TrainVar
+from .core.variable import BaseState, BaseVar, ConstrainedVar, StateVar, TrainRef, TrainVar
 from .dtypes import default_dtype, set_default_dtype
 from .tools.summary import summary
 from .transforms.functional_call import functional_call, merge, split

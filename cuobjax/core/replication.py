@@ -10,8 +10,9 @@ from autograd.backend import local_devices
 from autograd.core import Array
 
 from .lanes import in_dtype, keys_of_lanes
+from .random_state import RandomState, exclusive
 from .scope import Values, is_open, write
-from .variable import BaseVar, RandomState, TrainRef
+from .variable import BaseVar, TrainRef
 
 __all__ = ["forget_replicas", "replicate", "replicated"]
 
@@ -47,26 +48,28 @@ def replicate(vc: Iterable[Any]) -> Iterator[None]:
     n = len(local_devices())
     before: Values = {}
     within: Values = {}
-    for v in variables:
-        if isinstance(v, RandomState):
-            within[v], before[v] = keys_of_lanes(v.value, n)
-        else:
-            before[v], within[v] = v.value, jn.broadcast_to(v.value, (n, *v.shape))
+    scoped, outer = is_open(), _in_scope.get()
 
     def joined(v: BaseVar) -> Array:
-        return before[v] if v.reduction is None or v.value is within[v] else in_dtype(v, v.reduction(v.value))
+        unchanged = v.value is within[v] or v.value is before[v]
+        return before[v] if v.reduction is None or unchanged else in_dtype(v, v.reduction(v.value))
 
-    write(within)
-    scoped = is_open()
-    token = _in_scope.set(_in_scope.get().union(variables if scoped else ()))
-    _replicated.update(() if scoped else variables)
     try:
+        with exclusive:
+            for v in variables:
+                if isinstance(v, RandomState):
+                    within[v], before[v] = keys_of_lanes(v.value, n)
+                else:
+                    before[v], within[v] = v.value, jn.broadcast_to(v.value, (n, *v.shape))
+            write(within)
+        _in_scope.set(outer.union(variables if scoped else ()))
+        _replicated.update(() if scoped else variables)
         yield
     finally:
         after = before
         try:
-            after = {v: joined(v) for v in variables}
+            after = {v: joined(v) for v in within}
         finally:
             write(after)
             _replicated.difference_update(() if scoped else variables)
-            _in_scope.reset(token)
+            _in_scope.set(outer)

@@ -8,6 +8,7 @@ nothing has happened. Each thread, and each asyncio task, has its own scopes.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from .variable import BaseVar
 
 __all__ = [
-    "FirstRead", "Scope", "Values", "at_once", "innermost", "is_open", "made", "outside", "read", "scope", "write",
+    "FirstRead", "Loan", "Scope", "Values", "at_once", "innermost", "is_open", "loan", "made", "outside", "read",
+    "scope", "write",
 ]  # fmt: skip
 
 P = ParamSpec("P")
@@ -31,6 +33,31 @@ Values: TypeAlias = dict["BaseVar", Array]
 FirstRead: TypeAlias = Callable[["BaseVar", Array], Array]
 innermost: ContextVar[Scope | None] = ContextVar("cuobjax.core.scope", default=None)
 """The scope in which this thread or task is."""
+_first = threading.RLock()
+
+
+class Loan:
+    """What a transformation that runs outside of all scopes read of random states, and will replace.
+
+    Attributes:
+        ended: Whether the transformation has returned; threads that it left behind may still refer to it.
+        values: {reference to a variable: value}.
+    """
+
+    __slots__ = ("__weakref__", "ended", "values")
+
+    def __init__(self) -> None:
+        self.ended: bool = False
+        self.values: dict[weakref.ref[BaseVar], Array] = {}
+
+    def given_back(self, values: Mapping[BaseVar, Array]) -> Values:
+        """The values to write: not those of variables that somebody else wrote to meanwhile."""
+        lent = {variable: self.values.get(weakref.ref(variable), variable.stored) for variable in values}
+        return {variable: value for variable, value in values.items() if lent[variable] is variable.stored}
+
+
+loan: ContextVar[Loan | None] = ContextVar("cuobjax.core.loan", default=None)
+"""That of the transformation that runs in this thread or task."""
 
 
 class Scope:
@@ -128,10 +155,14 @@ def _read(variable: BaseVar, scope: Scope) -> Array:
     if value is None:
         value = scope.seen.get(variable)
     if value is None:
-        value = variable.stored if scope.outer is None else _read(variable, scope.outer)
-        if scope.first_read is not None:
-            value = scope.first_read(variable, value)
-        scope.seen[variable] = value
+        value = variable.lent() if scope.outer is None else _read(variable, scope.outer)
+        if scope.first_read is None:
+            scope.seen[variable] = value
+            return value
+        with _first:  # threads that were started with this scope may read at once
+            if variable not in scope.seen:
+                scope.seen[variable] = scope.first_read(variable, value)
+            value = scope.seen[variable]
     return value
 
 
@@ -153,5 +184,8 @@ def write(values: Mapping[BaseVar, Array]) -> None:
                 f"{type(variable).__name__}: expected a plain array outside of cuobjax's transformations, got a traced "
                 "one. Use cuobjax.Grad or GradValues in place of autograd.grad, or assign stop_gradient(x)."
             )
+    borrowed = loan.get()
+    if borrowed is not None and borrowed.values:
+        values = borrowed.given_back(values)
     # All or none: no signal handler and no other thread comes in between.
     deque(map(setattr, values, repeat("stored"), values.values()), maxlen=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import operator
 import re
 from abc import ABCMeta
 from collections.abc import Callable
@@ -14,15 +13,14 @@ import numpy as onp
 import autograd.numpy as anp
 from autograd.boundary import require_same_library
 from autograd.core import Array, Reference, Tracer, bare
-from autograd.ops.random import split as split_key
 
 from ..util import class_name, repr_function
 from . import scope
 from .value import KEEPS_ITS_DTYPE, as_value
 
 __all__ = [
-    "BaseState", "BaseVar", "ConstrainedVar", "RandomState", "Reduction", "StateVar", "StoredVar", "Tensor", "TrainRef",
-    "TrainVar", "as_value", "constant", "random_key", "reduce_mean",
+    "BaseState", "BaseVar", "ConstrainedVar", "Reduction", "StateVar", "StoredVar", "Tensor", "TrainRef",
+    "TrainVar", "as_value", "constant", "reduce_mean",
 ]  # fmt: skip
 
 Tensor: TypeAlias = Array | onp.ndarray[Any, Any] | onp.generic
@@ -163,6 +161,10 @@ class StoredVar(BaseVar):
         self.stored: Array = constant(value)
         if isinstance(value, Tracer):  # created in a differentiated call, which sees the traced value
             scope.write({self: value})
+
+    def lent(self) -> Array:
+        """The value with which a call begins that opens the outermost scope."""
+        return self.stored
 
     @property
     def value(self) -> Array:
@@ -363,34 +365,3 @@ class StateVar(StoredVar, BaseState):
 
     def __init__(self, tensor: Tensor, reduce: Reduction | None = reduce_mean) -> None:
         super().__init__(tensor, reduce)
-
-
-class RandomState(StateVar):
-    """The state of a random number generator: a key of shape (2,), uint32, at first the high and low word of the seed.
-
-    Args:
-        seed: From 0 to 2**64 - 1.
-    """
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(random_key(seed), None)
-
-    def seed(self, seed: int) -> None:
-        """Starts anew from a seed, 0 to 2**64 - 1."""
-        self.value = random_key(seed)
-
-    def split(self, n: int) -> Array:
-        """Draws `n` new keys, of shape (n, 2), uint32; the state becomes another one, independent of them."""
-        if operator.index(n) < 0:
-            raise ValueError(f"RandomState.split: expected a number of keys, got {n}.")
-        keys = split_key(self.value, n=n)
-        self.value = keys[0]
-        return keys[1:]
-
-
-def random_key(seed: int) -> onp.ndarray[Any, Any]:
-    """The key of a seed: its high and low word, uint32."""
-    number = operator.index(seed)
-    if not 0 <= number < 2**64:
-        raise ValueError(f"RandomState: expected a seed from 0 to 2**64 - 1, got {seed}.")
-    return onp.array([number >> 32, number & 0xFFFFFFFF], onp.uint32)

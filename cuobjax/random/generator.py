@@ -7,8 +7,8 @@ from autograd import Array, default_device, device_put
 
 from ..core.collection import VarCollection
 from ..core.module import Module
+from ..core.random_state import RandomState, exclusive, random_key
 from ..core.scope import outside
-from ..core.variable import RandomState, random_key
 from ..util import class_name
 
 __all__ = ["DEFAULT_GENERATOR", "Generator", "KeySource", "new_key", "seed"]
@@ -35,16 +35,18 @@ class Generator(Module):
     def seed(self, seed: int = 0) -> None:
         """Starts anew from a seed, from 0 to 2**64 - 1; another number raises ValueError."""
         random_key(seed)
-        if hasattr(self, "_key"):
-            self._key.seed(seed)
-        self.initial_seed = seed
+        with exclusive:
+            if hasattr(self, "_key"):
+                self._key.seed(seed)
+            self.initial_seed = seed
 
     @property
     def key(self) -> RandomState:
         """The RandomState, made when it is first needed: importing the library touches no device."""
         if not hasattr(self, "_key"):
-            with outside():
-                self._key = RandomState(self.initial_seed)
+            with exclusive, outside():
+                if not hasattr(self, "_key"):
+                    self._key = RandomState(self.initial_seed)
         return self._key
 
     def __call__(self) -> Array:

@@ -11,6 +11,7 @@ from autograd.typing import ArrayLike
 
 from ..core.call import call
 from ..core.module import Module
+from ..core.random_state import borrowing
 from ..core.scope import write
 from ..core.variable import BaseVar, TrainRef, as_value
 
@@ -20,6 +21,7 @@ Values: TypeAlias = Mapping[str, ArrayLike] | Sequence[ArrayLike]
 """Values for the variables of a module: by name, or one for each in their order."""
 
 
+@borrowing
 def functional_call(
     module: Callable[..., Any], values: Values, /, *args: Any, with_changes: bool = False, **kwargs: Any
 ) -> Any:

@@ -21,6 +21,7 @@ from autograd.gradients import TapedRun, scalar_seed
 from ..core.call import as_arrays, call
 from ..core.collection import VarCollection, Variables, names_of, trained
 from ..core.module import Module
+from ..core.random_state import borrowing
 from ..core.scope import write
 from ..core.variable import TrainVar, as_value
 from ..dtypes import default_dtype
@@ -95,6 +96,7 @@ class _Derivatives(Module):
         """The derivatives of `run`, which returns (first output, aux), as a list for each of `argnums`, and aux."""
         raise NotImplementedError
 
+    @borrowing
     def _differentiate(self, args, kwargs):
         """The derivatives (by inputs first, then TrainVars) and the outputs as `f` returned them.
 

@@ -20,8 +20,9 @@ from ..core.call import call
 from ..core.collection import VarCollection, Variables
 from ..core.function import Function, find_used_variables
 from ..core.module import Module, module_changes
+from ..core.random_state import RandomState, borrowing
 from ..core.training_mode import modes_read
-from ..core.variable import BaseVar, RandomState, TrainRef, as_value
+from ..core.variable import BaseVar, TrainRef, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function, to_positions
 from .program import Program, below
@@ -127,6 +128,11 @@ class Jit(Module, Generic[P, R]):
                 raise
             key = default_dtype(), default_device(), place(), statics, parts
             for program in self._programs.get(key, ()):
+                if program.draws:
+                    results = program.results(leaves)
+                    if results is not None:
+                        return results[0]
+                    continue
                 inputs = program.inputs(leaves)
                 if inputs is not None:
                     return program.run(inputs)
@@ -147,6 +153,7 @@ class Jit(Module, Generic[P, R]):
     def _placed(self, x: Any) -> Any:
         return as_value(x, "Jit", *self._on_gpu) if isinstance(x, onp.ndarray) else x
 
+    @borrowing
     def _record(self, key: Hashable, given: _Given, late: Set[BaseVar] = frozenset()) -> Any:
         """Runs `f`, and stores what it did as a program.
 

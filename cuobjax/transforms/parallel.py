@@ -18,9 +18,10 @@ from ..core.collection import VarCollection, Variables
 from ..core.function import Function
 from ..core.lanes import joined, keys_of_lanes
 from ..core.module import Module
+from ..core.random_state import RandomState, borrowing
 from ..core.replication import forget_replicas, replicated
 from ..core.scope import is_open, write
-from ..core.variable import BaseVar, RandomState, as_value
+from ..core.variable import BaseVar, as_value
 from ..util import class_name, repr_function, to_positions
 
 __all__ = ["Parallel", "concatenate"]
@@ -105,6 +106,7 @@ class Parallel(Module):
             shortened(error)
             raise
 
+    @borrowing
     def _on_devices(self, args, kwargs):
         devices = local_devices()
         lanes = self._split(args, kwargs, devices)

@@ -16,7 +16,8 @@ from autograd.core import Array, Tracer, lift
 from autograd.debugging import is_watching
 from autograd.graph import Graph, StagedTracer, Staging, Value
 
-from ..core.scope import Values, read, write
+from ..core.random_state import RandomState, borrowing
+from ..core.scope import Values, is_open, read, write
 from ..core.training_mode import Modes, unchanged
 from ..core.variable import BaseVar
 from .signature import described
@@ -39,6 +40,7 @@ class Program:
     Attributes:
         first: The results of the recorded call: outputs, then values of variables. The caller takes them out.
         closed: Whether it can run again.
+        draws: The random states that are inputs, by their positions.
     """
 
     def __init__(
@@ -71,6 +73,9 @@ class Program:
                 self.checks.append((variable, *described(staging.lower(tracer))))
                 continue
             staging.as_constant(tracer)  # `f` made the variable for itself
+        first = len(staging.graph.inputs) - len(self.checks)
+        states = [check[0] for check in self.checks]
+        self.draws: dict[int, RandomState] = {first + i: v for i, v in enumerate(states) if isinstance(v, RandomState)}
         self.closed: bool = staging.closed
         if self.closed:
             self.labels: list[Any] = [staging.labels[n] for n in graph.inputs]
@@ -94,6 +99,17 @@ class Program:
                 return None
             inputs.append(value)
         return inputs
+
+    @borrowing
+    def results(self, leaves: Sequence[Any]) -> list[Any] | None:
+        """As `inputs` and `run`, for a program that draws random numbers: [outputs], or None."""
+        inputs = self.inputs(leaves)
+        if inputs is None:
+            return None
+        if not is_open():
+            for position, state in self.draws.items():
+                inputs[position] = state.lent()
+        return [self.run(inputs)]
 
     def run(self, inputs: Sequence[Any]) -> Any:
         """The outputs for inputs; writes to variables."""

@@ -9,6 +9,7 @@ from autograd.errors import shortened
 
 from ..core.call import call
 from ..core.module import Module
+from ..core.random_state import borrowing
 from ..core.scope import Values, write
 from ..core.training_mode import Modes, modes_read, override
 from ..core.variable import BaseVar
@@ -33,6 +34,7 @@ class Remat(Module, Generic[P, R]):
     def __init__(self, f: Callable[P, R]) -> None:
         self.f: Callable[P, R] = f
 
+    @borrowing
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls `f`: the same arguments, outputs and gradients."""
         found: Values = {}

@@ -14,8 +14,9 @@ from ..core.collection import VarCollection, Variables
 from ..core.function import Function
 from ..core.lanes import joined, keys_of_lanes
 from ..core.module import Module
+from ..core.random_state import RandomState, borrowing
 from ..core.scope import write
-from ..core.variable import RandomState, TrainVar, reduce_mean
+from ..core.variable import TrainVar, reduce_mean
 from ..util import class_name, positional_args_names, repr_function
 
 __all__ = ["Vectorize"]
@@ -75,6 +76,7 @@ class Vectorize(Module):
             shortened(error)
             raise
 
+    @borrowing
     def _in_lanes(self, args, kwargs):
         arguments, axes = self._arguments(args, kwargs)
         lanes = Lanes({key: arguments[key] for key in axes}, axes, "Vectorize")

@@ -97,9 +97,8 @@ def moments(run):
     run()
     sys.setprofile(None)
     total = 10**9 - counted.left
-    return sorted(
-        {*range(min(80, total)), *range(0, total, max(1, total // 150)), *range(max(0, total - 80), total + 3)}
-    )
+    between = range(0, total, max(1, total // 20))
+    return sorted({*range(min(15, total)), *between, *range(max(0, total - 30), total + 2)})
 
 
 @pytest.mark.parametrize("kind", CALLS)
