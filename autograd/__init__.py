@@ -24,11 +24,12 @@ from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize
 from .kernels.scatter import deterministic
 from .mapping import vmap
 from .numpy._creation import device_put
+from .printing import debug_print
 
 __all__ = [
     "Array", "Device", "DeviceError", "checkpoint", "cond", "custom_jvp", "custom_vjp", "debug", "debug_nans",
-    "default_device", "defjvp", "defvjp", "deterministic", "device", "device_put", "elementwise_grad", "flatten",
-    "get_array_module", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "primitive",
+    "debug_print", "default_device", "defjvp", "defvjp", "deterministic", "device", "device_put", "elementwise_grad",
+    "flatten", "get_array_module", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "primitive",
     "scan", "stop_gradient", "trace_report", "value_and_grad", "vjp", "vmap", "while_loop",
 ]  # fmt: skip
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as onp
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConcretizationError", "Graph", "Operation", "StagedNumber", "StagedTracer", "Staging", "Value", "applied", "baked",
-    "shrunk", "value_of",
+    "recording", "shrunk", "value_of",
 ]  # fmt: skip
 
 _new = object.__new__
+_recording: ContextVar[Staging | None] = ContextVar("autograd.graph.recording", default=None)
 
 
 class ConcretizationError(TypeError):
@@ -201,7 +204,7 @@ class Staging(Interpreter):
         closed: False if the graph uses a value that another transformation traces.
     """
 
-    __slots__ = ("_known", "_lock", "closed", "graph", "labels")
+    __slots__ = ("_known", "_lock", "_outer", "closed", "graph", "labels")
     graph: Graph
     labels: dict[int, Any]
     closed: bool
@@ -213,6 +216,22 @@ class Staging(Interpreter):
         self.closed = True
         self._known: dict[int, int] = {}  # {id: position} of raw arrays that are constants
         self._lock = threading.Lock()
+        self._outer = _recording.get()
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """The context in which the function runs: `recording()` is this one."""
+        try:
+            _recording.set(self)
+            yield
+        finally:
+            _recording.set(self._outer)
+
+    def token(self) -> StagedTracer:
+        """A traced value that depends on nothing: an operation on it is recorded."""
+        tracer: StagedTracer = self._traced(onp.zeros(()))
+        self.graph.constants[tracer.position] = tracer._value
+        return tracer
 
     def input(self, value: Any, label: Any) -> Any:
         """A tracer for an input: a raw array, a Python number, or a value that another transformation traces."""
@@ -282,7 +301,8 @@ class Staging(Interpreter):
             )
         inputs = [self.position(a) for a in args]
         values = [a._value if isinstance(a, Array) and a._trace in (self, Array._trace) else a for a in args]
-        y = applied(primitive, values, params)
+        apply = self._outside if getattr(primitive, "has_effect", False) else applied
+        y = apply(primitive, values, params)
         multiple_results = type(y) is tuple
         parts = y if multiple_results else (y,)
         tracers = [self._traced(part._value if type(part) is Array else part) for part in parts]
@@ -290,6 +310,15 @@ class Staging(Interpreter):
         operation = Operation(primitive, tuple(inputs), params, outputs, multiple_results, line_of_user())
         self.graph.operations.append(operation)
         return tuple(tracers) if multiple_results else tracers[0]
+
+    def _outside(self, primitive, values, params):
+        """The result of a primitive one level below, where this recording is not the innermost one."""
+        inner = _recording.get()
+        try:
+            _recording.set(self._outer)
+            return applied(primitive, values, params)
+        finally:
+            _recording.set(inner)
 
     def _require_static_shape(self, primitive, args):
         for a in primitive.shape_from(*args):
@@ -329,6 +358,11 @@ class Staging(Interpreter):
         self.ended = True
         self._known.clear()
         return self.graph
+
+
+def recording() -> Staging | None:
+    """The innermost recording that goes on in this thread or task; None if there is none."""
+    return _recording.get()
 
 
 def value_of(x: Any) -> Value:

@@ -8,7 +8,7 @@ from .installation import check_autograd as _check_autograd
 _check_autograd()  # before anything imports autograd
 
 import autograd as _autograd
-from autograd import Array, Device, DeviceError, default_device, device, device_put, stop_gradient
+from autograd import Array, Device, DeviceError, debug_print, default_device, device, device_put, stop_gradient
 
 from . import constants, constraint, functional, io, nn, numpy, optimizer, random, typing, util
 from .constants import ConvPadding
@@ -32,8 +32,8 @@ __all__ = [
     "Array", "BaseState", "BaseVar", "ConstrainedVar", "ConvPadding", "Device", "DeviceError", "ForceArgs", "FrozenVar",
     "Function", "Grad", "GradValues", "Hessian", "Jacobian", "Jit", "Module", "ModuleDict", "ModuleList", "Parallel",
     "RandomState", "Remat", "StateVar", "TrainRef", "TrainVar", "VarCollection", "Vectorize", "constants", "constraint",
-    "default_device", "default_dtype", "device", "device_put", "freeze", "functional", "functional_call", "io", "merge",
-    "nn", "numpy", "optimizer", "random", "replace", "set_default_dtype", "split", "stop_gradient", "summary", "typing",
+    "debug_print", "default_device", "default_dtype", "device", "device_put", "freeze", "functional", "functional_call", "io",
+    "merge", "nn", "numpy", "optimizer", "random", "replace", "set_default_dtype", "split", "stop_gradient", "summary", "typing",
     "unfreeze", "util",
 ]  # fmt: skip
 

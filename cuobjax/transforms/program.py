@@ -14,7 +14,7 @@ from autograd.boundary import lowered
 from autograd.compiler import compiled, simplified
 from autograd.core import Array, Tracer, lift
 from autograd.debugging import is_watching
-from autograd.graph import Graph, StagedTracer, Staging, Value
+from autograd.graph import Graph, StagedTracer, Staging, Value, recording
 
 from ..core.random_state import RandomState, borrowing
 from ..core.scope import Values, is_open, read, write
@@ -81,6 +81,7 @@ class Program:
             self.labels: list[Any] = [staging.labels[n] for n in graph.inputs]
             self.recorded: int = len(graph.operations)
             self.graph: Graph = simplified(graph)
+            self.effects = any(getattr(operation.primitive, "has_effect", False) for operation in graph.operations)
             self.run_raw: Any = compiled(self.graph, name)
 
     def inputs(self, leaves: Sequence[Any]) -> list[Any] | None:
@@ -115,7 +116,7 @@ class Program:
         """The outputs for inputs; writes to variables."""
         self.calls += 1
         raw = [x._value if type(x) is Array else x for x in inputs]
-        if is_watching() or any(isinstance(x, Array) for x in raw):
+        if is_watching() or (self.effects and recording() is not None) or any(isinstance(x, Array) for x in raw):
             results = self.graph.interpret([below(x) for x in inputs], as_recorded=True)
         else:
             for i in self.run_raw.borrowed:
