@@ -58,8 +58,13 @@ def array(object: ArrayLike, dtype: DTypeLike = None) -> Array:
     if isinstance(object, list | tuple) and _holds_arrays(object):
         return stack_all([array(part, dtype) for part in object])
     device = backend.default_device()
-    with device.current():
-        created = device.library.array(object, dtype)
+    try:
+        with device.current():
+            created = device.library.array(object, dtype)
+    except ValueError:
+        created = onp.array(object, dtype)  # raises for ragged lists; of dtypes that CuPy does not have, it says which
+        if created.dtype.kind in "biufcV":
+            raise
     if created.dtype.kind not in "biufcV":  # V: bfloat16
         raise TypeError(f"array: expected numbers, got {type(object).__name__} of dtype {created.dtype}.")
     return created

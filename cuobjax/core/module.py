@@ -189,8 +189,9 @@ PARTS = (Module, BaseVar)
 def parts(module: Module) -> dict[str, Any]:
     """The parts of a module, {place: part}: `.name` is an attribute, `[i]` or `['key']` an item."""
     found = {f".{name}": value for name, value in list(module.__dict__.items())}
-    found |= {f".{name}": getattr(module, name) for name in module._slots if hasattr(module, name)}
-    return found | module._parts_by_key()
+    if module._slots:
+        found |= {f".{name}": getattr(module, name) for name in module._slots if hasattr(module, name)}
+    return found | items if (items := module._parts_by_key()) else found
 
 
 def put(module: Module, where: str, value: Any) -> None:

@@ -76,6 +76,8 @@ class Naming(threading.local):
         return list(once.values())
 
     def _report(self, found: Names) -> None:
+        if not self.containers:
+            return
         elsewhere = [*self.open.values(), *(module for module, *_ in self.known.values()), *(v for _, v in found)]
         for module, where, container in self.containers:
             warn(module, where, container, (self.kind, BaseVar), lambda: elsewhere)

@@ -26,14 +26,15 @@ __all__ = ["is_container", "refuse", "refuse_items", "warn"]
 
 _DICTIONARIES = (dict, collections.UserDict, collections.ChainMap, types.MappingProxyType, types.SimpleNamespace)
 _LISTS = (list, tuple, set, frozenset, collections.deque, collections.UserList, type({}.values()), onp.ndarray)
-_CONTAINERS = (*_DICTIONARIES, *_LISTS, functools.partial)
+_CONTAINERS = frozenset([*_DICTIONARIES, *_LISTS, functools.partial])
 _MOST = 1000  # parts that are looked at: a long list of numbers shall cost little
 _warned: dict[int, set[str]] = {}  # places by the identity of their module, until it is gone
 
 
 def is_container(value: Any) -> bool:
     """Whether layers or variables may be in a value that is no module: in a list, dictionary, dataclass, ..."""
-    return isinstance(value, _CONTAINERS) or hasattr(type(value), "__dataclass_fields__")
+    kind = type(value)  # `isinstance` is slow for abstract classes such as UserDict
+    return not _CONTAINERS.isdisjoint(kind.__mro__) or hasattr(kind, "__dataclass_fields__")
 
 
 def refuse(where: str, kinds: tuple[type, ...], before: Any, value: Any) -> None:
