@@ -15,10 +15,10 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor test property format lint types stubs check demo test-cupy test-gpu bench bench-gpu kernels coverage build clean
+.PHONY: help setup doctor test test-pythons property format lint types stubs check demo test-cupy test-gpu bench bench-gpu kernels coverage build clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.installed  ## make .venv with the package and its dev and examples extras (PYTHON=python3.12 chooses another Python)
 
@@ -36,6 +36,17 @@ doctor:  ## say what is installed and test every device
 
 test:  ## run every test and doctest on the CPU (PYTEST_ARGS="-k name -x" is passed on)
 	$(venv)CUOBJAX_DEVICE=cpu $(PY) -m pytest $(PYTEST_ARGS)
+
+# Each Python that the metadata promises has a virtual environment of its own, build/python3.12, if it is on PATH or in pyenv or uv.
+PYTHONS ?= 3.11 3.12 3.13 3.14
+test-pythons:  ## run every test on the CPU on each Python that is here (PYTHONS="3.12 3.13" chooses; PYTEST_ARGS is passed on)
+	@for version in $(PYTHONS); do \
+		python=$$(command -v python$$version) && $$python -c '' 2>/dev/null || python=$$(ls -d \
+			$${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python \
+			$${UV_PYTHON_INSTALL_DIR:-$$HOME/.local/share/uv/python}/cpython-$$version.*/bin/python 2>/dev/null | tail -1); \
+		if [ -z "$$python" ]; then echo "python$$version: not here"; continue; fi; \
+		$(MAKE) --no-print-directory setup test PYTHON=$$python VENV=build/python$$version || failed="$$failed $$version"; \
+	done; test -z "$$failed" || { echo "failed on Python$$failed"; exit 1; }
 
 property:  ## run the property tests with many more examples
 	$(venv)CUOBJAX_DEVICE=cpu HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest tests/properties $(PYTEST_ARGS)

@@ -176,7 +176,7 @@ def test_cupys_modules_are_named_in_few_places():
                     "autograd.primitive",
                     "autograd.array_methods",
                     "cuobjax.doctor",
-                    "cuobjax.core.function",
+                    "cuobjax.core.contents",
                 )
                 assert name in known, f"{name}:{node.lineno}"
 

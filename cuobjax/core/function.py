@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import dis
 import functools
+import importlib.util
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from autograd.core import Array
-
 from ..util import class_name, repr_function
+from .bytecode import Step, steps
 from .collection import VarCollection, Variables
+from .contents import NOTHING, attribute, defaults, held, is_of_a_library, item, special_methods
 from .module import Module, parts, walk
 from .variable import BaseVar
 
 __all__ = ["AutoFunction", "Function", "find_used_variables"]
 
-_NOT_READ = {"autograd", "cupy", "numpy", "scipy", "cuobjax", *sys.stdlib_module_names} - {"__main__"}
-_FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
-_NOTHING = object()
+_Known = Mapping[str, tuple[Any, str]]
+"""What local variables are: {variable: (object, the expression that leads to it)}."""
+_OF_CLASSES = ("__dict__", "__weakref__")  # attributes that every class has
 
 
 class Function(Module):
@@ -88,10 +88,12 @@ def find_used_variables(fn: Callable[..., Any]) -> VarCollection:
     """The variables that a function `fn` can reach, named by the expressions that lead to them: `net.(Linear).w`.
 
     The search goes through the globals and closures that its code names, attributes, constant subscripts, default
-    arguments, containers, partial functions, bound methods, nested functions, and the functions that it calls. Where
-    the code passes on an object as a whole (`helper(net)`, `layers[i]`), all its variables are taken: rather one too
-    many than one too few. Variables that only an argument leads to are not found, nor are names that are looked up as
-    text (`globals()["net"]`).
+    arguments, everything that holds objects (containers, partial functions, iterators, weak references, objects with
+    attributes), bound methods, nested functions, modules such as `Jit(f)`, classes that it makes objects of, and the
+    functions that it calls. Where the code passes on an object as a whole (`helper(net)`, `layers[i]`), all its
+    variables are taken: rather one too many than one too few. Where a `Function` was given its variables, these are
+    all. Variables that only an argument leads to are not found, nor are names that are looked up as text
+    (`globals()["net"]`), nor those that libraries keep for themselves.
     """
     search = _Search()
     search.visit(fn, "", "")
@@ -106,9 +108,9 @@ class _Search:
         seen: The objects that were looked into, by identity, so that they live as long.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.found = VarCollection()
-        self.seen = {}
+        self.seen: dict[Any, Any] = {}
 
     def add(self, name: str, variable: BaseVar) -> None:
         known = list(map(id, self.found.values()))
@@ -122,148 +124,149 @@ class _Search:
 
     def visit(self, x: Any, name: str, prefix: str) -> None:
         """Looks into an object that an expression `name` leads to, in a function of which names begin with `prefix`."""
-        if isinstance(x, BaseVar):
-            self.add(prefix + name, x)
-        elif isinstance(x, types.FunctionType):
-            self.function(x, prefix + f"{{{x.__name__}}}" if name else "", {})
-        elif isinstance(x, types.MethodType):
-            self.method(x, name.rpartition(".")[0], prefix)
-        elif not isinstance(x, Array | type | types.ModuleType) and id(x) not in self.seen:
-            self.seen[id(x)] = x
-            if isinstance(x, Module):
-                self.module(x, name, prefix)
-            else:
-                for where, part in _inside(x):
-                    self.visit(part, (name + where).lstrip("."), prefix)
+        waiting = [(x, name)]
+        while waiting:
+            x, name = waiting.pop()
+            if isinstance(x, BaseVar):
+                self.add(prefix + name, x)
+            elif isinstance(x, types.FunctionType):
+                self.function(x, prefix + f"{{{x.__name__}}}" if name else "", {})
+            elif isinstance(x, types.MethodType):
+                self.method(x, name.rpartition(".")[0], prefix)
+            elif id(x) not in self.seen:
+                self.seen[id(x)] = x
+                inside = [*(self.module(x, name, prefix) if isinstance(x, Module) else held(x)), *_methods(x)]
+                waiting += [(part, (name + where).lstrip(".")) for where, part in inside][::-1]
 
-    def module(self, x: Module, name: str, prefix: str) -> None:
-        if isinstance(x, AutoFunction):
-            return self.visit(x.f, name, prefix)
-        for variable_name, variable in x.vars(prefix + name + "." * bool(name)).items():
-            self.add(variable_name, variable)
+    def module(self, x: Module, name: str, prefix: str) -> Iterator[tuple[str, Any]]:
+        """Takes the variables of a module; what else is in it, as pairs (where, part)."""
+        if not isinstance(x, AutoFunction):
+            for variable_name, variable in x.vars(prefix + name + "." * bool(name)).items():
+                self.add(variable_name, variable)
         for path, module in walk(x):
-            for where, part in () if isinstance(module, Function) else parts(module).items():
-                if isinstance(part, _FUNCTIONS) and not where.startswith("._"):
-                    self.visit(part, (name + path + where).lstrip("."), prefix)
+            if isinstance(module, Function):
+                if isinstance(module, AutoFunction) or not module.vc:
+                    yield path, module.f
+                continue
+            private = is_of_a_library(type(module))
+            for where, part in parts(module).items():
+                if not isinstance(part, Module) and not (private and where.startswith("._")):
+                    yield path + where, part
+            if module is not x:
+                yield from ((path + where, part) for where, part in _methods(module))
 
     def method(self, x: types.MethodType, name: str, prefix: str) -> None:
         code = getattr(x.__func__, "__code__", None)
-        if code is None or not code.co_varnames or _foreign(x.__func__):
+        if code is None or not code.co_varnames or is_of_a_library(x.__func__):
             return self.visit(x.__self__, name or "self", prefix)
         own = code.co_varnames[0]
         self.function(x.__func__, prefix, {own: (x.__self__, name or own)})
 
-    def function(self, f: Callable[..., Any], prefix: str, known: Mapping[str, tuple[Any, str]]) -> None:
-        """Looks into a function; `known` says what some of its parameters are, {parameter: (object, name)}."""
+    def function(self, f: Any, prefix: str, known: _Known) -> None:
+        """Looks into a function; `known` says what some of its parameters are."""
         key = (f, *(id(x) for x, _ in known.values()))
         if key in self.seen:
             return
         self.seen[key] = known
-        for name, default in _defaults(f).items():
+        for name, default in defaults(f).items():
             self.visit(default, name, prefix)
-        if _foreign(f):
-            return
-        known = dict(known)
+        cells = {}
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
             try:
-                known[name] = (cell.cell_contents, name)
+                cells[name] = (cell.cell_contents, name)
             except ValueError:  # an empty cell: not assigned yet
                 continue
-        self.code(f.__code__, known, f.__globals__, prefix)
+        if not is_of_a_library(f):
+            return self.code(f.__code__, {**known, **cells}, f.__globals__, prefix)
+        cells.pop("__class__", None)
+        for x, name in cells.values():
+            self.visit(x, name, prefix)
 
-    def code(
-        self, code: types.CodeType, known: Mapping[str, tuple[Any, str]], names: Mapping[str, Any], prefix: str
-    ) -> None:
-        instructions = list(dis.get_instructions(code))
-        for i, instruction in enumerate(instructions):
-            base = _loaded(instruction, known, names)
-            for x, name in base[:-1]:
-                self.visit(x, name, prefix)
-            if base and base[-1] is not None:
-                x, name = base[-1]
-                self.expression(x, name, instructions[i + 1 :], prefix)
+    def code(self, code: types.CodeType, known: _Known, names: Mapping[str, Any], prefix: str) -> None:
+        known, all_steps, imported, module = dict(known), steps(code), None, ""
+        for i, (kind, value) in enumerate(all_steps):
+            following = all_steps[i + 1 :]
+            if kind == "local" and value in known and value != "__class__":
+                self.expression(*known[value], following, prefix)
+            elif kind == "global" and value in names:
+                self.expression(names[value], value, following, prefix)
+            elif kind == "global" and value == "super":
+                self.inherited(code, known, following, prefix)
+            elif kind == "import":
+                module = _absolute(value, all_steps[max(i - 2, 0)].value, names)
+                imported = sys.modules.get(module.partition(".")[0])
+            elif kind == "from":
+                imported = _imported(module, value)
+            elif kind == "store" and imported is not None:
+                known[value], imported = (imported, value), None
         for nested in code.co_consts:
-            if isinstance(nested, types.CodeType):
+            if isinstance(nested, types.CodeType) and nested.co_name != "__annotate__":
                 inner = {name: known[name] for name in nested.co_freevars if name in known}
                 self.code(nested, inner, names, prefix)
 
-    def expression(self, x: Any, name: str, following: list[dis.Instruction], prefix: str) -> None:
+    def expression(self, x: Any, name: str, following: Sequence[Step], prefix: str) -> None:
         """Follows attributes and constant subscripts of an object as far as the code says which."""
         while following and not isinstance(x, BaseVar):
-            kind, attribute = following[0].opname, following[0].argval
-            if kind in ("STORE_ATTR", "DELETE_ATTR"):
+            kind, value = following[0]
+            if kind in ("assign", "super"):
                 return
-            if kind in ("LOAD_ATTR", "LOAD_METHOD"):
-                computed = getattr(type(x), attribute, None)
-                getter = getattr(computed, "fget", None) or getattr(computed, "func", None)
-                if getter and isinstance(computed, property | functools.cached_property):
-                    return self.visit(types.MethodType(getter, x), f"{name}.{attribute}", prefix)
-                part, where = getattr(x, attribute, _NOTHING), f".{attribute}"
+            if kind == "attribute":
+                getter = _getter(x, value)
+                if getter:
+                    return self.visit(types.MethodType(getter, x), f"{name}.{value}", prefix)
+                part, where = attribute(x, value), f".{value}"
                 if isinstance(part, types.BuiltinMethodType) and part.__self__ is x:  # such as values() of a dictionary
                     break
-            elif len(following) > 1 and kind in ("LOAD_CONST", "LOAD_SMALL_INT") and _subscribes(following[1]):
-                part, where = _item(x, attribute), f"[{attribute!r}]"
+                if part is NOTHING:
+                    self.visit(getattr(type(x), "__dict__", {}).get(value), f"{name}.{value}", prefix)
+            elif kind == "constant" and len(following) > 1 and following[1].kind == "item":
+                part, where = item(x, value), f"[{value!r}]"
                 following = following[1:]
             else:
                 break
-            if part is _NOTHING:
+            if part is NOTHING:
                 break
             x, name, following = part, name + where, following[1:]
         self.visit(x, name, prefix)
 
-
-def _loaded(instruction, known, names):
-    """What an instruction loads, as pairs (object, name); the last one is None if it is not known."""
-    kind, loaded = instruction.opname, instruction.argval
-    if kind in ("LOAD_GLOBAL", "LOAD_NAME") and loaded in names:
-        return [(names[loaded], loaded)]
-    if kind == "STORE_FAST_LOAD_FAST":
-        return [known.get(loaded[1])]
-    if kind.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF")):
-        loaded = loaded if isinstance(loaded, tuple) else (loaded,)
-        *others, last = [known.get(name) for name in loaded]
-        return [*filter(None, others), last]
-    return []
+    def inherited(self, code: types.CodeType, known: _Known, following: Sequence[Step], prefix: str) -> None:
+        """Looks into what `super().name` is, or into all of the object if that is not known."""
+        (owner, _), (x, name) = known.get("__class__", (None, "")), known.get(code.co_varnames[:1][0], (None, ""))
+        attribute_name = next((value for kind, value in following if kind in ("attribute", "super")), "")
+        if isinstance(owner, type) and isinstance(x, owner):
+            part = getattr(super(owner, x), attribute_name, x)
+            self.visit(part if isinstance(part, types.MethodType) else x, f"{name}.{attribute_name}", prefix)
 
 
-def _subscribes(instruction):
-    return instruction.opname == "BINARY_SUBSCR" or (
-        instruction.opname == "BINARY_OP" and str(instruction.argrepr).startswith("[")
-    )
+def _methods(x):
+    """The methods that an operator or a call of an object runs, or all of a class, as pairs (where, method)."""
+    if isinstance(x, type):
+        for kind in () if is_of_a_library(x) else x.__mro__:
+            if not is_of_a_library(kind):
+                yield from ((f".{name}", part) for name, part in list(vars(kind).items()) if name not in _OF_CLASSES)
+    else:
+        yield from ((f".{name}", types.MethodType(method, x)) for name, method in special_methods(x))
 
 
-def _item(x, key):
+def _getter(x, name):
+    """The function that computes an attribute, unless its value is in the object."""
+    computed = getattr(type(x), name, None)
+    if isinstance(computed, property):
+        return computed.fget
+    if isinstance(computed, functools.cached_property) and name not in getattr(x, "__dict__", {}):
+        return computed.func
+    return None
+
+
+def _absolute(module, level, names):
+    """The name of a module that an import statement names, `level` dots before it."""
     try:
-        return x[key] if isinstance(x, list | tuple | dict) else _NOTHING
-    except (LookupError, TypeError):
-        return _NOTHING
+        return importlib.util.resolve_name("." * (level or 0) + module, names.get("__package__"))
+    except (ImportError, TypeError):
+        return module
 
 
-def _inside(x):
-    """What a container, a partial function or an object of a user's class holds, as pairs (where, part)."""
-    if isinstance(x, functools.partial):
-        yield "", x.func
-        yield from ((f"[{i}]", part) for i, part in enumerate(x.args))
-        yield from ((f".{key}", part) for key, part in x.keywords.items())
-    elif isinstance(x, dict):
-        yield from ((f"[{key!r}]", part) for key, part in x.items())
-    elif isinstance(x, list | tuple | set | frozenset):
-        yield from ((f"[{i}]", part) for i, part in enumerate(x))
-    elif hasattr(x, "__wrapped__"):
-        yield "", x.__wrapped__
-    elif not _foreign(type(x)) and hasattr(x, "__dict__"):
-        yield from ((f".{key}", part) for key, part in vars(x).items())
-        if callable(x):
-            yield ".__call__", x.__call__
-
-
-def _foreign(x):
-    """Whether a function or class is of a library that is not looked into."""
-    return (getattr(x, "__module__", None) or "").partition(".")[0] in _NOT_READ
-
-
-def _defaults(f):
-    """The default values of a function, {parameter: value}."""
-    values = f.__defaults__ or ()
-    names = f.__code__.co_varnames[: f.__code__.co_argcount]
-    return dict(zip(names[len(names) - len(values) :], values, strict=True)) | (f.__kwdefaults__ or {})
+def _imported(module, name):
+    """What `from module import name` gives if the module is loaded; also for `import module.name as x`."""
+    loaded = sys.modules.get(module)
+    return getattr(loaded, name, sys.modules.get(f"{module}.{name}", loaded))

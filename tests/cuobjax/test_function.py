@@ -1,11 +1,22 @@
 """Which variables a function can reach."""
 
+import collections
+import contextlib
+import contextvars
 import functools
+import io
+import itertools
+import logging
+import operator
+import sys
 import types
+import warnings
+import weakref
 
 import numpy as np
 import pytest
 
+import autograd
 import cuobjax as objax
 import cuobjax.numpy as jn
 from cuobjax.core.function import find_used_variables
@@ -249,3 +260,226 @@ def test_containers_that_a_method_reads():
         lambda x: nets.get("a")(x),
     ):  # fmt: skip
         assert set(find_used_variables(f)) == set(nets["a"].vars())
+
+
+# Whatever holds a network, or a function of it.
+net = objax.nn.Linear(1, 1)
+
+
+def forward(x):
+    return net(x)
+
+
+def handed(x):
+    return x
+
+
+class Items:
+    def __init__(self):
+        self.items = [net]
+
+    def __getitem__(self, i):
+        return self.items[i]
+
+
+class GlobalItems:
+    def __getitem__(self, i):
+        return net
+
+
+class Slots:
+    __slots__ = ("inner",)
+
+    def __init__(self):
+        self.inner = net
+
+
+class Delegating:
+    def __init__(self):
+        self.inner = types.SimpleNamespace(net=net)
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+class Computed:
+    """Attributes that are computed when they are read."""
+
+    class Descriptor:
+        def __get__(self, instance, owner):
+            return net
+
+    described = Descriptor()
+    partial = functools.partialmethod(lambda self, n, x: net(x), 1)
+
+    @functools.singledispatchmethod
+    def dispatched(self, x):
+        return net(x)
+
+    @functools.cached_property
+    def kept(self):
+        return objax.nn.Linear(1, 1)
+
+    @staticmethod
+    def static(x):
+        return net(x)
+
+    @classmethod
+    def of_the_class(cls, x):
+        return net(x)
+
+
+class UsesGlobal(objax.Module):
+    def __call__(self, x):
+        return net(x)
+
+
+class InAList(objax.Module):
+    def __init__(self, layer):
+        self.blocks, self._table = None, {"a": [layer]}
+
+    def __call__(self, x):
+        return self._table["a"][0](x)
+
+
+@contextlib.contextmanager
+def lent():
+    yield net
+
+
+def enters(x):
+    with lent() as inner:
+        return inner(x)
+
+
+computed, items, slots, delegating = Computed(), Items(), Slots(), Delegating()
+with warnings.catch_warnings(action="ignore"):
+    in_a_list = InAList(net)
+computed.__dict__["kept"] = net
+in_context = contextvars.ContextVar("in_context")
+in_context.set(net)
+object_array = np.empty(1, object)
+object_array[0] = net
+HOLDERS = {
+    "Jit": objax.Jit(forward), "Vectorize": objax.Vectorize(forward), "Parallel": objax.Parallel(forward),
+    "Remat": objax.Remat(forward), "Jit of Vectorize": objax.Jit(objax.Vectorize(forward)),
+    "Jit of a method": objax.Jit(net.__call__), "Function without variables": objax.Function(forward, ()),
+    "module that uses a global": UsesGlobal(), "list in a module": in_a_list, "deque": collections.deque([net]),
+    "UserDict": collections.UserDict(a=net), "UserList": collections.UserList([net]),
+    "ChainMap": collections.ChainMap({}, {"a": net}), "mappingproxy": types.MappingProxyType({"a": net}),
+    "namedtuple": collections.namedtuple("Pair", "a b")(1, net), "key": {net: 1},
+    "values": {"a": net}.values(), "array of objects": object_array, "namespace": types.SimpleNamespace(a=net),
+    "iterator": iter([net]), "cycle": itertools.cycle([net]), "map": map(net, [1.0]), "generator": (n for n in [net]),
+    "method of a list": [net].__getitem__, "weak reference": weakref.ref(net), "proxy": weakref.proxy(net),
+    "WeakValueDictionary": weakref.WeakValueDictionary(a=net), "WeakSet": weakref.WeakSet([net]),
+    "WeakKeyDictionary": weakref.WeakKeyDictionary({net: 1}), "methodcaller": operator.methodcaller("f", net),
+    "context variable": in_context, "singledispatch": functools.singledispatch(forward),
+    "lru_cache": functools.lru_cache(lambda x: net(x)), "wrapper": functools.wraps(forward)(lambda x: forward(x)),
+    "checkpoint": autograd.checkpoint(forward), "vmap": autograd.vmap(forward), "grad": autograd.grad(forward),
+    "custom_vjp": autograd.custom_vjp(forward), "own items": items, "items from a global": GlobalItems(),
+    "slots": slots, "delegating": delegating,
+}  # fmt: skip
+WAYS = {
+    "cached property": lambda x: computed.kept(x), "descriptor": lambda x: computed.described(x),
+    "partial method": lambda x: computed.partial(x), "dispatched method": lambda x: computed.dispatched(x),
+    "static method": lambda x: Computed.static(x), "class method": lambda x: Computed.of_the_class(x),
+    "object that is made": lambda x: GlobalItems()[0](x), "delegated attribute": lambda x: delegating.net(x),
+    "slot": lambda x: slots.inner(x), "context manager": enters, "context": lambda x: in_context.get()(x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_variables_behind_all_that_holds_objects(holder):
+    held = HOLDERS[holder]
+    assert set(find_used_variables(lambda x: handed(held)(x))) == set(net.vars())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_variables_on_the_way_that_code_takes(way):
+    assert set(find_used_variables(WAYS[way])) == set(net.vars())
+
+
+def test_a_gradient_through_a_recorded_function_of_a_network():
+    predict = objax.Jit(forward)
+    loss = objax.Function.auto_vars(lambda x: predict(x).sum())
+    gradients = objax.Grad(loss, loss.vars())(jn.ones((3, 1)))
+    assert [g.shape for g in gradients] == [(1,), (1, 1)]
+    assert all((g == 3).all() for g in gradients)
+
+
+def test_a_function_with_given_variables_has_these_alone():
+    limited = objax.Function(lambda: net_a.a * net_b.b, {"a": net_a.a})
+    assert list(find_used_variables(lambda: limited())) == [net_a.a]
+
+
+def test_a_cached_property_that_has_no_value_yet_is_not_computed():
+    fresh = Computed()
+    assert names(lambda x: fresh.kept(x)) == []
+    assert "kept" not in vars(fresh)
+
+
+def test_names_that_are_imported_inside(monkeypatch):
+    module = types.ModuleType("module_of_a_test")
+    module.net, module.lonely = net, lonely
+    monkeypatch.setitem(sys.modules, "module_of_a_test", module)
+
+    def by_module(x):
+        import module_of_a_test
+
+        return module_of_a_test.net.w * x
+
+    def by_name(x):
+        from module_of_a_test import lonely as other, net  # noqa: I001
+
+        def inner():
+            return net.b
+
+        return inner() * other
+
+    assert names(by_module) == ["module_of_a_test.net.w"]
+    assert names(by_name) == ["other", "net.b"]
+
+
+def test_methods_of_base_classes():
+    class Child(Pair):
+        def second(self, x):
+            return super().second(x)
+
+    child = Child()
+    assert names(lambda x: child.second(x)) == ["child.b"]
+
+
+def test_code_takes_what_it_reads_of_a_closure_alone():
+    inner = Pair()
+
+    def comprehension(x):
+        return [inner.a * y for y in x]
+
+    def nested(x):
+        def f(y):
+            return lambda: inner.b
+
+        return f(x)
+
+    def hidden(x):
+        return [inner * 2 for inner in x]
+
+    assert [names(f) for f in (comprehension, nested, hidden)] == [["inner.a"], ["inner.b"], []]
+
+
+def test_streams_loggers_and_names_of_modules_are_not_entered():
+    class Stream(io.StringIO):
+        pass
+
+    stream, logger, namespace = Stream(), logging.Logger("of a test"), {"__builtins__": None, "net": net}
+    stream.kept = logger.kept = net
+    assert names(lambda x: (stream.write(x), logger.info(x), namespace.copy())) == []
+
+
+def test_containers_in_containers_of_any_depth():
+    outer = inner = []
+    for _ in range(3000):
+        inner.append([])
+        inner = inner[0]
+    inner.append(lonely)
+    assert list(find_used_variables(lambda: handed(outer))) == [lonely]
