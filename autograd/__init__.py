@@ -29,8 +29,8 @@ from .printing import debug_print
 __all__ = [
     "Array", "Device", "DeviceError", "checkpoint", "cond", "custom_jvp", "custom_vjp", "debug", "debug_nans",
     "debug_print", "default_device", "defjvp", "defvjp", "deterministic", "device", "device_put", "elementwise_grad",
-    "flatten", "get_array_module", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "primitive",
-    "scan", "stop_gradient", "trace_report", "value_and_grad", "vjp", "vmap", "while_loop",
+    "flatten", "get_array_module", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize",
+    "primitive", "scan", "stop_gradient", "trace_report", "value_and_grad", "vjp", "vmap", "while_loop",
 ]  # fmt: skip
 
 if _typing.TYPE_CHECKING:

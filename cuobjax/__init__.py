@@ -32,9 +32,9 @@ __all__ = [
     "Array", "BaseState", "BaseVar", "ConstrainedVar", "ConvPadding", "Device", "DeviceError", "ForceArgs", "FrozenVar",
     "Function", "Grad", "GradValues", "Hessian", "Jacobian", "Jit", "Module", "ModuleDict", "ModuleList", "Parallel",
     "RandomState", "Remat", "StateVar", "TrainRef", "TrainVar", "VarCollection", "Vectorize", "constants", "constraint",
-    "debug_print", "default_device", "default_dtype", "device", "device_put", "freeze", "functional", "functional_call", "io",
-    "merge", "nn", "numpy", "optimizer", "random", "replace", "set_default_dtype", "split", "stop_gradient", "summary", "typing",
-    "unfreeze", "util",
+    "debug_print", "default_device", "default_dtype", "device", "device_put", "freeze", "functional", "functional_call",
+    "io", "merge", "nn", "numpy", "optimizer", "random", "replace", "set_default_dtype", "split", "stop_gradient",
+    "summary", "typing", "unfreeze", "util",
 ]  # fmt: skip
 
 if _typing.TYPE_CHECKING:

@@ -181,9 +181,9 @@ class _Gradient(_Derivatives):
         names = list(self.variables.subset(TrainVar).keys())
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         warnings.warn(
-            f"{type(self).__name__}: the output depends on none of the variables, so that all their gradients are zero: "
-            f"{shown}. Pass the variables that the function uses, and compute its output from them alone: no gradient "
-            "flows through argmax, comparisons or stop_gradient.",
+            f"{type(self).__name__}: the output depends on none of the variables, so that all their gradients are "
+            f"zero: {shown}. Pass the variables that the function uses, and compute its output from them alone: no "
+            "gradient flows through argmax, comparisons or stop_gradient.",
             stacklevel=level_of_user(),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import reprlib
 import weakref
 from collections.abc import Callable, Hashable, Sequence, Set
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
@@ -26,6 +27,7 @@ from ..core.variable import BaseVar, TrainRef, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function, to_positions
 from .program import Program, below
+from .recordings import MOST_PROGRAMS, Recordings
 from .signature import cache_key, is_input, key_part, paths, require_keys
 
 __all__ = ["Jit"]
@@ -53,7 +55,8 @@ class Jit(Module, Generic[P, R]):
         static_argnums: Positions of static arguments, one or several: values with a hash, at which `f` may look. They
             are static if they are given by name, too.
 
-    A program, with the static values in it, lives as long as the Jit.
+    A Jit holds at most 128 programs, with the static values in them; the least recently used one goes first. It warns
+    once when it has recorded for the 20th time, and says what was new in the calls.
 
     Raises:
         ValueError: If a static argument has no hash.
@@ -74,8 +77,9 @@ class Jit(Module, Generic[P, R]):
         self._begin()
 
     def _begin(self) -> None:
-        self._recordings, self._dropped = 0, 0
+        self._dropped = 0
         self._notes: dict[str, bool] = {}
+        self._recordings, self._history = 0, Recordings()
         self._forget()
 
     def _forget(self) -> None:
@@ -84,7 +88,7 @@ class Jit(Module, Generic[P, R]):
         self.__dict__.pop("_on_gpu", None)
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_programs", "_version", "_recordings", "_dropped", "_notes", "_on_gpu")
+        own = ("_programs", "_version", "_recordings", "_history", "_dropped", "_notes", "_on_gpu")
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -165,8 +169,8 @@ class Jit(Module, Generic[P, R]):
         """
         staging = Staging()
         leaves, nesting = tree.flatten(given.traced)
-        pairs = zip(leaves, paths(nesting, _names_of(self.__wrapped__)), strict=True)
-        inputs = [staging.input(below(x), label) if is_input(x) else x for x, label in pairs]
+        labels = paths(nesting, _names_of(self.__wrapped__))
+        inputs = [staging.input(below(x), n) if is_input(x) else x for x, n in zip(leaves, labels, strict=True)]
         args, kwargs = given.filled(tree.unflatten(nesting, inputs))
         listed = self._listed()
         reads: dict[weakref.ref[BaseVar], StagedTracer] = {}
@@ -186,17 +190,26 @@ class Jit(Module, Generic[P, R]):
         if written and not late:  # once, as `f` may make variables
             return self._record(key, given, written)
         program = Program(repr_function(self.__wrapped__), staging, outputs, reads, constants, changes, modes)
-        self._recordings += 1
         module_changes.young.clear()
         if self._version != module_changes.version:  # what `f` itself changed belongs to its program
             self._forget()
+        self._recordings += 1
+        self._history.add(repr_function(self.__wrapped__), given.described(labels, leaves), self._dropped, bool(made))
         if made:  # by the next call, too, if this program ran again
             self._notes["some calls were not stored: they made variables, which later calls use"] = True
         elif program.closed:
-            self._programs.setdefault(key, []).append(program)
+            self._store(key, program)
         else:
             self._notes["some calls were not stored: they use values from outside that are traced there"] = True
         return program.finished(program.__dict__.pop("first"))
+
+    def _store(self, key: Hashable, program: Program) -> None:
+        """Adds a program; lets the least recently used one go if there are too many."""
+        self._programs.setdefault(key, []).append(program)
+        if sum(map(len, self._programs.values())) > MOST_PROGRAMS:
+            oldest = min((p for found in self._programs.values() for p in found), key=lambda p: p.used)
+            left = {k: [p for p in found if p is not oldest] for k, found in self._programs.items()}
+            self._programs = {k: found for k, found in left.items() if found}
 
     def _listed(self) -> set[BaseVar] | None:
         """The variables that are inputs; None for all."""
@@ -221,7 +234,8 @@ class Jit(Module, Generic[P, R]):
         lines = [f"{self!r}", f"recorded {self._recordings} times, {len(programs)} programs{dropped}"]
         for i, program in enumerate(programs):
             lines += [f"program {i}:", *("  " + line for line in program.described(source))]
-        return "\n".join([*lines, *self._notes])
+        again = [f"recorded again for something new in: {self._history}"] if self._history.causes else []
+        return "\n".join([*lines, *again, *self._notes])
 
 
 class _Given(NamedTuple):
@@ -230,6 +244,13 @@ class _Given(NamedTuple):
     traced: tuple[tuple[Any, ...], dict[str, Any]]
     static: dict[int, Any]
     named: dict[str, Any]
+
+    def described(self, labels: Sequence[str], leaves: Sequence[Any]) -> dict[str, Any]:
+        """What the key of the call depends on, by description."""
+        static = {f"argument {i}": reprlib.repr(x) for i, x in self.static.items()}
+        static |= {f"argument {name!r}": reprlib.repr(x) for name, x in self.named.items()}
+        defaults = {"the default dtype": str(default_dtype()), "the default device": str(default_device())}
+        return dict(zip(labels, leaves, strict=True)) | static | defaults
 
     def filled(self, traced: tuple[tuple[Any, ...], dict[str, Any]]) -> tuple[list[Any], dict[str, Any]]:
         """All arguments, with other values in place of those that are traced."""

@@ -1,6 +1,7 @@
 """A recorded call: which variables it reads and writes, and the program that runs in its place."""
 
 import copy
+import itertools
 import operator
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,9 @@ from .signature import described
 __all__ = ["Program", "below"]
 
 
+_runs = itertools.count()
+
+
 class Program:
     """A recorded call, and the program that runs in its place.
 
@@ -40,6 +44,7 @@ class Program:
     Attributes:
         first: The results of the recorded call: outputs, then values of variables. The caller takes them out.
         closed: Whether it can run again.
+        used: When it ran last, as a number that grows with each run of any program.
         draws: The random states that are inputs, by their positions.
     """
 
@@ -61,6 +66,7 @@ class Program:
         results = [lift(x.copy()) if is_array(x) else x for x in (*leaves, *changes.values())]
         self.count: int = len(leaves)
         self.calls: int = 0
+        self.used: int = next(_runs)
         self.first: list[Any] = [staging.lower(x) for x in results]
         self.static: dict[int, Any] = {i: _fresh(x) for i, x in enumerate(results) if not isinstance(x, Array)}
         graph = staging.finished([x for i, x in enumerate(results) if i not in self.static])
@@ -115,6 +121,7 @@ class Program:
     def run(self, inputs: Sequence[Any]) -> Any:
         """The outputs for inputs; writes to variables."""
         self.calls += 1
+        self.used = next(_runs)
         raw = [x._value if type(x) is Array else x for x in inputs]
         if is_watching() or (self.effects and recording() is not None) or any(isinstance(x, Array) for x in raw):
             results = self.graph.interpret([below(x) for x in inputs], as_recorded=True)
