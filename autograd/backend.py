@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from .typing import DeviceLike, RawArray
 
 __all__ = [
-    "CPU", "Device", "DeviceError", "as_device", "default_device", "device", "device_of", "from_list", "is_array",
-    "is_cupy", "library", "local_devices", "nccl", "scipy_function", "synchronize", "use_device_of",
+    "CPU", "Device", "DeviceError", "Portable", "as_device", "default_device", "device", "device_of", "from_list",
+    "is_array", "is_cupy", "library", "local_devices", "nccl", "portable", "scipy_function", "synchronize",
+    "use_device_of",
 ]  # fmt: skip
 
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
@@ -233,6 +234,39 @@ def synchronize(value: Any) -> None:
 def is_array(value: Any) -> bool:
     """Whether `value` is a raw array or a NumPy scalar."""
     return isinstance(value, _HOST_ARRAYS) or is_cupy(value)
+
+
+class Portable:
+    """A raw array of a GPU that is pickled as one of the host, with the wish for its GPU.
+
+    Where it is unpickled, it comes to that GPU if the default device is a GPU and there is one of that number, else to
+    the default device. A copy stays on its GPU.
+
+    Args:
+        raw: The array.
+    """
+
+    __slots__ = ("raw",)
+    raw: RawArray
+
+    def __init__(self, raw: RawArray) -> None:
+        self.raw = raw
+
+    def __deepcopy__(self, memo: Any) -> Portable:
+        return Portable(self.raw.copy())
+
+    def __reduce__(self) -> Any:
+        return _on_gpu, (self.raw.get(), self.raw.device.id)
+
+
+def portable(raw: RawArray) -> RawArray | Portable:
+    """The state of an Array: what pickle and copy make of `raw`."""
+    return Portable(raw) if is_cupy(raw) else raw
+
+
+def _on_gpu(host, index):
+    device = default_device()
+    return (Device("gpu", index) if device.kind == "gpu" and index < _gpu_count() else device).put(host)
 
 
 def library(args: Iterable[Any], where: str = "operation") -> ModuleType:

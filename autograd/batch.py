@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from .core import Array, Interpreter, Tracer, escaped
@@ -14,7 +15,10 @@ from .ops.shape import broadcast_to, with_ndim
 if TYPE_CHECKING:
     from .primitive import Primitive
 
-__all__ = ["Batch", "BatchTracer"]
+__all__ = ["Batch", "BatchTracer", "running"]
+
+running: ContextVar[tuple[Batch, ...]] = ContextVar("autograd.batches", default=())
+"""The batches of the vmaps whose functions run in this thread or task, the outer ones first."""
 
 
 class BatchTracer(Tracer):

@@ -1,21 +1,51 @@
 """`checkpoint`: a part of a computation that is computed again in the backward pass, to save memory."""
 
+from __future__ import annotations
+
 import functools
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
 import numpy
 
 from . import tree
+from .batch import running
 from .boundary import require_container
 from .core import Array
 from .reverse import TapeTracer, live_tapes
 
-__all__ = ["checkpoint", "checkpoint_unless"]
+__all__ = ["checkpoint", "checkpoint_unless", "running_in"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Run:
+    """A run of a function under `checkpoint`.
+
+    Attributes:
+        outer: The run around this one; None for the outermost.
+        changed: What it changed outside of itself, as text; None if nothing.
+    """
+
+    __slots__ = ("changed", "outer")
+
+    def __init__(self, outer: Run | None) -> None:
+        self.outer: Run | None = outer
+        self.changed: str | None = None
+
+    def changes(self, what: str, until: Run | None) -> None:
+        """Notes that something that exists outside of this run, and of those around it up to `until`, is changed."""
+        run: Run | None = self
+        while run is not None and run is not until:
+            run.changed = what
+            run = run.outer
+
+
+running_in: ContextVar[Run | None] = ContextVar("autograd.checkpoint", default=None)
+"""The run of the innermost function under `checkpoint` in this thread or task."""
 
 
 class _Dropped:
@@ -37,7 +67,7 @@ class _Replay:
     name = "checkpoint"
 
     def __init__(self, run, random_state):
-        self._run, self._random_state = run, random_state
+        self._run, self._random_state, self._batches = run, random_state, running.get()
 
     def replay(self, tape, gradients, position, consume):
         """Runs the function again at the end of the same tape, and passes cotangents from its outputs to its inputs."""
@@ -46,9 +76,12 @@ class _Replay:
         start, ended, tape.ended = len(tape.nodes), tape.ended, False
         random_state = numpy.random.get_state()  # noqa: NPY002
         numpy.random.set_state(self._random_state)  # noqa: NPY002
+        batches = running.get()
         try:
-            outputs = tree.flatten(self._run())[0]
+            running.set(self._batches)  # those of the first run, which draw the same random numbers
+            outputs = tree.flatten(_run(self._run)[1])[0]
         finally:
+            running.set(batches)
             numpy.random.set_state(random_state)  # noqa: NPY002
             tape.ended = ended
         gradients.extend([None] * (len(tape.nodes) - len(gradients)))
@@ -61,8 +94,8 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     """The function `f`, whose intermediate results are not stored for the backward pass but computed again there.
 
     It saves memory at the price of one more run of `f`, which must compute the same when it is called again; NumPy's
-    global random state is restored for that (and variables by `cuobjax.Remat`). `f` may use traced values from outside.
-    In nested transformations, memory is saved in the innermost one around `f`.
+    global random state is restored for that. Where variables change in `f`, use `cuobjax.Remat`. `f` may use traced
+    values from outside. In nested transformations, memory is saved in the innermost one around `f`.
 
     Example:
         >>> import autograd.numpy as np
@@ -84,7 +117,7 @@ def checkpoint_unless(f: Callable[P, R], differs: Callable[[], Any]) -> Callable
     def recomputed(*args: P.args, **kwargs: P.kwargs) -> Any:
         starts = {tape: len(tape.nodes) for tape in live_tapes()}
         random_state = numpy.random.get_state()  # noqa: NPY002
-        output = f(*args, **kwargs)
+        run, output = _run(f, *args, **kwargs)
         leaves, structure = tree.flatten(output)
         for x in leaves:
             if not isinstance(x, Array):
@@ -93,11 +126,27 @@ def checkpoint_unless(f: Callable[P, R], differs: Callable[[], Any]) -> Callable
         tapes = [tape for tape in starts if any(x._trace is tape for x in traced)]
         if not tapes or differs():
             return output
+        if run.changed:
+            raise TypeError(
+                f"checkpoint: the function changes {run.changed}, and would do so again in the backward pass. Use "
+                "cuobjax.Remat(f), which restores variables."
+            )
         tape = max(tapes, key=lambda tape: tape.level)
         _cut(tape, starts[tape], leaves, _Replay(functools.partial(f, *args, **kwargs), random_state))
         return tree.unflatten(structure, leaves)
 
     return recomputed
+
+
+def _run(f, *args, **kwargs):
+    """(run, output) of a function that may run again."""
+    outer = running_in.get()
+    run = Run(outer)
+    try:
+        running_in.set(run)
+        return run, f(*args, **kwargs)
+    finally:
+        running_in.set(outer)
 
 
 def _cut(tape, start, leaves, replay):

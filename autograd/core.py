@@ -169,6 +169,12 @@ class Array(Operators):
         value = self._value
         return value.device if isinstance(value, Array) else backend.device_of(value)
 
+    def __getstate__(self) -> Any:
+        return backend.portable(self._value)
+
+    def __setstate__(self, state: Any) -> None:
+        self._value = state.raw if isinstance(state, backend.Portable) else state
+
     @property
     def raw(self) -> RawArray:
         """The NumPy or CuPy array under this one: read it, or hand it to kernels of your own, but do not write to it.

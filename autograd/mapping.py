@@ -5,22 +5,24 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from . import backend, tree
 from .axes import complete_axis
-from .batch import Batch
+from .batch import Batch, running
 from .boundary import lowered, own, shown
-from .core import Array, lift, resolved
+from .core import Array, Tracer, lift, resolved
 from .errors import shortened
 from .numpy import asarray, moveaxis
+from .ops.random import split
 
 if TYPE_CHECKING:
     from .typing import Tree
 
-__all__ = ["Lanes", "vmap"]
+__all__ = ["Lanes", "keys_in_lanes", "shared_by_lanes", "vmap"]
 
 P = ParamSpec("P")
 
@@ -57,7 +59,7 @@ def vmap(f: Callable[P, Any], in_axes: Tree = 0, out_axes: Tree = 0) -> Callable
         try:
             lanes = Lanes((args, kwargs), (in_axes, 0))
             arguments, named = lanes.arguments
-            with lanes.running():
+            with lanes.running(draw=True):
                 output = f(*arguments, **named)
             return lanes.outputs(output, out_axes)
         except Exception as error:
@@ -94,11 +96,18 @@ class Lanes:
         self.arguments = tree.unflatten(structure, [x if axis is None else self.batch.tracer(x) for x, axis in pairs])
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """The context in which the function runs; tracers that it made must not be used afterwards."""
+    def running(self, draw: bool = False) -> Iterator[None]:
+        """The context in which the function runs; tracers that it made must not be used afterwards.
+
+        Args:
+            draw: Whether `keys_in_lanes` gives keys to these lanes.
+        """
+        outer = running.get()
         try:
+            running.set((*outer, self.batch) if draw else outer)
             yield
         finally:
+            running.set(outer)
             self.batch.ended = True
 
     def outputs(self, output: Tree, axes: Tree = 0) -> Tree:
@@ -117,6 +126,48 @@ class Lanes:
         value = self.batch.of_all_lanes(y if self.batch.owns(y) else asarray(y))
         value = moveaxis(value, 0, axis) if complete_axis(axis, value.ndim) else value
         return own(shown(value, self._raw), self._values)
+
+
+def keys_in_lanes(key: Array, below: float = math.inf) -> tuple[Array, Array | None]:
+    """A random key for each lane of the vmaps around this call, out of a key that lanes share.
+
+    Args:
+        key: uint32[2].
+        below: The level from which on vmaps do not count.
+
+    Returns:
+        (key, after): a key that differs from lane to lane, and the one from which to go on afterwards, which does not;
+        (key, None) if every lane has a key of its own already.
+
+    Raises:
+        TypeError: If a program under Jit uses the key, which would be the same in all lanes.
+    """
+    after = None
+    for batch in running.get():
+        if batch.level < below and not _is_of(key, batch):
+            if isinstance(key, Tracer) and key._trace.level > batch.level:
+                raise shared_by_lanes()
+            keys = split(key, n=batch.size)
+            after = keys[0] if after is None else after
+            key = batch.tracer(keys[1:])
+    return key, after
+
+
+def shared_by_lanes() -> TypeError:
+    """The error for a program under Jit that draws random numbers within vmap."""
+    return TypeError(
+        "vmap: a function under Jit draws random numbers, which would be the same in all lanes. Use Jit(Vectorize(f)), "
+        "or Vectorize in place of autograd.vmap."
+    )
+
+
+def _is_of(x, batch):
+    """Whether a value differs from lane to lane of a batch."""
+    while isinstance(x, Tracer):
+        if x._trace is batch:
+            return True
+        x = x._value
+    return False
 
 
 def _along(axes, part, where):

@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as onp
 
 from autograd.core import Array
+from autograd.mapping import keys_in_lanes
 from autograd.ops.random import split as split_key
 
 from .scope import Loan, is_open, loan
@@ -51,14 +52,19 @@ class RandomState(StateVar):
         self.value = random_key(seed)
 
     def split(self, n: int) -> Array:
-        """Draws `n` new keys, of shape (n, 2), uint32; the state becomes another one, independent of them."""
+        """Draws `n` new keys, of shape (n, 2), uint32; the state becomes another one, independent of them.
+
+        Under `autograd.vmap` each lane gets keys of its own, and the state has one value afterwards.
+        """
         if operator.index(n) < 0:
             raise ValueError(f"RandomState.split: expected a number of keys, got {n}.")
         with exclusive:
             if not is_open() and self._holder() not in (None, loan.get()):
-                return self._aside(n)
-            keys = split_key(self.value, n=n)
-            self.value = keys[0]
+                key, _ = keys_in_lanes(self._aside(1)[0])
+                return split_key(key, n=n)[1:]
+            key, after = keys_in_lanes(self.value)
+            keys = split_key(key, n=n)
+            self.value = keys[0] if after is None else after
             return keys[1:]
 
     def lent(self) -> Array:

@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from itertools import repeat
 from typing import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
+from autograd.checkpointing import Run, running_in
 from autograd.core import Array, Tracer
 
 if TYPE_CHECKING:
@@ -70,10 +71,11 @@ class Scope:
         outer: The scope around this one, None for the outermost.
         first_read: Called as `(variable, value)` at the first read of a variable from outside; its result is what the
             scope sees from then on. None if that is the value itself.
+        run: The run of a function under `autograd.checkpoint` that opened it; None without one.
         made: References to the variables that were made in this scope and in those within it.
     """
 
-    __slots__ = ("first_read", "made", "outer", "seen", "values", "written")
+    __slots__ = ("first_read", "made", "outer", "run", "seen", "values", "written")
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class Scope:
         self.outer: Scope | None = outer
         self.first_read: FirstRead | None = first_read
         self.made: list[weakref.ref[BaseVar]] = []
+        self.run: Run | None = running_in.get()
 
     def changes(self) -> Values:
         """The variables that were written to, with their values."""
@@ -174,6 +177,10 @@ def write(values: Mapping[BaseVar, Array]) -> None:
             written then.
     """
     inner = innermost.get()
+    run = running_in.get()
+    if run is not None and values:
+        variable = next(iter(values))
+        run.changes(f"a {type(variable).__name__} of shape {variable.shape}", None if inner is None else inner.run)
     if inner is not None:
         inner.values.update(values)
         inner.written.update(dict.fromkeys(values, True))

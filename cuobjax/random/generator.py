@@ -1,7 +1,7 @@
 """Generators: where random numbers come from."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, Self, TypeAlias
 
 from autograd import Array, default_device, device_put
 
@@ -19,6 +19,10 @@ KeySource: TypeAlias = RandomState | Callable[[], Array]
 
 class Generator(Module):
     """A source of random numbers: calling it returns a new key.
+
+    A copy or an unpickled Generator goes on with the same numbers as the original, each for itself; one that is copied
+    together with modules stays shared by their copies. But `DEFAULT_GENERATOR` is the same object in all copies, so
+    that copies of a network draw numbers that differ and obey its seed.
 
     Args:
         seed: From 0 to 2**64 - 1.
@@ -46,7 +50,8 @@ class Generator(Module):
         if not hasattr(self, "_key"):
             with exclusive, outside():
                 if not hasattr(self, "_key"):
-                    self._key = RandomState(self.initial_seed)
+                    kind = DefaultRandomState if self is DEFAULT_GENERATOR else RandomState
+                    self._key = kind(self.initial_seed)
         return self._key
 
     def __call__(self) -> Array:
@@ -62,8 +67,28 @@ class Generator(Module):
         self.key  # noqa: B018
         return super().vars(scope)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return "DEFAULT_GENERATOR" if self is DEFAULT_GENERATOR else super().__reduce_ex__(protocol)
+
     def __repr__(self) -> str:
         return f"{class_name(self)}(seed={self.initial_seed})"
+
+
+class DefaultRandomState(RandomState):
+    """The state of `DEFAULT_GENERATOR`, which is the same object in all copies."""
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> Any:
+        return _default_state, ()
+
+
+def _default_state():
+    return DEFAULT_GENERATOR.key
 
 
 DEFAULT_GENERATOR: Generator = Generator(0)

@@ -16,6 +16,7 @@ from autograd.compiler import compiled, simplified
 from autograd.core import Array, Tracer, lift
 from autograd.debugging import is_watching
 from autograd.graph import Graph, StagedTracer, Staging, Value, recording
+from autograd.mapping import keys_in_lanes, shared_by_lanes
 
 from ..core.random_state import RandomState, borrowing
 from ..core.scope import Values, is_open, read, write
@@ -96,6 +97,8 @@ class Program:
             return None
         if any(isinstance(read(v), Tracer) for v in self.constants):  # a gradient would be lost in a constant
             return None
+        if self.draws and any(keys_in_lanes(read(v))[1] is not None for v in self.draws.values()):
+            raise shared_by_lanes()
         inputs = list(leaves)
         for variable, shape, dtype, device in self.checks:
             value = read(variable)

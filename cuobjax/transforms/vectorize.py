@@ -7,7 +7,7 @@ import cuobjax.numpy as jn
 from autograd import tree
 from autograd.core import kind_of
 from autograd.errors import shortened
-from autograd.mapping import Lanes
+from autograd.mapping import Lanes, keys_in_lanes
 
 from ..core.call import as_arrays, call
 from ..core.collection import VarCollection, Variables
@@ -88,7 +88,9 @@ class Vectorize(Module):
         def first_read(variable, value):
             if not isinstance(variable, RandomState):
                 return value
-            keys, states[variable] = keys_of_lanes(value, lanes.batch.size)
+            value, after = keys_in_lanes(value, lanes.batch.level)
+            keys, state = keys_of_lanes(value, lanes.batch.size)
+            states[variable] = state if after is None else after
             return lanes.batch.tracer(keys)
 
         with lanes.running():

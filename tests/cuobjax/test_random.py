@@ -83,6 +83,94 @@ def test_copies_draw_the_same_numbers(duplicate, generator):
     np.testing.assert_array_equal(random.uniform((2,), generator=other), random.uniform((2,), generator=generator))
 
 
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_the_default_generator_is_the_same_object_in_copies(duplicate):
+    net = objax.nn.Sequential([objax.nn.Dropout(0.5)])
+    other = duplicate(net)
+    x = jn.ones((64,))
+    assert other[0].keygen is duplicate(random.DEFAULT_GENERATOR) is random.DEFAULT_GENERATOR
+    assert not (other(x, training=True) == net(x, training=True)).all()
+    random.seed(7)
+    first = net(x, training=True)
+    random.seed(7)
+    np.testing.assert_array_equal(other(x, training=True), first)
+    assert list(duplicate(net.vars())) == list(net.vars())  # what a Jit or a checkpoint lists is the same, too
+
+
+def test_a_generator_that_is_copied_with_modules_is_shared_by_their_copies(generator):
+    net = objax.nn.Sequential([objax.nn.Dropout(0.5, generator=generator) for _ in range(2)])
+    other = copy.deepcopy(net)
+    assert other[0].keygen is other[1].keygen is not generator
+    np.testing.assert_array_equal(other(jn.ones(64), training=True), net(jn.ones(64), training=True))
+
+
+LANES = {
+    "vmap": autograd.vmap,
+    "vmap of vmap": lambda f: lambda x: autograd.vmap(autograd.vmap(f))(x.reshape(2, 3, -1)),
+    "vmap of Vectorize": lambda f: lambda x: autograd.vmap(objax.Vectorize(f))(x.reshape(2, 3, -1)),
+    "Vectorize of vmap": lambda f: lambda x: objax.Vectorize(autograd.vmap(f))(x.reshape(2, 3, -1)),
+    "Jit of vmap": lambda f: objax.Jit(autograd.vmap(f)),
+    "vmap of grad": lambda f: autograd.vmap(autograd.grad(lambda x: f(x).sum())),
+    "vmap of Grad": lambda f: autograd.vmap(objax.Grad(lambda x: f(x).sum(), None, (0,))),
+    "vmap of Grad of Remat": lambda f: autograd.vmap(objax.Grad(lambda x: objax.Remat(f)(x).sum(), None, (0,))),
+    "map": lambda f: lambda x: autograd.map(f, x),
+}
+
+
+@pytest.mark.parametrize("name", LANES)
+def test_lanes_draw_numbers_of_their_own(name, generator, xp):
+    rows = LANES[name](lambda x: x * random.bernoulli((32,), 0.5, generator=generator))
+    before = np.asarray(generator.key.value)
+    masks = [np.asarray(rows(jn.ones((6, 32)))).reshape(6, 32) for _ in range(2)]
+    assert len({row.tobytes() for row in np.concatenate(masks)}) == 12
+    assert type(generator.key.stored) is objax.Array
+    assert generator.key.value.shape == (2,)
+    assert not (np.asarray(generator.key.value) == before).all()
+
+
+def test_numbers_in_lanes_repeat_with_the_seed(generator):
+    draw = autograd.vmap(lambda x: x + random.normal((), generator=generator))
+    generator.seed(5)
+    first = draw(jn.zeros(3))
+    generator.seed(5)
+    np.testing.assert_array_equal(draw(jn.zeros(3)), first)
+
+
+def test_the_backward_pass_in_lanes_sees_the_numbers_of_the_forward_pass(generator):
+    f = objax.Remat(lambda x: x * random.uniform((4,), generator=generator))
+    y, pull = autograd.vjp(f, jn.ones(4))
+    np.testing.assert_array_equal(autograd.vmap(pull)(jn.ones((3, 4)))[0], np.tile(y, (3, 1)))
+
+
+def test_programs_that_draw_are_refused_in_lanes(generator):
+    draw = objax.Jit(lambda x: x + random.normal((), generator=generator))
+    for _ in range(2):  # before it is recorded, and afterwards
+        with pytest.raises(
+            TypeError, match=r"^vmap: a function under Jit draws random numbers.*Use Jit\(Vectorize\(f\)"
+        ):
+            autograd.vmap(draw)(jn.zeros(3))
+        draw(jn.zeros(()))
+    assert len(set(objax.Vectorize(draw)(jn.zeros(3)).tolist())) == 3
+
+
+def test_drawing_under_autograds_checkpoint_is_refused(generator):
+    x, before = jn.ones(8), np.asarray(generator.key.value)
+    dropped = lambda x: x * random.bernoulli((8,), 0.5, generator=generator)
+    message = r"^checkpoint: the function changes a RandomState of shape \(2,\), .* Use cuobjax\.Remat\(f\)"
+    with pytest.raises(TypeError, match=message):
+        objax.Grad(lambda x: autograd.checkpoint(dropped)(x).sum(), None, (0,))(x)
+    np.testing.assert_array_equal(generator.key.value, before)
+    within = autograd.checkpoint(lambda x: objax.Remat(objax.Remat(dropped))(x) * jn.sin(x))
+    with pytest.raises(TypeError, match=message):
+        autograd.grad(lambda x: within(x).sum())(x)
+    gradient = autograd.grad(lambda x: objax.Remat(autograd.checkpoint(lambda x: x**2))(dropped(x)).sum())(x)
+    assert set(gradient.tolist()) <= {0, 2}
+    with pytest.raises(TypeError, match=message):
+        autograd.grad(lambda x: autograd.checkpoint(autograd.checkpoint(dropped))(x).sum())(x)
+    y = autograd.checkpoint(dropped)(x)  # nothing is differentiated
+    assert set(y.tolist()) <= {0, 1}
+
+
 def test_the_default_generator():
     before = random.DEFAULT_GENERATOR.key.value
     a, b = random.normal((2,)), random.normal((2,))

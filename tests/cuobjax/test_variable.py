@@ -532,6 +532,28 @@ def test_copies_take_the_value_that_is_seen():
 # Traced values.
 
 
+def test_pickles_of_any_device_load_on_the_cpu(xp):
+    net = objax.nn.Sequential([objax.nn.Linear(2, 2), objax.nn.Dropout(0.5)])
+    saved = net, objax.optimizer.Adam(net.vars()), jn.ones((3, 2))
+    data = pickle.dumps(saved)
+    assert b"cupy" not in data
+    with objax.device("cpu"):
+        other, opt, x = pickle.loads(data)
+        assert {v.device.kind for v in (*opt.vars(), x)} == {"cpu"}
+        np.testing.assert_array_equal(other(x, training=False), np.asarray(net(saved[2], training=False)))
+    other, opt, x = pickle.loads(data)
+    assert {v.device for v in (*other.vars().subset(objax.TrainVar), *opt.vars(), x)} == {net[0].w.device}
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_copies_of_arrays_stay_on_their_device(duplicate, xp):
+    x = jn.ones(2)
+    with objax.device("cpu"):
+        y = duplicate(x)
+    assert y.device == x.device
+    assert (y.raw is x.raw) == (duplicate is copy.copy)
+
+
 def test_no_traced_value_is_left_in_a_variable():
     s = objax.StateVar(jn.ones(2))
 
