@@ -13,6 +13,7 @@ that transformations nest in any order.
     Batch           autograd.batch         by start   applies it to all lanes of a batch
     Staging         autograd.graph         by start   runs it and records it in a graph
     _Dereference    here                   infinity   applies it to what variables stand for
+    _Elsewhere      cuobjax.core.elsewhere infinity   runs it and marks its result: not for a call in another thread
 
 "by start" is 1, 2, ... in the order in which activations begin.
 
@@ -20,6 +21,7 @@ Ways to look under a value `x`, none of which copies:
 
     lift(x)              a raw array as an Array, a Reference as the Array that it stands for; anything else unchanged
     resolved(x)          the Array that a Reference or a traced number stands for; anything else unchanged
+    dereferenced(x)      the Array under References that interpreters of their own handle, too
     trace.lower(x)       the value one level below if `x` is a tracer of this interpreter, else `x`
     x.raw                the raw array under an Array; raises if it is traced, as its gradient would be lost
     concrete(x, use)     the same, with an error that names the use
@@ -46,8 +48,8 @@ if TYPE_CHECKING:
     from .typing import DTypeLike, RawArray
 
 __all__ = [
-    "Array", "Interpreter", "Reference", "TracedNumber", "Tracer", "bare", "concrete", "escaped", "kind_of", "library",
-    "lift", "resolved",
+    "Array", "Interpreter", "Reference", "TracedNumber", "Tracer", "bare", "concrete", "dereferenced", "escaped",
+    "kind_of", "library", "lift", "resolved",
 ]  # fmt: skip
 
 _activations = itertools.count(1)
@@ -250,7 +252,8 @@ class _Dereference(Interpreter):
         self.level = float("inf")
 
     def apply(self, primitive, args, params):
-        return lift(primitive(*[a._value if isinstance(a, Reference) else a for a in args], **params))
+        y = primitive(*[a._value if isinstance(a, Array) and a._trace is self else a for a in args], **params)
+        return y if isinstance(y, Array) else lift(y)
 
 
 class Reference(Array):
@@ -271,9 +274,16 @@ def kind_of(x: Any) -> type | None:
 
 def resolved(x: Any) -> Any:
     """The Array that a Reference or a traced number stands for; anything else unchanged."""
-    while isinstance(x, Reference):
+    while isinstance(x, Reference) and x._trace is Reference._trace:
         x = x._value
     return x.array() if isinstance(x, TracedNumber) else x
+
+
+def dereferenced(x: Any) -> Any:
+    """The Array under References of any kind; anything else unchanged."""
+    while isinstance(x, Reference):
+        x = x._value
+    return x
 
 
 def concrete(x: Array, use: str) -> RawArray:
@@ -295,7 +305,7 @@ def concrete(x: Array, use: str) -> RawArray:
 def lift(value: Any) -> Any:
     """Raw arrays and NumPy scalars in `value`, a tuple of them included, as Arrays; anything else unchanged."""
     if isinstance(value, Array):
-        return value._value if isinstance(value, Reference) else value
+        return value._value if value._trace is Reference._trace else value
     if type(value) is tuple:
         return tuple(map(lift, value))
     return _wrap(value) if backend.is_array(value) else value

@@ -1,15 +1,16 @@
 """How every transformation calls a function: in a scope of its own, whose changes it hands back as a result."""
 
 import gc
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from autograd import tree
 from autograd.backend import is_array
-from autograd.core import Array
+from autograd.core import Array, Reference
 
-from .scope import FirstRead, Scope, Values, innermost
+from .scope import FirstRead, Scope, Values, innermost, running
 from .variable import BaseVar, as_value
 
 __all__ = ["as_arrays", "call"]
@@ -22,6 +23,7 @@ def call(
     values: Mapping[BaseVar, Array] | Iterable[tuple[BaseVar, Array]] = (),
     first_read: FirstRead | None = None,
     made: list[BaseVar] | None = None,
+    recorded: bool = False,
 ) -> tuple[Any, Values, Values]:
     """Runs `f` in a new scope.
 
@@ -29,18 +31,23 @@ def call(
         f, args, kwargs: The function and its arguments.
         values: Values for variables, {variable: value} or pairs.
         first_read: See `scope.Scope`.
+        recorded: See `scope.Scope`.
         made: A list that gets the variables that `f` made and that live on after it.
 
     Returns:
         (outputs, changes, seen): the outputs, in which variables are replaced by their values; what `f` wrote, and what
         it read from outside of the scope, {variable: value} each.
     """
-    inner = Scope(values, innermost.get(), first_read)
+    inner = Scope(values, innermost.get(), first_read, recorded)
     try:  # not `with scope(...)`, within whose own code KeyboardInterrupt could leave the scope open
+        running[inner] = threading.get_ident()
         innermost.set(inner)
         outputs = tree.tree_map(_looked_up, f(*args, **kwargs))
     finally:
-        innermost.set(inner.outer)
+        try:
+            innermost.set(inner.outer)
+        finally:
+            running.pop(inner, None)
     changes, seen = map(_weakly, (inner.changes(), inner.seen))
     references = inner.made
     del inner  # the scope, which holds the only references to variables that `f` made and dropped
@@ -65,4 +72,4 @@ def as_arrays(nested: Any, like: BaseVar | None = None) -> Any:
 
 
 def _looked_up(x):
-    return x.value if isinstance(x, BaseVar) else x
+    return x._value if isinstance(x, Reference) else x

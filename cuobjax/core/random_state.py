@@ -21,6 +21,7 @@ from autograd.core import Array
 from autograd.mapping import keys_in_lanes
 from autograd.ops.random import split as split_key
 
+from .elsewhere import marked
 from .scope import Loan, is_open, loan
 from .variable import StateVar
 
@@ -71,8 +72,9 @@ class RandomState(StateVar):
         """The key with which the transformation begins that runs in this thread, if there is one."""
         own = loan.get()
         if own is None or own.ended:
-            return self.stored
+            return super().lent()
         with exclusive:
+            super().lent()
             reference = weakref.ref(self)
             if reference not in own.values:
                 free = self._holder() in (None, own)
@@ -101,7 +103,10 @@ class RandomState(StateVar):
 
 
 def borrowing(f: Callable[P, R]) -> Callable[P, R]:
-    """The function `f`, a call of a transformation, to which the keys that it reads are lent until its end."""
+    """The function `f`, a call of a transformation, to which the keys that it reads are lent until its end.
+
+    Its results are marked as `core/elsewhere.py` says.
+    """
 
     @functools.wraps(f)
     def borrows(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -110,7 +115,10 @@ def borrowing(f: Callable[P, R]) -> Callable[P, R]:
         own = Loan()
         try:
             loan.set(own)
-            return f(*args, **kwargs)
+            results = f(*args, **kwargs)
+            for call in own.elsewhere:
+                results = marked(results, call)
+            return results
         finally:
             loan.set(None)
             own.ended = True

@@ -18,14 +18,14 @@ from itertools import repeat
 from typing import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
 from autograd.checkpointing import Run, running_in
-from autograd.core import Array, Tracer
+from autograd.core import Array, Tracer, dereferenced
 
 if TYPE_CHECKING:
     from .variable import BaseVar
 
 __all__ = [
     "FirstRead", "Loan", "Scope", "Values", "at_once", "innermost", "is_open", "loan", "made", "outside", "read",
-    "scope", "write",
+    "running", "scope", "write",
 ]  # fmt: skip
 
 P = ParamSpec("P")
@@ -35,19 +35,23 @@ FirstRead: TypeAlias = Callable[["BaseVar", Array], Array]
 innermost: ContextVar[Scope | None] = ContextVar("cuobjax.core.scope", default=None)
 """The scope in which this thread or task is."""
 _first = threading.RLock()
+running: dict[Scope, int] = {}
+"""The scopes of calls that run in any thread, and the threads in which they began."""
 
 
 class Loan:
     """What a transformation that runs outside of all scopes read of random states, and will replace.
 
     Attributes:
+        elsewhere: The calls in other threads that give what it read other values.
         ended: Whether the transformation has returned; threads that it left behind may still refer to it.
         values: {reference to a variable: value}.
     """
 
-    __slots__ = ("__weakref__", "ended", "values")
+    __slots__ = ("__weakref__", "elsewhere", "ended", "values")
 
     def __init__(self) -> None:
+        self.elsewhere: list[Scope] = []
         self.ended: bool = False
         self.values: dict[weakref.ref[BaseVar], Array] = {}
 
@@ -72,22 +76,25 @@ class Scope:
         first_read: Called as `(variable, value)` at the first read of a variable from outside; its result is what the
             scope sees from then on. None if that is the value itself.
         run: The run of a function under `autograd.checkpoint` that opened it; None without one.
+        recorded: Whether what variables are read for is recorded, to run again with other values in them.
         made: References to the variables that were made in this scope and in those within it.
     """
 
-    __slots__ = ("first_read", "made", "outer", "run", "seen", "values", "written")
+    __slots__ = ("__weakref__", "first_read", "made", "outer", "recorded", "run", "seen", "values", "written")
 
     def __init__(
         self,
         values: Mapping[BaseVar, Array] | Iterable[tuple[BaseVar, Array]],
         outer: Scope | None,
         first_read: FirstRead | None = None,
+        recorded: bool = False,
     ) -> None:
         self.values: Values = dict(values)
         self.written: dict[BaseVar, bool] = {}
         self.seen: Values = {}
         self.outer: Scope | None = outer
         self.first_read: FirstRead | None = first_read
+        self.recorded: bool = recorded
         self.made: list[weakref.ref[BaseVar]] = []
         self.run: Run | None = running_in.get()
 
@@ -150,7 +157,9 @@ def made(variable: BaseVar) -> None:
 def read(variable: BaseVar) -> Array:
     """The value of a variable where it is read."""
     inner = innermost.get()
-    return variable.stored if inner is None else _read(variable, inner)
+    if inner is not None:
+        return _read(variable, inner)
+    return variable.read_elsewhere() if running else variable.stored
 
 
 def _read(variable: BaseVar, scope: Scope) -> Array:
@@ -185,6 +194,8 @@ def write(values: Mapping[BaseVar, Array]) -> None:
         inner.values.update(values)
         inner.written.update(dict.fromkeys(values, True))
         return
+    if running:
+        values = {variable: dereferenced(value) for variable, value in values.items()}
     for variable, value in values.items():
         if isinstance(value, Tracer):
             raise TypeError(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as onp
 
 from autograd.backend import default_device, is_array, is_cupy
-from autograd.core import Array, TracedNumber, kind_of, resolved
+from autograd.core import Array, TracedNumber, dereferenced, kind_of
 
 __all__ = ["KEEPS_ITS_DTYPE", "as_value"]
 
@@ -29,7 +29,7 @@ def as_value(x: Any, where: str, like: Array | None = None) -> Array:
         TypeError: If `x` is no array, or a number that the dtype does not hold.
     """
     if isinstance(x, Array) and not isinstance(x, TracedNumber):
-        return resolved(x)
+        return dereferenced(x)
     if not is_array(x):
         if like is not None and like.shape == () and kind_of(x) is not None:
             return _of_number(x, where, like)

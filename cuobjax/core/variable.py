@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import threading
 from abc import ABCMeta
 from collections.abc import Callable
 from typing import Any, NoReturn, Self, TypeAlias
@@ -12,10 +13,11 @@ import numpy as onp
 
 import autograd.numpy as anp
 from autograd.boundary import require_same_library
-from autograd.core import Array, Reference, Tracer, bare
+from autograd.core import Array, Reference, Tracer, bare, dereferenced
 
 from ..util import class_name, repr_function
 from . import scope
+from .elsewhere import marked
 from .value import KEEPS_ITS_DTYPE, as_value
 
 __all__ = [
@@ -164,7 +166,23 @@ class StoredVar(BaseVar):
 
     def lent(self) -> Array:
         """The value with which a call begins that opens the outermost scope."""
-        return self.stored
+        return self.read_elsewhere() if scope.running else self.stored
+
+    def read_elsewhere(self) -> Array:
+        """The value for a thread without a scope, marked if this variable has another one in a call elsewhere."""
+        value, thread, own = self.stored, threading.get_ident(), scope.loan.get()
+        for call, began in list(scope.running.items()):
+            if began == thread or not self.differs_in(call):
+                continue
+            if own is None or own.ended:
+                value = marked(value, call)
+            else:
+                own.elsewhere.append(call)  # its results will be marked
+        return value
+
+    def differs_in(self, call: scope.Scope) -> bool:
+        """Whether a call sees, or in another run may see, another value than this variable stores."""
+        return call.recorded or self in call.values
 
     @property
     def value(self) -> Array:
@@ -204,7 +222,7 @@ class StoredVar(BaseVar):
 def constant(x: Array) -> Array:
     """The plain Array under a traced one: its value in this run, in the first lane of a batch."""
     if not isinstance(x, Tracer):
-        return x
+        return dereferenced(x)
     raw = bare(x)
     return Array(raw[(0,) * (raw.ndim - x.ndim) + (...,)])
 

@@ -24,7 +24,7 @@ _SIZES = {"shape", "N", "M", "n", "num"}  # parameters whose dtype has nothing t
 def as_result(result: Any, args: Sequence[Any]) -> Any:
     """Raw arrays in a result as Arrays; one that is, or looks into, an argument is copied, as Arrays never change."""
     if isinstance(result, Array):
-        return result._value if isinstance(result, Reference) else result
+        return result._value if result._trace is Reference._trace else result
     if isinstance(result, tuple | list):
         return _like(result, [as_result(part, args) for part in result])
     if not is_array(result):

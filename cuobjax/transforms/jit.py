@@ -185,7 +185,7 @@ class Jit(Module, Generic[P, R]):
 
         made: list[BaseVar] = []
         with modes_read() as modes, staging.recording():
-            outputs, changes, _ = call(self.__wrapped__, args, kwargs, first_read=first_read, made=made)
+            outputs, changes, _ = call(self.__wrapped__, args, kwargs, first_read=first_read, made=made, recorded=True)
         written = {v for v in (reference() for reference in constants) if v in changes}.difference(made)
         if written and not late:  # once, as `f` may make variables
             return self._record(key, given, written)

@@ -1,0 +1,91 @@
+"""What a thread reads while a call in another thread gives variables other values.
+
+A thread that a function starts has no scope, so it finds what variables store: a gradient would be lost, and a recorded
+program would have a constant. Whether a thread works for such a call or for itself, to save or to evaluate a network,
+shows only where its results go. So they are marked: the call raises an error when it uses one, and everywhere else they
+are Arrays as any other.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from autograd import tree
+from autograd.core import Array, Interpreter, Reference, lift
+
+from .scope import Scope, innermost
+
+if TYPE_CHECKING:
+    from autograd.typing import Tree
+
+__all__ = ["FromElsewhere", "marked"]
+
+_new = object.__new__
+
+
+class FromElsewhere(Reference):
+    """An Array that was read outside of a call, or computed of such Arrays, while the call ran."""
+
+    __slots__ = ("_plain", "_trace")
+    _plain: Array
+    _trace: _Elsewhere  # type: ignore[misc]
+
+    @property
+    def _value(self) -> Array:  # type: ignore[override]
+        self._trace.require_outside()
+        return self._plain
+
+    def __copy__(self) -> FromElsewhere:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> FromElsewhere:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self._value.__reduce_ex__(protocol)
+
+
+class _Elsewhere(Interpreter):
+    """Runs operations as if their arguments were not marked, and marks their results."""
+
+    __slots__ = ("call",)
+    call: weakref.ref[Scope]
+
+    def __init__(self, call: Scope) -> None:
+        self.level, self.ended = float("inf"), False
+        self.call = weakref.ref(call)
+
+    def apply(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        return self.marked(
+            primitive(*[a._value if isinstance(a, Array) and a._trace is self else a for a in args], **params)
+        )
+
+    def marked(self, y: Any) -> Any:
+        """A result of an operation, or the parts of one, marked if the call still runs."""
+        if type(y) is tuple:
+            return tuple(map(self.marked, y))
+        y = lift(y)
+        if not isinstance(y, Array) or isinstance(y, FromElsewhere) or self.call() is None:
+            return y
+        array = _new(FromElsewhere)
+        array._trace, array._plain = self, y
+        return array
+
+    def require_outside(self) -> None:
+        """Raises RuntimeError in the call."""
+        call, inner = self.call(), innermost.get()
+        while inner is not None and call is not None:
+            if inner is call:
+                raise RuntimeError(
+                    "Threads: got a value that a thread computed without the values which variables have in this call: "
+                    "gradients would be lost, and a recorded program would have a constant. Run each task in a copy of "
+                    "the context: pool.submit(contextvars.copy_context().run, f, x), or asyncio.to_thread(f, x)."
+                )
+            inner = inner.outer
+
+
+def marked(values: Tree, call: Scope) -> Tree:
+    """Values that were read while `call` ran in another thread and gave their variables others, or results of them."""
+    return tree.tree_map(_Elsewhere(call).marked, values)
