@@ -28,7 +28,8 @@ NAMES = {
         BaseState BaseVar ConvPadding ForceArgs Function Grad GradValues Hessian Jacobian Jit Module ModuleDict
         ModuleList Parallel RandomState StateVar TrainRef TrainVar VarCollection Vectorize constants functional io nn
         optimizer random typing util
-        Array ConstrainedVar Device DeviceError FrozenVar Remat constraint debug_print default_device default_dtype device
+        Array ConstrainedVar Device DeviceError FrozenVar Remat constraint debug_print default_device default_dtype
+        device
         device_put freeze functional_call merge numpy replace set_default_dtype split stop_gradient summary
         unfreeze""",
     "cuobjax.functional": """
@@ -61,7 +62,8 @@ NAMES = {
         ConvPaddingInt FileOrStr JaxArray JaxDType
         ArrayLike Axes DTypeLike DeviceLike Padding RawArray Scalar Shape Tree""",
     "autograd": """
-        Array Device DeviceError checkpoint cond custom_jvp custom_vjp debug debug_nans debug_print default_device defjvp defvjp
+        Array Device DeviceError checkpoint cond custom_jvp custom_vjp debug debug_nans debug_print default_device
+        defjvp defvjp
         deterministic device device_put elementwise_grad flatten get_array_module grad hessian hvp jacfwd jacobian
         jacrev jvp linearize primitive scan stop_gradient trace_report value_and_grad vjp vmap while_loop""",
     "autograd.extend": """

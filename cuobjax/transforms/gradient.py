@@ -20,13 +20,13 @@ from autograd.gradients import TapedRun, scalar_seed
 
 from ..core.call import as_arrays, call
 from ..core.collection import VarCollection, Variables, names_of, trained
-from ..core.module import Module
 from ..core.random_state import borrowing
 from ..core.scope import write
 from ..core.variable import TrainVar, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, repr_function
 from ..util.signatures import explained
+from .methods import Transform, without_self
 
 __all__ = ["Grad", "GradValues", "Hessian", "Jacobian"]
 
@@ -35,7 +35,7 @@ _F = "Pass a function and its variables: f, net.vars()."
 _INPUTS = " For the derivative with respect to the first argument write input_argnums=(0,)."
 
 
-class _Derivatives(Module):
+class _Derivatives(Transform):
     """What `Grad` and its relatives share: one differentiated call of `f` in a scope of its own.
 
     Args:
@@ -65,6 +65,12 @@ class _Derivatives(Module):
         signature = _signature(f)
         if signature is not None:
             self.__signature__ = signature.replace(return_annotation=self._returns(signature.return_annotation))
+
+    def _function(self):
+        return self.f
+
+    def _bound(self, method):
+        return type(self)(method, self.variables, without_self(self.input_argnums))
 
     @staticmethod
     def _returns(annotation):

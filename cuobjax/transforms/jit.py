@@ -26,6 +26,7 @@ from ..core.training_mode import modes_read
 from ..core.variable import BaseVar, TrainRef, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function, to_positions
+from .methods import Transform, without_self
 from .program import Program, below
 from .recordings import MOST_PROGRAMS, Recordings
 from .signature import cache_key, is_input, key_part, paths, require_keys
@@ -36,7 +37,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Jit(Module, Generic[P, R]):
+class Jit(Transform, Generic[P, R]):
     """The module or function `f`, recorded when it is called and run as a program from then on.
 
     It is recorded once for each combination of the structure, shapes and dtypes of its arguments, the values of static
@@ -86,6 +87,12 @@ class Jit(Module, Generic[P, R]):
         self._programs: dict[Hashable, list[Program]] = {}
         self._version = module_changes.version
         self.__dict__.pop("_on_gpu", None)
+
+    def _function(self):
+        return self.__wrapped__.f if isinstance(self.__wrapped__, Function) else self.__wrapped__
+
+    def _bound(self, method):
+        return Jit(method, self.vc, without_self(self.static_argnums))
 
     def __getstate__(self) -> dict[str, Any]:
         own = ("_programs", "_version", "_recordings", "_history", "_dropped", "_notes", "_on_gpu")

@@ -23,6 +23,7 @@ from ..core.replication import forget_replicas, replicated
 from ..core.scope import is_open, write
 from ..core.variable import BaseVar, as_value
 from ..util import class_name, repr_function, to_positions
+from .methods import Transform, without_self
 
 __all__ = ["Parallel", "concatenate"]
 
@@ -32,7 +33,7 @@ def concatenate(arrays: Sequence[Array], axis: int = 0, dtype: DTypeLike = None)
     return jn.concatenate(arrays, axis, dtype=dtype)
 
 
-class Parallel(Module):
+class Parallel(Transform):
     """The module or function `f` on all devices at once, each of which gets its share of the batch.
 
     Arrays in the arguments are split along their first axis; numbers and arrays without axes go to every device. On
@@ -138,6 +139,13 @@ class Parallel(Module):
         found = {v: [changes.get(v, seen.get(v)) for _, changes, seen in results] for v in changed}
         write(states | {v: self._joined(v, values) for v, values in found.items() if v not in states})
         return outputs
+
+    def _function(self):
+        return self.__wrapped__.f if isinstance(self.__wrapped__, Function) else self.__wrapped__
+
+    def _bound(self, method):
+        static = without_self(self.static_argnums)
+        return Parallel(method, self.vc, self.reduce, self.axis_name, static)
 
     def _split(self, args, kwargs, devices):
         """(args, kwargs) for each device."""

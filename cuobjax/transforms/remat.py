@@ -8,12 +8,12 @@ from autograd.core import Array
 from autograd.errors import shortened
 
 from ..core.call import call
-from ..core.module import Module
 from ..core.random_state import borrowing
 from ..core.scope import Values, write
 from ..core.training_mode import Modes, modes_read, override
 from ..core.variable import BaseVar
 from ..util import class_name, repr_function
+from .methods import Transform
 
 __all__ = ["Remat"]
 
@@ -21,7 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Remat(Module, Generic[P, R]):
+class Remat(Transform, Generic[P, R]):
     """The module or function `f`, whose intermediate results are not stored for the backward pass but computed again.
 
     The second run sees every variable as the first one found it, random states and training modes included, and
@@ -35,6 +35,12 @@ class Remat(Module, Generic[P, R]):
         self.f: Callable[P, R] = f
 
     @borrowing
+    def _function(self):
+        return self.f
+
+    def _bound(self, method):
+        return Remat(method)
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls `f`: the same arguments, outputs and gradients."""
         found: Values = {}

@@ -18,11 +18,12 @@ from ..core.random_state import RandomState, borrowing
 from ..core.scope import write
 from ..core.variable import TrainVar, reduce_mean
 from ..util import class_name, positional_args_names, repr_function
+from .methods import Transform
 
 __all__ = ["Vectorize"]
 
 
-class Vectorize(Module):
+class Vectorize(Transform):
     """The module or function `f` of one example, applied to every element along an axis of its arguments in one go.
 
     Outputs are stacked along a new first axis; one that is the same for all lanes is repeated. In every lane the
@@ -101,6 +102,14 @@ class Vectorize(Module):
         outputs = lanes.outputs(tree.tree_map(_as_output, outputs))
         write(changes)
         return outputs
+
+    def _function(self):
+        return self.__wrapped__.f if isinstance(self.__wrapped__, Function) else self.__wrapped__
+
+    def _bound(self, method):
+        if self.batch_axis[0] is not None:
+            raise ValueError(f"Vectorize: expected the axis None for self, got batch_axis={self.batch_axis}.")
+        return Vectorize(method, self.vc, self.batch_axis[1:])
 
     def _arguments(self, args, kwargs):
         """The arguments, raw arrays as Arrays, and the axes of those that are mapped over, by position or name."""
