@@ -1,15 +1,16 @@
 """Checkpoints of a training run: numbered files, of which the newest ones stay."""
 
+import errno
 import operator
 import os
 import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..core.collection import VarCollection
-from .collection import load_var_collection, save_var_collection
+from .collection import Loaded, load_var_collection, save_var_collection
 from .formats import DamagedFileError, sweep
 
 __all__ = ["Checkpoint"]
@@ -36,17 +37,19 @@ class Checkpoint:
         FILE_FORMAT: Their names, with `%d` for the index.
         LOAD_FN: Loads a file to a VarCollection; raises `DamagedFileError` for a file that `restore` is to skip.
         SAVE_FN: Saves a VarCollection to a file.
+        loaded: What LOAD_FN returned when a checkpoint was restored: a `Loaded`; None before that.
     """
 
     DIR_NAME: ClassVar[str] = "ckpt"
     FILE_MATCH: ClassVar[str] = "*.npz"
     FILE_FORMAT: ClassVar[str] = "%010d.npz"
-    LOAD_FN: ClassVar[Callable[..., None]] = staticmethod(load_var_collection)
+    LOAD_FN: ClassVar[Callable[..., Any]] = staticmethod(load_var_collection)
     SAVE_FN: ClassVar[Callable[..., None]] = staticmethod(save_var_collection)
 
     logdir: str | os.PathLike[str]
     keep_ckpts: int
     verbose: bool
+    loaded: Loaded | None
 
     def __init__(
         self, logdir: str | os.PathLike[str], keep_ckpts: int, makedir: bool = True, verbose: bool = True
@@ -56,6 +59,7 @@ class Checkpoint:
         self.logdir = logdir
         self.keep_ckpts = keep_ckpts
         self.verbose = verbose
+        self.loaded = None
         if makedir:
             os.makedirs(os.path.join(logdir, self.DIR_NAME), exist_ok=True)
 
@@ -65,16 +69,17 @@ class Checkpoint:
         before, after = re.split(r"%\d*d", cls.FILE_FORMAT)
         return int(os.path.basename(filename).removeprefix(before).removesuffix(after))
 
-    def restore(self, vc: VarCollection, idx: int | None = None) -> tuple[int, str]:
+    def restore(self, vc: VarCollection, idx: int | None = None, strict: bool = True) -> tuple[int, str]:
         """Assigns the values of a checkpoint to variables, to all of them or, after an error, to none.
 
         Args:
             vc: The VarCollection.
             idx: The index of the checkpoint; None: the newest one that is not damaged. A warning names each one that is
                 skipped.
+            strict: False: variables that are not in the checkpoint keep their values.
 
         Returns:
-            (idx, path) of the checkpoint, (0, "") if there is none.
+            (idx, path) of the checkpoint, (0, "") if there is none. The attribute `loaded` has the names that matched.
 
         Raises:
             TypeError: If `vc` is no VarCollection.
@@ -84,11 +89,11 @@ class Checkpoint:
         """
         _require_collection(vc, "restore")
         if idx is not None:
-            return self._load(vc, operator.index(idx))
+            return self._load(vc, operator.index(idx), strict)
         indices = self._indices()
         for i in reversed(indices):
             try:
-                return self._load(vc, i)
+                return self._load(vc, i, strict)
             except (DamagedFileError, OSError) as error:
                 if i == indices[0]:
                     raise
@@ -116,9 +121,12 @@ class Checkpoint:
             for i in others[: max(0, len(others) + 1 - self.keep_ckpts)]:
                 os.remove(self._path(i))
 
-    def _load(self, vc, idx):
+    def _load(self, vc, idx, strict):
         path = self._path(idx)
-        self.LOAD_FN(path, vc)
+        if not os.path.exists(path):
+            there = ", ".join(map(str, self._indices())) or "none"
+            raise FileNotFoundError(errno.ENOENT, f"There is no checkpoint {idx}. Those that are there: {there}", path)
+        self.loaded = self.LOAD_FN(path, vc, **({} if strict else {"strict": False}))
         if self.verbose:
             print("Resuming from", path)
         return idx, path

@@ -1,20 +1,38 @@
 """The variables of a collection to a file and back."""
 
 import os
+import re
+import warnings
 from collections.abc import Callable
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as onp
 
 from autograd.backend import CPU, is_cupy
 
 from ..core.collection import VarCollection, Variables
+from ..core.random_state import RandomState
 from ..core.replication import replicated
+from ..core.scope import at_once
 from ..core.variable import TrainRef
 from ..typing import FileOrStr
 from .formats import read_npz, read_safetensors, replacement, write_npz, write_safetensors
 
-__all__ = ["load_var_collection", "save_var_collection"]
+__all__ = ["Loaded", "load_var_collection", "save_var_collection"]
+
+
+class Loaded(NamedTuple):
+    """What `load_var_collection` found.
+
+    Attributes:
+        matched: {name of a variable: its name in the file}.
+        missing: The first names of the variables that are not in the file, which have kept their values.
+        unused: The names in the file that no variable has.
+    """
+
+    matched: dict[str, str]
+    missing: list[str]
+    unused: list[str]
 
 
 def save_var_collection(file: FileOrStr, vc: Variables) -> None:
@@ -41,30 +59,39 @@ def save_var_collection(file: FileOrStr, vc: Variables) -> None:
         write_npz(file, arrays)
 
 
-def load_var_collection(file: FileOrStr, vc: Variables, renamer: Callable[[str], str] | None = None) -> None:
+def load_var_collection(
+    file: FileOrStr, vc: Variables, renamer: Callable[[str], str] | None = None, strict: bool = True
+) -> Loaded:
     """Assigns saved values to variables, to all of them or, if something is wrong, to none.
 
     A variable that has several names may have been saved under any of them. Values of other names are ignored. NumPy
-    arrays of the file are moved to the devices of the variables.
+    arrays of the file are moved to the devices of the variables. A random state that is not in the file keeps its
+    value, with a warning: networks may get a Dropout later.
 
     Args:
         file: As for `save_var_collection`.
         vc: The VarCollection.
         renamer: A function of names in the file, such as a `util.Renamer`, that returns names in `vc`.
+        strict: False: every variable that is not in the file keeps its value.
+
+    Returns:
+        Which variables were found, which are not in the file, and what in the file was not used.
 
     Raises:
-        ValueError: If a variable is missing in the file or has another shape or dtype there, and `DamagedFileError`,
-            which is one, if the file is damaged.
+        ValueError: If a variable is missing in the file or has another shape or dtype there, or if a list of variables
+            is longer there, and `DamagedFileError`, which is a ValueError, if the file is damaged.
     """
     named, stored = _named(vc), _renamed(_read(file), renamer)
-    wanted = {v: next((name for name in names if name in stored), None) for v, names in named.items()}
-    missing = [name for v, name in wanted.items() if name is None for name in named[v]]
-    if missing:
-        unused = ", ".join(map(repr, sorted(stored.keys() - wanted.values())))
-        raise ValueError(
-            f"Missing value for variables currently in the model: {missing}. The following variables on disk were not "
-            f"used, maybe the missing variable was renamed from one of these: {{{unused}}}."
-        )
+    found = {v: next((name for name in names if name in stored), None) for v, names in named.items()}
+    wanted = {v: name for v, name in found.items() if name is not None}
+    unused = sorted(stored.keys() - wanted.values())
+    missing = [v for v in named if v not in wanted]
+    if strict:
+        _require_all([v for v in missing if not isinstance(v, RandomState)], named, unused)
+        _require_whole_lists(wanted.values(), unused)
+        if missing:
+            names = ", ".join(named[v][0] for v in missing)
+            warnings.warn(f"load_var_collection: random states that are not in the file stay: {names}.", stacklevel=2)
     arrays = {v: _fitting(stored[name], v.dtype) for v, name in wanted.items()}
     wrong = [
         f"Error when restoring variable {wanted[v]}: expected {v.dtype} {v.shape}, got {a.dtype} {a.shape}."
@@ -74,8 +101,39 @@ def load_var_collection(file: FileOrStr, vc: Variables, renamer: Callable[[str],
     if wrong:
         raise ValueError("\n".join(wrong))
     values = {v: v.checked(a) for v, a in arrays.items()}  # all are on their devices before the first is assigned
+    at_once(_assign, values)
+    return Loaded({named[v][0]: name for v, name in wanted.items()}, [named[v][0] for v in missing], unused)
+
+
+def _assign(values):
     for variable, value in values.items():
         variable.assign(value, check=False)
+
+
+def _require_all(missing, named, unused):
+    if missing:
+        names = [name for v in missing for name in named[v]]
+        shown = ", ".join(map(repr, unused))
+        error = ValueError(
+            f"Missing value for variables currently in the model: {names}. The following variables on disk were not "
+            f"used, maybe the missing variable was renamed from one of these: {{{shown}}}."
+        )
+        error.add_note("With strict=False, what is missing keeps its value.")
+        raise error
+
+
+def _require_whole_lists(used, unused):
+    """Refuses a part of a list of variables, such as states of an optimizer of fewer ones: which part is unknown."""
+    lists = {name.rpartition("[")[0] for name in used if _ITEM.search(name)}
+    for name in unused:
+        if _ITEM.search(name) and name.rpartition("[")[0] in lists:
+            raise ValueError(
+                f"load_var_collection: the file has {name}, so a longer list of variables than this one, whose "
+                "positions may be those of other variables. Make it as long, or load it with strict=False."
+            )
+
+
+_ITEM = re.compile(r"\)\[\d+\]$")  # a variable that is itself an item of a list
 
 
 def _named(vc):

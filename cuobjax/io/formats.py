@@ -152,7 +152,7 @@ def replacement(path: str) -> Iterator[IO[bytes]]:
 
     Whatever happens in between, even the end of the process or of the power: the old file is there or the new one.
     """
-    path = os.path.realpath(path)  # what a symbolic link leads to
+    given, path = path, os.path.realpath(path)  # what a symbolic link leads to
     temporary = f"{path}.{platform.node()}-{os.getpid()}-{threading.get_ident()}.tmp"
     try:
         with open(temporary, "wb") as file:
@@ -162,11 +162,26 @@ def replacement(path: str) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+    except BaseException as error:
+        with contextlib.suppress(OSError):
             os.remove(temporary)
+        if isinstance(error, OSError) and error.filename == temporary:
+            raise _of_user(error, given) from None
         raise
-    _sync_folder(os.path.dirname(path) or ".")
+    _sync_folder(_folder(path))
+
+
+def _of_user(error, path):
+    """An error of the temporary file as one of the path that a user gave."""
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError(
+            error.errno, "There is no such folder. Make it first, as with os.makedirs", _folder(path)
+        )
+    return type(error)(error.errno, error.strerror, path)
+
+
+def _folder(path):
+    return os.path.dirname(path) or "."
 
 
 def sweep(folder: str) -> None:

@@ -318,17 +318,136 @@ def test_nothing_is_unpickled(tmp_path):
     ("function", "names"),
     [
         (save_var_collection, "file vc"),
-        (load_var_collection, "file vc renamer"),
+        (load_var_collection, "file vc renamer strict"),
         (Checkpoint, "logdir keep_ckpts makedir verbose"),
         (Checkpoint.save, "self vc idx"),
-        (Checkpoint.restore, "self vc idx"),
+        (Checkpoint.restore, "self vc idx strict"),
         (Checkpoint.checkpoint_idx, "filename"),
     ],
 )
-def test_parameters_are_objaxs(function, names):
+def test_parameters_are_objaxs_and_more(function, names):
     assert list(inspect.signature(function).parameters) == names.split()
     fields = Checkpoint.DIR_NAME, Checkpoint.FILE_MATCH, Checkpoint.FILE_FORMAT
     assert fields == ("ckpt", "*.npz", "%010d.npz")
+
+
+# Networks that have changed since.
+
+
+def three_layers():
+    net = cuobjax.nn.Sequential([Linear(4, 4) for _ in range(3)])
+    return net, Adam(net.vars())
+
+
+def trained(path):
+    """A network and its optimizer after a step, saved at a path."""
+    net, opt = three_layers()
+    gradients = [v.value + i for i, v in enumerate(net.vars())]
+    opt(0.1, gradients)
+    save_var_collection(path, net.vars() + opt.vars())
+    return net, opt
+
+
+def test_states_of_optimizers_are_those_of_their_variables(tmp_path):
+    _, opt = trained(tmp_path / "v.npz")
+    other, _ = three_layers()
+    cuobjax.freeze(other[0])
+    fewer = Adam(other.vars())
+    loaded = load_var_collection(tmp_path / "v.npz", other.vars() + fewer.vars())
+    assert loaded.matched["(Adam).m(Sequential)[1](Linear).w"] == "(Adam).m(Sequential)[1](Linear).w"
+    assert loaded.missing == []
+    assert "(Adam).m(Sequential)[0](Linear).w" in loaded.unused
+    for mine, theirs in zip(fewer.m, opt.m[2:], strict=True):
+        np.testing.assert_array_equal(mine.value, theirs.value)
+
+
+def test_states_are_not_loaded_for_other_variables(tmp_path):
+    net = cuobjax.nn.Sequential([Linear(4, 4), Linear(4, 4)])
+    save_var_collection(tmp_path / "v.npz", Adam(net[:1].vars("a")).vars())
+    for vc in (net[:1].vars("b"), net[1:].vars(), net.vars("a")):
+        with pytest.raises(ValueError, match=r"Missing value for variables .*\(Adam\)\.m"):
+            load_var_collection(tmp_path / "v.npz", Adam(vc).vars())
+
+
+def test_unfreezing_keeps_the_states_that_were_saved(tmp_path):
+    net, _ = three_layers()
+    cuobjax.freeze(net[0])
+    opt = Adam(net.vars())
+    opt(0.1, [v.value + 1 for v in net.vars().subset(TrainVar)])
+    save_var_collection(tmp_path / "v.npz", opt.vars())
+    cuobjax.unfreeze(net)
+    more = Adam(net.vars())
+    loaded = load_var_collection(tmp_path / "v.npz", more.vars(), strict=False)
+    assert loaded.missing[:2] == [
+        "(Adam).train_vars(Sequential)[0](Linear).b",
+        "(Adam).train_vars(Sequential)[0](Linear).w",
+    ]
+    assert more.step.value == 1
+    np.testing.assert_array_equal(more.m[3].value, opt.m[1].value)
+    np.testing.assert_array_equal(more.m[1].value, np.zeros((4, 4)))
+
+
+def test_random_states_that_are_missing_stay_with_a_warning(tmp_path):
+    old = cuobjax.nn.Sequential([Linear(3, 2)])
+    save_var_collection(tmp_path / "v.npz", old.vars())
+    new = cuobjax.nn.Sequential([Linear(3, 2), cuobjax.nn.Dropout(0.9, generator=cuobjax.random.Generator(3))])
+    key = np.asarray(new[1].keygen.key.value)
+    with pytest.warns(
+        UserWarning, match=r"random states that are not in the file stay: .*\(Dropout\)\.keygen"
+    ) as caught:
+        loaded = load_var_collection(tmp_path / "v.npz", new.vars())
+    assert caught[0].filename == __file__
+    assert loaded.missing == ["(Sequential)[1](Dropout).keygen(Generator)._key"]
+    np.testing.assert_array_equal(new[0].w.value, old[0].w.value)
+    np.testing.assert_array_equal(new[1].keygen.key.value, key)
+
+
+def test_a_missing_variable_keeps_its_value_on_request(tmp_path, capsys):
+    ckpt = Checkpoint(tmp_path, 2, verbose=False)
+    assert ckpt.loaded is None
+    ckpt.save(VarCollection(a=StateVar(np.ones(2)), z=StateVar(np.ones(3))), 1)
+    vc = VarCollection(a=StateVar(np.zeros(2)), b=StateVar(np.full(2, 5)))
+    with pytest.raises(ValueError, match=r"Missing value .*\['b'\].*\nWith strict=False, what is missing keeps"):
+        ckpt.restore(vc)
+    assert ckpt.restore(vc, strict=False)[0] == 1
+    assert ckpt.loaded == ({"a": "a"}, ["b"], ["z"])
+    np.testing.assert_array_equal(np.stack(vc.tensors()), [[1, 1], [5, 5]])
+
+
+def test_a_part_of_a_list_of_variables_is_refused(tmp_path):
+    """As in an optimizer that numbers its states."""
+
+    class Numbered(cuobjax.Module):
+        def __init__(self, count):
+            self.m = cuobjax.ModuleList(StateVar(np.full(2, i)) for i in range(count))
+
+    save_var_collection(tmp_path / "v.npz", Numbered(3).vars())
+    fewer = Numbered(2).vars()
+    with pytest.raises(
+        ValueError, match=r"the file has \(Numbered\)\.m\(ModuleList\)\[2\], so a longer list of variables"
+    ):
+        load_var_collection(tmp_path / "v.npz", fewer)
+    load_var_collection(tmp_path / "v.npz", fewer, strict=False)
+    layers = cuobjax.nn.Sequential([Linear(2, 2) for _ in range(3)])
+    save_var_collection(tmp_path / "v.npz", layers.vars())
+    load_var_collection(tmp_path / "v.npz", layers[:2].vars())  # whole layers have names of their own
+
+
+def test_errors_of_files_name_what_was_given(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"There is no such folder\. Make it first.*: '.*/no'$"):
+        save_var_collection(tmp_path / "no" / "v.npz", collection())
+    (tmp_path / "v.npz").mkdir()
+    with pytest.raises(OSError, match=r"v\.npz'$"):
+        save_var_collection(tmp_path / "v.npz", collection())
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NotADirectoryError, match=r"file/v\.npz'$"):
+        save_var_collection(tmp_path / "file" / "v.npz", collection())
+    assert sorted(os.listdir(tmp_path)) == ["file", "v.npz"]
+    ckpt = Checkpoint(tmp_path, 2, verbose=False)
+    for index in (1, 3):
+        ckpt.save(collection(), index)
+    with pytest.raises(FileNotFoundError, match=r"There is no checkpoint 2\. Those that are there: 1, 3: '.*2\.npz'"):
+        ckpt.restore(collection(), 2)
 
 
 # Files that replace others.
@@ -425,7 +544,9 @@ def test_the_folder_is_made_on_request(tmp_path):
     ckpt = Checkpoint(tmp_path / "run", 3, makedir=False, verbose=False)
     assert not (tmp_path / "run").exists()
     assert ckpt.restore(vc) == (0, "")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(
+        FileNotFoundError, match=r"There is no such folder\. Make it first, as with os\.makedirs: '.*ckpt'$"
+    ):
         ckpt.save(vc, 1)
     Checkpoint(tmp_path / "run", 3)
     Checkpoint(tmp_path / "run", 3)
