@@ -50,12 +50,15 @@ class Module:
         return module
 
     _slots: tuple[str, ...] = ()
+    _of_class: tuple[str, ...] = ()  # attributes of the class that are modules, variables or containers
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         adopt(cls)
         own = cls.__dict__.get("__slots__", ())
         cls._slots = (*cls._slots, *((own,) if isinstance(own, str) else own))
+        held = [name for name, x in vars(cls).items() if name[:1] != "_" and (isinstance(x, PARTS) or is_container(x))]
+        cls._of_class = (*cls._of_class, *held)
 
     def __setattr__(self, name: str, value: Any) -> None:
         before = getattr(self, name, None) if name in self._slots else self.__dict__.get(name)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from .unsearched import is_container, warn
+from .unsearched import is_container, warn, warn_of_class
 from .variable import BaseVar
 
 __all__ = ["Names", "Naming"]
@@ -30,6 +30,7 @@ class Naming(threading.local):
         self.open: dict[int, Any] = {}
         self.known: dict[int, tuple[Any, str, Names]] = {}  # (module, name, variables in it) of its first place
         self.containers: list[tuple[Any, str, Any]] = []  # (module, place, container)
+        self.of_classes: list[tuple[Any, str]] = []  # (module, attribute of its class)
 
     def names(self, module: Any, name: str) -> Names:
         """The variables in a module, whose names begin with `name`."""
@@ -47,6 +48,9 @@ class Naming(threading.local):
                     found += self._again(part, full) if id(part) in self.known else self._first(part, full)
                 elif is_container(part) and not self._collects(module):
                     self.containers.append((module, where, part))
+            for attribute in module._of_class:
+                if attribute not in module.__dict__:
+                    self.of_classes.append((module, attribute))
             if outermost:
                 self._report(found)
             return found
@@ -55,6 +59,7 @@ class Naming(threading.local):
             if outermost:
                 self.known.clear()
                 self.containers.clear()
+                self.of_classes.clear()
 
     def _collects(self, module: Any) -> bool:
         """Whether a class has a `vars` of its own, which may add what is in its lists."""
@@ -76,8 +81,11 @@ class Naming(threading.local):
         return list(once.values())
 
     def _report(self, found: Names) -> None:
-        if not self.containers:
+        if not self.containers and not self.of_classes:
             return
+        kinds = (self.kind, BaseVar)
         elsewhere = [*self.open.values(), *(module for module, *_ in self.known.values()), *(v for _, v in found)]
-        for module, where, container in self.containers:
-            warn(module, where, container, (self.kind, BaseVar), lambda: elsewhere)
+        for module, where, container in list(self.containers):
+            warn(module, where, container, kinds, lambda: elsewhere)
+        for module, attribute in list(self.of_classes):
+            warn_of_class(module, attribute, kinds, elsewhere)

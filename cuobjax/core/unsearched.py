@@ -20,9 +20,10 @@ from autograd.core import Array
 from autograd.errors import level_of_user
 
 from .collection import VarCollection
+from .random_state import RandomState
 from .variable import BaseVar, ConstrainedVar, TrainRef
 
-__all__ = ["is_container", "refuse", "refuse_items", "warn"]
+__all__ = ["is_container", "refuse", "refuse_items", "warn", "warn_of_class"]
 
 _DICTIONARIES = (dict, collections.UserDict, collections.ChainMap, types.MappingProxyType, types.SimpleNamespace)
 _LISTS = (list, tuple, set, frozenset, collections.deque, collections.UserList, type({}.values()), onp.ndarray)
@@ -108,6 +109,22 @@ def warn(module: Any, where: str, value: Any, kinds: tuple[type, ...], found: Ca
         f"Write cuobjax.{kind}(...), also for containers within it.",
         stacklevel=level_of_user(),
     )
+
+
+def warn_of_class(module: Any, name: str, kinds: tuple[type, ...], found: Iterable[Any]) -> None:
+    """Warns once of an attribute of the class of a module that holds variables which are found nowhere else."""
+    value = getattr(type(module), name, None)
+    known = {id(_trained(part)) for part in found}
+    parts = [value] if isinstance(value, kinds) else list(_held(value, kinds)) if is_container(value) else []
+    variables = [v for part in parts for v in ([part] if isinstance(part, BaseVar) else part.vars().values())]
+    lost = any(id(_trained(v)) not in known and not isinstance(v, RandomState) for v in variables)
+    if lost and _first_time(module, f".{name}"):
+        kind = type(module).__name__
+        warnings.warn(
+            f"{kind}.{name} is an attribute of the class. vars() searches only those of the module itself: what is in "
+            f"it is not trained and not saved. Set it in __init__: self.{name} = ...",
+            stacklevel=level_of_user(),
+        )
 
 
 def _trained(part: Any) -> Any:

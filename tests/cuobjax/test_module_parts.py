@@ -250,6 +250,29 @@ def test_the_modules_of_the_library_hold_no_such_containers():
     assert len(list(net.vars().subset(objax.TrainVar))) == 4
 
 
+def test_variables_in_attributes_of_a_class_are_warned_of_once():
+    class Shared(objax.Module):
+        layer = nn.Linear(2, 2)
+        layers = (nn.Linear(2, 2),)
+        generator, sizes, activation = objax.random.Generator(0), [1, 2], jn.tanh
+        again = layer
+
+        @objax.Jit
+        def step(self, x):
+            return x
+
+    net, whole = Shared(), Net()
+    whole.net = net
+    net.again = Shared.again  # found: in an attribute of the module, too
+    with pytest.warns(
+        UserWarning, match=r"^Shared\.layers is an attribute of the class\. .* Set it in __init__: "
+    ) as all_:
+        assert len(names(whole)) == 2
+    assert [warning.filename for warning in all_] == [__file__]
+    net.layers = objax.ModuleList(Shared.layers)
+    assert len(names(whole)) == 4
+
+
 class Collecting(objax.Module):
     """As ported programs do it: a list that `vars` adds."""
 
