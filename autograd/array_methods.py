@@ -294,7 +294,7 @@ def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
     refuse_output(out, f"numpy.{ufunc.__name__}")
     if function is None:
         raise TypeError(f"numpy.{ufunc.__name__}: cannot take an Array ({method}). Use a function of autograd.numpy.")
-    operands = [x[()] if isinstance(x, onp.ndarray) else x for x in inputs]  # NumPy makes arrays of its scalars
+    operands = [x[()] if isinstance(x, onp.ndarray) and not x.ndim else x for x in inputs]  # scalars became arrays
     return function(*operands, **kwargs)
 
 

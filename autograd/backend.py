@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .typing import DeviceLike, RawArray
 
 __all__ = [
-    "CPU", "Device", "DeviceError", "Portable", "as_device", "default_device", "device", "device_of", "from_list",
-    "is_array", "is_cupy", "library", "local_devices", "nccl", "portable", "scipy_function", "synchronize",
+    "CPU", "Device", "DeviceError", "Portable", "as_device", "contiguous", "default_device", "device", "device_of",
+    "from_list", "is_array", "is_cupy", "library", "local_devices", "nccl", "portable", "scipy_function", "synchronize",
     "use_device_of",
 ]  # fmt: skip
 
@@ -208,6 +208,14 @@ def is_cupy(value: Any) -> bool:
     """Whether `value` is a `cupy.ndarray`; CuPy is not imported to find out."""
     cupy = sys.modules.get("cupy")
     return cupy is not None and isinstance(value, getattr(cupy, "ndarray", ()))
+
+
+def contiguous(x: Any) -> Any:
+    """A raw array whose elements follow one another in memory, last axis first: itself or a copy; else `x`."""
+    if not is_array(x) or x.flags.c_contiguous:
+        return x
+    with device_of(x).current():
+        return x.copy()
 
 
 def use_device_of(raw: RawArray) -> None:

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from numpy import ndarray
+
 from .core import Array, Interpreter, Tracer, escaped
 from .families import Composition
 from .numpy._common import stack_all
 from .ops.shape import broadcast_to, with_ndim
+from .write_protection import notice
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -52,6 +55,9 @@ class Batch(Interpreter):
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.ended:
             raise escaped(primitive)
+        for a in args:
+            if isinstance(a, ndarray) and a.base is not None:
+                notice(a)  # rules make views of it
         rule: Any = primitive.batch
         if isinstance(rule, Composition):
             return rule.function(*args, **params)

@@ -135,9 +135,10 @@ def shown(x: Any, raw: bool) -> Any:
 
 def own(result: Any, inputs: Sequence[Any]) -> Any:
     """A raw result that the caller may write to: a copy if it is read-only or shares memory with one of `inputs`."""
-    if not isinstance(result, onp.ndarray):
+    if not backend.is_array(result) or isinstance(result, onp.generic):
         return result
-    borrowed = not result.flags.writeable or any(
-        isinstance(x, onp.ndarray) and onp.may_share_memory(result, x) for x in inputs
+    share = library(result).may_share_memory
+    borrowed = getattr(result.flags, "writeable", True) is False or any(
+        isinstance(x, type(result)) and share(result, x) for x in inputs
     )
     return result.copy() if borrowed else result

@@ -10,11 +10,12 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy
 
-from . import tree
+from . import backend, tree
 from .batch import running
 from .boundary import require_container
-from .core import Array
+from .core import Array, lift
 from .reverse import TapeTracer, live_tapes
+from .write_protection import kept
 
 __all__ = ["checkpoint", "checkpoint_unless", "running_in"]
 
@@ -66,8 +67,8 @@ class _Replay:
 
     name = "checkpoint"
 
-    def __init__(self, run, random_state):
-        self._run, self._random_state, self._batches = run, random_state, running.get()
+    def __init__(self, run, random_state, like):
+        self._run, self._random_state, self._like, self._batches = run, random_state, like, running.get()
 
     def replay(self, tape, gradients, position, consume):
         """Runs the function again at the end of the same tape, and passes cotangents from its outputs to its inputs."""
@@ -84,6 +85,11 @@ class _Replay:
             running.set(batches)
             numpy.random.set_state(random_state)  # noqa: NPY002
             tape.ended = ended
+        if _shapes(outputs) != self._like:
+            raise RuntimeError(
+                f"checkpoint: expected outputs of shapes {self._like} when the function runs again, got "
+                f"{_shapes(outputs)}. It must compute the same as the first time."
+            )
         gradients.extend([None] * (len(tape.nodes) - len(gradients)))
         tape.seed(gradients, [outputs[i] for i in parts], parts.values())
         tape.sweep(gradients, start, consume)
@@ -132,7 +138,8 @@ def checkpoint_unless(f: Callable[P, R], differs: Callable[[], Any]) -> Callable
                 "cuobjax.Remat(f), which restores variables."
             )
         tape = max(tapes, key=lambda tape: tape.level)
-        _cut(tape, starts[tape], leaves, _Replay(functools.partial(f, *args, **kwargs), random_state))
+        run = functools.partial(f, *_kept(args, tape), **_kept(kwargs, tape))
+        _cut(tape, starts[tape], leaves, _Replay(run, random_state, _shapes(leaves)))
         return tree.unflatten(structure, leaves)
 
     return recomputed
@@ -147,6 +154,25 @@ def _run(f, *args, **kwargs):
         return run, f(*args, **kwargs)
     finally:
         running_in.set(outer)
+
+
+def _kept(arguments, tape):
+    """Nested arguments as they are now, until the tape is closed."""
+    leaves, structure = tree.flatten(arguments)
+    found = [_kept_leaf(x, tape) for x in leaves]
+    same = all(x is y for x, y in zip(leaves, found, strict=True))
+    return arguments if same else tree.unflatten(structure, found)
+
+
+def _kept_leaf(x, tape):
+    if type(x) is Array:
+        raw = kept(x._value, tape.held)
+        return x if raw is x._value else lift(raw)
+    return x.copy() if backend.is_cupy(x) else kept(x, tape.held)
+
+
+def _shapes(outputs):
+    return [getattr(x, "shape", ()) for x in outputs]
 
 
 def _cut(tape, start, leaves, replay):

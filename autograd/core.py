@@ -48,10 +48,11 @@ if TYPE_CHECKING:
     from .typing import DTypeLike, RawArray
 
 __all__ = [
-    "Array", "Interpreter", "Reference", "TracedNumber", "Tracer", "bare", "concrete", "dereferenced", "escaped",
-    "kind_of", "library", "lift", "resolved",
+    "KERNELS", "Array", "Interpreter", "Reference", "TracedNumber", "Tracer", "bare", "concrete", "dereferenced",
+    "escaped", "kind_of", "library", "lift", "resolved",
 ]  # fmt: skip
 
+KERNELS: str = "A kernel of your own, which needs raw arrays, is an autograd.primitive."
 _activations = itertools.count(1)
 _new = object.__new__
 _KINDS = (bool, int, float, complex)
@@ -98,9 +99,10 @@ class Interpreter:
 def escaped(primitive: Primitive) -> TypeError:
     """The error for a tracer that is used after its transformation has returned."""
     return TypeError(
-        f"{primitive.name}: got a traced value whose transformation has ended. A function under grad, vjp, jvp or vmap "
-        "returns its results and does not store them; store stop_gradient(x) to look at a value later. `bwd` of a "
-        "custom_vjp gets what it needs as residuals from `fwd`."
+        f"{primitive.name}: got a traced value whose transformation has ended or is in its backward pass. A function "
+        "under grad, vjp, jvp or vmap returns its results and does not store them; store stop_gradient(x) to look at a "
+        "value later. If a derivative of your own uses the value, pass it to the function as an argument and from "
+        "`fwd` on to `bwd` as a residual."
     )
 
 
@@ -181,10 +183,12 @@ class Array(Operators):
     def raw(self) -> RawArray:
         """The NumPy or CuPy array under this one: read it, or hand it to kernels of your own, but do not write to it.
 
+        On a GPU it is C-contiguous, as a RawKernel expects: a view is copied. `cupy.from_dlpack(x)` does not copy.
+
         Raises:
             TypeError: If this Array is traced: its gradient would be lost.
         """
-        return self._value
+        return backend.contiguous(self._value) if backend.is_cupy(self._value) else self._value
 
 
 class Tracer(Array):
@@ -199,8 +203,8 @@ class Tracer(Array):
     @property
     def raw(self) -> RawArray:
         raise TypeError(
-            "Array.raw: expected a plain Array, got one that is being traced. Use functions of autograd.numpy or "
-            "cuobjax.numpy on it, or autograd.stop_gradient(x).raw where its gradient is not wanted."
+            f"Array.raw: expected a plain Array, got one that is being traced. {KERNELS} Else use functions of "
+            "autograd.numpy or cuobjax.numpy, or autograd.stop_gradient(x).raw where its gradient is not wanted."
         )
 
     def __copy__(self) -> Tracer:

@@ -111,9 +111,13 @@ def _transposed(vjps, active, y, values, tangents, params):
     outputs = y if type(y) is tuple else (y,)
     seeds = [tape.watch(zeros_like(part)) for part in outputs]
     cotangent = tuple(seeds) if type(y) is tuple else seeds[0]
-    pulled = [
-        conformed(vjps[i].applied(cotangent, y, values, params, i), values[i].shape, values[i].dtype) for i in active
-    ]
-    found = tape.pull(pulled, [tangents[i] for i in active], seeds, consume=True)
+    try:
+        pulled = [
+            conformed(vjps[i].applied(cotangent, y, values, params, i), values[i].shape, values[i].dtype)
+            for i in active
+        ]
+        found = tape.pull(pulled, [tangents[i] for i in active], seeds, consume=True)
+    finally:
+        tape.close()
     found = [zeros_like(part) if t is None else t for part, t in zip(outputs, found, strict=True)]
     return tuple(found) if type(y) is tuple else found[0]

@@ -22,27 +22,39 @@ from .ops.elementwise import astype
 from .ops.elementwise import stop_gradient as _stop_gradient
 from .ops.shape import concatenate, reshape
 from .reverse import Tape
-from .write_protection import hold
+from .write_protection import kept
 
 if TYPE_CHECKING:
     from .typing import Tree
 
 __all__ = [
-    "TapedRun", "elementwise_grad", "flatten", "grad", "one_array", "scalar_seed", "select", "stop_gradient",
+    "TapedRun", "copied", "elementwise_grad", "flatten", "grad", "one_array", "scalar_seed", "select", "stop_gradient",
     "value_and_grad", "vjp",
 ]  # fmt: skip
 
 P = ParamSpec("P")
 
 
+class _Closing:
+    """Closes a tape at the end of its own life: functions on a tape may refer to the tape, but not to this."""
+
+    def __init__(self, tape):
+        self._tape = tape
+
+    def __del__(self):
+        self._tape.close()
+
+
 class TapedRun:
-    """One run of a function on a new tape.
+    """One run of a function on a new tape, which it owns: at the end of `with` the tape is closed.
 
     Args:
         f, args, kwargs: The function and its arguments.
         argnums: Positions of those to differentiate: see `grad`.
         where: The transformation, for errors.
         raw: Whether to return raw arrays; None for raw arrays unless an argument is an Array.
+        lasting: Whether it is used after `with`, which then closes it after an exception only; else the end of its life
+            does.
 
     Attributes:
         output: What the function returned, values on the tape included.
@@ -55,18 +67,25 @@ class TapedRun:
     unreached: list[int]
 
     def __init__(
-        self, f: Callable[..., Any], args: Sequence[Any], kwargs: Any, argnums: Any, where: str, raw: bool | None = None
+        self,
+        f: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Any,
+        argnums: Any,
+        where: str,
+        *,
+        raw: bool | None = None,
+        lasting: bool = False,
     ) -> None:
         argnums = tuple(argnums) if isinstance(argnums, (tuple, list)) else operator.index(argnums)
-        self.tape = Tape()
-        self._where = where
+        self.tape, self._where, self._lasting = Tape(), where, lasting
+        self._closing = _Closing(self.tape) if lasting else None
         selected, rest = select(args, kwargs, argnums, where)
         leaves, self._structure = tree.flatten(selected)
         others, structure = tree.flatten(rest)
         self.raw = not any(isinstance(leaf, Array) for leaf in leaves + others) if raw is None else raw
-        if self.raw:
-            for leaf in (*leaves, *others):
-                hold(leaf, self.tape.held)  # its caller cannot write to it before the backward pass
+        if self.raw:  # their caller cannot write to them before the backward pass
+            leaves, others = ([kept(x, self.tape.held) for x in part] for part in (leaves, others))
         self._inputs = [self.tape.watch(differentiable(leaf, where)) for leaf in leaves]
         arguments, kwargs = tree.unflatten(structure, map(self._constant, others))
         inputs = tree.unflatten(self._structure, self._inputs)
@@ -74,9 +93,22 @@ class TapedRun:
             arguments[i] = value
         try:
             self.output = f(*arguments, **kwargs)
-        except Exception as error:
-            shortened(error)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, Exception):
+                shortened(error)
             raise
+
+    def close(self) -> None:
+        """Releases the tape: arrays of the caller are writable again, whatever still refers to the run."""
+        self.tape.close()
+
+    def __enter__(self) -> TapedRun:
+        return self
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if error is not None or not self._lasting:
+            self.close()
 
     def _constant(self, x):
         """An argument that is not differentiated, as an Array that does not change if the caller's buffer does."""
@@ -86,7 +118,7 @@ class TapedRun:
 
     def values(self, outputs: Tree) -> Tree:
         """A tree of outputs as the caller gets it, off the tape."""
-        return tree.tree_map(lambda x: self._shown(lowered(self.tape, x, self._where)), outputs)
+        return tree.tree_map(lambda x: self._owned(lowered(self.tape, x, self._where), self._lasting), outputs)
 
     @property
     def inputs(self) -> tuple[list[Any], tree.Structure]:
@@ -112,14 +144,16 @@ class TapedRun:
             if g is None:
                 self.unreached.append(len(results))
                 g = library(x).zeros(x.shape, x.dtype)
-            if self.raw and isinstance(g, onp.ndarray) and (id(g) in seen or g.base is not None):
-                g = g.copy()  # the caller may write to it
+            results.append(self._owned(g, not consume or id(g) in seen))
             seen.add(id(g))
-            results.append(self._shown(g))
         return tree.unflatten(self._structure, results)
 
-    def _shown(self, x):
-        return shown(x, self.raw)
+    def _owned(self, x, shared):
+        """A result as the caller gets it, who may write to it if it is raw: a copy if it is `shared` or may be."""
+        x = shown(x, self.raw)
+        if self.raw and backend.is_array(x) and (shared or x.base is not None or self.tape.holds(x)):
+            return x.copy()
+        return x
 
 
 def select(
@@ -167,13 +201,13 @@ def value_and_grad(
     @functools.wraps(f)
     def value_and_gradient(*args: P.args, **kwargs: P.kwargs) -> tuple[Any, Any]:
         try:
-            run = TapedRun(f, args, kwargs, argnums, "grad")
-            output, _ = output_and_aux(run.output, has_aux, "grad")
-            seed = scalar_seed(output, "grad", "complex" if holomorphic else "real")
-            if holomorphic:
-                run.require_complex("grad")
-            values = run.values(run.output)
-            return values, run.gradients([output], [seed])
+            with TapedRun(f, args, kwargs, argnums, "grad") as run:
+                output, _ = output_and_aux(run.output, has_aux, "grad")
+                seed = scalar_seed(output, "grad", "complex" if holomorphic else "real")
+                if holomorphic:
+                    run.require_complex("grad")
+                values = run.values(run.output)
+                return values, run.gradients([output], [seed])
         except Exception as error:
             shortened(error)
             raise
@@ -247,9 +281,9 @@ def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> C
 
     @functools.wraps(f)
     def derivative(*args: P.args, **kwargs: P.kwargs) -> Any:
-        run = TapedRun(f, args, kwargs, argnums, "elementwise_grad")
-        y = one_array(run, run.output, "elementwise_grad")
-        return run.gradients([y], [library(y).ones(y.shape, y.dtype)])
+        with TapedRun(f, args, kwargs, argnums, "elementwise_grad") as run:
+            y = one_array(run, run.output, "elementwise_grad")
+            return run.gradients([y], [library(y).ones(y.shape, y.dtype)])
 
     return derivative
 
@@ -300,24 +334,24 @@ def vjp(f: Callable[..., Any], *args: Tree, has_aux: bool = False) -> tuple[Any,
         >>> y, pullback(1.0)
         (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
     """
-    args = tree.tree_map(_copied, args)
-    run = TapedRun(f, args, {}, tuple(range(len(args))), "vjp")
-    output, aux = output_and_aux(run.output, has_aux, "vjp")
+    args = tree.tree_map(copied, args)
+    with TapedRun(f, args, {}, tuple(range(len(args))), "vjp", lasting=True) as run:
+        output, aux = output_and_aux(run.output, has_aux, "vjp")
     leaves, structure = tree.flatten(output)
 
     def pullback(g):
         cotangents = tree.leaves_along(structure, g)
         if cotangents is None or any(onp.shape(c) != onp.shape(x) for c, x in zip(cotangents, leaves, strict=True)):
             raise TypeError("vjp: expected cotangents in the structure and shapes of the output.")
-        cotangents = [_cotangent(_copied(c), x) for c, x in zip(cotangents, leaves, strict=True)]
+        cotangents = [_cotangent(copied(c), x) for c, x in zip(cotangents, leaves, strict=True)]
         return run.gradients(leaves, cotangents, consume=False)
 
     return (run.values(output), pullback, run.values(aux)) if has_aux else (run.values(output), pullback)
 
 
-def _copied(x):
-    """A copy of a host array, to which the caller may write later."""
-    return x.copy() if isinstance(x, onp.ndarray) else x
+def copied(x: Any) -> Any:
+    """A copy of a raw array, to which the caller may write later."""
+    return x.copy() if backend.is_array(x) else x
 
 
 def _cotangent(c, x):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as onp
 
 from . import backend
-from .core import Array, Interpreter, TracedNumber, Tracer, kind_of, resolved
+from .core import KERNELS, Array, Interpreter, TracedNumber, Tracer, kind_of, resolved
 from .errors import line_of_user, note_recorded, recorded_at
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class StagedTracer(Tracer):
 
     @property
     def raw(self) -> RawArray:
-        raise self._trace.forced(self, "raw")
+        raise ConcretizationError(f"{self._trace.forced(self, 'raw')} {KERNELS}")
 
 
 class StagedNumber(TracedNumber, StagedTracer):

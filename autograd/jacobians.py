@@ -13,7 +13,7 @@ from .boundary import differentiable, is_inexact, lowered, output_and_aux, own, 
 from .core import Array, library, lift
 from .errors import shortened
 from .forward import Forward, ForwardTracer, zeros_like
-from .gradients import TapedRun, grad, select
+from .gradients import TapedRun, copied, grad, select
 from .numpy import moveaxis
 from .ops.elementwise import astype
 from .ops.shape import reshape
@@ -53,7 +53,7 @@ def jvp(f: Callable[..., Any], primals: Tree, tangents: Tree, has_aux: bool = Fa
     """
     primals, tangents = _arguments(primals, tangents)
     leaves, structure = tree.flatten(primals)
-    directions = tree.leaves_along(structure, tangents)
+    directions = tree.leaves_along(structure, tangents, none_for_all=True)
     if directions is None:
         raise TypeError("jvp: expected tangents in the structure of the arguments.")
     raw = not any(isinstance(x, Array) for x in leaves + directions)
@@ -118,10 +118,11 @@ def linearize(f: Callable[..., Any], *args: Tree) -> tuple[Any, Callable[..., An
         >>> y, push(1.0), push(10.0)
         (np.float64(8.0), np.float64(12.0), np.float64(120.0))
     """
-    run = TapedRun(f, args, {}, tuple(range(len(args))), "linearize")
-    outputs, structure = tree.flatten(run.output)
-    inputs, arguments = run.inputs
-    push = _transposed(run, outputs)
+    args = tree.tree_map(copied, args)
+    with TapedRun(f, args, {}, tuple(range(len(args))), "linearize", lasting=True) as run:
+        outputs, structure = tree.flatten(run.output)
+        inputs, arguments = run.inputs
+        push, _ = _transposed(run, outputs)
 
     def tangents_of(*tangents: Tree) -> Tree:
         directions = tree.leaves_along(arguments, tangents)
@@ -134,7 +135,7 @@ def linearize(f: Callable[..., Any], *args: Tree) -> tuple[Any, Callable[..., An
 
 
 def _transposed(run, outputs):
-    """The function from directions of all inputs of a recorded run to the tangents of outputs.
+    """The function from directions of all inputs of a recorded run to tangents of outputs, and the run that it uses.
 
     What pulls cotangents back is linear, and so is its transpose: that pushes tangents forward.
     """
@@ -145,13 +146,13 @@ def _transposed(run, outputs):
     active = [isinstance(y, Array) and is_inexact(y.dtype) for y in outputs]
     seeds = [zeros_like(y) if m else None for y, m in zip(outputs, active, strict=True)]
     outputs = [y for y, m in zip(outputs, active, strict=True) if m]
-    pulled = TapedRun(pull, ([s for s in seeds if s is not None],), {}, 0, "linearize", raw=True)
+    pulled = TapedRun(pull, ([s for s in seeds if s is not None],), {}, 0, "linearize", raw=True, lasting=True)
 
     def push(directions):
         found = iter(pulled.gradients(pulled.output, directions, consume=False))
         return [next(found) if m else 0.0 for m in active]
 
-    return push
+    return push, pulled
 
 
 def jacobian(
@@ -198,18 +199,20 @@ def _recorded(f, argnums, has_aux, holomorphic, by_columns):
 
     @functools.wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
-        run = TapedRun(f, args, kwargs, argnums, "jacobian")
-        output, aux = output_and_aux(run.output, has_aux, "jacobian")
-        outputs, structure = tree.flatten(output)
-        inputs, arguments = run.inputs
-        _check_kinds(inputs, outputs, holomorphic)
-        if by_columns(sum(x.size for x in inputs), sum(y.size for y in outputs)):
-            found = _columns(_transposed(run, outputs), [run.tape.lower(x) for x in inputs], holomorphic)
-        else:
-            found = _rows(run, outputs)
-        found = [tree.unflatten(arguments, [shown(d, run.raw) for d in row]) for row in found]
-        found = tree.unflatten(structure, found)
-        return (found, run.values(aux)) if has_aux else found
+        with TapedRun(f, args, kwargs, argnums, "jacobian") as run:
+            output, aux = output_and_aux(run.output, has_aux, "jacobian")
+            outputs, structure = tree.flatten(output)
+            inputs, arguments = run.inputs
+            _check_kinds(inputs, outputs, holomorphic)
+            if by_columns(sum(x.size for x in inputs), sum(y.size for y in outputs)):
+                push, pulled = _transposed(run, outputs)
+                with pulled:
+                    found = list(_columns(push, [run.tape.lower(x) for x in inputs], holomorphic))
+            else:
+                found = _rows(run, outputs)
+            found = [tree.unflatten(arguments, [shown(d, run.raw) for d in row]) for row in found]
+            found = tree.unflatten(structure, found)
+            return (found, run.values(aux)) if has_aux else found
 
     return derivatives
 
@@ -250,11 +253,12 @@ def jacfwd(
             result.update(structure=structure, aux=tree.tree_map(lambda x: lowered(forward, x, "jacobian"), aux))
             return [forward.tangent(y) for y in outputs]
 
-        raw = not any(isinstance(x, Array) for x in tree.flatten((args, kwargs))[0])
+        given = tree.flatten((args, kwargs))[0]
+        raw = not any(isinstance(x, Array) for x in given)
         rows = list(_columns(push, inputs, holomorphic))
         found = [tree.unflatten(arguments, [shown(d, raw) for d in row]) for row in rows]
         found = tree.unflatten(result["structure"], found)
-        return (found, tree.tree_map(lambda x: shown(x, raw), result["aux"])) if has_aux else found
+        return (found, tree.tree_map(lambda x: own(shown(x, raw), given), result["aux"])) if has_aux else found
 
     return derivatives
 

@@ -14,7 +14,7 @@ from numpy import ndarray
 from .backend import Device, default_device, use_device_of
 from .core import Array, Interpreter, Tracer, bare, escaped, library, lift
 from .ops.elementwise import astype, real
-from .write_protection import Held, hold, release
+from .write_protection import Held, kept, release
 
 if TYPE_CHECKING:
     import numpy
@@ -91,11 +91,22 @@ class Tape(Interpreter):
 
     @property
     def held(self) -> Held:
-        """Raw arrays of the caller among the residuals, {id: array}: read-only until the tape is used up."""
+        """Arrays of the caller that it needs, {id: array}: read-only until `close`."""
         if self._held is None:
             with _first_hold:
                 self._held = Held() if self._held is None else self._held
         return self._held
+
+    def holds(self, x: Any) -> bool:
+        """Whether `x` is an array in `held`."""
+        return self._held is not None and id(x) in self._held
+
+    def close(self) -> None:
+        """Ends it: what was recorded is released, which also breaks cycles through functions that it refers to."""
+        self.ended = True
+        self.nodes.clear()
+        if self._held:
+            release(self._held)
 
     def watch(self, value: Any) -> TapeTracer:
         """A tracer for an input: a raw array, or a tracer of another interpreter."""
@@ -131,9 +142,11 @@ class Tape(Interpreter):
                     a = a._value
                 else:
                     self.nested = True
-            elif type(a) is ndarray:
-                foreign = True
+            elif isinstance(a, ndarray):
+                foreign = [*(foreign or ()), len(values)]
             values.append(a)
+        if foreign:
+            self._keep(foreign, values, [vjps[i] for i, _ in sources])
         y = primitive(*values, **params) if self.nested else primitive.run(values, params)
         edges = []
         for i, position in sources:
@@ -145,13 +158,16 @@ class Tape(Interpreter):
             return lift(y)
         if self.ended:
             raise escaped(primitive)
-        if foreign and any(residuals for _, _, residuals in edges):
-            for a in args:
-                if type(a) is ndarray and id(a) not in self.held:
-                    hold(a, self.held)
         if type(y) is tuple:
             return self._record_parts(primitive, edges, y)
         return self._recorded(primitive, edges, y)
+
+    def _keep(self, foreign, values, vjps):
+        """Keeps arrays of the caller, at the positions `foreign` of `values`, as they are if a vjp has residuals."""
+        if not self.ended and any(vjp is not None and vjp.residuals for vjp in vjps):
+            for i in foreign:
+                if id(values[i]) not in self.held:
+                    values[i] = kept(values[i], self.held)
 
     def _record_parts(self, primitive, edges, parts):
         """Tracers for the parts of a result of several arrays: a node for all of them, and one for each."""
@@ -196,8 +212,6 @@ class Tape(Interpreter):
                 self.sweep(gradients, 0, consume)
         if consume:
             self.nodes.clear()
-            if self._held:
-                release(self._held)
         return [gradients[x._position] for x in inputs]
 
     def seed(self, gradients: list[Any], outputs: Iterable[Any], cotangents: Iterable[Any]) -> None:

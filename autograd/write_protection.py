@@ -1,13 +1,15 @@
 """Protection of NumPy arrays that a tape needs: nobody can write to them until it is done."""
 
 import threading
+import weakref
 from typing import Any
 
 import numpy
 
-__all__ = ["Held", "hold", "release"]
+__all__ = ["Held", "hold", "kept", "notice", "release"]
 
 _held: dict[int, list[Any]] = {}  # {id: [array, number of holders, ids of views to unlock after it]}
+_noticed: dict[int, dict[int, weakref.ref[Any]]] = {}  # {id of an array: {id: one of its views}}
 _holding = threading.RLock()
 
 
@@ -18,23 +20,41 @@ class Held(dict[int, Any]):
         release(self)
 
 
-def hold(array: Any, held: dict[int, Any]) -> None:
-    """Makes a host array, and those that it is a view of, read-only until `release`, so that writing to it raises.
-
-    Other views of the same memory stay writable, and so does memory that is not NumPy's own.
+def kept(x: Any, held: dict[int, Any]) -> Any:
+    """`x` as it is now, until `release`: itself, made read-only, or a copy if that is not possible.
 
     Args:
-        array: The array; anything else is ignored.
-        held: The arrays that the caller holds already, {id: array}; this array and its bases are added.
+        x: A host array; anything else is returned as it is.
+        held: The arrays that the caller holds already, {id: array}; what is made read-only is added.
     """
-    views = []
-    while isinstance(array, numpy.ndarray):
-        views.append(array)
-        array = array.base
-    if array is not None or (views and not views[-1].flags.owndata):
-        return  # memory of another owner, such as bytes: NumPy would not let us make it writable again
+    if not isinstance(x, numpy.ndarray) or id(x) in held or hold(x, held):
+        return x
+    return x.copy(order="K")
+
+
+def hold(array: Any, held: dict[int, Any]) -> bool:
+    """Makes a host array read-only until `release`, so that writing to it raises; returns whether nobody can write.
+
+    So are those that it is a view of, and their other views that `notice` has seen and that overlap. Further views stay
+    writable, and so does memory that is not NumPy's own: NumPy would not let us make it writable again.
+
+    Args:
+        array: The array.
+        held: The arrays that the caller holds already, {id: array}; what is made read-only is added.
+    """
+    chain = []
+    owner = array
+    while isinstance(owner, numpy.ndarray):
+        chain.append(owner)
+        owner = owner.base
+    if owner is not None or not chain[-1].flags.owndata:
+        return not array.flags.writeable
     with _holding:
-        for view in views:
+        for reference in [*_noticed.get(id(chain[-1]), {}).values()]:
+            view = reference()
+            if view is not None and view is not array and numpy.may_share_memory(view, array):
+                chain.append(view)
+        for view in chain:
             key = id(view)
             entry = _held.get(key)
             if key in held or (entry is None and not view.flags.writeable):
@@ -44,6 +64,30 @@ def hold(array: Any, held: dict[int, Any]) -> None:
                 entry = _held[key] = [view, 0, []]
             entry[1] += 1
             held[key] = view
+    return True
+
+
+def notice(view: Any) -> None:
+    """Notes a view, an array with a `base`, that a caller passes: what is computed from it may be a view of its base.
+
+    An operation on reshaped arguments sees views that NumPy made of the base, and not the caller's array.
+    """
+    with _holding:  # without callbacks of the references: Python drops an interrupt that comes in one
+        known = _noticed.setdefault(id(view.base), {})
+        reference = known.get(id(view))
+        if reference is None or reference() is not view:
+            known[id(view)] = weakref.ref(view)
+            if len(known) % 64 == 0 or len(_noticed) % 64 == 0:
+                _forget_dead_views()
+
+
+def _forget_dead_views():
+    for base, known in list(_noticed.items()):
+        alive = {key: reference for key, reference in known.items() if reference() is not None}
+        if alive:
+            _noticed[base] = alive
+        else:
+            del _noticed[base]
 
 
 def release(held: dict[int, Any]) -> None:

@@ -15,6 +15,7 @@ from ..core import Array, TracedNumber, Tracer, bare, library, lift, resolved
 from ..ops import shape as shape_ops
 from ..ops.elementwise import astype, stop_gradient
 from ..typing import ArrayLike, DTypeLike, RawArray, Shape
+from ..write_protection import notice
 
 
 def as_array(x: ArrayLike, dtype: DTypeLike = None) -> Array:
@@ -29,6 +30,8 @@ def as_array(x: ArrayLike, dtype: DTypeLike = None) -> Array:
         known = resolved(x)
     elif not backend.is_array(x):
         return array(x, dtype)
+    elif isinstance(x, onp.ndarray) and x.base is not None:
+        notice(x)
     return known if dtype is None or known.dtype == dtype else cast(known, dtype)
 
 

@@ -96,7 +96,9 @@ def clip(
     low, high = a_min if min is None else min, a_max if max is None else max
     if low is None and high is None:
         return positive(as_array(a))
-    if not isinstance(low, Array) and not isinstance(high, Array):
+    low, high = [as_array(bound) if isinstance(bound, list | tuple) else bound for bound in (low, high)]
+    operands = (Array, onp.ndarray) if isinstance(a, Array) else Array
+    if not isinstance(low, operands) and not isinstance(high, operands):
         return ops.clip(as_array(a), low=low, high=high)
     a = a if low is None else ops.at_least(a, low)
     return a if high is None else ops.at_most(a, high)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as onp
 
 from .. import backend
-from ..core import Array, library
+from ..core import Array, Tracer, library, resolved
 from ..typing import ArrayLike, DeviceLike, DTypeLike, RawArray
 from ._common import as_array, like
 
@@ -31,18 +31,23 @@ def device_of_first(values: Iterable[Any]) -> AbstractContextManager[Any]:
 
 
 def placed_like(x: Array, values: ArrayLike, dtype: DTypeLike = None) -> Array:
-    """`values` as an array, on the device of `x` if they are numbers; an Array if `x` is one."""
+    """`values` as an array, on the device of `x` if they are numbers; an Array if `x` is a plain one."""
     if isinstance(values, Array) or backend.is_array(values):
-        return like(x, as_array(values, dtype))
+        return _beside(x, as_array(values, dtype))
     with device_of_first([x]):
-        return like(x, as_array(values, dtype))
+        return _beside(x, as_array(values, dtype))
 
 
 def on_device(x: Array, values: ArrayLike, dtype: DTypeLike = None) -> Array:
-    """`values`, also a NumPy array, as an array on the device of `x`; an Array if `x` is one."""
+    """`values`, also a NumPy array, as an array on the device of `x`; an Array if `x` is a plain one."""
     if not isinstance(values, Array) and not backend.is_cupy(values):
         values = library(x).asarray(values)
-    return like(x, as_array(values, dtype))
+    return _beside(x, as_array(values, dtype))
+
+
+def _beside(x, values):
+    """Next to a traced value, raw arrays stay so: interpreters know by that that a caller may write to them."""
+    return values if isinstance(resolved(x), Tracer) else like(x, values)
 
 
 def on_host(x: Any) -> Any:

@@ -172,12 +172,12 @@ class _Gradient(_Derivatives):
 
     def _derivatives(self, run, args, kwargs, argnums):
         where = type(self).__name__
-        taped = TapedRun(run, args, kwargs, argnums, where, raw=False)
-        first, aux = taped.output
-        gradients = taped.gradients([first], [scalar_seed(first, where)])
-        if taped.unreached:
-            self._warn_if_lost(len(taped.inputs[0]), taped.unreached)
-        return _flat(gradients), taped.values(aux)
+        with TapedRun(run, args, kwargs, argnums, where, raw=False) as taped:
+            first, aux = taped.output
+            gradients = taped.gradients([first], [scalar_seed(first, where)])
+            if taped.unreached:
+                self._warn_if_lost(len(taped.inputs[0]), taped.unreached)
+            return _flat(gradients), taped.values(aux)
 
     def _warn_if_lost(self, count, unreached):
         """Warns if the output depends on no TrainVar, the last ones of `count` arrays: all their gradients are zero."""

@@ -5,7 +5,7 @@ import pytest
 
 import autograd
 import autograd.numpy as anp
-from autograd import Array, tree
+from autograd import Array, custom_vjp, grad, hessian, jvp, tree, vmap
 from autograd.compiler import compiled, simplified
 from autograd.graph import Staging
 from autograd.primitive import PRIMITIVES
@@ -186,3 +186,44 @@ def test_what_devices_do_together_stays(monkeypatch):
         return anp.sin(x) + anp.sin(x) + anp.cos(x) + anp.cos(x)
 
     assert sorted(names_of(simplified(record(f, X)))) == ["add"] * 3 + ["cos"] + ["sin"] * 3
+
+
+V = np.array([1.0, 2.0, -0.5])
+
+
+class TestFunctionsWithADerivativeOfTheirOwn:
+    """A recorded call has the outputs of the function, with and without residuals."""
+
+    def recorded(self, first):
+        square = custom_vjp(lambda x: {"y": x**3, "twice": 2 * x})
+        square.defvjp(
+            lambda x: ({"y": x**3, "twice": 2 * x}, [x, x]), lambda r, g: (3 * r[0] * r[1] * g["y"] + 2 * g["twice"],)
+        )
+        staging = Staging()
+        x = staging.input(first, "x")
+        found = square(x)
+        return staging.finished([found["y"], found["twice"]])
+
+    def test_recorded_without_a_gradient(self):
+        self.check(self.recorded(V))
+
+    def test_recorded_under_a_gradient(self):
+        graphs = []
+
+        def f(x):
+            graphs.append(self.recorded(x))
+            return anp.sum(x)
+
+        grad(f)(V)
+        self.check(graphs[0])
+
+    def check(self, graph):
+        def run(x):
+            y, twice = graph.interpret([x])
+            return y + twice
+
+        np.testing.assert_allclose(run(V), V**3 + 2 * V)
+        np.testing.assert_allclose(grad(lambda x: anp.sum(run(x)))(V), 3 * V**2 + 2)
+        np.testing.assert_allclose(jvp(run, (V,), (np.ones_like(V),))[1], 3 * V**2 + 2)
+        np.testing.assert_allclose(vmap(run)(V), V**3 + 2 * V)
+        np.testing.assert_allclose(hessian(lambda x: anp.sum(run(x)))(V), np.diag(6 * V))

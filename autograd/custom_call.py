@@ -1,0 +1,204 @@
+"""One call of a function with a derivative of its own, as a primitive of the arrays in its arguments."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, NamedTuple
+
+from . import backend, tree
+from .boundary import is_inexact, shown
+from .core import Array, Tracer, kind_of, lift
+from .errors import line_of_user, noted
+from .forward import zeros_like
+from .gradients import vjp
+from .mapping import vmap
+from .numpy._common import as_array
+from .primitive import Primitive, Vjp
+
+__all__ = ["Call", "Layout", "Nested", "put_arrays", "take_arrays"]
+
+
+class Nested(NamedTuple):
+    """Nested containers whose arrays are taken out.
+
+    Attributes:
+        leaves: All leaves, None in place of an array.
+        structure: What `tree.unflatten` needs.
+        places: The positions of the arrays among the leaves.
+    """
+
+    leaves: list[Any]
+    structure: tree.Structure
+    places: list[int]
+
+
+@dataclasses.dataclass
+class Layout:
+    """How the arrays of a call are nested; all but `arguments` is set when `f` or `fwd` runs, before it is read.
+
+    Attributes:
+        arguments: The arguments that may be differentiated.
+        output: The output of `f` or of `fwd`.
+        residuals: The residuals that `fwd` returned.
+        like: The shape and dtype of each array in the arguments of `fwd`.
+    """
+
+    arguments: Nested
+    output: Nested = dataclasses.field(init=False)
+    residuals: Nested = dataclasses.field(init=False)
+    like: list[tuple[Any, Any]] = dataclasses.field(init=False)
+
+    @property
+    def outputs(self):
+        """The number of arrays in the output."""
+        return len(self.output.places)
+
+
+class Call(Primitive):
+    """One call of a function with a derivative of its own, as a primitive of the arrays in its arguments.
+
+    Its result is a tuple of arrays: the outputs and, where it is differentiated, the residuals after them. It is itself
+    the `Vjp` for each of its arguments, with `residuals`, `function` and `applied`.
+
+    Args:
+        name: Of the function.
+        primal: From arrays to the outputs.
+        forward: From arrays to outputs and residuals.
+        pull: From (residuals, cotangents of the outputs) to cotangents of the arrays, None for zero.
+        push: From (arrays, tangents) to the tangents of the outputs, in place of `pull`.
+        layout: Filled in by `primal` and `forward`.
+    """
+
+    def __init__(self, name, primal, forward, pull, push, layout):
+        self.name, self.kind, self.arguments, self.variadic = name, "", (), "args"
+        self.primal, self.forward, self.pull, self.push, self.layout = primal, forward, pull, push, layout
+        self.batch = _batch_call
+        self._shared: tuple[tuple, Any] = (), None
+        self._level: float = 0  # of the transformation that applies the derivative
+
+    @property
+    def jvp(self):
+        return self.push and self._tangents
+
+    def dispatch(self, args):
+        """The outputs for arrays; the innermost transformation of the arguments applies the derivative."""
+        trace = max((a._trace for a in args if isinstance(a, Array)), key=lambda trace: trace.level, default=None)
+        if trace is None:
+            return self._applied(self.primal, args)
+        level, self._level = self._level, trace.level
+        results = trace.apply(self, args, {})
+        self._level = level
+        return results[: self.layout.outputs]  # without residuals
+
+    def __call__(self, *args, **params):
+        """What an interpreter applies one level below: residuals must have derivatives there, so `fwd` itself runs."""
+        return self.dispatch(args) if self.push else self.run(args, params)
+
+    def run(self, args, params):
+        return self._applied(self.forward, args)
+
+    def _applied(self, function, args):
+        results = function(*map(lift, args))
+        level = max((a._trace.level for a in args if isinstance(a, Array)), default=0)
+        if any(isinstance(y, Tracer) and y._trace.level > level for y in results):
+            raise TypeError(
+                f"{self.name}: the function uses a traced value from outside, whose gradient would be lost. Pass that "
+                "value as an argument."
+            )
+        return tuple([shown(y, raw=True) for y in results])
+
+    def vjps_of(self, args: Any) -> Any:
+        return (self,) * len(args)
+
+    vjps = ()
+
+    def residuals(self, y, args, params, i):
+        """One function for all arguments, so that it runs once, and the argument."""
+        residuals = tuple(args) if self.push else y[self.layout.outputs :]
+        known, pull = self._shared
+        if pull is None or any(a is not b for a, b in zip(known, residuals, strict=True)):
+            what = self.name, self._level, self.pull, self.push, self.layout, residuals, line_of_user()
+            pull = _Once(functools.partial(_pulled, *what))
+            self._shared = residuals, pull
+        return pull, i
+
+    @staticmethod
+    def function(g, pull, i):
+        return pull(g)[i]
+
+    applied = Vjp.applied
+
+    def _tangents(self, active, y, values, directions, params):
+        directions = [zeros_like(x) if t is None else t for x, t in zip(values, directions, strict=True)]
+        return _of_arguments_alone(self.name, self._level, self.push(values, directions))
+
+
+def _of_arguments_alone(name, level, derivatives):
+    """`derivatives`, unless they depend on values that the transformation at `level` traces: it has replaced those."""
+    for x in derivatives:
+        while isinstance(x, Tracer):
+            if x._trace.level == level:
+                raise TypeError(
+                    f"{name}: its derivative uses a traced value from outside, whose gradient would be lost. Pass that "
+                    "value as an argument, and from `fwd` on to `bwd` as a residual."
+                )
+            x = x._value
+    return derivatives
+
+
+def _pulled(name, level, pull, push, layout, residuals, line, cotangents):
+    """The cotangents of all arguments of a call; a function, as a method would make a cycle with its call."""
+    cotangents = cotangents[: layout.outputs]
+    with noted(f"in the derivative of {name}, called at {line}"):
+        if push is None:
+            return _of_arguments_alone(name, level, pull(residuals, cotangents))
+        places = [i for i, x in enumerate(residuals) if is_inexact(x.dtype)]
+        zeros = [zeros_like(x) for x in residuals]
+
+        def tangents(*active):
+            changed = dict(zip(places, active, strict=True))
+            tangents = push(residuals, [changed.get(i, zero) for i, zero in enumerate(zeros)])
+            return _of_arguments_alone(name, level, tangents)
+
+        found = dict(zip(places, vjp(tangents, *[zeros[i] for i in places])[1](cotangents), strict=True))
+        return tuple([found.get(i, zero) for i, zero in enumerate(zeros)])
+
+
+class _Once:
+    """A function that computes its result once for each argument."""
+
+    def __init__(self, function):
+        self._function, self._argument, self._result = function, None, None
+
+    def __call__(self, argument):
+        if argument is not self._argument:
+            self._argument, self._result = argument, self._function(argument)
+        return self._result
+
+
+def _batch_call(call, size, values, batched, params):
+    """The call of all lanes: that of the mapped function, with the mapped derivative."""
+    axes = tuple(0 if b else None for b in batched)
+    pull = call.pull and vmap(call.pull)
+    push = call.push and vmap(call.push, in_axes=(axes, axes))
+    primal, forward = vmap(call.primal, in_axes=axes), vmap(call.forward, in_axes=axes)
+    return Call(call.name, primal, forward, pull, push, call.layout).dispatch(values)
+
+
+def take_arrays(nested, numbers=False):
+    """A nested structure without its arrays, and these; with `numbers`, its real and complex Python numbers, too."""
+    leaves, structure = tree.flatten(nested)
+    if numbers:
+        leaves = [as_array(x) if kind_of(x) in (float, complex) else x for x in leaves]
+    places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or backend.is_array(x)]
+    others = [None if i in places else x for i, x in enumerate(leaves)]
+    return Nested(others, structure, places), [leaves[i] for i in places]
+
+
+def put_arrays(nested, arrays):
+    """The nested structure with these arrays in its places."""
+    leaves = list(nested.leaves)
+    for i, x in zip(nested.places, arrays, strict=True):
+        leaves[i] = lift(x)
+    return tree.unflatten(nested.structure, leaves)
