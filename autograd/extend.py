@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import functools
 import itertools
+import types
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from . import tree
+from . import backend, tree
 from .core import Array, Tracer
 from .custom import custom_jvp, custom_vjp
 from .errors import line_of_user, noted
 from .families import Composition, elementwise, irregular, jointly_linear, linear, multilinear, nondifferentiable
 from .forward import total, zeros_like
-from .gradients import vjp
+from .gradients import copied, vjp
 from .numpy._common import as_array
 from .primitive import Primitive, Vjp
 
@@ -38,12 +39,18 @@ __all__ = [
 class _Operation(Primitive):
     """A primitive whose arguments and parameters are those of its function."""
 
-    def __init__(self, function: Callable[..., Any], *, batch: Any = None) -> None:
-        self.forward = function
+    def __init__(self, function: Callable[..., Any], contiguous: bool) -> None:
+        self.forward, self._contiguous = function, contiguous
         self.name = getattr(function, "__name__", type(function).__name__)
         functools.update_wrapper(self, function, updated=())
-        self.kind, self.batch, self.vjps = "", batch, ()
+        self.kind, self.batch, self.vjps = "", None, ()
         self.arguments, self.variadic = (), "args"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Functions in a class are methods, as without the decorator: their first argument is the instance."""
+        if instance is None or type(self.forward) is not types.FunctionType:
+            return self
+        return types.MethodType(self, instance)
 
     def __call__(self, *args: Any, **params: Any) -> Result:
         for nested in (params, [a for a in args if isinstance(a, (tuple, list, dict))]):
@@ -58,6 +65,9 @@ class _Operation(Primitive):
         return max(traces, key=lambda trace: trace.level).apply(self, args, params)
 
     def run(self, args, params):
+        if self._contiguous:
+            args = [_mapped(backend.contiguous, x) for x in args]
+            params = {name: _mapped(backend.contiguous, x) for name, x in params.items()}
         y = self.forward(*args, **params)
         return as_array(y) if isinstance(y, (bool, int, float, complex)) else y
 
@@ -69,7 +79,12 @@ class _TwoStageVjp:
     """A vjp in two stages, `maker(y, *args, **params)(g)`; stands for a `Vjp`."""
 
     def __init__(self, maker):
-        self.residuals = lambda y, args, params, i: (maker(y, *args, **params), line_of_user())
+        self._maker = maker
+
+    def residuals(self, y: Any, args: Any, params: Any, i: int) -> Any:
+        args = [x if backend.is_array(x) else _mapped(copied, x) for x in args]  # the tape keeps arrays as they are
+        params = {name: _mapped(copied, x) for name, x in params.items()}
+        return self._maker(y, *args, **params), line_of_user()
 
     @staticmethod
     def function(g, pull, line):
@@ -90,7 +105,18 @@ class _Undefined(_TwoStageVjp):
         raise TypeError(f"{name}: has no derivative with respect to argument {i}. Define one: defvjp({name}, ...).")
 
 
-def primitive(function: Callable[..., Any]) -> Primitive:
+def _mapped(function, x):
+    """`x` with the function applied to its raw arrays, also within tuples, lists and dictionaries."""
+    if type(x) in (tuple, list, dict):
+        return tree.tree_map(lambda leaf: _mapped(function, leaf), x)
+    return function(x) if backend.is_array(x) else x
+
+
+@overload
+def primitive(function: Callable[..., Any], *, contiguous: bool = True) -> Primitive: ...
+@overload
+def primitive(function: None = None, *, contiguous: bool = True) -> Callable[[Callable[..., Any]], Primitive]: ...
+def primitive(function: Callable[..., Any] | None = None, *, contiguous: bool = True) -> Any:
     """An operation of a function of raw arrays (NumPy's or CuPy's), whose inside is not differentiated.
 
     Give it derivatives by `defvjp` (forward mode follows from it), or by `defjvp`. vmap runs it in a loop unless its
@@ -98,6 +124,8 @@ def primitive(function: Callable[..., Any]) -> Primitive:
 
     Args:
         function: It gets raw arrays, and parameters as they are, and returns a raw array or a tuple of them.
+        contiguous: Whether views are copied, so that the function gets C-contiguous arrays: a RawKernel ignores
+            strides. False for a function that follows them: `@primitive(contiguous=False)`.
 
     Returns:
         The operation, a function with the same arguments. It raises TypeError where a derivative is needed that is not
@@ -113,7 +141,9 @@ def primitive(function: Callable[..., Any]) -> Primitive:
         >>> grad(cube)(2.0)
         np.float64(12.0)
     """
-    return _Operation(function)
+    if function is None:
+        return functools.partial(_Operation, contiguous=contiguous)
+    return _Operation(function, contiguous)
 
 
 def defvjp(operation: Primitive, *makers: Callable[..., Any] | None, argnums: Sequence[int] | None = None) -> None:

@@ -208,7 +208,7 @@ class TestCustomVjp:
             f.defvjp(lambda y: (y * 2.0, None), lambda r, g: (g * x,))
             return anp.sum(f(x))
 
-        with pytest.raises(TypeError, match="`bwd` of a custom_vjp gets what it needs as residuals"):
+        with pytest.raises(TypeError, match="pass it to the function as an argument and from `fwd` on to `bwd`"):
             grad(outer)(X)
 
     def test_numbers_are_arrays(self):
@@ -385,3 +385,46 @@ def test_a_kernel_of_ones_own(xp):
         warnings.simplefilter("error")
         check_grads(swish, xp.asarray(X))
         check_batching(swish, xp.asarray(X))
+
+
+class TestKernels:
+    """Functions that ignore strides, as RawKernels do."""
+
+    @pytest.mark.parametrize("view", [lambda x: x[::2], lambda x: x.reshape(2, 4).T, lambda x: x[::-1]])
+    def test_operations_get_contiguous_arrays(self, xp, view):
+        seen = []
+
+        @primitive
+        def cube(x, others=(), *, scale=None):
+            seen.extend([x, *others, scale])
+            return x**3
+
+        @primitive(contiguous=False)
+        def as_it_is(x):
+            assert not x.flags.c_contiguous
+            return x + 0
+
+        defvjp(cube, lambda y, x, others=(), *, scale=None: lambda g: slope(x, g))
+        defvjp(as_it_is, lambda y, x: lambda g: g)
+        slope = primitive(lambda x, g: seen.extend([x, g]) or 3 * x**2 * g)
+        given = xp.arange(1.0, 9.0)
+        raw = view(given)
+        g = grad(lambda x: anp.sum(cube(as_it_is(view(x)), [raw], scale=raw)))(given)
+        assert len(seen) == 5 and all(x.flags.c_contiguous for x in seen)
+        expected = xp.zeros(8)
+        view(expected)[...] = 3 * raw**2
+        np.testing.assert_allclose(Array(g), Array(expected))
+
+    def test_raw_is_contiguous_on_a_gpu(self, xp):
+        x = Array(xp.arange(6.0).reshape(2, 3).T)
+        assert x.raw.flags.c_contiguous or xp is np
+        np.testing.assert_array_equal(Array(x.raw), x)
+        assert Array(xp.arange(3.0)).raw.base is None
+
+    def test_a_traced_value_has_no_raw_array_and_says_what_has(self):
+        cube = custom_vjp(lambda x: Array(x.raw**3))
+        cube.defvjp(lambda x: (cube(x), x), lambda x, g: (Array(3 * x.raw**2 * g.raw),))
+        assert grad(lambda x: anp.sum(cube(x)))(np.ones(2)).tolist() == [3.0, 3.0]
+        for run in (vmap(cube), lambda x: jvp(cube, (x,), (x,)), jacobian(grad(lambda x: anp.sum(cube(x))))):
+            with pytest.raises(TypeError, match=r"needs raw arrays, is an autograd\.primitive"):
+                run(np.ones(2))
