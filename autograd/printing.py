@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from . import backend
-from .core import Array, Reference, bare
+from .core import Array, Reference, bare, library
 from .graph import recording
 from .primitive import PRIMITIVES, Primitive
 
@@ -63,7 +63,7 @@ def _debug_print(xp, *args, text, layout, names):
     given = [next(values) if part is _VALUE else part for part in layout]
     count = len(given) - len(names)
     print(text.format(*given[:count], **dict(zip(names, given[count:], strict=True))))
-    return numpy.zeros(())
+    return backend.library([x for x in args if backend.is_cupy(x)]).zeros(())
 
 
 def _shown(x):
@@ -74,9 +74,10 @@ def _shown(x):
 
 
 def _in_lanes(primitive, size, values, batched, params):
-    for i in range(size):
-        primitive(*[x[i] if own else x for x, own in zip(values, batched, strict=True)], **params)
-    return numpy.zeros(size)
+    lanes = [
+        primitive(*[x[i] if own else x for x, own in zip(values, batched, strict=True)], **params) for i in range(size)
+    ]
+    return (library(lanes[0]) if lanes else numpy).zeros(size)
 
 
 _print = _Print(_debug_print, batch=_in_lanes)

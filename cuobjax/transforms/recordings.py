@@ -3,13 +3,13 @@
 import collections
 import reprlib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from autograd.errors import level_of_user
 from autograd.graph import value_of
 
-from .signature import is_input
+from .signature import by_identity, is_input
 
 __all__ = ["MOST_PROGRAMS", "Recordings"]
 
@@ -54,7 +54,7 @@ class Recordings:
                 stacklevel=level_of_user(),
             )
 
-    def _causes(self, shown, call, dropped, made) -> Iterable[str]:
+    def _causes(self, shown, call, dropped, made):
         if made:
             return ["variables that the call makes"]
         if dropped != self._dropped:
@@ -71,6 +71,6 @@ class Recordings:
 
 def _shown(x):
     if not is_input(x):
-        return f"{reprlib.repr(x)} {id(x)}" if type(x).__hash__ is object.__hash__ else reprlib.repr(x)
+        return f"{reprlib.repr(x)} {id(x)}" if by_identity(x) else reprlib.repr(x)
     value = value_of(x)
     return value.weak.__name__ if value.weak else f"{value.dtype}{list(value.shape)}"

@@ -14,7 +14,7 @@ from autograd.core import Array, kind_of
 
 from ..core.variable import BaseVar
 
-__all__ = ["cache_key", "described", "is_input", "key_part", "paths", "require_keys"]
+__all__ = ["by_identity", "cache_key", "described", "is_input", "key_part", "paths", "require_keys"]
 
 _NUMBERS = (int, float, complex)
 _FIXED = (types.FunctionType, types.ModuleType, type, io.IOBase, BaseVar, Iterator)
@@ -45,13 +45,19 @@ def key_part(x: Any, leaves: list[Any]) -> Hashable:
     return _frozen(structure), tuple([key_part(part, leaves) for part in parts])
 
 
+def by_identity(x: Any) -> bool:
+    """Whether the hash of an object says only which one it is."""
+    hashed: Any = type(x).__hash__
+    return hashed is object.__hash__
+
+
 def require_known(x: Any, what: str) -> None:
     """Raises TypeError for a static argument with content that its key does not tell: an instance hashed by identity.
 
     Functions, classes, modules and the like are what they are; variables and Modules are looked into.
     """
     kind = type(x)
-    if kind.__hash__ is not object.__hash__ or isinstance(x, _FIXED) or hasattr(kind, "vars"):
+    if not by_identity(x) or isinstance(x, _FIXED) or hasattr(kind, "vars"):
         return
     if kind.__module__ in _LIBRARIES or (callable(x) and hasattr(x, "__name__")):
         return

@@ -116,20 +116,31 @@ class Block(cuobjax.Module):
         return y.reshape((7, 5))
 
 
-MISTAKEN = cuobjax.nn.Sequential([cuobjax.nn.Linear(3, 3), cuobjax.nn.Sequential([jn.tanh, Block()])])
-DIFFERENTIATED = GradValues(lambda x: (MISTAKEN(x) ** 2).mean(), MISTAKEN.vars())
+def mistaken():
+    return cuobjax.nn.Sequential([cuobjax.nn.Linear(3, 3), cuobjax.nn.Sequential([jn.tanh, Block()])])
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        MISTAKEN, DIFFERENTIATED, Jit(DIFFERENTIATED), Jit(lambda x: DIFFERENTIATED(x)), Vectorize(MISTAKEN),
-        Parallel(lambda x: DIFFERENTIATED(x)[1][0]), Remat(MISTAKEN),
-        Hessian(lambda x: MISTAKEN(x).sum(), MISTAKEN.vars()), lambda x: cuobjax.functional_call(MISTAKEN, {}, x),
-    ],
-    ids=["module", "gradient", "Jit of it", "Jit", "Vectorize", "Parallel", "Remat", "Hessian", "functional_call"],
-)  # fmt: skip
-def test_the_traceback_of_a_mistake_in_a_layer_is_short_and_ends_there(call, monkeypatch):
+def differentiated():
+    net = mistaken()
+    return GradValues(lambda x: (net(x) ** 2).mean(), net.vars())
+
+
+MISTAKES = {
+    "module": mistaken,
+    "gradient": differentiated,
+    "Jit of it": lambda: Jit(differentiated()),
+    "Jit": lambda: (lambda f: Jit(lambda x: f(x)))(differentiated()),
+    "Vectorize": lambda: Vectorize(mistaken()),
+    "Parallel": lambda: (lambda f: Parallel(lambda x: f(x)[1][0]))(differentiated()),
+    "Remat": lambda: Remat(mistaken()),
+    "Hessian": lambda: (lambda net: Hessian(lambda x: net(x).sum(), net.vars()))(mistaken()),
+    "functional_call": lambda: (lambda net: lambda x: cuobjax.functional_call(net, {}, x))(mistaken()),
+}
+
+
+@pytest.mark.parametrize("make", MISTAKES.values(), ids=MISTAKES)
+def test_the_traceback_of_a_mistake_in_a_layer_is_short_and_ends_there(make, monkeypatch):
+    call = make()
     monkeypatch.delenv("CUOBJAX_TRACEBACK", raising=False)
     with pytest.raises(ValueError, match="reshape") as caught:
         call(jn.ones((8, 3)))

@@ -32,8 +32,8 @@ COMPOSITIONS = {
     "Jit(Grad)": lambda f: Jit(Grad(f, None, (0,))),
     "Grad(Jit)": lambda f: Grad(Jit(f), None, (0,)),
     "grad of grad": lambda f: autograd.grad(autograd.grad(f)),
-    "jvp": lambda f: lambda x: autograd.jvp(f, (x,), (1.0,)),
-    "Jit(jvp)": lambda f: Jit(lambda x: autograd.jvp(f, (x,), (1.0,))),
+    "jvp": lambda f: lambda x: autograd.jvp(f, (jn.asarray(x),), (jn.ones(()),)),
+    "Jit(jvp)": lambda f: Jit(lambda x: autograd.jvp(f, (jn.asarray(x),), (jn.ones(()),))),
 }
 
 
