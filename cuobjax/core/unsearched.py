@@ -113,9 +113,9 @@ def warn(module: Any, where: str, value: Any, kinds: tuple[type, ...], found: Ca
 
 def warn_of_class(module: Any, name: str, kinds: tuple[type, ...], found: Iterable[Any]) -> None:
     """Warns once of an attribute of the class of a module that holds variables which are found nowhere else."""
-    value = getattr(type(module), name, None)
+    value: Any = getattr(type(module), name, None)
     known = {id(_trained(part)) for part in found}
-    parts = [value] if isinstance(value, kinds) else list(_held(value, kinds)) if is_container(value) else []
+    parts: list[Any] = [value] if isinstance(value, kinds) else list(_held(value, kinds)) if is_container(value) else []
     variables = [v for part in parts for v in ([part] if isinstance(part, BaseVar) else part.vars().values())]
     lost = any(id(_trained(v)) not in known and not isinstance(v, RandomState) for v in variables)
     if lost and _first_time(module, f".{name}"):
