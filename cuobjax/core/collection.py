@@ -14,9 +14,10 @@ from autograd.typing import ArrayLike
 from ..util import class_name
 from ..util.tables import html_table
 from .replication import replicate
+from .scope import at_once
 from .variable import BaseVar, ConstrainedVar, TrainVar
 
-__all__ = ["Selector", "VarCollection", "Variables", "names_of", "trained"]
+__all__ = ["Selector", "VarCollection", "Variables", "assign_all", "names_of", "trained"]
 
 Selector: TypeAlias = str | Callable[[str, BaseVar], Any]
 """A pattern of names, or a function of a name and a variable: see `VarCollection.filter`."""
@@ -130,13 +131,14 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
         """The values of the variables, each one once; only those of class `is_a` (or a tuple of classes) if given."""
         return [v.value for v in self if is_a is None or isinstance(v, is_a)]
 
-    def assign(self, tensors: Iterable[ArrayLike]) -> None:
-        """Assigns a value of `tensors` to each variable, in the order of iteration.
+    def assign(self, tensors: Iterable[ArrayLike] | Mapping[str, ArrayLike]) -> None:
+        """Assigns a value of `tensors` to each variable, in the order of iteration; of a dictionary, by name.
 
         Raises:
-            ValueError, TypeError: If the number, a type, a shape or a dtype is not right; nothing is assigned then.
+            ValueError, TypeError: If the number, a name, a type, a shape or a dtype is not right; nothing is assigned
+                then.
         """
-        tensors, variables = list(tensors), list(self)
+        tensors, variables = self._in_order(tensors) if isinstance(tensors, Mapping) else list(tensors), list(self)
         if len(tensors) != len(variables):
             raise ValueError(
                 f"Failed to assign a list with {len(tensors)} tensors to variables with length {len(variables)}."
@@ -145,8 +147,22 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
         values = [
             v.checked(t, f"VarCollection.assign to {names[id(v)]}") for v, t in zip(variables, tensors, strict=True)
         ]
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value, check=False)
+        at_once(assign_all, dict(zip(variables, values, strict=True)))
+
+    def _in_order(self, named: Mapping[str, ArrayLike]) -> list[ArrayLike]:
+        """The values of a dictionary by name in the order of iteration."""
+        found: dict[BaseVar, Any] = {}
+        for name in named.keys():  # noqa: SIM118 (a VarCollection iterates over its variables)
+            if name not in self:
+                raise ValueError(f"VarCollection.assign: expected names of its variables, got {name!r}.")
+            if found.setdefault(self[name], named[name]) is not named[name]:
+                raise ValueError(
+                    f"VarCollection.assign: expected one value for each variable, got another as {name!r}."
+                )
+        missing = [names[0] for v, names in names_of(self).items() if v not in found]
+        if missing:
+            raise ValueError(f"VarCollection.assign: expected a value for each variable, got none for {missing[0]!r}.")
+        return [found[v] for v in self]
 
     def replicate(self) -> AbstractContextManager[None]:
         """A context in which every variable has a value for each device: see `cuobjax.core.replication`."""
@@ -207,6 +223,12 @@ def _likeness(name: str, wanted: object) -> tuple[bool, float]:
 
 Variables: TypeAlias = VarCollection | Mapping[str, BaseVar] | Iterable[tuple[str, BaseVar]]
 """What functions that take a VarCollection accept: a dictionary or pairs of names and variables as well."""
+
+
+def assign_all(values: Mapping[BaseVar, Array]) -> None:
+    """Assigns values that have been checked to their variables."""
+    for variable, value in values.items():
+        variable.assign(value, check=False)
 
 
 def names_of(variables: Variables) -> dict[BaseVar, list[str]]:

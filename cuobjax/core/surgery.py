@@ -97,12 +97,13 @@ class FrozenVar(StoredVar, BaseState):
 
 
 @functools.cache
-def _frozen(kind: type[TrainVar]) -> type[BaseVar]:
+def _frozen(kind: Any) -> type[BaseVar]:
     """The class of frozen variables of a class."""
     if kind is TrainVar:
         return FrozenVar
     members = {"__slots__": (), "__module__": kind.__module__, "thawed": kind, "__reduce_ex__": _reduced}
-    return type(kind)(f"Frozen{kind.__name__}", (kind, FrozenVar), members)
+    make: Any = type(kind)
+    return make(f"Frozen{kind.__name__}", (kind, FrozenVar), members)
 
 
 def _reduced(variable, protocol):

@@ -10,7 +10,7 @@ import numpy as onp
 
 from autograd.backend import CPU, is_cupy
 
-from ..core.collection import VarCollection, Variables
+from ..core.collection import VarCollection, Variables, assign_all
 from ..core.random_state import RandomState
 from ..core.replication import replicated
 from ..core.scope import at_once
@@ -101,13 +101,8 @@ def load_var_collection(
     if wrong:
         raise ValueError("\n".join(wrong))
     values = {v: v.checked(a) for v, a in arrays.items()}  # all are on their devices before the first is assigned
-    at_once(_assign, values)
+    at_once(assign_all, values)
     return Loaded({named[v][0]: name for v, name in wanted.items()}, [named[v][0] for v in missing], unused)
-
-
-def _assign(values):
-    for variable, value in values.items():
-        variable.assign(value, check=False)
 
 
 def _require_all(missing, named, unused):

@@ -94,9 +94,9 @@ class Optimizer(Module):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in cls.__dict__:
-            cls.__init__ = _made(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = _made(cls.__init__)
         if "__call__" in cls.__dict__:
-            cls.__call__ = _step(cls.__call__)  # type: ignore[method-assign]
+            cls.__call__ = _step(cls.__call__)
 
     @_made
     def __init__(self, vc: Variables) -> None:

@@ -114,11 +114,11 @@ class _Derivatives(Transform):
             outputs, changes, _ = call(self.f, args, kwargs, zip(self._train_vars, values, strict=True))
             return outputs[0] if isinstance(outputs, tuple | list) and outputs else outputs, (outputs, changes)
 
-        for v in self._train_vars:
+        for name, v in zip(self._names, self._train_vars, strict=True):
             if not isinstance(v, TrainVar):
                 raise ValueError(
-                    f"{type(self).__name__}: a TrainVar was frozen after this module was made. Make gradient "
-                    "modules and optimizers after freeze()."
+                    f"{type(self).__name__}: {name} was frozen after this module was made. Make gradient modules and "
+                    "optimizers after freeze()."
                 )
         try:
             args, kwargs = self._inputs(args, kwargs)

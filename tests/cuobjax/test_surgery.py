@@ -262,6 +262,16 @@ def test_frozen_variables_of_a_derived_class_keep_its_methods(kind, duplicate):
     assert (v.dictionary, v.steps) == (1, 4)
 
 
+def test_gradient_modules_made_before_name_what_was_frozen():
+    net = Net()
+    gradient = objax.Grad(lambda x: net(x).sum(), net.vars())
+    freeze(net, "*[1]*.w")
+    with pytest.raises(
+        ValueError, match=r"^Grad: \(Net\)\.layers\(ModuleList\)\[1\]\(Linear\)\.w was frozen after this"
+    ):
+        gradient(jn.ones((1, 2)))
+
+
 def test_a_failure_freezes_nothing():
     class Final(objax.TrainVar):
         def __init_subclass__(cls):

@@ -674,6 +674,25 @@ def test_collection_assign_names_the_variable():
     assert a.value.all() and b.value.all()
 
 
+def test_collection_assigns_by_name():
+    a, b = objax.StateVar(jn.zeros(2)), objax.StateVar(jn.ones(2))
+    vc = objax.VarCollection(a=a, again=a, b=b)
+    vc.assign({"b": jn.full(2, 3.0), "again": jn.full(2, 4.0)})
+    assert (a.value[0], b.value[0]) == (4, 3)
+    vc.assign(objax.VarCollection(b=objax.StateVar(jn.zeros(2)), a=objax.StateVar(jn.ones(2))))
+    assert (a.value[0], b.value[0]) == (1, 0)
+    new = jn.full(2, 5.0)
+    for values, message in [
+        ({"a": new}, "expected a value for each variable, got none for 'b'"),
+        ({"a": new, "c": new}, "expected names of its variables, got 'c'"),
+        ({"a": new, "again": new + 1, "b": new}, "expected one value for each variable, got another as 'again'"),
+        (objax.VarCollection(x=b, y=a), "expected names of its variables, got 'x'"),
+    ]:
+        with pytest.raises(ValueError, match=rf"^VarCollection\.assign: {message}"):
+            vc.assign(values)
+    assert (a.value[0], b.value[0]) == (1, 0)
+
+
 def test_collection_rename_and_subset():
     a, b = objax.TrainVar(jn.zeros(1)), objax.StateVar(jn.zeros(1))
     r = objax.TrainRef(a)
