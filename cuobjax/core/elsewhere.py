@@ -30,7 +30,7 @@ class FromElsewhere(Reference):
 
     __slots__ = ("_plain", "_trace")
     _plain: Array
-    _trace: _Elsewhere  # type: ignore[misc]
+    _trace: _Elsewhere  # type: ignore[assignment]
 
     @property
     def _value(self) -> Array:  # type: ignore[override]

@@ -23,7 +23,7 @@ from autograd.ops.random import split as split_key
 
 from .elsewhere import marked
 from .scope import Loan, is_open, loan
-from .variable import StateVar
+from .variable import BaseVar, StateVar
 
 __all__ = ["RandomState", "borrowing", "exclusive", "random_key"]
 
@@ -75,7 +75,7 @@ class RandomState(StateVar):
             return super().lent()
         with exclusive:
             super().lent()
-            reference = weakref.ref(self)
+            reference: weakref.ref[BaseVar] = weakref.ref(self)
             if reference not in own.values:
                 free = self._holder() in (None, own)
                 own.values[reference] = self.stored if free else self._aside(1)[0]
@@ -92,9 +92,10 @@ class RandomState(StateVar):
     def _aside(self, n: int) -> Array:
         """`n` keys that do not follow from the key; the state keeps its key."""
         base, key = self.__dict__.get("_beside", (None, None))
-        if base is not self.stored:
-            base, key = self.stored, self.stored ^ Array(self.stored.device.put(_ASIDE))
-        keys = split_key(key, n=n)
+        with self.stored.device.current():  # a thread of another device may ask
+            if base is not self.stored:
+                base, key = self.stored, self.stored ^ Array(self.stored.device.put(_ASIDE))
+            keys = split_key(key, n=n)
         self._beside = base, keys[0]
         return keys[1:]
 

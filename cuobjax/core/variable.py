@@ -75,6 +75,26 @@ class BaseVar(Reference):
     def _value(self) -> Array:
         return self.value
 
+    def lent(self) -> Array:
+        """The value with which a call begins that opens the outermost scope."""
+        return self.read_elsewhere() if scope.running else self.stored
+
+    def read_elsewhere(self) -> Array:
+        """The value for a thread without a scope, marked if this variable has another one in a call elsewhere."""
+        value, thread, own = self.stored, threading.get_ident(), scope.loan.get()
+        for call, began in list(scope.running.items()):
+            if began == thread or not self.differs_in(call):
+                continue
+            if own is None or own.ended:
+                value = marked(value, call)
+            else:
+                own.elsewhere.append(call)  # its results will be marked
+        return value
+
+    def differs_in(self, call: scope.Scope) -> bool:
+        """Whether a call sees, or in another run may see, another value than this variable stores."""
+        return call.recorded or self in call.values
+
     def assign(self, tensor: Tensor, check: bool = True) -> None:
         """Replaces the value.
 
@@ -163,26 +183,6 @@ class StoredVar(BaseVar):
         self.stored: Array = constant(value)
         if isinstance(value, Tracer):  # created in a differentiated call, which sees the traced value
             scope.write({self: value})
-
-    def lent(self) -> Array:
-        """The value with which a call begins that opens the outermost scope."""
-        return self.read_elsewhere() if scope.running else self.stored
-
-    def read_elsewhere(self) -> Array:
-        """The value for a thread without a scope, marked if this variable has another one in a call elsewhere."""
-        value, thread, own = self.stored, threading.get_ident(), scope.loan.get()
-        for call, began in list(scope.running.items()):
-            if began == thread or not self.differs_in(call):
-                continue
-            if own is None or own.ended:
-                value = marked(value, call)
-            else:
-                own.elsewhere.append(call)  # its results will be marked
-        return value
-
-    def differs_in(self, call: scope.Scope) -> bool:
-        """Whether a call sees, or in another run may see, another value than this variable stores."""
-        return call.recorded or self in call.values
 
     @property
     def value(self) -> Array:

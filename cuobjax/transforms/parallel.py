@@ -118,7 +118,8 @@ class Parallel(Transform):
             if variable in replicas:
                 value = value[rank]
             elif isinstance(variable, RandomState):
-                keys, states[variable] = keys_of_lanes(value, len(devices))
+                with value.device.current():
+                    keys, states[variable] = keys_of_lanes(value, len(devices))
                 value = keys[rank]
             return device_put(value, devices[rank])
 

@@ -11,6 +11,7 @@ import autograd.numpy as anp
 from autograd import checkpoint, grad, jacobian, jvp, vjp, vmap
 from autograd.reverse import Tape
 
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 X = np.linspace(0, 1, 3)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import cuobjax
 import cuobjax.numpy as jn
+from autograd import default_device
 from cuobjax import Grad, GradValues, Hessian, Jacobian, Jit, Remat, StateVar, TrainVar, functional_call, nn
 from cuobjax.core.elsewhere import FromElsewhere
 
@@ -80,7 +81,7 @@ BRANCHES = {
     "a program": lambda w, x: Jit(lambda: w.sum() * 2.0)(),
     "a gradient": lambda w, x: Grad(lambda: (w**2).sum(), {"w": w})()[0].sum(),
     "containers": lambda w, x: jn.einsum("i,i", w, w),
-    "raw arrays": lambda w, x: np.ones(3, "float32") @ w,
+    "raw arrays": lambda w, x: default_device().put(np.ones(3, "float32")) @ w,
     "vmap": lambda w, x: cuobjax.Vectorize(lambda row: row * 2.0, {})(w.value.reshape(3, 1)).sum(),
 }
 
