@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CPU", "Device", "DeviceError", "Portable", "as_device", "contiguous", "default_device", "device", "device_of",
-    "from_list", "is_array", "is_cupy", "library", "local_devices", "nccl", "portable", "scipy_function", "synchronize",
-    "use_device_of",
+    "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices", "nccl", "portable", "scipy_function",
+    "synchronize", "use_device_of",
 ]  # fmt: skip
 
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
@@ -202,6 +202,11 @@ def scipy_function(xp: ModuleType, module: str, name: str) -> Callable[..., Any]
         remedy = "Compute it on the CPU, with device_put(x, 'cpu')."
         raise NotImplementedError(f"{name}: {package} has no such function. {remedy}")
     return getattr(functions, name)
+
+
+def gpu_in_use() -> bool:
+    """Whether this program has loaded CuPy, so that arrays may be on a GPU."""
+    return "cupy" in sys.modules
 
 
 def is_cupy(value: Any) -> bool:

@@ -38,7 +38,7 @@ _BINDING = (
 
 def is_of_a_library(x: Any) -> bool:
     """Whether a function or class belongs to a library whose code is not read."""
-    names = getattr(x, "__globals__", {})
+    names = {} if isinstance(x, type) else getattr(x, "__globals__", {})  # a class of functions has a descriptor
     return (names.get("__name__") or getattr(x, "__module__", None) or "").partition(".")[0] in _LIBRARIES
 
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 import numpy as onp
 
 from autograd import default_device, tree
-from autograd.backend import CPU
+from autograd.backend import CPU, gpu_in_use
 from autograd.core import Array
 from autograd.errors import shortened
 from autograd.graph import StagedTracer, Staging
@@ -109,8 +109,8 @@ class Jit(Transform, Generic[P, R]):
         """Runs the program for arguments of these shapes and dtypes; records it first if there is none.
 
         Args:
-            args, kwargs: Those of `f`. NumPy arrays are copied to the GPU if variables of the module, or in `vc`, are
-                there, else to the default device.
+            args, kwargs: Those of `f`. NumPy arrays are copied to the GPU if the variables in `vc`, or those that `f`
+                can reach, are there, else to the default device.
 
         Returns:
             The outputs of `f`, arrays as Arrays.
@@ -159,7 +159,10 @@ class Jit(Transform, Generic[P, R]):
     @functools.cached_property
     def _on_gpu(self) -> list[BaseVar]:
         """[first variable] if it is on a GPU, else []: where NumPy arguments are moved."""
-        return [v for v in [*(self.__wrapped__.vars() if self.vc is None else self.vc)][:1] if v.device != CPU]
+        known = [*(self.__wrapped__.vars() if self.vc is None else self.vc)]
+        if not known and gpu_in_use():
+            known = list(self.names())
+        return [v for v in known[:1] if v.device != CPU]
 
     def _placed(self, x: Any) -> Any:
         return as_value(x, "Jit", *self._on_gpu) if isinstance(x, onp.ndarray) else x

@@ -19,6 +19,7 @@ import pytest
 import autograd
 import cuobjax as objax
 import cuobjax.numpy as jn
+from cuobjax.core.contents import is_of_a_library
 from cuobjax.core.function import find_used_variables
 
 
@@ -483,3 +484,8 @@ def test_containers_in_containers_of_any_depth():
         inner = inner[0]
     inner.append(lonely)
     assert list(find_used_variables(lambda: handed(outer))) == [lonely]
+
+
+def test_classes_of_functions_belong_to_a_library():
+    assert is_of_a_library(types.FunctionType)
+    assert not is_of_a_library(test_classes_of_functions_belong_to_a_library)

@@ -966,3 +966,15 @@ def test_explain_names_variables():
         jitted(X)
         for name in names:
             assert f"; {name}: float32" in jitted.explain()
+
+
+def test_numpy_arrays_go_to_the_device_of_the_variables_that_a_function_reaches(xp):
+    layer = nn.Linear(3, 2)
+    gradients = GradValues(lambda x: layer(x).sum(), layer.vars())
+    expected = layer(jn.array(X))
+    with autograd.device("cpu"):
+        for jitted in (Jit(layer), Jit(lambda x: layer(x)), Jit(lambda x: layer(x), layer.vars())):
+            y = jitted(X)
+            assert y.device == layer.w.device
+            close(autograd.device_put(y, "cpu"), autograd.device_put(expected, "cpu"))
+        assert Jit(lambda x: gradients(x)[1][0])(X).device == layer.w.device
