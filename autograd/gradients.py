@@ -84,8 +84,10 @@ class TapedRun:
         leaves, self._structure = tree.flatten(selected)
         others, structure = tree.flatten(rest)
         self.raw = not any(isinstance(leaf, Array) for leaf in leaves + others) if raw is None else raw
+        self._given: set[int] = set()  # ids of raw arguments
         if self.raw:  # their caller cannot write to them before the backward pass
             leaves, others = ([kept(x, self.tape.held) for x in part] for part in (leaves, others))
+            self._given = set(map(id, leaves + others))
         self._inputs = [self.tape.watch(differentiable(leaf, where)) for leaf in leaves]
         arguments, kwargs = tree.unflatten(structure, map(self._constant, others))
         inputs = tree.unflatten(self._structure, self._inputs)
@@ -151,9 +153,9 @@ class TapedRun:
     def _owned(self, x, shared):
         """A result as the caller gets it, who may write to it if it is raw: a copy if it is `shared` or may be."""
         x = shown(x, self.raw)
-        if self.raw and backend.is_array(x) and (shared or x.base is not None or self.tape.holds(x)):
-            return x.copy()
-        return x
+        if not self.raw or not backend.is_array(x):
+            return x
+        return x.copy() if shared or x.base is not None or id(x) in self._given or self.tape.holds(x) else x
 
 
 def select(

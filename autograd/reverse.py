@@ -142,7 +142,7 @@ class Tape(Interpreter):
                     a = a._value
                 else:
                     self.nested = True
-            elif isinstance(a, ndarray):
+            elif isinstance(a, ndarray) and (self._held is None or id(a) not in self._held):
                 foreign = [*(foreign or ()), len(values)]
             values.append(a)
         if foreign:
@@ -166,8 +166,7 @@ class Tape(Interpreter):
         """Keeps arrays of the caller, at the positions `foreign` of `values`, as they are if a vjp has residuals."""
         if not self.ended and any(vjp is not None and vjp.residuals for vjp in vjps):
             for i in foreign:
-                if id(values[i]) not in self.held:
-                    values[i] = kept(values[i], self.held)
+                values[i] = kept(values[i], self.held)
 
     def _record_parts(self, primitive, edges, parts):
         """Tracers for the parts of a result of several arrays: a node for all of them, and one for each."""
