@@ -23,7 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _pair(where, names, a, b):
+def _pair(where: str, names: tuple[str, str], a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
     """Two arguments as Arrays of shapes that fit: equal, or one broadcasts to the other, of which Objax warns."""
     a, b = jn.asarray(a), jn.asarray(b)
     if a.shape == b.shape:
