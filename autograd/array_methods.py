@@ -286,21 +286,13 @@ def _counterparts():
 
 def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
     function = _counterparts().get(ufunc)
-    if method == "reduce" and ufunc.__name__ in _REDUCTIONS:
-        function = getattr(anp, _REDUCTIONS[ufunc.__name__])
-        kwargs.setdefault("axis", 0)
-    elif method != "__call__":
-        function = None
+    if method != "__call__":
+        function = getattr(function, method, None) if isinstance(function, Primitive) else None
     refuse_output(out, f"numpy.{ufunc.__name__}")
     if function is None:
         raise TypeError(f"numpy.{ufunc.__name__}: cannot take an Array ({method}). Use a function of autograd.numpy.")
     operands = [x[()] if isinstance(x, onp.ndarray) and not x.ndim else x for x in inputs]  # scalars became arrays
     return function(*operands, **kwargs)
-
-
-_REDUCTIONS = {
-    "add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any",
-}  # fmt: skip
 
 
 def __array_function__(self, function, types, args, kwargs):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CPU", "Device", "DeviceError", "Portable", "as_device", "contiguous", "default_device", "device", "device_of",
-    "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices", "nccl", "portable", "scipy_function",
-    "synchronize", "use_device_of",
+    "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices", "nccl", "portable", "raising_linalg",
+    "scipy_function", "synchronize", "use_device_of",
 ]  # fmt: skip
 
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
@@ -221,6 +221,15 @@ def contiguous(x: Any) -> Any:
         return x
     with device_of(x).current():
         return x.copy()
+
+
+def raising_linalg() -> AbstractContextManager[Any]:
+    """A context in which CuPy's linear algebra waits for the GPU and raises LinAlgError, as NumPy's does."""
+    if not _gpu_count():
+        return contextlib.nullcontext()
+    import cupyx
+
+    return cupyx.errstate(linalg="raise")
 
 
 def use_device_of(raw: RawArray) -> None:

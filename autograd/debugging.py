@@ -56,11 +56,12 @@ def debug(nans: bool = False) -> Iterator[None]:
             that NumPy cannot protect and on a GPU.
         IndexError: For integer indices and labels out of range, also where CuPy takes them modulo the length of the
             axis.
+        LinAlgError: For matrices that cannot be inverted or factorized, on a GPU, too.
         FloatingPointError: With `nans`, at the operation that makes the first NaN or infinity out of finite numbers, in
             a forward or a backward pass.
     """
     quiet = numpy.errstate(divide="ignore", invalid="ignore", over="ignore") if nans else contextlib.nullcontext()
-    with _watching(_Watch(nans, indices=True)), quiet:
+    with _watching(_Watch(nans, indices=True)), quiet, backend.raising_linalg():
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
@@ -51,6 +52,8 @@ def jvp(f: Callable[..., Any], primals: Tree, tangents: Tree, has_aux: bool = Fa
         >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
         (np.float64(6.0), np.float64(3.0))
     """
+    if type(primals) is list and len(primals) != 1 and _required(f) == len(primals):
+        raise TypeError("jvp: expected the arguments as a tuple, got a list, which would be the first argument alone.")
     primals, tangents = _arguments(primals, tangents)
     leaves, structure = tree.flatten(primals)
     directions = tree.leaves_along(structure, tangents, none_for_all=True)
@@ -76,6 +79,15 @@ def jvp(f: Callable[..., Any], primals: Tree, tangents: Tree, has_aux: bool = Fa
 
     both = results(lower, output), results(forward.tangent, output)
     return (*both, results(lower, aux)) if has_aux else both
+
+
+def _required(f):
+    """How many positional arguments `f` needs; 1 if it does not say."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return 1
+    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty for p in parameters)
 
 
 def _arguments(primals, tangents):
@@ -145,12 +157,13 @@ def _transposed(run, outputs):
 
     active = [isinstance(y, Array) and is_inexact(y.dtype) for y in outputs]
     seeds = [zeros_like(y) if m else None for y, m in zip(outputs, active, strict=True)]
+    zeros = [zeros_like(y) for y in outputs]  # for those that depend on nothing
     outputs = [y for y, m in zip(outputs, active, strict=True) if m]
     pulled = TapedRun(pull, ([s for s in seeds if s is not None],), {}, 0, "linearize", raw=True, lasting=True)
 
     def push(directions):
         found = iter(pulled.gradients(pulled.output, directions, consume=False))
-        return [next(found) if m else 0.0 for m in active]
+        return [next(found) if m else zero for m, zero in zip(active, zeros, strict=True)]
 
     return push, pulled
 

@@ -27,7 +27,6 @@ from numpy import (
     ulonglong, unsignedinteger, ushort, void,
 )  # fmt: skip
 
-from ..core import Array as ndarray
 from ..ops.special import i0
 from . import fft, linalg
 from ._bits import packbits, unpackbits
@@ -65,6 +64,7 @@ from ._host import (
     savez, savez_compressed, shares_memory,
 )  # fmt: skip
 from ._indexing import compress, diag, diagflat, diagonal, take, take_along_axis, trace
+from ._ndarray import ndarray
 from ._nan import (
     nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar,
 )  # fmt: skip
@@ -96,6 +96,7 @@ from ._sorting import (
     argpartition, argsort, argwhere, bincount, digitize, flatnonzero, isin, lexsort, partition, ravel_multi_index,
     searchsorted, sort, sort_complex, unravel_index,
 )  # fmt: skip
+from . import _ufunc_methods as _ufunc_methods
 from ._statistics import (
     corrcoef, cov, median, nanmedian, nanpercentile, nanquantile, percentile, quantile,
 )  # fmt: skip

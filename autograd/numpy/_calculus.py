@@ -13,8 +13,8 @@ from ..ops import convolution, searching
 from ..ops.elementwise import stop_gradient
 from ..typing import ArrayLike, Axes, DTypeLike, Result
 from . import linalg
-from ._common import aligned, as_array, cast, inexact, like, part, promoted
-from ._elementwise import absolute, arctan2, conj, imag, minimum, not_equal, rad2deg, real, where
+from ._common import aligned, as_array, cast, inexact, like, part, promoted, require_casting, scalar
+from ._elementwise import absolute, arctan2, conj, imag, isfinite, minimum, not_equal, rad2deg, real, where
 from ._indexing import take
 from ._reduction import cumprod, cumsum
 from ._shape import atleast_1d, broadcast_to, concatenate, flip, moveaxis, ravel
@@ -56,6 +56,8 @@ def diff(
 def ediff1d(ary: ArrayLike, to_end: ArrayLike | None = None, to_begin: ArrayLike | None = None) -> Result:
     """The differences of neighbours in the flattened array, between the numbers `to_begin` and `to_end`."""
     differences = diff(ravel(ary))
+    ends = [promoted(differences, x) for x in (to_begin, to_end) if x is not None]
+    require_casting("ediff1d", differences.dtype, ends)
     pieces = (to_begin, differences, to_end)
     return concatenate([ravel(as_array(x, differences.dtype)) for x in pieces if x is not None])
 
@@ -206,10 +208,17 @@ def interp(
     i = searching.interval(points, x)
     j = minimum(i + 1, points.shape[0] - 1)
     start, width = take(points, i), take(points, j) - take(points, i)
-    share = (x - start) / where(width == 0, 1, width)
-    y = take(values, i) * (1 - share) + take(values, j) * share
+    low, high = take(values, i), take(values, j)
+    # At a point the next value does not count; where it is infinite or NaN, it must not be multiplied by 0 either.
+    at_end = x == take(points, j)
+    alone = ((x == start) | at_end) & ~(isfinite(low) & isfinite(high) & isfinite(width))
+    if points.shape[0] == 1:
+        alone = alone | (x != start)
+    share = where(alone, 0, x - start) / where(alone | (width == 0), 1, width)
+    inner = where(alone, 0, low) * (1 - share) + where(alone, 0, high) * share
+    y = where(alone, where(at_end, high, low), inner)
     y = where(x < points[0], values[0] if left is None else left, y)
-    return where(x > points[-1], values[-1] if right is None else right, y)
+    return scalar(where(x > points[-1], values[-1] if right is None else right, y))
 
 
 def cross(

@@ -113,6 +113,20 @@ def known(x: Any) -> Any:
     return None if backend.is_cupy(raw) else onp.asarray(raw)
 
 
+def scalar(x: Any) -> Any:
+    """A raw array without axes as the scalar that NumPy returns; anything else unchanged."""
+    return x[()] if type(x) is onp.ndarray and not x.ndim else x
+
+
+def require_casting(where: str, dtype: DTypeLike, arrays: Sequence[Any], casting: str = "same_kind") -> None:
+    """Raises TypeError if a dtype is given to which NumPy does not cast the arrays by this rule."""
+    for a in arrays if dtype is not None else ():
+        if not onp.can_cast(a.dtype, dtype, casting):
+            raise TypeError(
+                f"{where}: cannot cast {a.dtype} to {onp.dtype(dtype)} by the rule {casting!r}. Cast with astype first."
+            )
+
+
 def along_axis(a: ArrayLike, axis: int | None) -> tuple[Array, int]:
     """`a` as an array and `axis` from 0 to ndim - 1; `a` is flattened if `axis` is None."""
     a = as_array(a)

@@ -19,7 +19,7 @@ from ..ops.elementwise import absolute, equal, floor, isfinite, log10, power, wh
 from ..ops.elementwise import device_put as _device_put
 from ..typing import ArrayLike, DeviceLike, DTypeLike, Result, Shape
 from ._common import array as _array
-from ._common import as_array, cast, complete_shape, like, result_type
+from ._common import as_array, cast, complete_shape, known, like, result_type
 from ._placement import create, on_default_device, placed_like
 from ._shape import broadcast_to, expand_dims, moveaxis, reshape
 
@@ -200,9 +200,31 @@ def full_like(
     return zero + as_array(fill_value, zero.dtype)
 
 
-def arange(*args: ArrayLike, dtype: DTypeLike = None, device: DeviceLike | None = None, like: Any = None) -> Result:
-    """Evenly spaced numbers: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`."""
-    return create("arange", *args, dtype=dtype, device=device)
+def arange(
+    *args: Any,
+    start: ArrayLike = 0,
+    stop: ArrayLike | None = None,
+    step: ArrayLike = 1,
+    dtype: DTypeLike = None,
+    device: DeviceLike | None = None,
+    like: Any = None,
+) -> Result:
+    """Evenly spaced numbers: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`, and `dtype`.
+
+    They may be given by name as well.
+    """
+    if len(args) > 4:
+        raise TypeError(f"arange: expected at most start, stop, step and dtype, got {len(args)} arguments.")
+    names = ("start", "stop", "step", "dtype")
+    given = {"start": start, "stop": stop, "step": step, "dtype": dtype, **dict(zip(names, args, strict=False))}
+    if given["stop"] is None:
+        if not args:
+            raise TypeError("arange: expected a stop, got none.")
+        given |= {"start": 0, "stop": args[0]}
+    numbers = [given[name] for name in names[:3]]
+    if any(isinstance(x, complex) for x in numbers):
+        raise TypeError(f"arange: expected real numbers, got {numbers}.")
+    return create("arange", *numbers, dtype=given["dtype"], device=device)
 
 
 @overload
@@ -299,6 +321,9 @@ def geomspace(
 ) -> Result:
     """`num` numbers from `start` to `stop` with a constant ratio; complex ones form a spiral."""
     start, stop = _ends(start, stop)
+    for end in (start, stop):
+        if (numbers := known(end)) is not None and not numbers.all():
+            raise ValueError("geomspace: expected ends that are not 0.")
     unit = start / absolute(start)
     first, last = start / unit, stop / unit
     numbers = unit * logspace(log10(first), log10(last), num, endpoint)

@@ -28,7 +28,7 @@ from ..ops.floating_point import (  # noqa: F401
     bitwise_count, copysign, exponent, fabs, heaviside, ldexp, nextafter, spacing,
 )  # fmt: skip
 from ..typing import ArrayLike, Result
-from ._common import as_array, refuse_output
+from ._common import as_array, refuse_output, scalar
 
 
 def power(x1: ArrayLike, x2: ArrayLike) -> Result:
@@ -59,8 +59,16 @@ def divmod(x1: ArrayLike, x2: ArrayLike) -> tuple[Result, Result]:
 def modf(x: ArrayLike) -> tuple[Result, Result]:
     """The fractional part, which has the gradient, and the integral part, without one."""
     x = as_array(x)
+    x = x if x.dtype.kind in "fV" else positive(as_array(x, _real_like(x)))
     finite = where(isinf(x), 0, x)
     return subtract(finite, trunc(finite)), trunc(x)
+
+
+def _real_like(x):
+    """The dtype in which NumPy's functions of real numbers compute numbers of another one."""
+    if x.dtype.kind == "c":
+        raise TypeError(f"modf: expected real numbers, got dtype {x.dtype}.")
+    return onp.result_type(x.dtype, onp.float16)
 
 
 def frexp(x: ArrayLike) -> tuple[Result, Result]:
@@ -93,6 +101,8 @@ def clip(
     At a bound the gradient passes to `a`. Bounds that are Arrays have a gradient, too; numbers are cheaper.
     """
     refuse_output(out, "clip")
+    if (a_min is not None or a_max is not None) and (min is not None or max is not None):
+        raise ValueError("clip: expected a_min and a_max, or min and max, got some of both.")
     low, high = a_min if min is None else min, a_max if max is None else max
     if low is None and high is None:
         return positive(as_array(a))
@@ -168,13 +178,20 @@ def array_equiv(a1: ArrayLike, a2: ArrayLike) -> bool:
 def isposinf(x: ArrayLike, out: None = None) -> Result:
     """Whether elements are infinity."""
     refuse_output(out, "isposinf")
-    return equal(as_array(x), float("inf"))
+    return equal(_ordered("isposinf", x), float("inf"))
 
 
 def isneginf(x: ArrayLike, out: None = None) -> Result:
     """Whether elements are minus infinity."""
     refuse_output(out, "isneginf")
-    return equal(as_array(x), float("-inf"))
+    return equal(_ordered("isneginf", x), float("-inf"))
+
+
+def _ordered(where, x):
+    x = as_array(x)
+    if x.dtype.kind == "c":
+        raise TypeError(f"{where}: expected real numbers, got dtype {x.dtype}.")
+    return x
 
 
 def iscomplex(x: ArrayLike) -> Result:
@@ -208,11 +225,11 @@ def nan_to_num(
     """
     x = as_array(x)
     if x.dtype.kind not in "fc":
-        return x
+        return scalar(x)
     if x.dtype.kind == "c":
         parts = [nan_to_num(part, copy, nan, posinf, neginf) for part in (real(x), imag(x))]
         return parts[0] + parts[1] * 1j
     limits = onp.finfo(x.dtype)
     x = where(isnan(x), nan, x)
     x = where(equal(x, float("inf")), limits.max if posinf is None else posinf, x)
-    return where(equal(x, float("-inf")), limits.min if neginf is None else neginf, x)
+    return scalar(where(equal(x, float("-inf")), limits.min if neginf is None else neginf, x))

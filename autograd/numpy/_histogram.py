@@ -16,7 +16,7 @@ import numpy as onp
 from ..core import Array
 from ..ops.elementwise import equal, greater_equal, logical_and, stop_gradient, where
 from ..typing import ArrayLike, Result
-from ._common import aligned, as_array
+from ._common import aligned, as_array, known
 from ._creation import linspace
 from ._placement import on_host, placed_like
 from ._reduction import max, min
@@ -48,6 +48,8 @@ def histogram_bin_edges(
         count = onp.histogram_bin_edges(on_host(stop_gradient(points)), bins, on_host(range)).size - 1
     elif bins.ndim if isinstance(bins, Array) else onp.ndim(count):
         edges = placed_like(points, bins)
+        if edges.ndim != 1:
+            raise ValueError(f"histogram: expected a vector of edges, got shape {edges.shape}.")
         if isinstance(bins, list | tuple | onp.ndarray) and onp.any(onp.diff(on_host(stop_gradient(edges))) < 0):
             raise ValueError(f"histogram: expected increasing edges, got {bins}.")
         return edges
@@ -66,6 +68,11 @@ def _limits(a, range):
         range = (min(a), max(a)) if a.size else (0, 1)
     elif range[0] > range[1]:
         raise ValueError(f"histogram: expected an increasing range, got {range}.")
+    ends = [known(end) for end in range]
+    if not builtins.all(end is None or onp.isfinite(end).all() for end in ends):
+        raise ValueError(
+            f"histogram: expected a finite range, got {ends[0]} to {ends[1]}. Give a range, or finite points."
+        )
     return placed_like(a, range[0], _dtype(a)), placed_like(a, range[1], _dtype(a))
 
 

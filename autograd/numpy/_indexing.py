@@ -140,7 +140,9 @@ def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None, out: None = 
     """
     refuse_output(out, "take")
     a, axis = along_axis(a, axis)
-    indices = indices if isinstance(indices, int) else placed_like(a, indices)
+    indices = int(indices) if isinstance(indices, int) else placed_like(a, indices)
+    if not isinstance(indices, int) and (not indices.size or indices.dtype == bool):
+        indices = as_array(indices, int)  # booleans are 0 and 1; an empty list has the dtype float
     return getitem(a, index_along(axis, within("take", indices, a.shape[axis], mode)))
 
 
@@ -171,7 +173,10 @@ def compress(condition: ArrayLike, a: ArrayLike, axis: int | None = None, out: N
     """The slices of `a` along an axis where a vector of booleans is true: it raises under `vmap` and `Jit`."""
     refuse_output(out, "compress")
     a, axis = along_axis(a, axis)
-    return a[index_along(axis, nonzero(placed_like(a, condition))[0])]
+    condition = placed_like(a, condition)
+    if condition.ndim != 1:
+        raise ValueError(f"compress: expected a vector as condition, got shape {condition.shape}.")
+    return a[index_along(axis, nonzero(condition)[0])]
 
 
 def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Result:
@@ -189,7 +194,7 @@ def trace(
 ) -> Result:
     """The sum of the diagonal of two axes."""
     refuse_output(out, "trace")
-    return diagonal(as_array(a, dtype), offset, axis1, axis2).sum(-1)
+    return as_array(diagonal(as_array(a, dtype), offset, axis1, axis2).sum(-1), dtype)
 
 
 def diag(v: ArrayLike, k: int = 0) -> Result:

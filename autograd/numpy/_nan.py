@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as onp
+
 from ..ops import elementwise
 from ..ops import reduction as ops
 from ..typing import ArrayLike, Axes, DTypeLike, Result
-from ._common import as_array, refuse_output
+from ._common import as_array, refuse_output, scalar
 from ._reduction import any, chosen, cumprod, cumsum, deviation, extreme_index, max, mean, min, prod, sum
 
 
@@ -57,8 +59,16 @@ def nanmean(
     where: ArrayLike | None = None,
 ) -> Result:
     """`mean` of the elements that are not NaN; NaN where there is none."""
-    a = as_array(a)
+    a = _of_dtype("nanmean", a, dtype)
     return mean(a, axis, dtype, out, keepdims, where=_numbers(a, where))
+
+
+def _of_dtype(name, a, dtype):
+    """`a` as an array; TypeError if it is of real or complex numbers and `dtype` is not."""
+    a = as_array(a)
+    if dtype is not None and a.dtype.kind in "fc" and onp.dtype(dtype).kind not in "fcV":
+        raise TypeError(f"{name}: expected a dtype of real or complex numbers, got {onp.dtype(dtype)}.")
+    return a
 
 
 def nanvar(
@@ -74,8 +84,8 @@ def nanvar(
     correction: float | None = None,
 ) -> Result:
     """`var` of the elements that are not NaN."""
-    a = as_array(a)
-    return deviation(ops.var, a, axis, dtype, out, ddof, keepdims, _numbers(a, where), mean, correction)
+    a = _of_dtype("nanvar", a, dtype)
+    return _deviation(ops.var, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
 def nanstd(
@@ -91,8 +101,18 @@ def nanstd(
     correction: float | None = None,
 ) -> Result:
     """`std` of the elements that are not NaN."""
-    a = as_array(a)
-    return deviation(ops.std, a, axis, dtype, out, ddof, keepdims, _numbers(a, where), mean, correction)
+    a = _of_dtype("nanstd", a, dtype)
+    return _deviation(ops.std, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+
+
+def _deviation(operation, a, axis, dtype, out, ddof, keepdims, where, mean, correction):
+    """NaN where there are no more numbers than `ddof`."""
+    numbers = _numbers(a, where)
+    result = deviation(operation, a, axis, dtype, out, ddof, keepdims, numbers, mean, correction)
+    if numbers is None or not (ddof or correction):
+        return result
+    few = sum(numbers, axis, keepdims=keepdims) <= (ddof if correction is None else correction)
+    return scalar(elementwise.where(few, math.nan, result))
 
 
 def nanmax(
@@ -125,7 +145,7 @@ def _extreme_without_nan(function, worst, a, axis, out, keepdims, initial, where
     if numbers is None or initial is not None:
         return function(a, axis, out, keepdims, initial, _numbers(a, where))
     extreme = function(elementwise.where(numbers, a, worst), axis, out, keepdims, None, where)
-    return elementwise.where(any(numbers, axis, keepdims=keepdims), extreme, math.nan)
+    return scalar(elementwise.where(any(numbers, axis, keepdims=keepdims), extreme, math.nan))
 
 
 def nanargmax(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Result:
@@ -152,7 +172,7 @@ def _extreme_index_without_nan(operation, worst, a, axis, keepdims):
     if numbers is None:
         return extreme_index(operation, a, axis, keepdims)
     index = extreme_index(operation, elementwise.where(numbers, a, worst), axis, keepdims)
-    return elementwise.where(any(numbers, axis, keepdims=keepdims), index, -1)
+    return scalar(elementwise.where(any(numbers, axis, keepdims=keepdims), index, -1))
 
 
 def nancumsum(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 import string
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as onp
 
@@ -14,7 +15,7 @@ from ..ops import product as ops
 from ..ops.elementwise import multiply
 from ..ops.linalg import conjugate
 from ..typing import ArrayLike, DTypeLike, Result
-from ._common import as_array, refuse_output
+from ._common import as_array, refuse_output, scalar
 from ._shape import ravel, reshape, transpose
 
 
@@ -41,7 +42,8 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any] = 2) -> Resu
         axes: A number, for the last `axes` of `a` and the first of `b`; or (axes of `a`, axes of `b`).
     """
     a, b = as_array(a), as_array(b)
-    if isinstance(axes, int):
+    if isinstance(axes, SupportsIndex):
+        axes = operator.index(axes)
         axes = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
     first, second = complete_axes(axes[0], a.ndim), complete_axes(axes[1], b.ndim)
     if [a.shape[i] for i in first] != [b.shape[i] for i in second]:
@@ -64,7 +66,7 @@ def _in_order(x, axes):
 def inner(a: ArrayLike, b: ArrayLike) -> Result:
     """The sum of products over the last axes."""
     a, b = as_array(a), as_array(b)
-    return tensordot(a, b, ((-1,), (-1,))) if a.ndim and b.ndim else multiply(a, b)
+    return scalar(tensordot(a, b, ((-1,), (-1,)))) if a.ndim and b.ndim else multiply(a, b)
 
 
 def outer(a: ArrayLike, b: ArrayLike, out: None = None) -> Result:
@@ -125,7 +127,7 @@ def einsum(
     refuse_output(out, "einsum")
     subscripts, operands = _noted(subscripts, operands)
     arrays = [as_array(x, dtype) for x in operands]
-    return ops.einsum(*arrays, subscripts=_explicit(subscripts, arrays))
+    return scalar(ops.einsum(*arrays, subscripts=_explicit(subscripts, arrays)))
 
 
 def einsum_path(

@@ -17,14 +17,25 @@ from ..families import is_half
 from ..ops import elementwise
 from ..ops import reduction as ops
 from ..typing import ArrayLike, Axes, DTypeLike, Result
-from ._common import along_axis, as_array, cast, known, like, refuse_output
+from ._common import along_axis, as_array, cast, known, like, refuse_output, scalar
 from ._placement import placed_like
 from ._shape import broadcast_to, transpose
 
 
 def _reduce(operation, a, axis, keepdims, **params):
     a = as_array(a)
+    if axis in (0, -1) and not a.ndim and operation in _OF_UFUNCS:
+        axis = None
     return operation(a, axis=complete_axes(axis, a.ndim), keepdims=bool(keepdims), **params)
+
+
+_OF_UFUNCS = {ops.sum, ops.prod, ops.max, ops.min, ops.any, ops.all}  # they take axis 0 of a number, as NumPy's do
+
+
+def _vector_along(a, axis):
+    """As `along_axis`; a number counts as a vector."""
+    a = as_array(a)
+    return along_axis(a, None if axis in (0, -1) and not a.ndim else axis)
 
 
 def chosen(a, where, otherwise):
@@ -84,11 +95,12 @@ def mean(
     """The mean over the axes of the elements where `where` is true."""
     refuse_output(out, "mean")
     a = as_array(a, dtype)
-    whole = dtype is not None and a.dtype.kind in "iu"
+    whole = dtype is not None and a.dtype.kind in "iub"
     if where is None and not whole:
         return _reduce(ops.mean, a, axis, keepdims)
     wide = elementwise.single(a)
-    result = sum(wide, axis, None, None, keepdims, where=where) / _count(wide, axis, keepdims, where)
+    total = sum(wide, axis, dtype if whole else None, None, keepdims, where=where)
+    result = total / _count(wide, axis, keepdims, where)
     return as_array(result, a.dtype) if whole or is_half(a.dtype) else result
 
 
@@ -193,6 +205,8 @@ def std(
 
 def deviation(operation, a, axis, dtype, out, ddof, keepdims, where, center, correction):
     refuse_output(out, operation.name)
+    if correction is not None and ddof != 0:
+        raise ValueError(f"{operation.name}: expected ddof or correction, got both.")
     a, ddof = as_array(a), ddof if correction is None else correction
     if dtype is not None and a.dtype.kind == "c" and onp.dtype(dtype).kind != "c" and center is None:
         center = mean(elementwise.real(a), axis, dtype, keepdims=True, where=where)  # NumPy's meaning of it
@@ -210,7 +224,7 @@ def deviation(operation, a, axis, dtype, out, ddof, keepdims, where, center, cor
     if operation is ops.std:
         none = elementwise.equal(result, 0)
         result = elementwise.where(none, 0, elementwise.sqrt(elementwise.where(none, 1, result)))
-    return as_array(result, dtype)
+    return scalar(as_array(result, dtype))
 
 
 def any(
@@ -268,7 +282,7 @@ def average(
         if (numbers := known(total)) is not None and not numbers.all():
             raise ZeroDivisionError("average: expected weights whose sum is not 0.")
         result = as_array(sum(elementwise.single(a) * weights, axis, keepdims=keepdims) / total, dtype)
-    return (result, as_array(broadcast_to(total, result.shape), result.dtype)) if returned else result
+    return (result, scalar(as_array(broadcast_to(total, result.shape), result.dtype))) if returned else result
 
 
 def broadcast_weights(name: str, a: Array, axis: Axes, weights: ArrayLike) -> Array:
@@ -287,14 +301,14 @@ def broadcast_weights(name: str, a: Array, axis: Axes, weights: ArrayLike) -> Ar
 def cumsum(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
     """The cumulative sums along an axis; None for the flattened array."""
     refuse_output(out, "cumsum")
-    a, axis = along_axis(as_array(a, dtype), axis)
+    a, axis = _vector_along(as_array(a, dtype), axis)
     return as_array(ops.cumsum(a, axis=axis), dtype)
 
 
 def cumprod(a: ArrayLike, axis: int | None = None, dtype: DTypeLike = None, out: None = None) -> Result:
     """The cumulative products along an axis; None for the flattened array. The gradient is right at zeros."""
     refuse_output(out, "cumprod")
-    a, axis = along_axis(as_array(a, dtype), axis)
+    a, axis = _vector_along(as_array(a, dtype), axis)
     return as_array(ops.cumprod(a, axis=axis), dtype)
 
 
@@ -312,7 +326,7 @@ def argmin(a: ArrayLike, axis: int | None = None, out: None = None, *, keepdims:
 
 def extreme_index(operation, a, axis, keepdims):
     a = as_array(a)
-    flat, along = along_axis(a, axis)
+    flat, along = _vector_along(a, axis)
     index = operation(flat, axis=along)
-    axes = complete_axes(axis, a.ndim)
+    axes = complete_axes(axis, a.ndim) if a.ndim else ()
     return index.reshape(tuple(1 if i in axes else n for i, n in enumerate(a.shape))) if keepdims else index

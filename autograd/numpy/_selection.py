@@ -68,6 +68,8 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Axes = None) -> Result:
     The shape depends on values: it raises under `vmap` and `Jit`.
     """
     filt = as_array(filt)
+    if not isinstance(trim, str) or not set(trim.lower()) <= set("fb"):
+        raise ValueError(f"trim_zeros: expected trim of the letters 'f' and 'b', got {trim!r}.")
     bounds = [on_host(stop_gradient(i)) for i in nonzero(filt)]
     chosen = range(filt.ndim) if axis is None else complete_axes(axis, filt.ndim)
     index = [slice(None)] * filt.ndim
@@ -82,8 +84,10 @@ def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], defau
     if len(condlist) != len(choicelist) or not len(condlist):
         raise ValueError(f"select: expected a choice for each condition, got {len(condlist)} and {len(choicelist)}.")
     chosen = default
-    for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
-        chosen = where(as_array(condition), choice, chosen)
+    for condition, choice in zip(map(as_array, condlist[::-1]), choicelist[::-1], strict=True):
+        if condition.dtype != bool:
+            raise TypeError(f"select: expected conditions of booleans, got dtype {condition.dtype}.")
+        chosen = where(condition, choice, chosen)
     return chosen
 
 

@@ -10,10 +10,10 @@ from typing import Any, SupportsIndex, overload
 import numpy as onp
 
 from ..axes import complete_axes, complete_axis, index_along
-from ..core import library
+from ..core import Array, library
 from ..ops import shape as ops
 from ..typing import ArrayLike, Axes, DTypeLike, Integers, Result, Shape
-from ._common import along_axis, as_array, complete_shape, part, refuse_output, stack_all
+from ._common import along_axis, as_array, complete_shape, part, refuse_output, require_casting, stack_all
 
 
 def shape(a: ArrayLike) -> tuple[int, ...]:
@@ -33,14 +33,15 @@ def size(a: ArrayLike, axis: Axes = None) -> int:
 
 
 def reshape(a: ArrayLike, shape: Shape, order: str = "C", *, copy: bool | None = None) -> Result:
-    """`a` with another shape of the same size; one -1 in it is computed. `order` is "C" or "F"; `copy` has no effect.
+    """`a` with another shape of the same size; one -1 in it is computed. `copy` has no effect.
+
+    `order` is "C" or "F"; "A" is that in which a raw array lies in memory, "C" for an Array.
 
     Raises:
         ValueError: If the sizes differ.
     """
     a, shape = as_array(a), complete_shape(shape)
-    if order not in ("C", "F"):
-        raise ValueError(f"reshape: expected order 'C' or 'F', got {order!r}.")
+    order = _complete_order("reshape", a, order)
     if -1 in shape:
         known = math.prod(n for n in shape if n != -1)
         if shape.count(-1) > 1 or known == 0 or a.size % known:
@@ -52,8 +53,18 @@ def reshape(a: ArrayLike, shape: Shape, order: str = "C", *, copy: bool | None =
 
 
 def ravel(a: ArrayLike, order: str = "C") -> Result:
-    """`a` as a vector, in order "C" or "F"."""
-    return reshape(a, (-1,) if as_array(a).size else (0,), order)
+    """`a` as a vector, in order "C" or "F"; "A" and "K" are those of a raw array in memory, "C" for an Array."""
+    a = as_array(a)
+    return reshape(a, (-1,) if a.size else (0,), _complete_order("ravel", a, "A" if order == "K" else order))
+
+
+def _complete_order(where, a, order):
+    """ "C" or "F"."""
+    if order == "A":
+        return "F" if not isinstance(a, Array) and a.ndim > 1 and a.flags.fnc else "C"
+    if order not in ("C", "F", None):
+        raise ValueError(f"{where}: expected order 'C', 'F' or 'A', got {order!r}.")
+    return order or "C"
 
 
 def transpose(a: ArrayLike, axes: Sequence[SupportsIndex] | onp.ndarray[Any, Any] | None = None) -> Result:
@@ -182,9 +193,11 @@ def concatenate(
 ) -> Result:
     """Joins arrays along an existing axis; flattens them first if it is None. A result of `dtype`, if it is given."""
     refuse_output(out, "concatenate")
-    parts = [as_array(a, dtype) for a in arrays]
+    parts = [as_array(a) for a in arrays]
     if not parts:
         raise ValueError("concatenate: expected at least one array, got none.")
+    require_casting("concatenate", dtype, parts, casting)
+    parts = [as_array(a, dtype) for a in parts]
     if axis is None:
         parts, axis = [ravel(a) for a in parts], 0
     return ops.concatenate(*parts, axis=complete_axis(axis, parts[0].ndim))
@@ -198,21 +211,22 @@ def stack(
 ) -> Result:
     """Joins arrays of one shape along a new axis."""
     refuse_output(out, "stack")
-    parts = [as_array(a, dtype) for a in arrays]
+    parts = [as_array(a) for a in arrays]
     if not parts:
         raise ValueError("stack: expected at least one array, got none.")
-    return moveaxis(stack_all(parts), 0, axis)
+    require_casting("stack", dtype, parts, casting)
+    return moveaxis(stack_all([as_array(a, dtype) for a in parts]), 0, axis)
 
 
 def vstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike = None, casting: str = "same_kind") -> Result:
     """Joins arrays along the first axis; vectors are rows."""
-    return concatenate([atleast_2d(a) for a in tup], dtype=dtype)
+    return concatenate([atleast_2d(a) for a in tup], dtype=dtype, casting=casting)
 
 
 def hstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike = None, casting: str = "same_kind") -> Result:
     """Joins arrays along the second axis, vectors along their only one."""
     arrays = [atleast_1d(a) for a in tup]
-    return concatenate(arrays, 0 if arrays and arrays[0].ndim == 1 else 1, dtype=dtype)
+    return concatenate(arrays, 0 if arrays and arrays[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 
 
 def dstack(tup: Iterable[ArrayLike]) -> Result:
@@ -222,7 +236,7 @@ def dstack(tup: Iterable[ArrayLike]) -> Result:
 
 def column_stack(tup: Iterable[ArrayLike]) -> Result:
     """Joins vectors, as columns, and matrices along the second axis."""
-    return concatenate([a.reshape((-1, 1)) if a.ndim == 1 else a for a in map(as_array, tup)], 1)
+    return concatenate([reshape(a, (a.size, 1)) if a.ndim < 2 else a for a in map(as_array, tup)], 1)
 
 
 def block(arrays: Any) -> Result:
@@ -329,7 +343,8 @@ def roll(a: ArrayLike, shift: SupportsIndex | Sequence[SupportsIndex], axis: Axe
     if axis is None:
         return reshape(roll(ravel(a), shift, 0), a.shape)
     axes = tuple(complete_axis(i, a.ndim) for i in (axis if isinstance(axis, tuple | list) else (axis,)))
-    shifts = tuple(shift) if isinstance(shift, tuple | list) else (shift,) * len(axes)
+    several = isinstance(shift, tuple | list) or getattr(shift, "ndim", 0)
+    shifts: Any = tuple(map(operator.index, shift)) if several else (shift,) * len(axes)  # type: ignore[arg-type]
     axes *= len(shifts) if len(axes) == 1 else 1
     return ops.roll(a, shift=shifts, axis=axes)
 

@@ -17,6 +17,8 @@ from ._indexing import take
 from ._placement import placed_like
 from ._shape import atleast_1d, ravel, stack
 
+_KINDS = ("quicksort", "mergesort", "heapsort", "stable", "quick", "merge", "heap")
+
 
 def argsort(
     a: ArrayLike, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None
@@ -40,6 +42,8 @@ def sort(
 def _order(a, axis, kind, order, stable):
     if order is not None:
         raise ValueError(f"sort: expected an array without fields, got order={order!r}. Use lexsort.")
+    if kind is not None and kind not in _KINDS:
+        raise ValueError(f"sort: expected a kind of {', '.join(_KINDS)}, got {kind!r}.")
     return indexing.argsort(a, axis=axis, stable=bool(stable) or kind in ("stable", "mergesort"))
 
 
@@ -126,6 +130,14 @@ def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0)
     The length of the result is the greatest number + 1, at least `minlength`: it raises under `vmap` and `Jit`.
     """
     x = as_array(x)
+    x = x if x.shape != (0,) else as_array(x, int)
+    if minlength is not None and minlength < 0:
+        raise ValueError(f"bincount: expected a non-negative minlength, got {minlength}.")
+    if weights is not None:
+        weights = placed_like(x, weights)
+        if weights.shape != x.shape or weights.dtype.kind == "c":
+            raise ValueError(f"bincount: expected {x.shape[0]} real weights, got {weights.dtype} of {weights.shape}.")
+        weights = as_array(weights, float) if weights.dtype.kind in "iub" else weights
     if x.ndim != 1 or x.dtype.kind not in "iub":
         raise TypeError(f"bincount: expected a vector of integers, got {x.dtype} of shape {x.shape}.")
     low, high = (int(x.min()), int(x.max())) if x.size else (0, -1)

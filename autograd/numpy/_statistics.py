@@ -14,7 +14,7 @@ from ..ops.elementwise import (
     clip, conj, equal, floor, imag, isfinite, isinf, isnan, less, logical_not, maximum, minimum, real, sqrt, where,
 )  # fmt: skip
 from ..typing import ArrayLike, Axes, DTypeLike, Result
-from ._common import as_array, refuse_output
+from ._common import as_array, known, refuse_output, scalar
 from ._placement import placed_like, on_device
 from ._indexing import diagonal, take_along_axis
 from ._product import matmul
@@ -138,6 +138,8 @@ def _quantile(name, a, q, axis, method, keepdims, weights, unit, skip_nan):
         raise ValueError(f"{name}: expected a method of {', '.join(_METHODS)}, got {method!r}.")
     if a.dtype.kind in "iub" and method not in _CHOOSING:
         a = as_array(a, float)
+    if a.dtype.kind == "c" and not name.endswith("median"):
+        raise TypeError(f"{name}: expected real numbers, got dtype {a.dtype}.")
     q = _parts(name, q, unit)
     axes = complete_axes(axis, a.ndim)
     numbers = _flattened(a, axes)  # (n, ...)
@@ -152,7 +154,7 @@ def _quantile(name, a, q, axis, method, keepdims, weights, unit, skip_nan):
     if unknown is not None and not skip_nan:
         chosen = where(any(unknown, 0), math.nan, chosen)
     rest = [1 if i in axes else n for i, n in enumerate(a.shape)] if keepdims else numbers.shape[1:]
-    return reshape(chosen, (*q.shape, *rest))
+    return scalar(reshape(chosen, (*q.shape, *rest)))
 
 
 def _parts(name, q, unit):
@@ -207,9 +209,16 @@ def _weighted(numbers, q, weights, method, unknown):
     if method != "inverted_cdf":
         raise ValueError(f"quantile: expected method 'inverted_cdf' with weights, got {method!r}.")
     order = argsort(numbers, 0)
+    if weights.dtype.kind == "c":
+        raise TypeError(f"quantile: expected real weights, got dtype {weights.dtype}.")
     weights = as_array(weights, float)
+    if (given := known(weights)) is not None and not (onp.isfinite(given) & (given >= 0)).all():
+        raise ValueError("quantile: expected finite weights that are not negative.")
     weights = take_along_axis(weights if unknown is None else where(unknown, 0, weights), order, 0)
-    reached = cumsum(weights, 0) / sum(weights, 0)
+    total = sum(weights, 0)
+    if unknown is None and (given := known(total)) is not None and not given.all():
+        raise ValueError("quantile: expected weights whose sum is not 0.")
+    reached = cumsum(weights, 0) / where(equal(total, 0), 1, total)
     reached = where(equal(reached, 0), -1, reached)  # a quantile has a weight
     q = on_device(numbers, q.reshape((-1,) + (1,) * numbers.ndim))
     return _ranked(numbers, order, minimum(sum(less(reached, q), 1), numbers.shape[0] - 1))
@@ -238,7 +247,10 @@ def cov(
     if y is not None:
         x = concatenate([x, _variables(y, rowvar, dtype)])
     ddof = (0 if bias else 1) if ddof is None else ddof
-    factors = [placed_like(x, weights) for weights in (fweights, aweights) if weights is not None]
+    if int(ddof) != ddof:
+        raise ValueError(f"cov: expected an integer ddof, got {ddof}.")
+    factors = [_observed(x, weights, name) for weights, name in ((fweights, "fweights"), (aweights, "aweights"))
+               if weights is not None]  # fmt: skip
     if not factors:
         centered = x - mean(x, 1, keepdims=True)
         return squeeze(matmul(centered, conj(transpose(centered))) / max(x.shape[1] - ddof, 0))
@@ -247,6 +259,19 @@ def cov(
     total = sum(weights)
     lost = ddof if aweights is None else ddof * sum(weights * as_array(factors[-1], weights.dtype)) / total
     return squeeze(matmul(centered * weights, conj(transpose(centered))) / maximum(total - lost, 0))
+
+
+def _observed(x, weights, name):
+    """A weight for each observation."""
+    weights = placed_like(x, weights)
+    if weights.shape != x.shape[1:]:
+        raise ValueError(f"cov: expected {name} of shape {x.shape[1:]}, got {weights.shape}.")
+    numbers = known(weights)
+    if numbers is not None and (numbers < 0).any():
+        raise ValueError(f"cov: expected {name} that are not negative.")
+    if name == "fweights" and numbers is not None and (numbers != onp.round(numbers)).any():
+        raise TypeError("cov: expected fweights that are integers.")
+    return weights
 
 
 def _variables(m, rowvar, dtype):

@@ -119,6 +119,8 @@ def complete_lengths(
     """
     if axes is None:
         axes = range(a.ndim if s is None else len(s))
+        if len(axes) > a.ndim:
+            raise ValueError(f"fft: expected at most {a.ndim} lengths for shape {a.shape}, got {len(axes)}.")
         axes = range(a.ndim - len(axes), a.ndim)
     axes = tuple(complete_axis(axis, a.ndim) for axis in axes)
     lengths = [a.shape[axis] for axis in axes]
@@ -127,7 +129,10 @@ def complete_lengths(
     if s is not None:
         if len(s) != len(axes):
             raise ValueError(f"fft: expected one length for each of the axes {axes}, got {tuple(s)}.")
-        lengths = [n if given in (-1, None) else operator.index(given) for given, n in zip(s, lengths, strict=True)]
+        lengths = [
+            n if given is None else a.shape[axis] if given == -1 else operator.index(given)
+            for given, n, axis in zip(s, lengths, axes, strict=True)
+        ]
     if any(n < 1 for n in lengths):
         raise ValueError(f"fft: expected lengths of at least 1 along axes {axes}, got {tuple(lengths)}.")
     return tuple(lengths), axes
@@ -151,9 +156,16 @@ def complete_norm(norm: str | None) -> str:
     return norm or "backward"
 
 
+def _one(n):
+    """The lengths for a transform along one axis, of which -1 is none."""
+    if n is not None and operator.index(n) < 0:
+        raise ValueError(f"fft: expected a length of at least 1, got {n}.")
+    return n if n is None else (n,)
+
+
 def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
     """The discrete Fourier transform along one axis, cropped or padded with zeros to length `n`."""
-    return fftn(a, None if n is None else (n,), (axis,), norm)
+    return fftn(a, _one(n), (axis,), norm)
 
 
 def fft2(
@@ -165,7 +177,7 @@ def fft2(
 
 def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
     """The inverse of `fft`."""
-    return ifftn(a, None if n is None else (n,), (axis,), norm)
+    return ifftn(a, _one(n), (axis,), norm)
 
 
 def ifft2(
@@ -177,7 +189,7 @@ def ifft2(
 
 def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
     """The first n // 2 + 1 elements of the discrete Fourier transform of real numbers along one axis."""
-    return rfftn(a, None if n is None else (n,), (axis,), norm)
+    return rfftn(a, _one(n), (axis,), norm)
 
 
 def rfft2(
@@ -189,7 +201,7 @@ def rfft2(
 
 def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
     """The inverse of `rfft`: `n` real numbers, by default 2 * (m - 1) of m elements along the axis."""
-    return irfftn(a, None if n is None else (n,), (axis,), norm)
+    return irfftn(a, _one(n), (axis,), norm)
 
 
 def irfft2(
@@ -201,7 +213,7 @@ def irfft2(
 
 def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
     """The real spectrum, of `n` elements, of a signal with y[-k] = conj(y[k]), half of which is `a`."""
-    return hfftn(a, None if n is None else (n,), (axis,), norm)
+    return hfftn(a, _one(n), (axis,), norm)
 
 
 def hfft2(
@@ -213,7 +225,7 @@ def hfft2(
 
 def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Result:
     """The inverse of `hfft`: half of the signal whose spectrum is the real `a`."""
-    return ihfftn(a, None if n is None else (n,), (axis,), norm)
+    return ihfftn(a, _one(n), (axis,), norm)
 
 
 def ihfft2(
@@ -225,12 +237,21 @@ def ihfft2(
 
 def fftfreq(n: int, d: float = 1.0) -> Result:
     """The frequencies of the elements of `fft`, in cycles per unit of the sample spacing `d`."""
+    n = _count("fftfreq", n)
     return ((arange(n) + n // 2) % n - n // 2) / (n * d)
 
 
 def rfftfreq(n: int, d: float = 1.0) -> Result:
     """The frequencies of the elements of `rfft`, in cycles per unit of the sample spacing `d`."""
+    n = _count("rfftfreq", n)
     return arange(n // 2 + 1) / (n * d)
+
+
+def _count(where, n):
+    n = operator.index(n)
+    if n < 1:
+        raise ValueError(f"{where}: expected at least one element, got {n}.")
+    return n
 
 
 def fftshift(x: ArrayLike, axes: Axes = None) -> Result:

@@ -10,7 +10,8 @@ Eigenvectors, singular vectors and columns that complete a basis are unique only
 is computed of them must not depend on it, else its gradient means nothing. Where eigenvalues or singular values are
 equal, gradients through them alone are finite (`eigvalsh`, `svdvals`, norms), those through vectors infinite or NaN.
 
-What cannot be computed raises a `LinAlgError` with NumPy; CuPy gives NaN by default (see `cupyx.errstate`).
+What cannot be computed raises a `LinAlgError` with NumPy. CuPy gives NaN, infinity or meaningless numbers, but
+for within `autograd.debug()` or `cupyx.errstate(linalg="raise")`.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from ..axes import complete_axes
 from ..core import Array, Tracer, library
 from ..ops import linalg as ops
 from ..ops import reduction
-from ..ops.elementwise import stop_gradient
+from ..ops.elementwise import single, stop_gradient
 from ..ops.linalg import adjoint
 from ..typing import ArrayLike, Axes, DTypeLike, Result
 from . import _indexing, _product, _shape
-from ._common import as_array, inexact, like, refuse_output
+from ._common import as_array, inexact, like, refuse_output, scalar
 from ._elementwise import absolute, isnan, where
 from ._reduction import amax, amin, any, count_nonzero, sum
 
@@ -318,7 +319,7 @@ def norm(x: ArrayLike, ord: float | str | None = None, axis: Axes = None, keepdi
         where = f"for axis {axis} of shape {x.shape}"
         raise ValueError(f"norm: expected an order of vectors or matrices, got {ord!r} {where}.")
     y = _MATRIX_NORMS[ord](_shape.moveaxis(x, axes, (-2, -1)))
-    return _shape.expand_dims(y, axes) if keepdims else y
+    return _shape.expand_dims(y, axes) if keepdims else scalar(y)
 
 
 _MATRIX_NORMS: dict[Any, Any] = {
@@ -333,9 +334,14 @@ _MATRIX_NORMS: dict[Any, Any] = {
 
 
 def _vector_norm(x, ord, axes, keepdims):
-    sizes = absolute(x)
-    if abs(ord) == onp.inf:
-        return (amax if ord > 0 else amin)(sizes, axes, keepdims=keepdims)
+    return as_array(scalar(_norm_of_order(absolute(single(x)), ord, axes, keepdims)), x.real.dtype)
+
+
+def _norm_of_order(sizes, ord, axes, keepdims):
+    if ord == onp.inf:
+        return amax(sizes, axes, keepdims=keepdims, initial=0)
+    if ord == -onp.inf:
+        return amin(sizes, axes, keepdims=keepdims)
     if ord == 0:
         return sum((sizes != 0).astype(sizes.dtype), axes, keepdims=keepdims)
     if ord == 1:
@@ -367,10 +373,10 @@ def cond(x: ArrayLike, p: float | str | None = None) -> Result:
         s = ops.svdvals(x)
         with onp.errstate(divide="ignore", invalid="ignore"):
             ratio = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-        return where(isnan(ratio) & ~any(isnan(x), (-2, -1)), onp.inf, ratio)
+        return scalar(where(isnan(ratio) & ~any(isnan(x), (-2, -1)), onp.inf, ratio))
     singular = ops.slogdet(stop_gradient(_square(x, "cond")))[0] == 0
     safe = where(singular[..., None, None], like(x, library(x).eye(x.shape[-1], dtype=x.dtype)), x)
-    return where(singular, onp.inf, matrix_norm(safe, ord=p) * matrix_norm(ops.inv(safe), ord=p))
+    return scalar(where(singular, onp.inf, matrix_norm(safe, ord=p) * matrix_norm(ops.inv(safe), ord=p)))
 
 
 def matrix_rank(
@@ -384,7 +390,7 @@ def matrix_rank(
         raise ValueError("matrix_rank: expected tol or rtol, got both.")
     s = ops.svdvals(_mirrored(a, "matrix_rank") if hermitian else inexact(a))
     if tol is None:
-        tol = amax(s, -1, keepdims=True) * (_tolerance(s, a.shape) if rtol is None else _per_matrix(rtol, 1))
+        tol = amax(s, -1, keepdims=True, initial=0) * (_tolerance(s, a.shape) if rtol is None else _per_matrix(rtol, 1))
     else:
         tol = _per_matrix(tol, 1)
     return count_nonzero(s > tol, -1)

@@ -81,21 +81,23 @@ def _einsum(xp, *args, subscripts):
 def _einsum_transpose(g, i, others, args_shapes, subscripts):
     """The Einstein sum of `g` with all other arguments, onto the letters of argument `i`.
 
-    A letter that only argument `i` has was summed over: ones repeat the result along it. A letter that it has twice
-    took a diagonal: a unit matrix puts the result back onto it.
+    A letter that only argument `i` has was summed over, one of length 1 elsewhere was broadcast: ones repeat the result
+    along it. A letter that it has twice took a diagonal: a unit matrix puts the result back onto it.
     """
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")
     own = terms.pop(i)
     xp, fresh = library(g), iter(sorted(set(string.ascii_letters) - set(subscripts)))
     operands, names, target = [g, *others], [output, *terms], ""
+    shapes = [g.shape, *args_shapes[:i], *args_shapes[i + 1 :]]
+    known = {pair for term, shape in zip(names, shapes, strict=True) for pair in zip(term, shape, strict=True)}
     for letter, n in zip(own, args_shapes[i], strict=True):
         name = letter
         if letter in target:
             name = next(fresh)
             operands.append(xp.eye(n, dtype=g.dtype))
             names.append(letter + name)
-        elif not any(letter in term for term in (output, *terms)):
+        elif (letter, n) not in known:
             operands.append(xp.ones(n, g.dtype))
             names.append(letter)
         target += name

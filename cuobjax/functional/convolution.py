@@ -25,7 +25,11 @@ def explicit_padding(
     complete = to_padding(padding, len(spatial))
     if complete == "VALID":
         return ((0, 0),) * len(spatial)
-    return same_padding(spatial, kernel, strides, dilation) if isinstance(complete, str) else complete
+    if not isinstance(complete, str):
+        return complete
+    if not all(strides):
+        raise ValueError(f"padding SAME: expected strides of at least 1, got {strides}.")
+    return same_padding(spatial, kernel, strides, dilation)
 
 
 def conv(

@@ -8,6 +8,7 @@ from autograd.axes import complete_axis
 
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike
+from ..util.convert import require_sizes
 
 __all__ = ["flatten", "one_hot"]
 
@@ -30,6 +31,7 @@ def one_hot(x: ArrayLike, num_classes: int, dtype: DTypeLike = None, axis: int =
     x = jn.asarray(x)
     if x.dtype.kind not in "iu":
         raise TypeError(f"one_hot: expected integers, got dtype {x.dtype}.")
+    require_sizes("one_hot", 0, num_classes=num_classes)
     classes = jn.arange(num_classes)
     axis = complete_axis(axis, x.ndim + 1)
     places = classes.reshape([num_classes if i == axis else 1 for i in range(x.ndim + 1)])

@@ -11,6 +11,7 @@ from ..core.module import Module
 from ..core.variable import Tensor, TrainVar
 from ..typing import ArrayLike, Padding
 from ..util import class_name, repr_function, to_padding, to_tuple
+from ..util.convert import require_sizes
 from .init import kaiming_normal
 from .inputs import as_input
 from .linear import weights
@@ -50,6 +51,8 @@ class Conv2D(Module):
         use_bias: bool = True,
         w_init: Callable[[tuple[int, ...]], Tensor] = kaiming_normal,
     ) -> None:
+        require_sizes("Conv2D", 1, nin=nin, k=k, strides=strides, dilations=dilations)
+        require_sizes("Conv2D", 0, nout=nout, groups=groups)
         if groups < 1 or nin % groups or nout % groups:
             raise ValueError(f"Conv2D: expected groups that divide nin and nout, got {groups} for {nin} and {nout}.")
         self.b = TrainVar(jn.zeros((nout, 1, 1))) if use_bias else None

@@ -1,5 +1,7 @@
 """Dropout."""
 
+import numbers
+
 import cuobjax.numpy as jn
 from autograd import Array
 
@@ -14,6 +16,13 @@ from .inputs import as_input
 __all__ = ["Dropout"]
 
 
+def _require_probability(keep):
+    if isinstance(keep, bool) or not isinstance(keep, Array | numbers.Real):
+        raise TypeError(f"Dropout: expected a number as probability to keep, got {keep!r}.")
+    if not 0 < keep <= 1:
+        raise ValueError(f"Dropout: expected a probability to keep above 0 and at most 1, got {keep}.")
+
+
 class Dropout(Module):
     """Sets elements to zero at random in training and scales the others, so that the mean stays.
 
@@ -26,6 +35,7 @@ class Dropout(Module):
     keep: float
 
     def __init__(self, keep: float, generator: KeySource = random.DEFAULT_GENERATOR) -> None:
+        _require_probability(keep)
         self.keygen = generator
         self.keep = keep
 
@@ -43,8 +53,7 @@ class Dropout(Module):
         """
         x = as_input(self, x)
         keep = self.keep if dropout_keep is None else dropout_keep
-        if not 0 < keep <= 1:
-            raise ValueError(f"Dropout: expected a probability to keep above 0 and at most 1, got {keep}.")
+        _require_probability(keep)
         if not in_training(self, training) or keep == 1:
             return x
         return jn.where(random.bernoulli(x.shape, keep, generator=self.keygen), x / keep, 0)

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 import cuobjax.numpy as jn
 from autograd import Array
+from autograd.axes import complete_axis
 
 from .. import random
 from ..random.continuous import orthonormal
+from ..util.convert import require_sizes
 
 __all__ = [
     "gain_leaky_relu", "identity", "kaiming_normal", "kaiming_normal_gain", "kaiming_truncated_normal", "orthogonal",
@@ -25,19 +27,35 @@ def gain_leaky_relu(relu_slope: float = 0.1) -> float:
 
 def kaiming_normal_gain(shape: Sequence[int]) -> float:
     """sqrt(1 / fan_in) of a `shape`. Source: He et al. 2015; the factor 2 for ReLU is left to the caller's gain."""
-    return math.sqrt(1 / math.prod(shape[:-1]))
+    *kernel, _ = _shape("kaiming_normal_gain", shape)
+    fan_in = math.prod(kernel)
+    if not fan_in:
+        raise ValueError(f"kaiming_normal_gain: expected a shape with inputs, got {tuple(shape)}.")
+    return math.sqrt(1 / fan_in)
+
+
+def _shape(where, shape):
+    """`shape` as a tuple of at least one length."""
+    if not isinstance(shape, Sequence) or isinstance(shape, str) or not shape:
+        raise TypeError(f"{where}: expected a shape of at least one axis, got {shape!r}.")
+    require_sizes(where, 0, shape=tuple(shape))
+    return tuple(shape)
 
 
 def xavier_normal_gain(shape: Sequence[int]) -> float:
     """sqrt(2 / (fan_in + fan_out)) of a `shape`. Source: Glorot & Bengio 2010."""
-    return math.sqrt(2 / (math.prod(shape[:-1]) + shape[-1]))
+    *kernel, outputs = _shape("xavier_normal_gain", shape)
+    fans = math.prod(kernel) + outputs
+    if not fans:
+        raise ValueError(f"xavier_normal_gain: expected a shape with inputs or outputs, got {tuple(shape)}.")
+    return math.sqrt(2 / fans)
 
 
 def identity(shape: Sequence[int], gain: float = 1) -> Array:
     """A matrix with `gain` on its diagonal, else 0; a shape of another rank raises ValueError."""
     if len(shape) != 2:
         raise ValueError(f"identity: expected the shape of a matrix, got {shape}.")
-    rows, columns = shape
+    rows, columns = _shape("identity", shape)
     return gain * jn.eye(rows, columns)
 
 
@@ -68,8 +86,12 @@ def truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, 
 
 def _truncated_stddev(lower, upper):
     """The standard deviation of a standard normal truncated to [lower, upper]."""
+    if not lower < upper:
+        raise ValueError(f"truncated_normal: expected lower < upper, got {lower} and {upper}.")
     density = [math.exp(-x * x / 2) / math.sqrt(2 * math.pi) for x in (lower, upper)]
     mass = (math.erf(upper / math.sqrt(2)) - math.erf(lower / math.sqrt(2))) / 2
+    if not mass > 0:
+        raise ValueError(f"truncated_normal: expected bounds within reach of a normal number, got {lower} and {upper}.")
     mean = (density[0] - density[1]) / mass
     return math.sqrt(1 + (lower * density[0] - upper * density[1]) / mass - mean**2)
 
@@ -84,10 +106,12 @@ def orthogonal(shape: Sequence[int], gain: float = 1, axis: int = -1) -> Array:
         gain: The length of the columns or rows.
         axis: The axis of the columns.
     """
+    shape = _shape("orthogonal", shape)
+    axis = complete_axis(axis, len(shape))
     columns = shape[axis]
-    rows = math.prod(shape) // columns
+    rows = math.prod(n for i, n in enumerate(shape) if i != axis)
     q = orthonormal(random.normal((max(rows, columns), min(rows, columns))))
-    q = (q if rows >= columns else q.T).reshape([n for i, n in enumerate(shape) if i != axis % len(shape)] + [columns])
+    q = (q if rows >= columns else q.T).reshape([n for i, n in enumerate(shape) if i != axis] + [columns])
     return jn.ascontiguousarray(gain * jn.moveaxis(q, -1, axis))
 
 

@@ -9,6 +9,7 @@ from ..core.module import Module
 from ..core.variable import Tensor, TrainVar
 from ..typing import ArrayLike
 from ..util import class_name, repr_function
+from ..util.convert import require_sizes
 from .init import xavier_normal
 from .inputs import as_input
 
@@ -42,6 +43,7 @@ class Linear(Module):
         use_bias: bool = True,
         w_init: Callable[[tuple[int, ...]], Tensor] = xavier_normal,
     ) -> None:
+        require_sizes("Linear", 0, nin=nin, nout=nout)
         self.b = TrainVar(jn.zeros(nout)) if use_bias else None
         self.w = weights("Linear", w_init, (nin, nout))
         self._w_init = w_init

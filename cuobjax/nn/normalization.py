@@ -1,6 +1,8 @@
 """Batch normalization."""
 
-from collections.abc import Sequence
+import math
+import numbers
+from collections.abc import Iterable, Sequence
 
 import cuobjax.numpy as jn
 from autograd import Array
@@ -13,6 +15,7 @@ from ..core.variable import StateVar, TrainVar
 from ..functional.half_precision import single, with_precision_of
 from ..typing import ArrayLike
 from ..util import class_name
+from ..util.convert import require_sizes
 from .inputs import as_input
 
 __all__ = ["BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D"]
@@ -40,7 +43,7 @@ class BatchNorm(Module):
     gamma: TrainVar
 
     def __init__(self, dims: Sequence[int], redux: Sequence[int], momentum: float = 0.999, eps: float = 1e-6) -> None:
-        dims = tuple(dims)
+        dims = _checked(type(self).__name__, dims, redux, momentum, eps)
         self.momentum, self.eps, self.redux = momentum, eps, tuple(redux)
         self.running_mean = StateVar(single(jn.zeros(dims)))
         self.running_var = StateVar(single(jn.ones(dims)))
@@ -90,6 +93,23 @@ class BatchNorm(Module):
         return (
             f"{class_name(self)}(dims={self.beta.shape}, redux={self.redux}, momentum={self.momentum}, eps={self.eps})"
         )
+
+
+def _checked(where, dims, redux, momentum, eps):
+    """`dims` as a tuple; TypeError or ValueError for an argument that cannot be meant."""
+    if not isinstance(dims, Iterable):
+        raise TypeError(f"{where}: expected dims as a tuple of lengths, got {dims!r}.")
+    dims = tuple(dims)
+    require_sizes(where, 0, **({"nin": dims[1]} if where != "BatchNorm" and len(dims) > 1 else {"dims": dims}))
+    if not isinstance(redux, Iterable):
+        raise TypeError(f"{where}: expected redux as a tuple of axes, got {redux!r}.")
+    complete_axes(tuple(redux), len(dims))
+    for name, number, most in (("momentum", momentum, 1), ("eps", eps, math.inf)):
+        if not isinstance(number, Array | numbers.Real):
+            raise TypeError(f"{where}: expected a number as {name}, got {number!r}.")
+        if not isinstance(number, Array) and not 0 <= number <= most:
+            raise ValueError(f"{where}: expected {name} of at least 0{' and at most 1' * (most == 1)}, got {number}.")
+    return dims
 
 
 class _ChannelBatchNorm(BatchNorm):

@@ -6,6 +6,8 @@ gives float32, a NumPy array of float64 stays float64. `array` and `asarray` put
 Methods of Arrays are NumPy's throughout: of booleans, `jn.mean(x)` is float32 and `x.mean()` float64.
 """
 
+from autograd import Array as ndarray  # noqa: F401 (the class of all its arrays)
+
 from . import _array_results
 from . import fft as fft
 from . import linalg as linalg

@@ -111,8 +111,8 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: ArrayLike, *arg
     """The results of a function of vectors for each vector along an axis of `arr`, in place of that axis."""
 def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: int | Sequence[int]) -> Array:
     """Applies `func(a, axis)` for one axis after the other; an axis that it removes returns with length 1."""
-def arange(*args: ArrayLike, dtype: DTypeLike=None, device: DeviceLike | None=None, like: Any=None) -> Array:
-    """Evenly spaced numbers: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`."""
+def arange(*args: Any, start: ArrayLike=0, stop: ArrayLike | None=None, step: ArrayLike=1, dtype: DTypeLike=None, device: DeviceLike | None=None, like: Any=None) -> Array:
+    """Evenly spaced numbers: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`, and `dtype`."""
 def arccos(x: ArrayLike) -> Array:
     """Trigonometric inverse cosine, element-wise."""
 def arccosh(x: ArrayLike) -> Array:
@@ -656,7 +656,7 @@ def rad2deg(x: ArrayLike) -> Array:
 def radians(x: ArrayLike) -> Array:
     """Convert angles from degrees to radians."""
 def ravel(a: ArrayLike, order: str='C') -> Array:
-    """`a` as a vector, in order "C" or "F"."""
+    """`a` as a vector, in order "C" or "F"; "A" and "K" are those of a raw array in memory, "C" for an Array."""
 def ravel_multi_index(multi_index: Sequence[ArrayLike], dims: Shape, mode: str='raise', order: str='C') -> Array:
     """The flat index of elements of an array with shape `dims`, from an array of indices for each axis."""
 def real(val: ArrayLike) -> Array:
@@ -672,7 +672,7 @@ def repeat(a: ArrayLike, repeats: ArrayLike, axis: int | None=None) -> Array:
 def require(a: ArrayLike, dtype: DTypeLike=None, requirements: str | Sequence[str] | None=None, *, like: Any=None) -> Array:
     """`a` as an array; a raw one meets `requirements` on its memory, of NumPy's "C", "F", "A", "W", "O"."""
 def reshape(a: ArrayLike, shape: Shape, order: str='C', *, copy: builtins.bool | None=None) -> Array:
-    """`a` with another shape of the same size; one -1 in it is computed. `order` is "C" or "F"; `copy` has no effect."""
+    """`a` with another shape of the same size; one -1 in it is computed. `copy` has no effect."""
 def resize(a: ArrayLike, new_shape: Shape) -> Array:
     """`a` in another shape, its elements repeated as often as needed; zeros if it has none."""
 def result_type(*arrays_and_dtypes: Any) -> numpy.dtype[Any]:

@@ -12,6 +12,7 @@ from autograd.backend import CPU, default_device, device_of, is_array
 from autograd.core import Array, Reference, TracedNumber
 from autograd.numpy import astype
 from autograd.ops.elementwise import narrowed
+from autograd.primitive import Primitive
 
 from ..dtypes import default_dtype
 
@@ -75,6 +76,9 @@ def _counterpart(value, name, module):
         return value
     function = with_array_results(value, places=name in ("array", "asarray", "asanyarray"))
     function.__module__, function.__qualname__ = module, name
+    if isinstance(value, Primitive):
+        for method in ("reduce", "accumulate", "outer", "at", "reduceat"):
+            setattr(function, method, with_array_results(getattr(value, method)))
     _show_arrays(function)
     return function
 

@@ -9,6 +9,7 @@ import numpy as onp
 
 import cuobjax.numpy as jn
 from autograd import Array
+from autograd.axes import complete_axis
 from autograd.backend import CPU
 from autograd.ops import random as ops
 
@@ -68,8 +69,11 @@ def rademacher(shape: Shape, *, dtype: DTypeLike = None, generator: KeySource = 
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
+    dtype = onp.dtype(complete_dtype(dtype, int))
+    if dtype.kind in "ub":
+        raise TypeError(f"rademacher: expected a dtype that has -1, got {dtype}.")
     coins = ops.randint(new_key(generator), shape=complete_shape(shape), low=0, high=2, dtype=onp.int8)
-    return jn.asarray(coins * 2 - 1, complete_dtype(dtype, int))
+    return jn.asarray(coins * 2 - 1, dtype)
 
 
 def poisson(
@@ -140,9 +144,12 @@ def permutation(
         axis: The axis of the array.
         independent: Whether each line along the axis has an order of its own.
     """
+    if isinstance(x, numbers.Integral) and int(x) < 0:
+        raise ValueError(f"permutation: expected a non-negative number, got {x}.")
     x = jn.arange(x) if isinstance(x, numbers.Integral) else jn.asarray(x)
     if not x.ndim:
         raise TypeError(f"permutation: expected an integer or an array with axes, got {x!r}.")
+    axis = complete_axis(axis, x.ndim)
     if not independent:
         return jn.take(x, _order(x.shape[axis], generator), axis)
     return jn.take_along_axis(x, jn.argsort(_words(x.shape, generator), axis), axis)

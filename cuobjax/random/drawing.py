@@ -34,6 +34,8 @@ def drawn(op: Any, shape: Shape, dtype: DTypeLike, generator: KeySource, **param
 
 def moved(numbers: Array, loc: ArrayLike, scale: ArrayLike) -> Array:
     """`numbers * scale + loc`, in the dtype and shape of the numbers."""
+    if isinstance(scale, int | float) and scale < 0:
+        raise ValueError(f"random: expected a scale (stddev) of at least 0, got {scale}.")
     loc, scale = fitting(loc, numbers), fitting(scale, numbers)
     numbers = numbers if isinstance(scale, int) and scale == 1 else numbers * scale
     return numbers if isinstance(loc, int) and loc == 0 else numbers + loc

@@ -11,7 +11,7 @@ from typing import Any
 from ..constants import ConvPadding, Interpolate
 from ..typing import Padding
 
-__all__ = ["ilog2", "to_interpolate", "to_padding", "to_positions", "to_tuple"]
+__all__ = ["ilog2", "require_sizes", "to_interpolate", "to_padding", "to_positions", "to_tuple"]
 
 
 def ilog2(x: float) -> int:
@@ -30,6 +30,17 @@ def to_tuple(v: Any, n: int) -> tuple[Any, ...]:
     if len(items) != n:
         raise ValueError(f"to_tuple: expected a number or {n} of them, got {v}.")
     return items
+
+
+def require_sizes(where: str, least: int, **sizes: Any) -> None:
+    """Raises TypeError unless all of `sizes`, numbers or sequences of them, are integers; ValueError below `least`."""
+    for name, size in sizes.items():
+        try:
+            numbers = [operator.index(n) for n in (size if isinstance(size, tuple | list) else (size,))]
+        except TypeError:
+            raise TypeError(f"{where}: expected {name} of integers, got {size!r}.") from None
+        if any(n < least for n in numbers):
+            raise ValueError(f"{where}: expected {name} of at least {least}, got {size!r}.")
 
 
 def to_padding(padding: Padding, ndim: int) -> str | tuple[tuple[int, int], ...]:

@@ -295,3 +295,22 @@ class TestContainers:
         with pytest.raises(ValueError, match="flatten: expected a vector of 7 elements"):
             unflatten(np.ones(8))
         assert type(autograd.flatten([Array(X)])[0]) is Array
+
+
+def test_jacobians_of_outputs_that_depend_on_nothing():
+    x = np.array([1.0, 2.0, 3.0])
+    for transform in (jacobian, jacfwd, jacrev):
+        values, order = transform(lambda v: (v * 2, anp.argsort(v)))(x)
+        np.testing.assert_array_equal(values, 2 * np.eye(3))
+        np.testing.assert_array_equal(order, np.zeros((3, 3)))
+        np.testing.assert_array_equal(transform(lambda v: np.ones(5))(x), np.zeros((5, 3)))
+        named = transform(lambda v: {"y": anp.outer(v, v), "mask": v > 1})(x)
+        assert (named["y"].shape, named["mask"].shape) == ((3, 3, 3), (3, 3))
+    tangents = linearize(lambda v: (v * 2, anp.argsort(v), np.ones(2)), x)[1](x)
+    assert [t.shape for t in tangents] == [(3,), (3,), (2,)]
+
+
+def test_arguments_of_jvp_in_a_list_are_refused():
+    with pytest.raises(TypeError, match=r"^jvp: expected the arguments as a tuple, got a list"):
+        jvp(lambda x, y: x * y, [1.0, 2.0], [1.0, 0.0])
+    assert jvp(lambda xs: xs[0] * xs[1], [2.0, 3.0], [1.0, 0.0]) == (6.0, 3.0)

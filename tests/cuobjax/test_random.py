@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+import re
 from functools import partial
 
 import numpy as np
@@ -597,3 +598,22 @@ def test_what_cannot_be_drawn_from():
         random.categorical(np.zeros((3, 0)))
     with pytest.raises(ValueError, match="number of keys"):
         objax.RandomState(0).split(-1)
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: random.permutation(-1), "permutation: expected a non-negative number, got -1"),
+        (lambda: random.permutation(jn.ones((2, 3)), axis=5), "axis 5 is out of bounds"),
+        (lambda: random.shuffle(jn.ones((2, 3)), axis=-3), "axis -3 is out of bounds"),
+        (lambda: random.rademacher((2,), dtype="uint8"), "rademacher: expected a dtype that has -1, got uint8"),
+        (lambda: random.rademacher((2,), dtype=bool), "rademacher: expected a dtype that has -1, got bool"),
+        (lambda: random.normal((2,), stddev=-1), "random: expected a scale (stddev) of at least 0, got -1"),
+        (lambda: random.truncated_normal((2,), stddev=-0.5), "random: expected a scale (stddev) of at least 0"),
+        (lambda: random.exponential((2,), scale=-1), "random: expected a scale (stddev) of at least 0"),
+        (lambda: random.laplace((2,), scale=np.float64(-1)), "random: expected a scale (stddev) of at least 0"),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused(draw, message):
+    with pytest.raises((ValueError, TypeError), match=rf"^{re.escape(message)}"):
+        draw()

@@ -71,7 +71,7 @@ class Stub:
         """What declares a public name; "" if it is imported."""
         if isinstance(value, Primitive | types.FunctionType) and value.__module__.startswith("autograd"):
             return self.function(name, value)
-        if type(value).__module__.startswith("autograd"):
+        if type(value).__module__.startswith("autograd") and not isinstance(value, type):
             self.imported("typing", "Any")
             return f"{name}: _Indexed"
         if isinstance(value, types.ModuleType):

@@ -1,0 +1,63 @@
+"""What constructors of layers and initial values refuse."""
+
+import re
+
+import pytest
+
+import cuobjax as objax
+import cuobjax.numpy as jn
+from cuobjax import nn
+from cuobjax.nn import init
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.Linear(-1, 2), "Linear: expected nin of at least 0, got -1"),
+        (lambda: nn.Linear(2, -1), "Linear: expected nout of at least 0, got -1"),
+        (lambda: nn.Linear(2.5, 3), "Linear: expected nin of integers, got 2.5"),
+        (lambda: nn.Conv2D(0, 3, 3), "Conv2D: expected nin of at least 1, got 0"),
+        (lambda: nn.Conv2D(3, -4, 3), "Conv2D: expected nout of at least 0, got -4"),
+        (lambda: nn.Conv2D(3, 4, (1, 0)), "Conv2D: expected k of at least 1, got (1, 0)"),
+        (lambda: nn.Conv2D(3, 4, 3, strides=0), "Conv2D: expected strides of at least 1, got 0"),
+        (lambda: nn.Conv2D(3, 4, 3, strides=1.5), "Conv2D: expected strides of integers, got 1.5"),
+        (lambda: nn.Conv2D(3, 4, 3, dilations=-1), "Conv2D: expected dilations of at least 1, got -1"),
+        (lambda: nn.Conv2D(4, 4, 3, groups=2.0), "Conv2D: expected groups of integers, got 2.0"),
+        (lambda: nn.BatchNorm((1, -3), (0,)), "BatchNorm: expected dims of at least 0, got (1, -3)"),
+        (lambda: nn.BatchNorm(3, (0,)), "BatchNorm: expected dims as a tuple of lengths, got 3"),
+        (lambda: nn.BatchNorm((1, 3), 0), "BatchNorm: expected redux as a tuple of axes, got 0"),
+        (lambda: nn.BatchNorm((1, 3), (5,)), "axis 5 is out of bounds"),
+        (lambda: nn.BatchNorm0D(3, momentum=2), "BatchNorm0D: expected momentum of at least 0 and at most 1, got 2"),
+        (lambda: nn.BatchNorm0D(3, momentum="a"), "BatchNorm0D: expected a number as momentum, got 'a'"),
+        (lambda: nn.BatchNorm0D(3, eps=-1), "BatchNorm0D: expected eps of at least 0, got -1"),
+        (lambda: nn.BatchNorm2D(-1), "BatchNorm2D: expected nin of at least 0, got -1"),
+        (lambda: nn.SyncedBatchNorm1D(2.5), "SyncedBatchNorm1D: expected nin of integers, got 2.5"),
+        (lambda: nn.Dropout(1.5), "Dropout: expected a probability to keep above 0 and at most 1, got 1.5"),
+        (lambda: nn.Dropout("half"), "Dropout: expected a number as probability to keep, got 'half'"),
+        (lambda: init.kaiming_normal((0, 3)), "kaiming_normal_gain: expected a shape with inputs, got (0, 3)"),
+        (lambda: init.kaiming_normal((-3, 3)), "kaiming_normal_gain: expected shape of at least 0, got (-3, 3)"),
+        (lambda: init.kaiming_normal(3), "kaiming_normal_gain: expected a shape of at least one axis, got 3"),
+        (lambda: init.xavier_normal(()), "xavier_normal_gain: expected a shape of at least one axis, got ()"),
+        (lambda: init.xavier_normal((0, 0)), "xavier_normal_gain: expected a shape with inputs or outputs, got (0, 0)"),
+        (lambda: init.identity((3, -1)), "identity: expected shape of at least 0, got (3, -1)"),
+        (lambda: init.orthogonal(()), "orthogonal: expected a shape of at least one axis, got ()"),
+        (lambda: init.orthogonal((3, 3), axis=5), "axis 5 is out of bounds"),
+        (lambda: init.kaiming_truncated_normal((2, 3), lower=1, upper=1), "truncated_normal: expected lower < upper"),
+        (lambda: init.xavier_truncated_normal((2, 3), lower=30, upper=40), "truncated_normal: expected bounds within"),
+        (lambda: objax.functional.one_hot(jn.array([1]), -1), "one_hot: expected num_classes of at least 0, got -1"),
+        (
+            lambda: objax.functional.conv(jn.ones((1, 1, 4, 4)), jn.ones((3, 3, 1, 1)), 0),
+            "expected strides of at least 1",
+        ),
+    ],
+)
+def test_sizes_that_cannot_be_meant_are_refused_by_name(make, message):
+    with pytest.raises((ValueError, TypeError), match=rf"^(padding SAME: )?{re.escape(message)}"):
+        make()
+
+
+def test_layers_and_initial_values_without_elements():
+    assert nn.Linear(0, 3)(jn.ones((2, 0))).shape == (2, 3)
+    for shape in ((3, 0), (0, 3)):
+        assert init.orthogonal(shape).shape == shape
+        assert init.xavier_normal(shape).shape == shape
