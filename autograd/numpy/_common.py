@@ -118,7 +118,7 @@ def scalar(x: Any) -> Any:
     return x[()] if type(x) is onp.ndarray and not x.ndim else x
 
 
-def require_casting(where: str, dtype: DTypeLike, arrays: Sequence[Any], casting: str = "same_kind") -> None:
+def require_casting(where: str, dtype: Any, arrays: Sequence[Any], casting: Any = "same_kind") -> None:
     """Raises TypeError if a dtype is given to which NumPy does not cast the arrays by this rule."""
     for a in arrays if dtype is not None else ():
         if not onp.can_cast(a.dtype, dtype, casting):

@@ -343,7 +343,7 @@ def roll(a: ArrayLike, shift: SupportsIndex | Sequence[SupportsIndex], axis: Axe
     if axis is None:
         return reshape(roll(ravel(a), shift, 0), a.shape)
     axes = tuple(complete_axis(i, a.ndim) for i in (axis if isinstance(axis, tuple | list) else (axis,)))
-    several = isinstance(shift, tuple | list) or getattr(shift, "ndim", 0)
+    several = isinstance(shift, tuple | list) or getattr(shift, "ndim", 0) > 0
     shifts: Any = tuple(map(operator.index, shift)) if several else (shift,) * len(axes)  # type: ignore[arg-type]
     axes *= len(shifts) if len(axes) == 1 else 1
     return ops.roll(a, shift=shifts, axis=axes)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..axes import complete_axis
 from ..primitive import Primitive
-from ..typing import ArrayLike, Axes, DTypeLike, Result
+from ..typing import ArrayLike, DTypeLike, Result
 from . import _elementwise as elementwise
 from . import _reduction as reduction
 from ._common import as_array, refuse_output
@@ -23,7 +23,7 @@ _ACCUMULATE: dict[Any, Any] = {elementwise.add: reduction.cumsum, elementwise.mu
 
 
 def reduce(
-    self: Any, array: ArrayLike, axis: Axes = 0, dtype: DTypeLike = None, out: None = None, keepdims: bool = False,
+    self: Any, array: ArrayLike, axis: Any = 0, dtype: DTypeLike = None, out: None = None, keepdims: bool = False,
     **options: Any,
 ) -> Result:  # fmt: skip
     """The operation between all elements along an axis, from the first to the last; `options` are those of `sum`."""
@@ -57,7 +57,7 @@ def outer(self: Any, a: ArrayLike, b: ArrayLike) -> Result:
     return self(a.reshape(a.shape + (1,) * b.ndim), b)
 
 
-def _slices(primitive, name, a, axis):
+def _slices(primitive: Any, name: str, a: Any, axis: Any) -> list[Any]:
     """The parts of `a` along an axis, at least one."""
     _require_binary(primitive, name)
     if axis is None or isinstance(axis, tuple):

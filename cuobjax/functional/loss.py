@@ -86,7 +86,7 @@ def cross_entropy_logits_sparse(logits: ArrayLike, labels: ArrayLike) -> Array:
     return _cross_entropy(logits.reshape((-1, classes)), labels.reshape(-1)).reshape(batch)
 
 
-def _of_batch(labels, batch):
+def _of_batch(labels: Array, batch: tuple[int, ...]) -> Array:
     """Labels in the shape of the batch, to which one number and axes of length 1 broadcast."""
     fits = labels.ndim in (0, len(batch)) and all(n in (1, m) for n, m in zip(labels.shape, batch, strict=False))
     if not fits:

@@ -24,7 +24,7 @@ def _windows(x, size, strides, padding):
     return {"size": size, "strides": strides, "padding": explicit_padding(padding, x.shape[2:], size, strides)}
 
 
-def _image(x, where):
+def _image(x: ArrayLike, where: str) -> Array:
     x = jn.asarray(x)
     if x.ndim != 4:
         raise ValueError(f"{where}: expected x of shape (N, C, H, W), got {x.shape}.")

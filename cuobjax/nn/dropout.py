@@ -1,6 +1,7 @@
 """Dropout."""
 
 import numbers
+from typing import Any
 
 import cuobjax.numpy as jn
 from autograd import Array
@@ -16,10 +17,10 @@ from .inputs import as_input
 __all__ = ["Dropout"]
 
 
-def _require_probability(keep):
+def _require_probability(keep: Any) -> None:
     if isinstance(keep, bool) or not isinstance(keep, Array | numbers.Real):
         raise TypeError(f"Dropout: expected a number as probability to keep, got {keep!r}.")
-    if not 0 < keep <= 1:
+    if not 0 < keep <= 1:  # type: ignore[operator]
         raise ValueError(f"Dropout: expected a probability to keep above 0 and at most 1, got {keep}.")
 
 

@@ -107,7 +107,7 @@ def _checked(where, dims, redux, momentum, eps):
     for name, number, most in (("momentum", momentum, 1), ("eps", eps, math.inf)):
         if not isinstance(number, Array | numbers.Real):
             raise TypeError(f"{where}: expected a number as {name}, got {number!r}.")
-        if not isinstance(number, Array) and not 0 <= number <= most:
+        if not isinstance(number, Array) and not 0 <= float(number) <= most:
             raise ValueError(f"{where}: expected {name} of at least 0{' and at most 1' * (most == 1)}, got {number}.")
     return dims
 
