@@ -33,7 +33,7 @@ class FromElsewhere(Reference):
     _trace: _Elsewhere  # type: ignore[assignment]
 
     @property
-    def _value(self) -> Array:  # type: ignore[override]
+    def _value(self) -> Array:
         self._trace.require_outside()
         return self._plain
 
