@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import numpy as onp
 
+import cuobjax.numpy as jn
 from autograd import default_device, tree
 from autograd.backend import CPU, gpu_in_use
 from autograd.core import Array
@@ -29,7 +30,7 @@ from ..util import class_name, positional_args_names, repr_function, to_position
 from .methods import Transform, without_self
 from .program import Program, below
 from .recordings import MOST_PROGRAMS, Recordings
-from .signature import cache_key, is_input, key_part, paths, require_keys
+from .signature import cache_key, is_array_like, is_input, key_part, paths, require_keys
 
 __all__ = ["Jit"]
 
@@ -135,6 +136,8 @@ class Jit(Transform, Generic[P, R]):
             try:
                 parts = key_part(traced, leaves), key_part(options, leaves)
             except (TypeError, ValueError):
+                if any(is_array_like(x) and not is_input(x) for x in tree.flatten((traced, options))[0]):
+                    return self._with_arrays(args, kwargs, static)
                 require_keys((traced, options), _names_of(self.__wrapped__))
                 raise
             key = default_dtype(), default_device(), place(), statics, parts
@@ -151,6 +154,17 @@ class Jit(Transform, Generic[P, R]):
         except Exception as error:
             shortened(error)
             raise
+
+    def _with_arrays(self, args, kwargs, static):
+        """Calls with Arrays in the place of what other libraries call an array."""
+
+        def converted(x):
+            return tree.tree_map(
+                lambda leaf: leaf if is_input(leaf) or not is_array_like(leaf) else jn.asarray(leaf), x
+            )
+
+        given = [a if i in static else converted(a) for i, a in enumerate(args)]
+        return self(*given, **{k: x if k in self._static_names else converted(x) for k, x in kwargs.items()})
 
     def _static(self, args: Sequence[Any]) -> list[int]:
         """The positions of static arguments in a call."""

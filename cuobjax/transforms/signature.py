@@ -14,7 +14,7 @@ from autograd.core import Array, kind_of
 
 from ..core.variable import BaseVar
 
-__all__ = ["by_identity", "cache_key", "described", "is_input", "key_part", "paths", "require_keys"]
+__all__ = ["by_identity", "cache_key", "described", "is_array_like", "is_input", "key_part", "paths", "require_keys"]
 
 _NUMBERS = (int, float, complex)
 _FIXED = (types.FunctionType, types.ModuleType, type, io.IOBase, BaseVar, Iterator)
@@ -51,13 +51,20 @@ def by_identity(x: Any) -> bool:
     return hashed is object.__hash__
 
 
+def is_array_like(x: Any) -> bool:
+    """Whether `x`, which is no array of ours, is one that NumPy or CuPy can read."""
+    protocols = ("__array__", "__array_interface__", "__cuda_array_interface__", "__dlpack__")
+    return not isinstance(x, type | Array) and any(hasattr(x, name) for name in protocols)
+
+
 def require_known(x: Any, what: str) -> None:
     """Raises TypeError for a static argument with content that its key does not tell: an instance hashed by identity.
 
     Functions, classes, modules and the like are what they are; variables and Modules are looked into.
     """
     kind = type(x)
-    if not by_identity(x) or isinstance(x, _FIXED) or hasattr(kind, "vars"):
+    known = not by_identity(x) or isinstance(x, _FIXED) or hasattr(kind, "vars")
+    if known and not is_array_like(x):
         return
     if kind.__module__ in _LIBRARIES or (callable(x) and hasattr(x, "__name__")):
         return

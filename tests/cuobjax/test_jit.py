@@ -978,3 +978,31 @@ def test_numpy_arrays_go_to_the_device_of_the_variables_that_a_function_reaches(
             assert y.device == layer.w.device
             close(autograd.device_put(y, "cpu"), autograd.device_put(expected, "cpu"))
         assert Jit(lambda x: gradients(x)[1][0])(X).device == layer.w.device
+
+
+class ArrayLike:
+    """What another library calls an array."""
+
+    def __init__(self, x):
+        self.x = np.asarray(x, "float32")
+
+    def __array__(self, dtype=None, copy=None):
+        return self.x.astype(dtype or self.x.dtype)
+
+
+class HashedArrayLike(ArrayLike):
+    """One that has a hash of its own, as PyTorch's tensors do."""
+
+    def __hash__(self):
+        return 1
+
+
+@pytest.mark.parametrize("kind", [ArrayLike, HashedArrayLike])
+def test_what_can_be_read_as_an_array_is_an_input(kind):
+    jitted = Jit(Counter(lambda batch, k=1.0: batch["x"].sum() * k))
+    buffer = kind([1, 1])
+    assert float(jitted({"x": buffer})) == 2
+    buffer.x[:] = 5
+    assert float(jitted({"x": buffer})) == 10
+    assert float(jitted({"x": kind([1, 2])}, k=kind(2.0))) == 6
+    assert runs(jitted) == 2
