@@ -80,7 +80,11 @@ class Vectorize(Transform):
     @borrowing
     def _in_lanes(self, args, kwargs):
         arguments, axes = self._arguments(args, kwargs)
-        lanes = Lanes({key: arguments[key] for key in axes}, axes, "Vectorize")
+        try:
+            lanes = Lanes({key: arguments[key] for key in axes}, axes, "Vectorize")
+        except ValueError as error:
+            error.add_note(f"in the arguments {self._lengths(arguments, axes)}")
+            raise
         given = {**arguments, **lanes.arguments}
         positional = [given.pop(i) for i in range(len(args))]
         states = {}
@@ -122,6 +126,15 @@ class Vectorize(Transform):
         like = next(iter(self.vc), None)
         given = {**dict(enumerate(args)), **kwargs}
         return as_arrays(given, like), axes
+
+    def _lengths(self, arguments, axes):
+        """The arguments that are mapped over, with the lengths of these axes, as text."""
+        names = dict(enumerate(self._names))
+        shapes = {key: [getattr(x, "shape", ()) for x in tree.flatten(arguments[key])[0]] for key in axes}
+        lengths = {key: [shape[axes[key] :][:1] for shape in found] for key, found in shapes.items()}
+        return ", ".join(
+            f"{names.get(key, key)}: {', '.join(str(*n) for n in found)}" for key, found in lengths.items()
+        )
 
     def _joined(self, batch, variable, value):
         """The value of a variable after the call, given what it is in the lanes."""

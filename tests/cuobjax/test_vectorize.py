@@ -593,3 +593,12 @@ def test_copies_that_a_function_makes_for_itself():
     dropout = objax.nn.Dropout(0.5, generator=objax.random.Generator(1))
     y = Vectorize(lambda x: copy.deepcopy(dropout)(x, training=True), dropout.vars())(jn.ones((3, 20)))
     assert y.shape == (3, 20) and bool((y == 0).any())
+
+
+def test_lengths_that_differ_are_named():
+    mapped = Vectorize(lambda images, labels: images.sum() + labels, batch_axis=(0, 0))
+    with pytest.raises(ValueError, match="expected mapped axes of one length") as caught:
+        mapped(jn.ones((3, 2)), labels=jn.ones(4))
+    assert caught.value.__notes__ == ["in the arguments images: 3, labels: 4"]
+    with pytest.raises(ValueError, match="axis 3"):
+        Vectorize(lambda x: x, batch_axis=(3,))(jn.ones((3, 2)))
