@@ -34,13 +34,13 @@ class Remat(Transform, Generic[P, R]):
     def __init__(self, f: Callable[P, R]) -> None:
         self.f: Callable[P, R] = f
 
-    @borrowing
     def _function(self):
         return self.f
 
     def _bound(self, method):
         return Remat(method)
 
+    @borrowing
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls `f`: the same arguments, outputs and gradients."""
         found: Values = {}
