@@ -17,6 +17,7 @@ import numpy as onp
 from . import backend
 from . import numpy as anp
 from .core import Array, TracedNumber, Tracer, bare, concrete, kind_of
+from .foreign import PLAIN, is_no_array, operand
 from .numpy._common import as_array, refuse_output
 from .numpy._indexing import IndexUpdate, getitem
 from .operators import Operators
@@ -34,6 +35,8 @@ _COMPARISONS = {
     "eq": anp.equal, "ne": anp.not_equal, "lt": anp.less, "le": anp.less_equal, "gt": anp.greater,
     "ge": anp.greater_equal,
 }  # fmt: skip
+_ndarray = onp.ndarray
+_EQUALITY = (anp.equal, anp.not_equal)
 _UNARY = {"neg": anp.negative, "pos": anp.positive, "abs": anp.absolute, "invert": anp.invert}
 _PROPERTIES: dict[str, Callable[[Any], Any]] = {
     "real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp.matrix_transpose, "at": IndexUpdate,
@@ -137,8 +140,16 @@ def _operator(function):
             t = other._trace
             if t is not trace and t.level > trace.level:
                 trace = t
-        elif isinstance(other, (list, tuple)):
-            other = as_array(other)
+        elif type(other) is _ndarray:
+            if 16 < other.dtype.num < 23:  # objects, texts, records, dates
+                operand(other, function.name, False)
+        elif type(other) not in PLAIN:
+            if getattr(other, "__array_ufunc__", 0) is None:
+                return NotImplemented
+            if function in _EQUALITY and is_no_array(other):
+                return Array(onp.full(self.shape, function is anp.not_equal))
+            lists = isinstance(other, (list, tuple))
+            other = as_array(other) if lists else operand(other, function.name, trace.level > 0)
         return trace.apply(function, (self, other), {})
 
     return apply

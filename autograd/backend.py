@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CPU", "Device", "DeviceError", "Portable", "as_device", "contiguous", "default_device", "device", "device_of",
-    "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices", "nccl", "portable", "raising_linalg",
-    "scipy_function", "synchronize", "use_device_of",
+    "from_library", "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices", "nccl", "portable",
+    "raising_linalg", "scipy_function", "synchronize", "use_device_of",
 ]  # fmt: skip
 
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
+_DLPACK_CUDA = 2  # DLPack's number of devices of CUDA
 
 
 class DeviceError(TypeError):
@@ -185,6 +186,17 @@ def from_list(numbers: Any) -> RawArray:
         return chosen.library.asarray(numbers)
 
 
+def from_library(x: Any) -> RawArray:
+    """The raw array of an object of another library, by the protocols that NumPy or CuPy share with it."""
+    on_gpu = hasattr(x, "__cuda_array_interface__")
+    if hasattr(x, "__dlpack_device__"):
+        on_gpu = x.__dlpack_device__()[0] == _DLPACK_CUDA
+    if on_gpu and "cupy" in sys.modules:
+        return _cupy().from_dlpack(x) if hasattr(x, "__dlpack__") else _cupy().asarray(x)
+    only_dlpack = hasattr(x, "__dlpack__") and not hasattr(x, "__array__")
+    return numpy.from_dlpack(x) if only_dlpack else numpy.asarray(x)
+
+
 @functools.cache
 def scipy_function(xp: ModuleType, module: str, name: str) -> Callable[..., Any]:
     """The function `name` of `scipy.<module>`, or of its counterpart in CuPy; imported at its first use.
@@ -254,8 +266,8 @@ def synchronize(value: Any) -> None:
 
 
 def is_array(value: Any) -> bool:
-    """Whether `value` is a raw array or a NumPy scalar."""
-    return isinstance(value, _HOST_ARRAYS) or is_cupy(value)
+    """Whether `value` is a raw array or a NumPy scalar; arrays of NumPy's subclasses are for `autograd.foreign`."""
+    return type(value) is numpy.ndarray or isinstance(value, numpy.generic) or is_cupy(value)
 
 
 class Portable:

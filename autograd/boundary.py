@@ -13,6 +13,7 @@ import numpy as onp
 
 from . import backend
 from .core import Array, Interpreter, Reference, library, lift, resolved
+from .foreign import argument
 
 __all__ = [
     "differentiable", "is_inexact", "lowered", "output_and_aux", "own", "require_container", "require_same_library",
@@ -29,13 +30,14 @@ def differentiable(x: Any, where: str) -> Any:
         return x
     x = resolved(x)
     value = x._value if type(x) is Array else onp.asarray(x)[()] if isinstance(x, (float, complex)) else x
+    if not isinstance(value, Array):
+        value = argument(value, where, copy=True)
     ours = isinstance(value, Array) or backend.is_array(value)
     if not ours or not is_inexact(value.dtype):
         got = f"dtype {value.dtype}" if ours else type(value).__name__
-        remedy = "Convert integers" if ours or not hasattr(value, "__array__") else "Convert it with numpy.array"
         raise TypeError(
             f"{where}: expected arrays of real or complex numbers to differentiate, got {got}. "
-            f"{remedy}, or leave the argument out of those that are differentiated."
+            "Convert integers, or leave the argument out of those that are differentiated."
         )
     return value
 

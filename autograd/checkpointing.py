@@ -14,6 +14,7 @@ from . import backend, tree
 from .batch import running
 from .boundary import require_container
 from .core import Array, lift
+from .foreign import argument
 from .reverse import TapeTracer, live_tapes
 from .write_protection import kept
 
@@ -122,6 +123,7 @@ def checkpoint_unless(f: Callable[P, R], differs: Callable[[], Any]) -> Callable
     @functools.wraps(f)
     def recomputed(*args: P.args, **kwargs: P.kwargs) -> Any:
         starts = {tape: len(tape.nodes) for tape in live_tapes()}
+        args, kwargs = tree.tree_map(lambda x: argument(x, "checkpoint", copy=True), (args, kwargs))
         random_state = numpy.random.get_state()  # noqa: NPY002
         run, output = _run(f, *args, **kwargs)
         leaves, structure = tree.flatten(output)

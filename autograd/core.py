@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from . import backend
+from .foreign import require_numbers, to_raw
 from .operators import Operators
 
 if TYPE_CHECKING:
@@ -138,8 +139,13 @@ class Array(Operators):
 
     def __init__(self, raw: RawArray) -> None:
         if not backend.is_array(raw):
-            got = type(raw).__name__
-            raise TypeError(f"Array: expected a numpy.ndarray or cupy.ndarray, got {got}. Use cuobjax.numpy.array(x).")
+            if not isinstance(raw, numpy.ndarray):
+                raise TypeError(
+                    f"Array: expected a numpy.ndarray or cupy.ndarray, got {type(raw).__name__}. Use "
+                    "cuobjax.numpy.array(x)."
+                )
+            raw = to_raw(raw, "Array")
+        require_numbers(raw, "Array", raw)
         self._value = raw
 
     @property

@@ -10,6 +10,7 @@ from . import backend, tree
 from .boundary import is_inexact, shown
 from .core import Array, Tracer, kind_of, lift
 from .errors import line_of_user, noted
+from .foreign import argument
 from .forward import zeros_like
 from .gradients import vjp
 from .mapping import vmap
@@ -191,6 +192,7 @@ def take_arrays(nested, numbers=False):
     leaves, structure = tree.flatten(nested)
     if numbers:
         leaves = [as_array(x) if kind_of(x) in (float, complex) else x for x in leaves]
+    leaves = [argument(x, "custom function", copy=True) for x in leaves]
     places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or backend.is_array(x)]
     others = [None if i in places else x for i, x in enumerate(leaves)]
     return Nested(others, structure, places), [leaves[i] for i in places]

@@ -17,6 +17,7 @@ from . import backend, tree
 from .boundary import differentiable, is_inexact, lowered, output_and_aux, require_same_library, shown
 from .core import Array, Reference, Tracer, kind_of, library, lift
 from .errors import shortened
+from .foreign import argument, holds_numbers
 from .numpy._common import as_array
 from .ops.elementwise import astype
 from .ops.elementwise import stop_gradient as _stop_gradient
@@ -116,6 +117,8 @@ class TapedRun:
         """An argument that is not differentiated, as an Array that does not change if the caller's buffer does."""
         if isinstance(x, Reference):
             return x
+        if isinstance(x, onp.ndarray) and not holds_numbers(x):
+            return x  # texts, for instance, which an Array does not hold
         return lift(x.copy() if isinstance(x, onp.ndarray) and not self.raw else x)
 
     def values(self, outputs: Tree) -> Tree:
@@ -344,7 +347,7 @@ def vjp(f: Callable[..., Any], *args: Tree, has_aux: bool = False) -> tuple[Any,
     leaves, structure = tree.flatten(output)
 
     def pullback(g):
-        cotangents = tree.leaves_along(structure, g)
+        cotangents = tree.leaves_along(structure, tree.tree_map(lambda c: argument(c, "vjp: cotangent"), g))
         if cotangents is None or any(onp.shape(c) != onp.shape(x) for c, x in zip(cotangents, leaves, strict=True)):
             raise TypeError("vjp: expected cotangents in the structure and shapes of the output.")
         cotangents = [_cotangent(copied(c), x) for c, x in zip(cotangents, leaves, strict=True)]
@@ -355,7 +358,7 @@ def vjp(f: Callable[..., Any], *args: Tree, has_aux: bool = False) -> tuple[Any,
 
 def copied(x: Any) -> Any:
     """A copy of a raw array, to which the caller may write later."""
-    return x.copy() if backend.is_array(x) else x
+    return x.copy() if backend.is_array(x) else argument(x, "vjp", copy=True)
 
 
 def _cotangent(c, x):

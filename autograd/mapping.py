@@ -16,6 +16,7 @@ from .batch import Batch, running
 from .boundary import lowered, own, shown
 from .core import Array, Tracer, lift, resolved
 from .errors import shortened
+from .foreign import argument
 from .numpy import asarray, moveaxis
 from .ops.random import split
 
@@ -191,7 +192,7 @@ def _in_front(x, axis):
     """The value under an argument with its mapped axis in front."""
     if axis is None:
         return lift(x)
-    x = resolved(x)
+    x = resolved(argument(x, "vmap"))
     ours = isinstance(x, Array) or backend.is_array(x)
     if not ours or not x.ndim:
         got = f"shape {x.shape}" if ours else type(x).__name__

@@ -13,6 +13,7 @@ import numpy
 
 from . import backend
 from .core import Array, concrete
+from .foreign import PLAIN, operand
 
 if TYPE_CHECKING:
     from .typing import ArrayLike, Result
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["PRIMITIVES", "Primitive", "Vjp"]
 
 PRIMITIVES: dict[str, Primitive] = {}  # every primitive of this package, by its name
+_ndarray = numpy.ndarray
 _Memory: TypeAlias = str | Callable[..., str]
 
 
@@ -137,7 +139,7 @@ class Primitive:
             TypeError: If it has not that many arguments or no such parameter.
             DeviceError: If arrays of the CPU and of a GPU are mixed.
         """
-        trace, lists = None, False
+        trace, raw, odd = None, False, False
         if params:
             if len(args) < self._count:
                 args = self._positional(args, params)
@@ -149,17 +151,34 @@ class Primitive:
                 t = a._trace
                 if trace is None or (t is not trace and t.level > trace.level):
                     trace = t
-            elif type(a) is list or type(a) is tuple:
-                lists = True
+            elif type(a) is _ndarray:
+                raw = True
+            elif type(a) not in PLAIN:
+                odd = True
         if trace is not None:
             if len(args) != len(self.arguments) and self.variadic is None:
                 raise TypeError(f"{self.name}: expected {len(self.arguments)} arrays, got {len(args)}.")
-            if lists:
-                args = tuple([backend.from_list(a) if type(a) in (list, tuple) else a for a in args])
+            if raw:
+                for a in args:
+                    if type(a) is _ndarray and 16 < a.dtype.num < 23:  # objects, texts, records, dates
+                        odd = True
+            if odd:
+                args = self._operands(args, trace)
             if params and not self.parameters >= params.keys():
                 raise self._unknown(params)
             return trace.apply(self, args, params)
+        if odd:
+            args = self._raw_operands(args)
         return self.run(args, params)
+
+    def _operands(self, args, trace):
+        """The arguments, of which one is an Array, with raw arrays in place of lists and other libraries' arrays."""
+        return tuple([a if isinstance(a, Array) else operand(a, self.name, trace.level > 0) for a in args])
+
+    def _raw_operands(self, args):
+        """The arguments, none of which is an Array, as NumPy or CuPy take them."""
+        taken = (_ndarray, list, tuple)
+        return [a if type(a) in taken else operand(a, self.name, False) for a in args]
 
     def _positional(self, args, params):
         """The array arguments, given those by position; takes out of `params` those that are given by name."""

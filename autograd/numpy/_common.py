@@ -12,6 +12,7 @@ import numpy as onp
 from .. import backend
 from ..axes import complete_axis, index_along
 from ..core import Array, TracedNumber, Tracer, bare, library, lift, resolved
+from ..foreign import is_array_like, require_numbers, to_raw
 from ..ops import shape as shape_ops
 from ..ops.elementwise import astype, stop_gradient
 from ..typing import ArrayLike, DTypeLike, RawArray, Shape
@@ -29,7 +30,9 @@ def as_array(x: ArrayLike, dtype: DTypeLike = None) -> Array:
     if isinstance(x, Array):
         known = resolved(x)
     elif not backend.is_array(x):
-        return array(x, dtype)
+        if not is_array_like(x):
+            return array(x, dtype)
+        known = to_raw(x, "array", copy=True)
     elif isinstance(x, onp.ndarray) and x.base is not None:
         notice(x)
     return known if dtype is None or known.dtype == dtype else cast(known, dtype)
@@ -60,17 +63,13 @@ def array(object: ArrayLike, dtype: DTypeLike = None) -> Array:
         return library(object).array(object, dtype)
     if isinstance(object, list | tuple) and _holds_arrays(object):
         return stack_all([array(part, dtype) for part in object])
+    if is_array_like(object):
+        raw = to_raw(object, "array")
+        return backend.library((raw,)).array(raw, dtype)
+    created = onp.array(object, dtype)
+    require_numbers(created, "array", object)
     device = backend.default_device()
-    try:
-        with device.current():
-            created = device.library.array(object, dtype)
-    except ValueError:
-        created = onp.array(object, dtype)  # raises for ragged lists; of dtypes that CuPy does not have, it says which
-        if created.dtype.kind in "biufcV":
-            raise
-    if created.dtype.kind not in "biufcV":  # V: bfloat16
-        raise TypeError(f"array: expected numbers, got {type(object).__name__} of dtype {created.dtype}.")
-    return created
+    return created if device == backend.CPU else device.put(created)
 
 
 def stack_all(arrays: Sequence[Array]) -> Array:

@@ -11,6 +11,7 @@ import numpy as onp
 from .. import backend
 from ..axes import index_along
 from ..core import Array, bare, library, resolved
+from ..foreign import is_array_like, to_raw
 from ..ops import indexing as ops
 from ..ops.indexing import ARRAY
 from ..typing import ArrayLike, DTypeLike, Result
@@ -50,7 +51,7 @@ def _index_array(x, part):
     """The array of integers or booleans that `part` of an index of `x` stands for."""
     part = resolved(part)
     if not isinstance(part, Array) and not backend.is_array(part):
-        part = onp.array(part)
+        part = to_raw(part, "Array[...]", copy=True) if is_array_like(part) else onp.array(part)
         part = part if part.size else part.astype(int)  # an empty list would be real numbers
     if not isinstance(part, Array) and not backend.is_cupy(part):
         part = library(x).asarray(part)

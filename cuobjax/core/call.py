@@ -9,6 +9,7 @@ from typing import Any
 from autograd import tree
 from autograd.backend import is_array
 from autograd.core import Array, Reference
+from autograd.foreign import argument, holds_numbers
 
 from .scope import FirstRead, Scope, Values, innermost, running
 from .variable import BaseVar, as_value
@@ -66,9 +67,18 @@ def _alive(values: list[tuple[weakref.ref[BaseVar], Array]]) -> Values:
     return {variable: x for variable, x in pairs if variable is not None}
 
 
-def as_arrays(nested: Any, like: BaseVar | None = None) -> Any:
-    """Nested arguments with raw arrays as Arrays of a copy, on the device of the variable `like` if there is one."""
-    return tree.tree_map(lambda x: as_value(x, "", like) if is_array(x) else x, nested)
+def as_arrays(nested: Any, where: str, like: BaseVar | None = None) -> Any:
+    """Nested arguments with arrays of any library as Arrays of a copy, on the device of the variable `like`, if given.
+
+    Args:
+        where: Who asks, for the error.
+    """
+
+    def as_value_if_array(x):
+        x = argument(x, where)
+        return as_value(x, where, like) if is_array(x) and holds_numbers(x) else x
+
+    return tree.tree_map(as_value_if_array, nested)
 
 
 def _looked_up(x):

@@ -8,6 +8,7 @@ import numpy as onp
 
 from autograd.backend import default_device, is_array, is_cupy
 from autograd.core import Array, TracedNumber, dereferenced, kind_of
+from autograd.foreign import is_array_like, require_numbers, to_raw
 
 __all__ = ["KEEPS_ITS_DTYPE", "as_value"]
 
@@ -17,7 +18,7 @@ _KINDS_OF_DTYPES = {"b": 0, "i": 1, "u": 1, "c": 3}
 
 
 def as_value(x: Any, where: str, like: Array | None = None) -> Array:
-    """What a variable may store: an Array as it is, a raw array as an Array of a copy.
+    """What a variable may store: an Array as it is, a raw array or one of another library as an Array of a copy.
 
     Args:
         x: The array.
@@ -33,9 +34,12 @@ def as_value(x: Any, where: str, like: Array | None = None) -> Array:
     if not is_array(x):
         if like is not None and like.shape == () and kind_of(x) is not None:
             return _of_number(x, where, like)
-        dtype = "" if like is None else f", {str(like.dtype)!r}"
-        remedy = f"Convert it with cuobjax.numpy.array(x{dtype})."
-        raise TypeError(f"{where}: expected an array, got {type(x).__name__}. {remedy}")
+        if not is_array_like(x):
+            dtype = "" if like is None else f", {str(like.dtype)!r}"
+            remedy = f"Convert it with cuobjax.numpy.array(x{dtype})."
+            raise TypeError(f"{where}: expected an array, got {type(x).__name__}. {remedy}")
+        x = to_raw(x, where)
+    require_numbers(x, where, x)
     if is_cupy(x):
         return Array(x.copy())
     return Array((default_device() if like is None else like.device).put(x))

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from autograd.backend import CPU, default_device, device_of, is_array
 from autograd.core import Array, Reference, TracedNumber
+from autograd.foreign import argument
 from autograd.numpy import astype
 from autograd.ops.elementwise import narrowed
 from autograd.primitive import Primitive
@@ -137,7 +138,9 @@ def _has_numbers(x):
     """Whether there are arrays of numbers, not only of booleans, in a nested list or tuple."""
     if isinstance(x, list | tuple):
         return any(map(_has_numbers, x))
-    return hasattr(x, "dtype") and not isinstance(x, type | TracedNumber) and x.dtype.kind != "b"
+    x = argument(x, "array")
+    ours = is_array(x) or (isinstance(x, Array) and not isinstance(x, TracedNumber))
+    return ours and x.dtype.kind != "b"
 
 
 def _placed(result):

@@ -118,7 +118,7 @@ def summary(module: Module, *args: Any, **kwargs: Any) -> Summary:
     if args or kwargs:
         tally = calls.tally
         values = {v: tally.counted(v.value) for v in module.vars()}
-        inputs = as_arrays((args, kwargs))
+        inputs = as_arrays((args, kwargs), "summary")
         counted = tree.tree_map(lambda x: tally.counted(x) if isinstance(x, Array) else x, inputs)
         with _calls_of(found):
             calls.run(module, counted, values)

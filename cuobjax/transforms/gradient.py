@@ -134,7 +134,7 @@ class _Derivatives(Transform):
     def _inputs(self, args, kwargs):
         """The arguments, raw arrays and numbers to differentiate as Arrays of their own on the variables' device."""
         like = self._train_vars[0] if self._train_vars else None
-        args, kwargs = as_arrays((list(args), kwargs), like)
+        args, kwargs = as_arrays((list(args), kwargs), type(self).__name__, like)
         for i in self.input_argnums:
             if not -len(args) <= i < len(args):
                 where = type(self).__name__

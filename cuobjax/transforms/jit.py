@@ -10,11 +10,11 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import numpy as onp
 
-import cuobjax.numpy as jn
 from autograd import default_device, tree
 from autograd.backend import CPU, gpu_in_use
 from autograd.core import Array
 from autograd.errors import shortened
+from autograd.foreign import argument, holds_numbers
 from autograd.graph import StagedTracer, Staging
 from autograd.thread_group import place
 
@@ -30,7 +30,7 @@ from ..util import class_name, positional_args_names, repr_function, to_position
 from .methods import Transform, without_self
 from .program import Program, below
 from .recordings import MOST_PROGRAMS, Recordings
-from .signature import cache_key, is_array_like, is_input, key_part, paths, require_keys
+from .signature import ForeignArray, cache_key, is_input, key_part, paths, require_keys
 
 __all__ = ["Jit"]
 
@@ -130,16 +130,13 @@ class Jit(Transform, Generic[P, R]):
             traced: Any = tuple([None if i in static else a for i, a in enumerate(args)]) if static else args
             if self._on_gpu or default_device() != CPU:
                 traced, options = tree.tree_map(self._placed, (traced, options))
-            leaves: list[Any] = []
             statics: tuple[Hashable, ...] = tuple([(i, cache_key(args[i], f"argument {i}")) for i in static])
             statics += tuple([(name, cache_key(x, f"argument {name!r}")) for name, x in named.items()])
             try:
-                parts = key_part(traced, leaves), key_part(options, leaves)
-            except (TypeError, ValueError):
-                if any(is_array_like(x) and not is_input(x) for x in tree.flatten((traced, options))[0]):
-                    return self._with_arrays(args, kwargs, static)
-                require_keys((traced, options), _names_of(self.__wrapped__))
-                raise
+                parts, leaves = self._parts(traced, options)
+            except ForeignArray:
+                traced, options = tree.tree_map(lambda x: argument(x, "Jit", copy=True), (traced, options))
+                parts, leaves = self._parts(traced, options)
             key = default_dtype(), default_device(), place(), statics, parts
             for program in self._programs.get(key, ()):
                 if program.draws:
@@ -155,16 +152,14 @@ class Jit(Transform, Generic[P, R]):
             shortened(error)
             raise
 
-    def _with_arrays(self, args, kwargs, static):
-        """Calls with Arrays in the place of what other libraries call an array."""
-
-        def converted(x):
-            return tree.tree_map(
-                lambda leaf: leaf if is_input(leaf) or not is_array_like(leaf) else jn.asarray(leaf), x
-            )
-
-        given = [a if i in static else converted(a) for i, a in enumerate(args)]
-        return self(*given, **{k: x if k in self._static_names else converted(x) for k, x in kwargs.items()})
+    def _parts(self, traced: Any, options: Any) -> tuple[Hashable, list[Any]]:
+        """The part of the key that the arguments decide, and the inputs in them."""
+        leaves: list[Any] = []
+        try:
+            return (key_part(traced, leaves), key_part(options, leaves)), leaves
+        except (TypeError, ValueError):
+            require_keys((traced, options), _names_of(self.__wrapped__))
+            raise
 
     def _static(self, args: Sequence[Any]) -> list[int]:
         """The positions of static arguments in a call."""
@@ -179,7 +174,8 @@ class Jit(Transform, Generic[P, R]):
         return [v for v in known[:1] if v.device != CPU]
 
     def _placed(self, x: Any) -> Any:
-        return as_value(x, "Jit", *self._on_gpu) if isinstance(x, onp.ndarray) else x
+        x = argument(x, "Jit")
+        return as_value(x, "Jit", *self._on_gpu) if isinstance(x, onp.ndarray) and holds_numbers(x) else x
 
     @borrowing
     def _record(self, key: Hashable, given: _Given, late: Set[BaseVar] = frozenset()) -> Any:

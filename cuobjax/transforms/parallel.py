@@ -9,6 +9,7 @@ from autograd.backend import is_array, local_devices
 from autograd.boundary import require_container
 from autograd.core import Array, Tracer, kind_of
 from autograd.errors import shortened
+from autograd.foreign import argument, holds_numbers
 from autograd.reverse import expect_devices
 from autograd.thread_group import Group
 from autograd.typing import DTypeLike
@@ -81,6 +82,7 @@ class Parallel(Transform):
 
     def device_reshape(self, x: Any) -> Array:
         """An array (batch, ...) as (devices, batch / devices, ...); one without axes is repeated, (devices)."""
+        x = argument(x, "Parallel")
         if not isinstance(x, Array) and not is_array(x):
             raise TypeError(f"Parallel: expected an array, got {type(x).__name__}. Convert it with jn.array(x).")
         n = self.ndevices
@@ -162,7 +164,8 @@ class Parallel(Transform):
 
     def _shares(self, x, devices):
         """What each device gets of a leaf of the arguments."""
-        if kind_of(x) is not None or not (isinstance(x, Array) or is_array(x)):
+        x = argument(x, "Parallel")
+        if kind_of(x) is not None or not (isinstance(x, Array) or (is_array(x) and holds_numbers(x))):
             return [x] * len(devices)
         parts = self.device_reshape(x) if x.ndim else [x] * len(devices)
         return [

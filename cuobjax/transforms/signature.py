@@ -11,20 +11,28 @@ import numpy as onp
 from autograd import tree
 from autograd.backend import CPU, device_of, is_array
 from autograd.core import Array, kind_of
+from autograd.foreign import argument, is_array_like
 
 from ..core.variable import BaseVar
 
-__all__ = ["by_identity", "cache_key", "described", "is_array_like", "is_input", "key_part", "paths", "require_keys"]
+__all__ = ["ForeignArray", "by_identity", "cache_key", "described", "is_input", "key_part", "paths", "require_keys"]
 
 _NUMBERS = (int, float, complex)
 _FIXED = (types.FunctionType, types.ModuleType, type, io.IOBase, BaseVar, Iterator)
 _LIBRARIES = ("builtins", "functools", "operator")
 
 
+class ForeignArray(Exception):
+    """An argument of a program is an array of another library, which has to be converted first."""
+
+
 def key_part(x: Any, leaves: list[Any]) -> Hashable:
     """The part of a program's key that an argument decides; the inputs in it are appended to `leaves`.
 
     The key holds the structure, the shapes, dtypes and devices of arrays, the types of numbers, and all else itself.
+
+    Raises:
+        ForeignArray: If an array of another library is among them.
     """
     kind = type(x)
     if kind is Array or kind is onp.ndarray:
@@ -38,6 +46,8 @@ def key_part(x: Any, leaves: list[Any]) -> Hashable:
     parts, structure = tree.flatten(x)
     if len(parts) == 1 and parts[0] is x:
         if not is_input(x):
+            if argument(x, "Jit") is not x:
+                raise ForeignArray
             require_known(x, "an argument")
             return cache_key(x, "an argument")
         leaves.append(x)
@@ -49,12 +59,6 @@ def by_identity(x: Any) -> bool:
     """Whether the hash of an object says only which one it is."""
     hashed: Any = type(x).__hash__
     return hashed is object.__hash__
-
-
-def is_array_like(x: Any) -> bool:
-    """Whether `x`, which is no array of ours, is one that NumPy or CuPy can read."""
-    protocols = ("__array__", "__array_interface__", "__cuda_array_interface__", "__dlpack__")
-    return not isinstance(x, type | Array) and any(hasattr(x, name) for name in protocols)
 
 
 def require_known(x: Any, what: str) -> None:
@@ -79,7 +83,7 @@ def require_keys(traced: tuple[tuple[Any, ...], dict[str, Any]], names: Sequence
     """Raises the error for the first of the arguments (args, kwargs) that no program can be recorded for, by name."""
     leaves, structure = tree.flatten(traced)
     for x, path in zip(leaves, paths(structure, names), strict=True):
-        if not is_input(x):
+        if not is_input(x) and argument(x, f"Jit, {path}") is x:
             require_known(x, path)
             cache_key(x, path)
 

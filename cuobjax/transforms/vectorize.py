@@ -125,7 +125,7 @@ class Vectorize(Transform):
         axes = {key: axis for key, axis in [*enumerate(self.batch_axis[: len(args)]), *named] if axis is not None}
         like = next(iter(self.vc), None)
         given = {**dict(enumerate(args)), **kwargs}
-        return as_arrays(given, like), axes
+        return as_arrays(given, "Vectorize", like), axes
 
     def _lengths(self, arguments, axes):
         """The arguments that are mapped over, with the lengths of these axes, as text."""
