@@ -60,11 +60,10 @@ def outer(self: Any, a: ArrayLike, b: ArrayLike) -> Result:
 def _slices(primitive: Any, name: str, a: Any, axis: Any) -> list[Any]:
     """The parts of `a` along an axis, at least one."""
     _require_binary(primitive, name)
-    if axis is None or isinstance(axis, tuple):
-        axis = complete_axis(0 if axis is None and a.ndim == 1 else axis, a.ndim)
-    if not a.ndim or not a.shape[complete_axis(axis, a.ndim)]:
+    along = complete_axis(0 if axis is None and a.ndim == 1 else axis, a.ndim) if a.ndim else 0
+    if not a.ndim or not a.shape[along]:
         raise ValueError(f"{primitive.name}.{name}: expected elements along axis {axis}, got shape {a.shape}.")
-    return list(moveaxis(a, axis, 0))
+    return list(moveaxis(a, along, 0))
 
 
 def _require_binary(primitive, name):

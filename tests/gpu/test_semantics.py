@@ -199,3 +199,15 @@ class TestIndicesOutOfRange:
         x, i = self.arrays(xp)
         losses = on_host(functional.loss.cross_entropy_logits_sparse(Array(x), Array(i)))
         np.testing.assert_array_equal(np.isnan(losses), [False, True, True])
+
+
+def test_matrices_that_have_no_inverse_or_factor_raise_within_debug(xp):
+    for function, matrix in ((anp.linalg.cholesky, [[1.0, 2], [2, -1]]), (anp.linalg.inv, [[1.0, 1], [1, 1]])):
+        with autograd.debug(), pytest.raises(np.linalg.LinAlgError):
+            function(xp.asarray(matrix))
+
+
+def test_integers_to_a_negative_power_raise(xp):
+    for x in (xp.asarray([2, 3]), Array(xp.asarray([2, 3]))):
+        with pytest.raises(ValueError, match="Integers to negative integer powers"):
+            anp.power(x, -1)
