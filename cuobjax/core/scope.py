@@ -64,6 +64,8 @@ class Loan:
 loan: ContextVar[Loan | None] = ContextVar("cuobjax.core.loan", default=None)
 """That of the transformation that runs in this thread or task."""
 
+_replaced: ContextVar[Values | None] = ContextVar("cuobjax.core.scope.replaced", default=None)
+
 
 class Scope:
     """Values that variables have during a call.
@@ -129,15 +131,27 @@ def outside() -> Iterator[None]:
 
 
 def at_once(f: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Calls a function that writes to variables: they change at its end, or, after an exception, none of them does."""
-    outer = innermost.get()
-    opened = Scope((), outer)
+    """Calls a function that writes to variables: after an exception, they have the values from before.
+
+    Where no scope is open, this notes what `write` replaces; a scope would make every read slower.
+    """
+    if innermost.get() is not None:
+        with scope() as opened:
+            result = f(*args, **kwargs)
+        write(opened.changes())
+        return result
+    around = _replaced.get()
+    replaced: Values = {}
     try:
-        innermost.set(opened)
+        _replaced.set(replaced)
         result = f(*args, **kwargs)
+    except BaseException:
+        _store(replaced)
+        raise
     finally:
-        innermost.set(outer)
-    write(opened.changes())
+        _replaced.set(around)
+    if around is not None:
+        around |= {variable: value for variable, value in replaced.items() if variable not in around}
     return result
 
 
@@ -205,5 +219,13 @@ def write(values: Mapping[BaseVar, Array]) -> None:
     borrowed = loan.get()
     if borrowed is not None and borrowed.values:
         values = borrowed.given_back(values)
-    # All or none: no signal handler and no other thread comes in between.
+    replaced = _replaced.get()
+    if replaced is not None:
+        for variable in values:
+            replaced.setdefault(variable, variable.stored)
+    _store(values)
+
+
+def _store(values: Mapping[BaseVar, Array]) -> None:
+    """Stores all values: no signal handler and no other thread comes in between."""
     deque(map(setattr, values, repeat("stored"), values.values()), maxlen=0)

@@ -141,7 +141,8 @@ def freeze(module: Module | VarCollection, selector: Selector = "*") -> VarColle
         ValueError: If no name matches a pattern.
     """
     chosen = _chosen(module, "freeze", TrainVar, selector)
-    _become({v: _frozen(type(v)) for v in chosen})
+    kinds: dict[Any, Any] = {v: type(v) for v in chosen}
+    _become({v: _frozen(kind) for v, kind in kinds.items()})
     return chosen
 
 

@@ -1,6 +1,7 @@
 """Scopes: what a call sees in variables, and what is left of it afterwards."""
 
 import asyncio
+import contextlib
 import threading
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import cuobjax as objax
 import cuobjax.numpy as jn
 from cuobjax.core.lanes import in_dtype
-from cuobjax.core.scope import read, scope, write
+from cuobjax.core.scope import at_once, read, scope, write
 from cuobjax.core.variable import reduce_mean
 
 
@@ -176,3 +177,32 @@ def test_a_reduction_has_the_dtype_of_the_variable():
         np.testing.assert_array_equal(got, expected, strict=True)
     with pytest.raises(TypeError, match=r"^StateVar\.reduce: expected an array, got float"):
         in_dtype(objax.StateVar(jn.zeros(())), 1.0)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_fails_at_once_leaves_the_values_from_before(inside):
+    a, b = objax.StateVar(jn.zeros(())), objax.StateVar(jn.zeros(()))
+
+    def adding(fails, then=None):
+        a.value += 1
+        if then is not None:
+            with contextlib.suppress(ZeroDivisionError):
+                at_once(then)
+        b.value += 1
+        a.value += 1
+        if fails:
+            raise ZeroDivisionError
+
+    def run():
+        with pytest.raises(ZeroDivisionError):
+            at_once(adding, True)
+        assert (a.value, b.value) == (0, 0)
+        with pytest.raises(ZeroDivisionError):
+            at_once(adding, True, lambda: adding(False))
+        assert (a.value, b.value) == (0, 0)
+        at_once(adding, False, lambda: adding(True))
+        assert (a.value, b.value) == (2, 1)
+
+    with scope() if inside else contextlib.nullcontext():
+        run()
+    assert (a.value, b.value) == ((0, 0) if inside else (2, 1))
