@@ -9,6 +9,7 @@ np.float64(0.41997434161402614)
 import typing as _typing
 
 from . import array_methods as _array  # noqa: F401 (gives Array its operators)
+from . import memory_attributes as _memory  # noqa: F401 (gives Array attributes of ndarrays)
 from . import testing  # noqa: F401
 from .backend import Device, DeviceError, default_device, device
 from .checkpointing import checkpoint

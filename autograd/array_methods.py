@@ -39,7 +39,8 @@ _ndarray = onp.ndarray
 _EQUALITY = (anp.equal, anp.not_equal)
 _UNARY = {"neg": anp.negative, "pos": anp.positive, "abs": anp.absolute, "invert": anp.invert}
 _PROPERTIES: dict[str, Callable[[Any], Any]] = {
-    "real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp.matrix_transpose, "at": IndexUpdate,
+    "real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp.matrix_transpose, "flat": anp.ravel,
+    "at": IndexUpdate,
 }  # fmt: skip
 _DECLARED = {name for name, value in vars(Operators).items() if isinstance(value, property | types.FunctionType)}
 _defined: set[str] = set()
@@ -235,6 +236,11 @@ def item(self, *index):
     return (raw.reshape(-1) if len(index) == 1 else raw)[index].item()
 
 
+def tobytes(self, order="C"):
+    """The bytes of the elements."""
+    return concrete(self, "tobytes()").tobytes(order)
+
+
 def tolist(self):
     """The elements as nested lists of Python numbers."""
     return concrete(self, "tolist()").tolist()
@@ -300,6 +306,8 @@ def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
     if method != "__call__":
         function = getattr(function, method, None) if isinstance(function, Primitive) else None
     refuse_output(out, f"numpy.{ufunc.__name__}")
+    if method == "at" and type(inputs[0]) is onp.ndarray:  # a buffer of the caller's; traced values raise
+        return ufunc.at(*[onp.asarray(x) for x in inputs])
     if function is None:
         raise TypeError(f"numpy.{ufunc.__name__}: cannot take an Array ({method}). Use a function of autograd.numpy.")
     operands = [x[()] if isinstance(x, onp.ndarray) and not x.ndim else x for x in inputs]  # scalars became arrays
@@ -351,7 +359,7 @@ def __cupy_override_reduction_kernel__(self, kernel, axis, dtype, out, keepdims)
 
 _SPECIAL = (
     reshape, transpose, flatten, compress, copy, __getitem__, __setitem__, __len__, __iter__, __contains__, __bool__,
-    item, tolist, __format__, __round__, __array__, __dlpack__, __dlpack_device__, __str__, __repr__, __array_ufunc__,
-    __array_function__, __cupy_override_elementwise_kernel__, __cupy_override_reduction_kernel__,
+    item, tobytes, tolist, __format__, __round__, __array__, __dlpack__, __dlpack_device__, __str__, __repr__,
+    __array_ufunc__, __array_function__, __cupy_override_elementwise_kernel__, __cupy_override_reduction_kernel__,
 )  # fmt: skip
 _define_operators_and_methods()

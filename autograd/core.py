@@ -169,6 +169,11 @@ class Array(Operators):
         return math.prod(self.shape)
 
     @property
+    def itemsize(self) -> int:
+        """The size of an element in bytes."""
+        return self.dtype.itemsize
+
+    @property
     def nbytes(self) -> int:
         """The size of all elements in bytes."""
         return self.size * self.dtype.itemsize

@@ -95,7 +95,7 @@ def is_no_array(x: Any) -> bool:
     """Whether `x` is nothing that could hold numbers, such as None or a text: no array equals it."""
     if isinstance(x, str | bytes):
         return True
-    return not (is_array_like(x) or _is_sparse(x) or isinstance(x, numbers.Number | Sequence))
+    return not (is_array_like(x) or _is_sparse(x) or isinstance(x, numbers.Number | Sequence | Operators))
 
 
 def argument(x: Any, where: str, copy: bool = False) -> Any:
@@ -128,8 +128,8 @@ def _taken(x, where):
             raise
         dtype = f" of dtype {x.dtype}" if hasattr(x, "dtype") else ""
         raise TypeError(
-            f"{where}: {type(x).__name__}{dtype} cannot be taken as an array: {error} "
-            "Convert it to an array of NumPy or CuPy with its own library."
+            f"{where}: {type(x).__name__}{dtype} cannot be taken as an array: {str(error).rstrip('.')}. "
+            "Convert it with its own library to a dtype and a device that NumPy or CuPy have."
         ) from error
 
 
@@ -171,4 +171,4 @@ def _remedy(raw, given):
         return "Pass an array, a number or nested lists of numbers"
     if any(isinstance(part, Operators) for part in raw.flat):
         return "Make one array of the Arrays in it: autograd.numpy.array(x.tolist())"
-    return "Convert it with x.astype(float)"
+    return "Convert it to numbers, with x.astype(float) for instance"

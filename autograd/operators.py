@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .core import Array
     from .numpy._indexing import IndexUpdate
-    from .typing import ArrayLike, Axes, DeviceLike, DTypeLike, Shape
+    from .typing import ArrayLike, Axes, DeviceLike, DTypeLike, Integers, Shape
 
 
 class Operators:
@@ -87,6 +87,8 @@ class Operators:
     def __index__(self) -> int: ...
     def item(self, *index: int) -> Any:
         """One element as a Python number: the only one, or that at `index`."""
+    def tobytes(self, order: str = "C") -> bytes:
+        """The bytes of the elements."""
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
     def __repr__(self) -> str: ...
@@ -94,6 +96,11 @@ class Operators:
     def __format__(self, specification: str, /) -> str: ...
     def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> ndarray[Any, Any]: ...
     def __dlpack__(self, **kwargs: Any) -> Any: ...
+    if TYPE_CHECKING:  # computed by `autograd.memory_attributes`
+        @property
+        def __array_interface__(self) -> dict[str, Any]: ...
+        @property
+        def strides(self) -> tuple[int, ...]: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any: ...
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any: ...
@@ -168,6 +175,16 @@ class Operators:
     def argsort(self, axis: int | None = -1, kind: str | None = None, order: None = None, *,
                 stable: bool | None = None) -> Array:
         """The indices that sort the array along an axis; None for the flattened array."""
+    def searchsorted(self, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None) -> Array:
+        """The indices at which elements of `v` keep a sorted vector sorted."""
+    def argpartition(self, kth: Integers, axis: int | None = -1, kind: str = "introselect",
+                     order: None = None) -> Array:
+        """Indices with that of the element in sorted place `kth` at its place, smaller ones before it."""
+    def choose(self, choices: Sequence[ArrayLike], out: None = None, mode: str = "raise") -> Array:
+        """From each of the `choices`, the elements where this array has its number."""
+    @property
+    def flat(self) -> Array:
+        """The elements as a vector."""
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
         """A diagonal of the matrices in two axes, as the last axis."""
     @property

@@ -11,6 +11,7 @@ import numpy as onp
 
 from ..axes import complete_axes, complete_axis, index_along
 from ..core import Array, library
+from ..foreign import holds_numbers, is_no_array
 from ..ops import shape as ops
 from ..typing import ArrayLike, Axes, DTypeLike, Integers, Result, Shape
 from ._common import along_axis, as_array, complete_shape, part, refuse_output, require_casting, stack_all
@@ -142,10 +143,10 @@ def broadcast_shapes(*args: Shape) -> tuple[int, ...]:
 
 
 def broadcast_arrays(*args: ArrayLike, subok: bool = False) -> tuple[Result, ...]:
-    """The arrays broadcast to their common shape."""
-    arrays = [as_array(a) for a in args]
+    """The arrays broadcast to their common shape. None and texts count as arrays of objects, which stay NumPy's."""
+    arrays = [onp.asarray(a) if is_no_array(a) else as_array(a) for a in args]
     shape = broadcast_shapes(*[a.shape for a in arrays])
-    return tuple(broadcast_to(a, shape) for a in arrays)
+    return tuple(broadcast_to(a, shape) if holds_numbers(a) else onp.broadcast_to(a, shape) for a in arrays)
 
 
 @overload
