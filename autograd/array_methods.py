@@ -16,7 +16,7 @@ import numpy as onp
 
 from . import backend
 from . import numpy as anp
-from .core import Array, TracedNumber, Tracer, bare, concrete, kind_of
+from .core import Array, TracedNumber, Tracer, bare, concrete, kind_of, resolved
 from .foreign import PLAIN, is_no_array, operand
 from .numpy._common import as_array, refuse_output
 from .numpy._indexing import IndexUpdate, getitem
@@ -301,12 +301,16 @@ def _counterparts():
     }
 
 
+def _is_traced(x):
+    return isinstance(resolved(x), Tracer)
+
+
 def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
     function = _counterparts().get(ufunc)
     if method != "__call__":
         function = getattr(function, method, None) if isinstance(function, Primitive) else None
     refuse_output(out, f"numpy.{ufunc.__name__}")
-    if method == "at" and type(inputs[0]) is onp.ndarray:  # a buffer of the caller's; traced values raise
+    if method == "at" and type(inputs[0]) is onp.ndarray and not any(map(_is_traced, inputs)):  # a caller's buffer
         return ufunc.at(*[onp.asarray(x) for x in inputs])
     if function is None:
         raise TypeError(f"numpy.{ufunc.__name__}: cannot take an Array ({method}). Use a function of autograd.numpy.")

@@ -13,7 +13,7 @@ import cuobjax.numpy as jn
 from autograd import Array, grad, vmap
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
-LOST = "gradient would be lost|not available|differs from lane to lane"
+LOST = "gradient would be lost|differs from lane to lane|same for all values"
 
 
 def arrays():
@@ -49,7 +49,7 @@ def test_a_traced_array_tells_nothing_of_its_memory():
             with pytest.raises(TypeError, match=LOST):
                 getattr(x, name)
         for call in (np.asarray, lambda x: x.tobytes(), lambda x: np.add.at(np.zeros(2), [0, 1], x)):
-            with pytest.raises(TypeError, match=LOST):
+            with pytest.raises(TypeError, match=f"{LOST}|x.at"):
                 call(x)
         return anp.sum(x)
 
