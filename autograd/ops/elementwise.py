@@ -7,24 +7,26 @@ respect to the exponent where the base is 0. `hypot` has 0 at (0, 0) as `norm` h
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
 
 from ..families import elementwise, is_half, linear, moves
 from ..kernels import special
-from ..primitive import Primitive
+from ..primitive import Primitive, Vjp
 
 __all__ = [
-    "absolute", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "astype", "at_least",
-    "at_most", "bitwise_and", "bitwise_or", "bitwise_xor", "cbrt", "ceil", "clip", "conj", "cos", "cosh", "deg2rad",
-    "device_put", "divide", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "floor", "floor_divide", "fmax",
-    "fmin", "fmod", "gcd", "greater", "greater_equal", "hypot", "imag", "invert", "isclose", "isfinite", "isinf",
-    "isnan", "lcm", "leaky_relu", "left_shift", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp",
-    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply",
-    "narrowed", "negative", "not_equal", "positive", "power", "power_of", "rad2deg", "real", "reciprocal", "relu",
-    "remainder", "right_shift", "rint", "round", "sigmoid", "sign", "signbit", "sin", "sinc", "single", "sinh",
-    "softplus", "sqrt", "square", "stop_gradient", "subtract", "tan", "tanh", "trunc", "where",
+    "absolute", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "astype",
+    "at_least", "at_most", "bell", "bitwise_and", "bitwise_or", "bitwise_xor", "cbrt", "ceil", "clip", "conj",
+    "cos", "cosh", "deg2rad", "device_put", "divide", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expm1",
+    "floor", "floor_divide", "fmax", "fmin", "fmod", "gcd", "greater", "greater_equal", "hypot", "imag", "invert",
+    "isclose", "isfinite", "isinf", "isnan", "lcm", "leaky_relu", "left_shift", "less", "less_equal", "log",
+    "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "maximum", "minimum", "multiply", "narrowed", "negative", "not_equal", "positive", "power", "power_of",
+    "rad2deg", "real", "reciprocal", "relu", "remainder", "right_shift", "rint", "round", "sigmoid", "sign",
+    "signbit", "sin", "sinc", "single", "sinh", "softplus", "sqrt", "square", "stop_gradient", "subtract", "tan",
+    "tanh", "trunc", "unless_zero", "where",
 ]  # fmt: skip
 
 # Arithmetic. Names are NumPy's; `a`, `b` are the operands, `y` the result, `g` the cotangent of the result.
@@ -63,16 +65,18 @@ hypot: Primitive = elementwise("hypot", lambda g, y, a: g * _ratio(a, y), lambda
 # Exponentials and logarithms.
 exp: Primitive = elementwise("exp", lambda g, y: g * y)
 exp2: Primitive = elementwise("exp2", lambda g, y: g * (math.log(2) * y))
-expm1: Primitive = elementwise("expm1", lambda g, y: g * (y + 1))
+expm1: Primitive = elementwise("expm1", lambda g, x: g * exp(x))
 log: Primitive = elementwise("log", lambda g, x: g / x)
 log2: Primitive = elementwise("log2", lambda g, x: g / (math.log(2) * x))
 log10: Primitive = elementwise("log10", lambda g, x: g / (math.log(10) * x))
 log1p: Primitive = elementwise("log1p", lambda g, x: g / (x + 1))
-logaddexp: Primitive = elementwise("logaddexp", lambda g, a, b: g * sigmoid(a - b), lambda g, a, b: g * sigmoid(b - a))
+logaddexp: Primitive = elementwise(
+    "logaddexp", lambda g, a, b: g * sigmoid(_difference(a, b)), lambda g, a, b: g * sigmoid(_difference(b, a))
+)
 logaddexp2: Primitive = elementwise(
     "logaddexp2",
-    lambda g, a, b: g * sigmoid((a - b) * math.log(2)),
-    lambda g, a, b: g * sigmoid((b - a) * math.log(2)),
+    lambda g, a, b: g * sigmoid(_difference(a, b) * math.log(2)),
+    lambda g, a, b: g * sigmoid(_difference(b, a) * math.log(2)),
 )
 sqrt: Primitive = elementwise("sqrt", lambda g, y: g / (2 * y))
 cbrt: Primitive = elementwise("cbrt", lambda g, y: g / (3 * y * y))
@@ -81,18 +85,20 @@ cbrt: Primitive = elementwise("cbrt", lambda g, y: g / (3 * y * y))
 sin: Primitive = elementwise("sin", lambda g, x: g * cos(x))
 cos: Primitive = elementwise("cos", lambda g, x: -g * sin(x))
 tan: Primitive = elementwise("tan", lambda g, y: g * (y * y + 1))
-arcsin: Primitive = elementwise("arcsin", lambda g, x: g / sqrt(1 - x * x))
-arccos: Primitive = elementwise("arccos", lambda g, x: -g / sqrt(1 - x * x))
-arctan: Primitive = elementwise("arctan", lambda g, x: g / (x * x + 1))
+arcsin: Primitive = elementwise("arcsin", lambda g, x: g / _root_of_1_minus_square(x))
+arccos: Primitive = elementwise("arccos", lambda g, x: -g / _root_of_1_minus_square(x))
+arctan: Primitive = elementwise(
+    "arctan", lambda g, x: g / (x + 1j) / (x - 1j) if x.dtype.kind == "c" else g / (x * x + 1)
+)
 arctan2: Primitive = elementwise(
     "arctan2", lambda g, a, b: g * _over_square(b, a, b), lambda g, a, b: -g * _over_square(a, a, b)
 )
 sinh: Primitive = elementwise("sinh", lambda g, x: g * cosh(x))
 cosh: Primitive = elementwise("cosh", lambda g, x: g * sinh(x))
 tanh: Primitive = elementwise("tanh", lambda g, y: g * (1 - y * y))
-arcsinh: Primitive = elementwise("arcsinh", lambda g, x: g / sqrt(x * x + 1))
-arccosh: Primitive = elementwise("arccosh", lambda g, x: g / sqrt(x * x - 1))
-arctanh: Primitive = elementwise("arctanh", lambda g, x: g / (1 - x * x))
+arcsinh: Primitive = elementwise("arcsinh", lambda g, x: g / _root_of_1_plus_square(x))
+arccosh: Primitive = elementwise("arccosh", lambda g, x: g / (sqrt(x - 1) * sqrt(x - -1)))
+arctanh: Primitive = elementwise("arctanh", lambda g, x: g / (1 - x) / (1 + x))
 deg2rad: Primitive = elementwise("deg2rad", lambda g: g * (math.pi / 180))
 rad2deg: Primitive = elementwise("rad2deg", lambda g: g * (180 / math.pi))
 sinc: Primitive = elementwise("sinc", lambda g, y, x: g * _slope_of_sinc(y, x))
@@ -153,13 +159,44 @@ def _phase(x):
 
 
 def _over_square(x, a, b):
-    """x / (a**2 + b**2), 0 where that is 0 / 0."""
-    square = a * a + b * b
-    return x / where(equal(square, 0), 1, square)
+    """x / (a**2 + b**2) without squares, which may be out of range; 0 where it is 0 / 0, and of infinite numbers."""
+    root = hypot(a, b)
+    inside = logical_and(greater(root, 0), less(root, math.inf))
+    root = where(inside, root, 1)
+    return where(inside, x, root * 0) / root / root  # in the dtype of the root: `x` may be a number
 
 
 def _ratio(a, y):
-    return a / where(equal(y, 0), 1, y)
+    """a / y of y = hypot(a, b): 0 where that is 0 / 0, and its limit where `y` is infinite."""
+    infinite = isinf(y)
+    limit = astype(infinite * isinf(a) * sign(a), dtype=y.dtype)
+    return where(infinite, 0, a) / where(logical_or(infinite, equal(y, 0)), 1, y) + limit
+
+
+def unless_zero(a: Any, b: Any) -> Any:
+    """a * b, 0 where `a` is: what has vanished, such as a density, outweighs a slope that is infinite."""
+    return a * where(equal(a, 0), 0, b)
+
+
+def _difference(a, b):
+    """a - b, 0 where both are the same infinity."""
+    return where(logical_and(equal(a, b), isinf(a)), 0, a - b)
+
+
+def _root_of_1_plus_square(x):
+    """sqrt(1 + x**2), which is even: of complex numbers by factors, as for arcsin, in the right half-plane."""
+    if x.dtype.kind != "c":
+        return hypot(x, 1)
+    x = where(signbit(real(x)), -x, x)
+    return sqrt(x - 1j) * sqrt(x + 1j)
+
+
+def _root_of_1_minus_square(x):
+    """sqrt(1 - x**2) of accurate factors; of complex numbers on the side of the branch cut that the sign of 0 chooses.
+
+    Where a difference is written with `- -1` or `-(x - 1)`, the imaginary part keeps its sign: that of -0 + 0 is lost.
+    """
+    return sqrt(-(x - 1)) * sqrt(x - -1)
 
 
 def _share(a, b, y):
@@ -207,8 +244,16 @@ relu: Primitive = elementwise(_relu, lambda g, y: where(greater(y, 0), g, 0), me
 leaky_relu: Primitive = elementwise(
     _leaky_relu, lambda g, x, negative_slope: where(greater(x, 0), g, g * negative_slope), memory="new"
 )
-erf: Primitive = elementwise(special.erf, lambda g, x: g * (exp(-x * x) * (2 / math.sqrt(math.pi))))
-erfc: Primitive = elementwise(special.erfc, lambda g, x: g * (exp(-x * x) * (-2 / math.sqrt(math.pi))))
+
+
+def _bell(xp, x):
+    """exp(-x * x)"""
+    return xp.exp(x * -x)
+
+
+bell: Primitive = elementwise(_bell, lambda g, y, x: g * unless_zero(y, -2 * x), memory="new")
+erf: Primitive = elementwise(special.erf, lambda g, x: g * (bell(x) * (2 / math.sqrt(math.pi))))
+erfc: Primitive = elementwise(special.erfc, lambda g, x: g * (bell(x) * (-2 / math.sqrt(math.pi))))
 erfinv: Primitive = elementwise(special.erfinv, lambda g, y: g * (exp(y * y) * (math.sqrt(math.pi) / 2)))
 
 
@@ -249,8 +294,27 @@ device_put: Primitive = linear(
     _device_put, lambda g, source, target: device_put(g, source=target, target=source), flops=moves
 )
 
+
 # Steps, comparisons and predicates have no derivatives.
-sign: Primitive = elementwise("sign", None)
+class _Sign(Primitive):
+    """A step for real numbers; for complex ones the direction x / abs(x), which turns with `x` and has a derivative."""
+
+    def vjps_of(self, args: Sequence[Any]) -> tuple[Vjp | None, ...]:
+        return _OF_DIRECTIONS if args[0].dtype.kind == "c" else (None,)
+
+
+def _turn_back(g, y, x):
+    return imag(g * y) * conj(y) * 1j / where(equal(x, 0), 1, absolute(x))
+
+
+def _turn(active, y, args, tangents, params):
+    (x,), (t,) = args, tangents
+    return imag(conj(y) * t) * y * 1j / where(equal(x, 0), 1, absolute(x))
+
+
+sign: Primitive = _Sign("sign", kind="elementwise", batch="align", arguments=("x",))
+sign.jvp = _turn
+_OF_DIRECTIONS: tuple[Vjp] = (Vjp(_turn_back, sign),)
 floor: Primitive = elementwise("floor", None)
 ceil: Primitive = elementwise("ceil", None)
 trunc: Primitive = elementwise("trunc", None)

@@ -21,8 +21,9 @@ from ..core import library
 from ..families import factorizes, in_single, irregular
 from ..primitive import Primitive
 from ..typing import Result
-from .elementwise import conj, equal, imag, less_equal, logical_and, real, where
+from .elementwise import absolute, conj, equal, imag, less_equal, logical_and, real, stop_gradient, where
 from .product import swap
+from .reduction import max as largest
 from .reduction import prod
 from .shape import concatenate, pad, triangle
 
@@ -79,7 +80,7 @@ def _to_lower(g):
 
 
 def _divided(a, b):
-    """`a / b`, 0 where both are 0: equal eigenvalues whose vectors have a zero cotangent."""
+    """`a / b`, 0 where both are 0."""
     nothing = logical_and(equal(a, 0), equal(b, 0))
     return where(nothing, 0, a / where(nothing, 1, b))
 
@@ -88,9 +89,23 @@ def _nonzero(x):
     return where(equal(x, 0), 1, x)
 
 
-def _over_gaps(x, w):
-    """`x[i, j] / (w[j] - w[i])` off the diagonal."""
-    return _divided(_off_diagonal(x), w[..., None, :] - w[..., :, None])
+def _over_gaps(x, w, size):
+    """`x[i, j] / (w[j] - w[i])` off the diagonal, where `x` was computed of numbers up to `size`.
+
+    It is 0 where both are no more than rounding: equal eigenvalues whose vectors have a zero cotangent.
+    """
+    if not x.size:
+        return x
+    x, gaps, n = _off_diagonal(x), w[..., None, :] - w[..., :, None], w.shape[-1]
+    rounding = 4 * n * float(numpy.finfo(w.dtype).eps)
+    equal_values = less_equal(absolute(gaps), rounding * _greatest(w[..., None, :]))
+    nothing = logical_and(equal_values, less_equal(absolute(x), rounding * size))
+    return where(nothing, 0, x / where(nothing, 1, gaps))
+
+
+def _greatest(x):
+    """The greatest absolute value in each matrix, (..., 1, 1)."""
+    return largest(absolute(stop_gradient(x)), axis=(x.ndim - 2, x.ndim - 1), keepdims=True) if x.size else 0
 
 
 # Inverses and systems of equations.
@@ -231,7 +246,8 @@ cholesky: Primitive = irregular(_function("cholesky"), _to_definite, flops=facto
 
 def _to_hermitian(g, y):
     (w, v), (gw, gv) = y, g
-    inner = _over_gaps(swap(v) @ gv, w) + _diagonal(gw)
+    turned = swap(v) @ gv
+    inner = _over_gaps(turned, w, _greatest(turned)) + _diagonal(gw)
     return _to_lower(conjugate(v) @ inner @ swap(v))
 
 
@@ -263,7 +279,7 @@ def _to_general(g, y):
     (w, v), (gw, gv) = y, g
     lengths = real((v * gv).sum(-2))  # vectors keep their length 1
     inner = swap(v) @ gv - (swap(v) @ conj(v)) * lengths[..., None, :]
-    return solve(swap(v), (_over_gaps(inner, w) + _diagonal(gw)) @ swap(v))
+    return solve(swap(v), (_over_gaps(inner, w, _greatest(inner)) + _diagonal(gw)) @ swap(v))
 
 
 def _to_general_of_values(g, x):
@@ -304,9 +320,12 @@ def _to_decomposed(g, y):
     s, gs = y[1], g[1]
     u, gu = _first(y[0], g[0], s.shape[-1])
     v, gv = _first(adjoint(y[2]), adjoint(g[2]), s.shape[-1])
-    skew_u, skew_v = (m - adjoint(m) for m in (swap(u) @ gu, swap(v) @ gv))
+    turned_u, turned_v = swap(u) @ gu, swap(v) @ gv
+    skew_u, skew_v = turned_u - adjoint(turned_u), turned_v - adjoint(turned_v)
     row, column = s[..., None, :], s[..., :, None]
-    inner = (_over_gaps(skew_u, s) * row + column * _over_gaps(skew_v, s)) / _nonzero(row + column) + _diagonal(gs)
+    over_u = _over_gaps(skew_u, s, _greatest(turned_u))
+    over_v = _over_gaps(skew_v, s, _greatest(turned_v))
+    inner = (over_u * row + column * over_v) / _nonzero(row + column) + _diagonal(gs)
     if skew_u.dtype.kind == "c":  # phases: half of each in u and in v
         inner = inner + _divided((skew_u - skew_v) * unit(s, s.shape[-1]), 4 * row)
     gx = conjugate(u) @ inner @ swap(v)

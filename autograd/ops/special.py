@@ -22,16 +22,17 @@ from ..kernels import special
 from ..primitive import Primitive
 from ..typing import Result
 from .elementwise import (
-    absolute, astype, cos, equal, exp, greater, less, less_equal, log, log1p, logical_and, maximum, sigmoid, sign,
-    sin, where,
+    absolute, astype, bell, cos, equal, exp, greater, isinf, less, less_equal, log, log1p, logical_and, logical_or,
+    maximum, power, real, sigmoid, sign, sin, unless_zero, where,
 )  # fmt: skip
 
 __all__ = [
-    "beta", "betainc", "betaln", "cast_like", "cosm1", "digamma", "entr", "erfcinv", "erfcx", "exp1", "expi", "expn",
-    "exprel", "gamma", "gammainc", "gammaincc", "gammaln", "gammasgn", "i0", "i0e", "i1", "i1e",
-    "inverse_mills_ratio", "iv", "ive", "j0", "j1", "jv", "k0", "k0e", "k1", "k1e", "kl_div", "kv", "kve",
-    "log_density_of_beta", "log_density_of_gamma", "log_density_of_t", "log_expit", "log_ndtr", "loggamma", "logit",
-    "ndtr", "ndtri", "rel_entr", "rgamma", "stdtr", "xlog1py", "xlogy", "y0", "y1", "yn", "yv", "zeta",
+    "beta", "betainc", "betaln", "cast_like", "chosen", "cosm1", "density_of_beta", "density_of_gamma", "digamma",
+    "entr", "erfcinv", "erfcx", "exp1", "expi", "expn", "exprel", "gamma", "gammainc", "gammaincc", "gammaln",
+    "gammasgn", "i0", "i0e", "i1", "i1e", "inverse_mills_ratio", "iv", "iv_scaled", "ive", "j0", "j1", "jv", "k0",
+    "k0e", "k1", "k1e", "kl_div", "kv", "kve", "log_density_of_beta", "log_density_of_gamma", "log_density_of_t",
+    "log_expit", "log_ndtr", "loggamma", "logit", "ndtr", "ndtri", "power_times_exp", "product_of_powers",
+    "rel_entr", "rgamma", "stdtr", "xlog1py", "xlogy", "y0", "y1", "yn", "yv", "zeta",
 ]  # fmt: skip
 
 
@@ -91,11 +92,12 @@ gammaincc: Primitive = _special(
 )
 betainc: Primitive = _special(
     "betainc", "a b x", _no_derivative("betainc", "a"), _no_derivative("betainc", "b"),
-    lambda g, a, b, x: g * exp(log_density_of_beta(x, cast_like(a, x), cast_like(b, x))),
+    lambda g, a, b, x: g * density_of_beta(x, cast_like(a, x), cast_like(b, x)),
 )  # fmt: skip
 stdtr: Primitive = _special(
-    "stdtr", "df x", _no_derivative("stdtr", "df"), lambda g, df, x: g * exp(log_density_of_t(x, cast_like(df, x)))
-)
+    "stdtr", "df x", _no_derivative("stdtr", "df"),
+    lambda g, df, x: g * _where_finite(x, lambda x: exp(log_density_of_t(x, cast_like(df, x)))),
+)  # fmt: skip
 
 
 def log_density_of_gamma(x: Any, a: Any) -> Result:
@@ -109,12 +111,53 @@ def log_density_of_beta(x: Any, a: Any, b: Any) -> Result:
 
 
 def log_density_of_t(x: Any, df: Any) -> Result:
-    """The logarithm of the density at `x` of Student's t with `df` degrees of freedom."""
-    return -betaln(df / 2, 0.5) - log(df) / 2 - (df + 1) / 2 * log1p(x * x / df)
+    """The logarithm of the density at `x` of Student's t with `df` degrees of freedom, infinitely many included."""
+    normal = isinf(df)
+    df = chosen(normal, 1, df)
+    y = -betaln(df / 2, 0.5) - log(df) / 2 - (df + 1) / 2 * log1p(x * x / df)
+    return where(normal, x * x / -2 - math.log(2 * math.pi) / 2, y)
+
+
+def chosen(condition: Any, a: Any, b: Any) -> Result:
+    """`where` that gives a number for numbers, not an array of the host, which arrays on a GPU do not mix with."""
+    y = where(condition, a, b)
+    return y[()] if type(y) is numpy.ndarray else y
+
+
+def density_of_gamma(x: Any, a: Any) -> Result:
+    """The density at `x` of a gamma variable of shape parameter `a` and scale 1."""
+    return power_times_exp(x, a - 1, -x - gammaln(a))
+
+
+def density_of_beta(x: Any, a: Any, b: Any) -> Result:
+    """The density at `x` of a beta variable of parameters `a` and `b`."""
+    return product_of_powers(x, a - 1, b - 1, -betaln(a, b))
+
+
+def product_of_powers(x: Any, a: Any, b: Any, c: Any) -> Result:
+    """x**a (1 - x)**b exp(c) for x from 0 to 1."""
+    left = less(x, 0.5)
+    close, power_of_close, far = chosen(left, x, 1 - x), chosen(left, a, b), chosen(left, b, a)
+    return power_times_exp(close, power_of_close, c + xlog1py(far, -close))
+
+
+def power_times_exp(x: Any, p: Any, c: Any) -> Result:
+    """x**p exp(c) for x >= 0; close to 0 not by the logarithm, whose slope is infinite there."""
+    finite = less(c, 0.85 * math.log(float(numpy.finfo(x.dtype).max)))
+    near = logical_and(logical_and(less(x, 1e-3), greater(p, 0)), logical_or(finite, equal(x, 0)))
+    factor = exp(chosen(logical_and(near, finite), c, 0))
+    y = exp(xlogy(p, chosen(near, 1, x)) + chosen(near, 0, c))
+    return where(near, power(chosen(near, x, 1), chosen(near, p, 1)) * factor, y)
 
 
 def _density_of_gamma(a, x):
-    return exp(log_density_of_gamma(x, cast_like(a, x)))
+    return _where_finite(x, lambda x: density_of_gamma(x, cast_like(a, x)))
+
+
+def _where_finite(x, density):
+    """The density at `x`, 0 at infinity."""
+    infinite = isinf(x)
+    return where(infinite, 0, density(where(infinite, 1, x)))
 
 
 def cast_like(a: Any, x: Any) -> Result:
@@ -127,7 +170,7 @@ def _slope_of_rgamma(y, x):
     left = less(x, 0.5)
     u = 1 - where(left, x, 0)
     reflected = gamma(u) * (cos(math.pi * x) - digamma(u) * sin(math.pi * x) / math.pi)
-    return where(left, reflected, -y * digamma(where(left, 1, x)))
+    return where(left, reflected, unless_zero(-y, digamma(where(left, 1, x))))
 
 
 # Products with logarithms.
@@ -158,8 +201,8 @@ kl_div: Primitive = _special(
 
 # Error functions, the normal and the logistic distribution.
 erfcinv: Primitive = _special("erfcinv", "x", lambda g, y: g * (exp(y * y) * (-math.sqrt(math.pi) / 2)))
-erfcx: Primitive = _special("erfcx", "x", lambda g, y, x: g * (2 * x * y - 2 / math.sqrt(math.pi)))
-ndtr: Primitive = _special("ndtr", "x", lambda g, x: g * (exp(x * x * -0.5) / math.sqrt(2 * math.pi)))
+erfcx: Primitive = _special("erfcx", "x", lambda g, y, x: g * _slope_of_erfcx(y, x))
+ndtr: Primitive = _special("ndtr", "x", lambda g, x: g * (bell(x * math.sqrt(0.5)) / math.sqrt(2 * math.pi)))
 log_ndtr: Primitive = _special("log_ndtr", "x", lambda g, x: g * inverse_mills_ratio(x))
 ndtri: Primitive = elementwise(special.ndtri, lambda g, y: g * (exp(y * y * 0.5) * math.sqrt(2 * math.pi)))
 logit: Primitive = _special("logit", "x", lambda g, x: g / (x * (1 - x)))
@@ -171,7 +214,37 @@ def _inverse_mills_ratio(xp, x):
     return (math.sqrt(2 / math.pi) / scipy_function(xp, "special", "erfcx")(x * -math.sqrt(0.5))).astype(x.dtype)
 
 
-inverse_mills_ratio: Primitive = elementwise(_inverse_mills_ratio, lambda g, y, x: -g * (y * (y + x)))
+inverse_mills_ratio: Primitive = elementwise(
+    _inverse_mills_ratio, lambda g, y, x: -g * unless_zero(y, _excess_over_minus_x(y, x))
+)
+
+
+def _gap_of_mills(square):
+    """1 - x M(x) of Mills' ratio M, for a large x**2: the asymptotic series 1 / x**2 - 3 / x**4 + ... (DLMF 7.12.1)."""
+    last = {8: 8, 4: 4}.get(square.dtype.itemsize, 2)  # few in half precision, where they would overflow
+    coefficients = [(-1) ** k * math.prod(range(1, 2 * k + 2, 2)) for k in range(last, -1, -1)]
+    return _polynomial(1 / square, coefficients) / square
+
+
+def _far(x, least):
+    """Where x > `least`, half of it in single precision; `x` there, and elsewhere."""
+    far = greater(x, least if x.dtype.itemsize >= 8 else least / 3)
+    return far, where(far, x, least), where(far, 0, x)
+
+
+def _slope_of_erfcx(y, x):
+    far, x_far, x_near = _far(x, 20)
+    return where(far, _gap_of_mills(2 * x_far * x_far) * -1, x_near * y * math.sqrt(math.pi) - 1) * (
+        2 / math.sqrt(math.pi)
+    )
+
+
+def _excess_over_minus_x(y, x):
+    """`y + x` of an inverse Mills ratio `y`, which is close to -x where `x` is negative."""
+    far, x_far, x_near = _far(-x, 30)
+    gap = _gap_of_mills(x_far * x_far)
+    return where(far, x_far * (gap / (1 - gap)), y - x_near)
+
 
 # Exponential integrals.
 exp1: Primitive = _special("exp1", "x", lambda g, x: -g * (exp(-x) / x))
@@ -201,7 +274,10 @@ _J1_OVER_X = [(-1) ** k * 0.5 / (math.factorial(k) * math.factorial(k + 1)) for 
 
 def _slope_of_exprel(y, x):
     near, close, far = _near_0(x)
-    return where(near, _polynomial(close, _SLOPE_OF_EXPREL), (exp(far) - y) / far)
+    growing = greater(far, 1)  # here exp(x) may be infinite
+    bounded, large = where(growing, 1, far), where(growing, far, 1)
+    slope = where(growing, y * (1 - 1 / large) + 1 / large, (exp(bounded) - y) / bounded)
+    return where(near, _polynomial(close, _SLOPE_OF_EXPREL), slope)
 
 
 def _over_x(y, x, series, factor=lambda x: 1):
@@ -223,15 +299,38 @@ y0: Primitive = _special("y0", "x", lambda g, x: -g * y1(x))
 y1: Primitive = _special("y1", "x", lambda g, y, x: g * (y0(x) - y / x))
 i0: Primitive = _special("i0", "x", lambda g, x: g * i1(x))
 i1: Primitive = _special("i1", "x", lambda g, y, x: g * (i0(x) - _over_x(y, x, _I1_OVER_X)))
-i0e: Primitive = _special("i0e", "x", lambda g, y, x: g * (i1e(x) - sign(x) * y))
-i1e: Primitive = _special(
-    "i1e", "x",
-    lambda g, y, x: g * (i0e(x) - sign(x) * y - _over_x(y, x, _I1_OVER_X, lambda x: exp(-absolute(x)))),
-)  # fmt: skip
+i0e: Primitive = _special(
+    "i0e", "x", lambda g, y, x: g * _slope_of_scaled(y, 0, x, 1, lambda x, y: i1e(x) - sign(x) * y)
+)
+i1e: Primitive = _special("i1e", "x", lambda g, y, x: g * _slope_of_scaled(y, 1, x, 1, _slope_of_i1e))
 k0: Primitive = _special("k0", "x", lambda g, x: -g * k1(x))
 k1: Primitive = _special("k1", "x", lambda g, y, x: -g * (k0(x) + y / x))
-k0e: Primitive = _special("k0e", "x", lambda g, y, x: g * (y - k1e(x)))
-k1e: Primitive = _special("k1e", "x", lambda g, y, x: g * (y - k0e(x) - y / x))
+k0e: Primitive = _special("k0e", "x", lambda g, y, x: g * _slope_of_scaled(y, 0, x, -1, lambda x, y: y - k1e(x)))
+k1e: Primitive = _special(
+    "k1e", "x", lambda g, y, x: g * _slope_of_scaled(y, 1, x, -1, lambda x, y: y - k0e(x) - y / x)
+)
+
+
+def _slope_of_i1e(x, y):
+    return i0e(x) - sign(x) * y - _over_x(y, x, _I1_OVER_X, lambda x: exp(-absolute(x)))
+
+
+def _slope_of_scaled(y, v, x, kind, slope):
+    """The slope of exp(-|x|) I[v](x), `kind` 1, or exp(x) K[v](x), -1; `slope` computes it, but cancels for large |x|.
+
+    There w = y' / y solves a Riccati equation, w' + w**2 + (2 kind + 1 / x) w + kind / x - v**2 / x**2 = 0, by a series
+    in 1 / x (from Bessel's equation, DLMF 10.25.1).
+    """
+    size = absolute(x)
+    far = greater(size, 100 * (1 + v * v))
+    x_far = where(far, size, 100)
+    terms = [-0.5]
+    for k in range(2, 9):
+        squares = sum(terms[i] * terms[k - 2 - i] for i in range(k - 1))
+        terms.append((v * v * (k == 2) + terms[-1] * (k - 2) - squares) / (2 * kind))
+    series = _polynomial(1 / x_far, terms[::-1]) / x_far
+    ratio = series * sign(x) if kind > 0 else series
+    return where(far, unless_zero(y, ratio), slope(where(far, 1, x), y))
 
 
 # Bessel functions of any order.
@@ -244,5 +343,32 @@ yv: Primitive = _bessel("yv", lambda g, v, x: g * ((yv(v - 1, x) - yv(v + 1, x))
 yn: Primitive = _bessel("yn", lambda g, v, x: g * ((yn(v - 1, x) - yn(v + 1, x)) / 2))
 iv: Primitive = _bessel("iv", lambda g, v, x: g * ((iv(v - 1, x) + iv(v + 1, x)) / 2))
 kv: Primitive = _bessel("kv", lambda g, v, x: g * ((kv(v - 1, x) + kv(v + 1, x)) / -2))
-ive: Primitive = _bessel("ive", lambda g, y, v, x: g * ((ive(v - 1, x) + ive(v + 1, x)) / 2 - sign(x) * y))
-kve: Primitive = _bessel("kve", lambda g, y, v, x: g * (y - (kve(v - 1, x) + kve(v + 1, x)) / 2))
+ive: Primitive = _bessel("ive", lambda g, y, v, x: g * _slope_of_ive(y, v, x))
+kve: Primitive = _bessel("kve", lambda g, y, v, x: g * _slope_of_kve(y, v, x))
+
+
+def _slope_of_ive(y, v, x):
+    def slope(x, y):
+        return (ive(v - 1, x) + ive(v + 1, x)) / 2 - sign(x) * y
+
+    return _slope_of_scaled(y, cast_like(v, x), x, 1, slope)
+
+
+def _slope_of_kve(y, v, x):
+    def slope(x, y):
+        return y - (kve(v - 1, x) + kve(v + 1, x)) / 2
+
+    return slope(x, y) if x.dtype.kind == "c" else _slope_of_scaled(y, cast_like(v, x), x, -1, slope)
+
+
+def _iv_scaled(xp, v, x):
+    """I[v](x) exp(-s x), s the sign of the real part of the complex `x`: unlike `ive` it has a complex derivative."""
+    phase = xp.exp(xp.where(x.real < 0, 1j, -1j) * x.imag).astype(x.dtype)
+    return (scipy_function(xp, "special", "ive")(v, x) * phase).astype(x.dtype)
+
+
+iv_scaled: Primitive = elementwise(
+    _iv_scaled,
+    _no_derivative("ive", "v"),
+    lambda g, y, v, x: g * ((iv_scaled(v - 1, x) + iv_scaled(v + 1, x)) / 2 - where(less(real(x), 0), -y, y)),
+)

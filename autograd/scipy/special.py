@@ -24,10 +24,12 @@ from ..ops import elementwise, reduction
 from ..ops import shape as shape_ops
 from ..ops import softmax as softmax_ops
 from ..ops import special as ops
-from ..ops.elementwise import absolute, clip, equal, exp, isfinite, less, log, sign, sinc, stop_gradient, where
+from ..ops.elementwise import (
+    absolute, clip, equal, exp, imag, isfinite, less, log, real, sign, sinc, stop_gradient, where,
+)  # fmt: skip
 from ..ops.special import (
     beta, betainc, betaln, cast_like, cosm1, digamma, entr, erfcinv, erfcx, exp1, expi, expn, exprel, gamma, gammainc,
-    gammaincc, gammaln, gammasgn, i0, i0e, i1, i1e, iv, ive, j0, j1, jv, k0, k0e, k1, k1e, kl_div, kv, kve, log_expit,
+    gammaincc, gammaln, gammasgn, i0, i0e, i1, i1e, iv, j0, j1, jv, k0, k0e, k1, k1e, kl_div, kv, kve, log_expit,
     log_ndtr, loggamma, logit, ndtr, rel_entr, rgamma, stdtr, xlog1py, xlogy, y0, y1, yn, yv,
 )  # fmt: skip
 from ..ops.special import digamma as psi
@@ -66,6 +68,14 @@ def expit(x: ArrayLike) -> Result:
 def ndtri(y: ArrayLike) -> Result:
     """The quantile of the standard normal distribution, the inverse of `ndtr`."""
     return ops.ndtri(as_array(y))
+
+
+def ive(v: ArrayLike, z: ArrayLike) -> Result:
+    """The modified Bessel function of the first kind times exp(-abs(real part of z)); differentiable in `z` alone."""
+    z = as_array(z)
+    if z.dtype.kind != "c":
+        return ops.ive(v, z)
+    return ops.iv_scaled(v, z) * exp(where(less(real(z), 0), -1j, 1j) * imag(z))
 
 
 def zeta(x: ArrayLike, q: ArrayLike = 1) -> Result:

@@ -22,15 +22,17 @@ from typing import Any, ClassVar
 import numpy as onp
 
 from ..ops.elementwise import (
-    absolute, arctan2, exp, expm1, floor, greater, greater_equal, less, less_equal, log, log1p, logical_and,
-    logical_or, remainder, sigmoid, sqrt, where,
+    absolute, arctan2, equal, exp, expm1, floor, greater, greater_equal, isinf, less, less_equal, log, log1p,
+    logical_and, logical_or, remainder, sigmoid, sqrt, stop_gradient, where,
 )  # fmt: skip
 from ..ops.linalg import cholesky, solve_triangular
 from ..ops.product import rows, swap
+from ..ops.reduction import prod
 from ..ops.shape import broadcast_to, concatenate
 from ..ops.special import (
-    betainc, betaln, gammainc, gammaincc, gammaln, log_density_of_beta, log_density_of_gamma, log_density_of_t,
-    log_expit, log_ndtr, ndtr, stdtr, xlog1py, xlogy,
+    betainc, betaln, chosen, density_of_beta, density_of_gamma, gammainc, gammaincc, gammaln, log_density_of_beta,
+    log_density_of_gamma, log_density_of_t, log_expit, log_ndtr, ndtr, power_times_exp, product_of_powers, stdtr,
+    xlog1py, xlogy,
 )  # fmt: skip
 from ..typing import ArrayLike, Result
 from .special import in_one_precision
@@ -54,8 +56,11 @@ class Distribution:
         name: Its name in messages.
         shapes: Names of the shape parameters.
         log_density: The logarithm of the density, or of the probability of an integer.
+        density: The density, where its slope at the ends of the support or of a parameter is not that of
+            `exp(log_density)`, which multiplies 0 by infinity there.
         cdf: The distribution function.
-        sf, log_cdf, log_sf: 1 - cdf and logarithms, where there is something better than to compute these from `cdf`.
+        sf: 1 - cdf, where there is something better than to compute it from `cdf`.
+        log_cdf, log_sf: Logarithms of both, where there is something better than to compute these from the smaller one.
         support: The least and the greatest value, by the shape parameters; unbounded by default.
         valid: The conditions on the shape parameters; by default they are positive.
         symmetric: Whether -z has the same distribution.
@@ -79,6 +84,7 @@ class Distribution:
         log_density: Callable[..., Result],
         cdf: Callable[..., Result],
         *,
+        density: Callable[..., Result] | None = None,
         sf: Callable[..., Result] | None = None,
         log_cdf: Callable[..., Result] | None = None,
         log_sf: Callable[..., Result] | None = None,
@@ -87,12 +93,13 @@ class Distribution:
         symmetric: bool = False,
     ) -> None:
         self.name, self.log_density, self.support, self.valid = name, log_density, support, valid
+        self._density_inside = density or (lambda z, *shapes: exp(log_density(z, *shapes)))
         self._cdf = cdf
-        self._log_cdf = log_cdf or (lambda z, *shapes: log(cdf(z, *shapes)))
         self._sf = sf or (lambda z, *shapes: cdf(-z, *shapes) if symmetric else 1 - cdf(z, *shapes))
-        self._log_sf = log_sf or (
-            lambda z, *shapes: self._log_cdf(-z, *shapes) if symmetric else log(self._sf(z, *shapes))
-        )
+        self._log_cdf = log_cdf or functools.partial(_log_of, self._cdf, self._sf, self.inside)
+        if log_sf is None and symmetric:
+            log_sf = lambda z, *shapes: self._log_cdf(-z, *shapes)
+        self._log_sf = log_sf or functools.partial(_log_of, self._sf, self._cdf, self.inside)
         kind, self.shapes = inspect.Parameter.POSITIONAL_OR_KEYWORD, shapes.split()
         required = [inspect.Parameter(each, kind) for each in (self.value, *self.shapes)]
         optional = [inspect.Parameter(each, kind, default=d) for each, d in self.parameters]
@@ -125,12 +132,22 @@ class Distribution:
         y = y if scale is None else y - log(scale)
         return _where_valid(valid, y if beyond is None else where(beyond, -math.inf, y))
 
+    def _density(self, args, kwargs):
+        z, shapes, scale, valid = self._standard(args, kwargs)
+        beyond = self._impossible(z, shapes)
+        y = self._density_inside(chosen(beyond, self.inside, z), *shapes)
+        return _where_valid(valid, where(beyond, 0, y if scale is None else y / scale))
+
     def _beyond(self, z, shapes):
         """Where `z` is outside the support; None if nothing can be."""
         if self.support is None:
             return None
         low, high = self.support(*shapes)
         return logical_or(less(z, low), greater(z, high))
+
+    def _impossible(self, z, shapes):
+        """Where the density is 0 without being computed."""
+        return self._beyond(z, shapes)
 
     def _distribution_function(self, function, below, above, args, kwargs):
         """`function` inside the support, the limits `below` and `above` it outside."""
@@ -162,11 +179,41 @@ def _where_valid(conditions, y):
     return where(functools.reduce(logical_and, conditions), y, math.nan) if conditions else y
 
 
+def _halves(lower, upper, inside, z, shapes):
+    """Where `lower`, a distribution function or 1 - it, is below 1/2: its value there, and that of `upper` elsewhere.
+
+    Each is computed at `inside` where it does not count, as its slope may be infinite at `z`.
+    """
+    low = less(lower(stop_gradient(z), *map(stop_gradient, shapes)), 0.5)
+    below, above = lower(where(low, z, inside), *shapes), upper(where(low, inside, z), *shapes)
+    return low, below, above
+
+
+def _log_of(lower, upper, inside, z, *shapes):
+    """The logarithm of `lower`, by `upper`, which is 1 - it, where that is smaller."""
+    low, below, above = _halves(lower, upper, inside, z, shapes)
+    return where(low, log(where(low, below, 1)), log1p(-where(low, 0, above)))
+
+
+def _accurate(lower, upper, inside):
+    """`lower`, by `upper`, which is 1 - it, where that is smaller: 1 - z loses the digits of a small `z`."""
+
+    def accurate(z, *shapes):
+        small, above, below = _halves(upper, lower, inside, z, shapes)
+        return where(small, 1 - above, below)
+
+    return accurate
+
+
 class Continuous(Distribution):
     """Distributions with a density."""
 
     parameters: ClassVar[tuple[tuple[str, float], ...]] = ("loc", 0), ("scale", 1)
     inside: ClassVar[float] = 0.5
+
+    def _impossible(self, z, shapes):
+        beyond = self._beyond(z, shapes)
+        return isinf(z) if beyond is None else logical_or(isinf(z), beyond)
 
     def logpdf(self, *args: Any, **kwargs: Any) -> Result:
         """The logarithm of the density at `x`."""
@@ -174,7 +221,7 @@ class Continuous(Distribution):
 
     def pdf(self, *args: Any, **kwargs: Any) -> Result:
         """The density at `x`."""
-        return exp(self._log_density(args, kwargs))
+        return self._density(args, kwargs)
 
 
 class Discrete(Distribution):
@@ -189,7 +236,7 @@ class Discrete(Distribution):
 
     def pmf(self, *args: Any, **kwargs: Any) -> Result:
         """The probability of the integer `k`; 0 if it is none."""
-        return exp(self._log_density(args, kwargs))
+        return self._density(args, kwargs)
 
     def _beyond(self, z, shapes):
         return logical_or(super()._beyond(z, shapes), greater(remainder(z, 1), 0))
@@ -206,8 +253,35 @@ def _cdf_of_laplace(z):
     return where(right, 1 - exp(-where(right, z, 0)) / 2, exp(where(right, 0, z)) / 2)
 
 
+def _log_density_of_cauchy(z):
+    """By the logarithm of `z` where its square may be out of range."""
+    far = greater(absolute(z), 1e10 if z.dtype.itemsize >= 8 else 1e5)
+    large, near = where(far, absolute(z), 1), where(far, 0, z)
+    return where(far, log(large) * -2, -log1p(near * near)) - math.log(math.pi)
+
+
+def _cdf_of_beta(z, a, b):
+    return betainc(a, b, z)
+
+
+def _sf_of_beta(z, a, b):
+    return betainc(b, a, 1 - z)
+
+
 def _log_pmf_of_binom(k, n, p):
     return xlogy(k, p) + xlog1py(n - k, -p) - betaln(n - k + 1, k + 1) - log1p(n)
+
+
+def _pmf_of_binom(k, n, p):
+    return product_of_powers(p, k, n - k, -betaln(n - k + 1, k + 1) - log1p(n))
+
+
+def _cdf_of_binom(k, n, p):
+    return betainc(n - k, k + 1, 1 - p)
+
+
+def _sf_of_binom(k, n, p):
+    return betainc(k + 1, n - k, p)
 
 
 def _is_probability(p):
@@ -220,15 +294,16 @@ norm: Continuous = Continuous(
 t: Continuous = Continuous("t", "df", log_density_of_t, lambda z, df: stdtr(df, z), symmetric=True)
 gamma: Continuous = Continuous(
     "gamma", "a", log_density_of_gamma, lambda z, a: gammainc(a, z), sf=lambda z, a: gammaincc(a, z),
-    support=lambda a: (0, math.inf),
+    density=density_of_gamma, support=lambda a: (0, math.inf),
 )  # fmt: skip
 chi2: Continuous = Continuous(
     "chi2", "df", lambda z, df: log_density_of_gamma(z / 2, df / 2) - math.log(2),
     lambda z, df: gammainc(df / 2, z / 2), sf=lambda z, df: gammaincc(df / 2, z / 2), support=lambda df: (0, math.inf),
+    density=lambda z, df: density_of_gamma(z / 2, df / 2) / 2,
 )  # fmt: skip
 beta: Continuous = Continuous(
-    "beta", "a b", log_density_of_beta, lambda z, a, b: betainc(a, b, z), sf=lambda z, a, b: betainc(b, a, 1 - z),
-    support=lambda a, b: (0, 1),
+    "beta", "a b", log_density_of_beta, _cdf_of_beta, sf=_accurate(_sf_of_beta, _cdf_of_beta, 0.5),
+    density=density_of_beta, support=lambda a, b: (0, 1),
 )  # fmt: skip
 expon: Continuous = Continuous(
     "expon", "", lambda z: -z, lambda z: -expm1(-z), sf=lambda z: exp(-z), log_sf=lambda z: -z,
@@ -240,19 +315,21 @@ logistic: Continuous = Continuous(
     "logistic", "", lambda z: log_expit(z) + log_expit(-z), sigmoid, log_cdf=log_expit, symmetric=True
 )
 cauchy: Continuous = Continuous(
-    "cauchy", "", lambda z: -log1p(z * z) - math.log(math.pi), lambda z: arctan2(1, -z) / math.pi, symmetric=True
+    "cauchy", "", _log_density_of_cauchy, lambda z: arctan2(1, -z) / math.pi, symmetric=True
 )
 poisson: Discrete = Discrete(
     "poisson", "mu", lambda k, mu: xlogy(k, mu) - gammaln(k + 1) - mu, lambda k, mu: gammaincc(k + 1, mu),
     sf=lambda k, mu: gammainc(k + 1, mu), support=lambda mu: (0, math.inf), valid=lambda mu: [greater_equal(mu, 0)],
+    density=lambda k, mu: power_times_exp(mu, k, -mu - gammaln(k + 1)),
 )  # fmt: skip
 binom: Discrete = Discrete(
-    "binom", "n p", _log_pmf_of_binom, lambda k, n, p: betainc(n - k, k + 1, 1 - p),
-    sf=lambda k, n, p: betainc(k + 1, n - k, p), support=lambda n, p: (0, n),
-    valid=lambda n, p: [greater_equal(n, 0), *_is_probability(p)],
+    "binom", "n p", _log_pmf_of_binom, _accurate(_cdf_of_binom, _sf_of_binom, 0), sf=_sf_of_binom,
+    density=_pmf_of_binom, support=lambda n, p: (0, n),
+    valid=lambda n, p: [greater_equal(n, 0), equal(n, floor(n)), less(n, math.inf), *_is_probability(p)],
 )  # fmt: skip
 bernoulli: Discrete = Discrete(
     "bernoulli", "p", lambda k, p: xlogy(k, p) + xlog1py(1 - k, -p), lambda k, p: 1 - p + k, sf=lambda k, p: p - k,
+    density=lambda k, p: product_of_powers(p, k, 1 - k, p * 0),
     support=lambda p: (0, 1), valid=_is_probability,  # here k is 0 or NaN
 )  # fmt: skip
 
@@ -334,6 +411,18 @@ class _Dirichlet:
         Raises:
             ValueError: If the shapes of `x` and `alpha`, (K,), do not fit.
         """
+        points, weights, valid, beyond, constant = self._arguments(x, alpha)
+        y = xlogy(weights - 1, points).sum(0) + constant
+        return _where_valid(valid, where(beyond, -math.inf, y))
+
+    def pdf(self, x: ArrayLike, alpha: ArrayLike) -> Result:
+        """The density at `x`."""
+        points, weights, valid, beyond, constant = self._arguments(x, alpha)
+        y = prod(power_times_exp(points, weights - 1, constant / points.shape[0]), axis=(0,), keepdims=False)
+        return _where_valid(valid, where(beyond, 0, y))
+
+    def _arguments(self, x, alpha):
+        """Points, parameters beside them, what must hold for these, where `x` is outside, the logarithm of a factor."""
         points, weights = in_one_precision(x, alpha)
         if points.shape[0] == weights.size - 1:
             points = concatenate(points, 1 - points.sum(0, keepdims=True), axis=0)
@@ -341,13 +430,8 @@ class _Dirichlet:
             raise ValueError(f"dirichlet: expected x (K, ...) and alpha (K,), got {points.shape} and {weights.shape}.")
         beyond = logical_or(less(points, 0).any(0), greater(absolute(points.sum(0) - 1), 1e-5))
         points = where(beyond, 1 / weights.size, points)
-        powers = xlogy(weights.reshape((-1,) + (1,) * (points.ndim - 1)) - 1, points).sum(0)
-        y = powers - gammaln(weights).sum() + gammaln(weights.sum())
-        return _where_valid([greater(weights, 0).all()], where(beyond, -math.inf, y))
-
-    def pdf(self, x: ArrayLike, alpha: ArrayLike) -> Result:
-        """The density at `x`."""
-        return exp(self.logpdf(x, alpha))
+        valid, constant = [greater(weights, 0).all()], gammaln(weights.sum()) - gammaln(weights).sum()
+        return points, weights.reshape((-1,) + (1,) * (points.ndim - 1)), valid, beyond, constant
 
 
 multivariate_normal: _MultivariateNormal = _MultivariateNormal()

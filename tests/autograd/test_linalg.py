@@ -400,6 +400,24 @@ def test_vectors_of_equal_values_have_no_finite_gradient(name):
     assert not np.isfinite(autograd.grad(rebuilt)(np.eye(3))).all()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_gaps_of_rounding_between_values_count_as_none(seed):
+    """As long as what is computed of the vectors does not depend on their choice."""
+    q = np.linalg.qr(np.random.default_rng(seed).normal(size=(4, 4)))[0]
+
+    def by_svd(a):
+        u, s, vh = anl.svd(a)
+        return anl.norm((u * s) @ vh)
+
+    def by_eigh(a):
+        w, v = anl.eigh(a)
+        return anl.norm((v * w) @ adjoint(v))
+
+    symmetric = q @ np.diag([2.0, 2, 2, 1]) @ q.T
+    for f, matrix in ((by_svd, 2 * q), (by_eigh, (symmetric + symmetric.T) / 2)):
+        np.testing.assert_allclose(autograd.grad(f)(matrix), matrix / np.linalg.norm(matrix), atol=1e-12)
+
+
 @pytest.mark.parametrize("name", ["cholesky", "eigh", "eigvalsh"])
 @pytest.mark.parametrize("upper", [False, True])
 def test_one_triangle_is_read_and_the_gradient_is_hermitian(name, upper):

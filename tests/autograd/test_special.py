@@ -232,6 +232,60 @@ def test_logsumexp_of_extreme_terms(xp):
         np.testing.assert_allclose(on_host(special.logsumexp(xp.asarray(a), b=xp.asarray(b))), unsigned, rtol=1e-14)
 
 
+# Where formulas would cancel or lose an infinite slope: the function, the point, derivatives of order 1 and 2.
+EXTREME = {
+    "log_ndtr": (special.log_ndtr, [-1e7, -1e8, -1e9], [1e7, 1e8, 1e9], [-1, -1, -1]),
+    "erfcx": (special.erfcx, [1e4, 1e7, 1e8], [-5.641895750849127e-9, -5.641895835477478e-15, -5.641895835477562e-17],
+              [1.1283791332441388e-12, 1.1283791670954786e-21, 1.128379167095512e-24]),
+    "i0e": (special.i0e, [1e9, -1e20], [-6.307831307415837e-15, 1.9947114020071634e-31],
+            [9.461746963489192e-24, 2.992067103010745e-51]),
+    "i1e": (special.i1e, [1e9, -1e20], [-6.3078312979540896e-15, -1.9947114020071634e-31],
+            [9.461746939834825e-24, -2.992067103010745e-51]),
+    "k0e": (special.k0e, [1e9, 1e20], [-1.9816636480598816e-14, -6.266570686577501e-31],
+            [2.9724954713466985e-23, 9.399856029866252e-51]),
+    "k1e": (special.k1e, [1e9, 1e20], [-1.981663651032377e-14, -6.266570686577501e-31],
+            [2.9724954787779376e-23, 9.399856029866252e-51]),
+    "erf": (special.erf, [INF, -INF], [0, 0], [0, 0]), "erfc": (special.erfc, [INF, -INF], [0, 0], [0, 0]),
+    "ndtr": (special.ndtr, [INF, -INF], [0, 0], [0, 0]),
+    "gammainc": (lambda x: special.gammainc(2.0, x), [0.0, INF], [0, 0], [1, 0]),
+    "gammaincc": (lambda x: special.gammaincc(3.0, x), [0.0, INF], [0, 0], [0, 0]),
+    "betainc": (lambda x: special.betainc(2.0, 3.0, x), [0.0, 1.0], [0, 0], [12, 0]),
+    "stdtr": (lambda x: special.stdtr(3.0, x), [INF, -INF], [0, 0], [0, 0]),
+    "exprel": (special.exprel, [1e4, 1.0], [INF, 1], [INF, np.e - 2]),
+    "ive of order 2": (lambda x: special.ive(2, x), [1e8], [-1.994711327206e-13], [2.992066953407e-21]),
+    "kve of order 2": (lambda x: special.kve(2, x), [1e8], [-6.2665709e-13], [9.3998577e-21]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXTREME)
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value", "ignore:divide by zero")
+def test_derivatives_far_away_and_at_the_ends(name):
+    function, points, first, second = EXTREME[name]
+    got = derivatives(function, np.array(points), 2)[1:]
+    np.testing.assert_allclose(got, [first, second], rtol=1e-6, atol=1e-300)
+
+
+def test_log_ndtr_and_erfcx_far_away_in_single_precision():
+    got = derivatives(special.log_ndtr, np.array([-1e3, -1e4], "float32"), 2)[2]
+    np.testing.assert_allclose(got, [-1, -1], rtol=1e-5)
+    got = derivatives(special.erfcx, np.array([1e3, 1e4], "float32"), 1)[1]
+    np.testing.assert_allclose(got, [-5.641887e-7, -5.641896e-9], rtol=1e-5)
+
+
+def test_derivatives_are_those_of_the_formula_where_an_asymptotic_series_begins():
+    for function, x in ((special.erfcx, 20.0), (special.log_ndtr, -30.0), (special.i0e, 100.0), (special.k1e, 100.0),
+                        (special.i1e, -100.0)):  # fmt: skip
+        below, above = (derivatives(function, np.array(x * (1 + step)), 2) for step in (-1e-9, 1e-9))
+        np.testing.assert_allclose(below, above, rtol=2e-7)
+
+
+@pytest.mark.parametrize("z", [1 + 1j, -1 + 1j, 0.5 - 2j, -2.0 - 0.3j])
+def test_ive_of_complex_numbers_falls_with_the_real_part(z):
+    for v in (0, 1.5):
+        np.testing.assert_allclose(special.ive(v, np.array([z])), scipy.special.ive(v, [z]))
+        check_grads(lambda z, v=v: special.ive(v, z), (np.array([z]),), order=2)
+
+
 def test_multigammaln_outside_its_domain():
     np.testing.assert_array_equal(special.multigammaln(np.array([1.0, 1.5]), 4), [NAN, NAN])
 

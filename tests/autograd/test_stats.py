@@ -164,13 +164,83 @@ EDGES = {
     "norm.logcdf far away": (stats.norm.logcdf, -1e6, 1e6),
     "norm.logsf far away": (stats.norm.logsf, 1e6, -1e6),
     "cauchy.cdf far away": (stats.cauchy.cdf, -1e9, 1 / (np.pi * 1e18)),
-}
+    "gamma.pdf at 0": (lambda x: stats.gamma.pdf(x, 2.0), 0.0, 1.0),
+    "gamma.pdf at 0, shape": (lambda a: stats.gamma.pdf(0.0, a), 2.0, 0.0),
+    "chi2.pdf at 0": (lambda x: stats.chi2.pdf(x, 4.0), 0.0, 0.25),
+    "beta.pdf at 0": (lambda x: stats.beta.pdf(x, 2.0, 3.0), 0.0, 12.0),
+    "beta.pdf at 1": (lambda x: stats.beta.pdf(x, 3.0, 2.0), 1.0, -12.0),
+    "beta.pdf at 0, large parameters": (lambda x: stats.beta.pdf(x, 600.0, 700.0), 0.0, 0.0),
+    "poisson.pmf, mu 0": (lambda mu: stats.poisson.pmf(np.array([0, 1, 2]), mu) @ np.array([1.0, 10, 100]), 0.0, 9.0),
+    "binom.pmf, p 0": (lambda p: stats.binom.pmf(np.array([0, 1, 2]), 3, p) @ np.array([1.0, 10, 100]), 0.0, 27.0),
+    "binom.pmf, p 1": (lambda p: stats.binom.pmf(np.array([3, 2, 1]), 3, p) @ np.array([1.0, 10, 100]), 1.0, -27.0),
+    "bernoulli.pmf, p 0": (lambda p: stats.bernoulli.pmf(1, p), 0.0, 1.0),
+    "bernoulli.pmf, p 1": (lambda p: stats.bernoulli.pmf(1, p), 1.0, 1.0),
+    "dirichlet.pdf, x 0": (
+        lambda x: stats.dirichlet.pdf(np.array([0.0, 0.4, 0.6]) + x * np.array([1.0, 0, 0]), np.array([2.0, 1, 3])),
+        0.0, 21.6),
+    "norm.pdf at infinity": (stats.norm.pdf, INF, 0.0), "t.pdf at infinity": (lambda x: stats.t.pdf(x, 3.0), -INF, 0.0),
+    "gamma.pdf at infinity": (lambda x: stats.gamma.pdf(x, 2.0), INF, 0.0),
+    "beta.sf near 0": (lambda x: stats.beta.sf(x, 0.5, 0.5), 1e-20, -1e10 / np.pi),
+    "gamma.logcdf": (lambda x: stats.gamma.logcdf(x, 2.0), 50.0, 50 * np.exp(-50.0)),
+    "second derivative of gamma.pdf": (grad(lambda x: stats.gamma.pdf(x, 3.0)), 0.0, 1.0),
+    "second derivative of beta.pdf": (grad(lambda x: stats.beta.pdf(x, 2.0, 3.0)), 1.0, 24.0),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("where", EDGES)
 def test_gradients_at_the_edge(where):
     function, point, expected = EDGES[where]
     np.testing.assert_allclose(grad(function)(np.array(point)), expected, rtol=1e-9)
+
+
+# SciPy is the oracle at the edges; NaN in place of its NaN and of what it says of a parameter that is not allowed.
+VALUES = np.array(
+    [-INF, -50.0, -1e-17, 0.0, 1e-300, 1e-20, 1e-17, 1e-8, 0.3, 0.9, 1.0, 3.0, 40.0, 50.0, 1e10, INF, NAN]
+)
+SHAPES_AT_EDGES = {
+    "t": [(0.5,), (1.0,), (3.0,), (30.0,), (INF,)], "gamma": [(0.05,), (0.5,), (1.0,), (2.0,), (30.0,), (1e3,)],
+    "chi2": [(0.1,), (1.0,), (2.0,), (4.0,), (60.0,)],
+    "beta": [(0.05, 1.0), (0.5, 0.5), (1.0, 1.0), (2.0, 3.0), (50.0, 0.1)],
+    "poisson": [(0.0,), (0.05,), (3.0,), (1e3,)], "bernoulli": [(0.0,), (1e-8,), (0.3,), (1.0,)],
+    "binom": [(3, 0.0), (3, 1e-17), (5, 0.3), (5, 1.0), (2.5, 0.3), (1000, 0.01), (INF, 0.3), (-1, 0.3)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [pair for pair in EVERY if pair[0] not in ("multivariate_normal", "dirichlet")]
+)
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value", "ignore:overflow")
+def test_values_at_the_edges_are_those_of_scipy(name, method):
+    for shapes in SHAPES_AT_EDGES.get(name, [()]):
+        with np.errstate(all="ignore"):
+            expected = getattr(getattr(scipy.stats, name), method)(VALUES, *shapes)
+        got = getattr(getattr(stats, name), method)(VALUES, *shapes)
+        ours = np.isnan(expected) | (np.isinf(VALUES) & (got == 0))  # SciPy multiplies 0 by infinity
+        ours |= np.isnan(got) & (name == "binom" and shapes[0] in (2.5, INF, -1))
+        if method in ("logcdf", "logsf", "logpmf"):  # SciPy rounds the smaller one of some, we a probability close to 1
+            ours |= (np.abs(expected - got) < 1e-15) & (np.abs(got) < 1e-9)
+        if name == "laplace" and method == "logpdf":  # SciPy takes the logarithm of a density of 0
+            ours |= np.isneginf(expected)
+        np.testing.assert_allclose(got[~ours], expected[~ours], rtol=2e-8, atol=1e-300, err_msg=str(shapes))
+
+
+@pytest.mark.parametrize(("call", "expected"), [
+    (lambda: stats.beta.sf(1e-17, 0.05, 1.0), 1 - 1e-17**0.05), (lambda: stats.beta.sf(1e-20, 0.1, 1.0), 0.99),
+    (lambda: stats.expon.logcdf(50.0), -np.exp(-50.0)), (lambda: stats.laplace.logcdf(50.0), -np.exp(-50.0) / 2),
+    (lambda: stats.cauchy.logcdf(1e10), -1e-10 / np.pi), (lambda: stats.t.logcdf(1e10, 1.0), -1e-10 / np.pi),
+    (lambda: stats.gamma.logsf(1e-20, 1.0), -1e-20),
+    (lambda: stats.cauchy.logpdf(1e300), -600 * np.log(10) - np.log(np.pi)),
+    (lambda: stats.beta.logcdf(1 - 1e-9, 1.0, 2.0), -1e-18),
+])  # fmt: skip
+def test_upper_and_lower_tails_keep_their_digits(call, expected):
+    np.testing.assert_allclose(call(), expected, rtol=1e-7)
+
+
+def test_infinitely_many_degrees_of_freedom_are_the_normal_distribution():
+    x = np.array([-2.0, 0.3, 40.0])
+    np.testing.assert_allclose(stats.t.logpdf(x, INF), stats.norm.logpdf(x), rtol=1e-14)
+    np.testing.assert_allclose(grad(lambda x: stats.t.logpdf(x, INF).sum())(x), -x)
+    np.testing.assert_allclose(grad(lambda x: stats.t.cdf(x, INF).sum())(x), stats.norm.pdf(x), rtol=1e-12)
 
 
 def test_names_of_arguments():

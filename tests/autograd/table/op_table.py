@@ -77,7 +77,7 @@ ROWS = {
     # Exponentials and logarithms.
     "exp": unary(keeps="y", dtypes="fc"),
     "exp2": unary(keeps="y"),
-    "expm1": unary(keeps="y", dtypes="fc"),
+    "expm1": unary(keeps="x", dtypes="fc"),
     "log": unary(0.5, 3, keeps="x", dtypes="fc"),
     "log2": unary(0.5, 3, keeps="x", dtypes="fc"),
     "log10": unary(0.5, 3, keeps="x", dtypes="fc"),
@@ -121,6 +121,7 @@ ROWS = {
     "softplus": unary(oracle=lambda x: np.logaddexp(x, np.zeros((), x.dtype)), keeps="x"),
     "relu": unary(oracle=lambda x: np.maximum(x, 0), keeps="y"),
     "leaky_relu": unary_with(choices("negative_slope", 0.1, 0.0), oracle=oracles.leaky_relu, keeps="x"),
+    "bell": unary(oracle=lambda x: np.exp(-x * x), keeps="y x"),
     "erf": unary(oracle=scipy.special.erf, keeps="x"),
     "erfc": unary(oracle=scipy.special.erfc, keeps="x"),
     "erfinv": unary(-0.8, 0.8, oracle=scipy.special.erfinv, keeps="y"),
@@ -135,7 +136,8 @@ ROWS = {
     "narrowed": steps(FIRST, params={"dtype": np.dtype("int8")}, oracle=lambda x, dtype: x.astype(dtype)),
     "stop_gradient": steps(real(2, 3), oracle=lambda x: x, dtypes="fc"),
     # Steps, comparisons and predicates.
-    **same("sign floor ceil trunc rint signbit isnan isinf isfinite", steps(real(2, 3)) + steps(real())),
+    **same("floor ceil trunc rint signbit isnan isinf isfinite", steps(real(2, 3)) + steps(real())),
+    "sign": steps(real(2, 3)) + steps(real()) + unary(keeps="y x", dtypes="c"),
     "round": steps(real(2, 3), params={"decimals": 1}) + steps(real(4, low=-90, high=90), params={"decimals": -1}),
     **same("equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor floor_divide",
         steps(real(2, 3), real(3)) + steps(FIRST, SECOND) + steps(FIRST, 6)),

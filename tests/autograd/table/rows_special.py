@@ -55,6 +55,8 @@ ROWS = {
     "erfcinv": of_one("erfcinv", (0.1, 1.9), keeps="y"),
     "erfcx": of_one("erfcx", (-1, 4), keeps="y x"),
     **{name: of_one(name, EVERYWHERE) for name in ("ndtr", "log_ndtr", "log_expit")},
+    "iv_scaled": [OnHost((2, Real((2, 3), 0.3, 3)), {}, lambda v, x: scipy.special.ive(v, x) * np.exp(-1j * x.imag),
+                       keeps="y x", dtypes="c")],
     "inverse_mills_ratio": unary(
         -3, 3, lambda x: np.exp(-x * x / 2 - scipy.special.log_ndtr(x)) / np.sqrt(2 * np.pi), keeps="y x"),
     "ndtri": of_one("ndtri", UNIT, keeps="y"),
