@@ -142,8 +142,8 @@ def _operator(function):
             if t is not trace and t.level > trace.level:
                 trace = t
         elif type(other) is _ndarray:
-            if 16 < other.dtype.num < 23:  # objects, texts, records, dates
-                operand(other, function.name, False)
+            if 16 < other.dtype.num < 23 or not other.ndim:  # objects, texts, records, dates; numbers
+                other = operand(other, function.name, False)
         elif type(other) not in PLAIN:
             if getattr(other, "__array_ufunc__", 0) is None:
                 return NotImplemented

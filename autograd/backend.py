@@ -10,7 +10,7 @@ import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from .typing import DeviceLike, RawArray
 
 __all__ = [
-    "CPU", "Device", "DeviceError", "Portable", "as_device", "contiguous", "default_device", "device", "device_of",
-    "from_library", "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices", "nccl", "portable",
-    "raising_linalg", "scipy_function", "synchronize", "use_device_of",
+    "CPU", "Device", "DeviceError", "Portable", "as_device", "beside_gpu", "contiguous", "default_device", "device",
+    "device_of", "from_library", "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices", "nccl",
+    "portable", "raising_linalg", "scipy_function", "synchronize", "use_device_of",
 ]  # fmt: skip
 
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
@@ -303,6 +303,13 @@ def _on_gpu(host, index):
     return (Device("gpu", index) if device.kind == "gpu" and index < _gpu_count() else device).put(host)
 
 
+def beside_gpu(args: Sequence[Any]) -> Sequence[Any]:
+    """Arguments for a function of CuPy: a host array without axes as a scalar, which travels with the kernel."""
+    if not any(isinstance(a, numpy.ndarray) for a in args):
+        return args
+    return [a if not isinstance(a, numpy.ndarray) else _cupy().asarray(a) if a.ndim else a[()] for a in args]
+
+
 def library(args: Iterable[Any], where: str = "operation") -> ModuleType:
     """The array library that computes with raw `args`: `cupy` if one of them is a CuPy array, else `numpy`.
 
@@ -310,13 +317,14 @@ def library(args: Iterable[Any], where: str = "operation") -> ModuleType:
         where: The operation, for the error.
 
     Raises:
-        DeviceError: If arrays of the CPU and of a GPU are mixed; NumPy's and Python's scalars go with both.
+        DeviceError: If arrays of the CPU and of a GPU are mixed; Python's and NumPy's scalars, and host arrays of one
+            element, which these become when they are reshaped, go with both.
     """
     found = numpy
     for a in args:
         if is_cupy(a):
             found = sys.modules["cupy"]
-    if found is not numpy and any(isinstance(a, numpy.ndarray) for a in args):
+    if found is not numpy and any(isinstance(a, numpy.ndarray) and a.size != 1 for a in args):
         shapes = ", ".join(f"{device_of(a)} {a.shape}" for a in args if is_array(a))
         raise DeviceError(
             f"{where}: expected all arrays on one device, got {shapes}. "

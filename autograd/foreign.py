@@ -83,7 +83,7 @@ def operand(x: Any, where: str, copy: bool) -> Any:
     """
     if type(x) is numpy.ndarray:
         require_numbers(x, where, x)
-        return x
+        return x if x.ndim else x[()]
     if isinstance(x, list | tuple):
         raw = backend.from_list(x)
         require_numbers(raw, where, x)

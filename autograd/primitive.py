@@ -160,7 +160,7 @@ class Primitive:
                 raise TypeError(f"{self.name}: expected {len(self.arguments)} arrays, got {len(args)}.")
             if raw:
                 for a in args:
-                    if type(a) is _ndarray and 16 < a.dtype.num < 23:  # objects, texts, records, dates
+                    if type(a) is _ndarray and (16 < a.dtype.num < 23 or not a.ndim):  # objects, texts; numbers
                         odd = True
             if odd:
                 args = self._operands(args, trace)
@@ -192,7 +192,14 @@ class Primitive:
         """Applies it to raw arrays; `autograd.debugging` replaces this method in its contexts."""
         if "cupy" not in sys.modules:
             return self.host(*args, **params)
-        return self._kernel(backend.library(args, self.name))(*args, **params)
+        xp = backend.library(args, self.name)
+        if xp is not numpy:
+            numbers = backend.beside_gpu(args)
+            if isinstance(args, list):
+                args[:] = numbers  # so that they are residuals as well
+            return self._kernel(xp)(*numbers, **params)
+        y = self.host(*args, **params)
+        return y[()] if type(y) is _ndarray and not y.ndim else y  # scalars go with arrays of a GPU
 
     def vjps_of(self, args: Sequence[Any]) -> tuple[Vjp | None, ...]:
         """The `Vjp` for each of `args`, None for one that has no gradient."""

@@ -316,3 +316,30 @@ def test_result_type_and_round():
     x = Array(np.array([1.26, 2.34], "float32"))
     assert anp.result_type(x, 1.0) == np.float32 == anp.result_type(x, np.int8)
     assert round(x, 1).tolist() == pytest.approx([1.3, 2.3])
+
+
+BESIDE_NUMBERS = {
+    "power": lambda x, s: x**s,
+    "float_power": lambda x, s: anp.float_power(x, s),
+    "multiply": lambda x, s: s * x,
+    "hypot": lambda x, s: anp.hypot(x, s),
+    "where": lambda x, s: anp.where(x > 1, x, s),
+    "clip": lambda x, s: anp.clip(x, 0, s),
+    "append": lambda x, s: anp.append(x, s) ** 2,
+    "insert": lambda x, s: anp.insert(x, 1, s) ** 2,
+    "pad": lambda x, s: anp.pad(x, 1, constant_values=s) ** 2,
+    "stack": lambda x, s: anp.stack([x[0], s]) ** 2,
+}
+
+
+@pytest.mark.parametrize("number", [np.float64(3), np.array(3.0), np.float32(2)], ids=["float64", "0-d", "float32"])
+@pytest.mark.parametrize("name", BESIDE_NUMBERS)
+def test_numbers_of_numpy_go_with_arrays_of_every_device(xp, name, number):
+    def function(x):
+        return anp.sum(BESIDE_NUMBERS[name](x, number))
+
+    np.testing.assert_allclose(np.asarray(function(Array(xp.asarray(POINT)))), function(Array(np.array(POINT))))
+    check_grads(function, (xp.asarray(POINT),), order=2)
+    if name not in ("append", "insert", "pad", "stack") or xp is np:
+        lanes = vmap(function)(Array(xp.asarray([POINT, POINT])))
+        np.testing.assert_allclose(np.asarray(lanes), [function(Array(np.array(POINT))).item()] * 2)
