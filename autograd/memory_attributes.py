@@ -35,7 +35,7 @@ _REMEDIES = {
 }
 
 
-def __getattr__(self, name):
+def _attribute(self, name):
     if name in _OF_MEMORY:
         try:
             raw = concrete(self, name)
@@ -46,4 +46,4 @@ def __getattr__(self, name):
     raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}.{remedy}", name=name, obj=self)
 
 
-Operators.__getattr__ = __getattr__
+Operators.__getattr__ = _attribute  # type: ignore[attr-defined]  # types know the attributes that there are

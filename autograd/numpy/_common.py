@@ -66,7 +66,7 @@ def array(object: ArrayLike, dtype: DTypeLike = None) -> Array:
     if is_array_like(object):
         raw = to_raw(object, "array")
         return backend.library((raw,)).array(raw, dtype)
-    created = onp.array(object, dtype)
+    created: Any = onp.array(object, dtype)
     require_numbers(created, "array", object)
     device = backend.default_device()
     return created if device == backend.CPU else device.put(created)
