@@ -16,7 +16,7 @@ import numpy as onp
 
 from . import backend
 from . import numpy as anp
-from .core import Array, TracedNumber, Tracer, bare, concrete, kind_of, resolved
+from .core import Array, Reference, TracedNumber, Tracer, bare, concrete, kind_of, resolved
 from .foreign import PLAIN, is_no_array, operand
 from .numpy._common import as_array, refuse_output
 from .numpy._indexing import IndexUpdate, getitem
@@ -37,6 +37,11 @@ _COMPARISONS = {
 }  # fmt: skip
 _ndarray = onp.ndarray
 _EQUALITY = (anp.equal, anp.not_equal)
+_variables = Reference._trace
+_OPERATIONS = {f"__{name}__": function for name, function in (_OPERATORS | _COMPARISONS).items()} | {
+    f"__r{name}__": lambda self, other, function=function: function(other, self)
+    for name, function in _OPERATORS.items()
+}
 _UNARY = {"neg": anp.negative, "pos": anp.positive, "abs": anp.absolute, "invert": anp.invert}
 _PROPERTIES: dict[str, Callable[[Any], Any]] = {
     "real": anp.real, "imag": anp.imag, "T": anp.transpose, "mT": anp.matrix_transpose, "flat": anp.ravel,
@@ -100,8 +105,8 @@ def _define_operators_of_numbers():
 
 
 def _operator_of_numbers(name, function):
-    """An operator between Python numbers, one of them traced; with an array it is the operator of arrays."""
-    of_arrays = getattr(Array, name)
+    """An operator between Python numbers, one of them traced; with an array it is the operation on arrays."""
+    of_arrays = _OPERATIONS[name]
 
     def apply(self, other, *modulus):
         if modulus:
@@ -141,17 +146,25 @@ def _operator(function):
             t = other._trace
             if t is not trace and t.level > trace.level:
                 trace = t
-        elif type(other) is _ndarray:
-            if 16 < other.dtype.num < 23 or not other.ndim:  # objects, texts, records, dates; numbers
-                other = operand(other, function.name, False)
-        elif type(other) not in PLAIN:
-            if getattr(other, "__array_ufunc__", 0) is None:
-                return NotImplemented
-            if function in _EQUALITY and is_no_array(other):
-                return Array(onp.full(self.shape, function is anp.not_equal))
-            lists = isinstance(other, (list, tuple))
-            other = as_array(other) if lists else operand(other, function.name, trace.level > 0)
-        return trace.apply(function, (self, other), {})
+            plain = trace is not _variables and not isinstance(other, TracedNumber)
+            plain = plain and self._value.dtype is other._value.dtype
+        elif type(other) is float or type(other) is int:
+            plain = trace is not _variables
+        else:
+            plain = False
+            if type(other) is _ndarray:
+                if 16 < other.dtype.num < 23 or not other.ndim:  # objects, texts, records, dates; numbers
+                    other = operand(other, function.name, False)
+            elif type(other) not in PLAIN:
+                if getattr(other, "__array_ufunc__", 0) is None:
+                    return NotImplemented
+                if function in _EQUALITY and is_no_array(other):
+                    return Array(onp.full(self.shape, function is anp.not_equal))
+                lists = isinstance(other, (list, tuple))
+                other = as_array(other) if lists else operand(other, function.name, trace.level > 0)
+        if plain and 10 < self._value.dtype.num < 17:  # float32 or wider: the rules of `dtypes` are NumPy's
+            return trace.apply(function, (self, other), {})
+        return function.applied(trace, (self, other), {})
 
     return apply
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy import ndarray
 
 from .core import Array, Interpreter, Tracer, escaped
+from .dtypes import numpy_rules
 from .families import Composition
 from .numpy._common import stack_all
 from .ops.shape import broadcast_to, with_ndim
@@ -60,7 +61,8 @@ class Batch(Interpreter):
                 notice(a)  # rules make views of it
         rule: Any = primitive.batch
         if isinstance(rule, Composition):
-            return rule.function(*args, **params)
+            with numpy_rules(True):
+                return rule.function(*args, **params)
         values, batched = [], []
         for a in args:
             own = False
@@ -70,7 +72,8 @@ class Batch(Interpreter):
             values.append(a)
             batched.append(own)
         rule = _RULES.get(rule, rule)
-        y = rule(primitive, self.size, values, batched, params)
+        with numpy_rules(True):
+            y = rule(primitive, self.size, values, batched, params)
         return tuple(map(self.tracer, y)) if type(y) is tuple else self.tracer(y)
 
     def forced(self, x: Tracer, use: str) -> TypeError:

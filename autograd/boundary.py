@@ -13,10 +13,11 @@ import numpy as onp
 
 from . import backend
 from .core import Array, Interpreter, Reference, library, lift, resolved
+from .dtypes import is_inexact
 from .foreign import argument
 
 __all__ = [
-    "differentiable", "is_inexact", "lowered", "output_and_aux", "own", "require_container", "require_same_library",
+    "differentiable", "lowered", "output_and_aux", "own", "require_container", "require_same_library",
     "shown",
 ]  # fmt: skip
 
@@ -40,11 +41,6 @@ def differentiable(x: Any, where: str) -> Any:
             "Convert integers, or leave the argument out of those that are differentiated."
         )
     return value
-
-
-def is_inexact(dtype: onp.dtype[Any]) -> bool:
-    """Whether a dtype has derivatives: real and complex numbers, bfloat16 included."""
-    return dtype.kind in "fc" or dtype.name == "bfloat16"
 
 
 def require_same_library(x: Any, like: Any, where: str) -> None:

@@ -14,6 +14,7 @@ from . import backend, tree
 from .batch import running
 from .boundary import require_container
 from .core import Array, lift
+from .dtypes import in_these_rules
 from .foreign import argument
 from .reverse import TapeTracer, live_tapes
 from .write_protection import kept
@@ -140,7 +141,7 @@ def checkpoint_unless(f: Callable[P, R], differs: Callable[[], Any]) -> Callable
                 "cuobjax.Remat(f), which restores variables."
             )
         tape = max(tapes, key=lambda tape: tape.level)
-        run = functools.partial(f, *_kept(args, tape), **_kept(kwargs, tape))
+        run = functools.partial(in_these_rules(f), *_kept(args, tape), **_kept(kwargs, tape))
         _cut(tape, starts[tape], leaves, _Replay(run, random_state, _shapes(leaves)))
         return tree.unflatten(structure, leaves)
 

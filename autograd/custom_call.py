@@ -7,8 +7,9 @@ import functools
 from typing import Any, NamedTuple
 
 from . import backend, tree
-from .boundary import is_inexact, shown
+from .boundary import shown
 from .core import Array, Tracer, kind_of, lift
+from .dtypes import in_these_rules, is_inexact
 from .errors import line_of_user, noted
 from .foreign import argument
 from .forward import zeros_like
@@ -73,7 +74,9 @@ class Call(Primitive):
 
     def __init__(self, name, primal, forward, pull, push, layout):
         self.name, self.kind, self.arguments, self.variadic = name, "", (), "args"
-        self.primal, self.forward, self.pull, self.push, self.layout = primal, forward, pull, push, layout
+        self.primal, self.forward = in_these_rules(primal), in_these_rules(forward)
+        self.pull, self.push = pull and in_these_rules(pull), push and in_these_rules(push)
+        self.layout = layout
         self.batch = _batch_call
         self._shared: tuple[tuple, Any] = (), None
         self._level: float = 0  # of the transformation that applies the derivative

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .core import Array, Interpreter, Tracer, escaped, library, lift
+from .dtypes import numpy_rules
 from .ops.elementwise import astype, real
 from .ops.shape import broadcast_to
 from .reverse import Tape, conformed
@@ -44,8 +45,9 @@ class Forward(Interpreter):
                 a = a._value
             values.append(a)
             tangents.append(tangent)
-        y = primitive(*values, **params)
-        t = tangent_of(primitive, y, values, tangents, params)
+        with numpy_rules(True):
+            y = primitive(*values, **params)
+            t = tangent_of(primitive, y, values, tangents, params)
         if t is None:
             return lift(y)
         if type(y) is tuple:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
 import numpy as onp
 
 from . import backend, tree
-from .boundary import differentiable, is_inexact, lowered, output_and_aux, require_same_library, shown
+from .boundary import differentiable, lowered, output_and_aux, require_same_library, shown
 from .core import Array, Reference, Tracer, kind_of, library, lift
+from .dtypes import follows_numpy, is_inexact, numpy_rules
 from .errors import shortened
 from .foreign import argument, holds_numbers
 from .numpy._common import as_array
@@ -95,7 +96,8 @@ class TapedRun:
         for i, value in [(argnums, inputs)] if isinstance(argnums, int) else zip(argnums, inputs, strict=True):
             arguments[i] = value
         try:
-            self.output = f(*arguments, **kwargs)
+            with numpy_rules(raw is None and (self.raw or follows_numpy())):
+                self.output = f(*arguments, **kwargs)
         except BaseException as error:
             self.close()
             if isinstance(error, Exception):
@@ -143,7 +145,8 @@ class TapedRun:
             outputs, cotangents: Arrays that the function returned, and their cotangents.
             consume: Release the tape on the way; it cannot be used again.
         """
-        found = self.tape.pull(outputs, cotangents, self._inputs, consume=consume)
+        with numpy_rules(True):
+            found = self.tape.pull(outputs, cotangents, self._inputs, consume=consume)
         seen, results, self.unreached = {id(g) for g in cotangents}, [], []
         for x, g in zip(self._inputs, found, strict=True):
             if g is None:

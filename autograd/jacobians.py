@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
 
 from . import tree
 from .batch import Batch
-from .boundary import differentiable, is_inexact, lowered, output_and_aux, own, require_same_library, shown
+from .boundary import differentiable, lowered, output_and_aux, own, require_same_library, shown
 from .core import Array, library, lift
+from .dtypes import follows_numpy, is_inexact, numpy_rules
 from .errors import shortened
 from .forward import Forward, ForwardTracer, zeros_like
 from .gradients import TapedRun, copied, grad, select
@@ -63,7 +64,8 @@ def jvp(f: Callable[..., Any], primals: Tree, tangents: Tree, has_aux: bool = Fa
     forward = Forward()
     inputs = [_watched(forward, x, t) for x, t in zip(leaves, directions, strict=True)]
     try:
-        output = f(*tree.unflatten(structure, inputs))
+        with numpy_rules(raw or follows_numpy()):
+            output = f(*tree.unflatten(structure, inputs))
     except Exception as error:
         shortened(error)
         raise
@@ -245,6 +247,8 @@ def jacfwd(
         leaves, arguments = tree.flatten(selected)
         inputs = [differentiable(x, "jacobian") for x in leaves]
         result: dict[str, Any] = {}
+        everything = tree.flatten((args, kwargs))[0]
+        raw = not any(isinstance(x, Array) for x in everything)
 
         def push(tangents):
             forward = Forward()
@@ -254,7 +258,8 @@ def jacfwd(
             for i, x in [(argnums, changed)] if isinstance(argnums, int) else zip(argnums, changed, strict=True):
                 given[i] = x
             try:
-                output = f(*given, **tree.tree_map(lift, constants))
+                with numpy_rules(raw or follows_numpy()):
+                    output = f(*given, **tree.tree_map(lift, constants))
             except Exception as error:
                 shortened(error)
                 raise
@@ -266,12 +271,10 @@ def jacfwd(
             result.update(structure=structure, aux=tree.tree_map(lambda x: lowered(forward, x, "jacobian"), aux))
             return [forward.tangent(y) for y in outputs]
 
-        given = tree.flatten((args, kwargs))[0]
-        raw = not any(isinstance(x, Array) for x in given)
         rows = list(_columns(push, inputs, holomorphic))
         found = [tree.unflatten(arguments, [shown(d, raw) for d in row]) for row in rows]
         found = tree.unflatten(result["structure"], found)
-        return (found, tree.tree_map(lambda x: own(shown(x, raw), given), result["aux"])) if has_aux else found
+        return (found, tree.tree_map(lambda x: own(shown(x, raw), everything), result["aux"])) if has_aux else found
 
     return derivatives
 

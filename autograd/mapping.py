@@ -15,6 +15,7 @@ from .axes import complete_axis
 from .batch import Batch, running
 from .boundary import lowered, own, shown
 from .core import Array, Tracer, lift, resolved
+from .dtypes import follows_numpy, numpy_rules
 from .errors import shortened
 from .foreign import argument
 from .numpy import asarray, moveaxis
@@ -106,7 +107,8 @@ class Lanes:
         outer = running.get()
         try:
             running.set((*outer, self.batch) if draw else outer)
-            yield
+            with numpy_rules(self._raw or follows_numpy()):
+                yield
         finally:
             running.set(outer)
             self.batch.ended = True

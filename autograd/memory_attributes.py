@@ -17,7 +17,7 @@ class _Traced(TypeError, AttributeError):
 
 def _interface(self, raw):
     """NumPy's array interface, read-only: an address if `self` keeps the array alive, else an object that does."""
-    if backend.is_cupy(raw) or raw.dtype.kind == "V":
+    if backend.is_cupy(raw) or raw.dtype.num > 255:  # of ml_dtypes, whose names NumPy does not know
         raise AttributeError(f"Array of {raw.dtype} on {backend.device_of(raw)} has no __array_interface__.")
     if type(raw) is onp.ndarray and not isinstance(self, Reference):
         address, _ = raw.__array_interface__["data"]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy
 
 from . import backend
-from .core import Array, concrete
+from .core import Array, Interpreter, TracedNumber, concrete, kind_of
+from .dtypes import default_dtype, entering, follows_numpy, is_inexact, limited, promoted, real_dtype
 from .foreign import PLAIN, operand
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ __all__ = ["PRIMITIVES", "Primitive", "Vjp"]
 
 PRIMITIVES: dict[str, Primitive] = {}  # every primitive of this package, by its name
 _ndarray = numpy.ndarray
+_HOST = (numpy.ndarray, numpy.generic)
+_VARIABLES = float("inf")  # the level of the interpreter of variables, which applies a primitive again
 _Memory: TypeAlias = str | Callable[..., str]
 
 
@@ -74,6 +77,8 @@ class Primitive:
     has_effect: bool = False
     host: Callable[..., Any]
     _count: int = 0  # of `arguments`
+    _ours: bool = False  # whether it has a name in PRIMITIVES
+    _numbers: slice | None = None  # the arguments that have a derivative; None for all
 
     def __init__(
         self,
@@ -101,6 +106,9 @@ class Primitive:
         self.vjps = tuple(vjp and Vjp(vjp, self) for vjp in vjps)
         if not callable(memory) and memory not in ("", "new", "view"):
             raise ValueError(f"Primitive: expected memory 'new', 'view' or '', got {memory!r}.")
+        active = [i for i, vjp in enumerate(self.vjps) if vjp is not None]
+        if kind and active and len(active) < len(self.vjps):
+            self._numbers = slice(active[0], active[-1] + 1)
         self.flops, self.memory, self.ufunc = flops, memory, ufunc
         self.index_ranges, self.shape_from = index_ranges, shape_from
         documented = not isinstance(forward, str) and forward.__doc__
@@ -108,9 +116,11 @@ class Primitive:
         self.__signature__: inspect.Signature = _signature(self)
         self.__annotations__: dict[str, Any] = {}  # of the function, not of this class, for those who wrap it
         self.__module__ = getattr(forward, "__module__", None) or __name__
-        if self.__module__.startswith("autograd.") and PRIMITIVES.setdefault(name, self) is not self:
+        self._ours = self.__module__.startswith("autograd.")
+        if self._ours and PRIMITIVES.setdefault(name, self) is not self:
             raise ValueError(f"Primitive: expected a new name, got {name!r}.")
         self._kernels = {}
+        self._floats: dict[Any, bool] = {}  # see _makes_floats
         self.host = self._kernel(numpy)
 
     def __get__(self, instance: Any, owner: Any = None) -> Primitive:
@@ -139,13 +149,16 @@ class Primitive:
             TypeError: If it has not that many arguments or no such parameter.
             DeviceError: If arrays of the CPU and of a GPU are mixed.
         """
-        trace, raw, odd = None, False, False
+        trace, raw, odd, plain = None, False, False, True
         if params:
             if len(args) < self._count:
                 args = self._positional(args, params)
             for name in params:
-                if isinstance(params[name], Array):
-                    params[name] = concrete(params[name], f"{name} of {self.name}")
+                value = params[name]
+                if isinstance(value, Array):
+                    params[name] = value = concrete(value, f"{name} of {self.name}")
+                if isinstance(value, _HOST):
+                    plain = False
         for a in args:
             if isinstance(a, Array):
                 t = a._trace
@@ -166,7 +179,9 @@ class Primitive:
                 args = self._operands(args, trace)
             if params and not self.parameters >= params.keys():
                 raise self._unknown(params)
-            return trace.apply(self, args, params)
+            if plain and trace.level != _VARIABLES and _plain(args if self._numbers is None else args[self._numbers]):
+                return trace.apply(self, args, params)
+            return self.applied(trace, args, params)
         if odd:
             args = self._raw_operands(args)
         return self.run(args, params)
@@ -179,6 +194,36 @@ class Primitive:
         """The arguments, none of which is an Array, as NumPy or CuPy take them."""
         taken = (_ndarray, list, tuple)
         return [a if type(a) in taken else operand(a, self.name, False) for a in args]
+
+    def applied(self, trace: Interpreter, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Applies it to arguments of which one belongs to the interpreter `trace`, as `autograd.dtypes` says."""
+        if not self._ours or trace.level == _VARIABLES or follows_numpy():
+            return trace.apply(self, args, params)
+        common = promoted([a.dtype for a in args if isinstance(a, Array) and kind_of(a) is None])
+        args = [entering(a, common) if _is_floating(a) else a for a in args]
+        if params:
+            params = {name: entering(x, common) if _is_floating(x) else x for name, x in params.items()}
+        common = promoted([a.dtype for a in args if hasattr(a, "dtype") and kind_of(a) is None])
+        wanted = common
+        if common is None and self.kind == "elementwise" and self._makes_floats(args, params):
+            wanted = default_dtype()
+        vjps = self.vjps_of(args) if self.kind else (None,) * len(args)
+        args = [_in_dtype(a, wanted, vjp is not None) for a, vjp in zip(args, vjps, strict=False)]
+        y = trace.apply(self, args, params)
+        if params.get("dtype") is not None:
+            return y
+        return tuple([_limited(part, common) for part in y]) if type(y) is tuple else _limited(y, common)
+
+    def _makes_floats(self, args, params):
+        """Whether it makes floating numbers of these integers; False if that depends on parameters."""
+        if params:
+            return False
+        kinds = tuple([a.dtype if backend.is_array(a) or isinstance(a, Array) else type(a) for a in args])
+        known = self._floats.get(kinds)
+        if known is None:
+            examples = [numpy.ones(0, kind) if isinstance(kind, numpy.dtype) else kind(1) for kind in kinds]
+            known = self._floats[kinds] = is_inexact(self.host(*examples).dtype)
+        return known
 
     def _positional(self, args, params):
         """The array arguments, given those by position; takes out of `params` those that are given by name."""
@@ -267,6 +312,49 @@ class Vjp:
             i: The position of the argument whose cotangent it gives.
         """
         return self.function(g, *(self.residuals(y, args, params, i) if self.residuals else ()))
+
+
+def _is_floating(x):
+    return backend.is_array(x) and x.dtype.kind in "fc"
+
+
+def _plain(args):
+    """Whether the arrays all have one dtype, float32 or wider: then NumPy's rules are those of `autograd.dtypes`."""
+    common = None
+    for a in args:
+        if isinstance(a, Array):
+            dtype = a._value.dtype if not isinstance(a, TracedNumber) else None
+            if dtype is not common:
+                if common is not None or dtype is None or not 10 < dtype.num < 17:
+                    return False
+                common = dtype
+        elif type(a) is not float and type(a) is not int:
+            return False
+    return common is not None
+
+
+def _in_dtype(x, common, as_number):
+    """An argument in the precision of the floating ones together, whose dtype is `common`, None if there are none.
+
+    Integers and booleans become floating numbers where they count as numbers, not as indices or conditions.
+    """
+    if not hasattr(x, "dtype") or kind_of(x) is not None:
+        return x
+    if x.dtype.kind in "iub":
+        if not as_number:
+            return x
+        if common is None:
+            return entering(x, None) if backend.is_array(x) else x
+        wanted = real_dtype(common)
+    else:
+        wanted = common if x.dtype.kind == "c" else real_dtype(common)
+    return x if x.dtype == wanted else PRIMITIVES["astype"](x, dtype=wanted)
+
+
+def _limited(y, common):
+    """A result that is not wider than the dtype `common` of the floating arguments, None if there are none."""
+    dtype = limited(y.dtype, common or default_dtype())
+    return y if dtype == y.dtype else PRIMITIVES["astype"](y, dtype=dtype)
 
 
 def _named(name):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from . import backend, tree
-from .boundary import is_inexact
 from .core import Array, lift
+from .dtypes import is_inexact
 from .gradients import vjp
 from .jacobians import jvp
 from .mapping import vmap

@@ -10,6 +10,7 @@ import numpy
 import pytest
 
 import autograd
+from autograd.dtypes import set_default_dtype
 from autograd.primitive import PRIMITIVES
 
 _SLOW = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
@@ -45,6 +46,14 @@ def pytest_collection_modifyitems(config, items):
         left_out = [item for item, out in zip(items, on_the_cpu, strict=True) if out]
         items[:] = [item for item, out in zip(items, on_the_cpu, strict=True) if not out]
         config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture
+def float64_by_default():
+    """Arrays have NumPy's dtypes, so that they compare with raw ones; tests/cuobjax/test_dtypes.py tests their own."""
+    set_default_dtype("float64")
+    yield
+    set_default_dtype("float32")
 
 
 @pytest.fixture(params=_libraries())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as onp
@@ -12,6 +12,8 @@ import numpy as onp
 from .. import backend
 from ..axes import complete_axis, index_along
 from ..core import Array, TracedNumber, Tracer, bare, library, lift, resolved
+from ..dtypes import default_dtype, entering, follows_numpy, limited
+from ..dtypes import promoted as promoted_dtype
 from ..foreign import is_array_like, require_numbers, to_raw
 from ..ops import shape as shape_ops
 from ..ops.elementwise import astype, stop_gradient
@@ -41,7 +43,26 @@ def as_array(x: ArrayLike, dtype: DTypeLike = None) -> Array:
 def result_type(*arrays_and_dtypes: Any) -> onp.dtype[Any]:
     """The dtype that an operation on arrays, Python numbers and dtypes gives."""
     values = [a.kind() if isinstance(a, TracedNumber) else a for a in arrays_and_dtypes]  # 0, as no value counts
-    return onp.result_type(*[a.dtype if isinstance(a, Array) else a for a in values])
+    if not rules_apply(values):
+        return onp.result_type(*[a.dtype if isinstance(a, Array) else a for a in values])
+    values = [entering(a, None) if backend.is_array(a) else a for a in values]
+    numbers = [a for a in values if isinstance(a, int | float | complex)]
+    dtypes = [onp.dtype(getattr(a, "dtype", a)) for a in values if not isinstance(a, type | int | float | complex)]
+    dtypes += [onp.dtype(a) for a in values if isinstance(a, type)]
+    common = promoted_dtype(dtypes)
+    if common is None:
+        return limited(onp.result_type(*dtypes, *numbers), default_dtype())
+    return limited(onp.result_type(common, *numbers), common)
+
+
+def floating(*arrays: Any) -> onp.dtype[Any]:
+    """The dtype of real numbers that are made of integers: for Arrays the default dtype, for raw arrays float64."""
+    return default_dtype() if rules_apply(arrays) else onp.dtype(float)
+
+
+def rules_apply(values: Iterable[Any]) -> bool:
+    """Whether the rules of `autograd.dtypes` hold: whether Arrays are among the values."""
+    return any(isinstance(a, Array) for a in values) and not follows_numpy()
 
 
 def cast(x: Array, dtype: DTypeLike) -> Array:
@@ -88,9 +109,9 @@ def _holds_arrays(nested):
 
 
 def inexact(x: ArrayLike) -> Array:
-    """`x` as an array of real or complex numbers: integers and booleans become float64."""
+    """`x` as an array of real or complex numbers: integers and booleans become floating numbers."""
     x = as_array(x)
-    return cast(x, float) if x.dtype.kind in "iub" else x
+    return cast(x, floating(x)) if x.dtype.kind in "iub" else x
 
 
 def promoted(a: ArrayLike, x: ArrayLike) -> Array:

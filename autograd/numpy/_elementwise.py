@@ -8,6 +8,7 @@ from typing import Any, overload
 import numpy as onp
 
 from ..core import Array
+from ..dtypes import follows_numpy
 from ..ops import elementwise as ops
 from ..ops import indexing
 from ..ops.elementwise import (  # noqa: F401
@@ -28,13 +29,15 @@ from ..ops.floating_point import (  # noqa: F401
     bitwise_count, copysign, exponent, fabs, heaviside, ldexp, nextafter, spacing,
 )  # fmt: skip
 from ..typing import ArrayLike, Result
-from ._common import as_array, refuse_output, scalar
+from ._common import as_array, floating, refuse_output, result_type, scalar
 
 
 def power(x1: ArrayLike, x2: ArrayLike) -> Result:
     """`x1 ** x2`. At 0 the gradient of `x**0` is 0, and that of `0**p` with respect to p is 0."""
     if isinstance(x2, int | float | complex) and not isinstance(x2, bool | onp.generic):
         x1 = as_array(x1)
+        if isinstance(x1, Array) and x1.dtype.kind in "iub" and isinstance(x2, int) and x2 < 0 and not follows_numpy():
+            x1 = as_array(x1, floating(x1))
         squares = x2 == 2 and (isinstance(x2, int) or (isinstance(x2, float) and x1.dtype.kind in "fc"))
         return ops.square(x1) if squares else ops.power_of(x1, exponent=x2)
     if isinstance(x1, int | float | complex) and isinstance(x2, Array):
@@ -46,8 +49,8 @@ pow = power
 
 
 def float_power(x1: ArrayLike, x2: ArrayLike) -> Result:
-    """`x1 ** x2` in float64 or complex128."""
-    dtype = onp.result_type(onp.float64, as_array(x1).dtype, as_array(x2).dtype)
+    """`x1 ** x2` in floating numbers: float64 or complex128 for raw arrays."""
+    dtype = result_type(floating(x1, x2), x1, x2)
     return ops.power(as_array(x1, dtype), as_array(x2, dtype))
 
 

@@ -16,7 +16,7 @@ import numpy as onp
 from ..core import Array
 from ..ops.elementwise import equal, greater_equal, logical_and, stop_gradient, where
 from ..typing import ArrayLike, Result
-from ._common import aligned, as_array, known
+from ._common import aligned, as_array, floating, known
 from ._creation import linspace
 from ._placement import on_host, placed_like
 from ._reduction import max, min
@@ -78,7 +78,7 @@ def _limits(a, range):
 
 def _dtype(a):
     """The dtype of edges and densities."""
-    return a.dtype if a.dtype.kind == "f" else onp.dtype(float)
+    return a.dtype if a.dtype.kind == "f" else floating(a)
 
 
 def histogram(

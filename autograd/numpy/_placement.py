@@ -11,8 +11,9 @@ import numpy as onp
 
 from .. import backend
 from ..core import Array, Tracer, library, resolved
+from ..dtypes import entering, is_inexact, promoted
 from ..typing import ArrayLike, DeviceLike, DTypeLike, RawArray
-from ._common import as_array, like
+from ._common import as_array, like, rules_apply
 
 
 def create(name: str, *args: Any, device: DeviceLike | None = None, **kwargs: Any) -> RawArray:
@@ -33,7 +34,7 @@ def device_of_first(values: Iterable[Any]) -> AbstractContextManager[Any]:
 def placed_like(x: Array, values: ArrayLike, dtype: DTypeLike = None) -> Array:
     """`values` as an array, on the device of `x` if they are numbers; an Array if `x` is a plain one."""
     if isinstance(values, Array) or backend.is_array(values):
-        return _beside(x, as_array(values, dtype))
+        return _beside(x, as_array(_entering(values, x, dtype), dtype))
     with device_of_first([x]):
         return _beside(x, as_array(values, dtype))
 
@@ -42,12 +43,19 @@ def on_device(x: Array, values: ArrayLike, dtype: DTypeLike = None) -> Array:
     """`values`, also a NumPy array, as an array on the device of `x`; an Array if `x` is a plain one."""
     if not isinstance(values, Array) and not backend.is_cupy(values):
         values = library(x).asarray(values)
-    return _beside(x, as_array(values, dtype))
+    return _beside(x, as_array(_entering(values, x, dtype), dtype))
 
 
 def _beside(x, values):
     """Next to a traced value, raw arrays stay so: interpreters know by that that a caller may write to them."""
     return values if isinstance(resolved(x), Tracer) else like(x, values)
+
+
+def _entering(values, x, dtype):
+    """Floating numbers of a raw array in the dtype that they get next to an Array `x`."""
+    if dtype is not None or isinstance(values, Array) or not is_inexact(values.dtype) or not rules_apply([x]):
+        return values
+    return entering(values, promoted([x.dtype]))
 
 
 def on_host(x: Any) -> Any:

@@ -17,7 +17,7 @@ from ..families import is_half
 from ..ops import elementwise
 from ..ops import reduction as ops
 from ..typing import ArrayLike, Axes, DTypeLike, Result
-from ._common import along_axis, as_array, cast, known, like, refuse_output, scalar
+from ._common import along_axis, as_array, cast, floating, known, like, refuse_output, result_type, scalar
 from ._placement import placed_like
 from ._shape import broadcast_to, transpose
 
@@ -277,7 +277,7 @@ def average(
         total = like(result, library(result).full(result.shape, count, result.dtype))
     else:
         weights = broadcast_weights("average", a, axis, weights)
-        dtype = onp.result_type(a.dtype, weights.dtype, *(["float64"] if a.dtype.kind in "iub" else []))
+        dtype = result_type(a, weights, *([floating(a)] if a.dtype.kind in "iub" else []))
         total = sum(broadcast_to(elementwise.single(weights), a.shape), axis, keepdims=keepdims)
         if (numbers := known(total)) is not None and not numbers.all():
             raise ZeroDivisionError("average: expected weights whose sum is not 0.")

@@ -14,7 +14,7 @@ from ..ops.elementwise import (
     clip, conj, equal, floor, imag, isfinite, isinf, isnan, less, logical_not, maximum, minimum, real, sqrt, where,
 )  # fmt: skip
 from ..typing import ArrayLike, Axes, DTypeLike, Result
-from ._common import as_array, known, refuse_output, scalar
+from ._common import as_array, floating, known, refuse_output, scalar
 from ._placement import placed_like, on_device
 from ._indexing import diagonal, take_along_axis
 from ._product import matmul
@@ -137,7 +137,7 @@ def _quantile(name, a, q, axis, method, keepdims, weights, unit, skip_nan):
     if method not in _METHODS:
         raise ValueError(f"{name}: expected a method of {', '.join(_METHODS)}, got {method!r}.")
     if a.dtype.kind in "iub" and method not in _CHOOSING:
-        a = as_array(a, float)
+        a = as_array(a, floating(a))
     if a.dtype.kind == "c" and not name.endswith("median"):
         raise TypeError(f"{name}: expected real numbers, got dtype {a.dtype}.")
     q = _parts(name, q, unit)
@@ -211,7 +211,7 @@ def _weighted(numbers, q, weights, method, unknown):
     order = argsort(numbers, 0)
     if weights.dtype.kind == "c":
         raise TypeError(f"quantile: expected real weights, got dtype {weights.dtype}.")
-    weights = as_array(weights, float)
+    weights = as_array(weights, floating(weights, numbers))
     if (given := known(weights)) is not None and not (onp.isfinite(given) & (given >= 0)).all():
         raise ValueError("quantile: expected finite weights that are not negative.")
     weights = take_along_axis(weights if unknown is None else where(unknown, 0, weights), order, 0)
@@ -279,7 +279,7 @@ def _variables(m, rowvar, dtype):
     m = as_array(m, dtype)
     if m.ndim > 2:
         raise ValueError(f"cov: expected at most two axes, got shape {m.shape}.")
-    m = as_array(m, float) if m.dtype.kind in "iub" else m
+    m = as_array(m, floating(m)) if m.dtype.kind in "iub" else m
     return transpose(m) if m.ndim == 2 and not rowvar else atleast_2d(m)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy
 
+from ..dtypes import narrowed_integers
 from ..families import elementwise, is_half, linear, moves
 from ..kernels import special
 from ..primitive import Primitive, Vjp
@@ -270,17 +271,7 @@ astype: Primitive = linear(_astype, lambda g: g, flops=moves, memory="new")
 
 
 def _narrowed(xp, x, *, dtype):
-    """Integers in a dtype of fewer bits; OverflowError if one is out of range.
-
-    That is not checked on a GPU, as that would wait for it.
-    """
-    limits = numpy.iinfo(dtype)
-    if xp is numpy and x.size and not limits.min <= x.min() <= x.max() <= limits.max:
-        raise OverflowError(
-            f"{dtype}: expected integers from {limits.min} to {limits.max}, got {x.min()} to {x.max()}. "
-            "Pass dtype='int64'."
-        )
-    return x.astype(dtype)
+    return narrowed_integers(x, dtype)
 
 
 narrowed: Primitive = elementwise(_narrowed, None)

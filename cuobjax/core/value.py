@@ -8,6 +8,7 @@ import numpy as onp
 
 from autograd.backend import default_device, is_array, is_cupy
 from autograd.core import Array, TracedNumber, dereferenced, kind_of
+from autograd.dtypes import entering
 from autograd.foreign import is_array_like, require_numbers, to_raw
 
 __all__ = ["KEEPS_ITS_DTYPE", "as_value"]
@@ -40,9 +41,10 @@ def as_value(x: Any, where: str, like: Array | None = None) -> Array:
             raise TypeError(f"{where}: expected an array, got {type(x).__name__}. {remedy}")
         x = to_raw(x, where)
     require_numbers(x, where, x)
+    raw = entering(x if is_cupy(x) else onp.asarray(x), None if like is None else like.dtype)
     if is_cupy(x):
-        return Array(x.copy())
-    return Array((default_device() if like is None else like.device).put(x))
+        return Array(x.copy() if raw is x else raw)
+    return Array((default_device() if like is None else like.device).put(raw))
 
 
 def _of_number(x: Any, where: str, like: Array) -> Array:

@@ -12,8 +12,10 @@ from typing import Any, NoReturn, Self, TypeAlias
 import numpy as onp
 
 import autograd.numpy as anp
+from autograd.backend import is_array
 from autograd.boundary import require_same_library
 from autograd.core import Array, Reference, Tracer, bare, dereferenced
+from autograd.dtypes import is_inexact, undecided
 
 from ..util import class_name, repr_function
 from . import scope
@@ -117,6 +119,8 @@ class BaseVar(Reference):
         """`tensor` as a value that may be assigned to this variable; raises as `assign` does, naming `where`."""
         where = where or f"{type(self).__name__}.assign"
         old = self.value
+        if is_array(tensor) and undecided(tensor.dtype) and is_inexact(old.dtype):
+            tensor = tensor.astype(old.dtype) if tensor.dtype.kind != "c" or old.dtype.kind == "c" else tensor
         value = as_value(tensor, where, old)
         if value.shape != old.shape:
             raise ValueError(

@@ -224,7 +224,7 @@ def blackman(M: int) -> Array:
 def block(arrays: Any) -> Array:
     """Joins nested lists of arrays: the innermost along the last axis, the lists around them along the one before."""
 def broadcast_arrays(*args: ArrayLike, subok: builtins.bool=False) -> tuple[Array, ...]:
-    """The arrays broadcast to their common shape."""
+    """The arrays broadcast to their common shape. None and texts count as arrays of objects, which stay NumPy's."""
 def broadcast_shapes(*args: Shape) -> tuple[int, ...]:
     """The shape to which arrays of these shapes broadcast."""
 def broadcast_to(array: ArrayLike, shape: Shape, subok: builtins.bool=False) -> Array:
@@ -353,7 +353,7 @@ def fliplr(m: ArrayLike) -> Array:
 def flipud(m: ArrayLike) -> Array:
     """`m` with its first axis reversed."""
 def float_power(x1: ArrayLike, x2: ArrayLike) -> Array:
-    """`x1 ** x2` in float64 or complex128."""
+    """`x1 ** x2` in floating numbers: float64 or complex128 for raw arrays."""
 def floor(x: ArrayLike) -> Array:
     """Return the floor of the input, element-wise."""
 def floor_divide(a: ArrayLike, b: ArrayLike) -> Array:

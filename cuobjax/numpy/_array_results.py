@@ -8,14 +8,15 @@ import types
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as onp
+
 from autograd.backend import CPU, default_device, device_of, is_array
 from autograd.core import Array, Reference, TracedNumber
+from autograd.dtypes import default_dtype, entering, narrowed_integers
 from autograd.foreign import argument
 from autograd.numpy import astype
 from autograd.ops.elementwise import narrowed
 from autograd.primitive import Primitive
-
-from ..dtypes import default_dtype
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -117,10 +118,13 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
         if isinstance(result, Array) and args and isinstance(args[0], Array) and _has_numbers(args[0]):
             return result  # the common case: dtypes are given
         given = (*args, *kwargs.values())
-        named = [*zip(names, args, strict=False), *((None, a) for a in args[len(names) :]), *kwargs.items()]
-        created = not _has_numbers([x for name, x in named if name not in _SIZES])
-        result = as_result(_placed(result) if created or places else result, given)
-        return _by_default(result) if created and dict(named).get("dtype") is None else result
+        named = [*zip(names, args, strict=False), *kwargs.items()]
+        asked = dict(named).get("dtype") is not None
+        created = not _has_numbers(
+            [x for name, x in (*named, *((None, a) for a in args[len(names) :])) if name not in _SIZES]
+        )
+        result = result if asked else _by_default(result, created)
+        return as_result(_placed(result) if created or places else result, given)
 
     return with_arrays
 
@@ -152,12 +156,23 @@ def _placed(result):
     return result
 
 
-def _by_default(result):
+def _by_default(result, created):
+    """What raw arrays and numbers alone decide in a result, all of it if it was created, in default dtypes."""
     if isinstance(result, tuple | list):
-        return _like(result, map(_by_default, result))
-    if not isinstance(result, Array):
+        return _like(result, [_by_default(part, created) for part in result])
+    if created and isinstance(result, Array):
+        dtype = default_dtype(result.dtype)
+        return (
+            result
+            if result.dtype == dtype
+            else narrowed(result, dtype=dtype)
+            if dtype.kind == "i"
+            else astype(result, dtype)
+        )
+    if not is_array(result):
         return result
-    dtype = default_dtype(result.dtype)
-    if result.dtype == dtype:
-        return result
-    return narrowed(result, dtype=dtype) if dtype.kind == "i" else astype(result, dtype)
+    raw = onp.asarray(result) if isinstance(result, onp.generic) else result
+    dtype = default_dtype(raw.dtype)
+    return (
+        narrowed_integers(raw, dtype) if created and dtype != raw.dtype and dtype.kind == "i" else entering(raw, None)
+    )

@@ -10,7 +10,7 @@ from autograd.ops import random as ops
 
 from ..functional import sigmoid, softmax
 from ..typing import ArrayLike, DTypeLike, Shape
-from .drawing import complete_dtype, complete_shape, drawn, fitting, moved, parameter
+from .drawing import complete_dtype, complete_shape, drawn, fitting, floating, moved, parameter
 from .generator import DEFAULT_GENERATOR, KeySource, new_key
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@floating
 def normal(
     shape: Shape,
     *,
@@ -34,6 +35,7 @@ def normal(
     return moved(drawn(ops.normal, shape, dtype, generator), mean, stddev)
 
 
+@floating
 def uniform(
     shape: Shape,
     *,
@@ -51,6 +53,7 @@ def uniform(
     return moved(numbers, low, fitting(maxval, numbers) - low)
 
 
+@floating
 def truncated_normal(
     shape: Shape,
     *,
@@ -68,6 +71,7 @@ def truncated_normal(
     return moved(numbers, 0, stddev)
 
 
+@floating
 def exponential(
     shape: Shape, *, scale: ArrayLike = 1, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
 ) -> Array:
@@ -78,6 +82,7 @@ def exponential(
     return moved(drawn(ops.exponential, shape, dtype, generator), 0, scale)
 
 
+@floating
 def gumbel(
     shape: Shape,
     *,
@@ -93,6 +98,7 @@ def gumbel(
     return moved(drawn(ops.gumbel, shape, dtype, generator), loc, scale)
 
 
+@floating
 def laplace(
     shape: Shape,
     *,
@@ -108,6 +114,7 @@ def laplace(
     return moved(drawn(ops.laplace, shape, dtype, generator), loc, scale)
 
 
+@floating
 def logistic(
     shape: Shape,
     *,
@@ -123,6 +130,7 @@ def logistic(
     return moved(drawn(ops.logistic, shape, dtype, generator), loc, scale)
 
 
+@floating
 def cauchy(
     shape: Shape,
     *,
@@ -138,6 +146,7 @@ def cauchy(
     return moved(drawn(ops.cauchy, shape, dtype, generator), loc, scale)
 
 
+@floating
 def gamma(
     shape: Shape,
     a: ArrayLike,
@@ -161,6 +170,7 @@ def _log_gamma(shape, a, dtype, generator):
     return ops.standard_gamma(new_key(generator), parameter(a, shape, complete_dtype(dtype)), log=True)
 
 
+@floating
 def beta(
     shape: Shape, a: ArrayLike, b: ArrayLike, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
 ) -> Array:
@@ -171,6 +181,7 @@ def beta(
     return sigmoid(_log_gamma(shape, a, dtype, generator) - _log_gamma(shape, b, dtype, generator))
 
 
+@floating
 def dirichlet(
     shape: Shape, alpha: ArrayLike, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
 ) -> Array:
@@ -186,6 +197,7 @@ def dirichlet(
     return softmax(_log_gamma((*complete_shape(shape), alpha.shape[-1]), alpha, dtype, generator), axis=-1)
 
 
+@floating
 def chisquare(
     shape: Shape, df: ArrayLike, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR
 ) -> Array:
@@ -196,6 +208,7 @@ def chisquare(
     return gamma(shape, jn.asarray(df, complete_dtype(dtype)) / 2, scale=2, dtype=dtype, generator=generator)
 
 
+@floating
 def student_t(
     shape: Shape,
     df: ArrayLike,
@@ -216,6 +229,7 @@ def student_t(
     return moved(drawn(ops.normal, shape, dtype, generator) * jn.exp(log_ratio / 2), loc, scale)
 
 
+@floating
 def ball(shape: Shape, n: int, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR) -> Array:
     """Points `(*shape, n)` uniformly distributed in the ball of radius 1.
 
@@ -228,6 +242,7 @@ def ball(shape: Shape, n: int, *, dtype: DTypeLike = None, generator: KeySource 
     return point / jn.sqrt((point * point).sum(-1, keepdims=True) + 2 * beyond)
 
 
+@floating
 def orthogonal(shape: Shape, n: int, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR) -> Array:
     """Orthogonal matrices `(*shape, n, n)`, uniformly distributed: Haar measure.
 

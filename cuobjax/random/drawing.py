@@ -1,7 +1,9 @@
 """How distributions draw: shapes, dtypes and parameters in the forms that the operations take."""
 
+import functools
 import numbers
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec
 
 import numpy as onp
 
@@ -13,7 +15,9 @@ from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Shape
 from .generator import KeySource, new_key
 
-__all__ = ["complete_dtype", "complete_shape", "drawn", "fitting", "moved", "parameter"]
+__all__ = ["complete_dtype", "complete_shape", "drawn", "fitting", "floating", "moved", "parameter"]
+
+P = ParamSpec("P")
 
 
 def complete_shape(shape: Any) -> tuple[int, ...]:
@@ -25,6 +29,21 @@ def complete_shape(shape: Any) -> tuple[int, ...]:
 def complete_dtype(dtype: DTypeLike, kind: type = float) -> onp.dtype[Any]:
     """A dtype; for None, that of new arrays of the kind."""
     return default_dtype(kind) if dtype is None else onp.dtype(dtype)
+
+
+def floating(distribution: Callable[P, Array]) -> Callable[P, Array]:
+    """A distribution of float16, float32 and float64 for bfloat16, too: drawn in float32 and cast."""
+
+    @functools.wraps(distribution)
+    def of_any_dtype(*args: P.args, **kwargs: P.kwargs) -> Array:
+        dtype: Any = kwargs.get("dtype")
+        dtype = complete_dtype(dtype)
+        if dtype.name != "bfloat16":
+            return distribution(*args, **kwargs)
+        kwargs["dtype"] = onp.dtype("float32")
+        return distribution(*args, **kwargs).astype(dtype)
+
+    return of_any_dtype
 
 
 def drawn(op: Any, shape: Shape, dtype: DTypeLike, generator: KeySource, **parameters: Any) -> Array:

@@ -1,4 +1,4 @@
-"""A table of the modules of a network: output shapes, parameters, memory, operations and time."""
+"""A table of the modules of a network: output shapes and dtypes, parameters, memory, operations and time."""
 
 import contextlib
 import functools
@@ -32,6 +32,7 @@ class Row(NamedTuple):
         name: The attributes that lead to it.
         kind: Its class.
         output: The shape of its last result, nested as that was; None if it was not called.
+        dtype: The dtypes of its last result or, if it was not called, of its TrainVars, joined by commas.
         parameters: The number of elements of its TrainVars (not of frozen ones).
         bytes: The size of all its variables.
         flops: The floating-point operations of its calls, a multiplication and an addition as two.
@@ -41,6 +42,7 @@ class Row(NamedTuple):
     name: str
     kind: str
     output: Any
+    dtype: str
     parameters: int
     bytes: int
     flops: int
@@ -50,17 +52,20 @@ class Row(NamedTuple):
 class Summary(list[Row]):
     """The rows of a table, one for each module; the first one is that of the whole. Prints as a table."""
 
-    _HEAD: ClassVar[tuple[str, ...]] = ("name", "class", "output", "parameters", "bytes", "FLOPs", "time")
+    _HEAD: ClassVar[tuple[str, ...]] = ("name", "class", "output", "dtype", "parameters", "bytes", "FLOPs", "time")
 
     def _cells(self):
         """The texts of each row, and of the totals: those of the first row."""
-        rows = [(row.name, row.kind, "" if row.output is None else str(row.output), *_numbers(row)) for row in self]
-        return rows, ("total", "", "", *_numbers(self[0]))
+        rows = [
+            (row.name, row.kind, "" if row.output is None else str(row.output), row.dtype, *_numbers(row))
+            for row in self
+        ]
+        return rows, ("total", "", "", "", *_numbers(self[0]))
 
     def __str__(self) -> str:
         rows, total = self._cells()
         widths = [max(map(len, column)) for column in zip(self._HEAD, *rows, total, strict=True)]
-        aligned = [*[str.ljust] * 3, *[str.rjust] * 4]
+        aligned = [*[str.ljust] * 4, *[str.rjust] * 4]
         lines = [
             "  ".join(align(text, width) for align, text, width in zip(aligned, row, widths, strict=True))
             for row in (self._HEAD, *rows, total)
@@ -80,7 +85,7 @@ class Summary(list[Row]):
         table = importlib.import_module("rich.table").Table(show_footer=True)
         rows, total = self._cells()
         for i, (name, footer) in enumerate(zip(self._HEAD, total, strict=True)):
-            table.add_column(name, footer, justify="left" if i < 3 else "right")
+            table.add_column(name, footer, justify="left" if i < 4 else "right")
         for row in rows:
             table.add_row(*(text.replace("[", "\\[") for text in row))
         return table
@@ -131,13 +136,18 @@ def _row(path, module, called, timed):
     parameters = sum(v.size for v in variables if isinstance(v, TrainVar))
     size = sum(v.nbytes for v in variables)
     kind = class_name(module).rpartition(".")[2]
-    return Row(path.lstrip("."), kind, called.output, parameters, size, called.flops, timed.seconds)
+    dtype = called.dtype if called.output is not None else _dtypes(v for v in variables if isinstance(v, TrainVar))
+    return Row(path.lstrip("."), kind, called.output, dtype, parameters, size, called.flops, timed.seconds)
+
+
+def _dtypes(arrays):
+    return ", ".join(sorted({str(x.dtype) for x in arrays if hasattr(x, "dtype")}))
 
 
 class _Calls:
     """The calls of one module: its last result, operations and time."""
 
-    active, output, flops, seconds = False, None, 0, 0.0
+    active, output, dtype, flops, seconds = False, None, "", 0, 0.0
 
 
 class _Watch:
@@ -172,6 +182,7 @@ class _Watch:
             synchronize(bare(leaf))
         calls.seconds += time.perf_counter() - started
         calls.flops += self.tally.flops - flops
+        calls.dtype = _dtypes(leaves)
         calls.output = tree.unflatten(structure, [tuple(getattr(leaf, "shape", ())) for leaf in leaves])
         return output
 

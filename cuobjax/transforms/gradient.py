@@ -13,8 +13,8 @@ import numpy as onp
 import cuobjax.numpy as jn
 from autograd import grad, jacobian, tree
 from autograd.backend import is_array
-from autograd.boundary import is_inexact
 from autograd.core import Array, TracedNumber, lift
+from autograd.dtypes import is_inexact
 from autograd.errors import level_of_user, shortened
 from autograd.gradients import TapedRun, scalar_seed
 

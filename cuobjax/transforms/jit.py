@@ -11,8 +11,9 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 import numpy as onp
 
 from autograd import default_device, tree
-from autograd.backend import CPU, gpu_in_use
+from autograd.backend import CPU, gpu_in_use, is_array
 from autograd.core import Array
+from autograd.dtypes import entering, promoted, undecided
 from autograd.errors import shortened
 from autograd.foreign import argument, holds_numbers
 from autograd.graph import StagedTracer, Staging
@@ -87,7 +88,8 @@ class Jit(Transform, Generic[P, R]):
     def _forget(self) -> None:
         self._programs: dict[Hashable, list[Program]] = {}
         self._version = module_changes.version
-        self.__dict__.pop("_on_gpu", None)
+        for name in ("_on_gpu", "_dtype"):
+            self.__dict__.pop(name, None)
 
     def _function(self):
         return self.__wrapped__.f if isinstance(self.__wrapped__, Function) else self.__wrapped__
@@ -96,7 +98,7 @@ class Jit(Transform, Generic[P, R]):
         return Jit(method, self.vc, without_self(self.static_argnums))
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_programs", "_version", "_recordings", "_history", "_dropped", "_notes", "_on_gpu")
+        own = ("_programs", "_version", "_recordings", "_history", "_dropped", "_notes", "_on_gpu", "_dtype")
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -137,6 +139,9 @@ class Jit(Transform, Generic[P, R]):
             except ForeignArray:
                 traced, options = tree.tree_map(lambda x: argument(x, "Jit", copy=True), (traced, options))
                 parts, leaves = self._parts(traced, options)
+            if any(is_array(x) and undecided(x.dtype) for x in leaves):
+                traced, options = tree.tree_map(self._entered, (traced, options))
+                parts, leaves = self._parts(traced, options)
             key = default_dtype(), default_device(), place(), statics, parts
             for program in self._programs.get(key, ()):
                 if program.draws:
@@ -172,6 +177,15 @@ class Jit(Transform, Generic[P, R]):
         if not known and gpu_in_use():
             known = list(self.names())
         return [v for v in known[:1] if v.device != CPU]
+
+    def _entered(self, x: Any) -> Any:
+        return entering(x, self._dtype) if is_array(x) else x
+
+    @functools.cached_property
+    def _dtype(self) -> onp.dtype[Any] | None:
+        """The dtype of the floating variables together, None without any."""
+        variables = self.__wrapped__.vars() if self.vc is None else self.vc
+        return promoted([v.dtype for v in variables])
 
     def _placed(self, x: Any) -> Any:
         x = argument(x, "Jit")

@@ -230,6 +230,7 @@ def test_arguments_of_transformations_that_hold_no_numbers_stay_what_they_are():
 
 @pytest.mark.parametrize("kind", ["__array__", "__array_interface__", "DLPack", "memoryview"])
 def test_variables_and_layers_take_arrays_of_other_libraries(kind):
+    cuobjax.set_default_dtype("float32")
     other = FOREIGN[kind](DATA)
     w = cuobjax.TrainVar(other)
     assert type(raw_of(w.value)) is np.ndarray and w.value.tolist() == [4.0, 5.0, 6.0]

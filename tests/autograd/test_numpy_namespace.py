@@ -156,7 +156,8 @@ def test_arrays(xp, space, name):
         args, kwargs = tree.unflatten(structure, leaves)
         with noted(name, call):
             got, expected = getattr(ours, name)(*args, **kwargs), expected_of(theirs, name, call)
-            compare(got, expected, is_strict(space, name, call), Array if places else None)
+            numbers = any(isinstance(x, np.float64) for x in leaves)  # next to Arrays they count as Python's
+            compare(got, expected, is_strict(space, name, call) and not numbers, Array if places else None)
 
 
 def of_real_and_complex(space, name):

@@ -15,7 +15,7 @@ from autograd.thread_group import Group, current, place
 from cuobjax.functional import parallel
 from cuobjax.transforms.parallel import Parallel
 
-pytestmark = pytest.mark.usefixtures("on_the_cpu")
+pytestmark = pytest.mark.usefixtures("on_the_cpu", "float64_by_default")
 
 
 def on_devices(function, *columns, in_turns=False):

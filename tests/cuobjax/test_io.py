@@ -38,6 +38,7 @@ needs_ml_dtypes = pytest.mark.skipif(ml_dtypes is None, reason="needs the extra:
 formats_here = pytest.mark.parametrize("ending", ["npz", pytest.param("safetensors", marks=needs_safetensors)])
 
 
+
 def values(vc):
     return {name: np.asarray(v.value) for name, v in vc.items()}
 
@@ -214,6 +215,7 @@ def test_ml_dtypes_is_an_extra(tmp_path, monkeypatch):
 
 
 @needs_safetensors
+@pytest.mark.usefixtures("float64_by_default")
 def test_safetensors_of_other_programs_load(tmp_path):
     from safetensors.numpy import load_file, save_file
 
@@ -260,6 +262,7 @@ def test_s24_nothing_is_assigned_if_a_variable_is_missing(tmp_path):
     np.testing.assert_array_equal(q.value, np.ones(2))
 
 
+@pytest.mark.usefixtures("float64_by_default")
 def test_s24_nothing_is_assigned_if_a_shape_or_dtype_differs(tmp_path):
     save_var_collection(
         tmp_path / "v.npz",
@@ -650,6 +653,7 @@ def test_a_damaged_newest_checkpoint_is_skipped_with_a_warning(tmp_path, capsys)
     np.testing.assert_array_equal(vc["v"].value, np.full(4, 2))
 
 
+@pytest.mark.usefixtures("float64_by_default")
 def test_a_newest_checkpoint_that_does_not_fit_is_not_skipped(tmp_path):
     ckpt = Checkpoint(tmp_path, 0)
     ckpt.save(VarCollection(v=StateVar(np.zeros(4))), 1)

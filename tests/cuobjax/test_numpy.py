@@ -81,8 +81,8 @@ def test_arrays_of_numbers_keep_their_dtype(dtype):
     raw = default_device().put(np.ones(2, dtype))
     array = objax.Array(raw)
     for result in (
-        jn.array(raw), jn.asarray(raw), jn.array([array, array]), jn.square(array), jn.where(array > 0, array, 0),
-        jn.zeros_like(array), jn.full((2,), array), jn.concatenate([raw, array]), jn.reshape(a=raw, shape=(1, 2)),
+        jn.array(array), jn.asarray(array), jn.array([array, array]), jn.square(array), jn.where(array > 0, array, 0),
+        jn.zeros_like(array), jn.full((2,), array), jn.concatenate([raw, array]), jn.reshape(a=array, shape=(1, 2)),
     ):  # fmt: skip
         assert type(result) is objax.Array
         assert result.dtype == dtype
@@ -123,7 +123,7 @@ def test_results_are_arrays_whatever_the_first_argument_is():
 def test_what_is_called_by_an_index():
     for made, dtype in (
         (jn.mgrid[0:2, 0:3], "int32"), (jn.ogrid[0:1:3j], "float32"), (jn.c_[[1, 2], [3, 4]], "int32"),
-        (jn.r_[1:3, jn.ones(2, dtype="float16")], "float64"), (jn.r_[jn.ones(2, dtype="float16"), 1], "float16"),
+        (jn.r_[1:3, jn.ones(2, dtype="float16")], "float16"), (jn.r_[jn.ones(2, dtype="float16"), 1], "float16"),
     ):  # fmt: skip
         assert isinstance(made, objax.Array)
         assert made.dtype == dtype

@@ -148,10 +148,10 @@ def test_other_threads_are_not_counted():
 def test_text():
     net = objax.nn.Sequential([objax.nn.Linear(300, 10), jn.tanh])
     lines = str(summary(net, jn.ones((4, 300)))).splitlines()
-    assert lines[0].split() == ["name", "class", "output", "parameters", "bytes", "FLOPs", "time"]
+    assert lines[0].split() == ["name", "class", "output", "dtype", "parameters", "bytes", "FLOPs", "time"]
     assert set(lines[1]) == set(lines[-2]) == {"-"}
-    assert lines[2].split()[:6] == ["Sequential", "(4,", "10)", "3,010", "12,040", "24,080"]
-    assert lines[3].split()[:7] == ["[0]", "Linear", "(4,", "10)", "3,010", "12,040", "24,040"]
+    assert lines[2].split()[:7] == ["Sequential", "(4,", "10)", "float32", "3,010", "12,040", "24,080"]
+    assert lines[3].split()[:8] == ["[0]", "Linear", "(4,", "10)", "float32", "3,010", "12,040", "24,040"]
     assert lines[-1].split()[:4] == ["total", "3,010", "12,040", "24,080"]
     assert lines[3].split()[-1] == "ms"
     assert len({len(line) for line in lines}) == 1
@@ -178,13 +178,14 @@ def test_rich_table(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich", types.ModuleType("rich"))
     monkeypatch.setitem(sys.modules, "rich.table", table)
     assert isinstance(summary(objax.nn.Sequential([objax.nn.Linear(1, 2)])).__rich__(), Table)
-    assert cells[:4] == [
+    assert cells[:5] == [
         ("name", "total", "left"),
         ("class", "", "left"),
         ("output", "", "left"),
+        ("dtype", "", "left"),
         ("parameters", "4", "right"),
     ]
-    assert cells[-1][:4] == ("\\[0]", "Linear", "", "4")
+    assert cells[-1][:5] == ("\\[0]", "Linear", "", "float32", "4")
 
 
 def test_what_is_no_module():

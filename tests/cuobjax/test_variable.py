@@ -27,7 +27,7 @@ def raw(*values, dtype="float32"):
 
 @pytest.mark.parametrize("kind", STORING)
 def test_value_is_an_array_of_the_dtype_given(kind):
-    v = kind(raw(1, 2, dtype="float64"))
+    v = kind(jn.array(raw(1, 2), dtype="float64"))
     assert type(v.value) is objax.Array
     assert v.dtype == "float64"
     assert (v.shape, v.ndim, v.size, v.nbytes) == ((2,), 1, 2, 16)
@@ -74,7 +74,7 @@ def test_s20_assign_checks_shape_and_dtype():
             TypeError,
             match=rf"^{name}\.assign: expected dtype float32, got float64\. Convert: x\.astype\('float32'\)\.$",
         ):
-            v.assign(raw(1, 2, dtype="float64"))
+            v.assign(jn.array(raw(1, 2), dtype="float64"))
         with pytest.raises(TypeError, match="got int32"):
             v.assign(jn.array([1, 2]))
         np.testing.assert_array_equal(v.value, [1, 2])
@@ -82,7 +82,7 @@ def test_s20_assign_checks_shape_and_dtype():
 
 def test_assign_without_check():
     v = objax.StateVar(raw(1, 2))
-    v.assign(raw(1, 2, 3, dtype="float64"), check=False)
+    v.assign(jn.array(raw(1, 2, 3), dtype="float64"), check=False)
     assert (v.shape, v.dtype) == ((3,), "float64")
 
 
@@ -226,11 +226,11 @@ def test_a_training_loop_that_subtracts_from_variables_is_refused():
      ("complex64", 2j), ("complex64", 1.5), ("float16", float("inf")), ("int32", True)],
 )  # fmt: skip
 def test_a_number_takes_the_dtype_of_a_variable_without_a_shape(dtype, number):
-    for v in (objax.StateVar(np.zeros((), dtype)), objax.TrainVar(np.zeros((), dtype))):
+    for v in (objax.StateVar(jn.zeros((), dtype)), objax.TrainVar(jn.zeros((), dtype))):
         v.assign(number)
         assert v.dtype == dtype
         np.testing.assert_array_equal(v.value, np.asarray(number, dtype))
-    state = objax.StateVar(np.zeros((), dtype))
+    state = objax.StateVar(jn.zeros((), dtype))
     state.value = number
     np.testing.assert_array_equal(state.value, np.asarray(number, dtype))
 

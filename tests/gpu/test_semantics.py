@@ -207,7 +207,7 @@ def test_matrices_that_have_no_inverse_or_factor_raise_within_debug(xp):
             function(xp.asarray(matrix))
 
 
-def test_integers_to_a_negative_power_raise(xp):
-    for x in (xp.asarray([2, 3]), Array(xp.asarray([2, 3]))):
-        with pytest.raises(ValueError, match="Integers to negative integer powers"):
-            anp.power(x, -1)
+def test_raw_integers_to_a_negative_power_raise(xp):
+    with pytest.raises(ValueError, match="Integers to negative integer powers"):
+        anp.power(xp.asarray([2, 4]), -1)
+    np.testing.assert_array_equal(on_host(Array(xp.asarray([2, 4])) ** -1), np.float32([0.5, 0.25]))

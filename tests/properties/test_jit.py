@@ -13,7 +13,7 @@ from cuobjax import GradValues, RandomState, StateVar, TrainVar, VarCollection
 from cuobjax.transforms.jit import Jit
 from tests.properties.test_transformations import COMPLEX, REAL, close, programs
 
-pytestmark = pytest.mark.usefixtures("on_the_cpu")
+pytestmark = pytest.mark.usefixtures("on_the_cpu", "float64_by_default")
 
 
 class Failure(Exception):
