@@ -11,6 +11,7 @@ import autograd as _autograd
 from autograd import Array, Device, DeviceError, debug_print, default_device, device, device_put, stop_gradient
 
 from . import constants, constraint, functional, io, nn, numpy, optimizer, random, typing, util
+from .absent import of_package as _of_package
 from .constants import ConvPadding
 from .core.collection import VarCollection
 from .core.function import Function
@@ -40,9 +41,10 @@ __all__ = [
 if _typing.TYPE_CHECKING:
     __version__: str
 else:
+    _missing = _of_package(__name__)
 
     def __getattr__(name):
         """`__version__`, that of the distribution, which `autograd` looks up when it is asked for."""
         if name != "__version__":
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return _missing(name)
         return _autograd.__version__

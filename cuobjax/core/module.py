@@ -15,6 +15,7 @@ from autograd import tree
 from autograd.backend import is_array
 from autograd.core import Array
 
+from ..absent import MODULE, declare
 from ..util import class_name, override_args_kwargs, repr_function
 from .changes import module_changes
 from .collection import VarCollection
@@ -186,6 +187,7 @@ def _in_mode(module: M, training: bool) -> Iterator[M]:
         yield module
 
 
+declare(Module, MODULE)
 PARTS = (Module, BaseVar)
 
 

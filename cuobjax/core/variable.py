@@ -17,6 +17,7 @@ from autograd.boundary import require_same_library
 from autograd.core import Array, Reference, Tracer, bare, dereferenced
 from autograd.dtypes import is_inexact, undecided
 
+from ..absent import VARIABLE, declare
 from ..util import class_name, repr_function
 from . import scope
 from .elsewhere import marked
@@ -172,6 +173,7 @@ for _name, _sign in zip(
     strict=True,
 ):
     setattr(BaseVar, f"__i{_name}__", _refused(_sign))
+declare(BaseVar, VARIABLE, refused="data requires_grad trainable")
 
 
 class StoredVar(BaseVar):

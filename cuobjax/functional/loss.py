@@ -5,6 +5,7 @@ Half precision is computed in float32: its squares and sums would overflow.
 
 import math
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from autograd import Array
 from autograd.axes import complete_axes
 from autograd.ops.softmax import cross_entropy as _cross_entropy
 
+from ..absent import of_package
 from ..typing import ArrayLike, Axes
 from .activation import logsumexp, softplus
 from .half_precision import single, with_precision_of
@@ -154,3 +156,7 @@ def mean_squared_log_error(y_true: ArrayLike, y_pred: ArrayLike, keep_axis: Axes
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:
+    __getattr__ = of_package(__name__)

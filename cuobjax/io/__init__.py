@@ -1,7 +1,13 @@
 """Files: variables in .npz or .safetensors, and checkpoints of a training run."""
 
+import typing as _typing
+
+from ..absent import of_package as _of_package
 from .checkpoint import Checkpoint
 from .collection import Loaded, load_var_collection, save_var_collection
 from .formats import DamagedFileError
 
 __all__ = ["Checkpoint", "DamagedFileError", "Loaded", "load_var_collection", "save_var_collection"]
+
+if not _typing.TYPE_CHECKING:
+    __getattr__ = _of_package(__name__)

@@ -1,5 +1,8 @@
 """Layers and initial values."""
 
+import typing as _typing
+
+from ..absent import of_package as _of_package
 from . import init
 from .containers import Sequential
 from .convolution import Conv2D
@@ -12,3 +15,6 @@ __all__ = [
     "BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D", "Conv2D", "Dropout", "Linear", "Sequential",
     "SyncedBatchNorm", "SyncedBatchNorm0D", "SyncedBatchNorm1D", "SyncedBatchNorm2D", "init",
 ]  # fmt: skip
+
+if not _typing.TYPE_CHECKING:
+    __getattr__ = _of_package(__name__)

@@ -8,9 +8,12 @@ Methods of Arrays are NumPy's throughout: of booleans, `jn.mean(x)` is float32 a
 
 from autograd import Array as ndarray  # noqa: F401 (the class of all its arrays)
 
+from ..absent import of_package as _of_package
 from . import _array_results
 from . import fft as fft
 from . import linalg as linalg
 
 # Without NumPy's `random`: there is `cuobjax.random`.
-__getattr__, __dir__ = _array_results.namespace(__name__, "autograd.numpy", without=("random",))
+__getattr__, __dir__ = _array_results.namespace(
+    __name__, "autograd.numpy", without=("random",), missing=_of_package(__name__)
+)

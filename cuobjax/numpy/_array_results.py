@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as onp
 
+from autograd.absent import of_module
 from autograd.backend import CPU, default_device, device_of, is_array
 from autograd.core import Array, Reference, TracedNumber
 from autograd.dtypes import default_dtype, entering, narrowed_integers
@@ -42,7 +43,7 @@ def _like(container, parts):
 
 
 def namespace(
-    name: str, source: str, without: Collection[str] = ()
+    name: str, source: str, without: Collection[str] = (), missing: Callable[[str], Any] | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a module that has the functions of another one, with Array results.
 
@@ -50,8 +51,10 @@ def namespace(
         name: The name of the module. Each of its functions is made when it is first used, and stored in the module.
         source: The name of the module of autograd whose functions it has, with Arrays in their results.
         without: Names of `source` that it does not have.
+        missing: Raises the error for names that it does not have.
     """
     module, theirs = sys.modules[name], importlib.import_module(source)
+    missing = missing or of_module(name, {})
 
     def names():
         return sorted(set(theirs.__all__).difference(without))
@@ -60,7 +63,7 @@ def namespace(
         if attribute == "__all__":
             return names()
         if attribute not in names():
-            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+            return missing(attribute)
         value = _counterpart(getattr(theirs, attribute), attribute, name)
         setattr(module, attribute, value)
         return value

@@ -12,6 +12,7 @@ from autograd.backend import is_array
 from autograd.numpy import asarray
 from autograd.thread_group import place
 
+from ..absent import OPTIMIZER, declare
 from ..core.collection import VarCollection, Variables, names_of, trained
 from ..core.module import Module, ModuleList
 from ..core.scope import at_once
@@ -170,6 +171,9 @@ class Optimizer(Module):
     def _rate_dtype(self, p: TrainRef) -> onp.dtype[Any]:
         """The dtype of a rate that is an array: that of the variable promotes nothing."""
         return real_dtype(p.dtype)
+
+
+declare(Optimizer, OPTIMIZER)
 
 
 @functools.cache

@@ -8,6 +8,9 @@ numbers to rounding. No draw waits for the device.
 """
 
 # ruff: noqa: I001 (names stay in tables)
+import typing as _typing
+
+from ..absent import of_package as _of_package
 from .continuous import (
     ball, beta, cauchy, chisquare, dirichlet, exponential, gamma, gumbel, laplace, logistic, normal, orthogonal,
     student_t, truncated_normal, uniform,
@@ -22,3 +25,6 @@ __all__ = [
     "chisquare", "choice", "dirichlet", "exponential", "gamma", "gumbel", "laplace", "logistic", "normal", "orthogonal",
     "permutation", "poisson", "rademacher", "randint", "seed", "shuffle", "student_t", "truncated_normal", "uniform",
 ]  # fmt: skip
+
+if not _typing.TYPE_CHECKING:
+    __getattr__ = _of_package(__name__)

@@ -1,0 +1,166 @@
+"""What to write for names that people bring from PyTorch, JAX, Flax, Keras and Objax."""
+
+from typing import Any
+
+from autograd.absent import Remedies, declare, of_module
+
+__all__ = ["MODULE", "OPTIMIZER", "VARIABLE", "declare", "of_package"]
+
+_SAVE = 'Write cuobjax.io.save_var_collection("net.npz", net.vars())'
+_LOAD = 'Write cuobjax.io.load_var_collection("net.npz", net.vars())'
+_LOOP = (
+    "Write the loop yourself, with gradients = cuobjax.Grad(loss, net.vars()): each step is opt(lr, gradients(x, y))"
+)
+_STEP = "Write opt(lr, gradients), with the gradients that cuobjax.Grad(loss, net.vars())(x) returns"
+_NO_RECORD = (
+    "Nothing is recorded outside of gradient functions, so leave it out; stop_gradient(x) stops one within them"
+)
+_GPU = 'Write with cuobjax.device("gpu"): around what makes arrays and networks; it is the default where there is a GPU'
+_SEED = "Write cuobjax.random.seed(n)"
+_NUMBERS = "Write cuobjax.random.normal((2, 3)) or uniform((2, 3))"
+_KEYS = "Generators have the keys: cuobjax.random.normal((3,), generator=cuobjax.random.Generator(seed))"
+_JN = "Write cuobjax.numpy.{name}"
+_CONTROL = "Write autograd.{name}"
+_ARRAY = "Write cuobjax.numpy.array(x)"
+_LOSS = "cuobjax.functional.loss.{}"
+_SPARSE = "Write " + _LOSS.format("cross_entropy_logits_sparse(logits, labels).mean()")
+_SIGMOID = "Write " + _LOSS.format("sigmoid_cross_entropy_logits(logits, labels).mean()")
+_SQUARED = "Write " + _LOSS.format("mean_squared_error(x, y).mean()")
+_OWN = "Derive yours from cuobjax.optimizer.Optimizer, whose docstring shows how"
+_OWN_LAYER = "There is no such layer. Write it as a cuobjax.Module with TrainVars in __init__ and a __call__"
+
+VARIABLE: Remedies = {
+    "assign_add": "Write v.assign(v.value + x)",
+    "assign_sub": "Write v.assign(v.value - x)",
+    "data get_value read_value": "Write v.value to read, v.assign(x) to write",
+    "set_value": "Write v.assign(x)",
+    "requires_grad trainable": "Write cuobjax.freeze(net, pattern) to keep variables as they are",
+}
+MODULE: Remedies = {
+    "buffers named_parameters params parameters trainable_variables variables weights": "Write net.vars()",
+    "save state_dict": _SAVE,
+    "load load_state_dict": _LOAD,
+    "forward": "Write net(x)",
+    "cpu cuda to": _GPU,
+    "bfloat16 double float half": 'Write cuobjax.set_default_dtype("float64"), for instance, before making the network',
+    "backward zero_grad": "Modules hold no gradients: cuobjax.Grad(loss, net.vars())(x) returns new ones in each call",
+    "requires_grad_": "Write cuobjax.freeze(net)",
+    "children modules named_children named_modules": "print(net) shows the modules in it, net.vars() the variables",
+    "add_module register_buffer register_module register_parameter": (
+        "Set attributes: self.w = cuobjax.TrainVar(x), self.mean = cuobjax.StateVar(x), or a module"
+    ),
+    "apply init": "A module has its variables: write net(x). cuobjax.functional_call(net, values, x) takes others",
+    "summary": "Write print(cuobjax.summary(net, x))",
+    "compile fit predict": _LOOP,
+    "bias kernel weight": "print(net.vars()) shows the names; Linear and Conv2D have w and b",
+}
+OPTIMIZER: Remedies = {
+    "apply_gradients apply_updates minimize step": _STEP,
+    "zero_grad": "Gradients are not stored, so leave it out: cuobjax.Grad returns new ones in each call",
+    "lr param_groups": "The learning rate comes with each call: opt(lr, gradients)",
+    "init": "An optimizer has its variables from the start: cuobjax.optimizer.Adam(net.vars())",
+    "state_dict": 'Write cuobjax.io.save_var_collection("opt.npz", opt.vars())',
+    "load_state_dict": 'Write cuobjax.io.load_var_collection("opt.npz", opt.vars())',
+}
+_FUNCTIONS: Remedies = {
+    "cross_entropy nll_loss": _SPARSE,
+    "binary_cross_entropy binary_cross_entropy_with_logits": _SIGMOID,
+    "mse_loss": _SQUARED,
+    "l1_loss": "Write " + _LOSS.format("mean_absolute_error(x, y).mean()"),
+    "max_pool2d": "Write cuobjax.functional.max_pool_2d(x, size)",
+    "avg_pool2d": "Write cuobjax.functional.average_pool_2d(x, size)",
+    "conv2d": "Write cuobjax.nn.Conv2D(nin, nout, k), a layer",
+    "dropout": "Write cuobjax.nn.Dropout(keep), a layer",
+    "linear": "Write x @ w + b, or cuobjax.nn.Linear(nin, nout), a layer",
+    "batch_norm": "Write cuobjax.nn.BatchNorm2D(nin), a layer",
+}
+_MODULES: dict[str, Remedies] = {
+    "cuobjax": {
+        "grad": "Write cuobjax.Grad(loss, net.vars()), or autograd.grad(f) for a function of arrays",
+        "value_and_grad": "Write cuobjax.GradValues(loss, net.vars()), or autograd.value_and_grad(f)",
+        "jit filter_jit compile": "Write cuobjax.Jit(f)",
+        "vmap filter_vmap": "Write cuobjax.Vectorize(f), or autograd.vmap(f) for a function of arrays",
+        "pmap DataParallel": "Write cuobjax.Parallel(f)",
+        "jacobian jacfwd jacrev hessian": "Write autograd.{name}; of variables cuobjax.Jacobian, Hessian",
+        "jvp vjp checkpoint": "Write autograd.{name}",
+        "no_grad inference_mode enable_grad": _NO_RECORD,
+        "tensor Tensor as_tensor from_numpy": _ARRAY,
+        "array asarray zeros ones arange linspace stack concatenate": _JN,
+        "sin cos exp log tanh sqrt sum mean float32 float64 int32": _JN,
+        "manual_seed": _SEED,
+        "rand randn": _NUMBERS,
+        "PRNGKey key": _KEYS,
+        "save": _SAVE,
+        "load": _LOAD,
+        "cuda": _GPU,
+        "Linear Conv2D Sequential Dropout BatchNorm2D": "Write cuobjax.nn.{name}",
+        "relu softmax sigmoid": "Write cuobjax.functional.{name}",
+        "optim optimizers": "Write cuobjax.optimizer",
+        "lax": "Write autograd.scan, cond and while_loop, or Python's own loops and conditions",
+        "Parameter Variable Param": "Write cuobjax.TrainVar(x)",
+        "tree_map tree_util": "Write autograd.tree.tree_map(f, x)",
+        "gradient module variable": "Its names are in cuobjax itself: cuobjax.Grad, cuobjax.Module, cuobjax.TrainVar",
+    },
+    "cuobjax.nn": {
+        "ReLU SiLU ELU CELU SELU Tanh Sigmoid Softplus Softmax LogSoftmax LeakyReLU GELU": (
+            "Activations are functions, which Sequential takes: cuobjax.functional.relu, sigmoid and so on"
+        ),
+        "relu silu elu celu selu tanh sigmoid softplus": "Write cuobjax.functional.{name}",
+        "softmax log_softmax leaky_relu one_hot": "Write cuobjax.functional.{name}",
+        "Flatten": "Write cuobjax.functional.flatten, a function, which Sequential takes",
+        "MaxPool2d": "Write functools.partial(cuobjax.functional.max_pool_2d, size=2), which Sequential takes",
+        "AvgPool2d": "Write functools.partial(cuobjax.functional.average_pool_2d, size=2), which Sequential takes",
+        "Conv2d Conv": "Write cuobjax.nn.Conv2D(nin, nout, k)",
+        "Dense": "Write cuobjax.nn.Linear(nin, nout)",
+        "BatchNorm1d": "Write cuobjax.nn.BatchNorm0D(nin) for x (N, nin), BatchNorm1D for x (N, nin, L)",
+        "BatchNorm2d": "Write cuobjax.nn.BatchNorm2D(nin)",
+        "CrossEntropyLoss": _SPARSE,
+        "BCELoss BCEWithLogitsLoss": _SIGMOID,
+        "MSELoss": _SQUARED,
+        "Parameter Param": "Write cuobjax.TrainVar(x)",
+        "Buffer BatchStat": "Write cuobjax.StateVar(x)",
+        "Module ModuleList ModuleDict": "Write cuobjax.{name}",
+        "functional": "Write cuobjax.functional",
+        "Identity": "Write a function, which Sequential takes: lambda x: x",
+        "Conv1D Conv1d Conv3D Conv3d ConvTranspose2D ConvTranspose2d": _OWN_LAYER,
+        "Embedding Embed GroupNorm GRU LayerNorm LSTM MultiheadAttention RNN": _OWN_LAYER,
+        "Rngs": _KEYS,
+    },
+    "cuobjax.optimizer": {
+        "AdamW Adagrad Adadelta RMSprop LARS Lion": _OWN,
+        "lr_scheduler schedules": "The learning rate comes with each call: compute it, and write opt(lr, gradients)",
+    },
+    "cuobjax.functional": {
+        **_FUNCTIONS,
+        "gelu": "Write 0.5 * x * (1 + autograd.scipy.special.erf(x / 2**0.5))",
+        "layer_norm": _OWN_LAYER,
+    },
+    "cuobjax.functional.loss": {**_FUNCTIONS, "mse": _SQUARED},
+    "cuobjax.io": {"save save_npz": _SAVE, "load load_npz": _LOAD},
+    "cuobjax.random": {
+        "manual_seed": _SEED,
+        "rand randn random": _NUMBERS,
+        "PRNGKey key split default_rng": _KEYS,
+    },
+    "cuobjax.numpy": {
+        "tensor Tensor as_tensor from_numpy": _ARRAY,
+        "float int double half": 'Dtypes are float32, int32 and so on: write jn.float32 or "float32"',
+        "random rand randn": _NUMBERS,
+        "cat": "Write jn.concatenate([x, y], axis)",
+        "bmm mm": "Write x @ y",
+        "unsqueeze": "Write jn.expand_dims(x, axis)",
+        "clamp": "Write jn.clip(x, low, high)",
+        "relu softmax sigmoid nn": "Write cuobjax.functional.relu, softmax, sigmoid and so on",
+        "grad": "Write autograd.grad(f), or cuobjax.Grad(loss, net.vars())",
+        "jit": "Write cuobjax.Jit(f)",
+        "vmap": "Write cuobjax.Vectorize(f), or autograd.vmap(f)",
+        "no_grad": _NO_RECORD,
+        "device cuda": _GPU,
+        "manual_seed": _SEED,
+    },
+}  # fmt: skip
+
+
+def of_package(name: str) -> Any:
+    """`__getattr__` of a module of this package: see `autograd.absent.of_module`."""
+    return of_module(name, _MODULES[name])
