@@ -57,7 +57,7 @@ def declare(owner: type, remedies: Remedies, refused: str = "") -> None:
     """
     for name, remedy in _by_name(remedies).items():
         setattr(owner, name, (_Refused if name in refused.split() else Absent)(owner, name, remedy))
-    owner.__dir__ = _shown  # type: ignore[method-assign, assignment]
+    owner.__dir__ = _shown  # type: ignore[assignment]
 
 
 def _shown(x: object) -> list[str]:

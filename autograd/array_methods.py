@@ -17,6 +17,7 @@ import numpy as onp
 from . import backend
 from . import numpy as anp
 from .core import Array, Reference, TracedNumber, Tracer, bare, concrete, kind_of, resolved
+from .errors import explain_keyword
 from .foreign import PLAIN, is_no_array, operand
 from .numpy._common import as_array, refuse_output
 from .numpy._indexing import IndexUpdate, getitem
@@ -131,7 +132,11 @@ def _method(function):
     @functools.wraps(function)
     def method(self, *args, out=None, **kwargs):  # NumPy's and CuPy's functions pass on out=None
         refuse_output(out, function.__name__)
-        return function(self, *args, **kwargs)
+        try:
+            return function(self, *args, **kwargs)
+        except TypeError as error:
+            explain_keyword(error, kwargs)
+            raise
 
     return method
 
@@ -240,12 +245,26 @@ def __bool__(self):
 
 def _converted(self, conversion):
     raw = concrete(self, f"{conversion.__name__}()")
-    return conversion(raw.item() if backend.is_cupy(raw) else raw)
+    try:
+        return conversion(raw.item() if backend.is_cupy(raw) else raw)
+    except (TypeError, ValueError):
+        if conversion is operator.index and not raw.shape:
+            raise TypeError(f"index(): expected an integer, got an Array of {raw.dtype}. Write int(x).") from None
+        raise TypeError(_one_number(f"{conversion.__name__}()", raw)) from None
+
+
+def _one_number(use, raw):
+    return (
+        f"{use}: expected one number, got an Array of shape {raw.shape}. Write x[index].item() for one of them, "
+        "np.sin(x) in place of math.sin(x) for all."
+    )
 
 
 def item(self, *index):
     """One element as a Python number."""
     raw = concrete(self, "item()")
+    if not index and raw.size != 1:
+        raise ValueError(_one_number("item()", raw))
     return (raw.reshape(-1) if len(index) == 1 else raw)[index].item()
 
 
@@ -260,7 +279,12 @@ def tolist(self):
 
 
 def __format__(self, specification):
-    return format(concrete(self, "format()").item(), specification) if specification else str(self)
+    if not specification:
+        return str(self)
+    raw = concrete(self, "format()")
+    if raw.size != 1:
+        raise ValueError(_one_number("format()", raw))
+    return format(raw.item(), specification)
 
 
 def __round__(self, decimals=0):

@@ -18,8 +18,13 @@ def complete_axis(axis: int, ndim: int) -> int:
 
     Raises:
         AxisError: If there is no such axis.
+        TypeError: If `axis` is no integer.
     """
-    number = operator.index(axis)
+    try:
+        number = operator.index(axis)
+    except TypeError:
+        remedy = " Several arrays come in a list: stack([x, y])." if hasattr(axis, "shape") else ""
+        raise TypeError(f"axis: expected an integer, got {type(axis).__name__}.{remedy}") from None
     if not -ndim <= number < ndim:
         raise onp.exceptions.AxisError(number, ndim)
     return number % ndim

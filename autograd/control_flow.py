@@ -77,7 +77,10 @@ def scan(
     count = lengths.pop()
     carry, ys = init, [None] * count
     for i in reversed(range(count)) if reverse else range(count):
-        carry, ys[i] = f(carry, tree.unflatten(structure, [x[i] for x in leaves]))
+        result = f(carry, tree.unflatten(structure, [x[i] for x in leaves]))
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            raise TypeError(f"scan: expected a function that returns (carry, y), got {type(result).__name__}.")
+        carry, ys[i] = result
         if tree.flatten(ys[i])[1] != tree.flatten(ys[-1 if reverse else 0])[1]:
             raise TypeError(f"scan: expected a result of the same structure at every step, got another at step {i}.")
     if not count:

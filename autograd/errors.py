@@ -4,13 +4,25 @@ import contextlib
 import os
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
+from typing import Any
 
-__all__ = ["level_of_user", "line_of_user", "note_recorded", "noted", "recorded_at", "shortened"]
+__all__ = [
+    "explain_keyword", "level_of_user", "line_of_user", "note_recorded", "noted", "recorded_at", "require_function",
+    "shortened",
+]  # fmt: skip
 
 _PACKAGES = ("autograd", "contextlib", "cuobjax", "functools")
 _ARRAY_LIBRARIES = frozenset(["numpy", "scipy", *"cupy cupy_backends".split()])
+_KEYWORDS = {
+    "dim": "Write axis in place of dim.",
+    "dims": "Write axis in place of dims.",
+    "keepdim": "Write keepdims in place of keepdim.",
+    "unbiased": "Write ddof=1 in place of unbiased=True, ddof=0 in place of unbiased=False.",
+    "requires_grad": "Leave requires_grad out: gradient functions say what they differentiate.",
+    "inplace": "Leave inplace out, and bind the result to a name: arrays never change.",
+}
 _recorded: ContextVar[str] = ContextVar("autograd.errors.recorded", default="")
 
 
@@ -22,6 +34,20 @@ def noted(text: str) -> Iterator[None]:
     except Exception as error:
         error.add_note(text)
         raise
+
+
+def require_function(f: Any, where: str) -> None:
+    """Raises TypeError if `f`, which is to be transformed, cannot be called."""
+    if not callable(f):
+        remedy = "Pass the function itself; its arguments come with the call of the result."
+        raise TypeError(f"{where}: expected a function, got {type(f).__name__}. {remedy}")
+
+
+def explain_keyword(error: TypeError, names: Iterable[str]) -> None:
+    """Adds a note to the error of a call with keyword arguments that other libraries have: what they are here."""
+    for name in names:
+        if name in _KEYWORDS and f"'{name}'" in str(error):
+            error.add_note(_KEYWORDS[name])
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from . import backend, tree
 from .boundary import differentiable, lowered, output_and_aux, require_same_library, shown
 from .core import Array, Reference, Tracer, kind_of, library, lift
 from .dtypes import follows_numpy, is_inexact, numpy_rules
-from .errors import shortened
+from .errors import require_function, shortened
 from .foreign import argument, holds_numbers
 from .numpy._common import as_array
 from .ops.elementwise import astype
@@ -207,6 +207,8 @@ def value_and_grad(
     Returns:
         A function with the arguments of `f` that returns (value, gradient), ((value, aux), gradient) with `has_aux`.
     """
+
+    require_function(f, "grad")
 
     @functools.wraps(f)
     def value_and_gradient(*args: P.args, **kwargs: P.kwargs) -> tuple[Any, Any]:

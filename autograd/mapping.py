@@ -16,7 +16,7 @@ from .batch import Batch, running
 from .boundary import lowered, own, shown
 from .core import Array, Tracer, lift, resolved
 from .dtypes import follows_numpy, numpy_rules
-from .errors import shortened
+from .errors import require_function, shortened
 from .foreign import argument
 from .numpy import asarray, moveaxis
 from .ops.random import split
@@ -53,6 +53,8 @@ def vmap(f: Callable[P, Any], in_axes: Tree = 0, out_axes: Tree = 0) -> Callable
         >>> vmap(np.dot, in_axes=(0, None))(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 1.0]))
         array([3., 7.])
     """
+
+    require_function(f, "vmap")
 
     @functools.wraps(f)
     def mapped(*args: P.args, **kwargs: P.kwargs) -> Any:

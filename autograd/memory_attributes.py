@@ -40,8 +40,8 @@ def _of_memory(name, of_raw):
     return property(get)
 
 
-Operators.__array_interface__ = _of_memory("__array_interface__", _interface)  # type: ignore[attr-defined]
-Operators.strides = _of_memory("strides", lambda self, raw: raw.strides)  # type: ignore[attr-defined]
+Operators.__array_interface__ = _of_memory("__array_interface__", _interface)
+Operators.strides = _of_memory("strides", lambda self, raw: raw.strides)
 _FROM_FUNCTIONS = (
     "Derivatives come from functions: cuobjax.Grad(f, net.vars()) of variables, autograd.grad(f) of arrays"
 )

@@ -123,14 +123,20 @@ def zeros(
     shape: Shape, dtype: DTypeLike = None, order: str = "C", *, device: DeviceLike | None = None, like: Any = None
 ) -> Result:
     """An array of zeros."""
-    return create("zeros", complete_shape(shape), dtype or float, device=device)
+    return create("zeros", complete_shape(shape), _no_length("zeros", shape, dtype) or float, device=device)
 
 
 def ones(
     shape: Shape, dtype: DTypeLike = None, order: str = "C", *, device: DeviceLike | None = None, like: Any = None
 ) -> Result:
     """An array of ones."""
-    return create("ones", complete_shape(shape), dtype or float, device=device)
+    return create("ones", complete_shape(shape), _no_length("ones", shape, dtype) or float, device=device)
+
+
+def _no_length(name, shape, dtype):
+    if isinstance(dtype, int) and not isinstance(dtype, bool):
+        raise TypeError(f"{name}: expected a dtype, got {dtype}. A shape is a tuple: {name}(({shape}, {dtype})).")
+    return dtype
 
 
 empty = zeros  # an immutable array is never filled in later

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import types
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as onp
 
@@ -82,6 +82,9 @@ class IndexUpdate:
 
     def __getitem__(self, index: Any) -> IndexUpdate:
         return IndexUpdate(self._x, index)
+
+    def __setitem__(self, index: Any, values: Any) -> NoReturn:
+        raise TypeError("x.at[index]: arrays never change. Write x = x.at[index].set(values).")
 
     def get(self) -> Array:
         """`x[index]`."""

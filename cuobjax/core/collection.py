@@ -190,8 +190,9 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
         if isinstance(selector, str):
             matches = re.compile(re.escape(selector).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL).fullmatch
             return self.filter(lambda name, v: matches(name))
-        if not callable(selector):
-            raise TypeError(f"VarCollection.filter: expected a pattern or a function, got {type(selector).__name__}.")
+        if not callable(selector) or isinstance(selector, type):
+            got = class_name(selector) if isinstance(selector, type) else type(selector).__name__
+            raise TypeError(f"VarCollection.filter: expected a pattern or a function, got {got}.")
         return type(self)((name, v) for name, v in self.items() if selector(name, v))
 
     def __repr__(self) -> str:

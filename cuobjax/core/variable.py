@@ -62,6 +62,8 @@ class BaseVar(Reference):
     stored: Array  # see StoredVar
 
     def __init__(self, reduce: Reduction | None) -> None:
+        if reduce is not None and not callable(reduce):
+            raise TypeError(f"{type(self).__name__}: expected reduce as a function or None, got {reduce!r}.")
         self.reduction = reduce
         scope.made(self)
 

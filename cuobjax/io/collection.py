@@ -48,7 +48,7 @@ def save_var_collection(file: FileOrStr, vc: Variables) -> None:
         ValueError: If a variable has a value for each device, within `VarCollection.replicate`.
         TypeError: If .safetensors has no such dtype.
     """
-    named = _named(vc)
+    named = _named(_in_order("save_var_collection", file, vc))
     if not replicated().isdisjoint(named):
         raise ValueError("save_var_collection: expected variables of one value, got replicas. Save after replicate().")
     arrays = {names[0]: _host_array(variable) for variable, names in named.items()}
@@ -57,6 +57,13 @@ def save_var_collection(file: FileOrStr, vc: Variables) -> None:
             (write_safetensors if _is_safetensors(file) else write_npz)(new, arrays)
     else:
         write_npz(file, arrays)
+
+
+def _in_order(where, file, vc):
+    """The variables, given behind the file."""
+    if isinstance(file, dict) or hasattr(file, "vars"):
+        raise TypeError(f"{where}: expected a file, then variables. Write {where}({vc!r}, net.vars()).")
+    return vc
 
 
 def load_var_collection(
@@ -81,6 +88,7 @@ def load_var_collection(
         ValueError: If a variable is missing in the file or has another shape or dtype there, or if a list of variables
             is longer there, and `DamagedFileError`, which is a ValueError, if the file is damaged.
     """
+    vc = _in_order("load_var_collection", file, vc)
     named, stored = _named(vc), _renamed(_read(file), renamer)
     found = {v: next((name for name in names if name in stored), None) for v, names in named.items()}
     wanted = {v: name for v, name in found.items() if name is not None}

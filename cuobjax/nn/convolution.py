@@ -12,6 +12,7 @@ from ..core.variable import Tensor, TrainVar
 from ..typing import ArrayLike, Padding
 from ..util import class_name, repr_function, to_padding, to_tuple
 from ..util.convert import require_sizes
+from ..util.signatures import explained
 from .init import kaiming_normal
 from .inputs import as_input
 from .linear import weights
@@ -39,6 +40,12 @@ class Conv2D(Module):
     dilations: tuple[int, ...]
     groups: int
 
+    @explained(
+        "Write Conv2D(nin, nout, k).",
+        bias="Write use_bias=False.",
+        stride="Write strides.",
+        dilation="Write dilations.",
+    )
     def __init__(
         self,
         nin: int,

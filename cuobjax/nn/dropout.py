@@ -12,6 +12,7 @@ from ..core.training_mode import in_training
 from ..random.generator import KeySource
 from ..typing import ArrayLike
 from ..util import class_name
+from ..util.signatures import explained
 from .inputs import as_input
 
 __all__ = ["Dropout"]
@@ -35,6 +36,7 @@ class Dropout(Module):
     keygen: KeySource
     keep: float
 
+    @explained("Write Dropout(keep), with the probability to keep.")
     def __init__(self, keep: float, generator: KeySource = random.DEFAULT_GENERATOR) -> None:
         _require_probability(keep)
         self.keygen = generator

@@ -10,6 +10,7 @@ from ..core.variable import Tensor, TrainVar
 from ..typing import ArrayLike
 from ..util import class_name, repr_function
 from ..util.convert import require_sizes
+from ..util.signatures import explained
 from .init import xavier_normal
 from .inputs import as_input
 
@@ -36,6 +37,7 @@ class Linear(Module):
     b: TrainVar | None
     w: TrainVar
 
+    @explained("Write Linear(nin, nout).", bias="Write use_bias=False.")
     def __init__(
         self,
         nin: int,

@@ -16,6 +16,7 @@ from ..functional.half_precision import single, with_precision_of
 from ..typing import ArrayLike
 from ..util import class_name
 from ..util.convert import require_sizes
+from ..util.signatures import explained
 from .inputs import as_input
 
 __all__ = ["BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D"]
@@ -117,6 +118,7 @@ class _ChannelBatchNorm(BatchNorm):
 
     spatial_axes: int = 0
 
+    @explained("Write BatchNorm2D(nin), for instance.")
     def __init__(self, nin: int, momentum: float = 0.999, eps: float = 1e-6) -> None:
         axes = self.spatial_axes
         super().__init__((1, nin, *[1] * axes), (0, *range(2, 2 + axes)), momentum, eps)

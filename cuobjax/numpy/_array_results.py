@@ -14,6 +14,7 @@ from autograd.absent import of_module
 from autograd.backend import CPU, default_device, device_of, is_array
 from autograd.core import Array, Reference, TracedNumber
 from autograd.dtypes import default_dtype, entering, narrowed_integers
+from autograd.errors import explain_keyword
 from autograd.foreign import argument
 from autograd.numpy import astype
 from autograd.ops.elementwise import narrowed
@@ -117,7 +118,11 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
 
     @functools.wraps(function)
     def with_arrays(*args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
+        try:
+            result = function(*args, **kwargs)
+        except TypeError as error:
+            explain_keyword(error, kwargs)
+            raise
         if isinstance(result, Array) and args and isinstance(args[0], Array) and _has_numbers(args[0]):
             return result  # the common case: dtypes are given
         given = (*args, *kwargs.values())

@@ -15,7 +15,7 @@ from autograd import grad, jacobian, tree
 from autograd.backend import is_array
 from autograd.core import Array, TracedNumber, lift
 from autograd.dtypes import is_inexact
-from autograd.errors import level_of_user, shortened
+from autograd.errors import level_of_user, require_function, shortened
 from autograd.gradients import TapedRun, scalar_seed
 
 from ..core.call import as_arrays, call
@@ -52,6 +52,7 @@ class _Derivatives(Transform):
             raise TypeError(
                 f"{type(self).__name__}: expected distinct input_argnums in a tuple, got {input_argnums!r}."
             )
+        require_function(f, type(self).__name__)
         self.f = f
         self.variables = VarCollection(() if variables is None else variables)
         self.input_argnums = input_argnums or ()

@@ -28,6 +28,7 @@ from ..core.training_mode import modes_read
 from ..core.variable import BaseVar, TrainRef, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function, to_positions
+from ..util.signatures import explained
 from .methods import Transform, without_self
 from .program import Program, below
 from .recordings import MOST_PROGRAMS, Recordings
@@ -65,6 +66,10 @@ class Jit(Transform, Generic[P, R]):
         ValueError: If a static argument has no hash.
     """
 
+    @explained(
+        "To decorate with options, write @functools.partial(cuobjax.Jit, static_argnums=1).",
+        static_argnames="Give positions: static_argnums.",
+    )
     def __init__(
         self,
         f: Callable[P, R],

@@ -24,6 +24,7 @@ from ..core.replication import forget_replicas, replicated
 from ..core.scope import is_open, write
 from ..core.variable import BaseVar, as_value
 from ..util import class_name, repr_function, to_positions
+from ..util.signatures import explained
 from .methods import Transform, without_self
 
 __all__ = ["Parallel", "concatenate"]
@@ -60,6 +61,7 @@ class Parallel(Transform):
         RuntimeError: If devices reach different operations of `functional.parallel`.
     """
 
+    @explained("To decorate with options, write @functools.partial(cuobjax.Parallel, reduce=f).")
     def __init__(
         self,
         f: Callable[..., Any],

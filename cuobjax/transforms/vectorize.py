@@ -18,6 +18,7 @@ from ..core.random_state import RandomState, borrowing
 from ..core.scope import write
 from ..core.variable import TrainVar, reduce_mean
 from ..util import class_name, positional_args_names, repr_function
+from ..util.signatures import explained
 from .methods import Transform
 
 __all__ = ["Vectorize"]
@@ -42,6 +43,10 @@ class Vectorize(Transform):
         ValueError: If arguments do not fit `batch_axis`, or a variable without `reduce` differs from lane to lane.
     """
 
+    @explained(
+        "To decorate with options, write @functools.partial(cuobjax.Vectorize, batch_axis=(0,)).",
+        in_axes="Write batch_axis=(0, None).",
+    )
     def __init__(
         self, f: Callable[..., Any], vc: Variables | None = None, batch_axis: tuple[int | None, ...] = (0,)
     ) -> None:
