@@ -39,7 +39,7 @@ _COMPARISONS = {
 _ndarray = onp.ndarray
 _EQUALITY = (anp.equal, anp.not_equal)
 _variables = Reference._trace
-_OPERATIONS = {f"__{name}__": function for name, function in (_OPERATORS | _COMPARISONS).items()} | {
+_OPERATIONS: dict[str, Any] = {f"__{name}__": function for name, function in (_OPERATORS | _COMPARISONS).items()} | {
     f"__r{name}__": lambda self, other, function=function: function(other, self)
     for name, function in _OPERATORS.items()
 }
@@ -169,7 +169,7 @@ def _operator(function):
                 other = as_array(other) if lists else operand(other, function.name, trace.level > 0)
         if plain and 10 < self._value.dtype.num < 17:  # float32 or wider: the rules of `dtypes` are NumPy's
             return trace.apply(function, (self, other), {})
-        return function.applied(trace, (self, other), {})
+        return function.applied_by_rules(trace, (self, other), {})
 
     return apply
 

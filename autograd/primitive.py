@@ -181,7 +181,7 @@ class Primitive:
                 raise self._unknown(params)
             if plain and trace.level != _VARIABLES and _plain(args if self._numbers is None else args[self._numbers]):
                 return trace.apply(self, args, params)
-            return self.applied(trace, args, params)
+            return self.applied_by_rules(trace, args, params)
         if odd:
             args = self._raw_operands(args)
         return self.run(args, params)
@@ -195,7 +195,7 @@ class Primitive:
         taken = (_ndarray, list, tuple)
         return [a if type(a) in taken else operand(a, self.name, False) for a in args]
 
-    def applied(self, trace: Interpreter, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    def applied_by_rules(self, trace: Interpreter, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Applies it to arguments of which one belongs to the interpreter `trace`, as `autograd.dtypes` says."""
         if not self._ours or trace.level == _VARIABLES or follows_numpy():
             return trace.apply(self, args, params)

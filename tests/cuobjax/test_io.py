@@ -38,7 +38,6 @@ needs_ml_dtypes = pytest.mark.skipif(ml_dtypes is None, reason="needs the extra:
 formats_here = pytest.mark.parametrize("ending", ["npz", pytest.param("safetensors", marks=needs_safetensors)])
 
 
-
 def values(vc):
     return {name: np.asarray(v.value) for name, v in vc.items()}
 
