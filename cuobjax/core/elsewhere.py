@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd import tree
-from autograd.core import Array, Interpreter, Reference, lift
+from autograd.core import Array, Interpreter, Reference, dereferenced, lift
 
 from .scope import Scope, innermost
 
@@ -44,17 +44,20 @@ class FromElsewhere(Reference):
         return self
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self._value.__reduce_ex__(protocol)
+        return dereferenced, (self._value,)
 
 
 class _Elsewhere(Interpreter):
-    """Runs operations as if their arguments were not marked, and marks their results."""
+    """Runs operations as if their arguments were not marked, and marks their results.
+
+    Its level is below that of all transformations: what they compute is marked, too.
+    """
 
     __slots__ = ("call",)
     call: weakref.ref[Scope]
 
     def __init__(self, call: Scope) -> None:
-        self.level, self.ended = float("inf"), False
+        self.level, self.ended = 0.5, False
         self.call = weakref.ref(call)
 
     def apply(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:

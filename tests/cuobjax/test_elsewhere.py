@@ -13,7 +13,7 @@ import pytest
 
 import cuobjax
 import cuobjax.numpy as jn
-from autograd import default_device
+from autograd import default_device, grad, hessian, jvp, tree, vmap
 from cuobjax import Grad, GradValues, Hessian, Jacobian, Jit, Remat, StateVar, TrainVar, functional_call, nn
 from cuobjax.core.elsewhere import FromElsewhere
 
@@ -192,6 +192,46 @@ def test_an_independent_thread_may_use_the_network_during_a_call(transform):
     np.testing.assert_array_equal(Grad(lambda x: (net.w * x).sum(), net.vars())(kept[0])[1], net.w.value)
     net.w.assign(kept[0])
     assert not isinstance(net.w.stored, FromElsewhere)
+
+
+TRANSFORMED = {
+    "grad": lambda w: grad(lambda x: (x * w).sum())(jn.ones(2)),
+    "hessian": lambda w: hessian(lambda x: (x**2 * w).sum())(jn.ones(2)),
+    "jvp": lambda w: jvp(lambda x: x * w, jn.ones(2), jn.ones(2)),
+    "vmap": lambda w: vmap(lambda x: (x * w).sum())(jn.ones(3)),
+    "vmap of a constant": lambda w: vmap(lambda x: (x, w * 2))(jn.ones(3)),
+    "Vectorize": lambda w: cuobjax.Vectorize(lambda x: (x * w).sum())(jn.ones(3)),
+    "Jit": lambda w: Jit(lambda x: x * w)(jn.ones(2)),
+    "Grad": lambda w: Grad(lambda x: (x * w).sum(), input_argnums=(0,))(jn.ones(2)),
+    "copy": lambda w: copy.deepcopy([w]),
+}
+PICKLED = lambda w: pickle.loads(pickle.dumps(w))
+
+
+@pytest.mark.parametrize("transform", [*TRANSFORMED.values(), PICKLED], ids=[*TRANSFORMED, "pickle"])
+def test_an_independent_thread_may_transform_what_it_read(transform):
+    v = TrainVar(jn.array([2.0, 3.0]))
+    found = []
+
+    def loss():
+        found.extend(in_pool(lambda _: transform(v.value), [0]))
+        return v.sum()
+
+    Grad(loss, {"v": v})()
+    for a, b in zip(tree.flatten(found[0])[0], tree.flatten(transform(v.value))[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMED.values(), ids=TRANSFORMED)
+def test_what_a_thread_transformed_is_refused(transform):
+    v = TrainVar(jn.array([2.0, 3.0]))
+
+    def loss():
+        (found,) = in_pool(lambda _: transform(v.value), [0])
+        return sum(x.sum() for x in tree.flatten(found)[0]) + v.sum()
+
+    with pytest.raises(RuntimeError, match=r"^Threads: got a value that a thread computed"):
+        Grad(loss, {"v": v})()
 
 
 def test_a_thread_that_trains_its_own_network_is_not_disturbed():
