@@ -36,6 +36,10 @@ TRAINED = ("m", "w")
 REDUCE = dict.fromkeys(START, lambda x: x.mean(0)) | {"total": lambda x: x.sum(0), "s": lambda x: x[0] * 0.5 + x[-1]}
 
 
+def array(x):
+    return jn.array(x, x.dtype)
+
+
 class Shared:
     """What both do: `values`, a mapping from names to arrays, and programs."""
 
@@ -72,7 +76,7 @@ class Variables(Shared):
 
     def __init__(self):
         variables = {name: TrainVar if name in TRAINED else StateVar for name in START}
-        self.variables = {name: kind(jn.array(START[name]), REDUCE[name]) for name, kind in variables.items()}
+        self.variables = {name: kind(array(START[name]), REDUCE[name]) for name, kind in variables.items()}
         self.state, self.made = RandomState(5), {}
         self.values = Values(self.variables)
         self.all = VarCollection({**self.variables, "key": self.state})
@@ -118,8 +122,8 @@ class Model(Shared):
     """Loops over a dictionary of values."""
 
     def __init__(self, devices):
-        self.values = Written({name: jn.array(x) for name, x in START.items()})
-        self.state, self.drawn, self.number_of_devices = jn.array(np.array([0, 5], np.uint32)), False, devices
+        self.values = Written({name: array(x) for name, x in START.items()})
+        self.state, self.drawn, self.number_of_devices = array(np.array([0, 5], np.uint32)), False, devices
 
     def key(self):
         self.state, key = split_key(self.state, n=1)
@@ -322,7 +326,7 @@ def test_compositions_are_loops(case, numbers):
     variables, model = Variables(), Model(devices)
     with mock.patch.dict(os.environ, CUOBJAX_CPU_DEVICES=str(devices)):
         for i, number in enumerate(numbers):
-            x = jn.array(np.random.default_rng(i).normal(size=(6, 2, 3)))
+            x = array(np.random.default_rng(i).normal(size=(6, 2, 3)))
             close(variables.run(program, x, number), model.run(program, x, number))
             (got, key), (expected, expected_key) = variables.held(), model.held()
             for name, value in got.items():
