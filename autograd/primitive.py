@@ -235,15 +235,21 @@ class Primitive:
 
     def run(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Applies it to raw arrays; `autograd.debugging` replaces this method in its contexts."""
-        if "cupy" not in sys.modules:
-            return self.host(*args, **params)
-        xp = backend.library(args, self.name)
-        if xp is not numpy:
-            numbers = backend.beside_gpu(args)
-            if isinstance(args, list):
-                args[:] = numbers  # so that they are residuals as well
-            return self._kernel(xp)(*numbers, **params)
-        y = self.host(*args, **params)
+        try:
+            if "cupy" not in sys.modules:
+                return self.host(*args, **params)
+            xp = backend.library(args, self.name)
+            if xp is not numpy:
+                numbers = backend.beside_gpu(args)
+                if isinstance(args, list):
+                    args[:] = numbers  # so that they are residuals as well
+                return self._kernel(xp)(*numbers, **params)
+            y = self.host(*args, **params)
+        except ValueError as error:  # NumPy's and CuPy's
+            shapes = [str(numpy.shape(a)) for a in args if backend.is_array(a)]
+            if len(shapes) > 1:
+                error.add_note(f"in {self.name} of arrays of shapes {' and '.join(shapes)}")
+            raise
         return y[()] if type(y) is _ndarray and not y.ndim else y  # scalars go with arrays of a GPU
 
     def vjps_of(self, args: Sequence[Any]) -> tuple[Vjp | None, ...]:

@@ -53,10 +53,10 @@ def _index_array(x, part):
     if not isinstance(part, Array) and not backend.is_array(part):
         part = to_raw(part, "Array[...]", copy=True) if is_array_like(part) else onp.array(part)
         part = part if part.size else part.astype(int)  # an empty list would be real numbers
-    if not isinstance(part, Array) and not backend.is_cupy(part):
-        part = library(x).asarray(part)
     if part.dtype.kind not in "iub":
         raise IndexError(f"Array[...]: expected an index of integers or booleans, got dtype {part.dtype}.")
+    if not isinstance(part, Array) and not backend.is_cupy(part):
+        part = library(x).asarray(part)
     return part
 
 
