@@ -31,6 +31,8 @@ class Function(Module):
         vc: The variables.
     """
 
+    _has_mode = False
+
     def __init__(self, f: Callable[..., Any], vc: Variables) -> None:
         if not callable(f):
             raise TypeError(f"{type(self).__name__}: expected a function or module, got {type(f).__name__}.")

@@ -22,7 +22,7 @@ from .collection import VarCollection
 from .module_text import module_html, tree_text
 from .naming import Naming
 from .training_mode import Training, adopt, checked, override
-from .unsearched import is_container, refuse, refuse_items, warn
+from .unsearched import is_container, refuse, refuse_items
 from .variable import BaseVar, as_value
 
 M = TypeVar("M", bound="Module")
@@ -50,6 +50,7 @@ class Module:
         module_changes.young.add(id(module))
         return module
 
+    _has_mode: bool = True  # whether it may compute something else in training
     _slots: tuple[str, ...] = ()
     _of_class: tuple[str, ...] = ()  # attributes of the class that are modules, variables or containers
 
@@ -68,8 +69,6 @@ class Module:
         super().__setattr__(name, value)
         if isinstance(value, PARTS) or isinstance(before, PARTS):
             module_changes.changed(self)
-        elif is_container(value) and type(self).vars is Module.vars:
-            warn(self, f".{name}", value, PARTS, lambda: _all_parts(self))
 
     def __delattr__(self, name: str) -> None:
         before = self.__dict__.get(name)
@@ -221,11 +220,6 @@ def walk(module: Module, path: str = "", seen: set[int] | None = None) -> Iterat
         for where, part in parts(module).items():
             if isinstance(part, Module):
                 yield from walk(part, path + where, seen)
-
-
-def _all_parts(module: Module) -> Iterator[Any]:
-    """The module and all modules and variables in it."""
-    return (part for _, owner in walk(module) for part in (owner, *parts(owner).values()))
 
 
 _naming = Naming(Module, parts)

@@ -86,6 +86,6 @@ class Naming(threading.local):
         kinds = (self.kind, BaseVar)
         elsewhere = [*self.open.values(), *(module for module, *_ in self.known.values()), *(v for _, v in found)]
         for module, where, container in list(self.containers):
-            warn(module, where, container, kinds, lambda: elsewhere)
+            warn(module, where, container, kinds, elsewhere)
         for module, attribute in list(self.of_classes):
             warn_of_class(module, attribute, kinds, elsewhere)

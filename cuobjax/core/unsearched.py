@@ -10,7 +10,7 @@ import itertools
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as onp
@@ -83,7 +83,7 @@ def refuse_items(where: str, items: Any) -> None:
     raise TypeError(f"{where}: expected a list of modules or variables, got {got}. {remedy}")
 
 
-def warn(module: Any, where: str, value: Any, kinds: tuple[type, ...], found: Callable[[], Iterable[Any]]) -> None:
+def warn(module: Any, where: str, value: Any, kinds: tuple[type, ...], found: Sequence[Any]) -> None:
     """Warns once of each place of a module that holds layers or variables which `vars` and `train` do not find.
 
     Args:
@@ -91,13 +91,11 @@ def warn(module: Any, where: str, value: Any, kinds: tuple[type, ...], found: Ca
         where: The place in it: `.layers` or `[0]`.
         value: What is there, a container.
         kinds: The classes of modules and of variables.
-        found: Gives the modules and variables that are found elsewhere.
+        found: The modules and variables that are found elsewhere.
     """
-    inside = list(_held(value, kinds))
-    if not inside or (where.startswith("._") and type(module).__module__.startswith("cuobjax.")):
+    if where.startswith("._") and type(module).__module__.startswith("cuobjax."):
         return
-    known = {id(same) for part in found() for same in (part, _trained(part))}
-    lost = [part for part in inside if id(_trained(part)) not in known]
+    lost = [part for part, variables in _lost(value, kinds, found) if variables or getattr(part, "_has_mode", False)]
     if not lost or not _first_time(module, where):
         return
     names = ", ".join(dict.fromkeys(type(part).__name__ for part in lost))
@@ -111,20 +109,26 @@ def warn(module: Any, where: str, value: Any, kinds: tuple[type, ...], found: Ca
     )
 
 
-def warn_of_class(module: Any, name: str, kinds: tuple[type, ...], found: Iterable[Any]) -> None:
+def warn_of_class(module: Any, name: str, kinds: tuple[type, ...], found: Sequence[Any]) -> None:
     """Warns once of an attribute of the class of a module that holds variables which are found nowhere else."""
-    value: Any = getattr(type(module), name, None)
-    known = {id(_trained(part)) for part in found}
-    parts: list[Any] = [value] if isinstance(value, kinds) else list(_held(value, kinds)) if is_container(value) else []
-    variables = [v for part in parts for v in ([part] if isinstance(part, BaseVar) else part.vars().values())]
-    lost = any(id(_trained(v)) not in known and not isinstance(v, RandomState) for v in variables)
-    if lost and _first_time(module, f".{name}"):
+    lost = [v for _, variables in _lost(getattr(type(module), name, None), kinds, found) for v in variables]
+    if not all(isinstance(v, RandomState) for v in lost) and _first_time(module, f".{name}"):
         kind = type(module).__name__
         warnings.warn(
             f"{kind}.{name} is an attribute of the class. vars() searches only those of the module itself: what is in "
             f"it is not trained and not saved. Set it in __init__: self.{name} = ...",
             stacklevel=level_of_user(),
         )
+
+
+def _lost(value: Any, kinds: tuple[type, ...], found: Sequence[Any]) -> Iterator[tuple[Any, list[BaseVar]]]:
+    """What a value holds, itself or in containers, and is not found elsewhere, with its variables that are not."""
+    known = {id(_trained(part)) for part in found}
+    parts: Iterable[Any] = (value,) if isinstance(value, kinds) else _held(value, kinds) if is_container(value) else ()
+    for part in parts:
+        if id(_trained(part)) not in known:
+            variables = [part] if isinstance(part, BaseVar) else part.vars().values()
+            yield part, [v for v in variables if id(_trained(v)) not in known and not isinstance(v, TrainRef)]
 
 
 def _trained(part: Any) -> Any:
@@ -139,8 +143,7 @@ def _held(value: Any, kinds: tuple[type, ...]) -> Iterator[Any]:
         for part in _parts(container):
             looked_at += 1
             if isinstance(part, kinds):
-                if not isinstance(part, TrainRef):  # its variable has another place
-                    yield part
+                yield part
             elif is_container(part) and id(part) not in seen:
                 seen.add(id(part))
                 waiting.append(part)

@@ -91,6 +91,7 @@ class Optimizer(Module):
     """
 
     train_vars: States
+    _has_mode = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

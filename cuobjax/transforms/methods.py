@@ -18,7 +18,7 @@ class Transform(Module):
     was given count `self` as the first argument.
     """
 
-    _decorates = False
+    _has_mode, _decorates = False, False
 
     def __set_name__(self, owner: type, name: str) -> None:
         f = self._function()

@@ -389,6 +389,7 @@ WAYS = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:InAList._table is a dict that holds Linear:UserWarning")
 @pytest.mark.parametrize("holder", HOLDERS)
 def test_variables_behind_all_that_holds_objects(holder):
     held = HOLDERS[holder]

@@ -152,9 +152,10 @@ def test_the_text_of_a_dictionary():
 
 def test_it_is_the_remedy_for_a_dictionary_of_layers():
     net = Net()
+    net.plain = types.MappingProxyType(dict(heads()))
     with pytest.warns(
         UserWarning, match=r"^Net\.plain is a mappingproxy that holds Linear\. .* Write cuobjax\.ModuleD"
     ):
-        net.plain = types.MappingProxyType(dict(heads()))
+        net.vars()
     net.plain = ModuleDict(net.plain)
     assert len(names(net)) == 8

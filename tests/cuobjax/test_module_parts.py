@@ -195,8 +195,9 @@ def layer():
 def test_a_plain_container_of_layers_is_warned_of_once(make, kind, held, remedy):
     net = Net()
     text = rf"^Net\.parts is a {kind} that holds {held}\. vars\(\) does not search it: .* Write cuobjax\.{remedy}\("
+    net.parts = make()
     with pytest.warns(UserWarning, match=text) as caught:
-        net.parts = make()
+        net.vars()
     assert [warning.filename for warning in caught] == [__file__]
     net.parts = make()
     assert names(net) == []
@@ -232,6 +233,31 @@ def test_containers_of_what_is_found_elsewhere_are_in_order():
     filled.net, filled.layers = net, []
     filled.layers.append(net.a)
     assert len(filled.vars()) == 3
+
+
+def test_layers_may_be_in_a_list_before_they_are_in_attributes():
+    net = Net()
+    net.blocks, net.order = [layer(), layer()], (layer(),)
+    for i, block in enumerate(net.blocks):
+        setattr(net, f"block{i}", block)
+    net.last = objax.ModuleList(net.order)
+    assert len(net.vars()) == 6
+
+
+def test_transforms_and_optimizers_of_what_is_found_may_be_in_plain_containers():
+    net = Net()
+    net.layer, net.drop = layer(), nn.Dropout(0.5)
+    variables = net.vars()
+    net.steps = {"train": objax.Jit(lambda x: net(x)), "test": objax.Jit(net), "f": objax.Function(net, variables)}
+    net.gradients = [objax.GradValues(net, variables), objax.Vectorize(net.layer), objax.Remat(net.layer)]
+    net.optimizers = (objax.optimizer.SGD(variables),)
+    assert net.vars() == variables
+    net.momentum = [objax.optimizer.Momentum(variables)]  # has states of its own
+    with pytest.warns(UserWarning, match=r"^Net\.momentum is a list that holds Momentum\."):
+        net.vars()
+    net.drops = [nn.Dropout(0.25)]  # has a mode
+    with pytest.warns(UserWarning, match=r"^Net\.drops is a list that holds Dropout\."):
+        net.vars()
 
 
 def test_the_modules_of_the_library_hold_no_such_containers():
@@ -386,6 +412,7 @@ def test_warnings_as_errors_leave_the_container_in_its_place():
     net = Net()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        net.layers = [layer()]
         with pytest.raises(UserWarning, match=r"Net\.layers"):
-            net.layers = [layer()]
+            net.vars()
     assert len(net.layers) == 1

@@ -108,8 +108,9 @@ def test_modules_behind_other_modules():
             self.remat = objax.Remat(shared)
             self.unseen = [objax.nn.Dropout(0.5)]
 
+    holder = Holder()
     with pytest.warns(UserWarning, match=r"^Holder\.unseen is a list that holds Dropout\."):
-        holder = Holder()
+        holder.vars()
     holder.eval()
     assert shared.training is False
     assert holder.unseen[0].training is None
