@@ -28,6 +28,8 @@ class Transform(Module):
             self._decorates = True
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is owner and instance is not None:  # a classmethod asks, until Python 3.12
+            return types.MethodType(self, owner)
         if instance is None or not self._decorates:  # such as a transform of another function as a class attribute
             return self
         made = vars(instance).get("_methods")

@@ -122,6 +122,28 @@ def test_methods_of_any_class_and_of_its_bases():
     assert float(Derived().twice(2.0)) == 7
 
 
+def test_methods_of_a_class_get_the_class():
+    class Scaled(cuobjax.Module):
+        factor = 3
+
+        @classmethod
+        @Jit
+        def scale(cls, x):
+            return x * cls.factor
+
+        @staticmethod
+        @Jit
+        def double(x):
+            return x * 2
+
+    class More(Scaled):
+        factor = 4
+
+    for owner, factor in ((Scaled, 3), (More, 4), (Scaled(), 3), (More(), 4)):
+        assert owner.scale(jn.array(2.0)) == 2 * factor
+        assert owner.double(jn.array(2.0)) == 4
+
+
 def test_the_axis_of_self_is_none():
     class Wrong:
         @functools.partial(Vectorize, batch_axis=(0, 0))
