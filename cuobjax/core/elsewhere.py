@@ -26,7 +26,7 @@ _new = object.__new__
 
 
 class FromElsewhere(Reference):
-    """An Array that was read outside of a call, or computed of such Arrays, while the call ran."""
+    """An Array that was read outside of calls, or computed of such Arrays, while the calls ran."""
 
     __slots__ = ("_plain", "_trace")
     _plain: Array
@@ -53,34 +53,37 @@ class _Elsewhere(Interpreter):
     Its level is below that of all transformations: what they compute is marked, too.
     """
 
-    __slots__ = ("call",)
-    call: weakref.ref[Scope]
+    __slots__ = ("calls",)
+    calls: frozenset[weakref.ref[Scope]]
 
-    def __init__(self, call: Scope) -> None:
+    def __init__(self, calls: frozenset[weakref.ref[Scope]]) -> None:
         self.level, self.ended = 0.5, False
-        self.call = weakref.ref(call)
+        self.calls = calls
 
     def apply(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        return self.marked(
-            primitive(*[a._value if isinstance(a, Array) and a._trace is self else a for a in args], **params)
-        )
+        calls = self.calls.union(*[a._trace.calls for a in args if isinstance(a, FromElsewhere)])
+        y = primitive(*[a._value if isinstance(a, FromElsewhere) else a for a in args], **params)
+        return _Elsewhere(calls).marked(y)
 
     def marked(self, y: Any) -> Any:
-        """A result of an operation, or the parts of one, marked if the call still runs."""
+        """A result of an operation, or the parts of one, marked for those of the calls that still run."""
         if type(y) is tuple:
             return tuple(map(self.marked, y))
-        y = lift(y)
-        if not isinstance(y, Array) or isinstance(y, FromElsewhere) or self.call() is None:
+        y, calls = lift(y), self.calls
+        if isinstance(y, FromElsewhere):
+            y, calls = y._plain, calls | y._trace.calls
+        calls = frozenset([call for call in calls if call() is not None])
+        if not isinstance(y, Array) or not calls:
             return y
         array = _new(FromElsewhere)
-        array._trace, array._plain = self, y
+        array._trace, array._plain = _Elsewhere(calls), y
         return array
 
     def require_outside(self) -> None:
-        """Raises RuntimeError in the call."""
-        call, inner = self.call(), innermost.get()
-        while inner is not None and call is not None:
-            if inner is call:
+        """Raises RuntimeError in one of the calls."""
+        inner = innermost.get()
+        while inner is not None:
+            if weakref.ref(inner) in self.calls:
                 raise RuntimeError(
                     "Threads: got a value that a thread computed without the values which variables have in this call: "
                     "gradients would be lost, and a recorded program would have a constant. Run each task in a copy of "
@@ -91,4 +94,4 @@ class _Elsewhere(Interpreter):
 
 def marked(values: Tree, call: Scope) -> Tree:
     """Values that were read while `call` ran in another thread and gave their variables others, or results of them."""
-    return tree.tree_map(_Elsewhere(call).marked, values)
+    return tree.tree_map(_Elsewhere(frozenset([weakref.ref(call)])).marked, values)

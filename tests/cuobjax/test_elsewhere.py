@@ -234,6 +234,35 @@ def test_what_a_thread_transformed_is_refused(transform):
         Grad(loss, {"v": v})()
 
 
+@pytest.mark.parametrize("transform", [lambda f, vc: Grad(f, vc)(), lambda f, vc: Jit(f)()], ids=["Grad", "Jit"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_value_that_is_from_outside_of_two_calls_is_refused_in_both(transform, which, w):
+    reads, read = threading.Barrier(3), threading.Barrier(3)
+    found, errors = [], {}
+
+    def loss(i):
+        reads.wait(10)
+        read.wait(10)
+        return (w * 2).sum() + (found[0].sum() if i == which else 0)
+
+    def call(i):
+        try:
+            transform(lambda: loss(i), {"w": w})
+        except RuntimeError as error:
+            errors[i] = str(error)
+
+    threads = [threading.Thread(target=call, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    reads.wait(10)
+    found.append(in_pool(lambda _: w * 3, [0])[0])
+    read.wait(10)
+    for thread in threads:
+        thread.join()
+    assert list(errors) == [which]
+    assert errors[which].startswith("Threads: got a value")
+
+
 def test_a_thread_that_trains_its_own_network_is_not_disturbed():
     nets = [nn.Linear(3, 1) for _ in range(3)]
     alone = [copy.deepcopy(net) for net in nets]
