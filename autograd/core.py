@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KERNELS", "Array", "Interpreter", "Reference", "TracedNumber", "Tracer", "bare", "concrete", "dereferenced",
-    "escaped", "kind_of", "library", "lift", "resolved",
+    "escaped", "kind_of", "library", "lift", "resolved", "wrapped",
 ]  # fmt: skip
 
 KERNELS: str = "A kernel of your own, which needs raw arrays, is an autograd.primitive."
@@ -117,7 +117,7 @@ class _Eager(Interpreter):
 
     def apply(self, primitive, args, params):
         y = primitive.run([a._value if isinstance(a, Array) else a for a in args], params)
-        return tuple(map(_wrap, y)) if type(y) is tuple else _wrap(y)
+        return tuple(map(wrapped, y)) if type(y) is tuple else wrapped(y)
 
 
 class Array(Operators):
@@ -323,10 +323,10 @@ def lift(value: Any) -> Any:
         return value._value if value._trace is Reference._trace else value
     if type(value) is tuple:
         return tuple(map(lift, value))
-    return _wrap(value) if backend.is_array(value) else value
+    return wrapped(value) if backend.is_array(value) else value
 
 
-def _wrap(raw):
+def wrapped(raw: Any) -> Array:
     """An Array of a value that is a raw array for certain."""
     array = _new(Array)
     array._value = raw

@@ -30,12 +30,13 @@ PLAIN: set[type] = {*NUMBERS, numpy.ndarray}
 """These and raw arrays; CuPy's joins them when it is first met."""
 _PROTOCOLS = ("__array__", "__array_interface__", "__dlpack__", "__cuda_array_interface__")
 _BUFFERS = (memoryview, array.array)
+_NO_ARRAYS = frozenset([type(None), bool, int, float, complex, str, tuple, list, dict, slice, type(...)])  # asked often
 
 
 def is_array_like(x: Any) -> bool:
     """Whether another library's object counts as an array; raw arrays and NumPy's scalars do, Arrays do not."""
     kind = type(x)
-    if issubclass(kind, Operators):
+    if kind in _NO_ARRAYS or issubclass(kind, (Operators, numpy.dtype)):
         return False
     return issubclass(kind, _BUFFERS) or any(hasattr(kind, name) for name in _PROTOCOLS)
 
