@@ -153,7 +153,7 @@ class Primitive:
             DeviceError: If arrays of the CPU and of a GPU are mixed.
         """
         if not params and len(args) == self._count and _are_plain_arrays(args, self._numbers):
-            y = self.run([a._value for a in args], params)  # what the general way does, at half the cost
+            y = self.run([a._value for a in args], params)  # type: ignore[union-attr]  # the general way, at half the cost
             return tuple(map(wrapped, y)) if type(y) is tuple else wrapped(y)
         trace, raw, odd, plain = None, False, False, True
         if params:
@@ -350,7 +350,7 @@ def _are_plain_arrays(args, numbers):
 
 def _dtypes_of(args, params):
     """What decides which dtypes arguments and result get; None if values or parameters decide as well."""
-    kinds = [default_real()]
+    kinds: list[Any] = [default_real()]
     for a in args:
         if isinstance(a, TracedNumber) or backend.is_array(a):
             return None
