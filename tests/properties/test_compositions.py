@@ -253,7 +253,7 @@ STATEMENTS = {
     "choose": lambda m, x, number: jn.where(m.values["n"] % 2 == 0, jn.sin(x), x * 0.5),
     "softmax": lambda m, x, number: cuobjax.functional.softmax(x) + 0.25 * x,
     "cumsum": lambda m, x, number: jn.cumsum(x, -1) * 0.5,
-    "products": lambda m, x, number: x + jn.prod(x, -1, keepdims=True) * 0.125,
+    "products": lambda m, x, number: x + jn.prod(jn.tanh(x), -1, keepdims=True),
     "einsum": lambda m, x, number: jn.tanh(jn.einsum("...i,ij,...j->...", x, m.values["m"], x))[..., None] * x,
     "mean": lambda m, x, number: x - x.mean(),
     "normalise": normalised,
