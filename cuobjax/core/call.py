@@ -49,7 +49,7 @@ def call(
             innermost.set(inner.outer)
         finally:
             running.pop(inner, None)
-    changes, seen = map(_weakly, (inner.changes(), inner.seen))
+    changes, seen = map(_weakly, inner.end())
     references = inner.made
     del inner  # the scope, which holds the only references to variables that `f` made and dropped
     if made is not None and any(reference() is not None for reference in references):

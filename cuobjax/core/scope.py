@@ -80,9 +80,11 @@ class Scope:
         run: The run of a function under `autograd.checkpoint` that opened it; None without one.
         recorded: Whether what variables are read for is recorded, to run again with other values in them.
         made: References to the variables that were made in this scope and in those within it.
+        ended: Whether the call has returned. Tasks with a copy of its context may go on: they read and write outside of
+            it. What belongs to a call that failed has no effect, also later.
     """
 
-    __slots__ = ("__weakref__", "first_read", "made", "outer", "recorded", "run", "seen", "values", "written")
+    __slots__ = ("__weakref__", "ended", "first_read", "made", "outer", "recorded", "run", "seen", "values", "written")
 
     def __init__(
         self,
@@ -98,11 +100,18 @@ class Scope:
         self.first_read: FirstRead | None = first_read
         self.recorded: bool = recorded
         self.made: list[weakref.ref[BaseVar]] = []
+        self.ended: bool = False
         self.run: Run | None = running_in.get()
 
     def changes(self) -> Values:
         """The variables that were written to, with their values."""
         return {variable: self.values[variable] for variable in self.written}
+
+    def end(self) -> tuple[Values, Values]:
+        """Ends the call, whose values nobody sees from now on; gives its changes and what it read from outside."""
+        changes, seen, self.ended = self.changes(), self.seen, True
+        self.values, self.written, self.seen = {}, {}, {}
+        return changes, seen
 
 
 @contextmanager
@@ -182,6 +191,8 @@ def _read(variable: BaseVar, scope: Scope) -> Array:
         value = scope.seen.get(variable)
     if value is None:
         value = variable.lent() if scope.outer is None else _read(variable, scope.outer)
+        if scope.ended:
+            return value
         if scope.first_read is None:
             scope.seen[variable] = value
             return value
@@ -200,6 +211,8 @@ def write(values: Mapping[BaseVar, Array]) -> None:
             written then.
     """
     inner = innermost.get()
+    while inner is not None and inner.ended:
+        inner = inner.outer
     run = running_in.get()
     if run is not None and values:
         variable = next(iter(values))

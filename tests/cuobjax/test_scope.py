@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 
 import numpy as np
@@ -92,6 +93,61 @@ def test_tasks_do_not_see_each_others_scopes():
     asyncio.run(both())
     assert seen == [13, 23]
     assert float(a.value) == 1
+
+
+CALLS = {
+    "Grad": lambda f, v: objax.Grad(f, {"v": v})(),
+    "Remat": lambda f, v: objax.Remat(f)(),
+    "Jit": lambda f, v: objax.Jit(f)(),
+    "Vectorize": lambda f, v: objax.Vectorize(lambda x: f() * x)(jn.ones(2)),
+    "functional_call": lambda f, v: objax.functional_call(objax.Function(f, {"v": v}), {"{f}v": jn.array(7.0)}),
+}
+
+
+@pytest.mark.parametrize("transform", CALLS.values(), ids=CALLS)
+def test_a_task_that_outlives_a_call_reads_and_writes_outside_of_it(transform):
+    v, state, tasks = objax.TrainVar(jn.array(2.0)), variable(1.0), []
+
+    def f():
+        state.value = state.value + v * 3
+        tasks.append(contextvars.copy_context())
+        return v * state.value
+
+    transform(f, v)
+    state.value = jn.array(5.0)
+    assert tasks[0].run(lambda: (type(state.value), float(state.value), float(v.value))) == (objax.Array, 5, 2)
+    tasks[0].run(lambda: (state.assign(jn.array(6.0)), v.assign(jn.array(3.0))))
+    assert [float(state.stored), float(v.stored)] == [6, 3]
+
+
+def test_a_task_that_outlives_a_call_that_fails_changes_nothing():
+    v, state, tasks = objax.TrainVar(jn.array(2.0)), variable(1.0), []
+
+    def f():
+        tasks.append(contextvars.copy_context())
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        objax.Grad(f, {"v": v})()
+    tasks[0].run(lambda: state.assign(jn.array(6.0)))
+    assert state.value == 1
+
+
+def test_a_task_that_outlives_an_inner_call_is_in_the_outer_one():
+    v, state, tasks = objax.TrainVar(jn.array(2.0)), variable(1.0), []
+
+    def inner():
+        state.value = v * 2
+        tasks.append(contextvars.copy_context())
+        return v.sum()
+
+    def outer():
+        objax.Remat(inner)()
+        tasks[0].run(lambda: state.assign(state.value * v))
+        return state.sum()
+
+    assert objax.Grad(outer, {"v": v})()[0] == 8
+    assert state.value == 8
 
 
 def test_threads_differentiate_at_once():
