@@ -79,6 +79,8 @@ def _array(g, i, where):
             f"{where}: expected gradients, got variables: gradient {i} is a {type(g).__name__}. "
             "Pass what Grad returned."
         )
+    if is_array(g):
+        return Array(g)  # on its own device
     try:
         return jn.asarray(g)
     except (TypeError, ValueError):
