@@ -24,7 +24,7 @@ __all__ = ["PRIMITIVES", "Primitive", "Vjp"]
 
 PRIMITIVES: dict[str, Primitive] = {}  # every primitive of this package, by its name
 _ndarray = numpy.ndarray
-_HOST = (numpy.ndarray, numpy.generic)
+_PLACES = frozenset([tuple, int, bool, type(None), str, float])  # types of most parameters, such as `axis`
 _OF_PLACES = frozenset(["axis", "keepdims", "index", "shape", "axes", "n"])  # parameters that say nothing of dtypes
 _VARIABLES = float("inf")  # the level of the interpreter of variables, which applies a primitive again
 _Memory: TypeAlias = str | Callable[..., str]
@@ -163,7 +163,7 @@ class Primitive:
                 value = params[name]
                 if isinstance(value, Array):
                     params[name] = value = concrete(value, f"{name} of {self.name}")
-                if isinstance(value, _HOST):
+                if type(value) not in _PLACES and backend.is_array(value):
                     plain = False
         for a in args:
             if isinstance(a, Array):
