@@ -156,12 +156,14 @@ class Machine(Interpreter):
 
     def derive(self, kind, chosen, with_input, body, x):
         """The sum of all derivatives; shared weights have several names."""
+        by_nothing = not chosen and not with_input  # which is refused: the gradient by x is dropped
         names = [(f"{i}{alias}", self.variables[i]) for i in chosen for alias in ("", "again")]
         names += [("ref", self.refs[0]), ("state", self.variables[2])]
-        f = kind(lambda x: self.run(body, x), names, (0,) if with_input else None)
+        f = kind(lambda x: self.run(body, x), names, (0,) if with_input or by_nothing else None)
         found = f(x)
-        if kind is objax.GradValues:
-            found = [*found[0], *found[1]]
+        values = found[1] if kind is objax.GradValues else []
+        gradients = found[0] if kind is objax.GradValues else found
+        found = [*([] if by_nothing else gradients), *values]
         return sum(tree.flatten(found)[0], start=self.number(0.0))
 
     def lanes(self, numbers, body, x):
