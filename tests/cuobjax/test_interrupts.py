@@ -18,6 +18,9 @@ from cuobjax.functional import parallel
 X = jn.ones((4, 3))
 
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in a generator that ends
+
+
 class _InterruptAt:
     """Raises KeyboardInterrupt at event number `moment`: a Python function begins, or one in C returns.
 

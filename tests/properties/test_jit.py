@@ -13,7 +13,7 @@ from cuobjax import GradValues, RandomState, StateVar, TrainVar, VarCollection
 from cuobjax.transforms.jit import Jit
 from tests.properties.test_transformations import COMPLEX, REAL, close, programs
 
-pytestmark = pytest.mark.usefixtures("on_the_cpu", "float64_by_default")
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
 
 class Failure(Exception):
@@ -126,6 +126,7 @@ def unjitted(f):
     return run
 
 
+@pytest.mark.usefixtures("float64_by_default")
 @given(programs(REAL + COMPLEX))
 def test_programs_of_arrays(drawn):
     program, x, t, dtype = drawn
@@ -134,6 +135,7 @@ def test_programs_of_arrays(drawn):
         close(jitted(value), program(Array(value)), dtype)
 
 
+@pytest.mark.usefixtures("float64_by_default")
 @given(programs(("float64",)))
 def test_nestings(drawn):
     """Derivatives of a Jit and a Jit of derivatives, both when they are recorded and when they run."""

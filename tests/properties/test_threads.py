@@ -14,7 +14,10 @@ import cuobjax.numpy as jn
 from cuobjax import GradValues, Jit, Parallel, Remat, Vectorize, random
 from cuobjax.core.scope import innermost, loan, running
 
-pytestmark = pytest.mark.usefixtures("on_the_cpu")
+pytestmark = [
+    pytest.mark.usefixtures("on_the_cpu"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # in a generator that ends
+]
 
 threads = st.integers(0, 1)
 kinds = st.sampled_from(
