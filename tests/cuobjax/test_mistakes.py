@@ -1,6 +1,7 @@
 """What people write who come from PyTorch, JAX, Flax, Objax or HIPS autograd, and what the errors tell them."""
 
 import textwrap
+import warnings
 
 import pytest
 
@@ -62,7 +63,8 @@ def test_mistakes_are_explained(theme, text, kind, part, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}
     exec(PROGRAM, names)
-    with pytest.raises(kind) as raised:
+    with warnings.catch_warnings(), pytest.raises(kind) as raised:
+        warnings.simplefilter("error")
         exec(textwrap.dedent(text), names)
     error, texts = raised.value, []
     while error is not None:

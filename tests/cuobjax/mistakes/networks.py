@@ -41,7 +41,7 @@ MODULES = [
         class Net(Module):
             def __init__(self):
                 self.layers = [nn.Linear(3, 2)]
-        Net()
+        Net().vars()
         """,
         UserWarning,
         "Write cuobjax.ModuleList(...)",
@@ -51,7 +51,7 @@ MODULES = [
         class Net(Module):
             def __init__(self):
                 self.layers = {"a": nn.Linear(3, 2)}
-        Net()
+        Net().vars()
         """,
         UserWarning,
         "Write cuobjax.ModuleDict(...)",
@@ -61,7 +61,7 @@ MODULES = [
         class Net(Module):
             def __init__(self):
                 self.layer = nn.Linear
-        Net()
+        Net().vars()
         """,
         TypeError,
         "Net.layer: expected an instance, got the class Linear. Make one",
