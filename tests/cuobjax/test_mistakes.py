@@ -1,7 +1,6 @@
 """What people write who come from PyTorch, JAX, Flax, Objax or HIPS autograd, and what the errors tell them."""
 
 import textwrap
-import warnings
 
 import pytest
 
@@ -58,13 +57,13 @@ cuobjax.Jacobian(loss, net.vars()); autograd.scan, autograd.cond, autograd.while
 """
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("theme", "text", "kind", "part"), ROWS, ids=[f"{row[0]}-{i}" for i, row in enumerate(ROWS)])
 def test_mistakes_are_explained(theme, text, kind, part, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}
     exec(PROGRAM, names)
-    with warnings.catch_warnings(), pytest.raises(kind) as raised:
-        warnings.simplefilter("error")
+    with pytest.raises(kind) as raised:
         exec(textwrap.dedent(text), names)
     error, texts = raised.value, []
     while error is not None:
