@@ -153,7 +153,8 @@ def full(
 ) -> Result:
     """An array filled with `fill_value`, which may be traced."""
     if isinstance(fill_value, onp.generic):  # as a number it goes to any device
-        fill_value, dtype = fill_value.item(), fill_value.dtype if dtype is None else dtype
+        number: Any = fill_value
+        fill_value, dtype = number.item(), number.dtype if dtype is None else dtype
     value = asarray(fill_value, dtype, device=device)
     return broadcast_to(value, shape) + create("zeros", (), value.dtype, device=device)
 
