@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as onp
 
 from . import backend
-from .core import KERNELS, Array, Interpreter, TracedNumber, Tracer, kind_of, resolved
+from .core import KERNELS, Array, Interpreter, TracedNumber, Tracer, dereferenced, kind_of, resolved
 from .errors import line_of_user, note_recorded, recorded_at
 
 if TYPE_CHECKING:
@@ -244,6 +244,7 @@ class Staging(Interpreter):
         """The position of a value: of a tracer of this graph, else of a new constant."""
         if self.owns(x):
             return x.position
+        x = dereferenced(x)
         if type(x) is Array:  # never changes: no copy
             raw = x._value
             known = self._known.get(id(raw))

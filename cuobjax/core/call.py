@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd import tree
 from autograd.backend import is_array
-from autograd.core import Array, Reference
+from autograd.core import Array, Reference, bare
 from autograd.foreign import argument, holds_numbers
 
 from .scope import FirstRead, Scope, Values, innermost, running
@@ -44,6 +44,8 @@ def call(
         running[inner] = threading.get_ident()
         innermost.set(inner)
         outputs = tree.tree_map(_looked_up, f(*args, **kwargs))
+        for x in inner.changes().values():
+            bare(x)
     finally:
         try:
             innermost.set(inner.outer)
@@ -82,4 +84,5 @@ def as_arrays(nested: Any, where: str, like: BaseVar | None = None) -> Any:
 
 
 def _looked_up(x):
+    bare(x)  # raises if a thread without the call's values computed it, under any number of transformations
     return x._value if isinstance(x, Reference) else x

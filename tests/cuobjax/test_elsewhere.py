@@ -116,6 +116,30 @@ def test_a_recorded_program_has_no_constant_from_a_thread(branch, threads, w):
         f()
 
 
+OF_ARGUMENTS = {
+    "Jit": lambda f, w: Jit(f),
+    "GradValues": lambda f, w: GradValues(f, {"w": w}, input_argnums=(0,)),
+    "Jit of GradValues": lambda f, w: Jit(GradValues(f, {"w": w}, input_argnums=(0,))),
+}
+
+
+@pytest.mark.parametrize("threads", ALONE)
+@pytest.mark.parametrize("transform", OF_ARGUMENTS)
+def test_what_a_thread_combines_with_a_traced_argument_is_refused(transform, threads, w):
+    f = OF_ARGUMENTS[transform](lambda x: next(iter(ALONE[threads](lambda i: jn.dot(x, w).sum(), range(1)))), w)
+    with pytest.raises(RuntimeError, match="Threads: "):
+        f(jn.ones((2, 3)))
+    state = StateVar(jn.zeros(()))
+
+    def stored(x):
+        state.value = next(iter(ALONE[threads](lambda i: jn.dot(x, w).sum(), range(1))))
+        return (x * w).sum()
+
+    with pytest.raises(RuntimeError, match="Threads: "):
+        OF_ARGUMENTS[transform](stored, w)(jn.ones((2, 3)))
+    assert state.value == 0
+
+
 def test_outputs_states_and_numbers_from_a_thread_are_refused(w):
     state = StateVar(jn.zeros(3))
 

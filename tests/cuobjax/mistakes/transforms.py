@@ -206,6 +206,19 @@ THREADS = [
         RuntimeError,
         "Run each task in a copy of the context",
     ),
+    (
+        """
+        out = []
+        def f(x):
+            thread = threading.Thread(target=lambda: out.append(net(x).sum()))
+            thread.start()
+            thread.join()
+            return out[0]
+        Jit(f)(x)
+        """,
+        RuntimeError,
+        "pool.submit(contextvars.copy_context().run, f, x)",
+    ),
 ]
 
 ROWS = {
