@@ -9,7 +9,7 @@ from typing import Any
 import numpy as onp
 
 from .. import backend
-from ..core import Array, library
+from ..core import Array, concrete, library
 from ..typing import DeviceLike, Result
 from ._common import like, result_type  # noqa: F401
 from ._placement import on_host
@@ -79,7 +79,7 @@ def _of_memory(name: str) -> Callable[..., bool]:
     """A function of how raw arrays lie in memory."""
 
     def call(*args: Any, **kwargs: Any) -> bool:
-        raw = [a.raw if isinstance(a, Array) else a for a in args]
+        raw = [concrete(a, name) if isinstance(a, Array) else a for a in args]  # not `a.raw`, which may be a copy
         return getattr(library(raw[0]), name)(*raw, **kwargs)
 
     call.__name__ = call.__qualname__ = name

@@ -55,7 +55,8 @@ def _entering(values, x, dtype):
     """Floating numbers of a raw array in the dtype that they get next to an Array `x`."""
     if dtype is not None or isinstance(values, Array) or not is_inexact(values.dtype) or not rules_apply([x]):
         return values
-    return entering(values, promoted([x.dtype]))
+    raw = onp.asarray(values) if isinstance(values, onp.generic) else values  # a number would go to the default device
+    return entering(raw, promoted([x.dtype]))
 
 
 def on_host(x: Any) -> Any:

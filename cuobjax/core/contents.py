@@ -22,7 +22,9 @@ __all__ = ["NOTHING", "attribute", "defaults", "held", "is_of_a_library", "item"
 
 NOTHING: Any = object()
 _OPAQUE = ("autograd", "cuobjax", "cupy")
-_LIBRARIES = {*_OPAQUE, "numpy", "scipy", *sys.stdlib_module_names} - {"__main__"}
+_RUNNERS = ("pytest", "_pytest", "pluggy", "hypothesis", "IPython", "ipykernel")  # lead to all that they run
+_LIBRARIES = {*_OPAQUE, *_RUNNERS, "numpy", "scipy", *sys.stdlib_module_names} - {"__main__"}
+_SHOWN = (str, int, float, bool, type(None))  # keys that stand in names
 _SEQUENCES: tuple[Any, ...] = (list, tuple, set, frozenset, collections.deque)
 # Streams and loggers lead to all that a notebook or a test runner knows.
 _NOT_ENTERED = (
@@ -64,7 +66,9 @@ def held(x: Any) -> Iterator[tuple[str, Any]]:
     if holds_nothing or (isinstance(x, dict) and "__builtins__" in x):  # the names of a module
         return
     yield from _items(x)
-    if hasattr(x, "__wrapped__"):
+    if isinstance(x, classmethod | staticmethod):
+        yield "", x.__func__
+    elif "__wrapped__" in getattr(x, "__dict__", ()):
         yield "", x.__wrapped__
     if type(x).__module__.partition(".")[0] not in _OPAQUE:
         yield from ((f".{name}", part) for name, part in _attributes(x).items())
@@ -95,7 +99,8 @@ def _items(x):
 
 def _of_dictionary(items):
     for key, part in items:
-        where = f"[{key!r}]" if isinstance(key, str | int | float | tuple) else f"[{type(key).__name__}]"
+        plain = all(type(part) in _SHOWN for part in (key if type(key) is tuple else (key,)))  # repr may be a user's
+        where = f"[{key!r}]" if plain else f"[{type(key).__name__}]"
         yield where, part
         yield f"{where}.key", key
 

@@ -181,6 +181,7 @@ class Jit(Transform, Generic[P, R]):
         known = [*(self.__wrapped__.vars() if self.vc is None else self.vc)]
         if not known and gpu_in_use():
             known = list(self.names())
+        known = [v for v in known if not isinstance(v, RandomState)]  # the default generator may be on any device
         return [v for v in known[:1] if v.device != CPU]
 
     def _entered(self, x: Any) -> Any:

@@ -490,3 +490,24 @@ def test_containers_in_containers_of_any_depth():
 def test_classes_of_functions_belong_to_a_library():
     assert is_of_a_library(types.FunctionType)
     assert not is_of_a_library(test_classes_of_functions_belong_to_a_library)
+
+
+def test_the_search_runs_no_code_of_a_user():
+    class Loud:
+        def __repr__(self):
+            raise AssertionError("repr")
+
+        def __getattr__(self, name):
+            raise AssertionError(name)
+
+    held = {(Loud(), 1): [objax.nn.Linear(2, 1)], "loud": Loud()}
+    assert len(find_used_variables(lambda x: handed(held))) == 2
+
+
+def test_an_assertion_of_a_test_leads_to_no_other_test():
+    """pytest writes assertions anew, as calls of functions of its own."""
+
+    def f(x):
+        assert x is None
+
+    assert not find_used_variables(f)

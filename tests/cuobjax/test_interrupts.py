@@ -36,9 +36,9 @@ class _InterruptAt:
 
 
 def _is_excepted(frame):
-    """Whether this test runs, a context of NumPy, or a finalizer, the callback of a weak reference, a generator expression.
+    """Whether this test runs, a context of NumPy, or code in which Python drops exceptions.
 
-    Python drops exceptions in the latter three, in the last one if it ends before it is used up.
+    That is a finalizer, the callback of a weak reference, or a generator expression that ends before it is used up.
     """
     if frame.f_code.co_filename == __file__ or "_ufunc_config" in frame.f_code.co_filename:
         return True

@@ -27,13 +27,15 @@ NOT_SCALED = {
         solve_sylvester solve_banded""".split(),
         "CuPy does not record cuBLAS and cuSOLVER, or computes it on the host only",
     ),
-    **dict.fromkeys("stdtr jv yv iv ive kv kve".split(), "CuPy does not have it"),
+    **dict.fromkeys("stdtr jv yv iv iv_scaled ive kv kve".split(), "CuPy does not have it"),
     **dict.fromkeys("convolution_input convolution_kernel window_spread".split(), "counted as gradients"),
 }
 FEW = 2  # an odd length against an even one may take another path
 # Rows that launch more for larger arrays, and at most how many more for arrays of 8 times the lengths.
 GROWING = {
-    "prod": 24,  # products of all others, by doubling: 3 more steps of two scans of four launches
+    # By doubling, of numbers with exponents of their own, so that gradients do not overflow (`autograd.ops.scaled`):
+    "prod": 72,  # 3 more steps of two products of 12 launches
+    "cumprod": 150,  # 3 more steps of a product and a recurrence
 }
 
 
