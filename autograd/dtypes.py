@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .typing import DTypeLike
 
 __all__ = [
-    "default_dtype", "default_real", "entering", "follows_numpy", "in_these_rules", "is_inexact", "limited",
+    "default_dtype", "entering", "follows_numpy", "in_these_rules", "is_inexact", "limited",
     "narrowed_integers", "numpy_rules", "promoted", "real_dtype", "set_default_dtype", "undecided",
 ]  # fmt: skip
 
@@ -58,17 +58,14 @@ def set_default_dtype(dtype: DTypeLike) -> None:
 
 def default_dtype(dtype: DTypeLike = float) -> onp.dtype[Any]:
     """The dtype that a new array has where NumPy would choose `dtype`."""
+    if dtype is float:
+        return _real
     dtype = onp.dtype(dtype)
     if dtype == onp.float64:
         return _real
     if dtype in (onp.int64, onp.complex128) and _real != onp.float64:
         return onp.dtype(_NARROW[dtype.kind])
     return dtype
-
-
-def default_real() -> onp.dtype[Any]:
-    """The dtype of new arrays of real numbers: `default_dtype()`, faster."""
-    return _real
 
 
 def is_inexact(dtype: onp.dtype[Any]) -> bool:
@@ -171,13 +168,14 @@ class numpy_rules:
     have their dtypes already, and what they give gets the dtype of the value that it is for.
     """
 
-    __slots__ = ("_active", "_token")
+    __slots__ = ("_active", "_before")
 
     def __init__(self, active: bool) -> None:
         self._active = active
 
     def __enter__(self) -> None:
-        self._token = _numpys.set(self._active)
+        self._before = _numpys.get()
+        _numpys.set(self._active)
 
     def __exit__(self, *error: object) -> None:
-        _numpys.reset(self._token)
+        _numpys.set(self._before)

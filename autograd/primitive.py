@@ -14,7 +14,7 @@ import numpy
 
 from . import backend
 from .core import Array, Interpreter, TracedNumber, concrete, kind_of, wrapped
-from .dtypes import default_dtype, default_real, entering, follows_numpy, is_inexact, limited, promoted, real_dtype
+from .dtypes import default_dtype, entering, follows_numpy, is_inexact, limited, promoted, real_dtype
 from .foreign import PLAIN, operand
 
 if TYPE_CHECKING:
@@ -338,19 +338,12 @@ def _are_plain_arrays(args, numbers):
     for a in args:
         if type(a) is not Array:
             return False
-    common = None
-    for a in args if numbers is None else args[numbers]:
-        dtype = a._value.dtype
-        if dtype is not common:
-            if common is not None or not 10 < dtype.num < 17:
-                return False
-            common = dtype
-    return common is not None
+    return _plain(args if numbers is None else args[numbers])
 
 
 def _dtypes_of(args, params):
     """What decides which dtypes arguments and result get; None if values or parameters decide as well."""
-    kinds: list[Any] = [default_real()]
+    kinds: list[Any] = [default_dtype()]
     for a in args:
         if isinstance(a, TracedNumber) or backend.is_array(a):
             return None
