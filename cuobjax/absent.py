@@ -127,7 +127,7 @@ _MODULES: dict[str, Remedies] = {
         "Rngs": _KEYS,
     },
     "cuobjax.optimizer": {
-        "AdamW Adagrad Adadelta RMSprop LARS Lion": _OWN,
+        "ASGD Adamax LBFGS Rprop SparseAdam": _OWN,
         "lr_scheduler schedules": "The learning rate comes with each call: compute it, and write opt(lr, gradients)",
     },
     "cuobjax.functional": {

@@ -47,7 +47,7 @@ NAMES = {
     "cuobjax.nn.init": """
         gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal orthogonal truncated_normal
         xavier_normal xavier_normal_gain xavier_truncated_normal""",
-    "cuobjax.optimizer": "Adam Momentum Optimizer SGD",
+    "cuobjax.optimizer": "Adam AdamW Momentum Optimizer SGD",
     "cuobjax.random": """
         DEFAULT_GENERATOR Generator ball bernoulli beta binomial bits categorical cauchy chisquare choice dirichlet
         exponential gamma gumbel laplace logistic normal orthogonal permutation poisson rademacher randint seed shuffle
@@ -87,10 +87,11 @@ SIGNATURES = [
     (cuobjax.nn.Conv2D, "nin nout k strides dilations groups padding use_bias w_init"),
     (cuobjax.nn.BatchNorm, "dims redux momentum eps"), (cuobjax.nn.BatchNorm2D, "nin momentum eps"),
     (cuobjax.nn.Dropout.__call__, "self x training dropout_keep"), (cuobjax.nn.BatchNorm.__call__, "self x training"),
-    (cuobjax.optimizer.SGD, "vc"), (cuobjax.optimizer.SGD.__call__, "self lr grads"),
-    (cuobjax.optimizer.Optimizer, "vc"), (cuobjax.optimizer.Momentum, "vc momentum nesterov"),
+    (cuobjax.optimizer.SGD, "vc weight_decay"), (cuobjax.optimizer.SGD.__call__, "self lr grads"),
+    (cuobjax.optimizer.Optimizer, "vc"), (cuobjax.optimizer.Momentum, "vc momentum nesterov weight_decay decoupled"),
     (cuobjax.optimizer.Momentum.__call__, "self lr grads momentum"),
-    (cuobjax.optimizer.Adam, "vc beta1 beta2 eps"), (cuobjax.optimizer.Adam.__call__, "self lr grads beta1 beta2"),
+    (cuobjax.optimizer.Adam, "vc beta1 beta2 eps textbook"),
+    (cuobjax.optimizer.Adam.__call__, "self lr grads beta1 beta2"),
     (cuobjax.random.Generator, "seed"), (cuobjax.functional.leaky_relu, "x negative_slope"),
     (cuobjax.functional.max_pool_2d, "x size strides padding"),
     (cuobjax.functional.one_hot, "x num_classes dtype axis"),

@@ -17,7 +17,7 @@ from .replication import replicate
 from .scope import at_once
 from .variable import BaseVar, ConstrainedVar, TrainVar
 
-__all__ = ["Selector", "VarCollection", "Variables", "assign_all", "names_of", "trained"]
+__all__ = ["Selector", "VarCollection", "Variables", "assign_all", "name_pattern", "names_of", "trained"]
 
 Selector: TypeAlias = str | Callable[[str, BaseVar], Any]
 """A pattern of names, or a function of a name and a variable: see `VarCollection.filter`."""
@@ -188,7 +188,7 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
                 well) for itself: `vc.filter("*.w")`; or a function `(name, variable)` that says whether to take one.
         """
         if isinstance(selector, str):
-            matches = re.compile(re.escape(selector).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL).fullmatch
+            matches = name_pattern(selector)
             return self.filter(lambda name, v: matches(name))
         if not callable(selector) or isinstance(selector, type):
             got = class_name(selector) if isinstance(selector, type) else type(selector).__name__
@@ -213,6 +213,11 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
         rows = [f"{name:{width}} {v.size:8d} {v.shape}" for name, v in self.items()]
         total = sum(v.size for v in self.values())
         return "\n".join([*rows, f"{f'+Total({len(self)})':{width}} {total:8d}"])
+
+
+def name_pattern(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    """The function that says whether a name fits a pattern: see `VarCollection.filter`."""
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL).fullmatch
 
 
 def _likeness(name: str, wanted: object) -> tuple[bool, float]:

@@ -1,6 +1,7 @@
 """What all optimizers share: the variables that they train, their states, and the checks of a call."""
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
@@ -9,29 +10,29 @@ import numpy as onp
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.backend import is_array
+from autograd.dtypes import is_inexact
 from autograd.numpy import asarray
-from autograd.thread_group import place
 
 from ..absent import OPTIMIZER, declare
 from ..core.collection import VarCollection, Variables, names_of, trained
 from ..core.module import Module, ModuleList
 from ..core.scope import at_once
 from ..core.variable import BaseVar, StateVar, TrainRef
-from ..typing import ArrayLike
-from ..util import positional_args_names
+from ..functional.half_precision import single
+from ..util import class_name, positional_args_names
 from ..util.signatures import explained
 from .gradients import Gradients, fitting
+from .hyperparameters import RATE, Hyperparameter, PerVariable, in_range, learning_rate, per_variable
 
-__all__ = ["Optimizer", "States", "learning_rate", "number", "real_dtype"]
+__all__ = ["Optimizer", "States", "decayed", "real_dtype", "squared", "stepping"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_RATE = "The learning rate comes with each call: opt(lr, gradients)."
-_made = explained(_RATE, vc="Pass the variables: net.vars().")
+_made = explained(RATE, vc="Pass the variables: net.vars().")
 _called = explained("Write opt(lr, gradients).", grads="The learning rate comes first: opt(lr, gradients).")
 
 
-def _step(call: F) -> F:
+def stepping(call: F) -> F:
     """A method that changes variables at its end, all of them or, after an exception, none."""
     named = _called(call)
 
@@ -98,28 +99,29 @@ class Optimizer(Module):
         if "__init__" in cls.__dict__:
             cls.__init__ = _made(cls.__init__)
         if "__call__" in cls.__dict__:
-            cls.__call__ = _step(cls.__call__)
+            cls.__call__ = stepping(cls.__call__)
 
     @_made
     def __init__(self, vc: Variables) -> None:
         names: dict[Any, list[str]] = names_of(trained(vc, type(self).__name__))
         self.train_vars = States(map(TrainRef, names), [*names.values()])
 
-    @_step
-    def __call__(self, lr: ArrayLike, grads: Gradients) -> None:
+    @stepping
+    def __call__(self, lr: Hyperparameter, grads: Gradients) -> None:
         """Makes a step: changes the variables and the states.
 
         Args:
             lr: The learning rate, a number or an array of shape (); under `Parallel` also each device's part (1,) of an
-                array.
+                array. `{"*.b": 0.2, "*": 0.1}` gives each variable the rate of the first pattern that fits its name;
+                so does a function of a name and a variable.
             grads: The gradient of each variable, in their order, as `Grad` gives them; or a dictionary of them by the
                 names of the variables, as `Grad.named` gives it, or by the variables themselves. Each has the shape of
                 its variable and is converted to its dtype.
 
         Raises:
             TypeError: If `lr` is no number or `grads` are no gradients.
-            ValueError: If `lr` has a shape, or there are too few or too many gradients or one has another shape, or a
-                variable was frozen.
+            ValueError: If `lr` has a shape or is a Python number that is negative or NaN, or there are too few or too
+                many gradients or one has another shape, or a variable was frozen.
             DeviceError: If a gradient is on another device than its variable. After these and any other exception,
                 nothing has changed.
         """
@@ -127,6 +129,9 @@ class Optimizer(Module):
 
     def update(self, p: TrainRef, g: Array, lr: float | Array, *args: Any, **kwargs: Any) -> None:
         """Changes one variable and its states; subclasses override it: `def update(self, p, g, lr, m)`.
+
+        It has no conditions on numbers of arrays. Variables of float16 and bfloat16 come in float32, as their states
+        are, and are rounded once, after it.
 
         Args:
             p: The variable: `p.value -= lr * g` assigns to it.
@@ -138,40 +143,66 @@ class Optimizer(Module):
         """
         raise NotImplementedError(f"{type(self).__name__}: has no update. Define update(self, p, g, lr).")
 
-    def apply(self, lr: ArrayLike, grads: Gradients, **hyperparameters: Any) -> None:
+    def apply(self, lr: Hyperparameter, grads: Gradients, **hyperparameters: Any) -> None:
         """Checks all arguments, then calls `update` for each variable: what `__call__` does.
 
         Args:
             lr: As for `__call__`.
             grads: As for `__call__`.
-            hyperparameters: Further arguments of `update`, for an optimizer whose calls can give them. NumPy's scalars
-                become Python's, and arrays of shape () get the variable's real dtype.
+            hyperparameters: Further arguments of `update`, for an optimizer whose calls can give them: each of them as
+                `lr`. NumPy's scalars become Python's, and arrays of shape () get the variable's real dtype.
         """
-        numbers: dict[str, Any] = {"lr": learning_rate(lr), **{name: number(x) for name, x in hyperparameters.items()}}
+        numbers = {"lr": self.rate(lr), **{name: self.each(name, x) for name, x in hyperparameters.items()}}
         gradients = fitting(grads, self.train_vars, self.train_vars.names, type(self).__name__)
         names = [name for name in _parameters(type(self).update) if isinstance(getattr(self, name, None), ModuleList)]
         states = [getattr(self, name) for name in names]
-        arrays = {name: x for name, x in numbers.items() if _is_number(x)}
-        for p, g, *parts in zip(self.train_vars, gradients, *states, strict=True):
-            if arrays:
-                dtypes = dict.fromkeys(arrays, real_dtype(p.dtype)) | {"lr": self._rate_dtype(p)}
-                numbers |= {name: asarray(x, dtypes[name]) for name, x in arrays.items()}
-            self.update(p, g, **numbers, **dict(zip(names, parts, strict=True)))
+        differ = any(_is_number(x) or isinstance(x, PerVariable) for x in numbers.values())
+        for i, (p, g, *parts) in enumerate(zip(self.train_vars, gradients, *states, strict=True)):
+            dtype = _computed_in(g.dtype)
+            own = {name: _of_variable(x, i, dtype) for name, x in numbers.items()} if differ else numbers
+            own = own | dict(zip(names, parts, strict=True))
+            if dtype == g.dtype:
+                self.update(p, g, **own)
+            else:
+                wide: Any = StateVar(single(p.value))
+                self.update(wide, single(g), **own)
+                p.value = asarray(wide.value, g.dtype)
+
+    def rate(self, lr: Hyperparameter) -> Any:
+        """A learning rate that was checked: a number, or a `PerVariable` of them."""
+        return per_variable(lr, self.train_vars, self.train_vars.names, "learning rate", learning_rate)
+
+    def each(self, name: str, x: Any) -> Any:
+        """A hyperparameter: a number, or of a mapping or function a `PerVariable` of them."""
+        return per_variable(x, self.train_vars, self.train_vars.names, f"{type(self).__name__}: {name}")
 
     def zeros(self, real: bool = False) -> ModuleList:
-        """A state: a StateVar of zeros for each variable, of its shape and dtype.
+        """A state: a StateVar of zeros for each variable, of its shape and dtype, for half precision of float32.
 
         Args:
             real: Of the real dtype of a complex variable, for means of `abs(g)**2`.
         """
         values = [p.value for p in self.train_vars]
-        dtypes = [real_dtype(x.dtype) if real else x.dtype for x in values]
-        zeros = map(jn.zeros_like, values, dtypes)
+        dtypes = [_computed_in(x.dtype) for x in values]
+        zeros = map(jn.zeros_like, values, map(real_dtype, dtypes) if real else dtypes)
         return States(map(StateVar, zeros), self.train_vars.names)
 
-    def _rate_dtype(self, p: TrainRef) -> onp.dtype[Any]:
-        """The dtype of a rate that is an array: that of the variable promotes nothing."""
-        return real_dtype(p.dtype)
+    def steps(self) -> StateVar:
+        """A state: the number of steps, 0 at first, the same on all devices."""
+        return StateVar(jn.array(0, dtype=onp.uint32), reduce=_first)
+
+    def _set(self, **hyperparameters: Any) -> None:
+        """Sets attributes to hyperparameters that were checked."""
+        for name, x in hyperparameters.items():
+            setattr(self, name, in_range(type(self).__name__, name, self.each(name, x)))
+
+    def __repr__(self) -> str:
+        """The arguments of the constructor, those that it takes by name alone if they are not the default ones."""
+        shown = [(name, getattr(self, name, self), default) for name, default in _arguments(type(self))]
+        if any(isinstance(x, Module) for _, x, _ in shown):
+            return super().__repr__()
+        arguments = ", ".join(f"{name}={x!r}" for name, x, default in shown if repr(x) != default)
+        return f"{class_name(self)}({arguments})"
 
 
 declare(Optimizer, OPTIMIZER)
@@ -184,32 +215,45 @@ def _parameters(update: Callable[..., Any]) -> list[str]:
 
 
 @functools.cache
+def _arguments(kind: type[Optimizer]) -> list[tuple[str, str | None]]:
+    """The names of the parameters of a constructor but the first one, and defaults that are not shown."""
+    parameters = [*inspect.signature(kind).parameters.values()][1:]
+    return [(p.name, repr(p.default) if p.kind is p.KEYWORD_ONLY else None) for p in parameters]
+
+
+def _first(x):
+    """The first of the values of several devices or lanes, which are all the same."""
+    return x[0]
+
+
+@functools.cache
+def _computed_in(dtype: onp.dtype[Any]) -> onp.dtype[Any]:
+    """The dtype in which variables of a dtype are updated: at least float32."""
+    return onp.dtype(onp.float32) if dtype.itemsize == 2 and is_inexact(dtype) else dtype
+
+
+def _of_variable(x, i, dtype):
+    """A hyperparameter of the i-th variable; arrays in the real dtype of the variable, so that they promote nothing."""
+    x = x[i] if isinstance(x, PerVariable) else x
+    return asarray(x, real_dtype(dtype)) if _is_number(x) else x
+
+
+def decayed(g: Array, p: TrainRef, weight_decay: float | Array) -> Array:
+    """The gradient with that of the penalty weight_decay / 2 * p**2."""
+    return g if isinstance(weight_decay, int | float) and not weight_decay else g + weight_decay * p.value
+
+
+def squared(g: Array) -> Array:
+    """abs(g)**2."""
+    return jn.real(g * jn.conj(g)) if g.dtype.kind == "c" else g * g
+
+
+@functools.cache
 def real_dtype(dtype: onp.dtype[Any]) -> onp.dtype[Any]:
     """The dtype of the parts of complex numbers; any other one itself."""
     return onp.empty(0, dtype).real.dtype
 
 
-def number(x: Any) -> Any:
-    """A hyperparameter: one of NumPy's scalars and arrays of shape () as a Python number, anything else unchanged."""
-    return x.item() if isinstance(x, onp.generic | onp.ndarray) and x.shape == () else x
-
-
 def _is_number(x):
     """Whether a hyperparameter is an array of one floating-point number."""
     return (isinstance(x, Array) or is_array(x)) and x.shape == () and x.dtype.kind not in "biu"
-
-
-def learning_rate(lr: Any) -> Any:
-    """The learning rate `lr` as a Python number or an Array of shape ()."""
-    if isinstance(lr, bool) or (not isinstance(lr, int | float) and not hasattr(lr, "shape")):
-        raise TypeError(f"learning rate: expected a number, got {type(lr).__name__}. The rate comes first, then grads.")
-    if not hasattr(lr, "shape"):
-        return lr
-    if lr.dtype.kind in "bc":
-        raise TypeError(f"learning rate: expected a real number, got {lr.dtype}.")
-    if lr.shape == (1,) and place() is not None:  # under Parallel, this device's part of an array
-        lr = lr.reshape(())
-    if lr.shape != ():
-        remedy = " Write lr[0]." if lr.shape == (1,) else ""
-        raise ValueError(f"learning rate: expected a number, got shape {jn.shape(lr)}.{remedy}")
-    return number(lr)

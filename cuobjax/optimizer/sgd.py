@@ -5,27 +5,34 @@ from autograd import Array
 from ..core.collection import Variables
 from ..core.module import ModuleList
 from ..core.variable import StateVar, TrainRef
-from ..typing import ArrayLike
-from ..util import class_name
-from .base import Optimizer, number
+from .base import Optimizer, decayed
 from .gradients import Gradients
+from .hyperparameters import Hyperparameter
 
 __all__ = ["SGD", "Momentum"]
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent: p -= lr * g.
+    """Stochastic gradient descent: p -= lr * (g + weight_decay * p).
 
     Args:
         vc: The VarCollection with the variables to train; other variables in it are ignored.
+        weight_decay: That of the penalty weight_decay / 2 * p**2, which here is decoupled weight decay as well.
     """
 
-    def update(self, p: TrainRef, g: Array, lr: float | Array) -> None:
-        """Changes the variable `p` by its gradient `g` and the rate `lr`: see `Optimizer.update`."""
-        p.value -= lr * g
+    weight_decay: Hyperparameter
 
-    def __repr__(self) -> str:
-        return f"{class_name(self)}()"
+    def __init__(self, vc: Variables, *, weight_decay: Hyperparameter = 0.0) -> None:
+        super().__init__(vc)
+        self._set(weight_decay=weight_decay)
+
+    def __call__(self, lr: Hyperparameter, grads: Gradients) -> None:
+        """Makes a step: see `Optimizer.__call__` for the arguments and the errors."""
+        self.apply(lr, grads, weight_decay=self.weight_decay)
+
+    def update(self, p: TrainRef, g: Array, lr: float | Array, weight_decay: float | Array) -> None:
+        """Changes the variable `p` by its gradient `g` and the rate `lr`: see `Optimizer.update`."""
+        p.value -= lr * decayed(g, p, weight_decay)
 
 
 class Momentum(Optimizer):
@@ -35,30 +42,51 @@ class Momentum(Optimizer):
         vc: The VarCollection with the variables to train; other variables in it are ignored.
         momentum: The factor of the old m; a call can give another one.
         nesterov: Whether the step looks ahead. Source: Sutskever et al. 2013.
+        weight_decay: Added to g as weight_decay * p, as in PyTorch; or, if `decoupled`, taken off p as
+            lr * weight_decay * p. Source: Loshchilov & Hutter 2019, Algorithm 1, whose decay is lr * weight_decay here.
+        decoupled: Whether the weight decay stays out of m.
     """
 
-    momentum: float
+    momentum: Hyperparameter
     nesterov: bool
+    weight_decay: Hyperparameter
+    decoupled: bool
     m: ModuleList
 
-    def __init__(self, vc: Variables, momentum: float = 0.9, nesterov: bool = False) -> None:
+    def __init__(
+        self,
+        vc: Variables,
+        momentum: Hyperparameter = 0.9,
+        nesterov: bool = False,
+        *,
+        weight_decay: Hyperparameter = 0.0,
+        decoupled: bool = False,
+    ) -> None:
         super().__init__(vc)
-        self.momentum = number(momentum)
-        self.nesterov = nesterov
+        self._set(momentum=momentum, weight_decay=weight_decay)
+        self.nesterov, self.decoupled = nesterov, decoupled
         self.m = self.zeros()
 
-    def __call__(self, lr: ArrayLike, grads: Gradients, momentum: float | Array | None = None) -> None:
+    def __call__(self, lr: Hyperparameter, grads: Gradients, momentum: Hyperparameter | None = None) -> None:
         """Makes a step: see `Optimizer.__call__` for `lr`, `grads` and the errors.
 
         Args:
             momentum: In this call, instead of that of the optimizer.
         """
-        self.apply(lr, grads, momentum=self.momentum if momentum is None else momentum)
+        momentum = self.momentum if momentum is None else momentum
+        self.apply(lr, grads, momentum=momentum, weight_decay=self.weight_decay)
 
-    def update(self, p: TrainRef, g: Array, lr: float | Array, m: StateVar, momentum: float | Array) -> None:
+    def update(
+        self,
+        p: TrainRef,
+        g: Array,
+        lr: float | Array,
+        m: StateVar,
+        momentum: float | Array,
+        weight_decay: float | Array,
+    ) -> None:
         """Changes `p` and its `m` by the gradient `g`, the rate `lr` and `momentum`: see `Optimizer.update`."""
-        m.value = g + momentum * m.value
-        p.value -= lr * (g + momentum * m.value if self.nesterov else m.value)
-
-    def __repr__(self) -> str:
-        return f"{class_name(self)}(momentum={self.momentum}, nesterov={self.nesterov})"
+        d = g if self.decoupled else decayed(g, p, weight_decay)
+        m.value = d + momentum * m.value
+        d = d + momentum * m.value if self.nesterov else m.value
+        p.value -= lr * (decayed(d, p, weight_decay) if self.decoupled else d)

@@ -2,12 +2,13 @@
 
 import pickle
 
+import ml_dtypes  # noqa: F401 (NumPy knows bfloat16)
 import numpy as np
 import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.optimizer import SGD, Adam, Momentum, Optimizer
+from cuobjax.optimizer import SGD, Adam, AdamW, Momentum, Optimizer
 
 START = np.array([1, -2], "float32")
 
@@ -113,7 +114,14 @@ def test_the_base_has_no_update():
         Optimizer({"v": objax.TrainVar(jn.zeros(1))})(0.1, [jn.zeros(1)])
 
 
-OPTIMIZERS = [SGD, Momentum, lambda vc: Momentum(vc, nesterov=True), Adam, Signum]
+OPTIMIZERS = [
+    SGD,
+    Momentum,
+    lambda vc: Momentum(vc, nesterov=True),
+    Adam,
+    lambda vc: AdamW(vc, weight_decay=1e-3),
+    Signum,
+]
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
@@ -182,6 +190,21 @@ def test_wrong_gradients_change_nothing(make):
         np.testing.assert_array_equal(value, before[key])
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_half_precision_is_updated_in_float32_and_rounded_once(make, dtype):
+    """So means of squares do not underflow, and a mean reaches what it moves towards."""
+    half, wide = objax.TrainVar(jn.array([1.0, -3.0], dtype=dtype)), objax.TrainVar(jn.array([1.0, -3.0]))
+    opts = make({"v": half}), make({"v": wide})
+    for step in range(3):
+        wide.assign(half.value.astype("float32"))
+        for opt in opts:
+            opt(0.1 / (1 + step), [jn.array([1e-4, 2.0], dtype=dtype)])
+        np.testing.assert_array_equal(half.value, wide.value.astype(dtype))
+    for a, b in zip(*(opt.vars().subset(objax.StateVar).values() for opt in opts), strict=True):
+        np.testing.assert_array_equal(a.value, b.value)
+
+
 @pytest.mark.parametrize("make", OPTIMIZERS)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_dtypes_stay(make, dtype):
@@ -192,7 +215,8 @@ def test_dtypes_stay(make, dtype):
         opt(lr, [jn.ones(2, dtype="float64")])
     opt(0.1, (g for g in [jn.ones(2, dtype="float16")]))
     assert {str(x.dtype) for x in opt.vars().tensors(objax.TrainRef)} == {dtype}
-    assert {str(x.dtype) for x in opt.vars().tensors(objax.StateVar)} <= {dtype, "uint32"}
+    states = "float32" if dtype == "float16" else dtype
+    assert {str(x.dtype) for x in opt.vars().tensors(objax.StateVar)} <= {states, "uint32"}
 
 
 def test_names_and_sharing():
@@ -241,6 +265,11 @@ def test_repr():
     assert repr(SGD(vc)) == "cuobjax.optimizer.SGD()"
     assert repr(Momentum(vc, 0.8, True)) == "cuobjax.optimizer.Momentum(momentum=0.8, nesterov=True)"
     assert repr(Adam(vc, eps=1e-6)) == "cuobjax.optimizer.Adam(beta1=0.9, beta2=0.999, eps=1e-06)"
+    decay = {"*.w": 0.1, "*": 0}
+    assert repr(SGD(vc, weight_decay=decay)) == f"cuobjax.optimizer.SGD(weight_decay={decay})"
+    assert repr(Adam(vc, textbook=True)).endswith("eps=1e-08, textbook=True)")
+    assert repr(Signum(vc, 0.5)).endswith("Signum(momentum=0.5)")
+    assert repr(Counting(vc)).endswith("Counting()")
 
 
 # Gradients by name.

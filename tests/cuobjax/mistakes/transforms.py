@@ -49,7 +49,7 @@ OPTIMIZERS = [
     ("optimizer.SGD()", TypeError, "Pass the variables: net.vars()"),
     ("optimizer.SGD(net.vars().tensors())", TypeError, "Pass net.vars()"),
     ("optimizer.SGD([])", ValueError, "SGD: expected TrainVars, got no variables"),
-    ("optimizer.AdamW(net.vars())", AttributeError, "Derive yours from cuobjax.optimizer.Optimizer"),
+    ("optimizer.Adamax(net.vars())", AttributeError, "Derive yours from cuobjax.optimizer.Optimizer"),
     ("optimizer.lr_scheduler", AttributeError, "compute it, and write opt(lr, gradients)"),
     ("opt.step()", AttributeError, "Write opt(lr, gradients)"),
     ("opt.zero_grad()", AttributeError, "leave it out"),

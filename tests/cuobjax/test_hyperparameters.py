@@ -1,0 +1,128 @@
+"""Hyperparameters that cannot be meant, and those that differ from variable to variable."""
+
+import numpy as np
+import pytest
+
+import cuobjax as objax
+import cuobjax.numpy as jn
+from cuobjax.optimizer import SGD, Adam, AdamW, Momentum
+
+KINDS = [SGD, Momentum, Adam, AdamW]
+
+
+def state(*modules):
+    return {name: np.array(v.value) for module in modules for name, v in module.vars().items()}
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_rates_that_cannot_be_meant_change_nothing(make):
+    v = objax.TrainVar(jn.ones(2))
+    opt = make({"v": v})
+    opt(0.0, [jn.ones(2)])
+    before = state(opt)
+    for lr in (-0.1, float("nan"), float("inf"), np.float32(-1), np.array(np.nan), {"*": -0.1}, lambda name, v: -1):
+        with pytest.raises(ValueError, match=r"^learning rate: expected a finite number of at least 0, got -?[0-9ni]"):
+            opt(lr, [jn.ones(2)])
+    with pytest.raises(ValueError, match=r"got -1\. To climb, negate the loss or the gradients\.$"):
+        opt(-1, [jn.ones(2)])
+    for key, value in state(opt).items():
+        np.testing.assert_array_equal(value, before[key])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda vc: Adam(vc, 1e-3),
+            r"^Adam: .* beta1 to be 0 or greater than 0\.01, got 0\.001\. The learning rate com",
+        ),
+        (
+            lambda vc: Momentum(vc, 0.01),
+            r"^Momentum: expected momentum to be 0 or .* The learning rate comes with each",
+        ),
+        (lambda vc: Adam(vc, 0.9, 1.0), r"^Adam: expected beta2 of at least 0 and less than 1, got 1\.0\.$"),
+        (lambda vc: Adam(vc, float("nan")), r"^Adam: expected beta1 of at least 0 and less than 1, got nan"),
+        (lambda vc: Adam(vc, {"*": -1}), r"^Adam: expected beta1 of at least 0 and less than 1, got -1"),
+        (lambda vc: Adam(vc, eps=-1e-8), r"^Adam: expected eps of at least 0, got -1e-08\."),
+        (lambda vc: AdamW(vc, weight_decay=-1), r"^AdamW: expected weight_decay of at least 0, got -1\."),
+        (lambda vc: Momentum(vc, "0.9"), r"^Momentum: expected a number as momentum, got '0\.9'\."),
+        (lambda vc: SGD(vc, weight_decay=True), r"^SGD: expected a number as weight_decay, got True\."),
+        (lambda vc: SGD(vc, 0.1), r"^SGD: .*takes 2 positional arguments but 3 were given\. The learning rate comes"),
+        (
+            lambda vc: SGD(vc, weight_decay={"*.c": 1, "*": 0}),
+            r"^SGD: weight_decay: no variable has a name like '\*\.c'",
+        ),
+        (lambda vc: SGD(vc, weight_decay={"*.w": 1}), r"^SGD: weight_decay: no pattern fits \(Linear\)\.b\. Add one"),
+        (lambda vc: SGD(vc, weight_decay={0: 1}), r"^SGD: weight_decay: expected patterns of names, .* got 0\."),
+    ],
+)
+def test_hyperparameters_that_cannot_be_meant_are_refused(make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make(objax.nn.Linear(2, 2).vars())
+
+
+@pytest.mark.parametrize("make", KINDS)
+@pytest.mark.parametrize("jit", [False, True])
+def test_rates_may_differ_from_variable_to_variable(make, jit):
+    """As with an optimizer for each group."""
+    given = [lambda a, b: {"*.b": a, "*": b}, lambda a, b: lambda name, v: a if name.endswith(".b") else b]
+    results = []
+    for form in (*given, None):
+        net = objax.nn.Linear(2, 3)
+        net.w.assign(jn.ones((2, 3)))
+        vc = net.vars()
+        opts = [make(vc)] if form else [make(vc.filter("*.b")), make(vc.filter("*.w"))]
+
+        def step(a, b, form=form, opts=opts):
+            b_grad, w_grad = jn.ones(3), jn.full((2, 3), 2.0)
+            if form:
+                opts[0](form(a, b), [b_grad, w_grad])
+            else:
+                opts[0](a, [b_grad])
+                opts[1](b, [w_grad])
+
+        called = objax.Jit(step) if jit else step
+        for i in range(3):
+            called(0.1, jn.array(0.01 * i))
+        results.append([np.asarray(x) for x in vc.tensors()])
+    for other in results[1:]:
+        for x, y in zip(results[0], other, strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-6)
+
+
+def test_a_pattern_counts_if_it_fits_any_name_and_the_first_one_that_fits():
+    net = objax.nn.Linear(2, 1)
+    net.w.assign(jn.zeros((2, 1)))
+    opt = SGD(net.vars("first") + net.vars("tied"))
+    opt({"tied*.b": 1.0, "*": 0.5}, [jn.ones(1), jn.ones((2, 1))])
+    np.testing.assert_array_equal(net.b.value, [-1])
+    np.testing.assert_array_equal(net.w.value, [[-0.5], [-0.5]])
+
+
+def test_only_matrices_decay():
+    net = objax.nn.Linear(2, 2)
+    net.b.assign(jn.ones(2))
+    w = np.asarray(net.w.value)
+    for decay in ({"*.w": 0.5, "*": 0}, lambda name, v: 0.5 if v.ndim > 1 else 0.0):
+        net.w.assign(w)
+        for opt in (
+            SGD(net.vars(), weight_decay=decay), Momentum(net.vars(), weight_decay=decay),
+            Momentum(net.vars(), weight_decay=decay, decoupled=True), AdamW(net.vars(), weight_decay=decay),
+        ):  # fmt: skip
+            opt(0.5, [jn.zeros(2), jn.zeros((2, 2))])
+        np.testing.assert_allclose(net.w.value, w * 0.75**4, rtol=1e-5)
+        np.testing.assert_array_equal(net.b.value, [1, 1])
+
+
+def test_a_call_checks_a_rate_that_is_a_schedule():
+    class Schedule:
+        def multiplier(self, step):
+            return 1.0
+
+        def __call__(self, step):
+            return 1.0
+
+    with pytest.raises(
+        TypeError, match=r"^learning rate: expected a number, got Schedule\. Write opt\(schedule\(step\), "
+    ):
+        SGD({"v": objax.TrainVar(jn.ones(1))})(Schedule(), [jn.ones(1)])
