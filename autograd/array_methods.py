@@ -16,7 +16,7 @@ import numpy as onp
 
 from . import backend
 from . import numpy as anp
-from .core import Array, Reference, TracedNumber, Tracer, bare, concrete, kind_of, resolved
+from .core import Array, Reference, TracedNumber, Tracer, bare, concrete, kind_of, resolved, wrapped
 from .errors import explain_keyword
 from .foreign import PLAIN, is_no_array, operand
 from .numpy._common import as_array, refuse_output
@@ -38,7 +38,7 @@ _COMPARISONS = {
 }  # fmt: skip
 _ndarray = onp.ndarray
 _EQUALITY = (anp.equal, anp.not_equal)
-_variables = Reference._trace
+_variables, _eager = Reference._trace, Array._trace
 _OPERATIONS: dict[str, Any] = {f"__{name}__": function for name, function in (_OPERATORS | _COMPARISONS).items()} | {
     f"__r{name}__": lambda self, other, function=function: function(other, self)
     for name, function in _OPERATORS.items()
@@ -57,7 +57,7 @@ def _define_operators_and_methods():
     for name, function in {**_OPERATORS, **_COMPARISONS}.items():
         _define(f"__{name}__", _operator(function))
     for name, function in _OPERATORS.items():
-        _define(f"__r{name}__", lambda self, other, function=function: function(other, self))
+        _define(f"__r{name}__", _reflected(function))
     for name, function in _UNARY.items():
         _define(f"__{name}__", lambda self, function=function: function(self))
     for name, function in _PROPERTIES.items():
@@ -146,31 +146,52 @@ def _operator(function):
         return lambda self, other: function(self, other)
 
     def apply(self, other):  # what calling the primitive does, at half the cost
-        trace = self._trace
-        if isinstance(other, Array):
+        trace, kind = self._trace, type(other)
+        if trace is _variables:
+            return apply(self._value, other)
+        if kind is _ndarray:
+            if other.dtype is self._value.dtype and 10 < other.dtype.num < 17:
+                return trace.apply(function, (self, other), {})
+        elif trace is _eager and (kind is Array or kind is float or kind is int):
+            x, y = self._value, other._value if kind is Array else other
+            if 10 < x.dtype.num < 17 and (kind is not Array or x.dtype is y.dtype):
+                return wrapped(function.run((x, y), {}))
+        elif isinstance(other, Array):
             t = other._trace
+            if t is _variables:
+                return apply(self, other._value)
             if t is not trace and t.level > trace.level:
                 trace = t
-            plain = trace is not _variables and not isinstance(other, TracedNumber)
-            plain = plain and self._value.dtype is other._value.dtype
-        elif type(other) is float or type(other) is int:
-            plain = trace is not _variables
-        else:
-            plain = False
-            if type(other) is _ndarray:
-                if 16 < other.dtype.num < 23 or not other.ndim:  # objects, texts, records, dates; numbers
-                    other = operand(other, function.name, False)
-            elif type(other) not in PLAIN:
-                if getattr(other, "__array_ufunc__", 0) is None:
-                    return NotImplemented
-                if function in _EQUALITY and is_no_array(other):
-                    return Array(onp.full(self.shape, function is anp.not_equal))
-                lists = isinstance(other, (list, tuple))
-                other = as_array(other) if lists else operand(other, function.name, trace.level > 0)
-        if plain and 10 < self._value.dtype.num < 17:  # float32 or wider: the rules of `dtypes` are NumPy's
+            if not other._looks_up:
+                dtype = self._value.dtype
+                if dtype is other._value.dtype and 10 < dtype.num < 17:  # float32 or wider: the rules are NumPy's
+                    return trace.apply(function, (self, other), {})
+        elif (kind is float or kind is int) and 10 < self._value.dtype.num < 17:
             return trace.apply(function, (self, other), {})
+        if kind is _ndarray:
+            other = operand(other, function.name, False)
+        elif kind not in PLAIN and not isinstance(other, Array):
+            if getattr(other, "__array_ufunc__", 0) is None:
+                return NotImplemented
+            if function in _EQUALITY and is_no_array(other):
+                return Array(onp.full(self.shape, function is anp.not_equal))
+            lists = isinstance(other, (list, tuple))
+            other = as_array(other) if lists else operand(other, function.name, trace.level > 0)
         return function.applied_by_rules(trace, (self, other), {})
 
+    return apply
+
+
+def _reflected(function):
+    """The operator of an Array on the right."""
+
+    def apply(self, other):
+        if is_primitive and self._trace is _eager and (type(other) is float or type(other) is int):
+            x = self._value
+            return wrapped(function.run((other, x), {})) if 10 < x.dtype.num < 17 else function(other, self)
+        return function(other, self)
+
+    is_primitive = isinstance(function, Primitive)
     return apply
 
 

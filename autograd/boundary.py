@@ -27,8 +27,9 @@ _NOT_SEARCHED = (Reference, type, types.ModuleType, types.FunctionType, types.Me
 
 def differentiable(x: Any, where: str) -> Any:
     """The value one level below an Array or number that is to be differentiated."""
-    if type(x) is onp.ndarray and x.dtype.kind in "fc":
-        return x
+    raw = x._value if type(x) is Array else x
+    if type(raw) is onp.ndarray and raw.dtype.kind in "fc":
+        return raw
     x = resolved(x)
     value = x._value if type(x) is Array else onp.asarray(x)[()] if isinstance(x, (float, complex)) else x
     if not isinstance(value, Array):

@@ -136,6 +136,7 @@ class Array(Operators):
     __slots__ = ("__weakref__", "_value")
     _trace: Interpreter = _Eager()
     _value: Any
+    _looks_up: bool = False  # whether `_value` is no array, or is looked up when it is used
 
     def __init__(self, raw: RawArray) -> None:
         if not backend.is_array(raw):
@@ -237,6 +238,7 @@ class TracedNumber(Tracer):
 
     __slots__ = ()
     _trace: Any
+    _looks_up = True
     shape: tuple[int, ...] = ()
     ndim: int = 0
 
@@ -276,6 +278,7 @@ class Reference(Array):
 
     __slots__ = ()
     _trace = _Dereference()
+    _looks_up = True
 
     @property
     def raw(self) -> RawArray:

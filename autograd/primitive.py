@@ -26,6 +26,8 @@ PRIMITIVES: dict[str, Primitive] = {}  # every primitive of this package, by its
 _ndarray = numpy.ndarray
 _PLACES = frozenset([tuple, int, bool, type(None), str, float])  # types of most parameters, such as `axis`
 _OF_PLACES = frozenset(["axis", "keepdims", "index", "shape", "axes", "n"])  # parameters that say nothing of dtypes
+_eager = Array._trace
+_CHOSEN = (numpy.dtype("float32").num, numpy.dtype("complex64").num)  # no raw array has them by default
 _VARIABLES = float("inf")  # the level of the interpreter of variables, which applies a primitive again
 _Memory: TypeAlias = str | Callable[..., str]
 
@@ -104,7 +106,7 @@ class Primitive:
         self.arguments, self.variadic, self.parameters = arguments, None, frozenset()
         if not isinstance(forward, str):
             self.arguments, self.variadic, self.parameters = _parameters(forward)
-        self._count = len(self.arguments or ())
+        self._count = -1 if self.variadic else len(self.arguments or ())
         self.vjps = tuple(vjp and Vjp(vjp, self) for vjp in vjps)
         if not callable(memory) and memory not in ("", "new", "view"):
             raise ValueError(f"Primitive: expected memory 'new', 'view' or '', got {memory!r}.")
@@ -152,9 +154,31 @@ class Primitive:
             TypeError: If it has not that many arguments or no such parameter.
             DeviceError: If arrays of the CPU and of a GPU are mixed.
         """
-        if not params and len(args) == self._count and _are_plain_arrays(args, self._numbers):
-            y = self.run([a._value for a in args], params)  # type: ignore[union-attr]  # the general way, at half the cost
-            return tuple(map(wrapped, y)) if type(y) is tuple else wrapped(y)
+        if not params and len(args) == self._count:  # what follows for Arrays of one dtype, at half the cost
+            if self._count == 1:
+                a = args[0]
+                if type(a) is _ndarray:
+                    return self.run(args, params)
+                if isinstance(a, Array) and not a._looks_up and 10 < a._value.dtype.num < 17:  # see `_plain`
+                    return a._trace.apply(self, args, params)
+            values, common, highest = [], None, _eager
+            for a in args:
+                if not isinstance(a, Array) or a._looks_up:
+                    break
+                x = a._value
+                if x.dtype is not common:
+                    if common is not None or not 10 < x.dtype.num < 17:
+                        break
+                    common = x.dtype
+                t = a._trace
+                if t is not highest and t.level > highest.level:
+                    highest = t
+                values.append(x)
+            else:
+                if highest is not _eager:
+                    return highest.apply(self, args, params)
+                y = self.run(values, params)
+                return tuple(map(wrapped, y)) if type(y) is tuple else wrapped(y)
         trace, raw, odd, plain = None, False, False, True
         if params:
             if len(args) < self._count:
@@ -185,12 +209,18 @@ class Primitive:
                 args = self._operands(args, trace)
             if params and not self.parameters >= params.keys():
                 raise self._unknown(params)
-            if plain and trace.level != _VARIABLES and _plain(args if self._numbers is None else args[self._numbers]):
+            if plain and trace.level != _VARIABLES and self._has_plain(args):
                 return trace.apply(self, args, params)
             return self.applied_by_rules(trace, args, params)
         if odd:
             args = self._raw_operands(args)
         return self.run(args, params)
+
+    def _has_plain(self, args):
+        """Whether the arguments that count as numbers are `_plain`."""
+        if len(args) == 1 and not isinstance(args[0], TracedNumber):
+            return 10 < args[0]._value.dtype.num < 17
+        return _plain(args if self._numbers is None else args[self._numbers])
 
     def _operands(self, args, trace):
         """The arguments, of which one is an Array, with raw arrays in place of lists and other libraries' arrays."""
@@ -333,14 +363,6 @@ class Vjp:
         return self.function(g, *(self.residuals(y, args, params, i) if self.residuals else ()))
 
 
-def _are_plain_arrays(args, numbers):
-    """Whether all arguments are Arrays that no transformation traces, and `_plain` those at `numbers`, None for all."""
-    for a in args:
-        if type(a) is not Array:
-            return False
-    return _plain(args if numbers is None else args[numbers])
-
-
 def _dtypes_of(args, params):
     """What decides which dtypes arguments and result get; None if values or parameters decide as well."""
     kinds: list[Any] = [default_dtype()]
@@ -365,14 +387,18 @@ def _plain(args):
     """Whether the arrays all have one dtype, float32 or wider: then NumPy's rules are those of `autograd.dtypes`."""
     common = None
     for a in args:
-        if isinstance(a, Array):
-            dtype = a._value.dtype if not isinstance(a, TracedNumber) else None
-            if dtype is not common:
-                if common is not None or dtype is None or not 10 < dtype.num < 17:
-                    return False
-                common = dtype
-        elif type(a) is not float and type(a) is not int:
+        if isinstance(a, Array) and not isinstance(a, TracedNumber):
+            dtype = a._value.dtype
+        elif type(a) is _ndarray and a.dtype.num in _CHOSEN:
+            dtype = a.dtype
+        elif type(a) is float or type(a) is int:
+            continue
+        else:
             return False
+        if dtype is not common:
+            if common is not None or not 10 < dtype.num < 17:
+                return False
+            common = dtype
     return common is not None
 
 

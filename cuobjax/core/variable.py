@@ -120,8 +120,12 @@ class BaseVar(Reference):
 
     def checked(self, tensor: Any, where: str | None = None) -> Array:
         """`tensor` as a value that may be assigned to this variable; raises as `assign` does, naming `where`."""
-        where = where or f"{type(self).__name__}.assign"
         old = self.value
+        if type(tensor) is type(old) is Array:  # the common case
+            x, y = tensor._value, old._value
+            if type(x) is type(y) and x.dtype is y.dtype and x.shape == y.shape:
+                return tensor
+        where = where or f"{type(self).__name__}.assign"
         if is_array(tensor) and undecided(tensor.dtype) and is_inexact(old.dtype):
             tensor = tensor.astype(old.dtype) if tensor.dtype.kind != "c" or old.dtype.kind == "c" else tensor
         value = as_value(tensor, where, old)

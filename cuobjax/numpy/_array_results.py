@@ -123,8 +123,12 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
         except TypeError as error:
             explain_keyword(error, kwargs)
             raise
-        if isinstance(result, Array) and args and isinstance(args[0], Array) and _has_numbers(args[0]):
-            return result  # the common case: dtypes are given
+        if isinstance(result, Array):
+            for a in args:
+                if not isinstance(a, Array):
+                    break
+                if a.dtype.num and not isinstance(a, TracedNumber):  # 0: booleans
+                    return result  # the common case: dtypes are given
         given = (*args, *kwargs.values())
         named = [*zip(names, args, strict=False), *kwargs.items()]
         asked = dict(named).get("dtype") is not None
