@@ -33,8 +33,11 @@ NAMES = {
         device_put freeze functional_call merge numpy replace set_default_dtype split stop_gradient summary
         unfreeze""",
     "cuobjax.functional": """
-        celu elu leaky_relu log_sigmoid log_softmax logsumexp relu selu sigmoid silu softmax softplus swish tanh
-        flatten one_hot rsqrt stop_gradient average_pool_2d max_pool_2d divergence loss conv parallel""",
+        adaptive_average_pool adaptive_max_pool average_pool average_pool_1d average_pool_2d average_pool_3d
+        batch_to_space2d celu channel_to_space2d conv conv_transpose divergence dynamic_slice elu flatten
+        global_average_pool global_max_pool interpolate leaky_relu log_sigmoid log_softmax logsumexp loss max_pool
+        max_pool_1d max_pool_2d max_pool_3d one_hot pad parallel relu rsqrt scan selu sigmoid silu softmax softplus
+        space_to_batch2d space_to_channel2d stop_gradient swish tanh top_k upsample_2d upscale_nn""",
     "cuobjax.functional.loss": """
         cross_entropy_logits cross_entropy_logits_sparse l2 mean_absolute_error mean_squared_error
         mean_squared_log_error sigmoid_cross_entropy_logits""",
@@ -42,7 +45,9 @@ NAMES = {
     "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin psum",
     "cuobjax.constraint": "Constraint interval positive unit_norm",
     "cuobjax.nn": """
-        BatchNorm BatchNorm0D BatchNorm1D BatchNorm2D Conv2D Dropout Linear Sequential SyncedBatchNorm SyncedBatchNorm0D
+        BatchNorm BatchNorm0D BatchNorm1D BatchNorm2D Conv Conv1D Conv2D Conv3D ConvTranspose ConvTranspose1D
+        ConvTranspose2D ConvTranspose3D DepthwiseConv DepthwiseConv1D DepthwiseConv2D DepthwiseConv3D Dropout Linear
+        SeparableConv SeparableConv1D SeparableConv2D SeparableConv3D Sequential SyncedBatchNorm SyncedBatchNorm0D
         SyncedBatchNorm1D SyncedBatchNorm2D init""",
     "cuobjax.nn.init": """
         gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal orthogonal truncated_normal

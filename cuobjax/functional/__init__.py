@@ -11,14 +11,23 @@ from .activation import (
     celu, elu, leaky_relu, log_sigmoid, log_softmax, logsumexp, relu, rsqrt, selu, sigmoid, silu, softmax, softplus,
     swish, tanh,
 )  # fmt: skip
-from .convolution import conv
-from .features import flatten, one_hot
-from .pooling import average_pool_2d, max_pool_2d
+from .convolution import conv, conv_transpose
+from .features import dynamic_slice, flatten, one_hot, pad, scan, top_k
+from .pooling import (
+    adaptive_average_pool, adaptive_max_pool, average_pool, average_pool_1d, average_pool_2d, average_pool_3d,
+    global_average_pool, global_max_pool, max_pool, max_pool_1d, max_pool_2d, max_pool_3d,
+)  # fmt: skip
+from .resampling import (
+    batch_to_space2d, channel_to_space2d, interpolate, space_to_batch2d, space_to_channel2d, upsample_2d, upscale_nn,
+)  # fmt: skip
 
 __all__ = [
-    "average_pool_2d", "celu", "conv", "divergence", "elu", "flatten", "leaky_relu", "log_sigmoid", "log_softmax",
-    "logsumexp", "loss", "max_pool_2d", "one_hot", "parallel", "relu", "rsqrt", "selu", "sigmoid", "silu", "softmax",
-    "softplus", "stop_gradient", "swish", "tanh",
+    "adaptive_average_pool", "adaptive_max_pool", "average_pool", "average_pool_1d", "average_pool_2d",
+    "average_pool_3d", "batch_to_space2d", "celu", "channel_to_space2d", "conv", "conv_transpose", "divergence",
+    "dynamic_slice", "elu", "flatten", "global_average_pool", "global_max_pool", "interpolate", "leaky_relu",
+    "log_sigmoid", "log_softmax", "logsumexp", "loss", "max_pool", "max_pool_1d", "max_pool_2d", "max_pool_3d",
+    "one_hot", "pad", "parallel", "relu", "rsqrt", "scan", "selu", "sigmoid", "silu", "softmax", "softplus",
+    "space_to_batch2d", "space_to_channel2d", "stop_gradient", "swish", "tanh", "top_k", "upsample_2d", "upscale_nn",
 ]  # fmt: skip
 
 if not _typing.TYPE_CHECKING:

@@ -1,16 +1,20 @@
-"""Arrays as features for layers and losses."""
+"""Arrays as features for layers and losses, parts of arrays, and loops over them."""
 
 import math
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import autograd
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.axes import complete_axis
 
 from ..dtypes import default_dtype
-from ..typing import ArrayLike, DTypeLike
+from ..typing import ArrayLike, DTypeLike, Tree
 from ..util.convert import require_sizes
 
-__all__ = ["flatten", "one_hot"]
+__all__ = ["dynamic_slice", "flatten", "one_hot", "pad", "scan", "top_k"]
 
 
 def flatten(x: ArrayLike) -> Array:
@@ -36,3 +40,100 @@ def one_hot(x: ArrayLike, num_classes: int, dtype: DTypeLike = None, axis: int =
     axis = complete_axis(axis, x.ndim + 1)
     places = classes.reshape([num_classes if i == axis else 1 for i in range(x.ndim + 1)])
     return (jn.expand_dims(x, axis) == places).astype(dtype or default_dtype())
+
+
+def dynamic_slice(
+    operand: ArrayLike, start_indices: ArrayLike | Sequence[int | ArrayLike], slice_sizes: Sequence[int]
+) -> Array:
+    """The part of an array that has fixed sizes and begins at indices, which may be computed and traced.
+
+    An index is moved so that the part lies within the array: it is clipped to [0, n - size].
+
+    Args:
+        operand: An array of any shape.
+        start_indices: An integer for each axis, in a sequence or an array.
+        slice_sizes: The shape of the result.
+
+    Raises:
+        ValueError: If there are not as many indices and sizes as axes, or a size is longer than its axis.
+
+    Example:
+        >>> dynamic_slice(jn.arange(5), [4], [2])  # clipped
+        Array([3, 4], dtype=int32)
+    """
+    x = jn.asarray(operand)
+    require_sizes("dynamic_slice", 0, slice_sizes=tuple(slice_sizes))
+    starts = [start_indices[i] for i in range(len(start_indices))]  # type: ignore[arg-type,index]
+    if not len(starts) == len(slice_sizes) == x.ndim:
+        raise ValueError(
+            f"dynamic_slice: expected {x.ndim} start_indices and slice_sizes, got {len(starts)} and {len(slice_sizes)}."
+        )
+    if any(size > n for size, n in zip(slice_sizes, x.shape, strict=True)):
+        raise ValueError(f"dynamic_slice: expected slice_sizes within the shape {x.shape}, got {tuple(slice_sizes)}.")
+    for axis, (start, size) in enumerate(zip(starts, slice_sizes, strict=True)):
+        if size < x.shape[axis]:
+            last = x.shape[axis] - size
+            if isinstance(start, numbers.Integral):
+                first = min(max(start, 0), last)
+                x = x[(slice(None),) * axis + (slice(first, first + size),)]
+            else:
+                x = jn.take(x, jn.clip(jn.asarray(start), 0, last) + jn.arange(size), axis)
+    return x
+
+
+def pad(
+    array: ArrayLike,
+    pad_width: ArrayLike,
+    mode: str = "constant",
+    *,
+    stat_length: Any = None,
+    constant_values: Any = None,
+    end_values: Any = None,
+    reflect_type: str | None = None,
+) -> Array:
+    """An array with elements added around it: `cuobjax.numpy.pad`, in a form that Sequential takes.
+
+    Args:
+        array: An array of any shape.
+        pad_width: How many elements: a number, a pair (before, after), or such a pair for each axis.
+        mode: What they are, "constant" or another one of NumPy's modes.
+        stat_length, constant_values, end_values, reflect_type: See NumPy; None where the mode takes none or for 0.
+    """
+    given = {
+        "stat_length": stat_length, "constant_values": constant_values, "end_values": end_values,
+        "reflect_type": reflect_type,
+    }  # fmt: skip
+    return jn.pad(array, pad_width, mode, **{name: value for name, value in given.items() if value is not None})
+
+
+def top_k(operand: ArrayLike, k: int) -> list[Array]:
+    """The `k` largest elements along the last axis, in falling order, and where they are: [values, indices].
+
+    Of equal elements the first one comes first. Gradients return to where the elements came from.
+
+    Args:
+        operand: An array (..., n) of real numbers.
+        k: At most n; else ValueError is raised.
+    """
+    x = jn.asarray(operand)
+    require_sizes("top_k", 0, k=k)
+    if not x.ndim or k > x.shape[-1]:
+        raise ValueError(f"top_k: expected an array (..., n) with n of at least k = {k}, got shape {x.shape}.")
+    last = x.shape[-1] - 1
+    indices = last - jn.flip(jn.argsort(jn.flip(x, -1), -1, stable=True), -1)[..., :k]
+    return [jn.take_along_axis(x, indices, -1), indices]
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Tree,
+    xs: Tree,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int = 1,
+) -> tuple[Any, Any]:
+    """A loop with a state, `carry, y = f(carry, x)`: see `autograd.scan`. It may read and write variables.
+
+    `unroll` has no effect: every step is run, or recorded by Jit, one after the other.
+    """
+    return autograd.scan(f, init, xs, length, reverse)

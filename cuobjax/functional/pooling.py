@@ -1,8 +1,10 @@
-"""Pooling over windows of images (N, C, H, W)."""
+"""Pooling over windows of images (N, C, *spatial), over windows of unequal lengths, and over whole images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+import numpy as onp
 
 import cuobjax.numpy as jn
 from autograd import Array
@@ -11,10 +13,18 @@ from autograd.ops import convolution as ops
 from ..constants import ConvPadding
 from ..typing import ArrayLike, Padding
 from ..util import to_tuple
+from ..util.convert import require_sizes
 from .convolution import explicit_padding
 from .half_precision import single, with_precision_of
+from .resampling import along_axes
 
-__all__ = ["average_pool_2d", "max_pool_2d"]
+__all__ = [
+    "adaptive_average_pool", "adaptive_max_pool", "average_pool", "average_pool_1d", "average_pool_2d",
+    "average_pool_3d", "global_average_pool", "global_max_pool", "max_pool", "max_pool_1d", "max_pool_2d",
+    "max_pool_3d",
+]  # fmt: skip
+
+_AXES: dict[int | None, str] = {None: "*spatial", 1: "L", 2: "H, W", 3: "D, H, W"}
 
 
 def _windows(x, size, strides, padding):
@@ -24,11 +34,61 @@ def _windows(x, size, strides, padding):
     return {"size": size, "strides": strides, "padding": explicit_padding(padding, x.shape[2:], size, strides)}
 
 
-def _image(x: ArrayLike, where: str) -> Array:
+def _image(x: ArrayLike, where: str, rank: int | None = None) -> Array:
     x = jn.asarray(x)
-    if x.ndim != 4:
-        raise ValueError(f"{where}: expected x of shape (N, C, H, W), got {x.shape}.")
+    if x.ndim < 3 or (rank is not None and x.ndim != rank + 2):
+        raise ValueError(f"{where}: expected x of shape (N, C, {_AXES[rank]}), got {x.shape}.")
     return x
+
+
+def average_pool(
+    x: ArrayLike,
+    size: int | Sequence[int] = 2,
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = ConvPadding.VALID,
+) -> Array:
+    """Means over windows of x (N, C, *spatial); zeros that pad it count.
+
+    Args:
+        x: The images; an array of less than three axes raises ValueError.
+        size: Of the window, a number or one for each spatial axis.
+        strides: From window to window; `size` if None.
+        padding: As for `conv`.
+    """
+    x = _image(x, "average_pool")
+    windows = _windows(x, size, strides, padding)
+    return with_precision_of(ops.window_sum(single(x), **windows) / onp.prod(windows["size"]).item(), x)
+
+
+def max_pool(
+    x: ArrayLike,
+    size: int | Sequence[int] = 2,
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = ConvPadding.VALID,
+) -> Array:
+    """Maxima over windows of x (N, C, *spatial), to which padding adds nothing.
+
+    Among equal maxima of a window the first one gets the gradient.
+
+    Args:
+        x: The images; an array of less than three axes raises ValueError.
+        size: Of the window, a number or one for each spatial axis.
+        strides: From window to window; `size` if None.
+        padding: As for `conv`.
+    """
+    x = _image(x, "max_pool")
+    windows = _windows(x, size, strides, padding)
+    return ops.window_gather(x, ops.max_pool_indices(x, **windows), windows=windows)
+
+
+def average_pool_1d(
+    x: ArrayLike,
+    size: int | Sequence[int] = 2,
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = ConvPadding.VALID,
+) -> Array:
+    """`average_pool` of sequences, x (N, C, L)."""
+    return average_pool(_image(x, "average_pool_1d", 1), size, strides, padding)
 
 
 def average_pool_2d(
@@ -37,18 +97,28 @@ def average_pool_2d(
     strides: int | Sequence[int] | None = None,
     padding: Padding = ConvPadding.VALID,
 ) -> Array:
-    """Means over windows of x (N, C, H, W); zeros that pad it count.
+    """`average_pool` of images, x (N, C, H, W)."""
+    return average_pool(_image(x, "average_pool_2d", 2), size, strides, padding)
 
-    Args:
-        x: The images; another shape raises ValueError.
-        size: Of the window, a number or (height, width).
-        strides: From window to window; `size` if None.
-        padding: As for `conv`.
-    """
-    x = _image(x, "average_pool_2d")
-    windows = _windows(x, size, strides, padding)
-    height, width = windows["size"]
-    return with_precision_of(ops.window_sum(single(x), **windows) / (height * width), x)
+
+def average_pool_3d(
+    x: ArrayLike,
+    size: int | Sequence[int] = 2,
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = ConvPadding.VALID,
+) -> Array:
+    """`average_pool` of volumes, x (N, C, D, H, W)."""
+    return average_pool(_image(x, "average_pool_3d", 3), size, strides, padding)
+
+
+def max_pool_1d(
+    x: ArrayLike,
+    size: int | Sequence[int] = 2,
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = ConvPadding.VALID,
+) -> Array:
+    """`max_pool` of sequences, x (N, C, L)."""
+    return max_pool(_image(x, "max_pool_1d", 1), size, strides, padding)
 
 
 def max_pool_2d(
@@ -57,16 +127,91 @@ def max_pool_2d(
     strides: int | Sequence[int] | None = None,
     padding: Padding = ConvPadding.VALID,
 ) -> Array:
-    """Maxima over windows of x (N, C, H, W), to which padding adds nothing.
+    """`max_pool` of images, x (N, C, H, W)."""
+    return max_pool(_image(x, "max_pool_2d", 2), size, strides, padding)
 
-    Among equal maxima of a window the first one gets the gradient.
+
+def max_pool_3d(
+    x: ArrayLike,
+    size: int | Sequence[int] = 2,
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = ConvPadding.VALID,
+) -> Array:
+    """`max_pool` of volumes, x (N, C, D, H, W)."""
+    return max_pool(_image(x, "max_pool_3d", 3), size, strides, padding)
+
+
+def adaptive_average_pool(x: ArrayLike, size: int | Sequence[int | None]) -> Array:
+    """Means over as many windows of x (N, C, *spatial) as wanted: (N, C, *size).
+
+    Window i of an axis of length n reaches from floor(i * n / size) to ceil((i + 1) * n / size), as in PyTorch.
 
     Args:
-        x: The images; another shape raises ValueError.
-        size: Of the window, a number or (height, width).
-        strides: From window to window; `size` if None.
-        padding: As for `conv`.
+        x: The images; an array of less than three axes raises ValueError.
+        size: The number of windows, for all spatial axes or one for each; None leaves an axis as it is.
     """
-    x = _image(x, "max_pool_2d")
-    windows = _windows(x, size, strides, padding)
-    return ops.window_gather(x, ops.max_pool_indices(x, **windows), windows=windows)
+    x, size = _adaptive(x, size, "adaptive_average_pool")
+    if any(n % out for n, out in zip(x.shape[2:], size, strict=True)):
+        means = {axis: _means(x.shape[axis], out) for axis, out in enumerate(size, 2) if out != x.shape[axis]}
+        return along_axes(x, means)
+    return average_pool(x, tuple(n // out for n, out in zip(x.shape[2:], size, strict=True)))
+
+
+def adaptive_max_pool(x: ArrayLike, size: int | Sequence[int | None]) -> Array:
+    """Maxima over as many windows of x (N, C, *spatial) as wanted: (N, C, *size).
+
+    Windows are those of `adaptive_average_pool`. Among equal maxima of a window the first one gets the gradient.
+
+    Args:
+        x: The images; an array of less than three axes raises ValueError.
+        size: The number of windows, for all spatial axes or one for each; None leaves an axis as it is.
+    """
+    x, size = _adaptive(x, size, "adaptive_max_pool")
+    if all(n % out == 0 for n, out in zip(x.shape[2:], size, strict=True)):
+        return max_pool(x, tuple(n // out for n, out in zip(x.shape[2:], size, strict=True)))
+    for axis in reversed(range(2, x.ndim)):  # so that the first one in row-major order is found
+        starts, stops = _bounds(x.shape[axis], size[axis - 2])
+        places = starts[:, None] + onp.arange((stops - starts).max())
+        windows = jn.take(x, jn.asarray(onp.minimum(places, stops[:, None] - 1)), axis)
+        first = jn.expand_dims(jn.argmax(windows, axis + 1), axis + 1)
+        x = jn.take_along_axis(windows, first, axis + 1).squeeze(axis + 1)
+    return x
+
+
+def _adaptive(x, size, where):
+    """x as an image, and the number of windows along each of its spatial axes."""
+    x = _image(x, where)
+    size = (None,) * (x.ndim - 2) if size is None else to_tuple(size, x.ndim - 2)
+    size = tuple(n if out is None else out for n, out in zip(x.shape[2:], size, strict=True))
+    require_sizes(where, 1, size=size)
+    if 0 in x.shape[2:]:
+        raise ValueError(f"{where}: expected x with elements along its spatial axes, got {x.shape}.")
+    return x, size
+
+
+def _bounds(n, out):
+    """Where the windows of an axis begin and end."""
+    i = onp.arange(out)
+    return i * n // out, -((i + 1) * -n // out)
+
+
+def _means(n, out):
+    """The matrix (out, n) whose rows are the weights of the windows' elements."""
+    starts, stops = _bounds(n, out)
+    inside = (onp.arange(n) >= starts[:, None]) & (onp.arange(n) < stops[:, None])
+    return inside / inside.sum(1, keepdims=True)
+
+
+def global_average_pool(x: ArrayLike, keepdims: bool = False) -> Array:
+    """Means over all spatial axes: x (N, C, *spatial) to (N, C), with `keepdims` to (N, C, 1, ...)."""
+    x = _image(x, "global_average_pool")
+    return x.mean(tuple(range(2, x.ndim)), keepdims=keepdims)
+
+
+def global_max_pool(x: ArrayLike, keepdims: bool = False) -> Array:
+    """Maxima over all spatial axes: x (N, C, *spatial) to (N, C), with `keepdims` to (N, C, 1, ...).
+
+    Equal maxima share the gradient.
+    """
+    x = _image(x, "global_max_pool")
+    return x.max(tuple(range(2, x.ndim)), keepdims=keepdims)

@@ -1,19 +1,25 @@
 """Layers and initial values."""
 
+# ruff: noqa: I001 (names stay in tables)
 import typing as _typing
 
 from ..absent import of_package as _of_package
 from . import init
 from .containers import Sequential
-from .convolution import Conv2D
+from .convolution import (
+    Conv, Conv1D, Conv2D, Conv3D, ConvTranspose, ConvTranspose1D, ConvTranspose2D, ConvTranspose3D, DepthwiseConv,
+    DepthwiseConv1D, DepthwiseConv2D, DepthwiseConv3D, SeparableConv, SeparableConv1D, SeparableConv2D, SeparableConv3D,
+)  # fmt: skip
 from .dropout import Dropout
 from .linear import Linear
 from .normalization import BatchNorm, BatchNorm0D, BatchNorm1D, BatchNorm2D
 from .synced import SyncedBatchNorm, SyncedBatchNorm0D, SyncedBatchNorm1D, SyncedBatchNorm2D
 
 __all__ = [
-    "BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D", "Conv2D", "Dropout", "Linear", "Sequential",
-    "SyncedBatchNorm", "SyncedBatchNorm0D", "SyncedBatchNorm1D", "SyncedBatchNorm2D", "init",
+    "BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D", "Conv", "Conv1D", "Conv2D", "Conv3D", "ConvTranspose",
+    "ConvTranspose1D", "ConvTranspose2D", "ConvTranspose3D", "DepthwiseConv", "DepthwiseConv1D", "DepthwiseConv2D",
+    "DepthwiseConv3D", "Dropout", "Linear", "SeparableConv", "SeparableConv1D", "SeparableConv2D", "SeparableConv3D",
+    "Sequential", "SyncedBatchNorm", "SyncedBatchNorm0D", "SyncedBatchNorm1D", "SyncedBatchNorm2D", "init",
 ]  # fmt: skip
 
 if not _typing.TYPE_CHECKING:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 __all__ = [
-    "args_indexes", "class_name", "explained", "local_kwargs", "override_args_kwargs", "positional_args_names",
-    "re_sign", "repr_function",
+    "args_indexes", "call_text", "class_name", "explained", "local_kwargs", "override_args_kwargs",
+    "positional_args_names", "re_sign", "repr_function",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,6 +40,21 @@ def repr_function(f: Callable[..., Any]) -> str:
     name = getattr(f, "__name__", type(f).__name__)
     shown = [f"{p.name}={p.default!r}" for p in parameters if p.default is not p.empty]
     return f"{name}(*, {', '.join(shown)})" if shown else name
+
+
+def call_text(x: Any, **arguments: Any) -> str:
+    """The call that makes an object like `x`: `cuobjax.nn.Linear(nin=2, w_init=xavier_normal(*, gain=1))`.
+
+    Args:
+        x: An object, which gives the name of the class.
+        arguments: The arguments; functions are written by `repr_function`.
+    """
+    shown = ", ".join(f"{name}={_argument_text(value)}" for name, value in arguments.items())
+    return f"{class_name(x)}({shown})"
+
+
+def _argument_text(value):
+    return repr_function(value) if callable(value) and not hasattr(type(value), "vars") else repr(value)
 
 
 def explained(remedy: str, **remedies: str) -> Callable[[F], F]:

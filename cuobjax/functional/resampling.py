@@ -1,0 +1,200 @@
+"""Images of another size: interpolation, and elements that move between space, channels and batch."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as onp
+
+import cuobjax.numpy as jn
+from autograd import Array
+
+from ..constants import Interpolate
+from ..typing import ArrayLike
+from ..util import to_interpolate, to_tuple
+from ..util.convert import require_sizes
+from .half_precision import single, with_precision_of
+
+__all__ = [
+    "along_axes", "batch_to_space2d", "channel_to_space2d", "interpolate", "space_to_batch2d", "space_to_channel2d",
+    "upsample_2d", "upscale_nn",
+]  # fmt: skip
+
+
+def _triangle(x):
+    return onp.maximum(0, 1 - x)
+
+
+def _cubic(x):  # Keys 1981, with a = -1/2
+    return onp.where(x < 1, (1.5 * x - 2.5) * x * x + 1, onp.where(x < 2, ((-0.5 * x + 2.5) * x - 4) * x + 2, 0))
+
+
+def _lanczos(x, radius):
+    return onp.where(x < radius, onp.sinc(x) * onp.sinc(x / radius), 0)
+
+
+_KERNELS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("linear", "bilinear", "trilinear", "triangle"), _triangle),
+    **dict.fromkeys(("cubic", "bicubic", "tricubic"), _cubic),
+    "lanczos3": lambda x: _lanczos(x, 3),
+    "lanczos5": lambda x: _lanczos(x, 5),
+}
+
+
+def along_axes(x: Array, matrices: Mapping[int, Any]) -> Array:
+    """Products with matrices (out, n) along axes of x of length n, {axis: matrix}; half precision sums in float32."""
+    y = single(x)
+    for axis, matrix in sorted(
+        matrices.items(), key=lambda item: len(item[1]) / len(item[1][0])
+    ):  # shrinking ones first
+        y = jn.moveaxis(jn.tensordot(y, jn.asarray(matrix), (axis, 1)), -1, axis)
+    return with_precision_of(y, x)
+
+
+def _resized(x, shape, mode):
+    """x of another shape, sampled at the centres of its new elements."""
+    mode = to_interpolate(mode)
+    changed = {axis: (n, out) for axis, (n, out) in enumerate(zip(x.shape, shape, strict=True)) if n != out}
+    if any(n == 0 for n, _ in changed.values()):
+        raise ValueError(f"interpolate: expected an array with elements, got shape {x.shape}.")
+    if mode == "nearest":
+        for axis, (n, out) in changed.items():
+            x = jn.take(x, jn.asarray((2 * onp.arange(out) + 1) * n // (2 * out)), axis)
+        return x
+    return along_axes(x, {axis: _weights(n, out, _KERNELS[mode]) for axis, (n, out) in changed.items()})
+
+
+def _weights(n, out, kernel):
+    """The matrix (out, n) of weights, each row of sum 1; the kernel is as wide as an element of the coarser grid."""
+    step = n / out
+    centres = (onp.arange(out) + 0.5) * step - 0.5
+    weights = kernel(abs(centres[:, None] - onp.arange(n)) / max(step, 1))
+    return weights / weights.sum(1, keepdims=True)
+
+
+def interpolate(
+    input: ArrayLike,
+    size: int | Sequence[int] | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: Interpolate | str = Interpolate.BILINEAR,
+) -> Array:
+    """An array of another size, by interpolation along each axis that changes.
+
+    The centres of elements lie at (i + 0.5) / n of the length of an axis. Kernels are widened where the array shrinks
+    (antialiasing), and at the ends those elements count that are there. These are the values of `jax.image.resize`.
+
+    Args:
+        input: An array of any shape.
+        size: The new lengths of the last axes; a number is that of the last axis.
+        scale_factor: Instead of `size`, factors of the lengths of the last axes, which are rounded down. As in Objax, a
+            number is the factor of all axes but the first: for images write (2, 2).
+        mode: An `Interpolate` or its name: linear in one, two or three axes is one method, and so is cubic.
+
+    Raises:
+        ValueError: If neither or both of `size` and `scale_factor` are given, or they are more than there are axes.
+
+    Example:
+        >>> interpolate([[0.0, 4.0]], size=4)
+        Array([[0., 1., 3., 4.]], dtype=float32)
+    """
+    x = jn.asarray(input)
+    if (size is None) == (scale_factor is None):
+        raise ValueError(
+            f"interpolate: expected size or scale_factor, got size={size!r} and scale_factor={scale_factor!r}."
+        )
+    if size is not None:
+        new = (size,) if isinstance(size, numbers.Number) else tuple(size)
+    else:
+        factors = (scale_factor,) * (x.ndim - 1) if isinstance(scale_factor, numbers.Number) else tuple(scale_factor)
+        last = x.shape[max(x.ndim - len(factors), 0) :]
+        new = tuple(math.floor(n * factor) for n, factor in zip(last, factors, strict=False))
+        new = new if len(factors) <= x.ndim else factors
+    if len(new) > x.ndim:
+        raise ValueError(f"interpolate: expected at most {x.ndim} lengths for an array {x.shape}, got {new}.")
+    require_sizes("interpolate", 1, size=new)
+    return _resized(x, (*x.shape[: x.ndim - len(new)], *new), mode)
+
+
+def upsample_2d(x: ArrayLike, scale: int | Sequence[int], method: Interpolate | str = Interpolate.BILINEAR) -> Array:
+    """Images x (N, C, H, W) as (N, C, H * scale, W * scale), interpolated as by `interpolate`.
+
+    Args:
+        x: The images; an array of another rank raises ValueError.
+        scale: A factor, or one for each of H and W.
+        method: An `Interpolate` or its name.
+    """
+    x = _images("upsample_2d", x, "For another rank write interpolate(x, scale_factor=(2, 2)).")
+    require_sizes("upsample_2d", 1, scale=scale)
+    n, c, *spatial = x.shape
+    return _resized(x, (n, c, *[length * s for length, s in zip(spatial, to_tuple(scale, 2), strict=True)]), method)
+
+
+def upscale_nn(x: ArrayLike, scale: int = 2) -> Array:
+    """Images x (N, C, H, W) with each element `scale` x `scale` times: (N, C, H * scale, W * scale)."""
+    x = _images("upscale_nn", x)
+    require_sizes("upscale_nn", 1, scale=scale)
+    n, c, h, w = x.shape
+    return jn.broadcast_to(x[:, :, :, None, :, None], (n, c, h, scale, w, scale)).reshape((n, c, h * scale, w * scale))
+
+
+def _images(where, x, remedy=""):
+    x = jn.asarray(x)
+    if x.ndim != 4:
+        raise ValueError(f"{where}: expected x of shape (N, C, H, W), got {x.shape}. {remedy}".rstrip())
+    return x
+
+
+def _blocks(where, x, size):
+    """Images (N, C, H * a, W * b) as (N, C, H, a, W, b)."""
+    x, (a, b) = _images(where, x), _block(where, size)
+    n, c, h, w = x.shape
+    if h % a or w % b:
+        raise ValueError(f"{where}: expected x of shape (N, C, H, W) with H and W divisible by {a, b}, got {x.shape}.")
+    return x.reshape((n, c, h // a, a, w // b, b))
+
+
+def _grouped(where, x, size, axis):
+    """Images, of which `axis` holds a * b times as many as the result: that axis as three, (..., a, b)."""
+    x, (a, b) = _images(where, x), _block(where, size)
+    if x.shape[axis] % (a * b):
+        name = "NC"[axis]
+        raise ValueError(f"{where}: expected x of shape (N, C, H, W) with {name} divisible by {a * b}, got {x.shape}.")
+    new = (x.shape[0] // (a * b), a, b) if axis == 0 else (x.shape[0], x.shape[1] // (a * b), a, b)
+    return x.reshape((*new, *x.shape[axis + 1 :]))
+
+
+def _block(where, size):
+    require_sizes(where, 1, size=size)
+    return to_tuple(size, 2)
+
+
+def space_to_batch2d(x: ArrayLike, size: int | Sequence[int] = 2) -> Array:
+    """Pixels of blocks as images of the batch: x (N, C, H * a, W * b) to (N * a * b, C, H, W) for size (a, b)."""
+    x = _blocks("space_to_batch2d", x, size).transpose((0, 3, 5, 1, 2, 4))
+    n, a, b, *rest = x.shape
+    return x.reshape((n * a * b, *rest))
+
+
+def batch_to_space2d(x: ArrayLike, size: int | Sequence[int] = 2) -> Array:
+    """Images of the batch as pixels of blocks, the inverse of `space_to_batch2d`: (N, C, H * a, W * b)."""
+    return _joined(_grouped("batch_to_space2d", x, size, 0).transpose((0, 3, 4, 1, 5, 2)))
+
+
+def space_to_channel2d(x: ArrayLike, size: int | Sequence[int] = 2) -> Array:
+    """Pixels of blocks as channels: x (N, C, H * a, W * b) to (N, C * a * b, H, W) for size (a, b)."""
+    x = _blocks("space_to_channel2d", x, size).transpose((0, 1, 3, 5, 2, 4))
+    n, c, a, b, *rest = x.shape
+    return x.reshape((n, c * a * b, *rest))
+
+
+def channel_to_space2d(x: ArrayLike, size: int | Sequence[int] = 2) -> Array:
+    """Channels as pixels of blocks, the inverse of `space_to_channel2d` (pixel shuffle): (N, C, H * a, W * b)."""
+    return _joined(_grouped("channel_to_space2d", x, size, 1).transpose((0, 1, 4, 2, 5, 3)))
+
+
+def _joined(x):
+    n, c, h, a, w, b = x.shape
+    return x.reshape((n, c, h * a, w * b))
