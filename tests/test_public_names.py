@@ -52,7 +52,8 @@ NAMES = {
     "cuobjax.nn.init": """
         gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal orthogonal truncated_normal
         xavier_normal xavier_normal_gain xavier_truncated_normal""",
-    "cuobjax.optimizer": "Adam AdamW Momentum Optimizer SGD",
+    "cuobjax.optimizer": """
+        Adadelta Adafactor Adagrad Adam AdamW LAMB LARS Lion Momentum Muon NAdam Optimizer RAdam RMSprop SGD""",
     "cuobjax.random": """
         DEFAULT_GENERATOR Generator ball bernoulli beta binomial bits categorical cauchy chisquare choice dirichlet
         exponential gamma gumbel laplace logistic normal orthogonal permutation poisson rademacher randint seed shuffle
@@ -95,6 +96,7 @@ SIGNATURES = [
     (cuobjax.optimizer.SGD, "vc weight_decay"), (cuobjax.optimizer.SGD.__call__, "self lr grads"),
     (cuobjax.optimizer.Optimizer, "vc"), (cuobjax.optimizer.Momentum, "vc momentum nesterov weight_decay decoupled"),
     (cuobjax.optimizer.Momentum.__call__, "self lr grads momentum"),
+    (cuobjax.optimizer.LARS, "vc momentum weight_decay tc eps"),
     (cuobjax.optimizer.Adam, "vc beta1 beta2 eps textbook"),
     (cuobjax.optimizer.Adam.__call__, "self lr grads beta1 beta2"),
     (cuobjax.random.Generator, "seed"), (cuobjax.functional.leaky_relu, "x negative_slope"),

@@ -15,9 +15,9 @@ from ..core.variable import StateVar, TrainRef
 from ..functional import rsqrt
 from .base import Optimizer, decayed, squared
 from .gradients import Gradients
-from .hyperparameters import Hyperparameter, combined
+from .hyperparameters import Hyperparameter, Number, combined
 
-__all__ = ["Adam", "AdamW", "debiasing"]
+__all__ = ["Adam", "AdamW", "Moments", "debiasing"]
 
 
 def debiasing(beta: Any, step: Array) -> Any:
@@ -31,7 +31,49 @@ def _debias(beta, step):
     return -jn.expm1(step * (math.log(beta) if beta else -math.inf))
 
 
-class Adam(Optimizer):
+class Moments(Optimizer):
+    """The base of Adam and its relatives, which keep the means of g and of abs(g)**2.
+
+    Args:
+        vc, beta1, beta2, eps: As for `Adam`.
+    """
+
+    beta1: Hyperparameter
+    beta2: Hyperparameter
+    eps: Hyperparameter
+    step: StateVar
+    m: ModuleList
+    v: ModuleList
+
+    def __init__(self, vc: Variables, beta1: Hyperparameter, beta2: Hyperparameter, eps: Hyperparameter) -> None:
+        super().__init__(vc)
+        self._set(beta1=beta1, beta2=beta2, eps=eps)
+        self.step = self.steps()
+        self.m = self.zeros()
+        self.v = self.zeros(real=True)
+
+    def move(self, g: Array, m: StateVar, v: StateVar, beta1: Number, beta2: Number) -> None:
+        """Moves the means `m` and `v` towards `g` and abs(g)**2."""
+        m.value += (1 - beta1) * (g - m.value)
+        v.value += (1 - beta2) * (squared(g) - v.value)
+
+    def _advance(self, lr, grads, beta1=None, beta2=None, **hyperparameters):
+        """Makes a step of Adam, whose rate has the factors of both means: m_hat / sqrt(v_hat) is factor * m / sqrt(v)
+        with factor = root / (1 - beta1**step), and sqrt(v_hat) + eps is (sqrt(v) + root * eps) / root."""
+        beta1 = self.each("beta1", self.beta1 if beta1 is None else beta1)
+        beta2 = self.each("beta2", self.beta2 if beta2 is None else beta2)
+        step = self.step.value + 1
+        root = combined(jn.sqrt, debiasing(beta2, step))
+        factor = combined(operator.truediv, root, debiasing(beta1, step))
+        self._apply(lr, grads, factor, root, beta1=beta1, beta2=beta2, **hyperparameters)
+        self.step.value = step
+
+    def _apply(self, lr, grads, factor, root, **hyperparameters):
+        """Calls `apply` with these scalars of the step."""
+        raise NotImplementedError
+
+
+class Adam(Moments):
     """Adam. Source: Kingma & Ba 2015, Algorithm 1 in its efficient form; eps is inside the root and not debiased, as in
     Objax: m += (1 - beta1) * (g - m), v += (1 - beta2) * (abs(g)**2 - v), p -= lr * debias * m / sqrt(v + eps).
 
@@ -43,13 +85,7 @@ class Adam(Optimizer):
             p -= lr * m_hat / (sqrt(v_hat) + eps).
     """
 
-    beta1: Hyperparameter
-    beta2: Hyperparameter
-    eps: Hyperparameter
     textbook: bool
-    step: StateVar
-    m: ModuleList
-    v: ModuleList
 
     def __init__(
         self,
@@ -60,12 +96,8 @@ class Adam(Optimizer):
         *,
         textbook: bool = False,
     ) -> None:
-        super().__init__(vc)
-        self._set(beta1=beta1, beta2=beta2, eps=eps)
+        super().__init__(vc, beta1, beta2, eps)
         self.textbook = textbook
-        self.step = self.steps()
-        self.m = self.zeros()
-        self.v = self.zeros(real=True)
 
     def __call__(
         self,
@@ -81,43 +113,21 @@ class Adam(Optimizer):
         """
         self._advance(lr, grads, beta1, beta2)
 
-    def _advance(self, lr, grads, beta1, beta2, **hyperparameters):
-        beta1 = self.each("beta1", self.beta1 if beta1 is None else beta1)
-        beta2 = self.each("beta2", self.beta2 if beta2 is None else beta2)
-        step = self.step.value + 1
-        root = combined(jn.sqrt, debiasing(beta2, step))
-        factor = combined(operator.truediv, root, debiasing(beta1, step))
-        eps = combined(operator.mul, self.eps, root) if self.textbook else self.eps
+    def _apply(self, lr, grads, factor, root, **hyperparameters):
         debiased = combined(operator.mul, self.rate(lr), factor)
-        self.apply(debiased, grads, beta1=beta1, beta2=beta2, eps=eps, **hyperparameters)
-        self.step.value = step
+        eps = combined(operator.mul, self.eps, root) if self.textbook else self.eps
+        self.apply(debiased, grads, eps=eps, **hyperparameters)
 
     def update(
-        self,
-        p: TrainRef,
-        g: Array,
-        lr: float | Array,
-        m: StateVar,
-        v: StateVar,
-        beta1: float | Array,
-        beta2: float | Array,
-        eps: float | Array,
+        self, p: TrainRef, g: Array, lr: Number, m: StateVar, v: StateVar, beta1: Number, beta2: Number, eps: Number
     ) -> None:
-        """Changes `p` and its `m` and `v` by the gradient `g` and the rate `lr`, debiased: see `Optimizer.update`.
+        """Changes `p` and its `m` and `v` by the gradient `g` and the rate `lr`, debiased: see `Optimizer.update`."""
+        self.move(g, m, v, beta1, beta2)
+        p.value -= lr * self.direction(m, v, eps)
 
-        In the textbook form, sqrt(v_hat) + eps is (sqrt(v) + eps) / sqrt(1 - beta2**step) with an eps of that step.
-        """
-        p.value -= lr * self.direction(g, m, v, beta1, beta2, eps)
-
-    def direction(
-        self, g: Array, m: StateVar, v: StateVar, beta1: float | Array, beta2: float | Array, eps: float | Array
-    ) -> Array:
-        """Moves `m` and `v` towards `g` and abs(g)**2, and gives the way down that follows from them."""
-        m.value += (1 - beta1) * (g - m.value)
-        v.value += (1 - beta2) * (squared(g) - v.value)
-        if self.textbook:
-            return m.value / (jn.sqrt(v.value) + eps)
-        return m.value * rsqrt(v.value + eps)
+    def direction(self, m: StateVar, v: StateVar, eps: Number) -> Array:
+        """The way down that follows from the means; in the textbook form, eps is that of the step."""
+        return m.value / (jn.sqrt(v.value) + eps) if self.textbook else m.value * rsqrt(v.value + eps)
 
 
 class AdamW(Adam):
@@ -167,13 +177,14 @@ class AdamW(Adam):
         self,
         p: TrainRef,
         g: Array,
-        lr: float | Array,
+        lr: Number,
         m: StateVar,
         v: StateVar,
-        beta1: float | Array,
-        beta2: float | Array,
-        eps: float | Array,
-        decay: float | Array,
+        beta1: Number,
+        beta2: Number,
+        eps: Number,
+        decay: Number,
     ) -> None:
         """Changes `p`, `m` and `v` by the gradient `g` and the debiased rate `lr`; `decay` is lr * weight_decay."""
-        p.value -= decayed(lr * self.direction(g, m, v, beta1, beta2, eps), p, decay)
+        self.move(g, m, v, beta1, beta2)
+        p.value -= decayed(lr * self.direction(m, v, eps), p, decay)

@@ -24,7 +24,7 @@ from ..util.signatures import explained
 from .gradients import Gradients, fitting
 from .hyperparameters import RATE, Hyperparameter, PerVariable, in_range, learning_rate, per_variable
 
-__all__ = ["Optimizer", "States", "decayed", "real_dtype", "squared", "stepping"]
+__all__ = ["Optimizer", "States", "decayed", "norm", "real_dtype", "squared", "stepping"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -214,7 +214,6 @@ def _parameters(update: Callable[..., Any]) -> list[str]:
     return positional_args_names(update)[4:]
 
 
-@functools.cache
 def _arguments(kind: type[Optimizer]) -> list[tuple[str, str | None]]:
     """The names of the parameters of a constructor but the first one, and defaults that are not shown."""
     parameters = [*inspect.signature(kind).parameters.values()][1:]
@@ -246,6 +245,11 @@ def decayed(g: Array, p: TrainRef, weight_decay: float | Array) -> Array:
 def squared(g: Array) -> Array:
     """abs(g)**2."""
     return jn.real(g * jn.conj(g)) if g.dtype.kind == "c" else g * g
+
+
+def norm(x: Array) -> Array:
+    """The root of the sum of abs(x)**2, of shape ()."""
+    return jn.sqrt(squared(x).sum())
 
 
 @functools.cache

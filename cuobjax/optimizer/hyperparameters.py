@@ -15,11 +15,17 @@ from ..core.collection import name_pattern
 from ..core.variable import TrainRef, TrainVar
 from ..typing import ArrayLike
 
-__all__ = ["RATE", "Hyperparameter", "PerVariable", "combined", "in_range", "learning_rate", "number", "per_variable"]
+__all__ = [
+    "RATE", "Hyperparameter", "Number", "PerVariable", "combined", "in_range", "learning_rate", "number",
+    "per_variable",
+]  # fmt: skip
 
 Hyperparameter: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | Callable[[str, TrainVar], ArrayLike]
 """A number for all variables; or `{"*.b": 0.2, "*": 0.1}`, of which the first pattern counts that fits a name of the
 variable; or a function of the first name and the variable that returns the number."""
+
+Number: TypeAlias = float | Array
+"""A hyperparameter of one variable, as `update` gets it: a Python number, or an Array of shape ()."""
 
 RATE = "The learning rate comes with each call: opt(lr, gradients)."
 _DECAY_RATES = ("beta1", "beta2", "beta3", "momentum", "rho")
@@ -98,6 +104,7 @@ def per_variable(
     """
     if type(x) is float:
         return check(x)
+    values: Sequence[Any]
     if isinstance(x, PerVariable):
         values = x
     elif isinstance(x, Mapping):

@@ -7,7 +7,7 @@ from ..core.module import ModuleList
 from ..core.variable import StateVar, TrainRef
 from .base import Optimizer, decayed
 from .gradients import Gradients
-from .hyperparameters import Hyperparameter
+from .hyperparameters import Hyperparameter, Number
 
 __all__ = ["SGD", "Momentum"]
 
@@ -30,7 +30,7 @@ class SGD(Optimizer):
         """Makes a step: see `Optimizer.__call__` for the arguments and the errors."""
         self.apply(lr, grads, weight_decay=self.weight_decay)
 
-    def update(self, p: TrainRef, g: Array, lr: float | Array, weight_decay: float | Array) -> None:
+    def update(self, p: TrainRef, g: Array, lr: Number, weight_decay: Number) -> None:
         """Changes the variable `p` by its gradient `g` and the rate `lr`: see `Optimizer.update`."""
         p.value -= lr * decayed(g, p, weight_decay)
 
@@ -80,10 +80,10 @@ class Momentum(Optimizer):
         self,
         p: TrainRef,
         g: Array,
-        lr: float | Array,
+        lr: Number,
         m: StateVar,
-        momentum: float | Array,
-        weight_decay: float | Array,
+        momentum: Number,
+        weight_decay: Number,
     ) -> None:
         """Changes `p` and its `m` by the gradient `g`, the rate `lr` and `momentum`: see `Optimizer.update`."""
         d = g if self.decoupled else decayed(g, p, weight_decay)
