@@ -46,9 +46,10 @@ NAMES = {
     "cuobjax.constraint": "Constraint interval positive unit_norm",
     "cuobjax.nn": """
         BatchNorm BatchNorm0D BatchNorm1D BatchNorm2D Conv Conv1D Conv2D Conv3D ConvTranspose ConvTranspose1D
-        ConvTranspose2D ConvTranspose3D DepthwiseConv DepthwiseConv1D DepthwiseConv2D DepthwiseConv3D Dropout Linear
-        SeparableConv SeparableConv1D SeparableConv2D SeparableConv3D Sequential SyncedBatchNorm SyncedBatchNorm0D
-        SyncedBatchNorm1D SyncedBatchNorm2D init""",
+        ConvTranspose2D ConvTranspose3D DepthwiseConv DepthwiseConv1D DepthwiseConv2D DepthwiseConv3D Dropout Embedding
+        ExponentialMovingAverage Linear LoRA MLP MovingAverage SeparableConv SeparableConv1D SeparableConv2D
+        SeparableConv3D Sequential SpectralNorm SyncedBatchNorm SyncedBatchNorm0D SyncedBatchNorm1D SyncedBatchNorm2D
+        WeightNorm init""",
     "cuobjax.nn.init": """
         gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal orthogonal truncated_normal
         xavier_normal xavier_normal_gain xavier_truncated_normal""",

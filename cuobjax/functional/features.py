@@ -13,6 +13,7 @@ from autograd.axes import complete_axis
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Tree
 from ..util.convert import require_sizes
+from .half_precision import single
 
 __all__ = ["dynamic_slice", "flatten", "one_hot", "pad", "scan", "top_k"]
 
@@ -120,7 +121,7 @@ def top_k(operand: ArrayLike, k: int) -> list[Array]:
     if not x.ndim or k > x.shape[-1]:
         raise ValueError(f"top_k: expected an array (..., n) with n of at least k = {k}, got shape {x.shape}.")
     last = x.shape[-1] - 1
-    indices = last - jn.flip(jn.argsort(jn.flip(x, -1), -1, stable=True), -1)[..., :k]
+    indices = last - jn.flip(jn.argsort(jn.flip(single(x), -1), -1, stable=True), -1)[..., :k]
     return [jn.take_along_axis(x, indices, -1), indices]
 
 

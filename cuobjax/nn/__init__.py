@@ -5,21 +5,26 @@ import typing as _typing
 
 from ..absent import of_package as _of_package
 from . import init
-from .containers import Sequential
+from .averages import ExponentialMovingAverage, MovingAverage
+from .containers import MLP, Sequential
 from .convolution import (
     Conv, Conv1D, Conv2D, Conv3D, ConvTranspose, ConvTranspose1D, ConvTranspose2D, ConvTranspose3D, DepthwiseConv,
     DepthwiseConv1D, DepthwiseConv2D, DepthwiseConv3D, SeparableConv, SeparableConv1D, SeparableConv2D, SeparableConv3D,
 )  # fmt: skip
 from .dropout import Dropout
+from .embedding import Embedding
 from .linear import Linear
 from .normalization import BatchNorm, BatchNorm0D, BatchNorm1D, BatchNorm2D
+from .reparametrization import LoRA, SpectralNorm, WeightNorm
 from .synced import SyncedBatchNorm, SyncedBatchNorm0D, SyncedBatchNorm1D, SyncedBatchNorm2D
 
 __all__ = [
-    "BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D", "Conv", "Conv1D", "Conv2D", "Conv3D", "ConvTranspose",
-    "ConvTranspose1D", "ConvTranspose2D", "ConvTranspose3D", "DepthwiseConv", "DepthwiseConv1D", "DepthwiseConv2D",
-    "DepthwiseConv3D", "Dropout", "Linear", "SeparableConv", "SeparableConv1D", "SeparableConv2D", "SeparableConv3D",
-    "Sequential", "SyncedBatchNorm", "SyncedBatchNorm0D", "SyncedBatchNorm1D", "SyncedBatchNorm2D", "init",
+    "MLP", "BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D", "Conv", "Conv1D", "Conv2D", "Conv3D",
+    "ConvTranspose", "ConvTranspose1D", "ConvTranspose2D", "ConvTranspose3D", "DepthwiseConv", "DepthwiseConv1D",
+    "DepthwiseConv2D", "DepthwiseConv3D", "Dropout", "Embedding", "ExponentialMovingAverage", "Linear", "LoRA",
+    "MovingAverage", "SeparableConv", "SeparableConv1D", "SeparableConv2D", "SeparableConv3D", "Sequential",
+    "SpectralNorm", "SyncedBatchNorm", "SyncedBatchNorm0D", "SyncedBatchNorm1D", "SyncedBatchNorm2D", "WeightNorm",
+    "init",
 ]  # fmt: skip
 
 if not _typing.TYPE_CHECKING:

@@ -65,8 +65,8 @@ def kaiming_normal(shape: Sequence[int], gain: float = 1) -> Array:
 
 
 def kaiming_truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, gain: float = 1) -> Array:
-    """As `kaiming_normal(shape, gain)`, truncated at `lower` and `upper` standard deviations, and of its variance."""
-    return truncated_normal(shape, lower, upper, gain * kaiming_normal_gain(shape) / _truncated_stddev(lower, upper))
+    """As `kaiming_normal(shape, gain)`, as `truncated_normal` has them."""
+    return truncated_normal(shape, lower, upper, gain * kaiming_normal_gain(shape))
 
 
 def xavier_normal(shape: Sequence[int], gain: float = 1) -> Array:
@@ -75,13 +75,16 @@ def xavier_normal(shape: Sequence[int], gain: float = 1) -> Array:
 
 
 def xavier_truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, gain: float = 1) -> Array:
-    """As `xavier_normal(shape, gain)`, truncated at `lower` and `upper` standard deviations, and of its variance."""
-    return truncated_normal(shape, lower, upper, gain * xavier_normal_gain(shape) / _truncated_stddev(lower, upper))
+    """As `xavier_normal(shape, gain)`, as `truncated_normal` has them."""
+    return truncated_normal(shape, lower, upper, gain * xavier_normal_gain(shape))
 
 
 def truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, stddev: float = 1) -> Array:
-    """Normal numbers of a `shape` within [lower, upper], then multiplied by `stddev`."""
-    return random.truncated_normal(shape, lower=lower, upper=upper, stddev=stddev)
+    """Normal numbers of a `shape` that are cut to [lower, upper] and then scaled: their standard deviation is `stddev`.
+
+    As in Objax; `random.truncated_normal` scales by `stddev` itself, and its numbers vary less than that.
+    """
+    return random.truncated_normal(shape, lower=lower, upper=upper, stddev=stddev / _truncated_stddev(lower, upper))
 
 
 def _truncated_stddev(lower, upper):

@@ -73,4 +73,34 @@ for mode in ("nearest", "linear", "cubic", "lanczos3", "lanczos5"):
             jax.grad(lambda x: (jax.image.resize(x, (1, 2, *shape), mode) ** 2).sum())(jnp.asarray(x))
         )
 results["shuffle"] = F.pixel_shuffle(torch.tensor(numbers(2, 12, 4, 6)), 2).numpy()
+
+# Weight and spectral normalization: y, and the gradients of the sum of y * (0, 1, 2, 3, 0, ...), by name.
+for kind, layer, x in (
+    ("linear", torch.nn.Linear(3, 4), numbers(2, 3)),
+    ("conv", torch.nn.Conv2d(2, 4, 3, padding=1), numbers(2, 2, 4, 5)),
+):
+    for wrap in (torch.nn.utils.parametrizations.weight_norm, torch.nn.utils.parametrizations.spectral_norm):
+        name = f"{wrap.__name__}/{kind}"
+        w = torch.tensor(numbers(*layer.weight.shape, period=5) + 0.5)
+        plain = torch.nn.Linear(3, 4) if kind == "linear" else torch.nn.Conv2d(2, 4, 3, padding=1)
+        plain.weight.data, plain.bias.data = w, torch.arange(4.0)
+        torch.manual_seed(0)
+        wrapped = wrap(plain).train()
+        normalized = wrapped.parametrizations.weight
+        results[f"{name}/w"] = w.numpy()
+        if wrap is torch.nn.utils.parametrizations.weight_norm:
+            normalized.original0.data = normalized.original0.data * 2
+        else:
+            results[f"{name}/before/u"], results[f"{name}/before/v"] = (
+                getattr(normalized[0], f"_{key}").numpy().copy() for key in "uv"
+            )
+        y = wrapped(torch.tensor(x))
+        (y * (torch.arange(y.numel()) % 4).reshape(y.shape)).sum().backward()
+        results[f"{name}/y"] = y.detach().numpy()
+        for key, parameter in normalized.named_parameters():
+            results[f"{name}/{key}"] = parameter.grad.numpy()
+        if wrap is torch.nn.utils.parametrizations.spectral_norm:
+            results[f"{name}/after/u"] = normalized[0]._u.numpy()
+            results[f"{name}/evaluated"] = wrapped.eval()(torch.tensor(x)).detach().numpy()
+
 np.savez_compressed(Path(__file__).with_suffix(".npz"), **results)

@@ -23,7 +23,7 @@ LAYERS = [
     ("nn.ReLU()", AttributeError, "cuobjax.functional.relu, sigmoid and so on"),
     ("nn.relu(x)", AttributeError, "Write cuobjax.functional.relu"),
     ("nn.Conv2d(3, 8, 3)", AttributeError, "Write cuobjax.nn.Conv1D, Conv2D or Conv3D"),
-    ("nn.MaxPool2d(2)", AttributeError, "Write functools.partial(cuobjax.functional.max_pool_2d, size=2)"),
+    ("nn.MaxPool2d(2)", AttributeError, "Write functools.partial(cuobjax.functional.max_pool, size=2)"),
     ("nn.Flatten()", AttributeError, "Write cuobjax.functional.flatten"),
     ("nn.CrossEntropyLoss()", AttributeError, "cross_entropy_logits_sparse(logits, labels).mean()"),
     ("nn.MSELoss()", AttributeError, "mean_squared_error(x, y).mean()"),
