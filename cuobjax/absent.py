@@ -137,7 +137,9 @@ _MODULES: dict[str, Remedies] = {
     },
     "cuobjax.optimizer": {
         "ASGD Adamax LBFGS Rprop SparseAdam": _OWN,
-        "lr_scheduler schedules": "The learning rate comes with each call: compute it, and write opt(lr, gradients)",
+        "lr_scheduler schedules": (
+            "The learning rate comes with each call: opt(schedule(step), gradients), with one of optimizer.scheduler"
+        ),
     },
     "cuobjax.functional": {
         **_FUNCTIONS,

@@ -18,8 +18,8 @@ MODULES = [
     "autograd.scipy.stats", "autograd.testing", "autograd.tree", "autograd.typing", "cuobjax", "cuobjax.constants",
     "cuobjax.constraint", "cuobjax.functional", "cuobjax.functional.divergence", "cuobjax.functional.loss",
     "cuobjax.functional.parallel", "cuobjax.io", "cuobjax.nn", "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.numpy.fft",
-    "cuobjax.numpy.linalg", "cuobjax.optimizer", "cuobjax.random", "cuobjax.typing", "cuobjax.util",
-    "cuobjax.util.check", "cuobjax.util.image",
+    "cuobjax.numpy.linalg", "cuobjax.optimizer", "cuobjax.optimizer.scheduler", "cuobjax.random", "cuobjax.typing",
+    "cuobjax.util", "cuobjax.util.check", "cuobjax.util.image",
 ]  # fmt: skip
 
 # Objax 1.8's names in the modules that exist so far, and what is ours.
@@ -54,7 +54,11 @@ NAMES = {
         gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal orthogonal truncated_normal
         xavier_normal xavier_normal_gain xavier_truncated_normal""",
     "cuobjax.optimizer": """
-        Adadelta Adafactor Adagrad Adam AdamW LAMB LARS Lion Momentum Muon NAdam Optimizer RAdam RMSprop SGD""",
+        Adadelta Adafactor Adagrad Adam AdamW LAMB LARS Lion Momentum Muon NAdam Optimizer RAdam RMSprop SGD
+        scheduler""",
+    "cuobjax.optimizer.scheduler": """
+        Annealing Constant CosineAnnealing ExponentialDecay LinearAnnealing OneCycle Piecewise PolynomialAnnealing
+        Scheduler StepDecay Warmup""",
     "cuobjax.random": """
         DEFAULT_GENERATOR Generator ball bernoulli beta binomial bits categorical cauchy chisquare choice dirichlet
         exponential gamma gumbel laplace logistic normal orthogonal permutation poisson rademacher randint seed shuffle
@@ -97,6 +101,9 @@ SIGNATURES = [
     (cuobjax.optimizer.SGD, "vc weight_decay"), (cuobjax.optimizer.SGD.__call__, "self lr grads"),
     (cuobjax.optimizer.Optimizer, "vc"), (cuobjax.optimizer.Momentum, "vc momentum nesterov weight_decay decoupled"),
     (cuobjax.optimizer.Momentum.__call__, "self lr grads momentum"),
+    (cuobjax.optimizer.scheduler.Scheduler, "base_lr"),
+    (cuobjax.optimizer.scheduler.LinearAnnealing, "max_step base_lr is_cycle min_lr growth"),
+    (cuobjax.optimizer.scheduler.StepDecay, "step_size base_lr gamma"),
     (cuobjax.optimizer.LARS, "vc momentum weight_decay tc eps"),
     (cuobjax.optimizer.Adam, "vc beta1 beta2 eps textbook"),
     (cuobjax.optimizer.Adam.__call__, "self lr grads beta1 beta2"),

@@ -3,6 +3,7 @@
 import typing as _typing
 
 from ..absent import of_package as _of_package
+from . import scheduler
 from .adam import Adam, AdamW
 from .adam_variants import LAMB, NAdam, RAdam
 from .adaptive import Adadelta, Adagrad, RMSprop
@@ -13,7 +14,7 @@ from .sgd import SGD, Momentum
 
 __all__ = [
     "LAMB", "LARS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Lion", "Momentum", "Muon", "NAdam",
-    "Optimizer", "RAdam", "RMSprop",
+    "Optimizer", "RAdam", "RMSprop", "scheduler",
 ]  # fmt: skip
 
 if not _typing.TYPE_CHECKING:

@@ -50,7 +50,7 @@ OPTIMIZERS = [
     ("optimizer.SGD(net.vars().tensors())", TypeError, "Pass net.vars()"),
     ("optimizer.SGD([])", ValueError, "SGD: expected TrainVars, got no variables"),
     ("optimizer.Adamax(net.vars())", AttributeError, "Derive yours from cuobjax.optimizer.Optimizer"),
-    ("optimizer.lr_scheduler", AttributeError, "compute it, and write opt(lr, gradients)"),
+    ("optimizer.lr_scheduler", AttributeError, "opt(schedule(step), gradients), with one of optimizer.scheduler"),
     ("opt.step()", AttributeError, "Write opt(lr, gradients)"),
     ("opt.zero_grad()", AttributeError, "leave it out"),
     ('opt.param_groups[0]["lr"] = 0.1', AttributeError, "The learning rate comes with each call"),
