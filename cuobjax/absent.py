@@ -102,6 +102,7 @@ _MODULES: dict[str, Remedies] = {
         "lax": "Write autograd.scan, cond and while_loop, or Python's own loops and conditions",
         "Parameter Variable Param": "Write cuobjax.TrainVar(x)",
         "tree_map tree_util": "Write autograd.tree.tree_map(f, x)",
+        "zoo": "Write import cuobjax.zoo first",
         "gradient module variable": "Its names are in cuobjax itself: cuobjax.Grad, cuobjax.Module, cuobjax.TrainVar",
     },
     "cuobjax.nn": {

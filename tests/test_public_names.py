@@ -11,6 +11,7 @@ import pytest
 
 import autograd
 import cuobjax
+import cuobjax.zoo
 
 MODULES = [
     "autograd", "autograd.extend", "autograd.numpy", "autograd.numpy.fft", "autograd.numpy.linalg", "autograd.scipy",
@@ -81,6 +82,9 @@ NAMES = {
         Composition custom_jvp custom_vjp defjvp defvjp elementwise irregular jointly_linear linear multilinear
         nondifferentiable primitive""",
     "autograd.testing": "check_batching check_grads",
+    "cuobjax.zoo": """
+        ConvNet DNNet RNN ResNet101 ResNet152 ResNet18 ResNet200 ResNet34 ResNet50 ResNetV2 VGG19 WRNBlock WideResNet
+        WideResNetGeneral""",
 }  # fmt: skip
 
 # (method or function, parameters) as in Objax: code that gives them by position or by name keeps working.
@@ -112,6 +116,17 @@ SIGNATURES = [
     (cuobjax.functional.one_hot, "x num_classes dtype axis"),
     (cuobjax.functional.loss.mean_squared_error, "x y keep_axis"), (cuobjax.functional.divergence.kl, "p q eps"),
     (cuobjax.nn.init.orthogonal, "shape gain axis"), (cuobjax.nn.init.truncated_normal, "shape lower upper stddev"),
+    (cuobjax.nn.ConvTranspose2D, "nin nout k strides dilations padding use_bias w_init groups"),
+    (cuobjax.nn.MovingAverage, "shape buffer_size init_value"),
+    (cuobjax.nn.ExponentialMovingAverage, "shape momentum init_value"),
+    (cuobjax.functional.interpolate, "input size scale_factor mode"),
+    (cuobjax.functional.upsample_2d, "x scale method"), (cuobjax.functional.upscale_nn, "x scale"),
+    (cuobjax.functional.scan, "f init xs length reverse unroll"), (cuobjax.functional.top_k, "operand k"),
+    (cuobjax.functional.dynamic_slice, "operand start_indices slice_sizes"),
+    (cuobjax.zoo.ConvNet, "nin nclass scales filters filters_max pooling kwargs"),
+    (cuobjax.zoo.DNNet, "layer_sizes activation"), (cuobjax.zoo.VGG19, "pretrained"),
+    (cuobjax.zoo.ResNet18, "in_channels num_classes normalization_fn activation_fn"),
+    (cuobjax.zoo.RNN, "nstate nin nout activation w_init"), (cuobjax.zoo.WideResNet, "nin nclass depth width bn"),
     (cuobjax.util.local_kwargs, "kwargs f"), (cuobjax.util.to_padding, "padding ndim"),
 ]  # fmt: skip
 

@@ -1,0 +1,208 @@
+"""Residual networks with normalization first, for images of about 224 x 224. Source: He et al. 2016.
+
+As in Keras and Objax, the last block of a group has its stride.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+from autograd import Array
+
+from ..core.module import Module
+from ..functional import global_average_pool, max_pool_2d, pad, relu
+from ..nn import BatchNorm2D, Linear, Sequential
+from ..nn.init import xavier_normal
+from ..typing import ArrayLike
+from ..util.convert import require_sizes
+from .residual import convolution
+
+__all__ = [
+    "ResNet18", "ResNet34", "ResNet50", "ResNet101", "ResNet152", "ResNet200", "ResNetV2", "ResNetV2Block",
+    "ResNetV2BlockGroup",
+]  # fmt: skip
+
+
+class ResNetV2Block(Module):
+    """A residual block: x (N, nin, H, W) to (N, nout, H / stride, W / stride).
+
+    Args:
+        nin, nout: The numbers of input and output channels.
+        stride: Of one of the convolutions with a kernel of 3 x 3.
+        use_projection: Whether there is a convolution beside the block; without one, nin is nout.
+        bottleneck: Whether the block has three convolutions, with nout / 4 channels between them, or two.
+        normalization_fn: Makes a normalization layer from a number of channels.
+        activation_fn: A function.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        stride: int,
+        use_projection: bool,
+        bottleneck: bool,
+        normalization_fn: Callable[..., Any] = BatchNorm2D,
+        activation_fn: Callable[..., Any] = relu,
+    ) -> None:
+        if not use_projection and nin != nout:
+            raise ValueError(f"ResNetV2Block: expected a projection or nin = nout, got {nin} and {nout}.")
+        self.use_projection, self.activation_fn, self.stride = use_projection, activation_fn, stride
+        if use_projection:
+            self.proj_conv = convolution(nin, nout, 1, stride, "VALID")
+        narrow = nout // 4
+        steps = [(narrow, 1, 1), (narrow, 3, stride), (nout, 1, 1)] if bottleneck else [(nout, 3, 1), (nout, 3, stride)]
+        for i, (channels, k, strides) in enumerate(steps):
+            setattr(self, f"norm_{i}", normalization_fn(nin))
+            setattr(self, f"conv_{i}", convolution(nin, channels, k, strides, k // 2))
+            nin = channels
+        self.depth = len(steps)
+
+    def __call__(self, x: ArrayLike, training: bool | None = None) -> Array:
+        """x (N, nin, H, W) to (N, nout, H / stride, W / stride); `training` is that of the normalization."""
+        shortcut = max_pool_2d(x, size=1, strides=self.stride) if self.stride > 1 else x
+        for i in range(self.depth):
+            x = self.activation_fn(getattr(self, f"norm_{i}")(x, training))
+            if i == 0 and self.use_projection:
+                shortcut = self.proj_conv(x)
+            x = getattr(self, f"conv_{i}")(x)
+        return x + shortcut
+
+
+class ResNetV2BlockGroup(Sequential):
+    """Residual blocks, of which the last one has the stride and the first one, on demand, a projection.
+
+    Args:
+        nin, nout: The numbers of input and output channels.
+        num_blocks: The number of blocks.
+        stride, use_projection, bottleneck, normalization_fn, activation_fn: See `ResNetV2Block`.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        num_blocks: int,
+        stride: int,
+        use_projection: bool,
+        bottleneck: bool,
+        normalization_fn: Callable[..., Any] = BatchNorm2D,
+        activation_fn: Callable[..., Any] = relu,
+    ) -> None:
+        require_sizes("ResNetV2BlockGroup", 1, num_blocks=num_blocks)
+        block = partial(
+            ResNetV2Block, bottleneck=bottleneck, normalization_fn=normalization_fn, activation_fn=activation_fn
+        )
+        super().__init__(
+            block(nout if i else nin, nout, stride if i == num_blocks - 1 else 1, use_projection and not i)
+            for i in range(num_blocks)
+        )
+
+
+class ResNetV2(Sequential):
+    """A residual network: images (N, in_channels, H, W) to logits (N, num_classes).
+
+    Args:
+        in_channels: The number of channels of the images.
+        num_classes: The number of classes.
+        blocks_per_group: The number of blocks of each group.
+        bottleneck: Whether blocks have three convolutions, with fewer channels between them, or two.
+        channels_per_group, group_strides, group_use_projection: The output channels of each group, the stride of its
+            last block, and whether its first block has a projection; as many as groups, else ValueError is raised.
+        normalization_fn: Makes a normalization layer from a number of channels.
+        activation_fn: A function.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        blocks_per_group: Sequence[int],
+        bottleneck: bool = True,
+        channels_per_group: Sequence[int] = (256, 512, 1024, 2048),
+        group_strides: Sequence[int] = (1, 2, 2, 2),
+        group_use_projection: Sequence[bool] = (True, True, True, True),
+        normalization_fn: Callable[..., Any] = BatchNorm2D,
+        activation_fn: Callable[..., Any] = relu,
+    ) -> None:
+        groups = [blocks_per_group, channels_per_group, group_strides, group_use_projection]
+        if len({*map(len, groups)}) > 1:
+            found = ", ".join(str(len(group)) for group in groups[1:])
+            raise ValueError(
+                f"{type(self).__name__}: expected as many channels_per_group, group_strides and group_use_projection "
+                f"as blocks_per_group, {len(blocks_per_group)}, got {found}."
+            )
+        n = 64
+        layers: list[Any] = [
+            convolution(in_channels, n, 7, 2, 3),
+            partial(pad, pad_width=((0, 0), (0, 0), (1, 1), (1, 1))),
+            partial(max_pool_2d, size=3, strides=2),
+        ]
+        for blocks, channels, stride, project in zip(*groups, strict=True):
+            group = ResNetV2BlockGroup(
+                n, channels, blocks, stride, project, bottleneck, normalization_fn, activation_fn
+            )
+            layers.append(group)
+            n = channels
+        last = Linear(n, num_classes, w_init=xavier_normal)
+        super().__init__([*layers, normalization_fn(n), activation_fn, global_average_pool, last])
+
+
+class _Known(ResNetV2):
+    """A `ResNetV2` of a known depth."""
+
+    arguments: ClassVar[dict[str, Any]]
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        normalization_fn: Callable[..., Any] = BatchNorm2D,
+        activation_fn: Callable[..., Any] = relu,
+    ) -> None:
+        functions = {"normalization_fn": normalization_fn, "activation_fn": activation_fn}
+        super().__init__(in_channels, num_classes, **self.arguments, **functions)
+
+
+_PLAIN: dict[str, Any] = {
+    "bottleneck": False,
+    "channels_per_group": (64, 128, 256, 512),
+    "group_use_projection": (False, True, True, True),
+}
+_BOTTLENECK: dict[str, Any] = {"group_strides": (2, 2, 2, 1)}
+
+
+class ResNet18(_Known):
+    """`ResNetV2` of 18 layers: ResNet18(in_channels, num_classes)."""
+
+    arguments: ClassVar[dict[str, Any]] = {"blocks_per_group": (2, 2, 2, 2), **_PLAIN}
+
+
+class ResNet34(_Known):
+    """`ResNetV2` of 34 layers: ResNet34(in_channels, num_classes)."""
+
+    arguments: ClassVar[dict[str, Any]] = {"blocks_per_group": (3, 4, 6, 3), **_PLAIN}
+
+
+class ResNet50(_Known):
+    """`ResNetV2` of 50 layers: ResNet50(in_channels, num_classes)."""
+
+    arguments: ClassVar[dict[str, Any]] = {"blocks_per_group": (3, 4, 6, 3), **_BOTTLENECK}
+
+
+class ResNet101(_Known):
+    """`ResNetV2` of 101 layers: ResNet101(in_channels, num_classes)."""
+
+    arguments: ClassVar[dict[str, Any]] = {"blocks_per_group": (3, 4, 23, 3), **_BOTTLENECK}
+
+
+class ResNet152(_Known):
+    """`ResNetV2` of 152 layers: ResNet152(in_channels, num_classes)."""
+
+    arguments: ClassVar[dict[str, Any]] = {"blocks_per_group": (3, 8, 36, 3), **_BOTTLENECK}
+
+
+class ResNet200(_Known):
+    """`ResNetV2` of 200 layers: ResNet200(in_channels, num_classes)."""
+
+    arguments: ClassVar[dict[str, Any]] = {"blocks_per_group": (3, 24, 36, 3), **_BOTTLENECK}
