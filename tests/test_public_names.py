@@ -55,8 +55,9 @@ NAMES = {
         gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal orthogonal truncated_normal
         xavier_normal xavier_normal_gain xavier_truncated_normal""",
     "cuobjax.optimizer": """
-        Adadelta Adafactor Adagrad Adam AdamW LAMB LARS Lion Momentum Muon NAdam Optimizer RAdam RMSprop SGD
-        scheduler""",
+        ExponentialMovingAverage ExponentialMovingAverageModule LARS
+        Accumulator Adadelta Adafactor Adagrad Adam AdamW Groups LAMB Lion Lookahead Momentum Muon NAdam Optimizer RAdam
+        RMSprop SGD clip_by_global_norm clip_by_norm clip_by_value global_norm scheduler""",
     "cuobjax.optimizer.scheduler": """
         Annealing Constant CosineAnnealing ExponentialDecay LinearAnnealing OneCycle Piecewise PolynomialAnnealing
         Scheduler StepDecay Warmup""",
@@ -108,6 +109,8 @@ SIGNATURES = [
     (cuobjax.optimizer.scheduler.Scheduler, "base_lr"),
     (cuobjax.optimizer.scheduler.LinearAnnealing, "max_step base_lr is_cycle min_lr growth"),
     (cuobjax.optimizer.scheduler.StepDecay, "step_size base_lr gamma"),
+    (cuobjax.optimizer.ExponentialMovingAverage, "vc momentum debias eps"),
+    (cuobjax.optimizer.ExponentialMovingAverageModule, "module momentum debias eps"),
     (cuobjax.optimizer.LARS, "vc momentum weight_decay tc eps"),
     (cuobjax.optimizer.Adam, "vc beta1 beta2 eps textbook"),
     (cuobjax.optimizer.Adam.__call__, "self lr grads beta1 beta2"),

@@ -24,7 +24,19 @@ from ..util.signatures import explained
 from .gradients import Gradients, fitting
 from .hyperparameters import RATE, Hyperparameter, PerVariable, in_range, learning_rate, per_variable
 
-__all__ = ["Optimizer", "States", "decayed", "norm", "real_dtype", "squared", "stepping"]
+__all__ = [
+    "Optimizer",
+    "States",
+    "counter",
+    "decayed",
+    "first",
+    "norm",
+    "real_dtype",
+    "references",
+    "squared",
+    "stepping",
+    "zeros_like",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -103,8 +115,7 @@ class Optimizer(Module):
 
     @_made
     def __init__(self, vc: Variables) -> None:
-        names: dict[Any, list[str]] = names_of(trained(vc, type(self).__name__))
-        self.train_vars = States(map(TrainRef, names), [*names.values()])
+        self.train_vars = references(vc, type(self).__name__)
 
     @stepping
     def __call__(self, lr: Hyperparameter, grads: Gradients) -> None:
@@ -182,14 +193,11 @@ class Optimizer(Module):
         Args:
             real: Of the real dtype of a complex variable, for means of `abs(g)**2`.
         """
-        values = [p.value for p in self.train_vars]
-        dtypes = [_computed_in(x.dtype) for x in values]
-        zeros = map(jn.zeros_like, values, map(real_dtype, dtypes) if real else dtypes)
-        return States(map(StateVar, zeros), self.train_vars.names)
+        return zeros_like(self.train_vars, real)
 
     def steps(self) -> StateVar:
         """A state: the number of steps, 0 at first, the same on all devices."""
-        return StateVar(jn.array(0, dtype=onp.uint32), reduce=_first)
+        return counter()
 
     def _set(self, **hyperparameters: Any) -> None:
         """Sets attributes to hyperparameters that were checked."""
@@ -220,9 +228,28 @@ def _arguments(kind: type[Optimizer]) -> list[tuple[str, str | None]]:
     return [(p.name, repr(p.default) if p.kind is p.KEYWORD_ONLY else None) for p in parameters]
 
 
-def _first(x):
+def first(x: Array) -> Array:
     """The first of the values of several devices or lanes, which are all the same."""
     return x[0]
+
+
+def counter() -> StateVar:
+    """A number of steps, 0 at first."""
+    return StateVar(jn.array(0, dtype=onp.uint32), reduce=first)
+
+
+def references(vc: Variables, where: str) -> States:
+    """A TrainRef to each TrainVar of a collection; `where` is who asks, for errors."""
+    names: dict[Any, list[str]] = names_of(trained(vc, where))
+    return States(map(TrainRef, names), [*names.values()])
+
+
+def zeros_like(refs: States, real: bool = False) -> States:
+    """StateVars of zeros for variables: see `Optimizer.zeros`."""
+    values = [p.value for p in refs]
+    dtypes = [_computed_in(x.dtype) for x in values]
+    zeros = map(jn.zeros_like, values, map(real_dtype, dtypes) if real else dtypes)
+    return States(map(StateVar, zeros), refs.names)
 
 
 @functools.cache

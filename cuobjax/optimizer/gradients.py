@@ -1,6 +1,6 @@
 """Gradients as optimizers take them: which one belongs to which variable, and whether it fits."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import cuobjax.numpy as jn
@@ -13,23 +13,26 @@ from ..core.collection import VarCollection
 from ..core.variable import BaseVar, ConstrainedVar, StateVar, TrainRef, TrainVar
 from ..typing import ArrayLike
 
-__all__ = ["Gradients", "fitting"]
+__all__ = ["Gradients", "fitting", "unpacked"]
 
 Gradients: TypeAlias = Iterable[ArrayLike] | Mapping[str, ArrayLike] | Mapping[BaseVar, ArrayLike]
 """A gradient for each variable: in their order, by the names of the variables, or by the variables themselves."""
 
 
-def fitting(gradients: Any, refs: Sequence[TrainRef], names: Sequence[Sequence[str]], where: str) -> list[Array]:
+def fitting(
+    gradients: Any, refs: Sequence[TrainRef], names: Sequence[Sequence[str]], where: str, conjugated: bool = True
+) -> list[Array]:
     """A gradient for each variable, in its dtype; all are checked before one is used.
 
     Args:
         gradients: As the caller gave them.
         refs, names: The variables, and all names of each.
         where: Who asks, for the errors.
+        conjugated: Whether to conjugate that of a complex variable, so that it points in the direction of the steepest
+            ascent.
 
     Returns:
-        The gradients in the order of the variables; that of a complex variable conjugated, so that it points in the
-        direction of the steepest ascent.
+        The gradients in the order of the variables.
     """
     if type(gradients) is not list:
         gradients = _listed(gradients, refs, names, where)
@@ -43,9 +46,29 @@ def fitting(gradients: Any, refs: Sequence[TrainRef], names: Sequence[Sequence[s
         if not isinstance(p.ref, TrainVar):
             _require_trained(refs, names, where)
     return [
-        g if _fits(g, old := p.ref.value) else _fitting(i, g, old, names, where)
+        g if _fits(g, old := p.ref.value) else _fitting(i, g, old, names, where, conjugated)
         for i, (g, p) in enumerate(zip(gradients, refs, strict=True))
     ]
+
+
+def unpacked(gradients: Any, where: str) -> tuple[list[Array], Callable[[list[Array]], Any]]:
+    """Gradients of any variables as a list, and a function that puts such a list into the form of the caller's.
+
+    Args:
+        gradients: A list of gradients, or a dictionary of them.
+        where: Who asks, for the errors.
+    """
+    if isinstance(gradients, Mapping) and not isinstance(gradients, VarCollection):
+        keys = [*gradients.keys()]
+        arrays = [_as_gradient(g, i, where) for i, g in enumerate(gradients.values())]
+        return arrays, lambda new: dict(zip(keys, new, strict=True))
+    if type(gradients) is not list:
+        gradients = _listed(gradients, (), (), where)
+    return [_as_gradient(g, i, where) for i, g in enumerate(gradients)], list
+
+
+def _as_gradient(g, i, where):
+    return g if isinstance(g, Array) and not isinstance(g, BaseVar) else _array(g, i, where)
 
 
 def _fits(g, old):
@@ -56,7 +79,7 @@ def _fits(g, old):
     return type(x) is type(y) and x.shape == y.shape and x.dtype == y.dtype and y.dtype.kind != "c"
 
 
-def _fitting(i, g, old, names, where):
+def _fitting(i, g, old, names, where, conjugated):
     if not isinstance(g, Array) or isinstance(g, BaseVar):
         g = _array(g, i, where)
     if g.shape != old.shape:
@@ -68,7 +91,7 @@ def _fitting(i, g, old, names, where):
             raise TypeError(f"{where}: expected gradient {i} of real numbers, got {g.dtype}. Write g.real.")
         g = asarray(g, old.dtype)
     require_same_library(g, old, f"{where}: gradient {i}")
-    return jn.conj(g) if old.dtype.kind == "c" else g
+    return jn.conj(g) if conjugated and old.dtype.kind == "c" else g
 
 
 def _array(g, i, where):

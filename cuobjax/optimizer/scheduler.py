@@ -12,7 +12,6 @@ import numpy as onp
 
 import cuobjax.numpy as jn
 
-from ..typing import ArrayLike
 from ..util import class_name
 
 __all__ = [
@@ -52,11 +51,11 @@ class Scheduler:
     def __init__(self, base_lr: float = 1.0) -> None:
         self.base_lr = base_lr
 
-    def multiplier(self, step: ArrayLike) -> Any:
+    def multiplier(self, step: Any) -> Any:
         """The learning rate at a step as a multiple of `base_lr`; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__}: has no multiplier. Define multiplier(self, step).")
 
-    def __call__(self, step: ArrayLike) -> Any:
+    def __call__(self, step: Any) -> Any:
         """The learning rate at a step.
 
         Args:
@@ -76,7 +75,7 @@ class Scheduler:
 class Constant(Scheduler):
     """The same rate in all steps: base_lr."""
 
-    def multiplier(self, step: ArrayLike) -> Any:
+    def multiplier(self, step: Any) -> Any:
         """1."""
         return 1.0 if _is_number(step) else jn.ones_like(step)
 
@@ -102,11 +101,11 @@ class StepDecay(Scheduler):
             _require_positive("StepDecay", step_size=step_size)
         self.step_size, self.gamma = step_size, gamma
 
-    def multiplier(self, step: ArrayLike) -> Any:
+    def multiplier(self, step: Any) -> Any:
         """gamma**n."""
         if isinstance(self.step_size, Sequence):
             return self.gamma ** sum((step >= at) * 1 for at in self.step_size)
-        return self.gamma ** (step // self.step_size)  # type: ignore[operator]
+        return self.gamma ** (step // self.step_size)
 
 
 class ExponentialDecay(Scheduler):
@@ -126,9 +125,9 @@ class ExponentialDecay(Scheduler):
         _require_positive("ExponentialDecay", step_size=step_size, gamma=gamma)
         self.step_size, self.gamma = step_size, gamma
 
-    def multiplier(self, step: ArrayLike) -> Any:
+    def multiplier(self, step: Any) -> Any:
         """gamma**(step / step_size)."""
-        return self.gamma ** (step / self.step_size)  # type: ignore[operator]
+        return self.gamma ** (step / self.step_size)
 
 
 class Annealing(Scheduler):
@@ -168,7 +167,7 @@ class Annealing(Scheduler):
         """How far the rate has fallen, from 0 to 1, when `progress` from 0 to 1 is made; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__}: has no fall. Define fall(self, progress).")
 
-    def multiplier(self, step: ArrayLike) -> Any:
+    def multiplier(self, step: Any) -> Any:
         """1 - fall * (1 - min_lr / base_lr)."""
         return 1.0 - self.fall(self._progress(step)) * (1.0 - self.min_lr / self.base_lr)
 
@@ -283,7 +282,7 @@ class Piecewise(Scheduler):
         _require_rising("Piecewise", "boundaries", boundaries)
         self.boundaries, self.schedules = [*boundaries], [*schedules]
 
-    def multiplier(self, step: ArrayLike) -> Any:
+    def multiplier(self, step: Any) -> Any:
         """The rate of the schedule that a step belongs to."""
         xp = _library(step)
         begins = [0, *self.boundaries]
@@ -358,11 +357,11 @@ class OneCycle(Scheduler):
                 f"got max_step={max_step} and pct_start={pct_start}."
             )
 
-    def multiplier(self, step: ArrayLike) -> Any:
+    def multiplier(self, step: Any) -> Any:
         """The rate as a part of the greatest one."""
         xp, first = _library(step), 1 / self.div_factor
-        rise = xp.minimum(step / self._top, 1.0)  # type: ignore[operator]
-        fall = xp.clip((step - self._top) / (self.max_step - 1 - self._top), 0.0, 1.0)  # type: ignore[operator]
+        rise = xp.minimum(step / self._top, 1.0)
+        fall = xp.clip((step - self._top) / (self.max_step - 1 - self._top), 0.0, 1.0)
         up = (1 - xp.cos(math.pi * rise)) / 2
         down = (1 - xp.cos(math.pi * fall)) / 2
         return first + (1 - first) * up - (1 - first / self.final_div_factor) * down

@@ -1,0 +1,103 @@
+"""Bounds for gradients: functions of lists or dictionaries of gradients that give such ones."""
+
+from typing import Any
+
+import cuobjax.numpy as jn
+from autograd import Array
+from autograd.numpy import asarray
+
+from ..functional import rsqrt
+from ..functional.half_precision import single
+from .base import squared
+from .gradients import Gradients, unpacked
+from .hyperparameters import Number
+
+__all__ = ["clip_by_global_norm", "clip_by_norm", "clip_by_value", "global_norm"]
+
+
+def clip_by_value(grads: Gradients, limit: Number) -> Any:
+    """The gradients with all numbers between -limit and limit. NaN stays NaN.
+
+    Args:
+        grads: A list of gradients, or a dictionary of them.
+        limit: A number greater than 0.
+
+    Raises:
+        TypeError: If a gradient is complex: take another function.
+    """
+    arrays, packed = unpacked(grads, "clip_by_value")
+    _require_positive("clip_by_value", "limit", limit)
+    for i, g in enumerate(arrays):
+        if g.dtype.kind == "c":
+            raise TypeError(f"clip_by_value: expected gradient {i} of real numbers, got {g.dtype}. Take clip_by_norm.")
+    return packed([jn.clip(g, -limit, limit) for g in arrays])
+
+
+def clip_by_norm(grads: Gradients, max_norm: Number) -> Any:
+    """The gradients, each one that is longer than max_norm scaled to this length. One with NaN becomes NaN.
+
+    Args:
+        grads: A list of gradients, or a dictionary of them.
+        max_norm: A number greater than 0.
+    """
+    arrays, packed = unpacked(grads, "clip_by_norm")
+    _require_positive("clip_by_norm", "max_norm", max_norm)
+    return packed([_scaled(g, _factor(_sum_of_squares(g), max_norm)) for g in arrays])
+
+
+def clip_by_global_norm(grads: Gradients, max_norm: Number) -> Any:
+    """The gradients, scaled together so that the norm of all their numbers is at most max_norm.
+
+    A NaN anywhere makes all of them NaN. Source: Pascanu et al. 2013, Algorithm 1.
+
+    >>> import cuobjax.numpy as jn
+    >>> from cuobjax.optimizer import clip_by_global_norm
+    >>> clip_by_global_norm([jn.array([3.0]), jn.array([0.0, 4.0])], 1.0)
+    [Array([0.6], dtype=float32), Array([0. , 0.8], dtype=float32)]
+
+    Args:
+        grads: A list of gradients, or a dictionary of them.
+        max_norm: A number greater than 0.
+    """
+    arrays, packed = unpacked(grads, "clip_by_global_norm")
+    _require_positive("clip_by_global_norm", "max_norm", max_norm)
+    if not arrays:
+        return packed([])
+    factor = _factor(_total(arrays), max_norm)
+    return packed([_scaled(g, factor) for g in arrays])
+
+
+def global_norm(grads: Gradients) -> Array:
+    """The norm of all numbers of the gradients, of shape (); float32 at least.
+
+    Args:
+        grads: A list of gradients, or a dictionary of them.
+    """
+    arrays, _ = unpacked(grads, "global_norm")
+    return jn.sqrt(_total(arrays)) if arrays else jn.array(0.0, dtype="float32")
+
+
+def _sum_of_squares(g):
+    return squared(single(g)).sum()
+
+
+def _total(arrays):
+    total, *others = map(_sum_of_squares, arrays)
+    for x in others:
+        total = total + x
+    return total
+
+
+def _factor(total, max_norm):
+    """What brings an array with this sum of squares to max_norm; 1 if it is not longer, and without a root of 0."""
+    short = total <= max_norm * max_norm
+    return jn.where(short, 1.0, max_norm * rsqrt(jn.where(short, 1.0, total)))
+
+
+def _scaled(g, factor):
+    return asarray(single(g) * factor, g.dtype)
+
+
+def _require_positive(where, name, x):
+    if isinstance(x, int | float) and not x > 0:
+        raise ValueError(f"{where}: expected {name} greater than 0, got {x}.")
