@@ -66,11 +66,13 @@ class Interpreter:
         level: The order in which activations began. An inner activation always begins later, so that it has the higher
             level in any thread, and an exception leaves nothing behind that would have to be reset.
         ended: True once the transformation has returned; its tracers must not be used after that.
+        differentiates: Whether it computes derivatives.
     """
 
     __slots__ = ("ended", "level")
     level: float
     ended: bool
+    differentiates: bool = False
 
     def __init__(self) -> None:
         self.level = next(_activations)

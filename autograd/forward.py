@@ -33,6 +33,7 @@ class Forward(Interpreter):
     """Computes the tangent of each result together with the result."""
 
     __slots__ = ()
+    differentiates: bool = True
 
     def apply(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.ended:

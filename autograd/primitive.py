@@ -325,7 +325,7 @@ class Vjp:
 
     `g` is the cotangent of the result. The parameters after it may be
 
-    - `y`, the result; an argument of the forward function, such as `x`; `x_shape`, the shape of argument `x`,
+    - `y`, the result, or `y0`, `y1`, ..., a part of it; an argument of the forward function, such as `x`; `x_shape`, the shape of argument `x`,
     - parameters of the forward function,
     - for an operation on any number of arguments `*args`: `i`, the position of the argument that it is for;
       `args` or `others`, all or all other arguments; `args_shapes`.
@@ -345,6 +345,7 @@ class Vjp:
         self.function = function
         count, variadic = len(primitive.arguments), primitive.variadic
         sources = {"y": "y", "i": "i", "others": "(*args[:i], *args[i + 1:])", variadic: f"tuple(args[{count}:])"}
+        sources.update({f"y{part}": f"y[{part}]" for part in range(4)})
         sources[f"{variadic}_shapes"] = f"tuple([a.shape for a in args[{count}:]])"
         for i, name in enumerate(primitive.arguments):
             sources.update({name: f"args[{i}]", f"{name}_shape": f"args[{i}].shape"})

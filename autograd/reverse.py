@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from .backend import Device, default_device, use_device_of
 from .core import Array, Interpreter, Tracer, bare, escaped, library, lift
+from .fused import Pullback
 from .ops.elementwise import astype, real
 from .write_protection import Held, kept, release
 
@@ -74,6 +75,7 @@ class Tape(Interpreter):
     """
 
     __slots__ = ("__weakref__", "_held", "lines", "multi_device", "nested", "nodes", "replaying")
+    differentiates: bool = True
     nodes: list[tuple[Any, Sequence[tuple[int, Any, tuple[Any, ...]]], Any, Any]]
     nested: bool
     multi_device: bool
@@ -170,7 +172,10 @@ class Tape(Interpreter):
 
     def _record_parts(self, primitive, edges, parts):
         """Tracers for the parts of a result of several arrays: a node for all of them, and one for each."""
-        edges = [(position, functools.partial(_pull_parts, vjp), residuals) for position, vjp, residuals in edges]
+        edges = [
+            (position, functools.partial(_pull_given if isinstance(vjp, Pullback) else _pull_parts, vjp), residuals)
+            for position, vjp, residuals in edges
+        ]
         whole = self.whole(primitive, edges)
         like = tuple([(library(part), part.shape, part.dtype) for part in parts])
         return tuple([lift(p) if p.dtype.kind in "iub" else self.part(whole, i, p, like) for i, p in enumerate(parts)])
@@ -305,6 +310,13 @@ def _pull_parts(vjp, g, *residuals):
         like = enumerate(g.like)
         g.all = tuple([g.parts[i] if i in g.parts else xp.zeros(shape, dtype) for i, (xp, shape, dtype) in like])
     return vjp(g.all, *residuals)
+
+
+def _pull_given(pullback, g, *residuals):
+    """The same for a `Pullback`, which takes 0 in place of missing cotangents."""
+    if g.all is None:
+        g.all = tuple([g.parts.get(i, 0) for i in range(len(g.like))])
+    return pullback(g.all, *residuals)
 
 
 def conformed(c: Any, shape: tuple[int, ...], dtype: numpy.dtype[Any]) -> Any:

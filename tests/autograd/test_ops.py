@@ -18,6 +18,7 @@ import autograd.numpy as anp
 from autograd import Array, tree
 from autograd.core import Interpreter, Tracer
 from autograd.dtypes import numpy_rules
+from autograd.fused import Fused
 from autograd.ops import elementwise
 from autograd.primitive import PRIMITIVES
 from autograd.scipy.special import logsumexp
@@ -111,7 +112,7 @@ def test_result_is_that_of_numpy(xp, name):
             assert got.shape == np.shape(wanted)
             tolerance = 1e-6 if case.casts else TOLERANCE.get(got.dtype.name, TOLERANCE[dtype])
             np.testing.assert_allclose(on_host(got), wanted, rtol=tolerance, atol=tolerance)
-            if got.dtype.kind in "fc" and not case.casts and any(varied(case)):
+            if got.dtype.kind in "fc" and not case.casts and any(varied(case)) and "dtype" not in case.params:
                 assert precision(got.dtype) == precision(dtype)
             if not case.oracle:
                 assert got.dtype == np.asarray(wanted).dtype
@@ -259,7 +260,8 @@ def test_raw_array_and_traced_results_agree(xp, name):
             assert isinstance(one, xp.ndarray | np.generic)
             assert type(other) is Array
             np.testing.assert_array_equal(on_host(one), on_host(other.raw))
-            np.testing.assert_array_equal(on_host(one), on_host(third))
+            accuracy = 1e-5 if isinstance(PRIMITIVES[name], Fused) else 0  # traced, it is its formula
+            np.testing.assert_allclose(on_host(one), on_host(third), accuracy, accuracy)
 
 
 @names
