@@ -325,7 +325,8 @@ class Vjp:
 
     `g` is the cotangent of the result. The parameters after it may be
 
-    - `y`, the result, or `y0`, `y1`, ..., a part of it; an argument of the forward function, such as `x`; `x_shape`, the shape of argument `x`,
+    - `y`, the result, or `y0`, `y1`, ..., a part of it; an argument of the forward function, such as `x`; `x_shape`,
+      the shape of argument `x`,
     - parameters of the forward function,
     - for an operation on any number of arguments `*args`: `i`, the position of the argument that it is for;
       `args` or `others`, all or all other arguments; `args_shapes`.

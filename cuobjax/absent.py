@@ -76,6 +76,7 @@ _FUNCTIONS: Remedies = {
     "dropout": "Write cuobjax.nn.Dropout(keep), a layer",
     "linear": "Write x @ w + b, or cuobjax.nn.Linear(nin, nout), a layer",
     "batch_norm": "Write cuobjax.nn.BatchNorm2D(nin), a layer",
+    "hardtanh hardsigmoid hardswish": "Write cuobjax.functional.hard_tanh, hard_sigmoid or hard_swish",
 }
 _MODULES: dict[str, Remedies] = {
     "cuobjax": {
@@ -106,10 +107,10 @@ _MODULES: dict[str, Remedies] = {
         "gradient module variable": "Its names are in cuobjax itself: cuobjax.Grad, cuobjax.Module, cuobjax.TrainVar",
     },
     "cuobjax.nn": {
-        "ReLU SiLU ELU CELU SELU Tanh Sigmoid Softplus Softmax LogSoftmax LeakyReLU GELU": (
+        "ReLU ReLU6 SiLU ELU CELU SELU Tanh Sigmoid Softplus Softmax LogSoftmax LeakyReLU GELU Mish GLU": (
             "Activations are functions, which Sequential takes: cuobjax.functional.relu, sigmoid and so on"
         ),
-        "relu silu elu celu selu tanh sigmoid softplus": "Write cuobjax.functional.{name}",
+        "relu silu gelu mish elu celu selu tanh sigmoid softplus": "Write cuobjax.functional.{name}",
         "softmax log_softmax leaky_relu one_hot": "Write cuobjax.functional.{name}",
         "Flatten": "Write cuobjax.functional.flatten, a function, which Sequential takes",
         "MaxPool1d MaxPool2d MaxPool3d": "Write functools.partial(cuobjax.functional.max_pool, size=2) in a Sequential",
@@ -124,6 +125,10 @@ _MODULES: dict[str, Remedies] = {
         "Dense": "Write cuobjax.nn.Linear(nin, nout)",
         "BatchNorm1d": "Write cuobjax.nn.BatchNorm0D(nin) for x (N, nin), BatchNorm1D for x (N, nin, L)",
         "BatchNorm2d": "Write cuobjax.nn.BatchNorm2D(nin)",
+        "BatchNorm3d": "Write cuobjax.nn.BatchNorm3D(nin)",
+        "InstanceNorm1d": "Write cuobjax.nn.InstanceNorm1D(nin)",
+        "InstanceNorm2d": "Write cuobjax.nn.InstanceNorm2D(nin)",
+        "InstanceNorm3d": "Write cuobjax.nn.InstanceNorm3D(nin)",
         "CrossEntropyLoss": _SPARSE,
         "BCELoss BCEWithLogitsLoss": _SIGMOID,
         "MSELoss": _SQUARED,
@@ -133,7 +138,7 @@ _MODULES: dict[str, Remedies] = {
         "functional": "Write cuobjax.functional",
         "Identity": "Write a function, which Sequential takes: lambda x: x",
         "Embed": "Write cuobjax.nn.Embedding(nin, nout)",
-        "GroupNorm GRU LayerNorm LSTM MultiheadAttention RNN": _OWN_LAYER,
+        "GRU LSTM MultiheadAttention RNN": _OWN_LAYER,
         "Rngs": _KEYS,
     },
     "cuobjax.optimizer": {
@@ -144,8 +149,6 @@ _MODULES: dict[str, Remedies] = {
     },
     "cuobjax.functional": {
         **_FUNCTIONS,
-        "gelu": "Write 0.5 * x * (1 + autograd.scipy.special.erf(x / 2**0.5))",
-        "layer_norm": _OWN_LAYER,
     },
     "cuobjax.functional.loss": {**_FUNCTIONS, "mse": _SQUARED},
     "cuobjax.io": {"save save_npz": _SAVE, "load load_npz": _LOAD},

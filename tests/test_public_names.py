@@ -35,10 +35,11 @@ NAMES = {
         unfreeze""",
     "cuobjax.functional": """
         adaptive_average_pool adaptive_max_pool average_pool average_pool_1d average_pool_2d average_pool_3d
-        batch_to_space2d celu channel_to_space2d conv conv_transpose divergence dynamic_slice elu flatten
-        global_average_pool global_max_pool interpolate leaky_relu log_sigmoid log_softmax logsumexp loss max_pool
-        max_pool_1d max_pool_2d max_pool_3d one_hot pad parallel relu rsqrt scan selu sigmoid silu softmax softplus
-        space_to_batch2d space_to_channel2d stop_gradient swish tanh top_k upsample_2d upscale_nn""",
+        batch_to_space2d celu channel_to_space2d conv conv_transpose divergence dynamic_slice elu flatten gelu
+        global_average_pool global_max_pool glu group_norm hard_sigmoid hard_swish hard_tanh instance_norm interpolate
+        layer_norm leaky_relu log_sigmoid log_softmax logsumexp loss max_pool max_pool_1d max_pool_2d max_pool_3d mish
+        one_hot pad parallel prelu relu relu6 rms_norm rsqrt scan selu sigmoid silu softmax softplus space_to_batch2d
+        space_to_channel2d stop_gradient swiglu swish tanh top_k upsample_2d upscale_nn""",
     "cuobjax.functional.loss": """
         cross_entropy_logits cross_entropy_logits_sparse l2 mean_absolute_error mean_squared_error
         mean_squared_log_error sigmoid_cross_entropy_logits""",
@@ -46,11 +47,12 @@ NAMES = {
     "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin psum",
     "cuobjax.constraint": "Constraint interval positive unit_norm",
     "cuobjax.nn": """
-        BatchNorm BatchNorm0D BatchNorm1D BatchNorm2D Conv Conv1D Conv2D Conv3D ConvTranspose ConvTranspose1D
-        ConvTranspose2D ConvTranspose3D DepthwiseConv DepthwiseConv1D DepthwiseConv2D DepthwiseConv3D Dropout Embedding
-        ExponentialMovingAverage Linear LoRA MLP MovingAverage SeparableConv SeparableConv1D SeparableConv2D
-        SeparableConv3D Sequential SpectralNorm SyncedBatchNorm SyncedBatchNorm0D SyncedBatchNorm1D SyncedBatchNorm2D
-        WeightNorm init""",
+        BatchNorm BatchNorm0D BatchNorm1D BatchNorm2D BatchNorm3D Conv Conv1D Conv2D Conv3D ConvTranspose
+        ConvTranspose1D ConvTranspose2D ConvTranspose3D DepthwiseConv DepthwiseConv1D DepthwiseConv2D DepthwiseConv3D
+        Dropout Embedding ExponentialMovingAverage GroupNorm GroupNorm0D GroupNorm1D GroupNorm2D GroupNorm3D
+        InstanceNorm1D InstanceNorm2D InstanceNorm3D LayerNorm Linear LoRA MLP MovingAverage PReLU RMSNorm SeparableConv
+        SeparableConv1D SeparableConv2D SeparableConv3D Sequential SpectralNorm SyncedBatchNorm SyncedBatchNorm0D
+        SyncedBatchNorm1D SyncedBatchNorm2D WeightNorm init""",
     "cuobjax.nn.init": """
         gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal orthogonal truncated_normal
         xavier_normal xavier_normal_gain xavier_truncated_normal""",
@@ -102,6 +104,8 @@ SIGNATURES = [
     (cuobjax.nn.Linear, "nin nout use_bias w_init"), (cuobjax.nn.Dropout, "keep generator"),
     (cuobjax.nn.Conv2D, "nin nout k strides dilations groups padding use_bias w_init"),
     (cuobjax.nn.BatchNorm, "dims redux momentum eps"), (cuobjax.nn.BatchNorm2D, "nin momentum eps"),
+    (cuobjax.nn.GroupNorm, "nin rank groups eps"), (cuobjax.nn.GroupNorm2D, "nin groups eps"),
+    (cuobjax.nn.GroupNorm.__call__, "self x training"),
     (cuobjax.nn.Dropout.__call__, "self x training dropout_keep"), (cuobjax.nn.BatchNorm.__call__, "self x training"),
     (cuobjax.optimizer.SGD, "vc weight_decay"), (cuobjax.optimizer.SGD.__call__, "self lr grads"),
     (cuobjax.optimizer.Optimizer, "vc"), (cuobjax.optimizer.Momentum, "vc momentum nesterov weight_decay decoupled"),

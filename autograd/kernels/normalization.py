@@ -1,7 +1,7 @@
 """Normalization over any axes, with a scale and a shift that broadcast: layer, RMS, group, instance and batch norm.
 
-Statistics keep the axes that they are taken over, with length 1. They are float32 or float64, and so is what is computed
-inside. NumPy works on pieces that stay in the second-level cache; on CuPy each function is one or two
+Statistics keep the axes that they are taken over, with length 1. They are float32 or float64, and so is what is
+computed inside. NumPy works on pieces that stay in the second-level cache; on CuPy each function is one or two
 launches, and one more for the gradients of a scale that is not constant along the axes.
 """
 
@@ -9,25 +9,17 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from ..dtypes import promoted
+from .pieces import common_dtype, is_number, pieces
 
 if TYPE_CHECKING:
     from ..typing import RawArray
 
-__all__ = ["PIECE", "is_number", "normalize", "normalize_gradients", "pieces", "summed_axes"]
-
-PIECE = 1 << 15  # elements: a piece of an array and of what is computed of it stay in the second-level cache
-
-
-def is_number(x: Any) -> bool:
-    """Whether `x` is a Python number, which stands for an array that is not there."""
-    return isinstance(x, int | float)
+__all__ = ["normalize", "normalize_gradients", "standardize", "summed_axes"]
 
 
 def normalize(
@@ -46,7 +38,7 @@ def normalize(
     Without `centered` the mean counts as 0, so that the variance is the mean square. `scale` is an array or 1, `shift`
     one of the same shape or 0; `dtype` is the least precision of the statistics, "float32".
     """
-    common = promoted([a.dtype for a in (x, scale, shift) if not is_number(a)])
+    common = common_dtype(x, scale, shift)
     wide = numpy.result_type(common, dtype)
     y = xp.empty(x.shape, common)
     mean, variance = (xp.empty(_kept(x.shape, axis), wide) for _ in range(2))
@@ -79,6 +71,25 @@ def normalize(
     return y, mean, variance
 
 
+def standardize(
+    xp: ModuleType, x: RawArray, mean: RawArray, variance: RawArray, scale: RawArray, shift: RawArray, *, eps: float
+) -> RawArray:
+    """(x - mean) / sqrt(variance + eps) * scale + shift of given statistics, in the precision of x, scale and shift."""
+    common = common_dtype(x, scale, shift)
+    wide = numpy.result_type(common, numpy.float32)
+    mean, variance = (a.astype(wide, copy=False) for a in (mean, variance))
+    y = xp.empty(numpy.broadcast_shapes(x.shape, mean.shape, variance.shape, scale.shape, shift.shape), common)
+    if xp is not numpy:
+        _affine(xp, _C_TYPES[wide.name], True, (False, False))(x, scale, shift, mean, variance, wide.type(eps), y)
+        return y
+    factor = scale.astype(wide, copy=False) / numpy.sqrt(variance + wide.type(eps))
+    for place in pieces(y.shape, ()):
+        z = _at(x, place).astype(wide, copy=False) - _at(mean, place)
+        z = z * _at(factor, place) if z.shape != y[place].shape else numpy.multiply(z, _at(factor, place), out=z)
+        numpy.add(z, _at(shift, place), out=y[place], casting="unsafe")
+    return y
+
+
 def normalize_gradients(
     xp: ModuleType,
     g: RawArray,
@@ -99,8 +110,10 @@ def normalize_gradients(
     With n elements, z = (x - mean) r, r = 1 / sqrt(variance + eps) and h = g scale, that of x is
     r h - a - z b of a = (r sum(h) - g_mean) / n and b = (r sum(h z) - 2 g_variance / r) / n; a = 0 if not `centered`.
     """
+    wide = numpy.result_type(variance.dtype, numpy.float32)
+    mean, variance = (a.astype(wide, copy=False) for a in (mean, variance))
     gradients = _on_host if xp is numpy else functools.partial(_on_device, xp)
-    found = gradients(g, g_mean, g_variance, x, scale, mean, variance, wanted, axis, eps, centered, variance.dtype)
+    found = gradients(g, g_mean, g_variance, x, scale, mean, variance, wanted, axis, eps, centered, wide)
     return tuple([found[i] for i in wanted])
 
 
@@ -121,12 +134,12 @@ def _on_host(g, g_mean, g_variance, x, scale, mean, variance, wanted, axis, eps,
                 whole = _at(found[i], place)
                 whole += of_scale[i - 1].reshape(whole.shape)
         if 0 in wanted:
-            found[0][place] = _to_x(h, z, r, scale if is_number(scale) else _at(scale, place), sums, axis, count,
-                                    _at(g_mean, place), _at(g_variance, place), centered)
-    return found
+            statistics = _at(g_mean, place), _at(g_variance, place)
+            found[0][place] = _to_x(h, z, r, _at(scale, place), sums, *statistics, axis, count, centered)
+    return found | {i: found[i].astype(scale.dtype, copy=False) for i in (1, 2) if i in found}
 
 
-def _to_x(h, z, r, scale, sums, axis, count, g_mean, g_variance, centered):
+def _to_x(h, z, r, scale, sums, g_mean, g_variance, axis, count, centered):
     """The cotangent of x; writes over z."""
     f = r
     if sums is None:
@@ -165,23 +178,10 @@ def _on_device(xp, g, g_mean, g_variance, x, scale, mean, variance, wanted, axis
     if 1 in wanted or 2 in wanted:
         if 0 not in wanted or axes != axis:
             padded = (1,) * (x.ndim - scale.ndim) + scale.shape
-            sums = [xp.empty(padded, wide) for _ in range(2)]
+            sums = [xp.empty(padded, scale.dtype) for _ in range(2)]
             _weighted(xp, real, centered, True)(g, x, wide.type(1), *rows, *sums, axis=axes, keepdims=True)
-        found[1], found[2] = (a.reshape(scale.shape) for a in sums)
+        found[1], found[2] = (a.reshape(scale.shape).astype(scale.dtype, copy=False) for a in sums)
     return found
-
-
-def pieces(shape: tuple[int, ...], axis: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Indices of pieces of an array, all of it along `axis`, about PIECE elements each."""
-    kept = [i for i in range(len(shape)) if i not in axis]
-    if not kept:
-        yield (slice(None),) * len(shape)
-        return
-    along = max(kept, key=shape.__getitem__)
-    n = shape[along]
-    step = max(1, PIECE * n // max(1, math.prod(shape)))
-    for start in range(0, n, step):
-        yield (*(slice(None),) * along, slice(start, start + step), *(slice(None),) * (len(shape) - along - 1))
 
 
 def _at(a, place):
@@ -283,9 +283,9 @@ def _affine(xp, real, centered, plain):
 def _weighted(xp, real, centered, plain):
     """The sums of h z and of h = g scale."""
     return xp.ReductionKernel(
-        f"G g, X x, {_declared([plain], 'scale')}, R mean, R variance, R eps", "R first, R second",
+        f"G g, X x, {_declared([plain], 'scale')}, R mean, R variance, R eps", "F first, F second",
         f"Sums{{R(g) * R(scale) * {_z(centered)}, R(g) * R(scale)}}", "added(a, b)",
-        "first = a.first, second = a.second", "Sums{0, 0}", "autograd_normalize_sums", "Sums",
+        "first = F(a.first), second = F(a.second)", "Sums{0, 0}", "autograd_normalize_sums", "Sums",
         preamble=_SUMS % {"real": real},
     )  # fmt: skip
 

@@ -1,17 +1,18 @@
 """Normalization over axes as one operation: what layer, RMS, group, instance and batch norm are made of."""
 
 import math
-from typing import Any
 
 from ..core import library
+from ..families import irregular
 from ..fused import Fused, Joint
 from ..kernels import normalization as kernels
+from ..kernels.pieces import is_number
 from ..primitive import Primitive
 from .elementwise import single, sqrt
 from .reduction import sum
 from .shape import broadcast_to, reshape, with_ndim
 
-__all__ = ["normalize", "normalize_gradients"]
+__all__ = ["normalize", "normalize_gradients", "standardize"]
 
 
 def _with_lanes(primitive, size, values, batched, params):
@@ -35,14 +36,14 @@ def _with_lanes(primitive, size, values, batched, params):
 def _pull(wanted, g, x, scale, y1, y2, axis, eps, centered):
     params = {"wanted": wanted, "axis": axis, "eps": eps, "centered": centered}
     g_y, g_mean, g_variance = g
-    if kernels.is_number(g_y):
+    if is_number(g_y):
         g_y = library(x).zeros(x.shape, y1.dtype)
     return normalize_gradients(g_y, g_mean, g_variance, x, scale, y1, y2, **params)
 
 
 def _gradients(g, g_mean, g_variance, x, scale, mean, variance, *, wanted, axis, eps, centered):
     """What the kernel computes, in other operations."""
-    g, x, scale = (a if kernels.is_number(a) else single(a) for a in (g, x, scale))
+    g, x, scale = (a if is_number(a) else single(a) for a in (g, x, scale))
     n = math.prod([x.shape[i] for i in axis])
     r = 1 / sqrt(variance + eps)
     z, h = (x - mean if centered else x) * r, g * scale
@@ -58,5 +59,27 @@ def _gradients(g, g_mean, g_variance, x, scale, mean, variance, *, wanted, axis,
     return tuple(found)
 
 
+def _deviations(x, mean, variance, eps):
+    """(x - mean) / sqrt(variance + eps)"""
+    return (single(x) - mean) / sqrt(variance + eps)
+
+
+def _factor(variance, scale, eps):
+    return single(scale) / sqrt(variance + eps)
+
+
+# With given statistics: batch norm in evaluation, and between devices.
+standardize: Primitive = irregular(
+    kernels.standardize,
+    lambda g, variance, scale, eps: single(g) * _factor(variance, scale, eps),
+    lambda g, variance, scale, eps: single(g) * -_factor(variance, scale, eps),
+    lambda g, x, mean, variance, scale, eps: (
+        single(g) * _deviations(x, mean, variance, eps) * (single(scale) / (variance + eps) * -0.5)
+    ),
+    lambda g, x, mean, variance, eps: single(g) * _deviations(x, mean, variance, eps),
+    lambda g: g,
+    batch="align",
+    memory="new",
+)  # fmt: skip
 normalize: Primitive = Joint(kernels.normalize, _pull, (0, 1, 2), batch=_with_lanes, memory="new")
 normalize_gradients: Primitive = Fused(kernels.normalize_gradients, _gradients, batch=_with_lanes, memory="new")

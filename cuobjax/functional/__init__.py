@@ -8,11 +8,12 @@ from autograd import stop_gradient
 from ..absent import of_package as _of_package
 from . import divergence, loss, parallel
 from .activation import (
-    celu, elu, leaky_relu, log_sigmoid, log_softmax, logsumexp, relu, rsqrt, selu, sigmoid, silu, softmax, softplus,
-    swish, tanh,
+    celu, elu, gelu, glu, hard_sigmoid, hard_swish, hard_tanh, leaky_relu, log_sigmoid, log_softmax, logsumexp, mish,
+    prelu, relu, relu6, rsqrt, selu, sigmoid, silu, softmax, softplus, swiglu, swish, tanh,
 )  # fmt: skip
 from .convolution import conv, conv_transpose
 from .features import dynamic_slice, flatten, one_hot, pad, scan, top_k
+from .normalization import group_norm, instance_norm, layer_norm, rms_norm
 from .pooling import (
     adaptive_average_pool, adaptive_max_pool, average_pool, average_pool_1d, average_pool_2d, average_pool_3d,
     global_average_pool, global_max_pool, max_pool, max_pool_1d, max_pool_2d, max_pool_3d,
@@ -24,10 +25,12 @@ from .resampling import (
 __all__ = [
     "adaptive_average_pool", "adaptive_max_pool", "average_pool", "average_pool_1d", "average_pool_2d",
     "average_pool_3d", "batch_to_space2d", "celu", "channel_to_space2d", "conv", "conv_transpose", "divergence",
-    "dynamic_slice", "elu", "flatten", "global_average_pool", "global_max_pool", "interpolate", "leaky_relu",
-    "log_sigmoid", "log_softmax", "logsumexp", "loss", "max_pool", "max_pool_1d", "max_pool_2d", "max_pool_3d",
-    "one_hot", "pad", "parallel", "relu", "rsqrt", "scan", "selu", "sigmoid", "silu", "softmax", "softplus",
-    "space_to_batch2d", "space_to_channel2d", "stop_gradient", "swish", "tanh", "top_k", "upsample_2d", "upscale_nn",
+    "dynamic_slice", "elu", "flatten", "gelu", "global_average_pool", "global_max_pool", "glu", "group_norm",
+    "hard_sigmoid", "hard_swish", "hard_tanh", "instance_norm", "interpolate", "layer_norm", "leaky_relu",
+    "log_sigmoid", "log_softmax", "logsumexp", "loss", "max_pool", "max_pool_1d", "max_pool_2d", "max_pool_3d", "mish",
+    "one_hot", "pad", "parallel", "prelu", "relu", "relu6", "rms_norm", "rsqrt", "scan", "selu", "sigmoid", "silu",
+    "softmax", "softplus", "space_to_batch2d", "space_to_channel2d", "stop_gradient", "swiglu", "swish", "tanh",
+    "top_k", "upsample_2d", "upscale_nn",
 ]  # fmt: skip
 
 if not _typing.TYPE_CHECKING:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import cuobjax.numpy as jn
+from autograd import stop_gradient
+from autograd.axes import complete_axis
 from autograd.backend import is_array
 from autograd.core import Array
+from autograd.ops import activation
 from autograd.ops import elementwise as ops
 from autograd.scipy import special
 
@@ -12,8 +15,9 @@ from ..numpy._array_results import with_array_results
 from ..typing import ArrayLike, Axes, RawArray
 
 __all__ = [
-    "celu", "elu", "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "relu", "rsqrt", "selu", "sigmoid", "silu",
-    "softmax", "softplus", "swish", "tanh",
+    "celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax",
+    "logsumexp", "mish", "prelu", "relu", "relu6", "rsqrt", "selu", "sigmoid", "silu", "softmax", "softplus", "swiglu",
+    "swish", "tanh",
 ]  # fmt: skip
 
 
@@ -73,25 +77,125 @@ def leaky_relu(x: ArrayLike, negative_slope: float | ArrayLike = 0.01) -> Array:
     return ops.leaky_relu(x, negative_slope=negative_slope)
 
 
+def prelu(x: ArrayLike, slope: ArrayLike) -> Array:
+    """`x` where it is positive, elsewhere `slope * x`, where `slope` is trained: see the layer `nn.PReLU`.
+
+    Source: He et al. 2015.
+
+    Args:
+        x: Numbers of the shape (N, C, *spatial), or any shape if `slope` is one number.
+        slope: One number, or C of them, one for each channel.
+
+    Raises:
+        ValueError: If there is neither one number nor one for each channel.
+    """
+    x, slope = jn.asarray(x), jn.asarray(slope)
+    if slope.size != 1 and (x.ndim < 2 or slope.shape != x.shape[1:2]):
+        expected = f"of shape {x.shape[1:2]}" if x.ndim > 1 else "of one number"
+        raise ValueError(f"prelu: expected slope {expected} for x of shape {x.shape}, got {slope.shape}.")
+    slope = slope.reshape(()) if slope.size == 1 else slope.reshape((-1, *[1] * (x.ndim - 2)))
+    return jn.where(x > 0, x, x * slope)
+
+
 def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
     """`x` where it is positive, elsewhere `alpha * (exp(x) - 1)`."""
-    x = jn.asarray(x)
-    return jn.where(x > 0, x, alpha * jn.expm1(jn.where(x > 0, 0, x)))
+    return _elu(jn.asarray(x), alpha, 1.0, 1.0)
 
 
-def celu(x: Array | RawArray, alpha: float = 1.0) -> Array:
+def celu(x: ArrayLike, alpha: float = 1.0) -> Array:
     """`x` where it is positive, elsewhere `alpha * (exp(x / alpha) - 1)`."""
-    return elu(x / alpha) * alpha
+    return _elu(jn.asarray(x), alpha, 1 / alpha, 1.0)
 
 
 def selu(x: ArrayLike) -> Array:
     """`elu` of `x`, scaled so that it keeps mean 0 and variance 1. Source: Klambauer et al. 2017."""
-    return 1.0507009873554805 * elu(x, 1.6732632423543772)
+    return _elu(jn.asarray(x), 1.6732632423543772, 1.0, 1.0507009873554805)
 
 
-def silu(x: Array | RawArray) -> Array:
-    """`x * sigmoid(x)`, also known as swish."""
-    return x * sigmoid(x)
+def _elu(x, alpha, rate, scale):
+    if isinstance(alpha, Array) or is_array(alpha):
+        below = jn.where(x > 0, 0, x)
+        return jn.where(x > 0, x, alpha * jn.expm1(below * rate)) * scale
+    return activation.elu(x, alpha=float(alpha), rate=float(rate), scale=scale)
+
+
+@with_array_results
+def silu(x: ArrayLike) -> Array:
+    """`x * sigmoid(x)`, also known as swish. Source: Elfwing et al. 2017."""
+    return activation.silu(x)
+
+
+@with_array_results
+def gelu(x: ArrayLike, approximate: bool = False) -> Array:
+    """`x` times the probability that a standard normal variable is below it. Source: Hendrycks & Gimpel 2016.
+
+    Args:
+        x: An array of real numbers.
+        approximate: Whether to take their formula with tanh, as the first GPTs do; it differs by up to 5e-4.
+    """
+    return activation.gelu_tanh(x) if approximate else activation.gelu(x)
+
+
+@with_array_results
+def mish(x: ArrayLike) -> Array:
+    """`x * tanh(softplus(x))`. Source: Misra 2019."""
+    return activation.mish(x)
+
+
+def relu6(x: ArrayLike) -> Array:
+    """`x` within 0 and 6; its gradient at 0 and at 6 is 0."""
+    return _bounded(x, 0, 6)
+
+
+def _bounded(x, low, high):
+    x = jn.asarray(x)
+    return jn.where((x > low) & (x < high), x, jn.clip(stop_gradient(x), low, high))
+
+
+def hard_tanh(x: ArrayLike) -> Array:
+    """`x` within -1 and 1; its gradient at -1 and at 1 is 0."""
+    return _bounded(x, -1, 1)
+
+
+def hard_sigmoid(x: ArrayLike) -> Array:
+    """`x / 6 + 1/2` within 0 and 1."""
+    return _bounded(jn.asarray(x) / 6 + 0.5, 0, 1)
+
+
+def hard_swish(x: ArrayLike) -> Array:
+    """`x * hard_sigmoid(x)`. Source: Howard et al. 2019."""
+    x = jn.asarray(x)
+    return x * hard_sigmoid(x)
+
+
+def glu(x: ArrayLike, axis: int = -1) -> Array:
+    """The first half of `x` along an axis times the sigmoid of the second. Source: Dauphin et al. 2016.
+
+    Raises:
+        ValueError: If the axis has an odd length.
+    """
+    a, b = _halves("glu", x, axis)
+    return a * sigmoid(b)
+
+
+def swiglu(x: ArrayLike, axis: int = -1) -> Array:
+    """`silu` of the first half of `x` along an axis times the second half. Source: Shazeer 2020.
+
+    Raises:
+        ValueError: If the axis has an odd length.
+    """
+    a, b = _halves("swiglu", x, axis)
+    return silu(a) * b
+
+
+def _halves(where, x, axis):
+    x = jn.asarray(x)
+    axis = complete_axis(axis, x.ndim)
+    n = x.shape[axis]
+    if n % 2:
+        raise ValueError(f"{where}: expected an axis of even length, got x of shape {x.shape} and axis {axis}.")
+    before = (slice(None),) * axis
+    return x[(*before, slice(0, n // 2))], x[(*before, slice(n // 2, n))]
 
 
 swish = silu

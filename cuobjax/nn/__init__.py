@@ -5,6 +5,7 @@ import typing as _typing
 
 from ..absent import of_package as _of_package
 from . import init
+from .activation import PReLU
 from .averages import ExponentialMovingAverage, MovingAverage
 from .containers import MLP, Sequential
 from .convolution import (
@@ -13,18 +14,23 @@ from .convolution import (
 )  # fmt: skip
 from .dropout import Dropout
 from .embedding import Embedding
+from .group_norm import (
+    GroupNorm, GroupNorm0D, GroupNorm1D, GroupNorm2D, GroupNorm3D, InstanceNorm1D, InstanceNorm2D, InstanceNorm3D,
+    LayerNorm, RMSNorm,
+)  # fmt: skip
 from .linear import Linear
-from .normalization import BatchNorm, BatchNorm0D, BatchNorm1D, BatchNorm2D
+from .normalization import BatchNorm, BatchNorm0D, BatchNorm1D, BatchNorm2D, BatchNorm3D
 from .reparametrization import LoRA, SpectralNorm, WeightNorm
 from .synced import SyncedBatchNorm, SyncedBatchNorm0D, SyncedBatchNorm1D, SyncedBatchNorm2D
 
 __all__ = [
-    "MLP", "BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D", "Conv", "Conv1D", "Conv2D", "Conv3D",
+    "BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D", "BatchNorm3D", "Conv", "Conv1D", "Conv2D", "Conv3D",
     "ConvTranspose", "ConvTranspose1D", "ConvTranspose2D", "ConvTranspose3D", "DepthwiseConv", "DepthwiseConv1D",
-    "DepthwiseConv2D", "DepthwiseConv3D", "Dropout", "Embedding", "ExponentialMovingAverage", "Linear", "LoRA",
-    "MovingAverage", "SeparableConv", "SeparableConv1D", "SeparableConv2D", "SeparableConv3D", "Sequential",
-    "SpectralNorm", "SyncedBatchNorm", "SyncedBatchNorm0D", "SyncedBatchNorm1D", "SyncedBatchNorm2D", "WeightNorm",
-    "init",
+    "DepthwiseConv2D", "DepthwiseConv3D", "Dropout", "Embedding", "ExponentialMovingAverage", "GroupNorm",
+    "GroupNorm0D", "GroupNorm1D", "GroupNorm2D", "GroupNorm3D", "InstanceNorm1D", "InstanceNorm2D", "InstanceNorm3D",
+    "LayerNorm", "Linear", "LoRA", "MLP", "MovingAverage", "PReLU", "RMSNorm", "SeparableConv", "SeparableConv1D",
+    "SeparableConv2D", "SeparableConv3D", "Sequential", "SpectralNorm", "SyncedBatchNorm", "SyncedBatchNorm0D",
+    "SyncedBatchNorm1D", "SyncedBatchNorm2D", "WeightNorm", "init",
 ]  # fmt: skip
 
 if not _typing.TYPE_CHECKING:

@@ -7,19 +7,21 @@ from collections.abc import Iterable, Sequence
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.axes import complete_axes
+from autograd.ops.activation import lerp
+from autograd.ops.normalization import normalize, standardize
 
 from .. import functional
 from ..core.module import Module
 from ..core.training_mode import in_training
 from ..core.variable import StateVar, TrainVar
-from ..functional.half_precision import single, with_precision_of
+from ..functional.half_precision import single
 from ..typing import ArrayLike
 from ..util import class_name
 from ..util.convert import require_sizes
 from ..util.signatures import explained
 from .inputs import as_input
 
-__all__ = ["BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D"]
+__all__ = ["BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D", "BatchNorm3D"]
 
 
 class BatchNorm(Module):
@@ -64,15 +66,21 @@ class BatchNorm(Module):
         """
         x = as_input(self, x)
         self._check_shape(x)
-        if in_training(self, training):
-            mean, variance = self.statistics(x)
-            self._move(self.running_mean, mean)
-            self._move(self.running_var, variance)
-        else:
-            mean, variance = self.running_mean.value, self.running_var.value
-        gamma = self.gamma.value
-        y = gamma * (x - mean) * functional.rsqrt(variance + self.eps) + self.beta.value
-        return with_precision_of(y, x, gamma)
+        if not in_training(self, training):
+            return self._standardized(x, self.running_mean.value, self.running_var.value)
+        y, mean, variance = self._normalized(x)
+        self._move(self.running_mean, mean)
+        self._move(self.running_var, variance)
+        return y
+
+    def _normalized(self, x):
+        """The result in training, and mean and variance of x."""
+        params = {"eps": self.eps, "centered": True, "dtype": "float32"}
+        return normalize(x, self.gamma.value, self.beta.value, axis=complete_axes(self.redux, x.ndim), **params)
+
+    def _standardized(self, x, mean, variance):
+        """The result for this mean and variance."""
+        return standardize(x, mean, variance, self.gamma.value, self.beta.value, eps=self.eps)
 
     def _check_shape(self, x):
         dims = self.beta.shape
@@ -83,12 +91,8 @@ class BatchNorm(Module):
 
     def _move(self, running, new):
         """A running mean towards a new value, in the dtype of the running mean."""
-        running.value += (1 - self.momentum) * (functional.stop_gradient(new).astype(running.dtype) - running.value)
-
-    def statistics(self, x: Array) -> tuple[Array, Array]:
-        """Mean and variance of x over the axes, both of shape `dims`; in float32 if x has half precision."""
-        x = single(x)
-        return x.mean(self.redux, keepdims=True), x.var(self.redux, keepdims=True)
+        new = functional.stop_gradient(new).astype(running.dtype)
+        running.value = lerp(running.value, new, 1 - self.momentum)
 
     def __repr__(self) -> str:
         return (
@@ -156,3 +160,14 @@ class BatchNorm2D(_ChannelBatchNorm):
     """
 
     spatial_axes: int = 2
+
+
+class BatchNorm3D(_ChannelBatchNorm):
+    """`BatchNorm` of channels: x (N, nin, D, H, W).
+
+    Args:
+        nin: The number of channels.
+        momentum, eps: See `BatchNorm`.
+    """
+
+    spatial_axes: int = 3

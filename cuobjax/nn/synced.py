@@ -33,6 +33,10 @@ class SyncedBatchNorm(BatchNorm):
             return super().__call__(x, training)
         return call(super().__call__, (x, training), {})[0]  # what it wrote is dropped
 
+    def _normalized(self, x):
+        mean, variance = self.statistics(x)
+        return self._standardized(x, mean, variance), mean, variance
+
     def statistics(self, x: Array) -> tuple[Array, Array]:
         """Mean and variance of x over the axes and the devices, all of which have batches of one size."""
         x = single(x)

@@ -1,8 +1,9 @@
 """Rows of the table of primitives for operations that do many steps as one: see `op_table.py`."""
 
 import numpy as np
+import scipy.special
 
-from .cases import Case, Real, real
+from .cases import Case, Real, binary, real, unary, unary_with
 
 NORMS = [  # the shapes of x and of scale, the axes
     ((3, 4), (4,), (1,)), ((2, 3, 2), (1, 3, 1), (0, 2)), ((2, 2, 2, 3), (2, 2, 1), (2, 3)), ((3, 2), (3, 1), (1,)),
@@ -28,6 +29,61 @@ def normalize_gradients(g, g_mean, g_variance, x, scale, mean, variance, *, want
     return tuple(found[i] for i in wanted)
 
 
+def sigmoid(x):
+    return scipy.special.expit(x)
+
+
+def normal_cdf(x):
+    return scipy.special.ndtr(x)
+
+
+def bell(x):
+    return np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
+
+
+def gelu_tanh(x):
+    return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def mish(x):
+    return x * np.tanh(np.logaddexp(x, 0))
+
+
+def elu(x, *, alpha, rate, scale):
+    return scale * np.where(x > 0, x, alpha * np.expm1(x * rate))
+
+
+def elu_slope(x, *, alpha, rate, scale):
+    return scale * np.where(x > 0, 1, alpha * rate * np.exp(x * rate))
+
+
+def by_differences(function):
+    """The derivative of a function of float64, by complex steps or, for functions of SciPy, by small ones."""
+    return lambda x: (function(x + 1e-30j) / 1e-30).imag
+
+
+def mish_slope(x):
+    t = np.tanh(np.logaddexp(x, 0))
+    return t + x * (1 - t * t) * sigmoid(x)
+
+
+def times(slope):
+    return lambda g, x, **params: g * slope(x, **params)
+
+
+def standardize(x, mean, variance, scale, shift, *, eps):
+    return (x - mean) / np.sqrt(variance + eps) * scale + shift
+
+
+GATES = {  # value, slope
+    "silu": (lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * (1 - sigmoid(x)))),
+    "gelu": (lambda x: x * normal_cdf(x), lambda x: normal_cdf(x) + x * bell(x)),
+    "gelu_tanh": (gelu_tanh, by_differences(gelu_tanh)),
+    "mish": (mish, mish_slope),
+}
+ELU = {"alpha": 1.3, "rate": 0.7, "scale": 1.1}
+
+
 def params(axis, centered=True, **more):
     return {**more, "axis": axis, "eps": 1e-3, "centered": centered}
 
@@ -38,8 +94,25 @@ def statistics(shape, axis):
 
 
 ROWS = {
+    **{name: unary(-5, 5, value, keeps="x") for name, (value, _) in GATES.items()},
+    **{f"{name}_gradient": binary(-3, 3, keeps="g x", oracle=times(slope)) for name, (_, slope) in GATES.items()},
+    "elu": unary_with([ELU], -4, 3, elu, keeps="x"),
+    "elu_gradient": [case._replace(params=ELU) for case in binary(-3, 3, keeps="g x", oracle=times(elu_slope))],
+    "lerp": [
+        Case((real(2, 3), real(3), weight), {}, lambda a, b, weight: a + weight * (b - a), keeps)
+        for weight, keeps in ((real(2, 1), "a b weight"), (0.1, ""))],
+    "sigmoid_cross_entropy": binary(
+        -5, 5, (0, 1), keeps="x labels", oracle=lambda x, labels: np.logaddexp(x, 0) - x * labels),
+    "sigmoid_cross_entropy_gradient": [Case(
+        (real(2, 3), real(2, 3), Real((2, 3), 0, 1)), {}, lambda g, x, labels: g * (sigmoid(x) - labels),
+        "g x labels")],
+    "standardize": [
+        Case((Real(x), Real(s), Real(s, 0.5, 2.0), Real(s), Real(s)), {"eps": 1e-3}, standardize,
+             "x mean variance scale")
+        for x, s in (((3, 4), (1, 4)), ((2, 3, 2), (1, 3, 1)))],
     "normalize": [
-        Case((Real(x), *((Real(s), Real(s)) if s else (1, 0))), params(axis, centered, dtype="float32"), normalize, "x scale")
+        Case((Real(x), *((Real(s), Real(s)) if s else (1, 0))), params(axis, centered, dtype="float32"), normalize,
+             "x scale")
         for x, s, axis in NORMS for centered in (True, False)],
     "normalize_gradients": [
         Case(

@@ -1,0 +1,40 @@
+"""Work in pieces, whose intermediate results stay in the second-level cache of a CPU."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+
+__all__ = ["PIECE", "common_dtype", "is_number", "pieces"]
+
+PIECE = 1 << 15  # elements
+
+
+def is_number(x: Any) -> bool:
+    """Whether `x` is a Python number; as an argument it has no dtype, or stands for an array that is not there."""
+    return isinstance(x, int | float)
+
+
+def common_dtype(*arrays: Any) -> numpy.dtype[Any]:
+    """The dtype that arrays promote to; float64 for numbers alone, float32 for float16 with bfloat16."""
+    dtypes = [a.dtype for a in arrays if not is_number(a)]
+    try:
+        return numpy.result_type(*dtypes) if dtypes else numpy.dtype(numpy.float64)
+    except numpy.exceptions.DTypePromotionError:
+        return numpy.dtype(numpy.float32)
+
+
+def pieces(shape: tuple[int, ...], axis: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Indices of pieces of an array, all of it along `axis`, about PIECE elements each."""
+    kept = [i for i in range(len(shape)) if i not in axis]
+    if not kept:
+        yield (slice(None),) * len(shape)
+        return
+    along = max(kept, key=shape.__getitem__)
+    n = shape[along]
+    step = max(1, PIECE * n // max(1, math.prod(shape)))
+    for start in range(0, n, step):
+        yield (*(slice(None),) * along, slice(start, start + step), *(slice(None),) * (len(shape) - along - 1))

@@ -1,0 +1,130 @@
+"""Normalization: mean 0 and variance 1 over some axes, then a scale and a shift. Statistics are float32 at least."""
+
+from __future__ import annotations
+
+import math
+
+import cuobjax.numpy as jn
+from autograd import Array
+from autograd.axes import complete_axes
+from autograd.ops.normalization import normalize
+
+from ..typing import ArrayLike, Axes
+
+__all__ = ["group_norm", "instance_norm", "layer_norm", "rms_norm"]
+
+
+def layer_norm(
+    x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, axis: Axes = -1, eps: float = 1e-5
+) -> Array:
+    """gamma * (x - mean) / sqrt(variance + eps) + beta, mean and variance over axes. Source: Ba et al. 2016.
+
+    Args:
+        x: An array of real numbers.
+        gamma, beta: Arrays that broadcast to the shape of `x`, such as (n,) for the last axis; None: 1 and 0.
+        axis: The axis or axes that are normalized.
+        eps: Added to the (biased) variance.
+
+    Raises:
+        ValueError: If `gamma` or `beta` does not broadcast to the shape of `x`.
+    """
+    return _normalized("layer_norm", x, gamma, beta, axis, eps)
+
+
+def rms_norm(x: ArrayLike, gamma: ArrayLike | None = None, axis: Axes = -1, eps: float = 1e-6) -> Array:
+    """gamma * x / sqrt(mean(x**2) + eps), the mean over axes. Source: Zhang & Sennrich 2019, with eps inside the root.
+
+    Args:
+        x: An array of real numbers.
+        gamma: An array that broadcasts to the shape of `x`; None: 1.
+        axis: The axis or axes that are normalized.
+        eps: Added to the mean square.
+
+    Raises:
+        ValueError: If `gamma` does not broadcast to the shape of `x`.
+    """
+    return _normalized("rms_norm", x, gamma, None, axis, eps, centered=False)
+
+
+def group_norm(
+    x: ArrayLike,
+    groups: int,
+    gamma: ArrayLike | None = None,
+    beta: ArrayLike | None = None,
+    eps: float = 1e-5,
+) -> Array:
+    """Normalizes x (N, C, *spatial) over the channels of each group and the spatial axes. Source: Wu & He 2018.
+
+    Args:
+        x: An array of real numbers.
+        groups: How many groups the channels are divided into, in their order.
+        gamma, beta: Scale and shift of the channels, C numbers each; None: 1 and 0.
+        eps: Added to the (biased) variance.
+
+    Raises:
+        ValueError: If `groups` does not divide C, or `gamma` or `beta` has not C elements.
+    """
+    x = jn.asarray(x)
+    channels = x.shape[1] if x.ndim > 1 else None
+    if channels is None or groups < 1 or channels % groups:
+        raise ValueError(f"group_norm: expected x of shape (N, C, ...), C a multiple of {groups}, got {x.shape}.")
+    size = channels // groups
+    parts = [None if a is None else jn.asarray(a) for a in (gamma, beta)]
+    for name, a in zip(("gamma", "beta"), parts, strict=True):
+        if a is not None and a.size != channels:
+            raise ValueError(f"group_norm: expected {name} of {channels} elements, one a channel, got {a.shape}.")
+    shape = (groups, size, *[1] * (x.ndim - 2))
+    view = x.reshape((x.shape[0], groups, size, *x.shape[2:]))
+    axes = tuple(range(2, view.ndim))
+    y = _normalized("group_norm", view, *[None if a is None else a.reshape(shape) for a in parts], axes, eps)
+    return y.reshape(x.shape)
+
+
+def instance_norm(
+    x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, eps: float = 1e-5
+) -> Array:
+    """Normalizes x (N, C, *spatial) over the spatial axes, each channel for itself. Source: Ulyanov et al. 2016.
+
+    Args:
+        x: An array of real numbers.
+        gamma, beta: Scale and shift of the channels, C numbers each; None: 1 and 0.
+        eps: Added to the (biased) variance.
+
+    Raises:
+        ValueError: If x has no spatial axes, or `gamma` or `beta` has not C elements.
+    """
+    x = jn.asarray(x)
+    if x.ndim < 3:
+        raise ValueError(f"instance_norm: expected x of shape (N, C, ...) with spatial axes, got {x.shape}.")
+    return group_norm(x, max(1, x.shape[1]), gamma, beta, eps)
+
+
+def _normalized(where, x, scale, shift, axis, eps, centered=True):
+    x = jn.asarray(x)
+    if x.dtype.kind == "c":
+        raise TypeError(f"{where}: expected real numbers, got dtype {x.dtype}.")
+    axes = complete_axes(axis, x.ndim)
+    if not math.prod([x.shape[i] for i in axes]):
+        raise ValueError(f"{where}: expected something to normalize along axes {axes}, got x of shape {x.shape}.")
+    if x.dtype.kind in "biu":
+        x = x * 1.0
+    given = []
+    for name, a in (("gamma", scale), ("beta", shift)):
+        a = None if a is None else jn.asarray(a)
+        if a is not None and not _broadcasts(a.shape, x.shape):
+            raise ValueError(f"{where}: expected {name} to broadcast to x of shape {x.shape}, got {a.shape}.")
+        given.append(a)
+    scale, shift = given
+    fused = scale is not None and shift is not None and scale.shape == shift.shape
+    params = {"axis": axes, "eps": eps, "centered": centered, "dtype": "float32"}
+    y, _, _ = normalize(x, 1 if scale is None else scale, shift if fused else 0, **params)
+    return y if fused or shift is None else y + shift
+
+
+def _broadcasts(shape, to):
+    added = len(to) - len(shape)
+    return added >= 0 and all(n in (1, m) for n, m in zip(shape, to[added:], strict=True))
+
+
+def __dir__() -> list[str]:
+    return __all__

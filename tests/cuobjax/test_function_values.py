@@ -1,0 +1,197 @@
+"""Normalizations, activations and losses against PyTorch's numbers: tests/data/functions.py makes them."""
+
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import cuobjax as objax
+import cuobjax.functional as F
+import cuobjax.numpy as jn
+from cuobjax import nn
+
+with np.load(Path(__file__).parent.parent / "data" / "functions.npz") as archive:
+    DATA = dict(archive)
+CASES = sorted({name.split("/")[0] for name in DATA})
+
+
+def batch_norm(x, gamma, beta):
+    layer = nn.BatchNorm2D(6, eps=1e-5)
+    values = {"(BatchNorm2D).gamma": gamma.reshape(1, 6, 1, 1), "(BatchNorm2D).beta": beta.reshape(1, 6, 1, 1)}
+    return objax.functional_call(layer, values, x, training=True)
+
+
+OURS = {
+    "layer_norm_of_two_axes": lambda x, gamma, beta: F.layer_norm(x, gamma, beta, axis=(-2, -1)),
+    "group_norm": lambda x, gamma, beta: F.group_norm(x, 3, gamma, beta),
+    "batch_norm": batch_norm,
+    "gelu_tanh": lambda x: F.gelu(x, approximate=True),
+    "celu_2": lambda x: F.celu(x, 2.0),
+    "glu": lambda x: F.glu(x, 1),
+    "hardsigmoid": F.hard_sigmoid,
+    "hardswish": F.hard_swish,
+    "hardtanh": F.hard_tanh,
+}
+
+
+def ours(name):
+    return OURS.get(name) or getattr(F, name)
+
+
+def arrays(name, kind, dtype="float32"):
+    found = []
+    while (x := DATA.get(f"{name}/{kind}{len(found)}")) is not None:
+        found.append(jn.asarray(x, dtype if x.dtype.kind == "f" else None))
+    return found
+
+
+def loss_of(name):
+    n = DATA[f"{name}/y"].size
+    weights = ((jn.arange(n) + 1) % 4).reshape(DATA[f"{name}/y"].shape)
+    fixed = arrays(name, "fixed")
+
+    def loss(*inputs):
+        y = ours(name)(*inputs, *fixed)
+        return (y * weights).sum(), y
+
+    return loss
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_gradients_are_those_of_pytorch(name):
+    inputs = arrays(name, "input")
+    gradients, (_, y) = objax.GradValues(loss_of(name), None, tuple(range(len(inputs))))(*inputs)
+    np.testing.assert_allclose(y, DATA[f"{name}/y"], rtol=2e-5, atol=2e-6)
+    for i, g in enumerate(gradients):
+        np.testing.assert_allclose(g, DATA[f"{name}/gradient{i}"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float16", ml_dtypes.bfloat16])
+@pytest.mark.parametrize("name", CASES)
+def test_half_precision_is_computed_in_float32(name, dtype):
+    """The result is that of float32 for the same numbers, rounded once."""
+    inputs = arrays(name, "input", dtype)
+    fixed = arrays(name, "fixed", dtype)
+    wide = ours(name)(*[x.astype("float32") for x in inputs], *fixed)
+    y = ours(name)(*inputs, *fixed)
+    assert y.dtype == dtype
+    step = float(ml_dtypes.finfo(dtype).eps)
+    np.testing.assert_allclose(y.astype("float32"), wide, rtol=4 * step, atol=4 * step)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_transformations(name):
+    """Jit and Remat compute what Grad does, Vectorize what a loop does."""
+    loss, inputs = loss_of(name), arrays(name, "input")
+    every = tuple(range(len(inputs)))
+    expected = objax.Grad(lambda *x: loss(*x)[0], None, every)(*inputs)
+    jitted = objax.Jit(objax.Grad(lambda *x: loss(*x)[0], None, every))
+    for _ in range(2):
+        for one, other in zip(jitted(*inputs), expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
+    remat = objax.Grad(objax.Remat(lambda *x: loss(*x)[0]), None, every)(*inputs)
+    for one, other in zip(remat, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
+    lanes = [jn.stack([x, x * 0.5]) for x in inputs]
+    gradient = objax.Grad(lambda *x: loss(*x)[0], None, every)
+    mapped = objax.Vectorize(lambda *x: gradient(*x), objax.VarCollection(), batch_axis=(0,) * len(inputs))(*lanes)
+    for i in range(2):
+        alone = gradient(*[x[i] for x in lanes])
+        for one, other in zip(mapped, alone, strict=True):
+            np.testing.assert_allclose(one[i], other, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "text"),
+    [
+        (nn.LayerNorm(5), (3, 4, 5), "LayerNorm(nin=5, eps=1e-05, use_bias=True)"),
+        (nn.LayerNorm((4, 5), use_bias=False), (3, 4, 5), "LayerNorm(nin=(4, 5), eps=1e-05, use_bias=False)"),
+        (nn.RMSNorm(5, 1e-3), (3, 5), "RMSNorm(nin=5, eps=0.001)"),
+        (nn.GroupNorm(6, 4, 3), (2, 6, 3, 2), "GroupNorm(nin=6, rank=4, groups=3, eps=1e-05)"),
+        (nn.GroupNorm0D(6, 3), (2, 6), "GroupNorm0D(nin=6, groups=3, eps=1e-05)"),
+        (nn.GroupNorm1D(6), (2, 6, 5), "GroupNorm1D(nin=6, groups=6, eps=1e-05)"),
+        (nn.GroupNorm2D(6, 2), (2, 6, 3, 2), "GroupNorm2D(nin=6, groups=2, eps=1e-05)"),
+        (nn.GroupNorm3D(6, 2), (2, 6, 3, 2, 2), "GroupNorm3D(nin=6, groups=2, eps=1e-05)"),
+        (nn.InstanceNorm1D(3), (2, 3, 5), "InstanceNorm1D(nin=3, eps=1e-05)"),
+        (nn.InstanceNorm2D(3), (2, 3, 5, 2), "InstanceNorm2D(nin=3, eps=1e-05)"),
+        (nn.InstanceNorm3D(3), (2, 3, 5, 2, 2), "InstanceNorm3D(nin=3, eps=1e-05)"),
+        (nn.PReLU(6, 0.1), (2, 6, 3), "PReLU(nin=6, slope=0.1)"),
+        (nn.BatchNorm3D(6), (2, 6, 3, 2, 2), "BatchNorm3D(nin=6, momentum=0.999, eps=1e-06)"),
+    ],
+)
+def test_layers_normalize_and_say_how_they_were_made(layer, shape, text):
+    assert repr(layer) == f"cuobjax.nn.{text}"
+    x = objax.random.normal(shape, generator=objax.random.Generator(1)) * 3 + 1
+    net = nn.Sequential([layer])
+    y = net(x, training=True)
+    assert y.shape == shape
+    gradients = objax.Grad(lambda x: (net(x, training=True) ** 3).sum(), net.vars())(x)
+    assert [g.shape for g in gradients] == [v.shape for v in net.vars().subset(objax.TrainVar)]
+    if isinstance(layer, nn.GroupNorm):
+        rows = np.asarray(y).reshape(shape[0], layer.groups, -1)
+        np.testing.assert_allclose(rows.mean(-1), 0, atol=1e-5)
+        np.testing.assert_allclose(rows.std(-1), 1, atol=1e-3)
+
+
+def test_layer_norm_keeps_the_precision_that_gamma_and_x_share():
+    x = jn.ones((2, 3), dtype="float16")
+    assert nn.LayerNorm(3)(x).dtype == "float32"
+    assert F.layer_norm(x).dtype == "float16"
+    assert F.layer_norm(jn.array([[1, 2, 4]])).dtype == "float32"
+    large = jn.array([[60000.0, -60000.0, 30000.0]], dtype="float16")  # squares that float16 cannot hold
+    np.testing.assert_allclose(F.rms_norm(large).astype("float32"), [[1.155, -1.155, 0.5774]], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: nn.LayerNorm(0), ValueError, r"^LayerNorm: expected nin of at least 1"),
+        (lambda: nn.LayerNorm(3, eps=-1.0), ValueError, r"^LayerNorm: expected eps of at least 0, got -1"),
+        (lambda: nn.RMSNorm(3, eps=float("nan")), ValueError, r"^RMSNorm: expected eps of at least 0, got nan"),
+        (lambda: nn.RMSNorm(3, eps="a"), TypeError, r"^RMSNorm: expected a number as eps, got 'a'"),
+        (lambda: nn.LayerNorm(3)(jn.ones((2, 4))), ValueError, r"^LayerNorm: expected x of shape \(\.\.\., 3\), got"),
+        (lambda: nn.RMSNorm((2, 3))(jn.ones(3)), ValueError, r"^RMSNorm: expected x of shape \(\.\.\., 2, 3\), got"),
+        (lambda: nn.GroupNorm(6, 4, 4), ValueError, r"^GroupNorm: expected groups that divide nin = 6, got 4"),
+        (lambda: nn.GroupNorm(6, 1), ValueError, r"^GroupNorm: expected rank of at least 2"),
+        (lambda: nn.GroupNorm2D(6, 2)(jn.ones((2, 3, 3, 6))), ValueError, r"^GroupNorm2D: expected x of shape \(\*, 6"),
+        (lambda: nn.InstanceNorm2D(3)(jn.ones((2, 3))), ValueError, r"^InstanceNorm2D: expected x of shape"),
+        (lambda: nn.PReLU(3)(jn.ones((2, 4))), ValueError, r"^prelu: expected slope of shape \(4,\) for x"),
+        (
+            lambda: F.group_norm(jn.ones((2, 6)), 4),
+            ValueError,
+            r"^group_norm: expected x of shape \(N, C, \.\.\.\), C a",
+        ),
+        (
+            lambda: F.group_norm(jn.ones((2, 6)), 3, jn.ones(3)),
+            ValueError,
+            r"^group_norm: expected gamma of 6 elements",
+        ),
+        (
+            lambda: F.instance_norm(jn.ones((2, 6))),
+            ValueError,
+            r"^instance_norm: expected x of shape \(N, C, \.\.\.\) w",
+        ),
+        (lambda: F.layer_norm(jn.ones((2, 0))), ValueError, r"^layer_norm: expected something to normalize along axes"),
+        (lambda: F.layer_norm(jn.ones((2, 3)), jn.ones(2)), ValueError, r"^layer_norm: expected gamma to broadcast"),
+        (lambda: F.layer_norm(jn.ones((2, 3)) * 1j), TypeError, r"^layer_norm: expected real numbers, got dtype"),
+        (lambda: F.glu(jn.ones((2, 3))), ValueError, r"^glu: expected an axis of even length, got x of shape \(2, 3\)"),
+        (lambda: F.gelu(jn.ones(3) * 1j), TypeError, r"^gelu: expected real numbers, got complex64"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_swiglu_gates_with_its_first_half():
+    x = jn.array([[1.0, -2.0, 3.0, 4.0]])
+    np.testing.assert_allclose(F.swiglu(x), F.silu(x[:, :2]) * x[:, 2:])
+
+
+def test_leaky_activations_take_trained_slopes():
+    alpha = objax.TrainVar(jn.array(0.5))
+    x = jn.array([-1.0, 2.0])
+    (g,) = objax.Grad(lambda: F.elu(x, alpha).sum(), objax.VarCollection({"alpha": alpha}.items()))()
+    np.testing.assert_allclose(g, np.expm1(-1), rtol=1e-6)
+    np.testing.assert_allclose(F.elu(x, alpha), F.elu(x, 0.5), rtol=1e-6)
