@@ -58,10 +58,12 @@ class Primitive:
             that holds indices, which `debug` checks.
         shape_from: `(*args)` gives the arguments whose values decide the shape of the result, such as a boolean index;
             `Jit` refuses traced ones.
+        cuda: Its formula in CUDA C++, in the names of its arguments, which have one floating dtype;
+            "" if the compiler does not put it into a kernel with others.
         has_effect: Whether a pass over a program must keep an application although nothing uses its result.
         host: `forward` bound to NumPy.
 
-    `flops` to `shape_from` may be given to the constructor, by name.
+    `flops` to `cuda` may be given to the constructor, by name.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Primitive:
     ufunc: str = ""
     index_ranges: Callable[..., Any] | None = None
     shape_from: Callable[..., Any] | None = None
+    cuda: str = ""
     has_effect: bool = False
     host: Callable[..., Any]
     _count: int = 0  # of `arguments`
@@ -98,6 +101,7 @@ class Primitive:
         ufunc: str = "",
         index_ranges: Callable[..., Any] | None = None,
         shape_from: Callable[..., Any] | None = None,
+        cuda: str = "",
     ) -> None:
         name = name or (forward if isinstance(forward, str) else forward.__name__.lstrip("_"))
         self.__name__ = self.__qualname__ = self.name = name
@@ -114,7 +118,7 @@ class Primitive:
         if kind and active and len(active) < len(self.vjps):
             self._numbers = slice(active[0], active[-1] + 1)
         self.flops, self.memory, self.ufunc = flops, memory, ufunc
-        self.index_ranges, self.shape_from = index_ranges, shape_from
+        self.index_ranges, self.shape_from, self.cuda = index_ranges, shape_from, cuda
         documented = not isinstance(forward, str) and forward.__doc__
         self.__doc__ = documented or _numpys_summary(name) or f"The operation {name}."
         self.__signature__: inspect.Signature = _signature(self)

@@ -31,16 +31,16 @@ __all__ = [
 ]  # fmt: skip
 
 # Arithmetic. Names are NumPy's; `a`, `b` are the operands, `y` the result, `g` the cotangent of the result.
-add: Primitive = elementwise("add", lambda g: g, lambda g: g)
-subtract: Primitive = elementwise("subtract", lambda g: g, lambda g: -g)
-multiply: Primitive = elementwise("multiply", lambda g, b: g * b, lambda g, a: g * a)
-divide: Primitive = elementwise("divide", lambda g, b: g / b, lambda g, y, b: -g * y / b)
-negative: Primitive = elementwise("negative", lambda g: -g)
-positive: Primitive = elementwise("positive", lambda g: g, flops=moves)
+add: Primitive = elementwise("add", lambda g: g, lambda g: g, cuda="a + b")
+subtract: Primitive = elementwise("subtract", lambda g: g, lambda g: -g, cuda="a - b")
+multiply: Primitive = elementwise("multiply", lambda g, b: g * b, lambda g, a: g * a, cuda="a * b")
+divide: Primitive = elementwise("divide", lambda g, b: g / b, lambda g, y, b: -g * y / b, cuda="a / b")
+negative: Primitive = elementwise("negative", lambda g: -g, cuda="-x")
+positive: Primitive = elementwise("positive", lambda g: g, flops=moves, cuda="x")
 remainder: Primitive = elementwise("remainder", lambda g: g, lambda g, a, b: -g * floor_divide(a, b))
 fmod: Primitive = elementwise("fmod", lambda g: g, lambda g, a, b: -g * trunc(a / b))
-reciprocal: Primitive = elementwise("reciprocal", lambda g, y: -g * y * y)
-square: Primitive = elementwise("square", lambda g, x: g * (2 * x))
+reciprocal: Primitive = elementwise("reciprocal", lambda g, y: -g * y * y, cuda="1 / x")
+square: Primitive = elementwise("square", lambda g, x: g * (2 * x), cuda="x * x")
 power: Primitive = elementwise(
     "power",
     lambda g, a, b: g * where(equal(b, 0), 0, b * power(a, where(equal(b, 0), 1, b - 1))),
@@ -60,17 +60,19 @@ power_of: Primitive = elementwise(
     lambda g, x, exponent: g * (exponent * power_of(x, exponent=exponent - 1)) if exponent else g * 0,
     memory="new",
 )
-absolute: Primitive = elementwise("absolute", lambda g, x: g * (_phase(x) if x.dtype.kind == "c" else sign(x)))
+absolute: Primitive = elementwise(
+    "absolute", lambda g, x: g * (_phase(x) if x.dtype.kind == "c" else sign(x)), cuda="abs(x)"
+)
 hypot: Primitive = elementwise("hypot", lambda g, y, a: g * _ratio(a, y), lambda g, y, b: g * _ratio(b, y))
 
 # Exponentials and logarithms.
-exp: Primitive = elementwise("exp", lambda g, y: g * y)
+exp: Primitive = elementwise("exp", lambda g, y: g * y, cuda="exp(x)")
 exp2: Primitive = elementwise("exp2", lambda g, y: g * (math.log(2) * y))
-expm1: Primitive = elementwise("expm1", lambda g, x: g * exp(x))
-log: Primitive = elementwise("log", lambda g, x: g / x)
+expm1: Primitive = elementwise("expm1", lambda g, x: g * exp(x), cuda="expm1(x)")
+log: Primitive = elementwise("log", lambda g, x: g / x, cuda="log(x)")
 log2: Primitive = elementwise("log2", lambda g, x: g / (math.log(2) * x))
 log10: Primitive = elementwise("log10", lambda g, x: g / (math.log(10) * x))
-log1p: Primitive = elementwise("log1p", lambda g, x: g / (x + 1))
+log1p: Primitive = elementwise("log1p", lambda g, x: g / (x + 1), cuda="log1p(x)")
 logaddexp: Primitive = elementwise(
     "logaddexp", lambda g, a, b: g * sigmoid(_difference(a, b)), lambda g, a, b: g * sigmoid(_difference(b, a))
 )
@@ -79,12 +81,12 @@ logaddexp2: Primitive = elementwise(
     lambda g, a, b: g * sigmoid(_difference(a, b) * math.log(2)),
     lambda g, a, b: g * sigmoid(_difference(b, a) * math.log(2)),
 )
-sqrt: Primitive = elementwise("sqrt", lambda g, y: g / (2 * y))
-cbrt: Primitive = elementwise("cbrt", lambda g, y: g / (3 * y * y))
+sqrt: Primitive = elementwise("sqrt", lambda g, y: g / (2 * y), cuda="sqrt(x)")
+cbrt: Primitive = elementwise("cbrt", lambda g, y: g / (3 * y * y), cuda="cbrt(x)")
 
 # Trigonometric and hyperbolic functions.
-sin: Primitive = elementwise("sin", lambda g, x: g * cos(x))
-cos: Primitive = elementwise("cos", lambda g, x: -g * sin(x))
+sin: Primitive = elementwise("sin", lambda g, x: g * cos(x), cuda="sin(x)")
+cos: Primitive = elementwise("cos", lambda g, x: -g * sin(x), cuda="cos(x)")
 tan: Primitive = elementwise("tan", lambda g, y: g * (y * y + 1))
 arcsin: Primitive = elementwise("arcsin", lambda g, x: g / _root_of_1_minus_square(x))
 arccos: Primitive = elementwise("arccos", lambda g, x: -g / _root_of_1_minus_square(x))
@@ -96,7 +98,7 @@ arctan2: Primitive = elementwise(
 )
 sinh: Primitive = elementwise("sinh", lambda g, x: g * cosh(x))
 cosh: Primitive = elementwise("cosh", lambda g, x: g * sinh(x))
-tanh: Primitive = elementwise("tanh", lambda g, y: g * (1 - y * y))
+tanh: Primitive = elementwise("tanh", lambda g, y: g * (1 - y * y), cuda="tanh(x)")
 arcsinh: Primitive = elementwise("arcsinh", lambda g, x: g / _root_of_1_plus_square(x))
 arccosh: Primitive = elementwise("arccosh", lambda g, x: g / (sqrt(x - 1) * sqrt(x - -1)))
 arctanh: Primitive = elementwise("arctanh", lambda g, x: g / (1 - x) / (1 + x))
@@ -106,10 +108,16 @@ sinc: Primitive = elementwise("sinc", lambda g, y, x: g * _slope_of_sinc(y, x))
 
 # Choice. At a tie each operand gets half of the gradient.
 maximum: Primitive = elementwise(
-    "maximum", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y)
+    "maximum",
+    lambda g, y, a, b: g * _share(a, b, y),
+    lambda g, y, a, b: g * _share(b, a, y),
+    cuda="isnan(a) ? a : isnan(b) ? b : max(a, b)",
 )
 minimum: Primitive = elementwise(
-    "minimum", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y)
+    "minimum",
+    lambda g, y, a, b: g * _share(a, b, y),
+    lambda g, y, a, b: g * _share(b, a, y),
+    cuda="isnan(a) ? a : isnan(b) ? b : min(a, b)",
 )
 
 
@@ -138,6 +146,7 @@ where: Primitive = elementwise(
     lambda g, condition: where(condition, g, 0),
     lambda g, condition: where(condition, 0, g),
     memory="new",
+    cuda="condition ? a : b",
 )
 
 
@@ -263,11 +272,11 @@ def _astype(xp, x, *, dtype):
     return x.astype(dtype)
 
 
-conj: Primitive = elementwise("conj", lambda g: conj(g))
+conj: Primitive = elementwise("conj", lambda g: conj(g), cuda="x")
 real: Primitive = elementwise("real", lambda g: g, arguments=("val",), flops=moves)
 # Not -1j * g: for a numpy.float64 that would be a Python number.
 imag: Primitive = elementwise("imag", lambda g: g * -1j, arguments=("val",), flops=moves)
-astype: Primitive = linear(_astype, lambda g: g, flops=moves, memory="new")
+astype: Primitive = linear(_astype, lambda g: g, flops=moves, memory="new", cuda="x")
 
 
 def _narrowed(xp, x, *, dtype):
@@ -303,27 +312,29 @@ def _turn(active, y, args, tangents, params):
     return imag(conj(y) * t) * y * 1j / where(equal(x, 0), 1, absolute(x))
 
 
-sign: Primitive = _Sign("sign", kind="elementwise", batch="align", arguments=("x",))
+sign: Primitive = _Sign(
+    "sign", kind="elementwise", batch="align", arguments=("x",), cuda="x < 0 ? -1 : x > 0 ? 1 : x - x"
+)
 sign.jvp = _turn
 _OF_DIRECTIONS: tuple[Vjp] = (Vjp(_turn_back, sign),)
-floor: Primitive = elementwise("floor", None)
-ceil: Primitive = elementwise("ceil", None)
+floor: Primitive = elementwise("floor", None, cuda="floor(x)")
+ceil: Primitive = elementwise("ceil", None, cuda="ceil(x)")
 trunc: Primitive = elementwise("trunc", None)
 rint: Primitive = elementwise("rint", None)
 signbit: Primitive = elementwise("signbit", None)
-isnan: Primitive = elementwise("isnan", None)
-isinf: Primitive = elementwise("isinf", None)
-isfinite: Primitive = elementwise("isfinite", None)
-logical_not: Primitive = elementwise("logical_not", None)
+isnan: Primitive = elementwise("isnan", None, cuda="isnan(x)")
+isinf: Primitive = elementwise("isinf", None, cuda="isinf(x)")
+isfinite: Primitive = elementwise("isfinite", None, cuda="isfinite(x)")
+logical_not: Primitive = elementwise("logical_not", None, cuda="!x")
 invert: Primitive = elementwise("invert", None)
-equal: Primitive = elementwise("equal", None, None)
-not_equal: Primitive = elementwise("not_equal", None, None)
-less: Primitive = elementwise("less", None, None)
-less_equal: Primitive = elementwise("less_equal", None, None)
-greater: Primitive = elementwise("greater", None, None)
-greater_equal: Primitive = elementwise("greater_equal", None, None)
-logical_and: Primitive = elementwise("logical_and", None, None)
-logical_or: Primitive = elementwise("logical_or", None, None)
+equal: Primitive = elementwise("equal", None, None, cuda="a == b")
+not_equal: Primitive = elementwise("not_equal", None, None, cuda="a != b")
+less: Primitive = elementwise("less", None, None, cuda="a < b")
+less_equal: Primitive = elementwise("less_equal", None, None, cuda="a <= b")
+greater: Primitive = elementwise("greater", None, None, cuda="a > b")
+greater_equal: Primitive = elementwise("greater_equal", None, None, cuda="a >= b")
+logical_and: Primitive = elementwise("logical_and", None, None, cuda="a && b")
+logical_or: Primitive = elementwise("logical_or", None, None, cuda="a || b")
 logical_xor: Primitive = elementwise("logical_xor", None, None)
 floor_divide: Primitive = elementwise("floor_divide", None, None)
 bitwise_and: Primitive = elementwise("bitwise_and", None, None)

@@ -86,6 +86,7 @@ class Adam(Moments):
     """
 
     textbook: bool
+    elementwise = True
 
     def __init__(
         self,
@@ -146,6 +147,7 @@ class AdamW(Adam):
     """
 
     weight_decay: Hyperparameter
+    elementwise = True
 
     def __init__(
         self,

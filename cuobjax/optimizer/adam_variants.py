@@ -36,6 +36,7 @@ class NAdam(Moments):
     weight_decay: Hyperparameter
     decoupled: bool
     mu_product: StateVar
+    elementwise = True
 
     def __init__(
         self,
@@ -112,6 +113,7 @@ class RAdam(Moments):
 
     weight_decay: Hyperparameter
     decoupled: bool
+    elementwise = True
 
     def __init__(
         self,

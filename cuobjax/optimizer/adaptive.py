@@ -36,6 +36,7 @@ class RMSprop(Optimizer):
     v: ModuleList
     m: ModuleList | None
     mean: ModuleList | None
+    elementwise = True
 
     def __init__(
         self,
@@ -100,6 +101,7 @@ class Adagrad(Optimizer):
     initial: float
     weight_decay: Hyperparameter
     v: ModuleList
+    elementwise = True
 
     def __init__(
         self,
@@ -144,6 +146,7 @@ class Adadelta(Optimizer):
     weight_decay: Hyperparameter
     v: ModuleList
     u: ModuleList
+    elementwise = True
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ from ..util import class_name, positional_args_names
 from ..util.signatures import explained
 from .gradients import Gradients, fitting
 from .hyperparameters import RATE, Hyperparameter, PerVariable, in_range, learning_rate, per_variable
+from .together import updated_together
 
 __all__ = [
     "Optimizer",
@@ -101,9 +102,13 @@ class Optimizer(Module):
 
     Attributes:
         train_vars: A TrainRef to each variable.
+        elementwise: Whether `update` does the same with each element, whatever shape the variable has. Then it is
+            recorded, and runs for all variables of a dtype at once: on a GPU in few launches instead of some for each
+            variable. Within `autograd.debug()` it is called for each variable.
     """
 
     train_vars: States
+    elementwise: bool = False
     _has_mode = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -112,6 +117,8 @@ class Optimizer(Module):
             cls.__init__ = _made(cls.__init__)
         if "__call__" in cls.__dict__:
             cls.__call__ = stepping(cls.__call__)
+        if "update" in cls.__dict__:
+            cls.elementwise = cls.__dict__.get("elementwise", False)
 
     @_made
     def __init__(self, vc: Variables) -> None:
@@ -167,17 +174,22 @@ class Optimizer(Module):
         gradients = fitting(grads, self.train_vars, self.train_vars.names, type(self).__name__)
         names = [name for name in _parameters(type(self).update) if isinstance(getattr(self, name, None), ModuleList)]
         states = [getattr(self, name) for name in names]
-        differ = any(_is_number(x) or isinstance(x, PerVariable) for x in numbers.values())
-        for i, (p, g, *parts) in enumerate(zip(self.train_vars, gradients, *states, strict=True)):
-            dtype = _computed_in(g.dtype)
-            own = {name: _of_variable(x, i, dtype) for name, x in numbers.items()} if differ else numbers
-            own = own | dict(zip(names, parts, strict=True))
-            if dtype == g.dtype:
-                self.update(p, g, **own)
-            else:
-                wide: Any = StateVar(single(p.value))
-                self.update(wide, single(g), **own)
-                p.value = asarray(wide.value, g.dtype)
+        dtypes = [_computed_in(g.dtype) for g in gradients]
+        own = _of_variables(numbers, dtypes)
+        variables = [[p.ref, *parts] for p, *parts in zip(self.train_vars, *states, strict=True)]
+
+        def update(i: int, g: Array, numbers: dict[str, Any]) -> None:
+            p, parts = self.train_vars[i], dict(zip(names, variables[i][1:], strict=True))
+            if dtypes[i] == g.dtype:
+                self.update(p, g, **numbers, **parts)
+                return
+            wide: Any = StateVar(single(p.value))
+            self.update(wide, single(g), **numbers, **parts)
+            p.value = asarray(wide.value, g.dtype)
+
+        if not (self.elementwise and updated_together(self, variables, gradients, own, update)):
+            for i, g in enumerate(gradients):
+                update(i, g, own[i])
 
     def rate(self, lr: Hyperparameter) -> Any:
         """A learning rate that was checked: a number, or a `PerVariable` of them."""
@@ -258,9 +270,16 @@ def _computed_in(dtype: onp.dtype[Any]) -> onp.dtype[Any]:
     return onp.dtype(onp.float32) if dtype.itemsize == 2 and is_inexact(dtype) else dtype
 
 
-def _of_variable(x, i, dtype):
-    """A hyperparameter of the i-th variable; arrays in the real dtype of the variable, so that they promote nothing."""
-    x = x[i] if isinstance(x, PerVariable) else x
+def _of_variables(numbers, dtypes):
+    """The hyperparameters of each variable; arrays in its real dtype, so that they promote nothing."""
+    if not any(isinstance(x, PerVariable) for x in numbers.values()):
+        in_dtype = {dtype: {name: _in_dtype(x, dtype) for name, x in numbers.items()} for dtype in set(dtypes)}
+        return [in_dtype[dtype] for dtype in dtypes]
+    own = [{name: x[i] if isinstance(x, PerVariable) else x for name, x in numbers.items()} for i in range(len(dtypes))]
+    return [{name: _in_dtype(x, dtype) for name, x in o.items()} for o, dtype in zip(own, dtypes, strict=True)]
+
+
+def _in_dtype(x, dtype):
     return asarray(x, real_dtype(dtype)) if _is_number(x) else x
 
 

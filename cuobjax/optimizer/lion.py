@@ -30,6 +30,7 @@ class Lion(Optimizer):
     beta2: Hyperparameter
     weight_decay: Hyperparameter
     m: ModuleList
+    elementwise = True
 
     def __init__(
         self,

@@ -21,6 +21,7 @@ class SGD(Optimizer):
     """
 
     weight_decay: Hyperparameter
+    elementwise = True
 
     def __init__(self, vc: Variables, *, weight_decay: Hyperparameter = 0.0) -> None:
         super().__init__(vc)
@@ -52,6 +53,7 @@ class Momentum(Optimizer):
     weight_decay: Hyperparameter
     decoupled: bool
     m: ModuleList
+    elementwise = True
 
     def __init__(
         self,

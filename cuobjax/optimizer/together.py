@@ -1,0 +1,107 @@
+"""Steps of an optimizer over all variables at once: its `update` is recorded, and runs as one elementwise program."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd import Array
+from autograd.compiler.multi_tensor import MultiTensorProgram, is_elementwise
+from autograd.core import kind_of, wrapped
+from autograd.debugging import is_watching
+from autograd.graph import ConcretizationError, Staging
+
+from ..core.module import Module
+from ..core.scope import scope, write
+from ..core.variable import BaseVar
+
+__all__ = ["updated_together"]
+
+MOST = 32  # programs of one optimizer: where numbers change in each step, recording costs more than it saves
+_programs: weakref.WeakKeyDictionary[Module, dict[Any, Any]] = weakref.WeakKeyDictionary()
+
+
+def updated_together(
+    optimizer: Module,
+    variables: Sequence[Sequence[BaseVar]],
+    gradients: Sequence[Array],
+    numbers: Sequence[dict[str, Any]],
+    update: Callable[[int, Array, dict[str, Any]], None],
+) -> bool:
+    """Makes a step of an elementwise optimizer; False if it must be made by `update` of one variable after the other.
+
+    Args:
+        optimizer: The optimizer.
+        variables: Each trained variable, with its states.
+        gradients: Their gradients.
+        numbers: Their hyperparameters. A program is for their values where they are attributes of the optimizer, or
+            0, which `update` may leave out; else they may change from step to step.
+        update: `(i, gradient, numbers)` changes the i-th variable and its states.
+    """
+    if is_watching():
+        return False
+    lists = [[*[v.value for v in own], g] for own, g in zip(variables, gradients, strict=True)]
+    if any(type(x) is not Array for values in lists for x in values):
+        return False
+    groups: dict[Any, list[int]] = {}
+    for i, (values, own) in enumerate(zip(lists, numbers, strict=True)):
+        same = [(name, id(x) if isinstance(x, Array) else repr(x)) for name, x in own.items()]
+        groups.setdefault((values[0].shape == (), *[x._value.dtype for x in values], *same), []).append(i)
+    constants = {name: x for name, x in vars(optimizer).items() if kind_of(x) is not None}
+    attributes = [(name, repr(x)) for name, x in constants.items()]
+    programs = _programs.setdefault(optimizer, {})
+    changes: dict[BaseVar, Array] = {}
+    for chosen in groups.values():
+        i = chosen[0]
+        fixed = {name: x for name, x in numbers[i].items() if _is_fixed(x, constants.get(name))}
+        given = {name: x for name, x in numbers[i].items() if name not in fixed}
+        kinds = [(name, x.dtype if isinstance(x, Array) else type(x)) for name, x in given.items()]
+        key = (
+            lists[i][0].shape == (),
+            *[x._value.dtype for x in lists[i]],
+            *attributes,
+            *map(repr, fixed.items()),
+            *kinds,
+        )
+        if key not in programs:
+            if len(programs) == MOST:
+                return False
+            programs[key] = _recorded(i, variables[i], lists[i], numbers[i], given, update)
+        if programs[key] is None:
+            return False
+        program, changed = programs[key]
+        inputs = [x._value if isinstance(x, Array) else x for x in given.values()]
+        results = program([[x._value for x in lists[i]] for i in chosen], inputs)
+        for i, result in zip(chosen, results, strict=True):
+            changes.update(zip([variables[i][n] for n in changed], map(wrapped, result), strict=True))
+    write(changes)
+    return True
+
+
+def _is_fixed(x, attribute):
+    return not isinstance(x, Array) and (x is attribute or not x)
+
+
+def _recorded(i, variables, values, numbers, given, update):
+    """The program of `update` for a variable, and the positions of the variables that it changes.
+
+    None if it is not elementwise, or reads or writes other variables.
+    """
+    staging = Staging()
+    with staging.recording():
+        tracers = [staging.input(x._value, "a variable or gradient") for x in values]
+        inputs = {name: staging.input(x._value if isinstance(x, Array) else x, name) for name, x in given.items()}
+        with scope(zip(variables, tracers, strict=False)) as opened:
+            try:
+                update(i, tracers[-1], numbers | inputs)
+            except ConcretizationError:
+                return None
+    changes = {v: x for v, x in opened.changes().items() if not any(v is made() for made in opened.made)}
+    if opened.seen or not changes.keys() <= set(variables):
+        return None
+    changed = [n for n, v in enumerate(variables) if v in changes]
+    graph = staging.finished([changes[variables[n]] for n in changed])
+    if not is_elementwise(graph, len(values)):
+        return None
+    return MultiTensorProgram(graph, len(values), "update"), changed

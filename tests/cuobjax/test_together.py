@@ -1,0 +1,187 @@
+"""Steps of optimizers over all variables at once."""
+
+import copy
+import pickle
+
+import ml_dtypes  # noqa: F401 (bfloat16)
+import numpy as onp
+import pytest
+
+import autograd
+import cuobjax
+import cuobjax.numpy as jn
+from cuobjax import optimizer
+from cuobjax.optimizer.together import _programs
+
+SHAPES = [((3, 4), "float32"), ((5,), "float32"), ((), "float32"), ((2, 3), "float64"), ((0, 4), "float32")]
+SHAPES += [((6,), "float16"), ((4100,), "float32"), ((2,), "complex64"), ((3,), "bfloat16")]
+OPTIMIZERS = {
+    name: kind
+    for name, kind in vars(optimizer).items()
+    if isinstance(kind, type) and issubclass(kind, optimizer.Optimizer) and kind.elementwise
+}
+
+
+class Signum(optimizer.Optimizer):
+    """One of a user."""
+
+    elementwise = True
+    calls = 0
+
+    def __init__(self, vc, momentum=0.5):
+        super().__init__(vc)
+        self.momentum = momentum
+        self.m = self.zeros()
+
+    def update(self, p, g, lr, m):
+        type(self).calls += 1
+        m.value = self.momentum * m.value + (1 - self.momentum) * g
+        p.value -= lr * jn.sign(m.value)
+
+
+def variables(shapes=SHAPES):
+    rng = onp.random.default_rng(0)
+    named = {f"v{i}": jn.array(rng.normal(size=shape), dtype=dtype) for i, (shape, dtype) in enumerate(shapes)}
+    return cuobjax.VarCollection({name: cuobjax.TrainVar(x) for name, x in named.items()})
+
+
+def gradients(vc, seed):
+    rng = onp.random.default_rng(seed)
+    return [jn.array(rng.normal(size=v.shape), dtype=v.dtype) for v in vc]
+
+
+def assert_same_bits(a, b):
+    for x, y in zip(a, b, strict=True):
+        assert x.dtype == y.dtype
+        assert onp.asarray(x.value).tobytes() == onp.asarray(y.value).tobytes()
+
+
+@pytest.mark.parametrize("kind", [*OPTIMIZERS.values(), Signum])
+def test_a_step_over_all_variables_has_the_bits_of_steps_over_each(kind, monkeypatch):
+    vc, alone = variables(), variables()
+    together, apart = kind(vc), kind(alone)
+    for step in range(3):
+        together(0.1 / (1 + step), gradients(vc, step))
+        with monkeypatch.context() as patched:
+            patched.setattr(kind, "elementwise", False)
+            apart(0.1 / (1 + step), gradients(alone, step))
+    assert all(_programs[together].values())
+    assert apart not in _programs
+    assert_same_bits(together.vars(), apart.vars())
+
+
+def test_update_is_called_once_for_all_variables_of_a_dtype():
+    vc = variables([((n,), "float32") for n in range(1, 9)])
+    step = Signum(vc)
+    Signum.calls = 0
+    for i in range(3):
+        step(0.1 / (i + 1), gradients(vc, i))
+    assert Signum.calls == 1
+
+
+def test_update_is_called_for_each_variable_within_debug():
+    vc = variables([((n,), "float32") for n in range(1, 9)])
+    step = Signum(vc)
+    Signum.calls = 0
+    with autograd.debug():
+        step(0.1, gradients(vc, 0))
+    assert Signum.calls == 8
+
+
+def test_a_changed_attribute_counts_from_the_next_step_on():
+    vc = variables([((3,), "float32")])
+    step = Signum(vc, momentum=0.0)
+    step(1.0, [jn.array([1.0, 1.0, 1.0])])
+    before = vc["v0"].value
+    step.momentum = 0.75
+    step(1.0, [jn.array([-1.0, -1.0, -1.0])])
+    onp.testing.assert_array_equal(vc["v0"].value, before - 1)  # 0.75 * 1 + 0.25 * -1 is positive
+
+
+class Centered(optimizer.Optimizer):
+    elementwise = True  # it is not
+
+    def update(self, p, g, lr):
+        p.value -= lr * (g - g.mean())
+
+
+class Counting(optimizer.Optimizer):
+    elementwise = True
+
+    def __init__(self, vc):
+        super().__init__(vc)
+        self.count = cuobjax.StateVar(jn.zeros(()))
+
+    def update(self, p, g, lr):
+        self.count.value += 1
+        p.value -= lr * g / self.count.value
+
+
+class Deciding(optimizer.Optimizer):
+    elementwise = True
+
+    def update(self, p, g, lr):
+        p.value -= lr * (g if g.ravel()[0] > 0 else -g)
+
+
+@pytest.mark.parametrize("kind", [Centered, Counting, Deciding])
+def test_an_update_that_is_not_elementwise_is_made_for_each_variable(kind, monkeypatch):
+    vc, alone = variables([((3,), "float32"), ((2, 2), "float32")]), variables([((3,), "float32"), ((2, 2), "float32")])
+    together, apart = kind(vc), kind(alone)
+    for step in range(2):
+        together(0.1, gradients(vc, step))
+        with monkeypatch.context() as patched:
+            patched.setattr(kind, "elementwise", False)
+            apart(0.1, gradients(alone, step))
+    assert_same_bits(together.vars(), apart.vars())
+
+
+def test_an_update_of_a_subclass_says_itself_that_it_is_elementwise():
+    class Own(optimizer.SGD):
+        def update(self, p, g, lr, weight_decay):
+            p.value -= lr * g.mean()
+
+    assert optimizer.SGD.elementwise
+    assert not Own.elementwise
+
+
+def test_numbers_that_differ_in_each_step_end_the_recording():
+    vc = variables([((3,), "float32")])
+    step = Signum(vc)
+    for i in range(40):
+        step.momentum = 1 / (i + 2)
+        step(0.1, gradients(vc, i))
+    assert len(_programs[step]) == 32
+
+
+def test_rates_per_variable():
+    vc = variables([((3,), "float32"), ((3,), "float32")])
+    values = [v.value for v in vc]
+    optimizer.SGD(vc)({"v0": 0.5, "v1": 0.25}, [jn.ones(3), jn.ones(3)])
+    onp.testing.assert_array_equal(vc["v0"].value, values[0] - 0.5)
+    onp.testing.assert_array_equal(vc["v1"].value, values[1] - 0.25)
+
+
+def test_nothing_changes_when_update_raises():
+    class Broken(optimizer.Optimizer):
+        elementwise = True
+
+        def update(self, p, g, lr):
+            p.value -= lr * g
+            raise RuntimeError("broken")
+
+    vc = variables([((3,), "float32"), ((2,), "float32")])
+    values = [v.value for v in vc]
+    with pytest.raises(RuntimeError, match="broken"):
+        Broken(vc)(0.1, gradients(vc, 0))
+    assert all(v.value is x for v, x in zip(vc, values, strict=True))
+
+
+def test_copies_and_pickles_of_an_optimizer_that_has_made_steps():
+    vc = variables([((3,), "float32")])
+    step = optimizer.Adam(vc)
+    step(0.1, gradients(vc, 0))
+    for again in (copy.deepcopy(step), pickle.loads(pickle.dumps(step))):
+        again(0.1, gradients(vc, 1))
+        assert int(again.step.value) == 2
+    assert int(step.step.value) == 1
