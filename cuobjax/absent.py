@@ -39,7 +39,8 @@ VARIABLE: Remedies = {
 MODULE: Remedies = {
     "buffers named_parameters params parameters trainable_variables variables weights": "Write net.vars()",
     "save state_dict": _SAVE,
-    "load load_state_dict": _LOAD,
+    "load": _LOAD,
+    "load_state_dict": "Write cuobjax.io.load_state_dict(net, state); of our own files load_var_collection",
     "forward": "Write net(x)",
     "cpu cuda to": _GPU,
     "bfloat16 double float half": 'Write cuobjax.set_default_dtype("float64"), for instance, before making the network',

@@ -6,8 +6,9 @@ from ..absent import of_package as _of_package
 from .checkpoint import Checkpoint
 from .collection import Loaded, load_var_collection, save_var_collection
 from .formats import DamagedFileError
+from .pretrained import load_state_dict
 
-__all__ = ["Checkpoint", "DamagedFileError", "Loaded", "load_var_collection", "save_var_collection"]
+__all__ = ["Checkpoint", "DamagedFileError", "Loaded", "load_state_dict", "load_var_collection", "save_var_collection"]
 
 if not _typing.TYPE_CHECKING:
     __getattr__ = _of_package(__name__)

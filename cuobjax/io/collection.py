@@ -22,7 +22,7 @@ __all__ = ["Loaded", "load_var_collection", "save_var_collection"]
 
 
 class Loaded(NamedTuple):
-    """What `load_var_collection` found.
+    """What `load_var_collection` or `load_state_dict` found; it prints as a table.
 
     Attributes:
         matched: {name of a variable: its name in the file}.
@@ -33,6 +33,12 @@ class Loaded(NamedTuple):
     matched: dict[str, str]
     missing: list[str]
     unused: list[str]
+
+    def __str__(self) -> str:
+        width = max(map(len, [*self.matched, *self.missing]), default=0)
+        lines = [f"{name:{width}}  {stored}" for name, stored in self.matched.items()]
+        lines += [f"{name:{width}}  - (missing)" for name in self.missing]
+        return "\n".join([*lines, *[f"{'- (not used)':{width}}  {name}" for name in self.unused]])
 
 
 def save_var_collection(file: FileOrStr, vc: Variables) -> None:

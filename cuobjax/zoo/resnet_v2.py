@@ -3,14 +3,19 @@
 As in Keras and Objax, the last block of a group has its stride.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+import cuobjax.numpy as jn
 from autograd import Array
 
 from ..core.module import Module
+from ..core.variable import TrainVar
 from ..functional import global_average_pool, max_pool_2d, pad, relu
+from ..io.collection import Loaded
+from ..io.pretrained import KERAS, State, load_weights
 from ..nn import BatchNorm2D, Linear, Sequential
 from ..nn.init import xavier_normal
 from ..typing import ArrayLike
@@ -19,7 +24,7 @@ from .residual import convolution
 
 __all__ = [
     "ResNet18", "ResNet34", "ResNet50", "ResNet101", "ResNet152", "ResNet200", "ResNetV2", "ResNetV2Block",
-    "ResNetV2BlockGroup",
+    "ResNetV2BlockGroup", "load_keras_weights", "load_pretrained_weights_from_keras",
 ]  # fmt: skip
 
 
@@ -206,3 +211,77 @@ class ResNet200(_Known):
     """`ResNetV2` of 200 layers: ResNet200(in_channels, num_classes)."""
 
     arguments: ClassVar[dict[str, Any]] = {"blocks_per_group": (3, 24, 36, 3), **_BOTTLENECK}
+
+
+def load_pretrained_weights_from_keras(
+    arch: str, include_top: bool = True, num_classes: int = 1000, weights: State | None = None
+) -> ResNetV2:
+    """A network with the weights of Keras's ResNet50V2, ResNet101V2 or ResNet152V2, for its inputs in [-1, 1].
+
+    Args:
+        arch: "ResNet50", "ResNet101" or "ResNet152".
+        include_top: Whether the last layer has Keras's weights as well; then there are 1000 classes.
+        num_classes: The number of classes.
+        weights: {name: array}, or the path of an .npz file, that Keras made, as nothing is downloaded here:
+            `model = keras.applications.ResNet50V2(classifier_activation=None)`, then
+            `numpy.savez("weights.npz", **{"/".join(v.path.split("/")[-2:]): v.numpy() for v in model.variables})`.
+
+    Raises:
+        ValueError: If there is no such network, or the weights are not those of it.
+    """
+    networks: dict[str, Any] = {"ResNet50": ResNet50, "ResNet101": ResNet101, "ResNet152": ResNet152}
+    if arch not in networks:
+        raise ValueError(f"load_pretrained_weights_from_keras: expected one of {', '.join(networks)}, got {arch!r}.")
+    if weights is None:
+        raise ValueError(
+            "load_pretrained_weights_from_keras: expected weights, as nothing is downloaded. Save them in Keras, as "
+            "the description of the argument says, and pass the path."
+        )
+    if include_top and num_classes != 1000:
+        raise ValueError(f"load_pretrained_weights_from_keras: expected 1000 classes with the top, got {num_classes}.")
+    net: ResNetV2 = networks[arch](3, num_classes, normalization_fn=partial(BatchNorm2D, momentum=0.99, eps=1.001e-5))
+    load_keras_weights(net, weights, include_top)
+    return net
+
+
+_PARTS: dict[str, str] = {
+    "preact_bn": "norm_0", "0_conv": "proj_conv", "1_conv": "conv_0", "1_bn": "norm_1", "2_conv": "conv_1",
+    "2_bn": "norm_2", "3_conv": "conv_2",
+}  # fmt: skip
+
+
+def _place(name):
+    """Where a weight of Keras belongs in a ResNetV2: "conv2_block1_1_bn/gamma" in "3/0/norm_1/gamma"."""
+    layer, _, attribute = name.partition("/")
+    if found := re.fullmatch(r"conv(\d)_block(\d+)_(\w+)", layer):
+        return f"{int(found[1]) + 1}/{int(found[2]) - 1}/{_PARTS[found[3]]}/{attribute}"
+    return {"conv1_conv": "0", "post_bn": "7", "predictions": "10"}.get(layer, layer) + f"/{attribute}"
+
+
+def load_keras_weights(net: ResNetV2, weights: State, include_top: bool = True) -> Loaded:
+    """Assigns weights of Keras's network of the same depth; convolutions that have a bias there get one.
+
+    Args:
+        net: The network, of four groups.
+        weights: See `load_pretrained_weights_from_keras`.
+        include_top: Whether to assign those of the last layer as well.
+
+    Raises:
+        ValueError: If the weights are not those of such a network.
+    """
+    body = net if include_top else net[:-1]
+    convolutions = [net[0], *[getattr(block, name) for group in net[3:7] for block in group for name in _biased(block)]]
+    for layer in convolutions:
+        layer.b = TrainVar(jn.zeros((layer.w.shape[-1], 1, 1)))
+    renamer = lambda name: None if name.startswith("predictions/") and not include_top else _place(name)
+    try:
+        return load_weights(body, weights, KERAS, renamer, True, "load_keras_weights")
+    except BaseException:
+        for layer in convolutions:
+            layer.b = None
+        raise
+
+
+def _biased(block):
+    """The convolutions of a block that have a bias in Keras."""
+    return ["proj_conv", "conv_2"] if block.use_projection else ["conv_2"]

@@ -9,7 +9,7 @@ import pytest
 import cuobjax as objax
 import cuobjax.numpy as jn
 from cuobjax import nn, zoo
-from cuobjax.zoo.resnet_v2 import ResNetV2Block
+from cuobjax.zoo.resnet_v2 import ResNetV2Block, load_keras_weights, load_pretrained_weights_from_keras
 from cuobjax.zoo.vgg import VGG, _read, preprocess
 
 
@@ -188,6 +188,57 @@ def test_files_that_python_2_wrote(tmp_path):
     assert _read(path)["conv1_1"][0].tolist() == [1, 2]
 
 
+def keras_weights(net, rng):
+    """Weights of the names and layouts that Keras gives a network like this one."""
+    layers = {"conv1_conv": net[0], "post_bn": net[7], "predictions": net[10]}
+    for i, group in enumerate(net[3:7], 2):
+        for j, block in enumerate(group, 1):
+            names = {"preact_bn": "norm_0", "1_conv": "conv_0", "1_bn": "norm_1", "2_conv": "conv_1", "2_bn": "norm_2",
+                     "3_conv": "conv_2", **({"0_conv": "proj_conv"} if block.use_projection else {})}  # fmt: skip
+            layers |= {f"conv{i}_block{j}_{theirs}": getattr(block, ours) for theirs, ours in names.items()}
+    weights = {}
+    for name, layer in layers.items():
+        if hasattr(layer, "w"):
+            weights[f"{name}/kernel"] = rng.normal(size=layer.w.shape)
+            if name.endswith(("conv1_conv", "_0_conv", "_3_conv", "predictions")):
+                weights[f"{name}/bias"] = rng.normal(size=layer.w.shape[-1])
+        else:
+            names = {"gamma": "gamma", "beta": "beta", "moving_mean": "running_mean", "moving_variance": "running_var"}
+            for theirs, ours in names.items():
+                weights[f"{name}/{theirs}"] = rng.uniform(1, 2, size=getattr(layer, ours).size)
+    return weights
+
+
+@pytest.mark.parametrize("include_top", [True, False])
+def test_weights_of_keras(include_top, rng):
+    net = zoo.ResNetV2(3, 5, (1, 2, 1, 1), channels_per_group=(8, 8, 16, 16))
+    weights = keras_weights(net, rng)
+    top = np.array(net[10].w.value)
+    loaded = load_keras_weights(net, weights, include_top)
+    assert len(loaded.matched) == len(weights) - 2 * (not include_top)
+    block = net[4][1]
+    np.testing.assert_allclose(block.conv_1.w.value, weights["conv3_block2_2_conv/kernel"], rtol=1e-6)
+    np.testing.assert_allclose(block.conv_2.b.value[:, 0, 0], weights["conv3_block2_3_conv/bias"], rtol=1e-6)
+    variance = net[7].running_var.value.reshape(-1)
+    np.testing.assert_allclose(variance, weights["post_bn/moving_variance"], rtol=1e-6)
+    np.testing.assert_allclose(net[10].w.value, weights["predictions/kernel"] if include_top else top, rtol=1e-6)
+    assert net.eval()(jn.ones((1, 3, 64, 64))).shape == (1, 5)
+    net = zoo.ResNetV2(3, 5, (1, 2, 1, 1), channels_per_group=(8, 8, 16, 16))
+    names = list(net.vars().keys())
+    with pytest.raises(ValueError, match=r"^load_keras_weights: .* 1 variables have no value and 0 values"):
+        load_keras_weights(net, {name: w for name, w in weights.items() if name != "post_bn/gamma"})
+    assert list(net.vars().keys()) == names
+
+
+def test_known_networks_of_keras(rng, tmp_path, monkeypatch):
+    small = {"blocks_per_group": (1, 1, 2, 1), "channels_per_group": (8, 8, 16, 16)}
+    monkeypatch.setattr(zoo.ResNet101, "arguments", small)
+    np.savez(tmp_path / "weights.npz", **keras_weights(zoo.ResNet101(3, 1000), rng))
+    net = load_pretrained_weights_from_keras("ResNet101", False, 7, tmp_path / "weights.npz")
+    assert net[10].w.shape == (16, 7)
+    assert (net[7].eps, net[7].momentum) == (1.001e-5, 0.99)
+
+
 def test_preprocessing():
     x = np.zeros((1, 3, 1, 1)) + np.array([10, 20, 30]).reshape(3, 1, 1)
     np.testing.assert_allclose(preprocess(x).reshape(-1), [30 - 103.939, 20 - 116.779, 10 - 123.68], rtol=1e-6)
@@ -209,6 +260,18 @@ class Malicious:
         (lambda path: zoo.VGG19(True), ValueError, "VGG19: expected the path of vgg19.npy .* Nothing is downloaded"),
         (lambda path: zoo.RNN(2, 3, 4)(jn.ones((1, 1, 3))), RuntimeError, r"RNN: expected a state\. Call init_state"),
         (lambda path: VGG((1,), (4,), 1, 2, 3).load({}), ValueError, "VGG.load: expected weights of conv1_1, fc6, fc7"),
+        (
+            lambda path: load_pretrained_weights_from_keras("ResNet9"), ValueError,
+            "load_pretrained_weights_from_keras: expected one of ResNet50, ResNet101, ResNet152, got 'ResNet9'",
+        ),
+        (
+            lambda path: load_pretrained_weights_from_keras("ResNet50"), ValueError,
+            "load_pretrained_weights_from_keras: expected weights, as nothing is downloaded",
+        ),
+        (
+            lambda path: load_pretrained_weights_from_keras("ResNet50", True, 10, {}), ValueError,
+            "load_pretrained_weights_from_keras: expected 1000 classes with the top, got 10",
+        ),
         (lambda path: preprocess(jn.ones((1, 4, 2, 2))), ValueError, "preprocess: expected RGB images of shape"),
         (lambda path: VGG((1,), (4,), 1, 2, 3).load(path), pickle.UnpicklingError, "expected arrays, got builtins"),
     ],

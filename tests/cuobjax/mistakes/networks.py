@@ -110,7 +110,7 @@ MODULES = [
     ("net.w = jn.zeros((3, 2))", TypeError, "Write self.w.assign(x)"),
     ("net.parameters()", AttributeError, "Write net.vars()"),
     ("net.state_dict()", AttributeError, 'Write cuobjax.io.save_var_collection("net.npz", net.vars())'),
-    ("net.load_state_dict({})", AttributeError, 'Write cuobjax.io.load_var_collection("net.npz", net.vars())'),
+    ("net.load_state_dict({})", AttributeError, "Write cuobjax.io.load_state_dict(net, state)"),
     ("net.forward(x)", AttributeError, "Write net(x)"),
     ("net.cuda()", AttributeError, 'Write with cuobjax.device("gpu")'),
     ('net.to("cuda")', AttributeError, 'Write with cuobjax.device("gpu")'),

@@ -1,0 +1,166 @@
+"""Weights of PyTorch and Keras: their networks' outputs (tests/data/networks.py makes them), names, layouts, errors."""
+
+import functools
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import cuobjax as objax
+import cuobjax.numpy as jn
+from cuobjax import functional, io, nn
+from cuobjax.util import Renamer
+from cuobjax.zoo.resnet_v2 import ResNetV2Block
+
+with np.load(Path(__file__).parent.parent / "data" / "networks.npz") as archive:
+    DATA = dict(archive)
+NORM = functools.partial(nn.BatchNorm2D, momentum=0.9, eps=1e-5)
+
+
+def state_of(name):
+    return {key.removeprefix(f"{name}/state/"): a for key, a in DATA.items() if key.startswith(f"{name}/state/")}
+
+
+def mlp():
+    return nn.MLP([5, 8, 3], jn.tanh)
+
+
+def convnet():
+    return nn.Sequential([
+        nn.Conv2D(3, 8, 3, padding=1, use_bias=False), NORM(8), functional.relu, functional.max_pool_2d,
+        nn.Conv2D(8, 4, 3, 2, padding=1, groups=2), functional.relu, nn.ConvTranspose2D(4, 6, 3, 2, padding=1),
+        functional.flatten, nn.Linear(6 * 7 * 7, 3),
+    ])  # fmt: skip
+
+
+NETWORKS = {
+    "mlp": mlp,
+    "convnet": convnet,
+    "block": lambda: ResNetV2Block(4, 8, 2, True, True, NORM),
+    "words": lambda: nn.Sequential([nn.Embedding(5, 4), nn.Linear(4, 2)]),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs_are_pytorchs(name):
+    net = NETWORKS[name]()
+    loaded = io.load_state_dict(net, state_of(name))
+    assert (loaded.missing, loaded.unused) == ([], [])
+    assert set(loaded.matched) == set(net.vars().keys())
+    x, y = DATA[f"{name}/x"], DATA[f"{name}/y"]
+    np.testing.assert_allclose(net.eval()(x), y, rtol=1e-4, atol=2e-6)
+    np.testing.assert_allclose(objax.Jit(net)(x), y, rtol=1e-4, atol=2e-6)
+
+
+class Tensor:
+    """What a tensor of PyTorch is to us."""
+
+    def __init__(self, array, dtype="torch.float32"):
+        self.array, self.dtype = array, dtype
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        return self
+
+    def float(self):
+        return Tensor(self.array.astype("float32"))
+
+    def numpy(self):
+        if self.dtype == "torch.bfloat16":
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self.array
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "npz", "tensors", "arrays", "bfloat16"])
+def test_kinds_of_states(kind, tmp_path):
+    state, net = state_of("mlp"), mlp()
+    source, tolerance = state, 1e-5
+    if kind == "safetensors":
+        safetensors = pytest.importorskip("safetensors.numpy")
+        source = tmp_path / "net.safetensors"
+        safetensors.save_file({name: np.ascontiguousarray(a) for name, a in state.items()}, source)
+    elif kind == "npz":
+        source = str(tmp_path / "net.npz")
+        np.savez(source, **state)
+    elif kind == "tensors":
+        source = {name: Tensor(a) for name, a in state.items()}
+    elif kind == "arrays":
+        source = {name: jn.array(a).astype("float64") for name, a in state.items()}
+    else:
+        source = {name: Tensor(a.astype(ml_dtypes.bfloat16), "torch.bfloat16") for name, a in state.items()}
+        tolerance = 0.05
+    io.load_state_dict(net, source)
+    assert {str(v.dtype) for v in net.vars()} == {"float32"}
+    np.testing.assert_allclose(net(DATA["mlp/x"]), DATA["mlp/y"], rtol=tolerance, atol=tolerance)
+
+
+class Nested(objax.Module):
+    def __init__(self):
+        self.layers = objax.ModuleList([nn.Linear(5, 8)])
+        self.heads = objax.ModuleDict({"last": objax.ForceArgs(nn.Linear(8, 3))})
+        self.scale = objax.TrainVar(jn.ones(3), constraint=objax.constraint.positive)
+        self.dropout = nn.Dropout(0.5)
+
+
+def test_ways_through_modules_renaming_and_what_is_left_over():
+    net = Nested()
+    state = {
+        "layers.0.weight": np.ones((8, 5)), "layers.0.bias": np.zeros(8), "head.weight": np.ones((3, 8)),
+        "head.bias": np.zeros(3), "scale": np.full(3, 2.0), "other": np.ones(2), "bn.num_batches_tracked": np.array(3),
+    }  # fmt: skip
+    with pytest.raises(
+        ValueError, match=r"^load_state_dict: .* 2 variables have no value and 3 values no variable\."
+    ) as e:
+        io.load_state_dict(net, state)
+    assert "(missing)" in e.value.__notes__[0]
+    assert float(net.scale.value[0]) == pytest.approx(1)
+    renamer = Renamer({"head.": "heads.last."})
+    loaded = io.load_state_dict(net, state, renamer, strict=False)
+    assert loaded.unused == ["other"]
+    assert loaded.matched["(Nested).heads(ModuleDict)['last'](Linear).w"] == "head.weight"
+    np.testing.assert_allclose(net.scale.value, [2, 2, 2], rtol=1e-6)
+    io.load_state_dict(net, state, lambda name: None if name == "other" else renamer(name))
+    text = str(io.load_state_dict(nn.MLP([2, 1]), {"0.bias": np.ones(1), "1.weight": np.ones(1)}, strict=False))
+    assert text.splitlines() == [
+        "(MLP)[0](Linear).b  0.bias", "(MLP)[0](Linear).w  - (missing)", "- (not used)        1.weight",
+    ]  # fmt: skip
+
+
+def test_shared_variables_are_loaded_once():
+    net = nn.Sequential([nn.Linear(2, 2), nn.Linear(2, 2)])
+    net[1].w = net[0].w
+    state = {"0.weight": np.ones((2, 2)), "0.bias": np.ones(2), "1.bias": np.ones(2)}
+    assert io.load_state_dict(net, state).missing == []
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"0.weight": np.ones((5, 8))}, ValueError, r"0\.weight: expected a value of shape \(5, 8\) in our layout"),
+        ({"0.bias": np.ones(8, int)}, TypeError, r"0\.bias: expected a value of dtype float32, got int64"),
+        ({"3.bias": np.ones(8)}, ValueError, "expected a value for each variable and none else, but 0 variables"),
+    ],
+)  # fmt: skip
+def test_refused_values_change_nothing(change, error, message):
+    net = mlp()
+    before = [np.array(v.value) for v in net.vars()]
+    with pytest.raises(error, match=f"^load_state_dict: {message}"):
+        io.load_state_dict(net, state_of("mlp") | change)
+    for v, old in zip(net.vars(), before, strict=True):
+        np.testing.assert_array_equal(v.value, old)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: io.load_state_dict(mlp(), "net.pth"), TypeError, r"expected a dictionary or .* safetensors\.torch"),
+        (lambda: io.load_state_dict({}, {}), TypeError, "expected a module, got dict"),
+        (lambda: io.load_state_dict(mlp(), {"a": 1, "b": 2}, lambda name: "c"), ValueError, "expected new names that"),
+    ],
+)  # fmt: skip
+def test_refused_arguments(call, error, message):
+    with pytest.raises(error, match=f"^load_state_dict: {message}"):
+        call()
