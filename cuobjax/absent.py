@@ -101,6 +101,7 @@ _MODULES: dict[str, Remedies] = {
         "Linear Conv2D Sequential Dropout BatchNorm2D": "Write cuobjax.nn.{name}",
         "relu softmax sigmoid": "Write cuobjax.functional.{name}",
         "optim optimizers": "Write cuobjax.optimizer",
+        "amp autocast GradScaler": "Write cuobjax.precision.mixed(net), and cuobjax.precision.LossScale() for float16",
         "lax": "Write autograd.scan, cond and while_loop, or Python's own loops and conditions",
         "Parameter Variable Param": "Write cuobjax.TrainVar(x)",
         "tree_map tree_util": "Write autograd.tree.tree_map(f, x)",

@@ -19,7 +19,8 @@ MODULES = [
     "autograd.scipy.stats", "autograd.testing", "autograd.tree", "autograd.typing", "cuobjax", "cuobjax.constants",
     "cuobjax.constraint", "cuobjax.functional", "cuobjax.functional.divergence", "cuobjax.functional.loss",
     "cuobjax.functional.parallel", "cuobjax.io", "cuobjax.nn", "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.numpy.fft",
-    "cuobjax.numpy.linalg", "cuobjax.optimizer", "cuobjax.optimizer.scheduler", "cuobjax.random", "cuobjax.typing",
+    "cuobjax.numpy.linalg", "cuobjax.optimizer", "cuobjax.optimizer.scheduler", "cuobjax.precision", "cuobjax.random",
+    "cuobjax.typing",
     "cuobjax.util", "cuobjax.util.check", "cuobjax.util.image",
 ]  # fmt: skip
 
@@ -31,7 +32,7 @@ NAMES = {
         optimizer random typing util
         Array ConstrainedVar Device DeviceError FrozenVar Remat constraint debug_print default_device default_dtype
         device
-        device_put freeze functional_call merge numpy replace set_default_dtype split stop_gradient summary
+        device_put freeze functional_call merge numpy precision replace set_default_dtype split stop_gradient summary
         unfreeze""",
     "cuobjax.functional": """
         adaptive_average_pool adaptive_max_pool average_pool average_pool_1d average_pool_2d average_pool_3d
@@ -63,6 +64,7 @@ NAMES = {
     "cuobjax.optimizer.scheduler": """
         Annealing Constant CosineAnnealing ExponentialDecay LinearAnnealing OneCycle Piecewise PolynomialAnnealing
         Scheduler StepDecay Warmup""",
+    "cuobjax.precision": "LossScale Modules Policy is_normalization mixed set_policy",
     "cuobjax.random": """
         DEFAULT_GENERATOR Generator ball bernoulli beta binomial bits categorical cauchy chisquare choice dirichlet
         exponential gamma gumbel laplace logistic normal orthogonal permutation poisson rademacher randint seed shuffle

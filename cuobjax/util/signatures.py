@@ -21,6 +21,7 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 def class_name(x: Any) -> str:
     """The name under which users write the class of `x`: of cuobjax's own, the shortest one that leads to it."""
     kind = x if isinstance(x, type) else type(x)
+    kind = vars(kind).get("_plain_class", kind)  # of modules with a policy of precision
     path = kind.__module__.split(".")
     if path[0] == "cuobjax":
         for package in itertools.accumulate(path, "{}.{}".format):

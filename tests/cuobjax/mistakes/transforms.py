@@ -56,6 +56,7 @@ OPTIMIZERS = [
     ('opt.param_groups[0]["lr"] = 0.1', AttributeError, "The learning rate comes with each call"),
     ("opt.state_dict()", AttributeError, 'save_var_collection("opt.npz", opt.vars())'),
     ("cuobjax.optim", AttributeError, "Write cuobjax.optimizer"),
+    ("cuobjax.amp.autocast()", AttributeError, "Write cuobjax.precision.mixed(net)"),
 ]
 
 PROGRAMS = [
