@@ -1,6 +1,7 @@
 """Convolution of images (N, C, *spatial), and its transpose."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cuobjax.numpy as jn
 from autograd import Array
@@ -83,24 +84,24 @@ def conv_transpose(
         )
     strides, dilations = to_tuple(strides, rank), to_tuple(dilations, rank)
     extents = [(k - 1) * d + 1 for k, d in zip(w.shape[:rank], dilations, strict=True)]
-    padding = _spread_padding(to_padding(padding, rank), extents, strides)
+    pads = _spread_padding(to_padding(padding, rank), extents, strides)
     out = [
         (n - 1) * s + low + high - extent + 2
-        for n, s, (low, high), extent in zip(x.shape[2:], strides, padding, extents, strict=True)
+        for n, s, (low, high), extent in zip(x.shape[2:], strides, pads, extents, strict=True)
     ]
     if min(out, default=1) < 1:
         raise ValueError(
             f"conv_transpose: expected an output with elements, got spatial shape {x.shape[2:]} with kernel "
-            f"{w.shape[:rank]}, strides {strides} and padding {padding}, which gives {tuple(out)}. Pad more."
+            f"{w.shape[:rank]}, strides {strides} and padding {pads}, which gives {tuple(out)}. Pad more."
         )
     # Of the convolution from the output to x, whose windows begin `extent - 1 - low` before the output.
-    before = tuple((extent - 1 - low, extent - 1 - high) for (low, high), extent in zip(padding, extents, strict=True))
+    before = tuple((extent - 1 - low, extent - 1 - high) for (low, high), extent in zip(pads, extents, strict=True))
     w = w.transpose((rank + 1, rank, *range(rank)))
     geometry = ops.Geometry(strides, before, dilations, groups)
     return ops.convolution_input(x, w, geometry=geometry, shape=(x.shape[0], w.shape[1] * groups, *out))
 
 
-def _spread_padding(padding, extents, strides):
+def _spread_padding(padding: Any, extents: list[int], strides: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """Padding of x with zeros between its elements, a pair for each axis. Source: TensorFlow's, as in JAX."""
     if not isinstance(padding, str):
         return padding

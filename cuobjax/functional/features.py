@@ -75,7 +75,7 @@ def dynamic_slice(
         if size < x.shape[axis]:
             last = x.shape[axis] - size
             if isinstance(start, numbers.Integral):
-                first = min(max(start, 0), last)
+                first = min(max(int(start), 0), last)
                 x = x[(slice(None),) * axis + (slice(first, first + size),)]
             else:
                 x = jn.take(x, jn.clip(jn.asarray(start), 0, last) + jn.arange(size), axis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as onp
 
@@ -150,11 +151,11 @@ def adaptive_average_pool(x: ArrayLike, size: int | Sequence[int | None]) -> Arr
         x: The images; an array of less than three axes raises ValueError.
         size: The number of windows, for all spatial axes or one for each; None leaves an axis as it is.
     """
-    x, size = _adaptive(x, size, "adaptive_average_pool")
-    if any(n % out for n, out in zip(x.shape[2:], size, strict=True)):
-        means = {axis: _means(x.shape[axis], out) for axis, out in enumerate(size, 2) if out != x.shape[axis]}
-        return along_axes(x, means)
-    return average_pool(x, tuple(n // out for n, out in zip(x.shape[2:], size, strict=True)))
+    image, sizes = _adaptive(x, size, "adaptive_average_pool")
+    if any(n % out for n, out in zip(image.shape[2:], sizes, strict=True)):
+        means = {axis: _means(image.shape[axis], out) for axis, out in enumerate(sizes, 2) if out != image.shape[axis]}
+        return along_axes(image, means)
+    return average_pool(image, tuple(n // out for n, out in zip(image.shape[2:], sizes, strict=True)))
 
 
 def adaptive_max_pool(x: ArrayLike, size: int | Sequence[int | None]) -> Array:
@@ -166,27 +167,27 @@ def adaptive_max_pool(x: ArrayLike, size: int | Sequence[int | None]) -> Array:
         x: The images; an array of less than three axes raises ValueError.
         size: The number of windows, for all spatial axes or one for each; None leaves an axis as it is.
     """
-    x, size = _adaptive(x, size, "adaptive_max_pool")
-    if all(n % out == 0 for n, out in zip(x.shape[2:], size, strict=True)):
-        return max_pool(x, tuple(n // out for n, out in zip(x.shape[2:], size, strict=True)))
-    for axis in reversed(range(2, x.ndim)):  # so that the first one in row-major order is found
-        starts, stops = _bounds(x.shape[axis], size[axis - 2])
+    y, sizes = _adaptive(x, size, "adaptive_max_pool")
+    if all(n % out == 0 for n, out in zip(y.shape[2:], sizes, strict=True)):
+        return max_pool(y, tuple(n // out for n, out in zip(y.shape[2:], sizes, strict=True)))
+    for axis in reversed(range(2, y.ndim)):  # so that the first one in row-major order is found
+        starts, stops = _bounds(y.shape[axis], sizes[axis - 2])
         places = starts[:, None] + onp.arange((stops - starts).max())
-        windows = jn.take(x, jn.asarray(onp.minimum(places, stops[:, None] - 1)), axis)
+        windows = jn.take(y, jn.asarray(onp.minimum(places, stops[:, None] - 1)), axis)
         first = jn.expand_dims(jn.argmax(windows, axis + 1), axis + 1)
-        x = jn.take_along_axis(windows, first, axis + 1).squeeze(axis + 1)
-    return x
+        y = jn.take_along_axis(windows, first, axis + 1).squeeze(axis + 1)
+    return y
 
 
-def _adaptive(x, size, where):
+def _adaptive(x: ArrayLike, size: Any, where: str) -> tuple[Array, tuple[int, ...]]:
     """x as an image, and the number of windows along each of its spatial axes."""
-    x = _image(x, where)
-    size = (None,) * (x.ndim - 2) if size is None else to_tuple(size, x.ndim - 2)
-    size = tuple(n if out is None else out for n, out in zip(x.shape[2:], size, strict=True))
-    require_sizes(where, 1, size=size)
-    if 0 in x.shape[2:]:
-        raise ValueError(f"{where}: expected x with elements along its spatial axes, got {x.shape}.")
-    return x, size
+    image = _image(x, where)
+    given = (None,) * (image.ndim - 2) if size is None else to_tuple(size, image.ndim - 2)
+    sizes = tuple(n if out is None else out for n, out in zip(image.shape[2:], given, strict=True))
+    require_sizes(where, 1, size=sizes)
+    if 0 in image.shape[2:]:
+        raise ValueError(f"{where}: expected x with elements along its spatial axes, got {image.shape}.")
+    return image, sizes
 
 
 def _bounds(n, out):

@@ -105,17 +105,19 @@ def interpolate(
         raise ValueError(
             f"interpolate: expected size or scale_factor, got size={size!r} and scale_factor={scale_factor!r}."
         )
-    if size is not None:
-        new = (size,) if isinstance(size, numbers.Number) else tuple(size)
-    else:
-        factors = (scale_factor,) * (x.ndim - 1) if isinstance(scale_factor, numbers.Number) else tuple(scale_factor)
-        last = x.shape[max(x.ndim - len(factors), 0) :]
-        new = tuple(math.floor(n * factor) for n, factor in zip(last, factors, strict=False))
-        new = new if len(factors) <= x.ndim else factors
+    new = _lengths(size, 1) if scale_factor is None else _lengths(scale_factor, x.ndim - 1)
     if len(new) > x.ndim:
         raise ValueError(f"interpolate: expected at most {x.ndim} lengths for an array {x.shape}, got {new}.")
+    kept, last = x.shape[: x.ndim - len(new)], x.shape[x.ndim - len(new) :]
+    if scale_factor is not None:
+        new = tuple(math.floor(n * factor) for n, factor in zip(last, new, strict=True))
     require_sizes("interpolate", 1, size=new)
-    return _resized(x, (*x.shape[: x.ndim - len(new)], *new), mode)
+    return _resized(x, (*kept, *new), mode)
+
+
+def _lengths(given: Any, count: int) -> tuple[Any, ...]:
+    """Several numbers as a tuple; one number `count` times."""
+    return (given,) * count if isinstance(given, numbers.Number) else tuple(given)
 
 
 def upsample_2d(x: ArrayLike, scale: int | Sequence[int], method: Interpolate | str = Interpolate.BILINEAR) -> Array:
@@ -126,25 +128,27 @@ def upsample_2d(x: ArrayLike, scale: int | Sequence[int], method: Interpolate | 
         scale: A factor, or one for each of H and W.
         method: An `Interpolate` or its name.
     """
-    x = _images("upsample_2d", x, "For another rank write interpolate(x, scale_factor=(2, 2)).")
+    image = _images("upsample_2d", x, "For another rank write interpolate(x, scale_factor=(2, 2)).")
     require_sizes("upsample_2d", 1, scale=scale)
-    n, c, *spatial = x.shape
-    return _resized(x, (n, c, *[length * s for length, s in zip(spatial, to_tuple(scale, 2), strict=True)]), method)
+    n, c, *spatial = image.shape
+    return _resized(image, (n, c, *[length * s for length, s in zip(spatial, to_tuple(scale, 2), strict=True)]), method)
 
 
 def upscale_nn(x: ArrayLike, scale: int = 2) -> Array:
     """Images x (N, C, H, W) with each element `scale` x `scale` times: (N, C, H * scale, W * scale)."""
-    x = _images("upscale_nn", x)
+    image = _images("upscale_nn", x)
     require_sizes("upscale_nn", 1, scale=scale)
-    n, c, h, w = x.shape
-    return jn.broadcast_to(x[:, :, :, None, :, None], (n, c, h, scale, w, scale)).reshape((n, c, h * scale, w * scale))
+    n, c, h, w = image.shape
+    return jn.broadcast_to(image[:, :, :, None, :, None], (n, c, h, scale, w, scale)).reshape(
+        (n, c, h * scale, w * scale)
+    )
 
 
-def _images(where, x, remedy=""):
-    x = jn.asarray(x)
-    if x.ndim != 4:
-        raise ValueError(f"{where}: expected x of shape (N, C, H, W), got {x.shape}. {remedy}".rstrip())
-    return x
+def _images(where: str, x: ArrayLike, remedy: str = "") -> Array:
+    image = jn.asarray(x)
+    if image.ndim != 4:
+        raise ValueError(f"{where}: expected x of shape (N, C, H, W), got {image.shape}. {remedy}".rstrip())
+    return image
 
 
 def _blocks(where, x, size):
@@ -173,9 +177,9 @@ def _block(where, size):
 
 def space_to_batch2d(x: ArrayLike, size: int | Sequence[int] = 2) -> Array:
     """Pixels of blocks as images of the batch: x (N, C, H * a, W * b) to (N * a * b, C, H, W) for size (a, b)."""
-    x = _blocks("space_to_batch2d", x, size).transpose((0, 3, 5, 1, 2, 4))
-    n, a, b, *rest = x.shape
-    return x.reshape((n * a * b, *rest))
+    y: Array = _blocks("space_to_batch2d", x, size).transpose((0, 3, 5, 1, 2, 4))
+    n, a, b, *rest = y.shape
+    return y.reshape((n * a * b, *rest))
 
 
 def batch_to_space2d(x: ArrayLike, size: int | Sequence[int] = 2) -> Array:
@@ -185,9 +189,9 @@ def batch_to_space2d(x: ArrayLike, size: int | Sequence[int] = 2) -> Array:
 
 def space_to_channel2d(x: ArrayLike, size: int | Sequence[int] = 2) -> Array:
     """Pixels of blocks as channels: x (N, C, H * a, W * b) to (N, C * a * b, H, W) for size (a, b)."""
-    x = _blocks("space_to_channel2d", x, size).transpose((0, 1, 3, 5, 2, 4))
-    n, c, a, b, *rest = x.shape
-    return x.reshape((n, c * a * b, *rest))
+    y: Array = _blocks("space_to_channel2d", x, size).transpose((0, 1, 3, 5, 2, 4))
+    n, c, a, b, *rest = y.shape
+    return y.reshape((n, c * a * b, *rest))
 
 
 def channel_to_space2d(x: ArrayLike, size: int | Sequence[int] = 2) -> Array:

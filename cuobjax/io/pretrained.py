@@ -13,7 +13,7 @@ from autograd import Array
 from autograd.backend import CPU, is_cupy
 from autograd.dtypes import is_inexact
 
-from ..core.collection import assign_all
+from ..core.collection import assign_all, names_of
 from ..core.module import Module, parts, walk
 from ..core.random_state import RandomState
 from ..core.scope import at_once
@@ -109,8 +109,9 @@ def load_weights(
     if not isinstance(module, Module):
         raise TypeError(f"{where}: expected a module, got {type(module).__name__}.")
     stored = _renamed(_read(state, where), renamer, convention, where)
-    named = {v: name for name, v in reversed(module.vars().items())}
-    found, missing = {}, []
+    named = {v: names[0] for v, names in names_of(module.vars()).items()}
+    found: dict[Any, tuple[str, str, Any]] = {}
+    missing: list[str] = []
     for key, owner, attribute, variable in _places(module, convention):
         name = named[getattr(variable, "free", variable)]
         if key in stored:

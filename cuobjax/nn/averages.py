@@ -15,11 +15,12 @@ from .inputs import as_input
 __all__ = ["ExponentialMovingAverage", "MovingAverage"]
 
 
-def _checked(layer, x, shape):
-    x = as_input(layer, x)
-    if x.shape != shape:
-        raise ValueError(f"{type(layer).__name__}: expected x of shape {shape}, got {x.shape}.")
-    return x
+def _checked(layer: Module, x: ArrayLike, average: Array, shape: tuple[int, ...]) -> Array:
+    """x as an Array of a shape, with the dtype of the average."""
+    array = as_input(layer, x)
+    if array.shape != shape:
+        raise ValueError(f"{type(layer).__name__}: expected x of shape {shape}, got {array.shape}.")
+    return array.astype(average.dtype)
 
 
 class MovingAverage(Module):
@@ -47,8 +48,7 @@ class MovingAverage(Module):
             ValueError: If x has another shape.
         """
         buffer = self.buffer.value
-        x = _checked(self, x, buffer.shape[1:])
-        self.buffer.value = jn.concatenate([buffer[1:], x[None].astype(buffer.dtype)])
+        self.buffer.value = jn.concatenate([buffer[1:], _checked(self, x, buffer, buffer.shape[1:])[None]])
         return self.buffer.value.mean(0)
 
     def __repr__(self) -> str:
@@ -83,8 +83,7 @@ class ExponentialMovingAverage(Module):
             ValueError: If x has another shape.
         """
         average = self.avg.value
-        x = _checked(self, x, average.shape).astype(average.dtype)
-        self.avg.value = average + (1 - self.momentum) * (x - average)
+        self.avg.value = average + (1 - self.momentum) * (_checked(self, x, average, average.shape) - average)
         return self.avg.value
 
     def __repr__(self) -> str:

@@ -65,13 +65,14 @@ class ResNetV2Block(Module):
 
     def __call__(self, x: ArrayLike, training: bool | None = None) -> Array:
         """x (N, nin, H, W) to (N, nout, H / stride, W / stride); `training` is that of the normalization."""
-        shortcut = max_pool_2d(x, size=1, strides=self.stride) if self.stride > 1 else x
+        y = jn.asarray(x)
+        shortcut = max_pool_2d(y, size=1, strides=self.stride) if self.stride > 1 else y
         for i in range(self.depth):
-            x = self.activation_fn(getattr(self, f"norm_{i}")(x, training))
+            y = self.activation_fn(getattr(self, f"norm_{i}")(y, training))
             if i == 0 and self.use_projection:
-                shortcut = self.proj_conv(x)
-            x = getattr(self, f"conv_{i}")(x)
-        return x + shortcut
+                shortcut = self.proj_conv(y)
+            y = getattr(self, f"conv_{i}")(y)
+        return y + shortcut
 
 
 class ResNetV2BlockGroup(Sequential):
@@ -165,8 +166,9 @@ class _Known(ResNetV2):
         normalization_fn: Callable[..., Any] = BatchNorm2D,
         activation_fn: Callable[..., Any] = relu,
     ) -> None:
-        functions = {"normalization_fn": normalization_fn, "activation_fn": activation_fn}
-        super().__init__(in_channels, num_classes, **self.arguments, **functions)
+        super().__init__(
+            in_channels, num_classes, **self.arguments, normalization_fn=normalization_fn, activation_fn=activation_fn
+        )
 
 
 _PLAIN: dict[str, Any] = {
