@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as onp
 
 import cuobjax.numpy as jn
-from autograd import Array
+from autograd import Array, stop_gradient
 from autograd.ops import convolution as ops
 
 from ..constants import ConvPadding
@@ -170,13 +171,24 @@ def adaptive_max_pool(x: ArrayLike, size: int | Sequence[int | None]) -> Array:
     y, sizes = _adaptive(x, size, "adaptive_max_pool")
     if all(n % out == 0 for n, out in zip(y.shape[2:], sizes, strict=True)):
         return max_pool(y, tuple(n // out for n, out in zip(y.shape[2:], sizes, strict=True)))
-    for axis in reversed(range(2, y.ndim)):  # so that the first one in row-major order is found
-        starts, stops = _bounds(y.shape[axis], sizes[axis - 2])
-        places = starts[:, None] + onp.arange((stops - starts).max())
-        windows = jn.take(y, jn.asarray(onp.minimum(places, stops[:, None] - 1)), axis)
+    n, c, *spatial = y.shape
+    indices = _adaptive_max_indices(stop_gradient(y), sizes).reshape((n, c, math.prod(sizes)))
+    return jn.take_along_axis(y.reshape((n, c, math.prod(spatial))), indices, -1).reshape((n, c, *sizes))
+
+
+def _adaptive_max_indices(x, sizes):
+    """Where the maxima are in the flattened spatial axes: axis by axis, the last one first, for row-major order."""
+    places = jn.arange(math.prod(x.shape[2:]), dtype="int32").reshape(x.shape[2:])
+    places = jn.broadcast_to(places, x.shape)
+    for axis in reversed(range(2, x.ndim)):
+        starts, stops = _bounds(x.shape[axis], sizes[axis - 2])
+        window = starts[:, None] + onp.arange((stops - starts).max())
+        window = jn.asarray(onp.minimum(window, stops[:, None] - 1))  # the last element again, where one is shorter
+        windows = jn.take(x, window, axis)
         first = jn.expand_dims(jn.argmax(windows, axis + 1), axis + 1)
-        y = jn.take_along_axis(windows, first, axis + 1).squeeze(axis + 1)
-    return y
+        x = jn.take_along_axis(windows, first, axis + 1).squeeze(axis + 1)
+        places = jn.take_along_axis(jn.take(places, window, axis), first, axis + 1).squeeze(axis + 1)
+    return places
 
 
 def _adaptive(x: ArrayLike, size: Any, where: str) -> tuple[Array, tuple[int, ...]]:

@@ -50,8 +50,16 @@ def along_axes(x: Array, matrices: Mapping[int, Any]) -> Array:
     for axis, matrix in sorted(
         matrices.items(), key=lambda item: len(item[1]) / len(item[1][0])
     ):  # shrinking ones first
-        y = jn.moveaxis(jn.tensordot(y, jn.asarray(matrix), (axis, 1)), -1, axis)
+        y = _along(y, jn.asarray(matrix), axis)
     return with_precision_of(y, x)
+
+
+def _along(x, matrix, axis):
+    if axis == x.ndim - 1:
+        return x @ matrix.T
+    before, after = x.shape[:axis], x.shape[axis + 1 :]
+    y = matrix @ x.reshape((math.prod(before), x.shape[axis], math.prod(after)))  # as many products, without copies
+    return y.reshape((*before, matrix.shape[0], *after))
 
 
 def _resized(x, shape, mode):
@@ -62,7 +70,11 @@ def _resized(x, shape, mode):
         raise ValueError(f"interpolate: expected an array with elements, got shape {x.shape}.")
     if mode == "nearest":
         for axis, (n, out) in changed.items():
-            x = jn.take(x, jn.asarray((2 * onp.arange(out) + 1) * n // (2 * out)), axis)
+            x = (
+                jn.repeat(x, out // n, axis)
+                if out % n == 0
+                else jn.take(x, jn.asarray((2 * onp.arange(out) + 1) * n // (2 * out)), axis)
+            )
         return x
     return along_axes(x, {axis: _weights(n, out, _KERNELS[mode]) for axis, (n, out) in changed.items()})
 

@@ -51,7 +51,7 @@ def _kernel_first(w):
 
 PYTORCH: Convention = Convention(
     ".",
-    {"w": "weight", "b": "bias", "gamma": "weight", "beta": "bias"},
+    {"w": "weight", "b": "bias", "gamma": "weight", "beta": "bias", "slope": "weight"},
     {Linear: onp.transpose, Conv: _kernel_first, ConvTranspose: _kernel_first},
     r"(.*\.)?num_batches_tracked",
 )

@@ -37,9 +37,13 @@ def convnet():
 NETWORKS = {
     "mlp": mlp,
     "convnet": convnet,
+    "norms": lambda: nn.Sequential([
+        nn.Conv1D(3, 4, 3), nn.GroupNorm1D(4, 2), nn.PReLU(4), nn.LayerNorm(6), nn.InstanceNorm1D(4),
+        nn.BatchNorm1D(4, eps=1e-5),
+    ]),
     "block": lambda: ResNetV2Block(4, 8, 2, True, True, NORM),
     "words": lambda: nn.Sequential([nn.Embedding(5, 4), nn.Linear(4, 2)]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NETWORKS)

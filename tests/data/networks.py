@@ -51,6 +51,14 @@ record(
     ),
     torch.randn(2, 3, 16, 16),
 )  # fmt: skip
+record(
+    "norms",
+    nn.Sequential(
+        nn.Conv1d(3, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.PReLU(4), nn.LayerNorm([6]),
+        nn.InstanceNorm1d(4, affine=True), nn.BatchNorm1d(4),
+    ),
+    torch.randn(2, 3, 6),
+)  # fmt: skip
 record("block", Block(4, 8, 2), torch.randn(2, 4, 6, 6))
 record("words", nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 2)), torch.tensor([[0, 1], [4, 2]]))
 np.savez_compressed(Path(__file__).with_suffix(".npz"), **results)
