@@ -43,6 +43,14 @@ def _image(x: ArrayLike, where: str, rank: int | None = None) -> Array:
     return x
 
 
+def _whole(x: ArrayLike, where: str) -> Array:
+    """x as an image with elements to pool."""
+    image = _image(x, where)
+    if 0 in image.shape[2:]:
+        raise ValueError(f"{where}: expected x with elements along its spatial axes, got {image.shape}.")
+    return image
+
+
 def average_pool(
     x: ArrayLike,
     size: int | Sequence[int] = 2,
@@ -193,12 +201,10 @@ def _adaptive_max_indices(x, sizes):
 
 def _adaptive(x: ArrayLike, size: Any, where: str) -> tuple[Array, tuple[int, ...]]:
     """x as an image, and the number of windows along each of its spatial axes."""
-    image = _image(x, where)
+    image = _whole(x, where)
     given = (None,) * (image.ndim - 2) if size is None else to_tuple(size, image.ndim - 2)
     sizes = tuple(n if out is None else out for n, out in zip(image.shape[2:], given, strict=True))
     require_sizes(where, 1, size=sizes)
-    if 0 in image.shape[2:]:
-        raise ValueError(f"{where}: expected x with elements along its spatial axes, got {image.shape}.")
     return image, sizes
 
 
@@ -217,7 +223,7 @@ def _means(n, out):
 
 def global_average_pool(x: ArrayLike, keepdims: bool = False) -> Array:
     """Means over all spatial axes: x (N, C, *spatial) to (N, C), with `keepdims` to (N, C, 1, ...)."""
-    x = _image(x, "global_average_pool")
+    x = _whole(x, "global_average_pool")
     return x.mean(tuple(range(2, x.ndim)), keepdims=keepdims)
 
 
@@ -226,5 +232,5 @@ def global_max_pool(x: ArrayLike, keepdims: bool = False) -> Array:
 
     Equal maxima share the gradient.
     """
-    x = _image(x, "global_max_pool")
+    x = _whole(x, "global_max_pool")
     return x.max(tuple(range(2, x.ndim)), keepdims=keepdims)

@@ -34,6 +34,18 @@ _explained = explained(
 )
 
 
+def _image(layer: Module, x: ArrayLike, rank: int, nin: int) -> Array:
+    """x as an Array, if it has `rank` spatial axes and `nin` channels; else ValueError with the layer's name."""
+    image = as_input(layer, x)
+    if image.ndim != rank + 2 or image.shape[1] != nin:
+        axes = _AXES.get(rank, ("*spatial",))
+        layout = f" Is the layout NC{''.join(axes)}?" if rank in _AXES else ""
+        raise ValueError(
+            f"{type(layer).__name__}: expected x of shape (N, {nin}, {', '.join(axes)}), got {image.shape}.{layout}"
+        )
+    return image
+
+
 class _Convolution(Module):
     """What convolutions and their transposes share: variables, windows, checks.
 
@@ -66,15 +78,6 @@ class _Convolution(Module):
         self.padding = to_padding(padding, rank)
         self.strides, self.dilations, self.groups = to_tuple(strides, rank), to_tuple(dilations, rank), groups
         self._w_init = w_init
-
-    def _input(self, x, nin):
-        """x as an Array, if it has `nin` channels and the right rank."""
-        x = as_input(self, x)
-        if x.ndim != self.rank + 2 or x.shape[1] != nin:
-            axes = ", ".join(_AXES.get(self.rank, ("*spatial",)))
-            layout = f" Is the layout NC{axes.replace(', ', '')}?" if self.rank in _AXES else ""
-            raise ValueError(f"{type(self).__name__}: expected x of shape (N, {nin}, {axes}), got {x.shape}.{layout}")
-        return x
 
     def _with_bias(self, y):
         return y if self.b is None else y + self.b.value
@@ -124,8 +127,8 @@ class Conv(_Convolution):
         Raises:
             ValueError: If x has another number of axes or channels.
         """
-        x = self._input(x, self.w.shape[-2] * self.groups)
-        y = functional.conv(x, self.w.value, self.strides, self.padding, self.dilations, self.groups)
+        image = _image(self, x, self.rank, self.w.shape[-2] * self.groups)
+        y = functional.conv(image, self.w.value, self.strides, self.padding, self.dilations, self.groups)
         return self._with_bias(y)
 
     def __repr__(self) -> str:
@@ -191,8 +194,8 @@ class ConvTranspose(_Convolution):
         Raises:
             ValueError: If x has another number of axes or channels.
         """
-        x = self._input(x, self.w.shape[-1])
-        y = functional.conv_transpose(x, self.w.value, self.strides, self.padding, self.dilations, self.groups)
+        image = _image(self, x, self.rank, self.w.shape[-1])
+        y = functional.conv_transpose(image, self.w.value, self.strides, self.padding, self.dilations, self.groups)
         return self._with_bias(y)
 
     def __repr__(self) -> str:
@@ -308,7 +311,7 @@ class SeparableConv(Module):
         Raises:
             ValueError: If x has another number of axes or channels.
         """
-        return self.pointwise(self.depthwise(x))
+        return self.pointwise(self.depthwise(_image(self, x, self.depthwise.rank, self.depthwise.groups)))
 
     def __repr__(self) -> str:
         first, second = self.depthwise, self.pointwise

@@ -71,6 +71,16 @@ def test_pad_goes_into_sequential():
     assert F.pad(jn.ones(1), 1, constant_values=3).tolist() == [3, 1, 3]
 
 
+def test_empty_batches():
+    x = jn.ones((0, 2, 4, 4))
+    for f in (
+        nn.Conv2D(2, 3, 3), nn.ConvTranspose2D(2, 3, 3, 2), nn.SeparableConv2D(2, 3, 3), F.max_pool_2d, F.upscale_nn,
+        lambda x: F.adaptive_max_pool(x, 3), lambda x: F.interpolate(x, (3, 5)), F.global_average_pool,
+    ):  # fmt: skip
+        (g,) = objax.Grad(lambda x, f=f: f(x).sum(), None, (0,))(x)
+        assert (f(x).shape[0], g.shape) == (0, x.shape)
+
+
 def test_scan_writes_variables():
     count = objax.StateVar(jn.array(0.0))
 
@@ -123,6 +133,9 @@ def test_the_first_of_equal_maxima_gets_the_gradient():
         (lambda: F.average_pool(jn.ones((2, 3))), r"average_pool: expected x of shape \(N, C, \*spatial\), got"),
         (lambda: F.adaptive_max_pool(jn.ones((2, 3, 4)), 0), "adaptive_max_pool: expected size of at least 1, got"),
         (lambda: F.adaptive_average_pool(jn.ones((2, 3, 0)), 2), "adaptive_average_pool: expected x with elements"),
+        (lambda: F.global_max_pool(jn.ones((2, 3, 0))), "global_max_pool: expected x with elements along its spatial"),
+        (lambda: F.global_average_pool(jn.ones((2, 0))), r"global_average_pool: expected x of shape \(N, C"),
+        (lambda: nn.SeparableConv1D(3, 4, 3)(jn.ones((2, 4, 5))), r"SeparableConv1D: expected x of shape"),
         (lambda: F.conv_transpose(jn.ones((1, 3, 4)), jn.ones((3, 2, 4))), r"conv_transpose: expected x of shape"),
         (
             lambda: nn.ConvTranspose1D(1, 1, 3, padding=0)(jn.ones((1, 1, 1))),
