@@ -175,7 +175,7 @@ def test_frozen_and_constrained_weights_and_random_states():
 
     class Noisy(Probe):
         def __call__(self, x):
-            return x + objax.random.normal(x.shape) * self.scale
+            return jn.array(x) + objax.random.normal(x.shape) * self.scale
 
     drawn = []
     for policy in (None, Policy(output="float32")):
