@@ -18,7 +18,7 @@ from ..util import to_tuple
 from ..util.convert import require_sizes
 from .convolution import explicit_padding
 from .half_precision import single, with_precision_of
-from .resampling import along_axes
+from .resampling import along_axes, table
 
 __all__ = [
     "adaptive_average_pool", "adaptive_max_pool", "average_pool", "average_pool_1d", "average_pool_2d",
@@ -162,8 +162,7 @@ def adaptive_average_pool(x: ArrayLike, size: int | Sequence[int | None]) -> Arr
     """
     image, sizes = _adaptive(x, size, "adaptive_average_pool")
     if any(n % out for n, out in zip(image.shape[2:], sizes, strict=True)):
-        means = {axis: _means(image.shape[axis], out) for axis, out in enumerate(sizes, 2) if out != image.shape[axis]}
-        return along_axes(image, means)
+        return along_axes(image, (*image.shape[:2], *sizes), _means)
     return average_pool(image, tuple(n // out for n, out in zip(image.shape[2:], sizes, strict=True)))
 
 
@@ -180,23 +179,11 @@ def adaptive_max_pool(x: ArrayLike, size: int | Sequence[int | None]) -> Array:
     if all(n % out == 0 for n, out in zip(y.shape[2:], sizes, strict=True)):
         return max_pool(y, tuple(n // out for n, out in zip(y.shape[2:], sizes, strict=True)))
     n, c, *spatial = y.shape
-    indices = _adaptive_max_indices(stop_gradient(y), sizes).reshape((n, c, math.prod(sizes)))
-    return jn.take_along_axis(y.reshape((n, c, math.prod(spatial))), indices, -1).reshape((n, c, *sizes))
-
-
-def _adaptive_max_indices(x, sizes):
-    """Where the maxima are in the flattened spatial axes: axis by axis, the last one first, for row-major order."""
-    places = jn.arange(math.prod(x.shape[2:]), dtype="int32").reshape(x.shape[2:])
-    places = jn.broadcast_to(places, x.shape)
-    for axis in reversed(range(2, x.ndim)):
-        starts, stops = _bounds(x.shape[axis], sizes[axis - 2])
-        window = starts[:, None] + onp.arange((stops - starts).max())
-        window = jn.asarray(onp.minimum(window, stops[:, None] - 1))  # the last element again, where one is shorter
-        windows = jn.take(x, window, axis)
-        first = jn.expand_dims(jn.argmax(windows, axis + 1), axis + 1)
-        x = jn.take_along_axis(windows, first, axis + 1).squeeze(axis + 1)
-        places = jn.take_along_axis(jn.take(places, window, axis), first, axis + 1).squeeze(axis + 1)
-    return places
+    y = y.reshape((n, c, math.prod(spatial)))
+    windows = table(y, _windows_of_image, tuple(spatial), sizes)
+    first = jn.argmax(jn.take(stop_gradient(y), windows, -1), -1)
+    indices = windows[jn.arange(len(windows)), first]
+    return jn.take_along_axis(y, indices, -1).reshape((n, c, *sizes))
 
 
 def _adaptive(x: ArrayLike, size: Any, where: str) -> tuple[Array, tuple[int, ...]]:
@@ -212,6 +199,17 @@ def _bounds(n, out):
     """Where the windows of an axis begin and end."""
     i = onp.arange(out)
     return i * n // out, -((i + 1) * -n // out)
+
+
+def _windows_of_image(spatial, sizes):
+    """The positions (windows, longest window) in all windows, in flattened axes; in shorter ones some come again."""
+    places = onp.zeros((1, 1), int)
+    for n, out in zip(spatial, sizes, strict=True):
+        starts, stops = _bounds(n, out)
+        along = onp.minimum(starts[:, None] + onp.arange((stops - starts).max()), stops[:, None] - 1)
+        places = places[:, None, :, None] * n + along[:, None, :]
+        places = places.reshape(len(places) * out, -1)
+    return places
 
 
 def _means(n, out):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as onp
 
+import autograd
 import cuobjax.numpy as jn
 from autograd import Array
+from autograd.backend import device_of, synchronize
+from autograd.core import bare
 
 from ..constants import Interpolate
+from ..dtypes import default_dtype
 from ..typing import ArrayLike
 from ..util import to_interpolate, to_tuple
 from ..util.convert import require_sizes
@@ -20,7 +25,7 @@ from .half_precision import single, with_precision_of
 
 __all__ = [
     "along_axes", "batch_to_space2d", "channel_to_space2d", "interpolate", "space_to_batch2d", "space_to_channel2d",
-    "upsample_2d", "upscale_nn",
+    "table", "upsample_2d", "upscale_nn",
 ]  # fmt: skip
 
 
@@ -39,18 +44,34 @@ def _lanczos(x, radius):
 _KERNELS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("linear", "bilinear", "trilinear", "triangle"), _triangle),
     **dict.fromkeys(("cubic", "bicubic", "tricubic"), _cubic),
-    "lanczos3": lambda x: _lanczos(x, 3),
-    "lanczos5": lambda x: _lanczos(x, 5),
+    "lanczos3": functools.partial(_lanczos, radius=3),
+    "lanczos5": functools.partial(_lanczos, radius=5),
 }
 
 
-def along_axes(x: Array, matrices: Mapping[int, Any]) -> Array:
-    """Products with matrices (out, n) along axes of x of length n, {axis: matrix}; half precision sums in float32."""
+@functools.lru_cache(256)
+def _made(device, dtype, make, n, out):
+    with autograd.device(device):
+        made = jn.array(make(n, out), dtype)
+    synchronize(made.raw)  # other streams may use it next
+    return made
+
+
+def table(x: Array, make: Callable[[Any, Any], Any], n: Any, out: Any, dtype: Any = "int32") -> Array:
+    """`make(n, out)`, an array of NumPy, on the device of x: kept, so that it is copied there once."""
+    return _made(device_of(bare(x)), onp.dtype(dtype), make, n, out)
+
+
+def along_axes(x: Array, shape: Sequence[int], make: Callable[[int, int], Any]) -> Array:
+    """x of another shape: products with the matrix `make(n, out)` (out, n) along each axis whose length n becomes out.
+
+    Half precision is summed in float32.
+    """
     y = single(x)
-    for axis, matrix in sorted(
-        matrices.items(), key=lambda item: len(item[1]) / len(item[1][0])
-    ):  # shrinking ones first
-        y = _along(y, jn.asarray(matrix), axis)
+    y = y if y.dtype.kind in "fc" else y.astype(default_dtype())
+    changed = [axis for axis, (n, out) in enumerate(zip(x.shape, shape, strict=True)) if n != out]
+    for axis in sorted(changed, key=lambda axis: shape[axis] / x.shape[axis]):  # shrinking ones first
+        y = _along(y, table(y, make, x.shape[axis], shape[axis], y.real.dtype), axis)
     return with_precision_of(y, x)
 
 
@@ -65,18 +86,19 @@ def _along(x, matrix, axis):
 def _resized(x, shape, mode):
     """x of another shape, sampled at the centres of its new elements."""
     mode = to_interpolate(mode)
-    changed = {axis: (n, out) for axis, (n, out) in enumerate(zip(x.shape, shape, strict=True)) if n != out}
-    if any(n == 0 for n, _ in changed.values()):
+    if 0 in [n for n, out in zip(x.shape, shape, strict=True) if n != out]:
         raise ValueError(f"interpolate: expected an array with elements, got shape {x.shape}.")
-    if mode == "nearest":
-        for axis, (n, out) in changed.items():
-            x = (
-                jn.repeat(x, out // n, axis)
-                if out % n == 0
-                else jn.take(x, jn.asarray((2 * onp.arange(out) + 1) * n // (2 * out)), axis)
-            )
-        return x
-    return along_axes(x, {axis: _weights(n, out, _KERNELS[mode]) for axis, (n, out) in changed.items()})
+    if mode != "nearest":
+        return along_axes(x, shape, _MATRICES[mode])
+    for axis, (n, out) in enumerate(zip(x.shape, shape, strict=True)):
+        if n != out:
+            x = jn.repeat(x, out // n, axis) if out % n == 0 else jn.take(x, table(x, _nearest, n, out), axis)
+    return x
+
+
+def _nearest(n, out):
+    """The elements in which the centres of the new ones lie."""
+    return (2 * onp.arange(out) + 1) * n // (2 * out)
 
 
 def _weights(n, out, kernel):
@@ -85,6 +107,11 @@ def _weights(n, out, kernel):
     centres = (onp.arange(out) + 0.5) * step - 0.5
     weights = kernel(abs(centres[:, None] - onp.arange(n)) / max(step, 1))
     return weights / weights.sum(1, keepdims=True)
+
+
+_MATRICES: dict[str, Callable[[int, int], Any]] = {
+    mode: functools.partial(_weights, kernel=kernel) for mode, kernel in _KERNELS.items()
+}
 
 
 def interpolate(

@@ -23,6 +23,14 @@ def test_sizes_of_interpolation_are_objaxs():
     assert F.upsample_2d(x, (2, 3), "NEAREST").shape == (1, 3, 8, 12)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-13), ("float32", 1e-5), ("complex64", 1e-5)])
+def test_interpolation_of_a_line_is_the_line(dtype, tolerance):
+    """At the centres of the new elements, away from the ends; weights are as precise as the array."""
+    y = F.interpolate(jn.arange(12).astype(dtype), 28, mode="cubic")
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y[6:-6], ((np.arange(28) + 0.5) * 12 / 28 - 0.5)[6:-6], rtol=tolerance)
+
+
 def test_upscale_nn():
     x = np.arange(8).reshape(1, 2, 2, 2)
     np.testing.assert_array_equal(F.upscale_nn(x, 3), np.kron(x, np.ones((3, 3), int)))
