@@ -86,8 +86,10 @@ def folded(
     rows = next(x.shape[1] for x, b in zip(values, batched, strict=True) if b)
     if "shape" in params:
         params = params | {"shape": (size * rows, *params["shape"][1:])}
-    y = primitive(*[reshape(x, shape=(size * rows, *x.shape[2:])) if x.ndim else x for x in values], **params)
-    return reshape(y, shape=(size, rows, *y.shape[1:]))
+    arrays = [reshape(x, shape=(size * rows, *x.shape[2:])) if getattr(x, "ndim", 0) else x for x in values]
+    y = primitive(*arrays, **params)
+    parts = [reshape(part, shape=(size, rows, *part.shape[1:])) for part in (y if type(y) is tuple else (y,))]
+    return tuple(parts) if type(y) is tuple else parts[0]
 
 
 # `axes` and `axis` are complete and not negative here, `shape` has no -1: autograd.numpy ensures that.
