@@ -27,7 +27,6 @@ _SPARSE = "Write " + _LOSS.format("cross_entropy_logits_sparse(logits, labels).m
 _SIGMOID = "Write " + _LOSS.format("sigmoid_cross_entropy_logits(logits, labels).mean()")
 _SQUARED = "Write " + _LOSS.format("mean_squared_error(x, y).mean()")
 _OWN = "Derive yours from cuobjax.optimizer.Optimizer, whose docstring shows how"
-_OWN_LAYER = "There is no such layer. Write it as a cuobjax.Module with TrainVars in __init__ and a __call__"
 
 VARIABLE: Remedies = {
     "assign_add": "Write v.assign(v.value + x)",
@@ -140,7 +139,9 @@ _MODULES: dict[str, Remedies] = {
         "functional": "Write cuobjax.functional",
         "Identity": "Write a function, which Sequential takes: lambda x: x",
         "Embed": "Write cuobjax.nn.Embedding(nin, nout)",
-        "GRU LSTM MultiheadAttention RNN": _OWN_LAYER,
+        "MultiheadAttention": "Write cuobjax.nn.MultiHeadAttention(nin, heads)",
+        "TransformerEncoderLayer": "Write cuobjax.nn.TransformerBlock(nin, heads)",
+        "TransformerDecoderLayer": "Write cuobjax.nn.TransformerBlock(nin, heads, causal=True, cross=True)",
         "Rngs": _KEYS,
     },
     "cuobjax.optimizer": {

@@ -35,12 +35,13 @@ NAMES = {
         device_put freeze functional_call merge numpy precision replace set_default_dtype split stop_gradient summary
         unfreeze""",
     "cuobjax.functional": """
-        adaptive_average_pool adaptive_max_pool average_pool average_pool_1d average_pool_2d average_pool_3d
-        batch_to_space2d celu channel_to_space2d conv conv_transpose divergence dynamic_slice elu flatten gelu
-        global_average_pool global_max_pool glu group_norm hard_sigmoid hard_swish hard_tanh instance_norm interpolate
-        layer_norm leaky_relu log_sigmoid log_softmax logsumexp loss max_pool max_pool_1d max_pool_2d max_pool_3d mish
-        one_hot pad parallel prelu relu relu6 rms_norm rsqrt scan selu sigmoid silu softmax softplus space_to_batch2d
-        space_to_channel2d stop_gradient swiglu swish tanh top_k upsample_2d upscale_nn""",
+        adaptive_average_pool adaptive_max_pool attention average_pool average_pool_1d average_pool_2d
+        average_pool_3d batch_to_space2d celu channel_to_space2d conv conv_transpose divergence dynamic_slice elu
+        flatten gelu global_average_pool global_max_pool glu group_norm hard_sigmoid hard_swish hard_tanh
+        instance_norm interpolate layer_norm leaky_relu log_sigmoid log_softmax logsumexp loss max_pool max_pool_1d
+        max_pool_2d max_pool_3d mish one_hot pad parallel prelu relu relu6 rms_norm rotary_embedding rsqrt scan selu
+        sigmoid silu sinusoidal_embedding softmax softplus space_to_batch2d space_to_channel2d stop_gradient swiglu
+        swish tanh top_k upsample_2d upscale_nn""",
     "cuobjax.functional.loss": """
         cross_entropy_logits cross_entropy_logits_sparse l2 mean_absolute_error mean_squared_error
         mean_squared_log_error sigmoid_cross_entropy_logits""",
@@ -48,12 +49,13 @@ NAMES = {
     "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin psum",
     "cuobjax.constraint": "Constraint interval positive unit_norm",
     "cuobjax.nn": """
-        BatchNorm BatchNorm0D BatchNorm1D BatchNorm2D BatchNorm3D Conv Conv1D Conv2D Conv3D ConvTranspose
-        ConvTranspose1D ConvTranspose2D ConvTranspose3D DepthwiseConv DepthwiseConv1D DepthwiseConv2D DepthwiseConv3D
-        Dropout Embedding ExponentialMovingAverage GroupNorm GroupNorm0D GroupNorm1D GroupNorm2D GroupNorm3D
-        InstanceNorm1D InstanceNorm2D InstanceNorm3D LayerNorm Linear LoRA MLP MovingAverage PReLU RMSNorm SeparableConv
-        SeparableConv1D SeparableConv2D SeparableConv3D Sequential SpectralNorm SyncedBatchNorm SyncedBatchNorm0D
-        SyncedBatchNorm1D SyncedBatchNorm2D WeightNorm init""",
+        GRU LSTM MLP RNN BatchNorm BatchNorm0D BatchNorm1D BatchNorm2D BatchNorm3D Conv Conv1D Conv2D Conv3D
+        ConvTranspose ConvTranspose1D ConvTranspose2D ConvTranspose3D DepthwiseConv DepthwiseConv1D DepthwiseConv2D
+        DepthwiseConv3D Dropout Embedding ExponentialMovingAverage GRUCell GroupNorm GroupNorm0D GroupNorm1D
+        GroupNorm2D GroupNorm3D InstanceNorm1D InstanceNorm2D InstanceNorm3D KVCache LSTMCell LayerNorm Linear LoRA
+        MovingAverage MultiHeadAttention PReLU RMSNorm RNNCell SeparableConv SeparableConv1D SeparableConv2D
+        SeparableConv3D Sequential SpectralNorm SyncedBatchNorm SyncedBatchNorm0D SyncedBatchNorm1D
+        SyncedBatchNorm2D TransformerBlock WeightNorm init""",
     "cuobjax.nn.init": """
         gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal orthogonal truncated_normal
         xavier_normal xavier_normal_gain xavier_truncated_normal""",

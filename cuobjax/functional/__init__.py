@@ -21,16 +21,17 @@ from .pooling import (
 from .resampling import (
     batch_to_space2d, channel_to_space2d, interpolate, space_to_batch2d, space_to_channel2d, upsample_2d, upscale_nn,
 )  # fmt: skip
+from .attention import attention, rotary_embedding, sinusoidal_embedding
 
 __all__ = [
-    "adaptive_average_pool", "adaptive_max_pool", "average_pool", "average_pool_1d", "average_pool_2d",
+    "adaptive_average_pool", "adaptive_max_pool", "attention", "average_pool", "average_pool_1d", "average_pool_2d",
     "average_pool_3d", "batch_to_space2d", "celu", "channel_to_space2d", "conv", "conv_transpose", "divergence",
     "dynamic_slice", "elu", "flatten", "gelu", "global_average_pool", "global_max_pool", "glu", "group_norm",
     "hard_sigmoid", "hard_swish", "hard_tanh", "instance_norm", "interpolate", "layer_norm", "leaky_relu",
-    "log_sigmoid", "log_softmax", "logsumexp", "loss", "max_pool", "max_pool_1d", "max_pool_2d", "max_pool_3d", "mish",
-    "one_hot", "pad", "parallel", "prelu", "relu", "relu6", "rms_norm", "rsqrt", "scan", "selu", "sigmoid", "silu",
-    "softmax", "softplus", "space_to_batch2d", "space_to_channel2d", "stop_gradient", "swiglu", "swish", "tanh",
-    "top_k", "upsample_2d", "upscale_nn",
+    "log_sigmoid", "log_softmax", "logsumexp", "loss", "max_pool", "max_pool_1d", "max_pool_2d", "max_pool_3d",
+    "mish", "one_hot", "pad", "parallel", "prelu", "relu", "relu6", "rms_norm", "rotary_embedding", "rsqrt", "scan",
+    "selu", "sigmoid", "silu", "sinusoidal_embedding", "softmax", "softplus", "space_to_batch2d",
+    "space_to_channel2d", "stop_gradient", "swiglu", "swish", "tanh", "top_k", "upsample_2d", "upscale_nn",
 ]  # fmt: skip
 
 if not _typing.TYPE_CHECKING:
