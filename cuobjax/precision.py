@@ -80,8 +80,8 @@ def is_normalization(path: str, module: Module) -> bool:
 def mixed(module: Module, compute: DTypeLike = "bfloat16", *, float32: Modules = is_normalization) -> Module:
     """Lets a network compute in half precision, in place: see `set_policy`. Its variables and its output are float32.
 
-    Modules that have TrainVars of their own get the policy. What is computed between them, activations for instance,
-    has the dtype of its arguments.
+    Modules that have TrainVars of their own get the policy: call a network first whose layers make their variables in
+    the first call. What is computed between them, activations for instance, has the dtype of its arguments.
 
     >>> import cuobjax
     >>> import cuobjax.numpy as jn
@@ -252,6 +252,8 @@ class LossScale(Module):
     growth: float
     backoff: float
     interval: int
+    least: float
+    most: float
     scale: StateVar
     good: StateVar
 

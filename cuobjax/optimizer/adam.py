@@ -60,8 +60,7 @@ class Moments(Optimizer):
     def _advance(self, lr, grads, beta1=None, beta2=None, **hyperparameters):
         """Makes a step of Adam, whose rate has the factors of both means: m_hat / sqrt(v_hat) is factor * m / sqrt(v)
         with factor = root / (1 - beta1**step), and sqrt(v_hat) + eps is (sqrt(v) + root * eps) / root."""
-        beta1 = self.each("beta1", self.beta1 if beta1 is None else beta1)
-        beta2 = self.each("beta2", self.beta2 if beta2 is None else beta2)
+        beta1, beta2 = self._of_call("beta1", beta1), self._of_call("beta2", beta2)
         step = self.step.value + 1
         root = combined(jn.sqrt, debiasing(beta2, step))
         factor = combined(operator.truediv, root, debiasing(beta1, step))

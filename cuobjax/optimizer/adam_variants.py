@@ -11,7 +11,7 @@ from ..core.variable import StateVar, TrainRef
 from .adam import Moments
 from .base import decayed, norm
 from .gradients import Gradients
-from .hyperparameters import Hyperparameter, Number, PerVariable, combined
+from .hyperparameters import Hyperparameter, Number, combined
 
 __all__ = ["LAMB", "NAdam", "RAdam"]
 
@@ -50,10 +50,8 @@ class NAdam(Moments):
         decoupled: bool = False,
     ) -> None:
         super().__init__(vc, beta1, beta2, eps)
-        self._set(momentum_decay=momentum_decay, weight_decay=weight_decay)
-        for name in ("beta1", "momentum_decay"):
-            if isinstance(getattr(self, name), PerVariable):
-                raise TypeError(f"NAdam: expected one {name} for all variables, got {getattr(self, name)}.")
+        self._set(weight_decay=weight_decay)
+        self._set_for_all(beta1=beta1, momentum_decay=momentum_decay)
         self.decoupled = decoupled
         self.mu_product = StateVar(jn.array(1.0, dtype="float32"))
 

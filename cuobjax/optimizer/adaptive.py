@@ -112,10 +112,11 @@ class Adagrad(Optimizer):
         weight_decay: Hyperparameter = 0.0,
     ) -> None:
         super().__init__(vc)
-        self._set(eps=eps, initial=initial, weight_decay=weight_decay)
+        self._set(eps=eps, weight_decay=weight_decay)
+        self._set_for_all(initial=initial)
         self.v = self.zeros(real=True)
         for v in self.v:
-            v.value += initial
+            v.value += self.initial
 
     def __call__(self, lr: Hyperparameter, grads: Gradients) -> None:
         """Makes a step: see `Optimizer.__call__` for the arguments and the errors."""

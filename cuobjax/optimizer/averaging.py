@@ -187,7 +187,8 @@ class Lookahead(Optimizer):
             raise ValueError(f"Lookahead: expected k as a number of steps, got {k!r}.")
         names = optimizer.train_vars.names
         super().__init__((name, p.ref) for p, known in zip(optimizer.train_vars, names, strict=True) for name in known)
-        self.optimizer, self.k, self.alpha = optimizer, k, alpha
+        self._set_for_all(alpha=alpha)
+        self.optimizer, self.k = optimizer, k
         self.step = self.steps()
         self.slow = States([StateVar(single(p.value)) for p in self.train_vars], names)
 

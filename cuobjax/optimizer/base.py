@@ -22,22 +22,13 @@ from ..functional.half_precision import single
 from ..util import class_name, positional_args_names
 from ..util.signatures import explained
 from .gradients import Gradients, fitting
-from .hyperparameters import RATE, Hyperparameter, PerVariable, in_range, learning_rate, per_variable
+from .hyperparameters import RATE, Hyperparameter, PerVariable, in_range, learning_rate, number, per_variable
 from .together import updated_together
 
 __all__ = [
-    "Optimizer",
-    "States",
-    "counter",
-    "decayed",
-    "first",
-    "norm",
-    "real_dtype",
-    "references",
-    "squared",
-    "stepping",
+    "Optimizer", "States", "counter", "decayed", "first", "norm", "real_dtype", "references", "squared", "stepping",
     "zeros_like",
-]
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -212,9 +203,19 @@ class Optimizer(Module):
         return counter()
 
     def _set(self, **hyperparameters: Any) -> None:
-        """Sets attributes to hyperparameters that were checked."""
+        """Sets attributes to hyperparameters of the constructor, each of which may differ from variable to variable."""
         for name, x in hyperparameters.items():
-            setattr(self, name, in_range(type(self).__name__, name, self.each(name, x)))
+            setattr(self, name, in_range(type(self).__name__, name, self.each(name, x), constructor=True))
+
+    def _set_for_all(self, **hyperparameters: Any) -> None:
+        """Sets attributes to hyperparameters of the constructor that are the same for all variables."""
+        for name, x in hyperparameters.items():
+            setattr(self, name, in_range(type(self).__name__, name, number(x), constructor=True))
+
+    def _of_call(self, name: str, x: Any) -> Any:
+        """A hyperparameter that a call may give, else that of the optimizer."""
+        x = getattr(self, name) if x is None else x
+        return in_range(type(self).__name__, name, self.each(name, x))
 
     def __repr__(self) -> str:
         """The arguments of the constructor, those that it takes by name alone if they are not the default ones."""

@@ -67,23 +67,25 @@ def learning_rate(lr: Any) -> Any:
     return lr
 
 
-def in_range(where: str, name: str, x: Any) -> Any:
+def in_range(where: str, name: str, x: Any, constructor: bool = False) -> Any:
     """A hyperparameter of an optimizer; ValueError for a Python number that cannot be meant. Arrays are not looked at.
 
     Args:
         where: The name of the optimizer, for errors.
         name: That of the hyperparameter, which says what it is: decay rates are at least 0 and less than 1.
         x: Its value, one for each variable in a PerVariable.
+        constructor: Whether a learning rate may have been put in its place.
     """
     for value in x if isinstance(x, PerVariable) else (x,):
+        if hasattr(value, "shape"):
+            continue
         if isinstance(value, bool) or not isinstance(value, int | float):
-            if not isinstance(value, Array | onp.ndarray) and not hasattr(value, "shape"):
-                raise TypeError(f"{where}: expected a number as {name}, got {value!r}.")
-        elif name in _DECAY_RATES and not 0 <= value < 1:
+            raise TypeError(f"{where}: expected a number as {name}, got {value!r}.")
+        if name in _DECAY_RATES and not 0 <= value < 1:
             raise ValueError(f"{where}: expected {name} of at least 0 and less than 1, got {value}.")
-        elif name in _FIRST and 0 < value <= _TOO_SMALL:
+        if constructor and name in _FIRST and 0 < value <= _TOO_SMALL:
             raise ValueError(f"{where}: expected {name} to be 0 or greater than {_TOO_SMALL}, got {value}. {RATE}")
-        elif not 0 <= value < math.inf:
+        if not 0 <= value < math.inf:
             raise ValueError(f"{where}: expected {name} of at least 0, got {value}.")
     return x
 

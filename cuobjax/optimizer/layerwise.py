@@ -108,7 +108,8 @@ class Adafactor(Optimizer):
         weight_decay: Hyperparameter = 0.0,
     ) -> None:
         super().__init__(vc)
-        self._set(decay=decay, eps2=eps2, clip=clip, weight_decay=weight_decay)
+        self._set(eps2=eps2, clip=clip, weight_decay=weight_decay)
+        self._set_for_all(decay=decay, **({} if eps1 is None else {"eps1": eps1}))
         self.eps1 = eps1
         self.step = self.steps()
         whole = self.zeros(real=True)

@@ -5,7 +5,7 @@ A Python number gives a Python float, an array (also a traced one, under Jit) an
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as onp
@@ -93,9 +93,10 @@ class StepDecay(Scheduler):
     step_size: float | Sequence[float]
     gamma: float
 
-    def __init__(self, step_size: float | Sequence[float], base_lr: float = 1.0, gamma: float = 0.1) -> None:
+    def __init__(self, step_size: float | Iterable[float], base_lr: float = 1.0, gamma: float = 0.1) -> None:
         super().__init__(base_lr)
-        if isinstance(step_size, Sequence):
+        if isinstance(step_size, Iterable):
+            step_size = list(step_size)
             _require_rising("StepDecay", "step_size", step_size)
         else:
             _require_positive("StepDecay", step_size=step_size)

@@ -75,8 +75,7 @@ class Momentum(Optimizer):
         Args:
             momentum: In this call, instead of that of the optimizer.
         """
-        momentum = self.momentum if momentum is None else momentum
-        self.apply(lr, grads, momentum=momentum, weight_decay=self.weight_decay)
+        self.apply(lr, grads, momentum=self._of_call("momentum", momentum), weight_decay=self.weight_decay)
 
     def update(
         self,

@@ -5,7 +5,7 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.optimizer import SGD, Adam, AdamW, Momentum
+from cuobjax.optimizer import SGD, Adafactor, Adagrad, Adam, AdamW, Lookahead, Momentum
 
 KINDS = [SGD, Momentum, Adam, AdamW]
 
@@ -112,6 +112,34 @@ def test_only_matrices_decay():
             opt(0.5, [jn.zeros(2), jn.zeros((2, 2))])
         np.testing.assert_allclose(net.w.value, w * 0.75**4, rtol=1e-5)
         np.testing.assert_array_equal(net.b.value, [1, 1])
+
+
+def test_what_a_call_gives_is_checked():
+    v = {"v": objax.TrainVar(jn.ones(1))}
+    Momentum(v)(0.1, [jn.ones(1)], momentum=0.001)  # may be meant, in the first steps
+    for opt, given, message in [
+        (Momentum(v), {"momentum": 1.5}, r"^Momentum: expected momentum of at least 0 and less than 1, got 1\.5\.$"),
+        (Adam(v), {"beta2": {"*": -1}}, r"^Adam: expected beta2 of at least 0 and less than 1, got -1\.$"),
+        (AdamW(v), {"beta1": float("nan")}, r"^AdamW: expected beta1 of at least 0 and less than 1, got nan\.$"),
+    ]:
+        before = state(opt)
+        with pytest.raises(ValueError, match=message):
+            opt(0.1, [jn.ones(1)], **given)
+        for key, value in state(opt).items():
+            np.testing.assert_array_equal(value, before[key])
+
+
+def test_hyperparameters_that_are_the_same_for_all_variables():
+    v = {"v": objax.TrainVar(jn.ones(1))}
+    for make, message in [
+        (lambda: Adagrad(v, initial={"*": 1}), r"^Adagrad: expected a number as initial, got \{'\*': 1\}\."),
+        (lambda: Adagrad(v, initial=-1), r"^Adagrad: expected initial of at least 0, got -1\."),
+        (lambda: Adafactor(v, decay=None), r"^Adafactor: expected a number as decay, got None\."),
+        (lambda: Adafactor(v, eps1=-1), r"^Adafactor: expected eps1 of at least 0, got -1\."),
+        (lambda: Lookahead(SGD(v), alpha=float("nan")), r"^Lookahead: expected alpha of at least 0, got nan\."),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=message):
+            make()
 
 
 def test_a_call_checks_a_rate_that_is_a_schedule():

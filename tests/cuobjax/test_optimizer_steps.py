@@ -270,7 +270,7 @@ def test_rmsprop_keeps_what_it_needs():
 
 
 def test_nadam_has_one_momentum():
-    with pytest.raises(TypeError, match=r"^NAdam: expected one beta1 for all variables, got \{'\*': 0\.9\}\."):
+    with pytest.raises(TypeError, match=r"^NAdam: expected a number as beta1, got \{'\*': 0\.9\}\."):
         NAdam({"v": objax.TrainVar(jn.ones(2))}, {"*": 0.9})
 
 

@@ -96,8 +96,9 @@ def test_linear_annealing_is_objaxs():
 def test_step_decay_is_objaxs():
     rates = [StepDecay(step_size=3, base_lr=1, gamma=0.9)(step) for step in range(10)]
     np.testing.assert_allclose(rates, [1, 1, 1, 0.9, 0.9, 0.9, 0.81, 0.81, 0.81, 0.729], rtol=1e-6)
-    rates = [StepDecay(step_size=(3, 5, 8), base_lr=1, gamma=0.9)(step) for step in range(10)]
-    np.testing.assert_allclose(rates, [1, 1, 1, 0.9, 0.9, 0.81, 0.81, 0.81, 0.729, 0.729], rtol=1e-6)
+    for sizes in ((3, 5, 8), np.array([3, 5, 8])):
+        rates = [StepDecay(step_size=sizes, base_lr=1, gamma=0.9)(step) for step in range(10)]
+        np.testing.assert_allclose(rates, [1, 1, 1, 0.9, 0.9, 0.81, 0.81, 0.81, 0.729, 0.729], rtol=1e-6)
 
 
 def test_a_schedule_of_ones_own():
