@@ -66,6 +66,11 @@ _FUNCTIONS: Remedies = {
     "cross_entropy nll_loss": _SPARSE,
     "binary_cross_entropy binary_cross_entropy_with_logits": _SIGMOID,
     "mse_loss": _SQUARED,
+    "huber_loss smooth_l1_loss triplet_margin_loss gaussian_nll_loss poisson_nll_loss margin_ranking_loss ctc_loss "
+    "kl_div cosine_embedding_loss hinge_loss multi_margin_loss": (
+        "Write cuobjax.functional.loss.huber, smooth_l1, triplet, gaussian_nll, poisson_nll, margin_ranking, "
+        "ctc_logits, kl_logits, cosine_embedding, hinge or hinge_sparse; they give a number for each example"
+    ),
     "l1_loss": "Write " + _LOSS.format("mean_absolute_error(x, y).mean()"),
     "max_pool1d max_pool2d max_pool3d": "Write cuobjax.functional.max_pool(x, size)",
     "avg_pool1d avg_pool2d avg_pool3d": "Write cuobjax.functional.average_pool(x, size)",

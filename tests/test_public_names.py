@@ -35,16 +35,18 @@ NAMES = {
         device_put freeze functional_call merge numpy precision replace set_default_dtype split stop_gradient summary
         unfreeze""",
     "cuobjax.functional": """
-        adaptive_average_pool adaptive_max_pool attention average_pool average_pool_1d average_pool_2d
-        average_pool_3d batch_to_space2d celu channel_to_space2d conv conv_transpose divergence dynamic_slice elu
-        flatten gelu global_average_pool global_max_pool glu group_norm hard_sigmoid hard_swish hard_tanh
-        instance_norm interpolate layer_norm leaky_relu log_sigmoid log_softmax logsumexp loss max_pool max_pool_1d
-        max_pool_2d max_pool_3d mish one_hot pad parallel prelu relu relu6 rms_norm rotary_embedding rsqrt scan selu
-        sigmoid silu sinusoidal_embedding softmax softplus space_to_batch2d space_to_channel2d stop_gradient swiglu
-        swish tanh top_k upsample_2d upscale_nn""",
+        adaptive_average_pool adaptive_max_pool attention average_pool average_pool_1d average_pool_2d average_pool_3d
+        batch_to_space2d celu channel_to_space2d conv conv_transpose cosine_similarity divergence dynamic_slice elu
+        flatten gelu global_average_pool global_max_pool glu group_norm hard_sigmoid hard_swish hard_tanh instance_norm
+        interpolate layer_norm leaky_relu log_sigmoid log_softmax logsumexp loss max_pool max_pool_1d max_pool_2d
+        max_pool_3d mish one_hot pad parallel prelu relu relu6 rms_norm rotary_embedding rsqrt scan selu sigmoid silu
+        sinusoidal_embedding softmax softplus space_to_batch2d space_to_channel2d stop_gradient swiglu swish tanh top_k
+        upsample_2d upscale_nn""",
     "cuobjax.functional.loss": """
-        cross_entropy_logits cross_entropy_logits_sparse l2 mean_absolute_error mean_squared_error
-        mean_squared_log_error sigmoid_cross_entropy_logits""",
+        contrastive cosine_distance cosine_embedding cross_entropy_logits cross_entropy_logits_sparse ctc_logits
+        dice_logits focal_logits focal_logits_sparse gaussian_nll hinge hinge_sparse huber info_nce kl_logits l2
+        log_cosh margin_ranking mean_absolute_error mean_squared_error mean_squared_log_error poisson_nll
+        sigmoid_cross_entropy_logits smooth_l1 triplet""",
     "cuobjax.functional.divergence": "kl",
     "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin psum",
     "cuobjax.constraint": "Constraint interval positive unit_norm",

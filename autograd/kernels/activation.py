@@ -63,8 +63,8 @@ def _by_pieces(function, args, dtype, wide):
     flat = [numpy.broadcast_to(a, shape).reshape(-1) if a.ndim else a.astype(wide) for a in args]
     y = numpy.empty(math.prod(shape), dtype)
     with numpy.errstate(over="ignore", under="ignore"):  # where exp is inf, the results are the right limits
-        for start in range(0, y.size, PIECE):
-            part = slice(start, start + PIECE)
+        for start in range(0, y.size, PIECE // 4):
+            part = slice(start, start + PIECE // 4)  # there are several temporaries
             y[part] = function(*[a[part].astype(wide, copy=False) if a.ndim else a for a in flat])
     return y.reshape(shape)
 

@@ -10,7 +10,7 @@ import numpy
 
 __all__ = ["PIECE", "common_dtype", "is_number", "pieces"]
 
-PIECE = 1 << 15  # elements
+PIECE = 1 << 16  # elements
 
 
 def is_number(x: Any) -> bool:

@@ -1,73 +1,91 @@
 """Softmax and cross entropy, each a single operation: stable, and with few steps each way."""
 
-import math
-
 from ..core import library
-from ..families import in_single, irregular
+from ..families import irregular
+from ..fused import Fused, Joint
+from ..kernels import softmax as kernels
+from ..kernels.pieces import is_number
 from ..primitive import Primitive
-from .elementwise import equal, exp, single
+from .elementwise import astype, equal, exp, single
 from .reduction import sum
 from .shape import folded
 
-__all__ = ["cross_entropy", "log_softmax", "softmax"]
-
-
-@in_single
-def _softmax(xp, x, *, axis):
-    y = xp.exp(x - x.max(axis, keepdims=True))
-    y /= y.sum(axis, keepdims=True)
-    return y
-
-
-@in_single
-def _log_softmax(xp, x, *, axis):
-    y = x - x.max(axis, keepdims=True)
-    y -= xp.log(xp.exp(y).sum(axis, keepdims=True))
-    return y
+__all__ = [
+    "cross_entropy", "cross_entropy_gradient", "log_softmax", "log_softmax_gradient", "soft_cross_entropy",
+    "soft_cross_entropy_gradient", "softmax", "softmax_gradient",
+]  # fmt: skip
 
 
 def _total(x, axis):
     return sum(x, axis=axis, keepdims=True)
 
 
-def _to_exponents(g, y, axis):
-    g, y = single(g), single(y)
-    return (g - _total(g * y, axis)) * y
+def _to_exponents(g, z, *, axis):
+    g, z = single(g), single(z)
+    return (g - _total(g * z, axis)) * z
 
 
-def _to_log_exponents(g, y, axis):
+def _to_log_exponents(g, z, *, axis):
     g = single(g)
-    return g - exp(single(y)) * _total(g, axis)
+    return g - exp(single(z)) * _total(g, axis)
 
 
 # `axis` is a tuple of numbers that are not negative.
-softmax: Primitive = irregular(_softmax, _to_exponents, memory="new")
-log_softmax: Primitive = irregular(_log_softmax, _to_log_exponents, memory="new")
+softmax_gradient: Primitive = Fused(kernels.softmax_gradient, _to_exponents, batch="stack", memory="new")
+log_softmax_gradient: Primitive = Fused(kernels.log_softmax_gradient, _to_log_exponents, batch="stack", memory="new")
+softmax: Primitive = irregular(
+    kernels.softmax, lambda g, y, axis: softmax_gradient(g, y, axis=axis), memory="new"
+)  # fmt: skip
+log_softmax: Primitive = irregular(
+    kernels.log_softmax, lambda g, y, axis: log_softmax_gradient(g, y, axis=axis), memory="new"
+)  # fmt: skip
 
 
-@in_single
-def _cross_entropy(xp, logits, labels):
-    """-log_softmax(logits)[row, label] of each row; logits (rows, classes), labels (rows,).
-
-    A label that is no class gives NaN: raising would have to wait for the GPU.
-    """
-    rows, classes = logits.shape
-    top = logits.max(1)
-    total = xp.log(xp.exp(logits - top[:, None]).sum(1)) + top
-    chosen = logits[xp.arange(rows), xp.clip(labels, 0, classes - 1)]
-    return xp.where((labels >= 0) & (labels < classes), total - chosen, xp.asarray(math.nan, logits.dtype))
+def _column(a):
+    """Numbers of rows as a column; a number as it is."""
+    return a if is_number(a) else single(a)[:, None]
 
 
-def _to_logits(g, logits, labels):
-    hits = equal(labels[:, None], library(logits).arange(logits.shape[1]))
-    return (softmax(single(logits), axis=(1,)) - hits) * single(g)[:, None]
+def _exponentials(logits, total):
+    """softmax(logits)"""
+    return exp(single(logits) - total[:, None])
 
 
-cross_entropy: Primitive = irregular(
-    _cross_entropy,
-    _to_logits,
-    None,
+def _to_logits(g, g_total, logits, labels, total, *, smoothing):
+    classes = logits.shape[1]
+    hits = astype(equal(labels[:, None], library(logits).arange(classes)), dtype=total.dtype)
+    target = hits * (1 - smoothing) + smoothing / max(1, classes)
+    return _exponentials(logits, total) * (_column(g) + _column(g_total)) - target * _column(g)
+
+
+def _to_soft_logits(g, g_total, logits, labels, total):
+    return _exponentials(logits, total) * (_column(g) + _column(g_total)) - single(labels) * _column(g)
+
+
+cross_entropy_gradient: Primitive = Fused(kernels.cross_entropy_gradient, _to_logits, batch=folded, memory="new")
+soft_cross_entropy_gradient: Primitive = Fused(
+    kernels.soft_cross_entropy_gradient, _to_soft_logits, batch=folded, memory="new"
+)
+
+
+def _pull(wanted, g, logits, labels, y1, smoothing):
+    return (cross_entropy_gradient(*g, logits, labels, y1, smoothing=smoothing),)
+
+
+def _pull_soft(wanted, g, logits, labels, y1):
+    rules = {
+        0: lambda: soft_cross_entropy_gradient(*g, logits, labels, y1),
+        1: lambda: single(logits) * -_column(g[0]),
+    }
+    return tuple([rules[i]() for i in wanted])
+
+
+cross_entropy: Primitive = Joint(
+    kernels.cross_entropy,
+    _pull,
+    (0,),
     batch=folded,
     memory="new",
-    index_ranges=lambda logits, labels: [(labels, 0, logits.shape[1])],
+    index_ranges=lambda logits, labels, **params: [(labels, 0, logits.shape[1])],
 )
+soft_cross_entropy: Primitive = Joint(kernels.soft_cross_entropy, _pull_soft, (0, 1), batch=folded, memory="new")

@@ -13,9 +13,9 @@ from autograd.axes import complete_axis
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Tree
 from ..util.convert import require_sizes
-from .half_precision import single
+from .half_precision import single, with_precision_of
 
-__all__ = ["dynamic_slice", "flatten", "one_hot", "pad", "scan", "top_k"]
+__all__ = ["cosine_similarity", "dynamic_slice", "flatten", "one_hot", "pad", "scan", "top_k"]
 
 
 def flatten(x: ArrayLike) -> Array:
@@ -138,3 +138,17 @@ def scan(
     `unroll` has no effect: every step is run, or recorded by Jit, one after the other.
     """
     return autograd.scan(f, init, xs, length, reverse)
+
+
+def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: int = -1, eps: float = 1e-8) -> Array:
+    """The cosine of the angle between x and y along an axis, of one shape or shapes that broadcast; 0 of zeros.
+
+    Args:
+        x, y: Arrays of real numbers.
+        axis: The axis of the features, which the result has not.
+        eps: The least length of each.
+    """
+    x, y = jn.asarray(x), jn.asarray(y)
+    a, b = single(x), single(y)
+    lengths = (jn.maximum(jn.linalg.norm(v, axis=axis), eps) for v in (a, b))
+    return with_precision_of((a * b).sum(axis) / math.prod(lengths), x, y)

@@ -9,5 +9,5 @@ __all__ = ["single", "with_precision_of"]
 
 def with_precision_of(result: Array, *arguments: Array) -> Array:
     """The result of a computation with `single(x)` of arguments, in half precision if they promote to that."""
-    half = common_half([x.dtype for x in arguments])
+    half = common_half([x.dtype for x in arguments if x.dtype.kind not in "biu"])
     return result if half is None else result.astype(half)

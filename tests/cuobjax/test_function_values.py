@@ -32,11 +32,20 @@ OURS = {
     "hardsigmoid": F.hard_sigmoid,
     "hardswish": F.hard_swish,
     "hardtanh": F.hard_tanh,
+    "smoothed": lambda x, y: F.loss.cross_entropy_logits_sparse(x, y, 0.2),
+    "weighted": lambda x, y: (
+        F.loss.cross_entropy_logits_sparse(x, y) * jn.array([1.0, 2.0, 3.0, 0.5, 0.25], dtype=x.dtype)[y]
+    ),
+    "huber": lambda x, y: F.loss.huber(x, y, 0.7),
+    "smooth_l1": lambda x, y: F.loss.smooth_l1(x, y, 0.7),
+    "margin_ranking": lambda x, y, sign: F.loss.margin_ranking(x, y, sign, 0.3),
+    "cosine_embedding": lambda x, y, same: F.loss.cosine_embedding(x, y, same, 0.1),
+    "info_nce": lambda x, y: F.loss.info_nce(x, y, 0.2),
 }
 
 
 def ours(name):
-    return OURS.get(name) or getattr(F, name)
+    return OURS.get(name) or getattr(F, name, None) or getattr(F.loss, name)
 
 
 def arrays(name, kind, dtype="float32"):
@@ -195,3 +204,101 @@ def test_leaky_activations_take_trained_slopes():
     (g,) = objax.Grad(lambda: F.elu(x, alpha).sum(), objax.VarCollection({"alpha": alpha}.items()))()
     np.testing.assert_allclose(g, np.expm1(-1), rtol=1e-6)
     np.testing.assert_allclose(F.elu(x, alpha), F.elu(x, 0.5), rtol=1e-6)
+
+
+LOGITS, LABELS = jn.array([[1.0, -2.0, 0.5], [0.0, 3.0, 1.0]]), jn.array([2, 1])
+STEPS, WORDS = jn.zeros((2, 4, 3)), jn.array([[1, 2], [2, 2]])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda L: L.huber(LOGITS, LOGITS[0, :2]), ValueError, r"^huber: expected x and y of one shape"),
+        (lambda L: L.huber(LOGITS, LOGITS, -1.0), ValueError, r"^huber: expected delta of at least 0, got -1"),
+        (lambda L: L.smooth_l1(LOGITS, LOGITS, float("nan")), ValueError, r"^smooth_l1: expected beta of at least 0"),
+        (lambda L: L.focal_logits(LOGITS, LOGITS, gamma=-1), ValueError, r"^focal_logits: expected gamma of at least"),
+        (lambda L: L.focal_logits_sparse(LOGITS, LABELS, -1), ValueError, r"^focal_logits_sparse: expected gamma of"),
+        (lambda L: L.cross_entropy_logits_sparse(LOGITS, LABELS, 2.0), ValueError, r"expected smoothing from 0 to 1"),
+        (lambda L: L.hinge_sparse(LOGITS, LABELS * 1.0), TypeError, r"^hinge_sparse: expected labels of integers"),
+        (
+            lambda L: L.hinge_sparse(LOGITS, LABELS[:1]),
+            ValueError,
+            r"^hinge_sparse: expected scores \(\.\.\., classes\)",
+        ),
+        (lambda L: L.dice_logits(LOGITS, LOGITS[0]), ValueError, r"^dice_logits: expected logits and labels of one"),
+        (lambda L: L.kl_logits(LOGITS, LABELS), ValueError, r"^cross_entropy_logits: expected labels of shape"),
+        (
+            lambda L: L.cosine_distance(LOGITS, LOGITS[0]),
+            ValueError,
+            r"^cosine_distance: expected x and y of one shape",
+        ),
+        (
+            lambda L: L.contrastive(LOGITS, LOGITS, jn.ones(3)),
+            ValueError,
+            r"^contrastive: expected same of shape \(2,\)",
+        ),
+        (lambda L: L.cosine_embedding(LOGITS, LOGITS, jn.ones(3)), ValueError, r"^cosine_embedding: expected same of"),
+        (lambda L: L.triplet(LOGITS, LOGITS, LOGITS[:1]), ValueError, r"^triplet: expected anchor and positive and"),
+        (
+            lambda L: L.info_nce(LOGITS[0], LOGITS[0]),
+            ValueError,
+            r"^info_nce: expected x and y of shape \(N, features\)",
+        ),
+        (lambda L: L.info_nce(LOGITS, LOGITS, 0.0), ValueError, r"^info_nce: expected a temperature above 0, got 0"),
+        (lambda L: L.ctc_logits(LOGITS, WORDS), ValueError, r"^ctc_logits: expected logits \(N, T, classes\), T > 0"),
+        (lambda L: L.ctc_logits(STEPS, WORDS * 1.0), TypeError, r"^ctc_logits: expected labels of integers, got dtype"),
+        (lambda L: L.ctc_logits(STEPS, WORDS, blank=3), ValueError, r"^ctc_logits: expected blank from 0 to 2, got 3"),
+        (
+            lambda L: L.ctc_logits(STEPS, WORDS, jn.ones(3, int)),
+            ValueError,
+            r"^ctc_logits: expected logit_lengths of s",
+        ),
+    ],
+)
+def test_losses_refuse_what_cannot_be_meant(call, error, message):
+    with pytest.raises(error, match=message):
+        call(F.loss)
+
+
+@pytest.mark.skipif(objax.default_device() != objax.Device("cpu"), reason="looking at numbers would wait for a GPU")
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda L: L.hinge_sparse(LOGITS, LABELS + 1), r"^hinge_sparse: expected labels from 0 to 2, got 3"),
+        (lambda L: L.focal_logits_sparse(LOGITS, LABELS - 2), r"expected labels from 0 to 2, got -1"),
+        (lambda L: L.ctc_logits(STEPS, WORDS + 1), r"^ctc_logits: expected labels from 0 to 2, got 3"),
+        (
+            lambda L: L.ctc_logits(STEPS, WORDS, jn.array([5, 1])),
+            r"^ctc_logits: expected logit_lengths from 1 to 4, got",
+        ),
+        (lambda L: L.ctc_logits(STEPS, WORDS, None, jn.array([2, -1])), r"expected label_lengths from 0 to 2, got -1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_on_the_host(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(F.loss)
+
+
+def test_losses_by_their_formulas():
+    x, y = np.array([[0.3, -2.0], [1.5, 0.0]]), np.array([[1.0, -1.0], [1.0, 1.0]])
+    np.testing.assert_allclose(F.loss.hinge(x, y), np.maximum(0, 1 - x * y), rtol=1e-6)
+    np.testing.assert_allclose(F.loss.log_cosh(x, y, None), np.log(np.cosh(x - y)).mean(), rtol=1e-5)
+    np.testing.assert_allclose(F.loss.log_cosh(x * 1e4, y, None), np.abs(x * 1e4 - y).mean() - np.log(2), rtol=1e-5)
+    p, labels = 1 / (1 + np.exp(-x)), (y > 0) * 1.0
+    dice = 1 - (2 * (p * labels).sum(1) + 1) / (p.sum(1) + labels.sum(1) + 1)
+    np.testing.assert_allclose(F.loss.dice_logits(x, labels), dice, rtol=1e-5)
+    d = np.linalg.norm(x - y, axis=1)
+    expected = [d[0] ** 2 / 2, max(0, 1.2 - d[1]) ** 2 / 2]
+    np.testing.assert_allclose(F.loss.contrastive(x, y, [True, False], 1.2), expected, rtol=1e-5)
+    np.testing.assert_allclose(F.loss.cosine_distance(x, y), 1 - F.cosine_similarity(x, y), rtol=1e-6)
+    np.testing.assert_allclose(F.cosine_similarity(jn.zeros(3), jn.ones(3)), 0)
+
+
+def test_ctc_counts_every_alignment():
+    """One label in two steps: label label, blank label and label blank."""
+    p = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]])
+    expected = -np.log(p[0, 1] * p[1, 1] + p[0, 0] * p[1, 1] + p[0, 1] * p[1, 0])
+    np.testing.assert_allclose(F.loss.ctc_logits(np.log(p)[None], [[1]]), [expected], rtol=1e-5)
+    assert F.loss.ctc_logits(np.log(p)[None], [[1, 1]])[0] > 1e29  # needs a blank between equal labels
+    (g,) = objax.Grad(lambda x: F.loss.ctc_logits(x, np.array([[1, 1]])).sum(), None, (0,))(np.log(p)[None])
+    assert np.isfinite(np.asarray(g)).all()

@@ -256,7 +256,6 @@ ROWS = {
         Case((real(*shape),), {"axis": axis}, getattr(scipy.special, name), "y")
         for shape, axis in (((2, 3, 2), (0,)), ((2, 3, 2), (1,)), ((2, 3, 2), (2, 0)), ((0, 2), (1,)))]
        for name in ("softmax", "log_softmax")},
-    "cross_entropy": [Case((real(3, 4), integers(1, 3, 1)), {}, oracles.cross_entropy, "logits")],
     "convolution": convolutions(
         lambda x, w, z, geometry: Case((Real(x), Real(w)), {"geometry": geometry}, oracles.convolution, "x w")),
     "convolution_input": convolutions(lambda x, w, z, geometry: Case(

@@ -2,7 +2,6 @@
 
 import numpy as np
 import scipy.signal
-import scipy.special
 
 from autograd.ops.indexing import ARRAY
 
@@ -41,10 +40,6 @@ def set_at(x, v, *indices, index):
     places, changed = iter(indices), x.copy()
     changed[tuple(next(places) if i is ARRAY else i for i in index)] = v
     return changed
-
-
-def cross_entropy(logits, labels):
-    return -np.take_along_axis(scipy.special.log_softmax(logits, 1), labels[:, None], 1)[:, 0]
 
 
 def convolution(x, w, *, geometry):

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.special
 
-from .cases import Case, Real, binary, real, unary, unary_with
+from .cases import Case, Real, binary, integers, real, unary, unary_with
 
 NORMS = [  # the shapes of x and of scale, the axes
     ((3, 4), (4,), (1,)), ((2, 3, 2), (1, 3, 1), (0, 2)), ((2, 2, 2, 3), (2, 2, 1), (2, 3)), ((3, 2), (3, 1), (1,)),
@@ -75,6 +75,37 @@ def standardize(x, mean, variance, scale, shift, *, eps):
     return (x - mean) / np.sqrt(variance + eps) * scale + shift
 
 
+def softmax_gradient(g, z, *, axis):
+    return (g - (g * z).sum(axis, keepdims=True)) * z
+
+
+def log_softmax_gradient(g, z, *, axis):
+    return g - np.exp(z) * g.sum(axis, keepdims=True)
+
+
+def target(logits, labels, smoothing):
+    """The probabilities of the classes that a label stands for."""
+    n = logits.shape[1]
+    return (labels[:, None] == np.arange(n)) * (1 - smoothing) + smoothing / n
+
+
+def soft_cross_entropy(logits, labels, *, dtype):
+    total = scipy.special.logsumexp(logits, 1)
+    return total - (logits * labels).sum(1), total
+
+
+def cross_entropy(logits, labels, *, smoothing, dtype):
+    return soft_cross_entropy(logits, target(logits, labels, smoothing), dtype=dtype)
+
+
+def soft_cross_entropy_gradient(g, g_total, logits, labels, total):
+    return np.exp(logits - total[:, None]) * (g + g_total)[:, None] - labels * g[:, None]
+
+
+def cross_entropy_gradient(g, g_total, logits, labels, total, *, smoothing):
+    return soft_cross_entropy_gradient(g, g_total, logits, target(logits, labels, smoothing), total)
+
+
 GATES = {  # value, slope
     "silu": (lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * (1 - sigmoid(x)))),
     "gelu": (lambda x: x * normal_cdf(x), lambda x: normal_cdf(x) + x * bell(x)),
@@ -106,6 +137,23 @@ ROWS = {
     "sigmoid_cross_entropy_gradient": [Case(
         (real(2, 3), real(2, 3), Real((2, 3), 0, 1)), {}, lambda g, x, labels: g * (sigmoid(x) - labels),
         "g x labels")],
+    **{name: [
+        Case((Real(shape), Real(shape)), {"axis": axis}, oracle, keeps)
+        for shape, axis in (((2, 3, 2), (1,)), ((2, 3, 2), (2, 0)), ((0, 2), (1,)))]
+       for name, oracle, keeps in (
+           ("softmax_gradient", softmax_gradient, "g z"), ("log_softmax_gradient", log_softmax_gradient, ""))},
+    "cross_entropy": [
+        Case((real(3, 4), integers(1, 3, 1)), {"smoothing": smoothing, "dtype": "float32"}, cross_entropy, "logits")
+        for smoothing in (0.0, 0.1)],
+    "soft_cross_entropy": [
+        Case((real(3, 4), Real((3, 4), 0, 1)), {"dtype": "float32"}, soft_cross_entropy, "logits labels")],
+    "cross_entropy_gradient": [
+        Case((real(3), real(3), real(3, 4), integers(1, 3, 1), Real((3,), 1, 3)), {"smoothing": smoothing},
+             cross_entropy_gradient, "")
+        for smoothing in (0.0, 0.1)],
+    "soft_cross_entropy_gradient": [
+        Case((real(3), real(3), real(3, 4), Real((3, 4), 0, 1), Real((3,), 1, 3)), {}, soft_cross_entropy_gradient,
+             "g labels")],
     "standardize": [
         Case((Real(x), Real(s), Real(s, 0.5, 2.0), Real(s), Real(s)), {"eps": 1e-3}, standardize,
              "x mean variance scale")

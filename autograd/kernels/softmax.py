@@ -1,0 +1,275 @@
+"""Softmax and cross entropy with few passes over memory: in pieces on NumPy, in one or two launches on CuPy.
+
+Half precision is computed in float32, and so are the logarithms of sums of exponentials that cross entropy keeps.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from .pieces import is_number, pieces
+
+if TYPE_CHECKING:
+    from ..typing import RawArray
+
+__all__ = [
+    "cross_entropy", "cross_entropy_gradient", "log_softmax", "log_softmax_gradient", "soft_cross_entropy",
+    "soft_cross_entropy_gradient", "softmax", "softmax_gradient",
+]  # fmt: skip
+
+
+def _wide(x):
+    return numpy.result_type(x.dtype if x.dtype.kind in "fcV" else numpy.float64, numpy.float32)
+
+
+def _kept(shape, axis):
+    return tuple([1 if i in axis else n for i, n in enumerate(shape)])
+
+
+def softmax(xp: ModuleType, x: RawArray, *, axis: tuple[int, ...]) -> RawArray:
+    """exp(x) / sum(exp(x)) along axes."""
+    return _softmax(xp, x, axis, log=False)
+
+
+def log_softmax(xp: ModuleType, x: RawArray, *, axis: tuple[int, ...]) -> RawArray:
+    """x - log(sum(exp(x))) along axes."""
+    return _softmax(xp, x, axis, log=True)
+
+
+def _softmax(xp, x, axis, log):
+    wide = _wide(x)
+    y = xp.empty(x.shape, x.dtype if x.dtype.kind in "fcV" else wide)
+    if not x.size:
+        return y if math.prod([x.shape[i] for i in axis]) else x.max(axis)  # raises: there is no maximum
+    if xp is not numpy:
+        top, total = (xp.empty(_kept(x.shape, axis), wide) for _ in range(2))
+        _sums(xp, wide.name, "")(x, top, total, axis=axis, keepdims=True)
+        expression = "R(x) - top - log(total)" if log else "exp(R(x) - top) / total"
+        return _elements(xp, "softmax", "X x, R top, R total", f"y = Y({expression})", wide.name)(x, top, total, y)
+    for place in pieces(x.shape, axis):
+        part, z = x[place].astype(wide, copy=False), _target(y[place], wide)
+        numpy.subtract(part, part.max(axis, keepdims=True), out=z)
+        if log:
+            z -= numpy.log(numpy.exp(z).sum(axis, keepdims=True))
+        else:
+            numpy.exp(z, out=z)
+            z /= z.sum(axis, keepdims=True)
+        _store(y, place, z)
+    return y
+
+
+def _target(part, wide):
+    """Where a piece is computed: in its place, or beside it if the result has half precision."""
+    return part if part.dtype == wide else numpy.empty(part.shape, wide)
+
+
+def _store(y, place, z):
+    if z.dtype != y.dtype:
+        y[place] = z
+
+
+def softmax_gradient(xp: ModuleType, g: RawArray, z: RawArray, *, axis: tuple[int, ...]) -> RawArray:
+    """(g - sum(g z)) z along axes: the cotangent of the argument of z = softmax(x)."""
+    wide, x = _wide(z), xp.empty(z.shape, z.dtype)
+    if xp is not numpy:
+        return _on_device(xp, "softmax_gradient", "R(g) * R(z)", "(R(g) - total) * R(z)", g, z, x, axis, wide)
+    for place in pieces(z.shape, axis):
+        part, c = z[place].astype(wide, copy=False), _target(x[place], wide)
+        numpy.multiply(g[place], part, out=c, dtype=wide)
+        total = c.sum(axis, keepdims=True)
+        numpy.subtract(g[place], total, out=c, dtype=wide)
+        c *= part
+        _store(x, place, c)
+    return x
+
+
+def log_softmax_gradient(xp: ModuleType, g: RawArray, z: RawArray, *, axis: tuple[int, ...]) -> RawArray:
+    """g - exp(z) sum(g) along axes: the cotangent of the argument of z = log_softmax(x)."""
+    wide, x = _wide(z), xp.empty(z.shape, z.dtype)
+    if xp is not numpy:
+        return _on_device(xp, "log_softmax_gradient", "R(g)", "R(g) - exp(R(z)) * total", g, z, x, axis, wide)
+    for place in pieces(z.shape, axis):
+        part, c = g[place].astype(wide, copy=False), _target(x[place], wide)
+        numpy.exp(z[place].astype(wide, copy=False), out=c)
+        c *= part.sum(axis, keepdims=True)
+        numpy.subtract(part, c, out=c)
+        _store(x, place, c)
+    return x
+
+
+def _on_device(xp, name, product, expression, g, z, x, axis, wide):
+    """The sum of `product` along axes, then `expression` of each element."""
+    total = xp.empty(_kept(z.shape, axis), wide)
+    _product_sum(xp, wide.name, product)(g, z, total, axis=axis, keepdims=True)
+    return _elements(xp, name, "G g, Z z, R total", f"y = Y({expression})", wide.name)(g, z, total, x)
+
+
+def cross_entropy(
+    xp: ModuleType, logits: RawArray, labels: RawArray, *, smoothing: float, dtype: str
+) -> tuple[RawArray, RawArray]:
+    """-sum(target * log_softmax(logits)) of each row, and the logarithm of its sum of exponentials.
+
+    The target of a label, one of n classes, is 1 - smoothing + smoothing / n there and smoothing / n elsewhere. A label
+    that is no class gives NaN: raising would have to wait for the GPU.
+
+    Args:
+        logits: Real numbers (rows, classes).
+        labels: Integers (rows,).
+        smoothing: What all classes share.
+        dtype: The least precision of the logarithms, "float32".
+    """
+    wide, (rows, classes) = numpy.result_type(logits.dtype, dtype), logits.shape
+    loss, total = xp.empty(rows, logits.dtype), xp.empty(rows, wide)
+    if xp is not numpy:
+        share = wide.type(smoothing / max(1, classes))
+        _sums(xp, wide.name, "label")(logits, labels[:, None], share, wide.type(1 - smoothing), loss, total, axis=1)
+        return loss, total
+    for place, _ in pieces(logits.shape, (1,)):
+        part, label = logits[place].astype(wide, copy=False), labels[place]
+        of_row = total[place]
+        of_row[...] = _log_sum(part)
+        chosen = part[numpy.arange(len(part)), numpy.clip(label, 0, classes - 1)]
+        if smoothing:
+            chosen = (1 - smoothing) * chosen + smoothing * part.mean(1)
+        loss[place] = numpy.where((label >= 0) & (label < classes), of_row - chosen, wide.type(math.nan))
+    return loss, total
+
+
+def _log_sum(x):
+    """The logarithm of the sum of exponentials of each row."""
+    top = x.max(1)
+    z = x - top[:, None]
+    numpy.exp(z, out=z)
+    return numpy.log(z.sum(1)) + top
+
+
+def cross_entropy_gradient(
+    xp: ModuleType, g: Any, g_total: Any, logits: RawArray, labels: RawArray, total: RawArray, *, smoothing: float
+) -> RawArray:
+    """softmax(logits) (g + g_total) - target g: the cotangent of the logits for those of both results."""
+    wide, classes = numpy.result_type(total.dtype, numpy.float32), logits.shape[1]
+    x, total = xp.empty(logits.shape, logits.dtype), total.astype(wide, copy=False)
+    if xp is not numpy:
+        plain, (g, g_total) = (is_number(g), is_number(g_total)), (_column(a, wide) for a in (g, g_total))
+        target = "(i % n == label ? share + more : share)"
+        kernel = _gradient(xp, plain, "L label, int64 n, R share, R more", target, wide.name)
+        share = smoothing / max(1, classes)
+        return kernel(g, g_total, logits, total[:, None], labels[:, None], classes, share, 1 - smoothing, x)
+    for place, _ in pieces(logits.shape, (1,)):
+        z = _target(x[place], wide)
+        part, weight, label = logits[place].astype(wide, copy=False), _row(g, place), labels[place]
+        numpy.exp(numpy.subtract(part, total[place, None], out=z), out=z)
+        z *= _row(g + g_total, place)
+        if smoothing:
+            z -= (smoothing / classes) * weight
+        rows = numpy.flatnonzero((label >= 0) & (label < classes))
+        z[rows, label[rows]] -= numpy.broadcast_to((1 - smoothing) * weight, (len(z), 1))[rows, 0]
+        _store(x, place, z)
+    return x
+
+
+def soft_cross_entropy(xp: ModuleType, logits: RawArray, labels: RawArray, *, dtype: str) -> tuple[RawArray, RawArray]:
+    """log(sum(exp(logits))) - sum(logits labels) of each row, both (rows, classes), and that logarithm."""
+    wide = numpy.result_type(logits.dtype, labels.dtype, dtype)
+    rows = len(logits)
+    loss, total = xp.empty(rows, numpy.result_type(logits.dtype, labels.dtype)), xp.empty(rows, wide)
+    if xp is not numpy:
+        _sums(xp, wide.name, "probabilities")(logits, labels, loss, total, axis=1)
+        return loss, total
+    for place, _ in pieces(logits.shape, (1,)):
+        part = logits[place].astype(wide, copy=False)
+        of_row = total[place]
+        of_row[...] = _log_sum(part)
+        loss[place] = of_row - numpy.vecdot(part, labels[place].astype(wide, copy=False))
+    return loss, total
+
+
+def soft_cross_entropy_gradient(
+    xp: ModuleType, g: Any, g_total: Any, logits: RawArray, labels: RawArray, total: RawArray
+) -> RawArray:
+    """softmax(logits) (g + g_total) - labels g: the cotangent of the logits for those of both results."""
+    wide = numpy.result_type(total.dtype, numpy.float32)
+    x, total = xp.empty(logits.shape, logits.dtype), total.astype(wide, copy=False)
+    if xp is not numpy:
+        plain, (g, g_total) = (is_number(g), is_number(g_total)), (_column(a, wide) for a in (g, g_total))
+        return _gradient(xp, plain, "L label", "R(label)", wide.name)(g, g_total, logits, total[:, None], labels, x)
+    for place, _ in pieces(logits.shape, (1,)):
+        z, part = _target(x[place], wide), logits[place].astype(wide, copy=False)
+        numpy.exp(numpy.subtract(part, total[place, None], out=z), out=z)
+        z *= _row(g + g_total, place)
+        z -= labels[place].astype(wide, copy=False) * _row(g, place)
+        _store(x, place, z)
+    return x
+
+
+def _row(a, place):
+    """The numbers of rows at `place`, as a column."""
+    return a if is_number(a) else a[place, None]
+
+
+def _column(a, wide):
+    return wide.type(a) if is_number(a) else a[:, None]
+
+
+# CUDA. R is the type of what is computed, other letters are types of elements.
+_C_TYPES = {"float32": "float", "float64": "double"}
+# Merging sums of exponentials. Source: Milakov & Gimelshein 2018, "Online normalizer calculation for softmax".
+_ROW = """
+struct Row { R top, total, product, found; };
+__device__ inline Row merged(const Row& a, const Row& b) {
+    const R product = a.product + b.product, found = a.found + b.found;
+    if (b.total == 0 || a.total == 0) {
+        const Row& c = b.total == 0 ? a : b;
+        return Row{c.top, c.total, product, found};
+    }
+    if (a.top == b.top) return Row{a.top, a.total + b.total, product, found};
+    if (a.top > b.top) return Row{a.top, a.total + b.total * exp(b.top - a.top), product, found};
+    return Row{b.top, b.total + a.total * exp(a.top - b.top), product, found};
+}
+"""
+
+
+@functools.cache
+def _sums(xp, wide, target):
+    """The largest number and the sum of exponentials of each row; with a target, the loss and that sum's logarithm.
+
+    As in NumPy, both are NaN where the largest number is infinite: top - top is added.
+    """
+    inputs, results, after = "X x", "R top, R total", "top = a.top, total = a.total + (a.top - a.top)"
+    product, found = "R(0)", "R(1)"
+    if target:
+        results, after = "Y loss, R total", "total = log(a.total + (a.top - a.top)) + a.top, "
+        after += "loss = Y(a.found > 0 ? total - a.product : a.found / a.found)"  # 0 / 0 is NaN
+    if target == "probabilities":
+        inputs, product = "X x, L label", "R(x) * R(label)"
+    if target == "label":
+        inputs, found = "X x, L label, R share, R more", "(_J == label ? R(1) : R(0))"
+        product = "(_J == label ? R(x) * (share + more) : share == 0 ? R(0) : R(x) * share)"
+    return xp.ReductionKernel(
+        inputs, results, f"Row{{R(x), R(1), {product}, {found}}}", "merged(a, b)", after, "Row{0, 0, 0, 0}",
+        "autograd_softmax_sums", "Row", preamble=_ROW.replace("R ", _C_TYPES[wide] + " "),
+    )  # fmt: skip
+
+
+@functools.cache
+def _product_sum(xp, wide, product):
+    return xp.ReductionKernel("G g, Z z", "R total", product, "a + b", "total = a", "0", "autograd_sum", _C_TYPES[wide])
+
+
+@functools.cache
+def _elements(xp, name, inputs, text, wide):
+    return xp.ElementwiseKernel(inputs, "Y y", text, f"autograd_{name}")
+
+
+@functools.cache
+def _gradient(xp, plain, inputs, target, wide):
+    g, g_total = ("R" if is_plain else letter for is_plain, letter in zip(plain, "GH", strict=True))
+    return xp.ElementwiseKernel(
+        f"{g} g, {g_total} g_total, X x, R total, {inputs}", "Y y",
+        f"y = Y(exp(R(x) - total) * (R(g) + R(g_total)) - {target} * R(g))", "autograd_cross_entropy_gradient",
+    )  # fmt: skip

@@ -1,0 +1,141 @@
+"""Losses of numbers: differences, as means over all axes but some, and likelihoods."""
+
+import math
+
+import cuobjax.numpy as jn
+from autograd import Array
+
+from ...typing import ArrayLike, Axes
+from ..activation import softplus
+from ..half_precision import single, with_precision_of
+from .arguments import mean_of, pair, require_at_least
+
+__all__ = [
+    "gaussian_nll", "huber", "l2", "log_cosh", "mean_absolute_error", "mean_squared_error", "mean_squared_log_error",
+    "poisson_nll", "smooth_l1",
+]  # fmt: skip
+
+
+def l2(x: ArrayLike) -> Array:
+    """Half the sum of the squares of `x`, a scalar."""
+    x = jn.asarray(x)
+    wide = single(x)
+    return with_precision_of(0.5 * (wide * wide).sum(), x)
+
+
+def mean_absolute_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
+    """Mean of the absolute differences of `x` and `y` over all axes but `keep_axis`; with None a scalar.
+
+    Raises:
+        ValueError: If neither shape broadcasts to the other.
+    """
+    return mean_of("mean_absolute_error", ("x", "y"), lambda x, y: abs(x - y), x, y, keep_axis)
+
+
+def mean_squared_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
+    """Mean of the squared differences of `x` and `y` over all axes but `keep_axis`; with None a scalar.
+
+    Raises:
+        ValueError: If neither shape broadcasts to the other.
+    """
+    return mean_of("mean_squared_error", ("x", "y"), lambda x, y: (x - y) ** 2, x, y, keep_axis)
+
+
+def mean_squared_log_error(y_true: ArrayLike, y_pred: ArrayLike, keep_axis: Axes = (0,)) -> Array:
+    """Mean of (log(1 + y_true) - log(1 + y_pred))**2 over all axes but `keep_axis`; with None a scalar.
+
+    Raises:
+        ValueError: If neither shape broadcasts to the other.
+    """
+    names = "y_true", "y_pred"
+    return mean_of(
+        "mean_squared_log_error", names, lambda x, y: (jn.log1p(x) - jn.log1p(y)) ** 2, y_true, y_pred, keep_axis
+    )
+
+
+def huber(x: ArrayLike, y: ArrayLike, delta: float = 1.0, keep_axis: Axes = (0,)) -> Array:
+    """Mean of d**2 / 2 where abs(d) <= delta, elsewhere delta * (abs(d) - delta / 2), d = x - y. Source: Huber 1964.
+
+    Args:
+        x, y: Arrays of one shape.
+        delta: Where the square ends.
+        keep_axis: The axes that the mean leaves; with None a scalar.
+
+    Raises:
+        ValueError: If neither shape broadcasts to the other, or `delta` is not at least 0.
+    """
+    require_at_least("huber", 0, delta=delta)
+
+    def loss(x, y):
+        d = abs(x - y)
+        inside = jn.minimum(d, delta)
+        return inside * (d - 0.5 * inside)
+
+    return mean_of("huber", ("x", "y"), loss, x, y, keep_axis)
+
+
+def smooth_l1(x: ArrayLike, y: ArrayLike, beta: float = 1.0, keep_axis: Axes = (0,)) -> Array:
+    """Mean of d**2 / (2 beta) where abs(d) < beta, elsewhere abs(d) - beta / 2, d = x - y. Source: Girshick 2015.
+
+    With `beta` = 0 it is `mean_absolute_error`, else `huber` divided by `beta`.
+
+    Args:
+        x, y: Arrays of one shape.
+        beta: Where the square ends.
+        keep_axis: The axes that the mean leaves; with None a scalar.
+
+    Raises:
+        ValueError: If neither shape broadcasts to the other, or `beta` is not at least 0.
+    """
+    require_at_least("smooth_l1", 0, beta=beta)
+
+    def loss(x, y):
+        d = abs(x - y)
+        inside = jn.minimum(d, beta)
+        return inside * (d - 0.5 * inside) / beta
+
+    return mean_of("smooth_l1", ("x", "y"), loss if beta else lambda x, y: abs(x - y), x, y, keep_axis)
+
+
+def log_cosh(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
+    """Mean of log(cosh(x - y)) over all axes but `keep_axis`, computed so that cosh does not overflow.
+
+    Raises:
+        ValueError: If neither shape broadcasts to the other.
+    """
+
+    def loss(x, y):
+        d = x - y
+        return softplus(-2 * d) + d - math.log(2)
+
+    return mean_of("log_cosh", ("x", "y"), loss, x, y, keep_axis)
+
+
+def gaussian_nll(mean: ArrayLike, variance: ArrayLike, y: ArrayLike, eps: float = 1e-6) -> Array:
+    """(log(variance) + (y - mean)**2 / variance) / 2 of each element: -log of a normal density, up to a constant.
+
+    Source: Nix & Weigend 1994.
+
+    Args:
+        mean, y: Arrays of one shape.
+        variance: An array that broadcasts to it; below `eps` it counts as `eps`, through which no gradient flows.
+        eps: The least variance.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    mean, y = pair("gaussian_nll", ("mean", "y"), mean, y)
+    variance, y = pair("gaussian_nll", ("variance", "y"), variance, y)
+    v = jn.maximum(single(variance), eps)
+    return with_precision_of(0.5 * (jn.log(v) + (single(y) - single(mean)) ** 2 / v), mean, variance, y)
+
+
+def poisson_nll(log_rate: ArrayLike, counts: ArrayLike) -> Array:
+    """exp(log_rate) - counts * log_rate of each element: -log of a Poisson probability, up to a constant.
+
+    Raises:
+        ValueError: If neither shape broadcasts to the other.
+    """
+    log_rate, counts = pair("poisson_nll", ("log_rate", "counts"), log_rate, counts)
+    x = single(log_rate)
+    return with_precision_of(jn.exp(x) - single(counts) * x, log_rate, counts)
