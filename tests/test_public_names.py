@@ -92,8 +92,8 @@ NAMES = {
         nondifferentiable primitive""",
     "autograd.testing": "check_batching check_grads",
     "cuobjax.zoo": """
-        ConvNet DNNet RNN ResNet101 ResNet152 ResNet18 ResNet200 ResNet34 ResNet50 ResNetV2 VGG19 WRNBlock WideResNet
-        WideResNetGeneral""",
+        GPT RNN VGG19 ConvNet DNNet ResNet18 ResNet34 ResNet50 ResNet101 ResNet152 ResNet200 ResNetV2 ViT WRNBlock
+        WideResNet WideResNetGeneral""",
 }  # fmt: skip
 
 # (method or function, parameters) as in Objax: code that gives them by position or by name keeps working.

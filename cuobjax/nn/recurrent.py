@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -326,12 +325,12 @@ def _as_states(layer, state, kind, shape, dtype):
 
 def _mask(layer, lengths, n, count):
     """Which steps count, (T, N)."""
+    given = np.asarray(lengths) if isinstance(lengths, list | tuple) else bare(lengths)  # on a GPU nobody looks
     lengths = jn.asarray(lengths)
     if lengths.shape != (n,) or lengths.dtype.kind not in "iu":
         raise ValueError(
             f"{type(layer).__name__}: expected lengths, integers of shape ({n},), got {lengths.dtype} {lengths.shape}."
         )
-    known = bare(lengths)
-    if isinstance(known, np.ndarray) and known.size and not 0 <= operator.index(known.min()) <= known.max() <= count:
-        raise ValueError(f"{type(layer).__name__}: expected lengths from 0 to {count}, got {known.tolist()}.")
+    if isinstance(given, np.ndarray) and given.size and not 0 <= given.min() <= given.max() <= count:
+        raise ValueError(f"{type(layer).__name__}: expected lengths from 0 to {count}, got {given.tolist()}.")
     return jn.arange(count)[:, None] < lengths

@@ -140,7 +140,7 @@ def test_blocks_of_encoders_and_decoders():
         nn.TransformerBlock(8, 2, causal=True, cross=True, ncontext=8, keep=0.5),
     )
     source, x = cuobjax.random.normal((2, 5, 8)), cuobjax.random.normal((2, 3, 8))
-    padding = np.array([[True] * 5, [True] * 3 + [False] * 2])
+    padding = jn.array([[True] * 5, [True] * 3 + [False] * 2])
     context = encoder(source, mask=padding)
     y = decoder(x, context, context_mask=padding, training=False)
     assert y.shape == (2, 3, 8)
