@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as onp
 
@@ -18,46 +18,14 @@ from ..core.module import Module, parts, walk
 from ..core.random_state import RandomState
 from ..core.scope import at_once
 from ..core.variable import BaseVar, TrainRef
-from ..nn import Conv, ConvTranspose, Linear
 from .collection import Loaded
+from .conventions import PYTORCH, Convention
 from .formats import read_safetensors
 
-__all__ = ["KERAS", "PYTORCH", "Convention", "State", "load_state_dict", "load_weights"]
+__all__ = ["State", "load_state_dict", "load_weights"]
 
 State: TypeAlias = Mapping[str, Any] | str | os.PathLike[str]
 """{name: array or tensor}, or the path of a .safetensors or .npz file of such names."""
-
-
-class Convention(NamedTuple):
-    """How a library names and lays out what its layers hold.
-
-    Attributes:
-        separator: What stands between the parts of a name.
-        names: {our attribute: its attribute}; others have the same name.
-        layouts: {our class: a function from its layout of w to ours}; otherwise only axes of length 1 differ.
-        ignored: A pattern of names that hold nothing for us.
-    """
-
-    separator: str
-    names: dict[str, str]
-    layouts: dict[type[Module], Callable[[Any], Any]]
-    ignored: str
-
-
-def _kernel_first(w):
-    """(O, I, *kernel) as (*kernel, I, O); of a transpose, (I, O, *kernel) as (*kernel, O, I)."""
-    return w.transpose((*range(2, w.ndim), 1, 0))
-
-
-PYTORCH: Convention = Convention(
-    ".",
-    {"w": "weight", "b": "bias", "gamma": "weight", "beta": "bias", "slope": "weight"},
-    {Linear: onp.transpose, Conv: _kernel_first, ConvTranspose: _kernel_first},
-    r"(.*\.)?num_batches_tracked",
-)
-KERAS: Convention = Convention(
-    "/", {"w": "kernel", "b": "bias", "running_mean": "moving_mean", "running_var": "moving_variance"}, {}, r"(?!)"
-)
 
 
 def load_state_dict(
@@ -65,10 +33,10 @@ def load_state_dict(
 ) -> Loaded:
     """Assigns the values of a `state_dict` of PyTorch to the variables of a module.
 
-    They are assigned to all variables or, if something is wrong, to none.
-    A variable gets the value whose name says the same way through the modules: `layers.0.weight` is for w or gamma of
-    `net.layers[0]`. Weights of Linear and of convolutions are transposed. `num_batches_tracked` is left out. Note that
-    eps and momentum of PyTorch's BatchNorm are eps=1e-5 and momentum=0.9 here.
+    They are assigned to all variables or, if something is wrong, to none. A variable gets the value whose name says the
+    same way through the modules: `layers.0.weight` is for w or gamma of `net.layers[0]`. Weights of Linear,
+    convolutions and recurrent layers are transposed, those of attention taken apart, the two biases of recurrent layers
+    added. `num_batches_tracked` is left out. PyTorch's BatchNorm is one with eps=1e-5, momentum=0.9 here.
 
     Args:
         module: The module.
@@ -108,7 +76,7 @@ def load_weights(
     """As `load_state_dict`, from a library of any convention; `where` is the name of the caller in errors."""
     if not isinstance(module, Module):
         raise TypeError(f"{where}: expected a module, got {type(module).__name__}.")
-    stored = _renamed(_read(state, where), renamer, convention, where)
+    stored = _joined(module, _renamed(_read(state, where), renamer, convention, where), convention)
     named = {v: names[0] for v, names in names_of(module.vars()).items()}
     found: dict[Any, tuple[str, str, Any]] = {}
     missing: list[str] = []
@@ -137,13 +105,17 @@ def _places(module, convention):
     """The variables in a module, each once: (name by the convention, its module, attribute, variable)."""
     seen = set()
     for path, owner in walk(module):
-        way = [step.strip("'\"") for step in re.findall(r"\w+|'[^']*'|\"[^\"]*\"", path) if step != "__wrapped__"]
         for place, part in parts(owner).items():
             if isinstance(part, BaseVar) and not isinstance(part, TrainRef | RandomState) and part not in seen:
                 seen.add(part)
                 attribute = place.strip(".[]'\"")
-                key = convention.separator.join([*way, convention.names.get(attribute, attribute)])
-                yield key, owner, attribute, part
+                yield _way(path, convention) + convention.names.get(attribute, attribute), owner, attribute, part
+
+
+def _way(path, convention):
+    """What the names of the values of a module at a path begin with."""
+    steps = [step.strip("'\"") for step in re.findall(r"\w+|'[^']*'|\"[^\"]*\"", path) if step != "__wrapped__"]
+    return "".join(step + convention.separator for step in steps)
 
 
 def _renamed(state, renamer, convention, where):
@@ -157,6 +129,21 @@ def _renamed(state, renamer, convention, where):
             raise ValueError(f"{where}: expected new names that differ, got {new!r} again, for {name!r}.")
         renamed[new] = name, array
     return renamed
+
+
+def _joined(module, stored, convention):
+    """The state with one value for each of our variables, where the library has another number of them."""
+    stored, used = dict(stored), set()
+    for path, owner in walk(module):
+        way = _way(path, convention)
+        for kind, plan in convention.joined.items():
+            for name, sources, make in plan(owner) if isinstance(owner, kind) else ():
+                keys = [way + source for source in sources]
+                if stored.keys() >= set(keys):
+                    used.update(keys)
+                    made = make(*[_on_host(stored[key][1]) for key in keys])
+                    stored[way + name] = " + ".join(stored[key][0] for key in keys), made
+    return {key: value for key, value in stored.items() if key not in used}
 
 
 def _as_ours(array, owner, attribute, convention):

@@ -49,7 +49,8 @@ def _image(layer: Module, x: ArrayLike, rank: int, nin: int) -> Array:
 class _Convolution(Module):
     """What convolutions and their transposes share: variables, windows, checks.
 
-    w is (*kernel, narrow, wide): as that of a convolution from `wide`, per group, to `narrow` channels.
+    w is (*kernel, inputs, outputs) of a convolution, inputs counted per group; a transpose has that of the convolution
+    which it transposes.
     """
 
     rank: int = 0

@@ -15,7 +15,8 @@ from ..core.module import Module
 from ..core.variable import TrainVar
 from ..functional import global_average_pool, max_pool_2d, pad, relu
 from ..io.collection import Loaded
-from ..io.pretrained import KERAS, State, load_weights
+from ..io.conventions import KERAS
+from ..io.pretrained import State, load_weights
 from ..nn import BatchNorm2D, Linear, Sequential
 from ..nn.init import xavier_normal
 from ..typing import ArrayLike

@@ -34,6 +34,17 @@ def convnet():
     ])  # fmt: skip
 
 
+class First(objax.Module):
+    """The first result of a layer."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def __call__(self, x):
+        y = self.layer(x)
+        return y[0] if isinstance(y, tuple) else y
+
+
 NETWORKS = {
     "mlp": mlp,
     "convnet": convnet,
@@ -42,6 +53,10 @@ NETWORKS = {
         nn.BatchNorm1D(4, eps=1e-5),
     ]),
     "block": lambda: ResNetV2Block(4, 8, 2, True, True, NORM),
+    "rnn": lambda: First(nn.RNN(3, 4, layers=2, bidirectional=True)),
+    "lstm": lambda: First(nn.LSTM(3, 4, layers=2, bidirectional=True)),
+    "gru": lambda: First(nn.GRU(3, 4, layers=2, bidirectional=True)),
+    "attention": lambda: First(nn.MultiHeadAttention(6, 2)),
     "words": lambda: nn.Sequential([nn.Embedding(5, 4), nn.Linear(4, 2)]),
 }  # fmt: skip
 
@@ -131,6 +146,21 @@ def test_ways_through_modules_renaming_and_what_is_left_over():
     assert text.splitlines() == [
         "(MLP)[0](Linear).b  0.bias", "(MLP)[0](Linear).w  - (missing)", "- (not used)        1.weight",
     ]  # fmt: skip
+
+
+def test_cells_and_values_that_are_joined():
+    """The two biases of PyTorch are one; of a GRU the last third of the second one is a variable of its own."""
+    state = {"weight_ih": np.ones((12, 3)), "weight_hh": np.ones((12, 4)), "bias_ih": np.arange(12.0)}
+    cell = nn.GRUCell(3, 4)
+    loaded = io.load_state_dict(cell, state | {"bias_hh": 10 * np.arange(12.0)})
+    assert loaded.matched["(GRUCell).b"] == "bias_ih + bias_hh"
+    assert cell.b.value.tolist() == [0, 11, 22, 33, 44, 55, 66, 77, 8, 9, 10, 11]
+    assert cell.b_hidden.value.tolist() == [80, 90, 100, 110]
+    own = {"w_input": np.ones((3, 16)), "w_hidden": np.ones((4, 16)), "bias": np.ones(16)}
+    assert io.load_state_dict(nn.LSTMCell(3, 4), own).missing == []
+    state = {name: np.ones((16, *a.shape[1:])) for name, a in state.items()}
+    partial = io.load_state_dict(nn.LSTMCell(3, 4), state, strict=False)
+    assert (partial.missing, partial.unused) == (["(LSTMCell).b"], ["bias_ih"])
 
 
 def test_shared_variables_are_loaded_once():

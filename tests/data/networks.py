@@ -61,4 +61,21 @@ record(
 )  # fmt: skip
 record("block", Block(4, 8, 2), torch.randn(2, 4, 6, 6))
 record("words", nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 2)), torch.tensor([[0, 1], [4, 2]]))
+
+
+class First(nn.Module):
+    """The first result of a layer, of a recurrent one or of attention to itself."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return (self.layer(x, x, x) if isinstance(self.layer, nn.MultiheadAttention) else self.layer(x))[0]
+
+
+for kind in (nn.RNN, nn.LSTM, nn.GRU):
+    layer = kind(3, 4, num_layers=2, bidirectional=True, batch_first=True)
+    record(kind.__name__.lower(), First(layer), torch.randn(2, 5, 3))
+record("attention", First(nn.MultiheadAttention(6, 2, batch_first=True)), torch.randn(2, 5, 6))
 np.savez_compressed(Path(__file__).with_suffix(".npz"), **results)
