@@ -1,5 +1,6 @@
 """Recurrent layers as a single operation; further derivatives and vmap are those of a loop of steps."""
 
+import functools
 from typing import Any
 
 from . import numpy as anp
@@ -14,7 +15,7 @@ from .primitive import Primitive
 __all__ = ["recurrence", "recurrence_gradient"]
 
 
-def _simple(pre, hidden, states, b, activation):
+def _simple(activation, pre, hidden, states, b):
     h = activation(pre + hidden)
     return (h[0],), h, h[:0]
 
@@ -36,8 +37,8 @@ def _gru(pre, hidden, states, b):
 
 
 _STEPS: dict[str, Any] = {
-    "tanh": lambda *args: _simple(*args, anp.tanh),
-    "relu": lambda *args: _simple(*args, relu),
+    "tanh": functools.partial(_simple, anp.tanh),
+    "relu": functools.partial(_simple, relu),
     "lstm": _lstm,
     "gru": _gru,
 }
@@ -76,8 +77,8 @@ def _pulled(inputs, mask, gs, cell, reverse):
 
     y, pull = vjp(results, *[inputs[i] for i in active])
     gs = [*gs, *[0] * (len(y) - len(gs))]
-    found = pull(tuple([c if getattr(c, "ndim", 0) else anp.zeros_like(part) for c, part in zip(gs, y, strict=True)]))
-    found = dict(zip(active, found, strict=True))
+    pulled = pull(tuple([c if getattr(c, "ndim", 0) else anp.zeros_like(part) for c, part in zip(gs, y, strict=True)]))
+    found = dict(zip(active, pulled, strict=True))
     return tuple([found.get(i, 0) for i in range(len(inputs))])
 
 

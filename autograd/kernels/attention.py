@@ -153,7 +153,7 @@ class _Problem:
         _, self.groups, self.count, _ = k.shape
         self.of_group = heads // self.groups
         self.bias = self.grouped(bias) if getattr(bias, "ndim", 0) else None
-        self.keys = self.grouped(keys) if keep < 1 else None
+        self.keys: Any = self.grouped(keys) if keep < 1 else None
         self.sees_all = self.bias is None and (not causal or self.length <= self.count)
         self.limit = HOST_SCORES if xp is numpy else DEVICE_SCORES
         self.height = max(HOST_ROWS, self.limit // max(1, self.of_group * self.count))  # rows of a block

@@ -11,6 +11,7 @@ with the reset gate after the product, as in cuDNN.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ class _LSTM(_Plain):
     @staticmethod
     def backward(xp, gates, old, new, kept, g, to_gates, to_inputs):
         enter, forget, cell, leave = gates
-        to_h, to_c, out = *g, kept[0]
+        (to_h, to_c), out = g, kept[0]
         slope = 1 - out * out
         slope *= to_h
         slope *= leave
@@ -185,7 +186,8 @@ def recurrence(
     gates = _products(xp, x, w_input, kind.gates)
     reached = [xp.empty((count, n, size), gates.dtype) for _ in range(kind.states)]
     kept = xp.empty((count, kind.kept, n, size), gates.dtype)
-    old, masked = states, getattr(mask, "ndim", 0)
+    old: Sequence[RawArray] = states
+    masked = getattr(mask, "ndim", 0)
     hidden_product = _hidden_product(xp, w_hidden, kind.gates)
     b = b.reshape((kind.gates, 1, size)) if getattr(b, "ndim", 0) else None
     with numpy.errstate(over="ignore"):  # in sigmoids, where exp is inf and the result the right 0

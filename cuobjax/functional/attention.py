@@ -53,18 +53,18 @@ def attention(
         >>> attention(q, k, k, causal=True).shape
         (2, 8, 5, 16)
     """
-    q, k, v = jn.asarray(q), jn.asarray(k), jn.asarray(v)
-    _check(q, k, v, causal, keep)
-    shape = (*q.shape[:-1], k.shape[-2])
-    added = _as_bias(mask, bias, shape, q.dtype)
-    q, k, v = [_four_axes(x) for x in (q, k, v)]
+    arrays = [jn.asarray(x) for x in (q, k, v)]
+    _check(arrays, causal, keep)
+    shape = (*arrays[0].shape[:-1], arrays[1].shape[-2])
+    added = _as_bias(mask, bias, shape, arrays[0].dtype)
+    queries, *others = [_four_axes(x) for x in arrays]
     keys: Any = 0
     if keep < 1:
         if key is None:
             raise ValueError("attention: expected a key with keep < 1. Write key=cuobjax.random.DEFAULT_GENERATOR().")
-        keys = split(jn.asarray(key), n=math.prod(shape[:-1]))[1:].reshape((*q.shape[:3], 2))
-    scale = q.shape[3] ** -0.5 if scale is None else scale
-    y, _ = ops.attention(q, k, v, added, keys, scale=float(scale), causal=causal, keep=keep)
+        keys = split(jn.asarray(key), n=math.prod(shape[:-1]))[1:].reshape((*queries.shape[:3], 2))
+    scale = queries.shape[3] ** -0.5 if scale is None else scale
+    y, _ = ops.attention(queries, *others, added, keys, scale=float(scale), causal=causal, keep=keep)
     return y if len(shape) == 4 else y.reshape((*shape[:-1], y.shape[3]))
 
 
@@ -72,7 +72,8 @@ def _four_axes(x):
     return x if x.ndim == 4 else x.reshape((math.prod(x.shape[:-3]), *(1,) * (3 - x.ndim), *x.shape[-3:]))
 
 
-def _check(q, k, v, causal, keep):
+def _check(arrays, causal, keep):
+    q, k, v = arrays
     if not q.ndim == k.ndim == v.ndim >= 2:
         raise ValueError(
             f"attention: expected q (..., H, T, D), k (..., K, S, D) and v (..., K, S, E) of one rank, got {q.shape}, "

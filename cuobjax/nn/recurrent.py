@@ -227,7 +227,7 @@ class _Recurrent(Module):
         if x.ndim != 3 or x.shape[2] != nin or not x.shape[1]:
             raise ValueError(f"{type(self).__name__}: expected x of shape (N, T, {nin}) with T > 0, got {x.shape}.")
         n, count, _ = x.shape
-        mask = 1 if lengths is None else _mask(self, lengths, n, count)
+        mask: Any = 1 if lengths is None else _mask(self, lengths, n, count)
         states = _as_states(self, state, self.cells[0].kind, (len(self.cells), n, nout), x.dtype)
         directions, last = 1 + self.bidirectional, []
         y = x.transpose((1, 0, 2))

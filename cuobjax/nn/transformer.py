@@ -84,7 +84,13 @@ class TransformerBlock(Module):
             self.cross = MultiHeadAttention(nin, heads, ncontext=ncontext, **{**arguments, "rotary": False})
         self.mlp = MLP([nin, nhidden, nin], activation, use_bias=self.attention.query.b is not None)
         self.dropout = None if keep == 1 else Dropout(keep, generator)
-        self._arguments = {"nin": nin, "heads": heads, "nhidden": nhidden, "causal": causal, "cross": cross}
+        self._arguments: dict[str, Any] = {
+            "nin": nin,
+            "heads": heads,
+            "nhidden": nhidden,
+            "causal": causal,
+            "cross": cross,
+        }
         self._arguments |= {"activation": activation, "keep": keep, "norm": norm, "ncontext": ncontext, **arguments}
 
     def __call__(

@@ -1,4 +1,4 @@
-"""Language models of decoder blocks. Source: Radford et al. 2019, "Language models are unsupervised multitask learners"."""
+"""Language models. Source: Radford et al. 2019, "Language models are unsupervised multitask learners"."""
 
 from typing import Any
 
@@ -62,7 +62,13 @@ class GPT(Module):
         self.tokens = Embedding(ntokens, nfeatures, _small)
         self.positions = None if rotary else Embedding(length, nfeatures, _small)
         self.dropout = None if keep == 1 else Dropout(keep, generator)
-        arguments = {"keep": keep, "generator": generator, "kv_heads": kv_heads, "rotary": rotary, "w_init": _small}
+        arguments: dict[str, Any] = {
+            "keep": keep,
+            "generator": generator,
+            "kv_heads": kv_heads,
+            "rotary": rotary,
+            "w_init": _small,
+        }
         self.blocks = ModuleList(TransformerBlock(nfeatures, heads, causal=True, **arguments) for _ in range(layers))
         for block in self.blocks:
             for layer, scale in ((block.attention.out, 2 * layers), (block.mlp[0], 1), (block.mlp[2], 2 * layers)):

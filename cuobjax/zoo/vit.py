@@ -63,9 +63,8 @@ class ViT(Module):
         self.first = TrainVar(jn.zeros((1, 1, nfeatures)))
         self.positions = TrainVar(random.normal((1 + (size // patch) ** 2, nfeatures), stddev=0.02))
         self.dropout = None if keep == 1 else Dropout(keep, generator)
-        self.blocks = ModuleList(
-            TransformerBlock(nfeatures, heads, keep=keep, generator=generator) for _ in range(layers)
-        )
+        blocks = [TransformerBlock(nfeatures, heads, keep=keep, generator=generator) for _ in range(layers)]
+        self.blocks = ModuleList(blocks)
         self.norm = LayerNorm(nfeatures)
         self.output = Linear(nfeatures, nclass)
         self.shape = (nin, size, size)
