@@ -28,6 +28,7 @@ from .functional.half_precision import single
 from .optimizer.base import first
 from .optimizer.gradients import Gradients, unpacked
 from .optimizer.hyperparameters import Hyperparameter
+from .optimizer.lists import over_lists
 from .typing import ArrayLike, DTypeLike
 
 __all__ = ["LossScale", "Modules", "Policy", "is_normalization", "mixed", "set_policy"]
@@ -285,7 +286,7 @@ class LossScale(Module):
             grads: A list of gradients, or a dictionary of them.
         """
         arrays, packed = unpacked(grads, "LossScale")
-        return packed([single(g) / asarray(self.scale.value, single(g).real.dtype) for g in arrays])
+        return packed([x for (x,) in over_lists(_unscaled, [(g,) for g in arrays], jn.array(True), self.scale.value)])
 
     def step(self, optimizer: Callable[..., Any], lr: Hyperparameter, grads: Gradients, **kwargs: Any) -> Array:
         """Divides the gradients by the scale and makes a step of the optimizer, if all of them are finite.
@@ -302,13 +303,14 @@ class LossScale(Module):
 
     def _step(self, optimizer, lr, grads, kwargs):
         arrays, packed = unpacked(grads, "LossScale")
-        finite = jn.array(True)
-        for g in arrays:
-            finite = finite & jn.isfinite(g).all()
-        arrays = [jn.where(finite, g, jn.zeros_like(g)) for g in arrays]  # arithmetic with inf and NaN would warn
+        wrong = over_lists(_not_finite, [(g,) for g in arrays])
+        finite = jn.stack([x.sum() for (x,) in wrong]).sum() == 0 if arrays else jn.array(True)
+        unscaled = over_lists(_unscaled, [(g,) for g in arrays], finite, self.scale.value)
         with scope() as opened:
-            optimizer(lr, self.unscaled(packed(arrays)), **kwargs)
-        write({v: jn.where(finite, x, v.value) for v, x in opened.changes().items()})
+            optimizer(lr, packed([x for (x,) in unscaled]), **kwargs)
+        changes = opened.changes()
+        kept = over_lists(_chosen, [(x, v.value) for v, x in changes.items()], finite)
+        write({v: x for v, (x,) in zip(changes, kept, strict=True)})
         scale, good = self.scale.value, self.good.value + 1
         enough = good >= self.interval
         grown = jn.where(enough, jn.minimum(scale * self.growth, self.most), scale)
@@ -318,6 +320,21 @@ class LossScale(Module):
 
     def __repr__(self) -> str:
         return f"cuobjax.precision.LossScale(growth={self.growth}, backoff={self.backoff}, interval={self.interval})"
+
+
+def _not_finite(g: Array) -> tuple[Array, ...]:
+    """0 for each number that is finite, so that the sum is 0 if all are."""
+    return (jn.where(jn.isfinite(g), 0.0, abs(single(g))),)
+
+
+def _unscaled(g: Array, finite: Array, scale: Array) -> tuple[Array, ...]:
+    """Zeros where not all gradients are finite: arithmetic with inf and NaN would warn."""
+    wide = single(g)
+    return (jn.where(finite, wide, 0.0) / asarray(scale, wide.real.dtype),)
+
+
+def _chosen(new: Array, old: Array, finite: Array) -> tuple[Array, ...]:
+    return (jn.where(finite, new, old),)
 
 
 def __dir__() -> list[str]:

@@ -8,11 +8,12 @@ from autograd.numpy import asarray
 
 from ..core.collection import Variables
 from ..core.module import Module
-from ..core.scope import at_once
+from ..core.scope import write
 from ..core.variable import StateVar
 from ..functional.half_precision import single
 from .base import States, first, references, zeros_like
 from .gradients import Gradients, fitting
+from .lists import over_lists
 
 __all__ = ["Accumulator"]
 
@@ -50,22 +51,20 @@ class Accumulator(Module):
     def __call__(self, grads: Gradients) -> None:
         """Adds the gradients of a batch; half precision is added in float32. Errors are those of `Optimizer`."""
         gradients = fitting(grads, self.train_vars, self.train_vars.names, "Accumulator", conjugated=False)
-        at_once(self._add, gradients)
-
-    def _add(self, gradients):
-        for total, g in zip(self.total, gradients, strict=True):
-            total.value += single(g)
-        self.count.value += 1
+        pairs = [(total.value, g) for total, g in zip(self.total, gradients, strict=True)]
+        sums = over_lists(_added, pairs, self.count.value)
+        write({total: x for total, (x,) in zip(self.total, sums, strict=True)} | {self.count: self.count.value + 1})
 
     def mean(self) -> list[Array]:
         """The mean of the gradients since the last call, in the order of the variables; zeros if there were none."""
-        return at_once(self._take)
-
-    def _take(self):
-        count = jn.maximum(self.count.value, 1.0)
-        totals = [*self.total]
-        means = [asarray(total.value / asarray(count, total.value.real.dtype), total.dtype) for total in totals]
-        for total in totals:
-            total.value = jn.zeros_like(total.value)
+        means = over_lists(_divided, [(total.value,) for total in self.total], self.count.value)
         self.count.value = jn.zeros_like(self.count.value)
-        return means
+        return [x for (x,) in means]
+
+
+def _added(total: Array, g: Array, count: Array) -> tuple[Array, ...]:
+    return (jn.where(count > 0, total, 0.0) + single(g),)
+
+
+def _divided(total: Array, count: Array) -> tuple[Array, ...]:
+    return (jn.where(count > 0, total, 0.0) / asarray(jn.maximum(count, 1.0), total.real.dtype),)

@@ -15,13 +15,14 @@ from ..core.call import call
 from ..core.collection import VarCollection, Variables, names_of
 from ..core.module import Module
 from ..core.random_state import RandomState, borrowing
-from ..core.scope import at_once, write
+from ..core.scope import write
 from ..core.variable import BaseVar, StateVar, TrainRef, TrainVar
 from ..functional.half_precision import single
 from ..util import class_name
 from .base import Optimizer, States, counter
 from .gradients import Gradients
 from .hyperparameters import Hyperparameter
+from .lists import over_lists
 
 __all__ = ["ExponentialMovingAverage", "ExponentialMovingAverageModule", "Lookahead"]
 
@@ -76,12 +77,11 @@ class ExponentialMovingAverage(Module):
 
     def __call__(self) -> None:
         """Moves the averages towards the values that the variables have now."""
-        at_once(self._move)
-
-    def _move(self):
-        for v, m in zip(self.refs, self.m, strict=True):
-            m.value = m.value + (1 - self.momentum) * (v.value - m.value) if is_inexact(m.dtype) else v.value
-        self.step.value += 1
+        pairs = [(m, v) for v, m in zip(self.refs, self.m, strict=True) if is_inexact(m.dtype)]
+        moved = over_lists(_towards, [(m.value, v.value) for m, v in pairs], 1 - self.momentum)
+        averages: Any = {m: x for (m, _), (x,) in zip(pairs, moved, strict=True)}
+        others = {m: v.value for v, m in zip(self.refs, self.m, strict=True) if m not in averages}
+        write(averages | others | {self.step: self.step.value + 1})
 
     def refs_and_values(self) -> tuple[VarCollection, list[Array]]:
         """The collection of the variables, and their averages in that order: `refs.assign(values)`."""
@@ -114,6 +114,10 @@ class ExponentialMovingAverage(Module):
 
     def __repr__(self) -> str:
         return f"{class_name(self)}(momentum={self.momentum}, debias={self.debias}, eps={self.eps})"
+
+
+def _towards(m: Array, v: Array, weight: float) -> tuple[Array, ...]:
+    return (m + weight * (single(v) - m),)
 
 
 def _averaged(vc: Variables) -> tuple[dict[BaseVar, list[str]], dict[TrainVar, list[str]]]:
@@ -163,6 +167,11 @@ class ExponentialMovingAverageModule(Module):
         return f"{class_name(self)}(momentum={ema.momentum}, debias={ema.debias}, eps={ema.eps})"
 
 
+def _followed(p: Array, slow: Array, together: Array, alpha: float) -> tuple[Array, ...]:
+    nearer = slow + alpha * (single(p) - slow)
+    return jn.where(together, asarray(nearer, p.dtype), p), jn.where(together, nearer, slow)
+
+
 class Lookahead(Optimizer):
     """Slow variables that follow those of another optimizer: in every k-th step slow += alpha * (p - slow), p = slow.
 
@@ -201,9 +210,10 @@ class Lookahead(Optimizer):
         self.optimizer(lr, grads, **kwargs)
         step = self.step.value + 1
         together = step % self.k == 0
-        for p, slow in zip(self.train_vars, self.slow, strict=True):
-            slow.value = jn.where(together, slow.value + self.alpha * (p.value - slow.value), slow.value)
-            p.value = jn.where(together, asarray(slow.value, p.dtype), p.value)
+        pairs = [(p.value, slow.value) for p, slow in zip(self.train_vars, self.slow, strict=True)]
+        values = over_lists(_followed, pairs, together, self.alpha)
+        for p, slow, (x, y) in zip(self.train_vars, self.slow, values, strict=True):
+            write({p.ref: x, slow: y})
         self.step.value = step
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from ..functional.half_precision import single
 from .base import squared
 from .gradients import Gradients, unpacked
 from .hyperparameters import Number
+from .lists import over_lists
 
 __all__ = ["clip_by_global_norm", "clip_by_norm", "clip_by_value", "global_norm"]
 
@@ -42,7 +43,7 @@ def clip_by_norm(grads: Gradients, max_norm: Number) -> Any:
     """
     arrays, packed = unpacked(grads, "clip_by_norm")
     _require_positive("clip_by_norm", "max_norm", max_norm)
-    return packed([_scaled(g, _factor(_sum_of_squares(g), max_norm)) for g in arrays])
+    return packed([_scaled(g, _factor(_sum_of_squares(g), max_norm))[0] for g in arrays])
 
 
 def clip_by_global_norm(grads: Gradients, max_norm: Number) -> Any:
@@ -64,7 +65,7 @@ def clip_by_global_norm(grads: Gradients, max_norm: Number) -> Any:
     if not arrays:
         return packed([])
     factor = _factor(_total(arrays), max_norm)
-    return packed([_scaled(g, factor) for g in arrays])
+    return packed([x for (x,) in over_lists(_scaled, [(g,) for g in arrays], factor)])
 
 
 def global_norm(grads: Gradients) -> Array:
@@ -82,10 +83,7 @@ def _sum_of_squares(g):
 
 
 def _total(arrays):
-    total, *others = map(_sum_of_squares, arrays)
-    for x in others:
-        total = total + x
-    return total
+    return jn.stack([*map(_sum_of_squares, arrays)]).sum()
 
 
 def _factor(total, max_norm):
@@ -94,8 +92,8 @@ def _factor(total, max_norm):
     return jn.where(short, 1.0, max_norm * rsqrt(jn.where(short, 1.0, total)))
 
 
-def _scaled(g, factor):
-    return asarray(single(g) * factor, g.dtype)
+def _scaled(g: Array, factor: Array) -> tuple[Array, ...]:
+    return (asarray(single(g) * factor, g.dtype),)
 
 
 def _require_positive(where, name, x):

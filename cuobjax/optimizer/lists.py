@@ -1,0 +1,63 @@
+"""Elementwise functions of many lists of arrays: in few launches on a GPU."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd import Array
+from autograd.compiler.multi_tensor import MultiTensorProgram, is_elementwise
+from autograd.core import Tracer, dereferenced, wrapped
+from autograd.debugging import is_watching
+from autograd.graph import ConcretizationError, Staging
+
+__all__ = ["over_lists"]
+
+_programs: dict[Any, MultiTensorProgram | None] = {}
+
+
+def over_lists(
+    f: Callable[..., tuple[Array, ...]], lists: Sequence[Sequence[Array]], *numbers: float | Array
+) -> list[tuple[Array, ...]]:
+    """`[f(*arrays, *numbers) for arrays in lists]`, lists of the same dtypes at once where nothing is traced.
+
+    Args:
+        f: A function of the top level of a module, which is recorded once for the dtypes of a list. It acts alike on
+            each element of its arrays, and has no other values than its arguments.
+        lists: Arrays of one shape in each list.
+        numbers: Python numbers, or Arrays of shape ().
+    """
+    plain = [dereferenced(x) for x in numbers]
+    if is_watching() or any(isinstance(x, Tracer) for arrays in (*lists, plain) for x in arrays):
+        return [f(*arrays, *numbers) for arrays in lists]
+    groups: dict[Any, list[int]] = {}
+    for i, arrays in enumerate(lists):
+        raw = [x._value for x in arrays]
+        groups.setdefault((raw[0].shape == (), type(raw[0]), *[x.dtype for x in raw]), []).append(i)
+    kinds = [x.dtype if isinstance(x, Array) else type(x) for x in plain]
+    results: list[Any] = [None] * len(lists)
+    for group, chosen in groups.items():
+        key = (f, *group, *kinds)
+        if key not in _programs:
+            _programs[key] = _recorded(f, lists[chosen[0]], plain)
+        program = _programs[key]
+        if program is None:
+            found = [f(*lists[i], *plain) for i in chosen]
+        else:
+            given = [x._value if isinstance(x, Array) else x for x in plain]
+            raw_results = program([[x._value for x in lists[i]] for i in chosen], given)
+            found = [tuple(map(wrapped, y)) for y in raw_results]
+        for i, y in zip(chosen, found, strict=True):
+            results[i] = y
+    return results
+
+
+def _recorded(f, arrays, numbers):
+    """The program of a function; None if it is not elementwise."""
+    staging = Staging()
+    with staging.recording():
+        inputs = [staging.input(x._value if isinstance(x, Array) else x, "input") for x in (*arrays, *numbers)]
+        try:
+            outputs = f(*inputs)
+        except ConcretizationError:
+            return None
+    graph = staging.finished(list(outputs))
+    return MultiTensorProgram(graph, len(arrays), f.__name__) if is_elementwise(graph, len(arrays)) else None

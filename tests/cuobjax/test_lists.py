@@ -1,0 +1,65 @@
+"""Elementwise functions of many lists of arrays."""
+
+import ml_dtypes  # noqa: F401 (NumPy knows bfloat16)
+import numpy as np
+import pytest
+
+import autograd
+import cuobjax as objax
+import cuobjax.numpy as jn
+from cuobjax.optimizer.lists import _programs, over_lists
+
+DTYPES = ["float32", "float32", "float16", "bfloat16", "float64", "complex64", "int32", "float32", "float32"]
+SHAPES = [(3, 4), (5000,), (4,), (2, 2), (3,), (2,), (6,), (), (0, 3)]
+
+
+def moved(a, b, weight, limit):
+    return a + (weight * (b - a)).astype(a.dtype), jn.where(limit > 0, a, b)
+
+
+def arrays():
+    rng = np.random.default_rng(0)
+    pairs = zip(SHAPES, DTYPES, strict=True)
+    return [tuple(jn.array(rng.normal(size=s) * 9, dtype="float32").astype(d) for _ in "ab") for s, d in pairs]
+
+
+@pytest.mark.parametrize("weight", [0.25, jn.array(0.25)])
+def test_the_results_are_those_for_each_list(weight):
+    lists, limit = arrays(), jn.array(1.0)
+    for found, pair in zip(over_lists(moved, lists, weight, limit), lists, strict=True):
+        for x, y in zip(found, moved(*pair, weight, limit), strict=True):
+            assert (x.shape, x.dtype) == (y.shape, y.dtype)
+            assert np.asarray(x).tobytes() == np.asarray(y).tobytes()
+
+
+def test_a_function_is_recorded_once_for_the_dtypes():
+    calls = []
+
+    def counted(a, scale):
+        calls.append(a.shape)
+        return (a * scale,)
+
+    for scale in (0.5, 2.0):
+        found = over_lists(counted, [(jn.ones(n),) for n in range(1, 5)], scale)
+        assert [float(x[0]) for (x,) in found] == [scale] * 4
+    assert len(calls) == 1
+
+
+def test_what_is_not_elementwise_or_traced_is_computed_for_each_list():
+    def summed(a):
+        return (a * a.sum(),)
+
+    lists = [(jn.array([1.0, 2.0]),), (jn.array([3.0]),)]
+    assert [x.tolist() for (x,) in over_lists(summed, lists)] == [[3, 6], [9]]
+    assert [program for key, program in _programs.items() if key[0] is summed] == [None]
+
+    def chosen(a):
+        return (a if a.sum() > 2.5 else -a,)
+
+    assert [x.tolist() for (x,) in over_lists(chosen, lists)] == [[1, 2], [3]]
+    by_x = autograd.grad(lambda x: over_lists(summed, [(x,)])[0][0].sum())(np.array([1.0, 2.0]))
+    np.testing.assert_allclose(by_x, [6, 6])
+    by_number = objax.Grad(lambda s: over_lists(moved, [(jn.zeros(2), jn.ones(2))], s, 1.0)[0][0].sum(), {}, (0,))
+    np.testing.assert_allclose(by_number(jn.array(0.5))[0], 2)
+    with autograd.debug():
+        assert [x.tolist() for (x,) in over_lists(summed, lists)] == [[3, 6], [9]]
