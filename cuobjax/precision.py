@@ -273,7 +273,7 @@ class LossScale(Module):
             raise ValueError(f"LossScale: expected {wanted}, got {got}.")
         self.growth, self.backoff, self.interval, self.least, self.most = growth, backoff, interval, least, most
         self.scale = StateVar(jn.array(scale, dtype="float32"), reduce=first)
-        self.good = StateVar(jn.array(0, dtype="int32"), reduce=first)
+        self.good = StateVar(jn.array(0, dtype="float32"), reduce=first)
 
     def scaled(self, loss: ArrayLike) -> Array:
         """The loss times the scale, in float32 if it is of half precision: what to differentiate."""
@@ -311,11 +311,9 @@ class LossScale(Module):
         changes = opened.changes()
         kept = over_lists(_chosen, [(x, v.value) for v, x in changes.items()], finite)
         write({v: x for v, (x,) in zip(changes, kept, strict=True)})
-        scale, good = self.scale.value, self.good.value + 1
-        enough = good >= self.interval
-        grown = jn.where(enough, jn.minimum(scale * self.growth, self.most), scale)
-        self.scale.value = jn.where(finite, grown, jn.maximum(scale * self.backoff, self.least))
-        self.good.value = jn.where(finite & ~enough, good, 0)
+        old = [(self.scale.value, self.good.value)]
+        bounds = self.interval, self.growth, self.most, self.backoff, self.least
+        ((self.scale.value, self.good.value),) = over_lists(_next_scale, old, finite, *bounds)
         return finite
 
     def __repr__(self) -> str:
@@ -331,6 +329,16 @@ def _unscaled(g: Array, finite: Array, scale: Array) -> tuple[Array, ...]:
     """Zeros where not all gradients are finite: arithmetic with inf and NaN would warn."""
     wide = single(g)
     return (jn.where(finite, wide, 0.0) / asarray(scale, wide.real.dtype),)
+
+
+def _next_scale(
+    scale: Array, good: Array, finite: Array, interval: float, growth: float, most: float, backoff: float, least: float
+) -> tuple[Array, ...]:
+    """The scale for the next step, and the number of good steps in a row."""
+    enough = good + 1 >= interval
+    grown = jn.where(enough, jn.minimum(scale * growth, most), scale)
+    smaller = jn.maximum(scale * backoff, least)
+    return jn.where(finite, grown, smaller), jn.where(finite, jn.where(enough, 0.0, good + 1), 0.0)
 
 
 def _chosen(new: Array, old: Array, finite: Array) -> tuple[Array, ...]:

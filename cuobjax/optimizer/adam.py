@@ -16,19 +16,27 @@ from ..functional import rsqrt
 from .base import Optimizer, decayed, squared
 from .gradients import Gradients
 from .hyperparameters import Hyperparameter, Number, combined
+from .lists import over_lists
 
-__all__ = ["Adam", "AdamW", "Moments", "debiasing"]
-
-
-def debiasing(beta: Any, step: Array) -> Any:
-    """1 - beta**step for the number of a step, without the cancellation of a beta near 1."""
-    return combined(lambda beta: _debias(beta, step.astype(onp.float32)), beta)
+__all__ = ["Adam", "AdamW", "Moments"]
 
 
-def _debias(beta, step):
+def _logarithm(beta: Any) -> Any:
+    """log(beta), from which 1 - beta**step follows without the cancellation of a beta near 1."""
     if not isinstance(beta, int | float):
-        return -jn.expm1(step * jn.log(beta))
-    return -jn.expm1(step * (math.log(beta) if beta else -math.inf))
+        return jn.log(beta)
+    return math.log(beta) if beta else -math.inf
+
+
+def _factors(step: Array, log1: Number, log2: Number) -> tuple[Array, ...]:
+    """sqrt(1 - beta2**step) / (1 - beta1**step), and that root."""
+    root = jn.sqrt(-jn.expm1(step * log2))
+    return root / -jn.expm1(step * log1), root
+
+
+def _of_step(step: Array, beta1: Any, beta2: Any) -> tuple[Any, Any]:
+    """`_factors` of decay rates."""
+    return over_lists(_factors, [(step,)], _logarithm(beta1), _logarithm(beta2))[0]  # type: ignore[return-value]
 
 
 class Moments(Optimizer):
@@ -62,8 +70,9 @@ class Moments(Optimizer):
         with factor = root / (1 - beta1**step), and sqrt(v_hat) + eps is (sqrt(v) + root * eps) / root."""
         beta1, beta2 = self._of_call("beta1", beta1), self._of_call("beta2", beta2)
         step = self.step.value + 1
-        root = combined(jn.sqrt, debiasing(beta2, step))
-        factor = combined(operator.truediv, root, debiasing(beta1, step))
+        t = step.astype(onp.float32)
+        factors = combined(lambda beta1, beta2: _of_step(t, beta1, beta2), beta1, beta2)
+        factor, root = (combined(operator.itemgetter(i), factors) for i in range(2))
         self._apply(lr, grads, factor, root, beta1=beta1, beta2=beta2, **hyperparameters)
         self.step.value = step
 

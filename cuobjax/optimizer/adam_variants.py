@@ -12,6 +12,7 @@ from .adam import Moments
 from .base import decayed, norm
 from .gradients import Gradients
 from .hyperparameters import Hyperparameter, Number, combined
+from .lists import over_lists
 
 __all__ = ["LAMB", "NAdam", "RAdam"]
 
@@ -60,18 +61,13 @@ class NAdam(Moments):
         self._advance(lr, grads, weight_decay=self.weight_decay)
 
     def _apply(self, lr, grads, factor, root, **hyperparameters):
-        step = self.step.value.astype("float32") + 1
-        beta1: Any = self.beta1
-        mu, following = (beta1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay)) for t in (step, step + 1))
-        product = self.mu_product.value * mu
-        self.apply(
-            lr,
-            grads,
-            of_g=combined(lambda root: root * (1 - mu) / (1 - product), root),
-            of_m=combined(lambda root: root * following / (1 - product * following), root),
-            eps=combined(operator.mul, self.eps, root),
-            **hyperparameters,
-        )
+        step = self.step.value.astype("float32")
+        given: Any = self.beta1, self.momentum_decay
+        ((mu, following, product),) = over_lists(_momenta, [(step, self.mu_product.value)], *given)
+        factors = combined(lambda root: over_lists(_of_nesterov, [(root, mu, following, product)])[0], root)
+        of_g, of_m = (combined(operator.itemgetter(i), factors) for i in range(2))
+        eps = combined(operator.mul, self.eps, root)
+        self.apply(lr, grads, of_g=of_g, of_m=of_m, eps=eps, **hyperparameters)
         self.mu_product.value = product
 
     def update(
@@ -93,6 +89,17 @@ class NAdam(Moments):
         self.move(g, m, v, beta1, beta2)
         d = (of_g * g + of_m * m.value) / (jn.sqrt(v.value) + eps)
         p.value -= lr * (decayed(d, p, weight_decay) if self.decoupled else d)
+
+
+def _momenta(step: Array, product: Array, beta1: Number, momentum_decay: Number) -> tuple[Array, ...]:
+    """The momentum of the step after `step` ones and of the one after it, and the product of all up to the first."""
+    mu, following = (beta1 * (1 - 0.5 * 0.96 ** ((step + n) * momentum_decay)) for n in (1, 2))
+    return mu, following, product * mu
+
+
+def _of_nesterov(root: Array, mu: Array, following: Array, product: Array) -> tuple[Array, ...]:
+    """The factors of g and m."""
+    return root * (1 - mu) / (1 - product), root * following / (1 - product * following)
 
 
 class RAdam(Moments):
@@ -133,15 +140,15 @@ class RAdam(Moments):
 
     def _apply(self, lr, grads, factor, root, **hyperparameters):
         step = self.step.value.astype("float32") + 1
-        rectified = combined(lambda beta2, root: _rectification(beta2, step, root), hyperparameters["beta2"], root)
-        self.apply(
-            lr,
-            grads,
-            of_ratio=combined(operator.mul, rectified, factor),
-            of_m=combined(lambda r, factor, root: (r == 0) * factor / root, rectified, factor, root),
-            eps=combined(operator.mul, self.eps, root),
-            **hyperparameters,
+        factors = combined(
+            lambda root, factor, beta2: over_lists(_rectified, [(step, root, factor)], beta2)[0],
+            root,
+            factor,
+            hyperparameters["beta2"],
         )
+        of_ratio, of_m = (combined(operator.itemgetter(i), factors) for i in range(2))
+        eps = combined(operator.mul, self.eps, root)
+        self.apply(lr, grads, of_ratio=of_ratio, of_m=of_m, eps=eps, **hyperparameters)
 
     def update(
         self,
@@ -164,13 +171,15 @@ class RAdam(Moments):
         p.value -= lr * (decayed(d, p, weight_decay) if self.decoupled else d)
 
 
-def _rectification(beta2: Any, step: Array, root: Array) -> Array:
-    """The factor r of the paper, 0 where the length rho of the approximated average is at most 5."""
+def _rectified(step: Array, root: Array, factor: Array, beta2: Number) -> tuple[Array, ...]:
+    """The factors of m / sqrt(v) and of m. The first one has r of the paper, and is 0 where the length rho of the
+    approximated average is at most 5; then the second one is not."""
     longest = 2 / (1 - beta2) - 1
     rho = longest - 2 * step * (1 - root * root) / (root * root)
     rho_5, longest = jn.maximum(rho, 5.0), jn.maximum(longest, 5.0)  # no root of negative numbers
-    r = (rho_5 - 4) * (rho_5 - 2) * longest / ((longest - 4) * (longest - 2) * rho_5)
-    return (rho > 5) * jn.sqrt(r)
+    r = jn.sqrt((rho_5 - 4) * (rho_5 - 2) * longest / ((longest - 4) * (longest - 2) * rho_5))
+    known = rho > 5
+    return jn.where(known, r * factor, 0.0), jn.where(known, 0.0, factor / root)
 
 
 class LAMB(Moments):

@@ -43,7 +43,7 @@ def clip_by_norm(grads: Gradients, max_norm: Number) -> Any:
     """
     arrays, packed = unpacked(grads, "clip_by_norm")
     _require_positive("clip_by_norm", "max_norm", max_norm)
-    return packed([_scaled(g, _factor(_sum_of_squares(g), max_norm))[0] for g in arrays])
+    return packed([_scaled(g, _factor(_total([g]), max_norm))[0] for g in arrays])
 
 
 def clip_by_global_norm(grads: Gradients, max_norm: Number) -> Any:
@@ -78,12 +78,12 @@ def global_norm(grads: Gradients) -> Array:
     return jn.sqrt(_total(arrays)) if arrays else jn.array(0.0, dtype="float32")
 
 
-def _sum_of_squares(g):
-    return squared(single(g)).sum()
+def _squares(g: Array) -> tuple[Array, ...]:
+    return (squared(single(g)),)
 
 
 def _total(arrays):
-    return jn.stack([*map(_sum_of_squares, arrays)]).sum()
+    return jn.stack([x.sum() for (x,) in over_lists(_squares, [(g,) for g in arrays])]).sum()
 
 
 def _factor(total, max_norm):
