@@ -1,5 +1,6 @@
 """Relatives of Adam: with Nesterov's momentum, with a rectified variance, with a rate for each layer."""
 
+import math
 import operator
 from typing import Any
 
@@ -93,7 +94,8 @@ class NAdam(Moments):
 
 def _momenta(step: Array, product: Array, beta1: Number, momentum_decay: Number) -> tuple[Array, ...]:
     """The momentum of the step after `step` ones and of the one after it, and the product of all up to the first."""
-    mu, following = (beta1 * (1 - 0.5 * 0.96 ** ((step + n) * momentum_decay)) for n in (1, 2))
+    log = math.log(0.96)
+    mu, following = (beta1 * (1 - 0.5 * jn.exp((step + n) * momentum_decay * log)) for n in (1, 2))
     return mu, following, product * mu
 
 
