@@ -95,6 +95,16 @@ def repeated(width: int, count: int) -> Callable[[np.random.Generator], Inputs]:
     return lambda generator: Inputs([normal(generator, width, width)], {"constant": 1.0001, "count": count})
 
 
+def cross_entropy(generator: np.random.Generator) -> Inputs:
+    return Inputs([normal(generator, 1024, 1000)], {"labels": generator.integers(0, 1000, 1024)})
+
+
+def layer_norm(generator: np.random.Generator) -> Inputs:
+    """x, gamma, beta; the weights of a sum make the gradient an ordinary one."""
+    parameters = [normal(generator, 1024, 1024), 1 + normal(generator, 1024, scale=0.1), normal(generator, 1024)]
+    return Inputs(parameters, {"weights": normal(generator, 1024, 1024, scale=1e-3)})
+
+
 def memory(title: str, function: str) -> Case:
     return Case(title, function, repeated(1000, 100), warm_up=repeated(256, 2))
 
@@ -108,6 +118,8 @@ CASES = {
     "rnn": Case("tanh RNN, 100 steps, batch 32, 64 -> 128, mean square of the last state", "rnn", rnn),
     "jacobian": Case("all 200 x 200 derivatives of tanh(w x)", "jacobian", jacobian, gradient=False),
     "rows": Case("the same by 200 gradients, one for each row", "jacobian_by_rows", jacobian, gradient=False),
+    "xent": Case("softmax cross-entropy of 1,024 rows of 1,000 logits, sparse labels", "cross_entropy", cross_entropy),
+    "layernorm": Case("layer norm of 1,024 rows of 1,024, with scale and shift", "layer_norm", layer_norm),
     "add100": memory("100 x (h + constant) on 1000 x 1000, then sum", "add_repeatedly"),
     "mul100": memory("100 x (h * constant) on 1000 x 1000, then sum", "multiply_repeatedly"),
     "tanh100": memory("100 x tanh(h) on 1000 x 1000, then sum", "tanh_repeatedly"),

@@ -62,6 +62,27 @@ def mlp(w1, b1, w2, b2, w3, b3, x, labels):
     return loss, [x.T @ dz1, dz1.sum(0), h1.T @ dz2, dz2.sum(0), h2.T @ dlogits, dlogits.sum(0)]
 
 
+def cross_entropy(logits, labels):
+    rows = np.arange(len(logits))
+    shifted = logits - logits.max(1, keepdims=True)
+    exponentials = np.exp(shifted)
+    totals = exponentials.sum(1, keepdims=True)
+    loss = (np.log(totals[:, 0]) - shifted[rows, labels]).mean()
+    exponentials /= totals
+    exponentials[rows, labels] -= 1
+    exponentials /= len(logits)
+    return loss, [exponentials]
+
+
+def layer_norm(x, gamma, beta, weights):
+    scale = 1 / np.sqrt(x.var(1, keepdims=True) + np.float32(1e-5))
+    z = (x - x.mean(1, keepdims=True)) * scale
+    total = ((z * gamma + beta) * weights).sum()
+    h = weights * gamma
+    dx = (h - h.mean(1, keepdims=True) - z * (h * z).mean(1, keepdims=True)) * scale
+    return total, [dx, (weights * z).sum(0), weights.sum(0)]
+
+
 def deep50(*parameters, x):
     weights, biases = parameters[::2], parameters[1::2]
     states = [x]

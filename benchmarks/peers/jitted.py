@@ -11,7 +11,9 @@ from benchmarks.peers import modules
 from benchmarks.peers.modules import VERSION, chained, to_numpy
 from cuobjax.transforms.jit import Jit
 
-__all__ = ["VERSION", "chain", "deep50", "forward", "mlp", "prepare", "rnn", "to_numpy"]
+__all__ = [
+    "VERSION", "chain", "cross_entropy", "deep50", "forward", "layer_norm", "mlp", "prepare", "rnn", "to_numpy",
+]  # fmt: skip
 
 
 def prepare(case: Case, inputs: Inputs) -> Callable[[], Any]:
@@ -40,7 +42,9 @@ def jitted(prepared: Callable[[Case, Inputs], Any]) -> Callable[[Case, Inputs], 
     return prepare_jitted
 
 
-mlp, deep50 = map(jitted, (modules.mlp, modules.deep50))
+mlp, deep50, cross_entropy, layer_norm = map(
+    jitted, (modules.mlp, modules.deep50, modules.cross_entropy, modules.layer_norm)
+)
 
 
 @jitted

@@ -71,6 +71,29 @@ def mlp(case: Case, inputs: Inputs) -> Callable[[], Any]:
     return partial(cuobjax.GradValues(loss, variables(made)), **inputs.fixed)
 
 
+def gradients_of(loss, inputs):
+    """GradValues with respect to the inputs that are differentiated."""
+    positions = tuple(range(len(inputs.differentiated)))
+    gradients = cuobjax.GradValues(loss, None, input_argnums=positions)
+    given = [jn.array(x) for x in inputs.differentiated]
+    fixed = {name: jn.array(x) for name, x in inputs.fixed.items()}
+    return partial(gradients, *given, **fixed)
+
+
+def cross_entropy(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    def loss(logits, labels):
+        return F.loss.cross_entropy_logits_sparse(logits, labels).mean()
+
+    return gradients_of(loss, inputs)
+
+
+def layer_norm(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    def loss(x, gamma, beta, weights):
+        return (F.layer_norm(x, gamma, beta) * weights).sum()
+
+    return gradients_of(loss, inputs)
+
+
 def deep50(case: Case, inputs: Inputs) -> Callable[[], Any]:
     made = linears(inputs.differentiated)
 

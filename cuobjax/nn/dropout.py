@@ -5,11 +5,12 @@ from typing import Any
 
 import cuobjax.numpy as jn
 from autograd import Array
+from autograd.ops.dropout import dropout
 
 from .. import random
 from ..core.module import Module
 from ..core.training_mode import in_training
-from ..random.generator import KeySource
+from ..random.generator import KeySource, new_key
 from ..typing import ArrayLike
 from ..util import class_name
 from ..util.signatures import explained
@@ -59,7 +60,10 @@ class Dropout(Module):
         _require_probability(keep)
         if not in_training(self, training) or keep == 1:
             return x
-        return jn.where(random.bernoulli(x.shape, keep, generator=self.keygen), x / keep, 0)
+        if isinstance(keep, Array):
+            return jn.where(random.bernoulli(x.shape, keep, generator=self.keygen), x / keep, 0)
+        x = x * 1.0 if x.dtype.kind in "biu" else x
+        return dropout(x, new_key(self.keygen), keep=float(keep))[0]
 
     def __repr__(self) -> str:
         return f"{class_name(self)}(keep={self.keep})"

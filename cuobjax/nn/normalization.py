@@ -91,7 +91,8 @@ class BatchNorm(Module):
 
     def _move(self, running, new):
         """A running mean towards a new value, in the dtype of the running mean."""
-        new = functional.stop_gradient(new).astype(running.dtype)
+        new = functional.stop_gradient(new)
+        new = new if new.dtype == running.dtype else new.astype(running.dtype)
         running.value = lerp(running.value, new, 1 - self.momentum)
 
     def __repr__(self) -> str:

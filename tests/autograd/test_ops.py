@@ -252,7 +252,7 @@ def test_raw_array_and_traced_results_agree(xp, name):
 
         def observed(*args):
             y = function(*args)
-            kinds.append(all(isinstance(part, Tracer) for (part,) in parts(y)))
+            kinds.append(all(isinstance(part, Tracer) for (part,) in parts(y) if part.dtype.kind in "fc"))
             return y
 
         traced = autograd.vjp(observed, *inputs)[0] if inputs else raw

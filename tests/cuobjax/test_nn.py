@@ -267,6 +267,25 @@ def test_dropout_in_training():
     assert y.dtype == half.dtype == "float32"
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_dropout_draws_the_bits_of_bernoulli(dtype):
+    x = jn.asarray(np.arange(1, 25).reshape(2, 3, 4), dtype)
+    y = nn.Dropout(0.7, objax.random.Generator(5))(x, training=True)
+    mask = objax.random.bernoulli(x.shape, 0.7, generator=objax.random.Generator(5))
+    assert y.dtype == dtype
+    expected = jn.where(mask, x.astype("float32") / np.float32(0.7), 0).astype(dtype)
+    np.testing.assert_array_equal(y.astype("float32"), expected.astype("float32"))
+
+
+def test_dropout_under_transformations():
+    layer, x = nn.Dropout(0.5, objax.random.Generator(1)), jn.ones((4, 30))
+    lanes = objax.Vectorize(lambda x: layer(x, training=True), layer.vars())(x)
+    assert len({tuple(np.asarray(lane).tolist()) for lane in lanes}) == 4  # each has numbers of its own
+    loss = objax.Grad(lambda x: (layer(x, training=True) ** 2).sum() / 8, layer.vars(), (0,))
+    assert set(np.asarray(loss(x)[0]).ravel().tolist()) == {0.0, 1.0}
+    assert set(np.asarray(objax.Jit(loss)(x)[0]).ravel().tolist()) == {0.0, 1.0}
+
+
 def test_dropout_without_training():
     layer = nn.Dropout(0.3)
     x = jn.arange(6.0)

@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.special
 
+from autograd.kernels.random import bernoulli
+
 from .cases import Case, Real, binary, integers, real, unary, unary_with
 
 NORMS = [  # the shapes of x and of scale, the axes
@@ -106,6 +108,16 @@ def cross_entropy_gradient(g, g_total, logits, labels, total, *, smoothing):
     return soft_cross_entropy_gradient(g, g_total, logits, target(logits, labels, smoothing), total)
 
 
+def masked(x, mask, *, keep):
+    return np.where(mask, x / keep, 0)
+
+
+def dropout(x, key, *, keep):
+    mask = bernoulli(np, key, shape=x.shape, p=keep)
+    return masked(x, mask, keep=keep), mask
+
+
+KEY, MASK = np.array([1, 7], np.uint32), np.arange(12).reshape(3, 4) % 5 < 3
 GATES = {  # value, slope
     "silu": (lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * (1 - sigmoid(x)))),
     "gelu": (lambda x: x * normal_cdf(x), lambda x: normal_cdf(x) + x * bell(x)),
@@ -154,6 +166,8 @@ ROWS = {
     "soft_cross_entropy_gradient": [
         Case((real(3), real(3), real(3, 4), Real((3, 4), 0, 1), Real((3,), 1, 3)), {}, soft_cross_entropy_gradient,
              "g labels")],
+    "dropout": [Case((real(3, 4), KEY), {"keep": 0.6}, dropout, "", "fc")],
+    "masked": [Case((real(3, 4), mask), {"keep": 0.6}, masked, "", "fc") for mask in (MASK, MASK[0])],
     "standardize": [
         Case((Real(x), Real(s), Real(s, 0.5, 2.0), Real(s), Real(s)), {"eps": 1e-3}, standardize,
              "x mean variance scale")
