@@ -19,7 +19,19 @@ from typing import NamedTuple
 
 import numpy
 
-from autograd.kernels import convolution, pooling, random, random_rejection, random_slope, scatter, special
+from autograd.kernels import (
+    activation,
+    convolution,
+    dropout,
+    normalization,
+    pooling,
+    random,
+    random_rejection,
+    random_slope,
+    scatter,
+    softmax,
+    special,
+)  # fmt: skip
 
 ARCHITECTURES = "sm_75", "sm_80", "sm_90", "sm_120"
 KERNEL_CLASSES = "ElementwiseKernel", "RawKernel", "RawModule", "ReductionKernel"
@@ -83,6 +95,50 @@ def launches():
         yield dtype, partial(_apply, function, dtype)
     for dtype in (*FLOATS, "complex64"):
         yield f"add in order {dtype}", partial(_add, dtype)
+    for dtype in FLOATS:
+        yield dtype, partial(_activate, dtype)
+        yield dtype, partial(_drop, dtype)
+        yield dtype, partial(_softmax, dtype)
+        for centered, scale in itertools.product((True, False), ((1, 8), (4, 1), None)):
+            yield f"{dtype} {'centered ' * centered}{scale}", partial(_normalize, dtype, centered, scale)
+
+
+def _activate(dtype, xp):
+    x, constants = xp.ones(100, dtype), {"alpha": 1.0, "rate": 1.0, "scale": 1.0}
+    for name, value in activation.VALUES.items():
+        params = constants if name == "elu" else {}
+        value(xp, x, **params)
+        activation.GRADIENTS[name](xp, x, x, **params)
+    activation.lerp(xp, x, x, 0.1)
+    activation.sigmoid_cross_entropy(xp, x, x)
+    activation.sigmoid_cross_entropy_gradient(xp, x, x, x)
+
+
+def _drop(dtype, xp):
+    x = xp.ones((4, 8), dtype)
+    _, mask = dropout.dropout(xp, x, xp.zeros(2, "uint32"), keep=0.5)
+    dropout.masked(xp, x, mask, keep=0.5)
+
+
+def _softmax(dtype, xp):
+    x, row, labels = xp.ones((4, 8), dtype), xp.ones(4, dtype), xp.zeros(4, "int64")
+    for function, gradient in ((softmax.softmax, softmax.softmax_gradient),
+                               (softmax.log_softmax, softmax.log_softmax_gradient)):  # fmt: skip
+        gradient(xp, x, function(xp, x, axis=(1,)), axis=(1,))
+    _, total = softmax.cross_entropy(xp, x, labels, smoothing=0.1, dtype="float32")
+    softmax.cross_entropy_gradient(xp, row, 0, x, labels, total, smoothing=0.1)
+    _, total = softmax.soft_cross_entropy(xp, x, x, dtype="float32")
+    softmax.soft_cross_entropy_gradient(xp, row, 0, x, x, total)
+
+
+def _normalize(dtype, centered, scale, xp):
+    x, params = xp.ones((4, 8), dtype), {"axis": (1,), "eps": 1e-5, "centered": centered}
+    scale, shift = (xp.ones(scale, dtype),) * 2 if scale else (1, 0)
+    _, mean, variance = normalization.normalize(xp, x, scale, shift, dtype="float32", **params)
+    wanted = (0,) if isinstance(scale, int) else (0, 1, 2)
+    normalization.normalize_gradients(xp, x, 0, 0, x, scale, mean, variance, wanted=wanted, **params)
+    if wanted != (0,):
+        normalization.standardize(xp, x, mean, variance, scale, shift, eps=1e-5)
 
 
 def _convolve(kernel, strides, dilation, dtype, xp):

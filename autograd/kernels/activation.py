@@ -47,7 +47,8 @@ def of_elements(name: str, arguments: str, host: Callable[..., Any], device: str
             return _by_pieces(functools.partial(host, **params), args, dtype, wide)
         y = xp.empty(numpy.broadcast_shapes(*[a.shape for a in args]), dtype)
         kernel = _kernel(xp, name, tuple(arrays), plain, tuple(numbers), device, wide.name)
-        return kernel(*args, *[wide.type(params[number]) for number in numbers], y)
+        kernel(*args, *[wide.type(params[number]) for number in numbers], y)
+        return y
 
     kinds = inspect.Parameter
     parameters = [kinds(a, kinds.POSITIONAL_OR_KEYWORD) for a in ("xp", *arrays)]

@@ -50,7 +50,8 @@ def _softmax(xp, x, axis, log):
         top, total = (xp.empty(_kept(x.shape, axis), wide) for _ in range(2))
         _sums(xp, wide.name, "")(x, top, total, axis=axis, keepdims=True)
         expression = "R(x) - top - log(total)" if log else "exp(R(x) - top) / total"
-        return _elements(xp, "softmax", "X x, R top, R total", f"y = Y({expression})", wide.name)(x, top, total, y)
+        _elements(xp, "softmax", "X x, R top, R total", f"y = Y({expression})", wide.name)(x, top, total, y)
+        return y
     for place in pieces(x.shape, axis):
         part, z = x[place].astype(wide, copy=False), _target(y[place], wide)
         numpy.subtract(part, part.max(axis, keepdims=True), out=z)
@@ -106,7 +107,8 @@ def _on_device(xp, name, product, expression, g, z, x, axis, wide):
     """The sum of `product` along axes, then `expression` of each element."""
     total = xp.empty(_kept(z.shape, axis), wide)
     _product_sum(xp, wide.name, product)(g, z, total, axis=axis, keepdims=True)
-    return _elements(xp, name, "G g, Z z, R total", f"y = Y({expression})", wide.name)(g, z, total, x)
+    _elements(xp, name, "G g, Z z, R total", f"y = Y({expression})", wide.name)(g, z, total, x)
+    return x
 
 
 def cross_entropy(
@@ -159,7 +161,8 @@ def cross_entropy_gradient(
         target = "(i % n == label ? share + more : share)"
         kernel = _gradient(xp, plain, "L label, int64 n, R share, R more", target, wide.name)
         share = smoothing / max(1, classes)
-        return kernel(g, g_total, logits, total[:, None], labels[:, None], classes, share, 1 - smoothing, x)
+        kernel(g, g_total, logits, total[:, None], labels[:, None], classes, share, 1 - smoothing, x)
+        return x
     for place, _ in pieces(logits.shape, (1,)):
         z = _target(x[place], wide)
         part, weight, label = logits[place].astype(wide, copy=False), _row(g, place), labels[place]
@@ -197,7 +200,8 @@ def soft_cross_entropy_gradient(
     x, total = xp.empty(logits.shape, logits.dtype), total.astype(wide, copy=False)
     if xp is not numpy:
         plain, (g, g_total) = (is_number(g), is_number(g_total)), (_column(a, wide) for a in (g, g_total))
-        return _gradient(xp, plain, "L label", "R(label)", wide.name)(g, g_total, logits, total[:, None], labels, x)
+        _gradient(xp, plain, "L label", "R(label)", wide.name)(g, g_total, logits, total[:, None], labels, x)
+        return x
     for place, _ in pieces(logits.shape, (1,)):
         z, part = _target(x[place], wide), logits[place].astype(wide, copy=False)
         numpy.exp(numpy.subtract(part, total[place, None], out=z), out=z)
