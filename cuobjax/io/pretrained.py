@@ -81,7 +81,7 @@ def load_weights(
     found: dict[Any, tuple[str, str, Any]] = {}
     missing: list[str] = []
     for key, owner, attribute, variable in _places(module, convention):
-        name = named[getattr(variable, "free", variable)]
+        name = named.get(getattr(variable, "free", variable), key)
         if key in stored:
             found[variable] = name, key, _as_ours(stored[key][1], owner, attribute, convention)
         else:

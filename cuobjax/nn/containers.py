@@ -95,6 +95,8 @@ class MLP(Sequential):
 
 def _taken(kwargs, layer):
     """Those of `kwargs` that a layer takes: a Sequential takes what its layers take."""
+    if not kwargs:
+        return {}
     if isinstance(layer, Sequential) and type(layer).__call__ is Sequential.__call__:
         return {name: value for part in layer for name, value in _taken(kwargs, part).items()}
-    return local_kwargs(kwargs, layer) if kwargs else {}
+    return local_kwargs(kwargs, layer)

@@ -7,6 +7,7 @@ from typing import Any
 
 import cuobjax.numpy as jn
 from autograd import Array
+from autograd.axes import complete_axis
 
 from .. import functional, random
 from ..core.call import call
@@ -42,15 +43,13 @@ class _Reparametrized(Module):
     def _weights(self, w: Array) -> Array:
         raise NotImplementedError
 
-    def _call(self, x, w):
-        output, changes, _ = call(self.layer, (x,), {}, {self.layer.w: w})
-        write({variable: value for variable, value in changes.items() if variable is not self.layer.w})
-        return output
-
     def __call__(self, x: ArrayLike) -> Array:
         """What the layer makes of x with these weights."""
-        w = self.layer.w.value
-        return self._call(x, self._weights(w).astype(w.dtype))
+        w = self.layer.w
+        made = self._weights(w.value).astype(w.dtype)
+        output, changes, _ = call(self.layer, (x,), {}, {w: made})
+        write({variable: value for variable, value in changes.items() if variable is not w})
+        return output
 
     def merge(self) -> Any:
         """The layer itself, whose w then holds the weights: put it in the place of this module with `replace`."""
@@ -83,12 +82,12 @@ class WeightNorm(_Reparametrized):
     @explained("Write WeightNorm(layer).", dim="Write axis.")
     def __init__(self, layer: Any, axis: int = -1) -> None:
         w = self._wrap(layer)
-        self.axis = axis
+        self.axis = complete_axis(axis, w.ndim)
         self.g = TrainVar(self._lengths(w.value).astype(w.dtype))
 
     def _lengths(self, w):
-        kept = self.axis % w.ndim
-        return jn.sqrt(jn.square(single(w)).sum(tuple(i for i in range(w.ndim) if i != kept), keepdims=True))
+        others = tuple(i for i in range(w.ndim) if i != self.axis)
+        return jn.sqrt(jn.square(single(w)).sum(others, keepdims=True))
 
     def _weights(self, w):
         return self.g.value * w / self._lengths(w)

@@ -4,6 +4,7 @@ import functools
 import inspect
 import itertools
 import sys
+import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
@@ -105,13 +106,26 @@ def local_kwargs(kwargs: dict[str, Any], f: Callable[..., Any]) -> dict[str, Any
     """Those of `kwargs` that `f` takes by name; all of them if it takes any, none if it does not say."""
     if not kwargs:
         return {}
+    names = _keywords(f)
+    return kwargs if names is None else {name: kwargs[name] for name in names if name in kwargs}
+
+
+def _keywords(f):
+    """The names of the parameters of `f` that may be given by name; None if it takes any."""
+    called = f if type(f) is types.FunctionType or not callable(f) else type(f).__call__
+    told = any(hasattr(x, name) for x in (f, called) for name in ("__signature__", "__wrapped__"))
+    if type(called) is types.FunctionType and not told:  # what `inspect.signature` finds, in a fraction of its time
+        code = called.__code__
+        first = max(code.co_posonlyargcount, called is not f)
+        last = code.co_argcount + code.co_kwonlyargcount
+        return None if code.co_flags & inspect.CO_VARKEYWORDS else code.co_varnames[first:last]
     try:
         parameters = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):
-        return {}
+        return ()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return kwargs
-    return {p.name: kwargs[p.name] for p in parameters if p.kind in _NAMED and p.name in kwargs}
+        return None
+    return [p.name for p in parameters if p.kind in _NAMED]
 
 
 def override_args_kwargs(

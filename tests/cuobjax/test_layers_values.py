@@ -188,3 +188,7 @@ def test_under_every_transformation(make, shape, rng):
         half = layer(jn.array(x.astype(dtype)))
         np.testing.assert_allclose(np.asarray(half, "float32"), y, rtol=tolerance, atol=5 * tolerance)
         assert half.dtype == ("float32" if vc else dtype)
+        (g,) = objax.Grad(lambda x: (layer(x).astype("float32") ** 2).sum(), None, (0,))(x.astype(dtype))
+        scale = float(abs(gradients[0]).max())
+        np.testing.assert_allclose(np.asarray(g, "float32"), gradients[0], atol=5 * tolerance * scale)
+        assert g.dtype == dtype

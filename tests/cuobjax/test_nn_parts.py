@@ -265,6 +265,7 @@ def test_the_iteration_of_spectral_norm_is_a_state():
         (lambda: nn.MLP(3), "MLP: expected at least two sizes, got 3"),
         (lambda: nn.MLP([3, 2.5]), r"MLP: expected sizes of integers, got \[3, 2\.5\]"),
         (lambda: nn.WeightNorm(jn.tanh), "WeightNorm: expected a layer with weights w, such as Linear or Conv2D, got"),
+        (lambda: nn.WeightNorm(nn.Linear(2, 3), axis=2), "axis 2 is out of bounds"),
         (lambda: nn.SpectralNorm(nn.Dropout(0.5)), "SpectralNorm: expected a layer with weights w"),
         (lambda: nn.SpectralNorm(nn.Linear(1, 1))(jn.ones((1, 1))), "SpectralNorm.* missing .* 'training'"),
         (lambda: nn.LoRA(nn.Linear(2, 3), 0), "LoRA: expected rank of at least 1, got 0"),

@@ -154,6 +154,38 @@ def test_local_kwargs(f, given, taken):
     assert util.local_kwargs(given, f) == taken
 
 
+class Called:
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+    def __call__(self, x, /, a, *args, b=1):
+        """Nothing."""
+
+    @util.re_sign(lambda a, c: 0)
+    def signed(self, *args):
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        Called(), Called(__wrapped__=lambda c: 0), Called(__signature__=inspect.signature(lambda a, c: 0)), Called,
+        Called().__call__, Called().signed, Called.signed, functools.partial(Called(), b=2),
+        lambda x, a, /, b, *, c=0: 0, functools.wraps(Called.__call__)(lambda c: 0), 3, len, dict,
+    ],
+)  # fmt: skip
+def test_local_kwargs_are_those_that_the_signature_names(f):
+    given = dict.fromkeys("xabc", 0)
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        parameters = []
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    every = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    expected = given if every else {p.name: 0 for p in parameters if p.kind in named and p.name in given}
+    assert util.local_kwargs(given, f) == expected
+
+
 @pytest.mark.parametrize(
     ("f", "args", "kwargs", "new", "expected"),
     [
