@@ -150,6 +150,14 @@ _MODULES: dict[str, Remedies] = {
         "Rngs": _KEYS,
     },
     "cuobjax.optimizer": {
+        "clip_grad_norm_ clip_grad_norm": "Write opt(lr, clip_by_global_norm(gradients, max_norm))",
+        "clip_grad_value_": "Write opt(lr, clip_by_value(gradients, limit))",
+        "multi_transform partition masked param_groups": (
+            "A rate or weight_decay may be a mapping of patterns; for other optimizers "
+            "write Groups(net.vars(), [(pattern, Adam), ...])"
+        ),
+        "MultiSteps": "Write Accumulator(vc), whose mean() goes to the optimizer",
+        "EMA SWALR swa_utils": "Write ExponentialMovingAverage(vc)",
         "ASGD Adamax LBFGS Rprop SparseAdam": _OWN,
         "lr_scheduler schedules": (
             "The learning rate comes with each call: opt(schedule(step), gradients), with one of optimizer.scheduler"

@@ -5,6 +5,7 @@ Variables stay float32. A module with a policy sees them, and its arguments, in 
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import re
 from collections.abc import Callable
@@ -192,12 +193,16 @@ def _with_policy(plain: Any) -> Any:
 
 def _reduced(module, protocol):
     """How a module is pickled and copied: as one of its plain class, whose class is set again."""
-    _, (_, *arguments), *rest = super(type(module), module).__reduce_ex__(max(protocol, 2))
-    return _restored, (module._plain_class, *arguments), *rest
+    make, arguments, *rest = super(type(module), module).__reduce_ex__(max(protocol, 2))
+    if make in (copyreg.__newobj__, copyreg.__newobj_ex__):  # type: ignore[attr-defined]
+        arguments = (module._plain_class, *arguments[1:])
+    return _restored, (module.__dict__["_precision"], make, arguments), *rest
 
 
-def _restored(plain, *arguments):
-    module = plain.__new__(plain, *arguments)
+def _restored(policy, make, arguments):
+    module = make(*arguments)
+    plain: Any = type(module)
+    module.__dict__["_precision"] = policy
     object.__setattr__(module, "__class__", _with_policy(plain))
     return module
 

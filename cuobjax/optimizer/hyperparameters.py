@@ -34,12 +34,16 @@ _TOO_SMALL = 0.01
 
 
 class PerVariable(tuple[Any, ...]):
-    """A number for each variable, in their order; shown as what the user wrote."""
+    """A number for each variable, in their order.
 
-    given: Any = None
+    Attributes:
+        text: That of what the user wrote, which may not be picklable.
+    """
+
+    text: str = ""
 
     def __repr__(self) -> str:
-        return repr(self.given)
+        return self.text or tuple.__repr__(self)
 
 
 def number(x: Any) -> Any:
@@ -118,7 +122,7 @@ def per_variable(
         return check(x)
     checked = {id(value): check(value) for value in values}  # what is one object stays one: see `combined`
     result = PerVariable(checked[id(value)] for value in values)
-    result.given = x
+    result.text = repr(x)
     return result
 
 

@@ -1,5 +1,7 @@
 """Hyperparameters that cannot be meant, and those that differ from variable to variable."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -140,6 +142,16 @@ def test_hyperparameters_that_are_the_same_for_all_variables():
     ]:
         with pytest.raises((TypeError, ValueError), match=message):
             make()
+
+
+def test_optimizers_with_functions_as_hyperparameters_are_pickled():
+    net = objax.nn.Linear(2, 1)
+    opt = AdamW(net.vars(), weight_decay=lambda name, v: 0.5 if v.ndim > 1 else 0.0)
+    other_net, other = pickle.loads(pickle.dumps((net, opt)))
+    for n, o in ((net, opt), (other_net, other)):
+        o({"*.b": 0.1, "*": 0.2}, [jn.ones(v.shape) for v in n.vars()])
+    assert repr(other) == repr(opt)
+    np.testing.assert_array_equal(other_net.w.value, net.w.value)
 
 
 def test_a_call_checks_a_rate_that_is_a_schedule():

@@ -41,6 +41,17 @@ class Net(objax.Module):
         return self.last(self.probe(y))
 
 
+class Reduced(Probe):
+    """A module that says how it is pickled."""
+
+    def __init__(self, n):
+        super().__init__(n)
+        self.n = n
+
+    def __reduce__(self):
+        return Reduced, (self.n,)
+
+
 def network():
     objax.random.seed(0)
     return Net()
@@ -90,6 +101,9 @@ def test_copies_have_the_policy(copied):
     net = copied(mixed(network(), "float16"))
     net(X, training=True)
     assert net.between == "float16"
+    made = copied(set_policy(Reduced(2), Policy("float16")))
+    assert (type(made).__name__, made(X).dtype, made.n) == ("Reduced", "float16", 2)
+    assert type(set_policy(made, None)) is Reduced
     net = copied(mixed(objax.nn.Sequential([objax.nn.Linear(2, 3), jn.tanh]), "float16"))
     assert net[0](X).dtype == "float16"
     assert (len(net), net(X).dtype) == (2, "float32")
@@ -137,6 +151,18 @@ def test_transformations():
         np.testing.assert_allclose(call(X), expected, atol=5e-3)
     values = {"(Net).last(Linear).b": jn.array([1.0])}
     np.testing.assert_allclose(objax.functional_call(net, values, X, False), expected + 1, atol=5e-3)
+
+
+def test_tools_take_mixed_networks():
+    net = mixed(network(), "float16")
+    table = str(objax.summary(net, X, training=False))
+    assert "Linear" in table
+    assert "float16" in table
+    last = objax.replace(net, "last", objax.nn.Linear(8, 2))
+    assert last(X @ np.ones((2, 8), "float32")).dtype == "float16"
+    assert net(X, training=False).shape == (16, 2)
+    step = objax.Parallel(lambda x: net(x, training=True))
+    assert step(X).shape == (16, 2)
 
 
 def test_arguments_of_every_form():
