@@ -310,3 +310,19 @@ def test_a_wrong_gradient_changes_nothing(name):
         with pytest.raises(ValueError, match=message):
             opt(lr, gradients)
     assert all(x.value is old for x, old in zip(opt.vars(), before, strict=True))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_steps_have_derivatives(name):
+    """That of two steps with respect to the rate, against differences."""
+
+    def after(lr):
+        v = objax.TrainVar(jn.array(start((3, 2)), dtype="float64"))
+        opt = ALL[name]({"v": v})
+        for step in range(2):
+            opt(lr, [jn.array(gradient(start((3, 2)), step), dtype="float64")])
+        return (v.value**2).sum()
+
+    lr, h = jn.array(0.05, dtype="float64"), 1e-4
+    (by_lr,) = objax.Grad(after, {}, (0,))(lr)
+    np.testing.assert_allclose(by_lr, (after(lr + h) - after(lr - h)) / (2 * h), rtol=1e-3)
