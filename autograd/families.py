@@ -20,7 +20,7 @@ the name of a function that NumPy and CuPy share. It may return a tuple of array
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy
@@ -70,14 +70,16 @@ _SINGLE = numpy.dtype("float32")
 
 def _computed_in_single(forward, xp, arrays, params):
     dtypes = [a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind in "fcV"]
-    half = common_half(dtypes or [_SINGLE]) or _SINGLE
+    half = common_half(dtypes) or _SINGLE
     y = forward(xp, *[a.astype(_SINGLE) if is_half(getattr(a, "dtype", _SINGLE)) else a for a in arrays], **params)
     parts = [part.astype(half) if part.dtype == _SINGLE else part for part in (y if isinstance(y, tuple) else (y,))]
     return tuple(parts) if isinstance(y, tuple) else parts[0]
 
 
-def common_half(dtypes: Iterable[numpy.dtype[Any]]) -> numpy.dtype[Any] | None:
+def common_half(dtypes: Sequence[numpy.dtype[Any]]) -> numpy.dtype[Any] | None:
     """The half precision that arrays of these dtypes promote to; None if that is none."""
+    if not dtypes:
+        return None
     try:
         dtype = numpy.result_type(*dtypes)
     except numpy.exceptions.DTypePromotionError:  # float16 and bfloat16
