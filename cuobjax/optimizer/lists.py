@@ -5,7 +5,7 @@ from typing import Any
 
 from autograd import Array
 from autograd.compiler.multi_tensor import MultiTensorProgram, is_elementwise
-from autograd.core import Tracer, dereferenced, wrapped
+from autograd.core import wrapped
 from autograd.debugging import is_watching
 from autograd.graph import ConcretizationError, Staging
 
@@ -25,25 +25,25 @@ def over_lists(
         lists: Arrays of one shape in each list.
         numbers: Python numbers, or Arrays of shape ().
     """
-    plain = [dereferenced(x) for x in numbers]
-    if is_watching() or any(isinstance(x, Tracer) for arrays in (*lists, plain) for x in arrays):
+    given = [x for x in numbers if isinstance(x, Array)]
+    if is_watching() or any(type(x) is not Array for arrays in (*lists, given) for x in arrays):
         return [f(*arrays, *numbers) for arrays in lists]
     groups: dict[Any, list[int]] = {}
     for i, arrays in enumerate(lists):
         raw = [x._value for x in arrays]
         groups.setdefault((raw[0].shape == (), type(raw[0]), *[x.dtype for x in raw]), []).append(i)
-    kinds = [x.dtype if isinstance(x, Array) else type(x) for x in plain]
+    kinds = [x.dtype if isinstance(x, Array) else type(x) for x in numbers]
     results: list[Any] = [None] * len(lists)
     for group, chosen in groups.items():
         key = (f, *group, *kinds)
         if key not in _programs:
-            _programs[key] = _recorded(f, lists[chosen[0]], plain)
+            _programs[key] = _recorded(f, lists[chosen[0]], numbers)
         program = _programs[key]
         if program is None:
-            found = [f(*lists[i], *plain) for i in chosen]
+            found = [f(*lists[i], *numbers) for i in chosen]
         else:
-            given = [x._value if isinstance(x, Array) else x for x in plain]
-            raw_results = program([[x._value for x in lists[i]] for i in chosen], given)
+            raw_numbers = [x._value if isinstance(x, Array) else x for x in numbers]
+            raw_results = program([[x._value for x in lists[i]] for i in chosen], raw_numbers)
             found = [tuple(map(wrapped, y)) for y in raw_results]
         for i, y in zip(chosen, found, strict=True):
             results[i] = y

@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd import Array
 from autograd.compiler.multi_tensor import MultiTensorProgram, is_elementwise
-from autograd.core import Tracer, kind_of, wrapped
+from autograd.core import kind_of, wrapped
 from autograd.debugging import is_watching
 from autograd.graph import ConcretizationError, Staging
 
@@ -44,7 +44,7 @@ def updated_together(
     lists = [[*[v.value for v in own], g] for own, g in zip(variables, gradients, strict=True)]
     if any(type(x) is not Array for values in lists for x in values):
         return False
-    if any(isinstance(x, Tracer) for own in numbers for x in own.values()):  # of which nothing is to be lost
+    if any(isinstance(x, Array) and type(x) is not Array for own in numbers for x in own.values()):
         return False
     groups: dict[Any, list[int]] = {}
     for i, (values, own) in enumerate(zip(lists, numbers, strict=True)):
