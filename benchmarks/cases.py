@@ -86,6 +86,25 @@ def rnn(generator: np.random.Generator) -> Inputs:
     return Inputs([w_input, w_hidden, bias], fixed)
 
 
+def lstm(generator: np.random.Generator) -> Inputs:
+    w_input, _ = layers(generator, 128, 512)
+    w_hidden, bias = layers(generator, 128, 512)
+    return Inputs([w_input, w_hidden, bias], {"x": normal(generator, 32, 100, 128)})
+
+
+def block(generator: np.random.Generator) -> Inputs:
+    """[w, b] of query, key, value, output and the two hidden layers, [gamma, beta] of both norms, 256 features.
+
+    The key has no b: it changes nothing, so that its gradient would be rounding alone.
+    """
+    parameters = [array for _ in range(4) for array in layers(generator, 256, 256)] + layers(generator, 256, 1024, 256)
+    del parameters[3]
+    norms = [
+        1 + normal(generator, 256, scale=0.1) if i % 2 == 0 else normal(generator, 256, scale=0.1) for i in range(4)
+    ]
+    return Inputs(parameters + norms, {"x": normal(generator, 4, 256, 256), "heads": 8})
+
+
 def jacobian(generator: np.random.Generator) -> Inputs:
     return Inputs([normal(generator, 200)], {"w": normal(generator, 200, 200, scale=200**-0.5)})
 
@@ -116,6 +135,8 @@ CASES = {
     "mlp": Case("MLP 784-1024-1024-10, relu, batch 128, softmax cross-entropy, sparse labels", "mlp", mlp),
     "deep50": Case("50 tanh layers of width 64, batch 32, mean square of the output", "deep50", deep50),
     "rnn": Case("tanh RNN, 100 steps, batch 32, 64 -> 128, mean square of the last state", "rnn", rnn),
+    "lstm": Case("LSTM, 100 steps, batch 32, 128 -> 128, mean square of all states", "lstm", lstm),
+    "block": Case("transformer block, 256 features, 8 heads, 256 positions, batch 4, mean square", "block", block),
     "jacobian": Case("all 200 x 200 derivatives of tanh(w x)", "jacobian", jacobian, gradient=False),
     "rows": Case("the same by 200 gradients, one for each row", "jacobian_by_rows", jacobian, gradient=False),
     "xent": Case("softmax cross-entropy of 1,024 rows of 1,000 logits, sparse labels", "cross_entropy", cross_entropy),

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.special import erf
 
 from benchmarks.cases import Case, Inputs
 
@@ -120,6 +121,97 @@ def rnn(w_input, w_hidden, bias, steps, initial):
         if states:
             dh = dz @ w_hidden.T
     return loss, [dw_input, dw_hidden, dbias]
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm(w_input, w_hidden, bias, x):
+    count, size = x.shape[1], w_hidden.shape[0]
+    h = c = np.zeros((len(x), size), x.dtype)
+    hs, cs, gates = [h], [c], []
+    for t in range(count):
+        pre = x[:, t] @ w_input + h @ w_hidden + bias
+        i, f, g, o = pre[:, :size], pre[:, size : 2 * size], pre[:, 2 * size : 3 * size], pre[:, 3 * size :]
+        i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+        c = f * c + i * g
+        h = o * np.tanh(c)
+        hs.append(h)
+        cs.append(c)
+        gates.append((i, f, g, o))
+    states = np.stack(hs[1:])
+    dw_input, dw_hidden, dbias = np.zeros_like(w_input), np.zeros_like(w_hidden), np.zeros_like(bias)
+    dh, dc = np.zeros_like(h), np.zeros_like(c)
+    for t in reversed(range(count)):
+        i, f, g, o = gates[t]
+        out = np.tanh(cs[t + 1])
+        dh = dh + hs[t + 1] * (2 / states.size)
+        dc = dc + dh * o * (1 - out * out)
+        parts = dc * g * i * (1 - i), dc * cs[t] * f * (1 - f), dc * i * (1 - g * g), dh * out * o * (1 - o)
+        dpre = np.concatenate(parts, 1)
+        dw_input += x[:, t].T @ dpre
+        dw_hidden += hs[t].T @ dpre
+        dbias += dpre.sum(0)
+        dh, dc = dpre @ w_hidden.T, dc * f
+    return np.mean(states * states), [dw_input, dw_hidden, dbias]
+
+
+def normalized(x, gamma, beta):
+    z = x - x.mean(-1, keepdims=True)
+    r = 1 / np.sqrt((z * z).mean(-1, keepdims=True) + 1e-5)
+    z *= r
+    return z * gamma + beta, z, r
+
+
+def normalized_back(g, z, r, gamma):
+    h = g * gamma
+    dx = r * (h - h.mean(-1, keepdims=True) - z * (h * z).mean(-1, keepdims=True))
+    return dx, [(g * z).sum((0, 1)), g.sum((0, 1))]
+
+
+def linear_back(g, x, w):
+    g, x = g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
+    return g @ w.T, [x.T @ g, g.sum(0)]
+
+
+def block(wq, bq, wk, wv, bv, wo, bo, w1, b1, w2, b2, gamma1, beta1, gamma2, beta2, x, heads):
+    n, t, d = x.shape
+    split = lambda y: y.reshape(n, t, heads, d // heads).transpose(0, 2, 1, 3)
+    joined = lambda y: y.transpose(0, 2, 1, 3).reshape(n, t, d)
+    a, z1, r1 = normalized(x, gamma1, beta1)
+    q, k, v = split(a @ wq + bq), split(a @ wk), split(a @ wv + bv)
+    scale = (d // heads) ** -0.5
+    s = q @ k.swapaxes(2, 3) * scale
+    p = np.exp(s - s.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    y = joined(p @ v)
+    x1 = x + y @ wo + bo
+    m, z2, r2 = normalized(x1, gamma2, beta2)
+    u = m @ w1 + b1
+    cdf = (0.5 * (1 + erf(u / np.sqrt(2)))).astype(u.dtype)
+    h = u * cdf
+    result = x1 + h @ w2 + b2
+    g = result * (2 / result.size)
+
+    dh, to_second = linear_back(g, h, w2)
+    du = dh.reshape(u.shape) * (cdf + u * np.exp(-u * u / 2) / np.float32(np.sqrt(2 * np.pi)))
+    dm, to_first = linear_back(du, m, w1)
+    dx1, to_norm2 = normalized_back(dm.reshape(x.shape), z2, r2, gamma2)
+    dx1 = dx1 + g
+    dy, to_output = linear_back(dx1, y, wo)
+    dy = split(dy.reshape(x.shape))
+    dp = dy @ v.swapaxes(2, 3)
+    ds = p * (dp - (dp * p).sum(-1, keepdims=True)) * scale
+    dq, dk, dv = joined(ds @ k), joined(ds.swapaxes(2, 3) @ q), joined(p.swapaxes(2, 3) @ dy)
+    da, projections = 0, []
+    for grad, w in ((dq, wq), (dk, wk), (dv, wv)):
+        part, pair = linear_back(grad, a, w)
+        da, projections = da + part, projections + pair
+    _, to_norm1 = normalized_back(da.reshape(x.shape), z1, r1, gamma1)
+    del projections[3]
+    gradients = [*projections, *to_output, *to_first, *to_second, *to_norm1, *to_norm2]
+    return np.mean(result * result), gradients
 
 
 def jacobian(x, w):

@@ -104,3 +104,35 @@ def deep50(case: Case, inputs: Inputs) -> Callable[[], Any]:
         return jn.mean(h * h)
 
     return partial(cuobjax.GradValues(loss, variables(made)), **inputs.fixed)
+
+
+def lstm(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    layer = nn.LSTM(128, 128)
+    cell, collection = layer.cells[0], cuobjax.VarCollection()
+    for name, array in zip(("w_input", "w_hidden", "b"), inputs.differentiated, strict=True):
+        getattr(cell, name).assign(jn.array(array))
+        collection[name] = getattr(cell, name)
+
+    def loss(x):
+        y, _ = layer(x)
+        return (y * y).mean()
+
+    return partial(cuobjax.GradValues(loss, collection), **inputs.fixed)
+
+
+def block(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    layer = nn.TransformerBlock(256, inputs.fixed["heads"])
+    attention, mlp = layer.attention, layer.mlp
+    made = [attention.query, attention.key, attention.value, attention.out, mlp[0], mlp[2]]
+    collection = cuobjax.VarCollection()
+    names = [(part, name) for part in made for name in ("w", "b") if (part, name) != (attention.key, "b")]
+    names += [(part, name) for part in (layer.attention_norm, layer.mlp_norm) for name in ("gamma", "beta")]
+    for i, ((part, name), array) in enumerate(zip(names, inputs.differentiated, strict=True)):
+        getattr(part, name).assign(jn.array(array))
+        collection[str(i)] = getattr(part, name)
+
+    def loss(x):
+        y = layer(x)
+        return (y * y).mean()
+
+    return partial(cuobjax.GradValues(loss, collection), x=inputs.fixed["x"])

@@ -75,6 +75,28 @@ def rnn(w_input, w_hidden, bias, steps, initial):
     return (h * h).mean()
 
 
+def lstm(w_input, w_hidden, bias, x):
+    first = torch.zeros(1, len(x), w_hidden.shape[0])
+    weights = [w_input.T, w_hidden.T, bias, torch.zeros_like(bias)]
+    y, _, _ = torch.lstm(x, (first, first), weights, True, 1, 0.0, True, False, True)
+    return (y * y).mean()
+
+
+def block(wq, bq, wk, wv, bv, wo, bo, w1, b1, w2, b2, gamma1, beta1, gamma2, beta2, x, heads):
+    n, t, d = x.shape
+    a = functional.layer_norm(x, (d,), gamma1, beta1)
+    q, k, v = [
+        functional.linear(a, w.T, b).view(n, t, heads, d // heads).transpose(1, 2)
+        for w, b in ((wq, bq), (wk, None), (wv, bv))
+    ]
+    y = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, t, d)
+    x = x + functional.linear(y, wo.T, bo)
+    y = x + functional.linear(
+        functional.gelu(functional.linear(functional.layer_norm(x, (d,), gamma2, beta2), w1.T, b1)), w2.T, b2
+    )
+    return (y * y).mean()
+
+
 def jacobian(x, w):
     return torch.func.jacrev(lambda x: torch.tanh(w @ x))(x)
 
