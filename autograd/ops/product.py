@@ -22,8 +22,8 @@ def swap(x: Any) -> Result:
 
 def _to_left(g, a_shape, b):
     """From y (..., n, m) to a (..., n, k); a vector has no n or no m."""
-    if b.ndim == 2 == len(a_shape):
-        return g @ b.T
+    if b.ndim == 2 and len(a_shape) > 1:
+        return g @ b.T if len(a_shape) == 2 else matmul(g, swap(b))
     if b.ndim == 1:
         return g[..., None] * b
     if len(a_shape) == 1:
@@ -65,11 +65,19 @@ def _batch_matmul(primitive, size, values, batched, params):
     return y if a_ndim > 1 else y[..., 0] if b_ndim == 1 else y[..., 0, :]
 
 
+def _matmul(xp, a, b):
+    """One product of large matrices where `b` is a matrix for all of those in `a`."""
+    if getattr(b, "ndim", 0) == 2 < getattr(a, "ndim", 0):
+        return xp.matmul(a.reshape((math.prod(a.shape[:-1]), a.shape[-1])), b).reshape((*a.shape[:-1], b.shape[1]))
+    return xp.matmul(a, b)
+
+
 matmul: Primitive = multilinear(
-    "matmul",
+    _matmul,
     _to_left,
     _to_right,
     batch=_batch_matmul,
+    memory="new",
     flops=lambda args, params, y: 2 * math.prod(numpy.shape(y)) * args[0].shape[-1],
 )
 

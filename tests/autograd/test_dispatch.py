@@ -5,8 +5,10 @@ their methods, functions, methods of raw arrays, output arguments, conversions, 
 """
 
 import copy
+import functools
 import math
 import pickle
+import types
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import pytest
 import autograd
 import autograd.numpy as anp
 from autograd import Array, grad, jvp, vjp, vmap
+from autograd.ops.product import matmul
 from autograd.testing import check_grads
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
@@ -343,3 +346,21 @@ def test_numbers_of_numpy_go_with_arrays_of_every_device(xp, name, number):
     if name not in ("append", "insert", "pad", "stack") or xp is np:
         lanes = vmap(function)(Array(xp.asarray([POINT, POINT])))
         np.testing.assert_allclose(np.asarray(lanes), [function(Array(np.array(POINT))).item()] * 2)
+
+
+def test_a_matrix_for_all_is_one_product(monkeypatch):
+    """x (N, T, D) times w (D, E) and its gradients take products of matrices, not of stacks of them."""
+    ranks = []
+
+    def noted(a, b):
+        ranks.append((a.ndim, b.ndim))
+        return np.matmul(a, b)
+
+    monkeypatch.setattr(matmul, "host", functools.partial(matmul.forward, types.SimpleNamespace(matmul=noted)))
+    x, w = np.arange(24.0).reshape(2, 3, 4), np.arange(8.0).reshape(4, 2)
+    y, pull = autograd.vjp(anp.matmul, x, w)
+    to_x, to_w = pull(np.ones((2, 3, 2)))
+    assert ranks[:2] == [(2, 2), (2, 2)]
+    np.testing.assert_array_equal(y, np.einsum("ntd,de->nte", x, w))
+    np.testing.assert_array_equal(to_x, np.broadcast_to(w.sum(1), x.shape))
+    np.testing.assert_array_equal(to_w, np.broadcast_to(x.sum((0, 1))[:, None], w.shape))
