@@ -168,6 +168,12 @@ _ROWS = {
         "scale * (x > 0 ? Real(1) : alpha * rate * exp(x * rate))",
     ),
 }  # fmt: skip
+
+
+def _times(slope):
+    return lambda g, x, **constants: g * slope(x, **constants)
+
+
 VALUES: dict[str, Callable[..., RawArray]] = {}
 GRADIENTS: dict[str, Callable[..., RawArray]] = {}
 for _name, (_numbers, _value, _slope, _device, _device_slope) in _ROWS.items():
@@ -176,7 +182,7 @@ for _name, (_numbers, _value, _slope, _device, _device_slope) in _ROWS.items():
     GRADIENTS[_name] = of_elements(
         f"{_name}_gradient",
         f"g x {_numbers}",
-        lambda g, x, _slope=_slope, **constants: g * _slope(x, **constants),
+        _times(_slope),
         ";".join([*_statements, f"g * ({_last})"]),
     )
 

@@ -128,31 +128,24 @@ def _on_host(g, g_mean, g_variance, x, scale, mean, variance, wanted, axis, eps,
         if centered:
             z *= r
         sums = _sums(h, z, axis) if constant else None
-        if len(wanted) > 1 or wanted != (0,):
-            of_scale = sums if axes == axis else _sums(h, z, axes)
+        if wanted != (0,):
+            of_scale = sums if sums is not None and axes == axis else _sums(h, z, axes)
             for i in {1, 2}.intersection(wanted):
                 whole = _at(found[i], place)
                 whole += of_scale[i - 1].reshape(whole.shape)
         if 0 in wanted:
-            statistics = _at(g_mean, place), _at(g_variance, place)
-            found[0][place] = _to_x(h, z, r, _at(scale, place), sums, *statistics, axis, count, centered)
+            f = r
+            if sums is None:
+                h = h * _at(scale, place)
+                sums = _sums(h, z, axis)
+            elif not is_number(scale):
+                f = r * _at(scale, place)
+            z *= (f * sums[0] - 2 * _at(g_variance, place) / r) / count
+            if centered:
+                z += (f * sums[1] - _at(g_mean, place)) / count
+            h = numpy.multiply(h, f, out=None if constant else h)
+            numpy.subtract(h, z, out=found[0][place], casting="unsafe")
     return found | {i: found[i].astype(scale.dtype, copy=False) for i in (1, 2) if i in found}
-
-
-def _to_x(h, z, r, scale, sums, g_mean, g_variance, axis, count, centered):
-    """The cotangent of x; writes over z."""
-    f = r
-    if sums is None:
-        h = h * scale
-        sums = _sums(h, z, axis)
-    elif not is_number(scale):
-        f = r * scale
-    z *= (f * sums[0] - 2 * g_variance / r) / count
-    if centered:
-        z += (f * sums[1] - g_mean) / count
-    h = h * f
-    h -= z
-    return h
 
 
 def _sums(h, z, axis):

@@ -69,15 +69,20 @@ def group_norm(
     if channels is None or groups < 1 or channels % groups:
         raise ValueError(f"group_norm: expected x of shape (N, C, ...), C a multiple of {groups}, got {x.shape}.")
     size = channels // groups
-    parts = [None if a is None else jn.asarray(a) for a in (gamma, beta)]
-    for name, a in zip(("gamma", "beta"), parts, strict=True):
-        if a is not None and a.size != channels:
-            raise ValueError(f"group_norm: expected {name} of {channels} elements, one a channel, got {a.shape}.")
     shape = (groups, size, *[1] * (x.ndim - 2))
+    scale, shift = _of_channels("gamma", gamma, channels, shape), _of_channels("beta", beta, channels, shape)
     view = x.reshape((x.shape[0], groups, size, *x.shape[2:]))
-    axes = tuple(range(2, view.ndim))
-    y = _normalized("group_norm", view, *[None if a is None else a.reshape(shape) for a in parts], axes, eps)
-    return y.reshape(x.shape)
+    return _normalized("group_norm", view, scale, shift, tuple(range(2, view.ndim)), eps).reshape(x.shape)
+
+
+def _of_channels(name, a, channels, shape):
+    """Numbers of the channels in the shape of the groups."""
+    if a is None:
+        return None
+    a = jn.asarray(a)
+    if a.size != channels:
+        raise ValueError(f"group_norm: expected {name} of {channels} elements, one a channel, got {a.shape}.")
+    return a.reshape(shape)
 
 
 def instance_norm(

@@ -38,20 +38,20 @@ def ctc_logits(
         ValueError: If shapes do not fit, or labels, lengths or `blank` are out of range where the numbers are at hand.
     """
     given = jn.asarray(logits)
-    labels = _integers("labels", labels)
-    if given.ndim != 3 or labels.ndim != 2 or labels.shape[0] != given.shape[0] or not given.shape[1]:
-        got = f"{given.shape} and {labels.shape}"
+    words = _integers("labels", labels)
+    if given.ndim != 3 or words.ndim != 2 or words.shape[0] != given.shape[0] or not given.shape[1]:
+        got = f"{given.shape} and {words.shape}"
         raise ValueError(f"ctc_logits: expected logits (N, T, classes), T > 0, and labels (N, L), got {got}.")
-    (n, steps, classes), length = given.shape, labels.shape[1]
+    (n, steps, classes), length = given.shape, words.shape[1]
     if not 0 <= blank < classes:
         raise ValueError(f"ctc_logits: expected blank from 0 to {classes - 1}, got {blank}.")
-    require_classes("ctc_logits", labels, classes)
+    require_classes("ctc_logits", words, classes)
     steps_of = _lengths("logit_lengths", logit_lengths, n, 1, steps)
     labels_of = _lengths("label_lengths", label_lengths, n, 0, length)
     log_p = log_softmax(single(given))
 
     # States 0, 1, 2, ... are blank, first label, blank, ...; a label may follow another one directly if it differs.
-    symbols = jn.stack([jn.full_like(labels, blank), labels], -1).reshape(n, 2 * length)
+    symbols = jn.stack([jn.full_like(words, blank), words], -1).reshape(n, 2 * length)
     symbols = jn.concatenate([symbols, jn.full((n, 1), blank, symbols.dtype)], 1)
     skips = jn.concatenate([jn.zeros((n, 2), bool), symbols[:, 2:] != symbols[:, :-2]], 1)[:, : 2 * length + 1]
     emitted = jn.take_along_axis(log_p, jn.broadcast_to(symbols[:, None], (n, steps, 2 * length + 1)), 2)
@@ -73,7 +73,7 @@ def _reached(alpha, skips):
     return jn.logaddexp(jn.logaddexp(alpha, from_one), jn.where(skips, from_two, _IMPOSSIBLE))
 
 
-def _integers(name, x):
+def _integers(name: str, x: ArrayLike) -> Array:
     x = jn.asarray(x)
     if x.dtype.kind not in "iu":
         raise TypeError(f"ctc_logits: expected {name} of integers, got dtype {x.dtype}.")
