@@ -19,7 +19,7 @@ from . import numpy as anp
 from .core import Array, Reference, TracedNumber, Tracer, bare, concrete, kind_of, resolved, wrapped
 from .errors import explain_keyword
 from .foreign import PLAIN, is_no_array, operand
-from .numpy._common import as_array, refuse_output
+from .numpy._common import as_array, refuse_output, together
 from .numpy._indexing import IndexUpdate, getitem
 from .operators import Operators
 from .ops.product import matmul
@@ -150,7 +150,7 @@ def _operator(function):
         if trace is _variables:
             return apply(self._value, other)
         if kind is _ndarray:
-            if other.dtype is self._value.dtype and 10 < other.dtype.num < 17:
+            if other.dtype is self._value.dtype and 10 < other.dtype.num < 17 and other.ndim:
                 return trace.apply(function, (self, other), {})
         elif trace is _eager and (kind is Array or kind is float or kind is int):
             x, y = self._value, other._value if kind is Array else other
@@ -176,7 +176,7 @@ def _operator(function):
             if function in _EQUALITY and is_no_array(other):
                 return Array(onp.full(self.shape, function is anp.not_equal))
             lists = isinstance(other, (list, tuple))
-            other = as_array(other) if lists else operand(other, function.name, trace.level > 0)
+            other = together(self, other)[1] if lists else operand(other, function.name, trace.level > 0)
         return function.applied_by_rules(trace, (self, other), {})
 
     return apply

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from .typing import DeviceLike, RawArray
 
 __all__ = [
-    "CPU", "Device", "DeviceError", "Portable", "as_device", "beside_gpu", "contiguous", "default_device", "device",
-    "device_of", "from_library", "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices", "nccl",
-    "portable", "raising_linalg", "scipy_function", "synchronize", "use_device_of",
+    "CPU", "Device", "DeviceError", "Portable", "as_device", "beside_gpu", "contiguous", "copied", "default_device",
+    "device", "device_of", "from_library", "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices",
+    "nccl", "on_gpu_of", "portable", "raising_linalg", "scipy_function", "several_gpus", "synchronize",
 ]  # fmt: skip
 
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
@@ -76,11 +77,17 @@ class Device:
         """A copy of the raw array or scalar `raw` on this device; `raw` itself if it is a CuPy array there already."""
         if self.kind == "cpu":
             return numpy.array(raw) if isinstance(raw, _HOST_ARRAYS) else raw.get()
-        if is_cupy(raw) and raw.device.id == self.index:
+        if not is_cupy(raw):
+            with self.current():
+                return _cupy().array(raw)
+        if raw.device.id == self.index:
             return raw
+        raw = contiguous(raw)  # CuPy copies no other arrays between GPUs
         synchronize(raw)  # streams of two devices are not ordered
         with self.current():
-            return _cupy().array(raw)
+            copy = _cupy().array(raw)
+            _cupy().cuda.get_current_stream().synchronize()  # the memory of `raw` may be free after this
+        return copy
 
     def current(self) -> AbstractContextManager[Any]:
         """A context in which the array library allocates and computes on this device."""
@@ -94,17 +101,49 @@ _chosen: contextvars.ContextVar[Device | None] = contextvars.ContextVar("autogra
 def default_device() -> Device:
     """The device of new arrays.
 
-    That of the innermost `with device(...)`, else `CUOBJAX_DEVICE`, else a GPU if CuPy finds one, else the CPU.
+    That of the innermost `with device(...)`, else `CUOBJAX_DEVICE`, else a GPU if CuPy finds one, else the CPU. Where
+    it is a GPU, CuPy's own `with cupy.cuda.Device(i)` and `use()` choose another one.
     """
-    return _chosen.get() or _initial_device()
+    chosen = _chosen.get() or _initial_device()
+    return chosen if chosen.kind == "cpu" or _gpu_count() == 1 else Device("gpu", _gpu_for(chosen))
 
 
 @functools.cache
 def _initial_device() -> Device:
     name = os.environ.get("CUOBJAX_DEVICE")
     if name:
-        return as_device(name)
+        return _named(name)
     return Device("gpu") if _gpu_count() else CPU
+
+
+class _Thread(threading.local):
+    """What is known of CuPy in this thread.
+
+    Attributes:
+        gpu: The number of the GPU that this package last made the current one; None before.
+    """
+
+    gpu: int | None = None
+
+
+_thread = _Thread()
+
+
+def _gpu_for(chosen):
+    """The number of the GPU for new arrays: that of `chosen` unless the program has made another one CuPy's current."""
+    current = _cupy().cuda.runtime.getDevice()
+    if _thread.gpu is None:
+        current = _begin(current)
+    return chosen.index if current == _thread.gpu else current
+
+
+def _begin(current):
+    """Makes the GPU of CUOBJAX_DEVICE the current one of this thread, in which CUDA begins with GPU 0."""
+    _thread.gpu = 0
+    if current == 0 and _initial_device().index:
+        _thread.gpu = current = _initial_device().index
+        _cupy().cuda.Device(current).use()
+    return current
 
 
 def local_devices() -> list[Device]:
@@ -132,22 +171,38 @@ def device(name: DeviceLike) -> Iterator[Device]:
         DeviceError: If the device is not available.
     """
     chosen = as_device(name)
-    token = _chosen.set(chosen)
+    if chosen.kind == "gpu":
+        _gpu_for(chosen)  # what is current afterwards is what CUOBJAX_DEVICE says
+    token, gpu = _chosen.set(chosen), _thread.gpu
     try:
         with chosen.current():
+            _thread.gpu = gpu if chosen.kind == "cpu" else chosen.index
             yield chosen
     finally:
+        _thread.gpu = gpu
         _chosen.reset(token)
 
 
 def as_device(name: DeviceLike) -> Device:
     """The Device of a name, "cpu", "gpu" or "gpu:1"; a `Device` is returned as it is.
 
+    "gpu" is the default device if that is a GPU, else the one that CuPy computes on.
+
     Raises:
         DeviceError: If there is no such name, or the device is not available.
     """
     if isinstance(name, Device):
         return name
+    found = _named(name)
+    return found if found.kind == "cpu" or ":" in name or _gpu_count() == 1 else Device("gpu", _current_index())
+
+
+def _current_index():
+    chosen = default_device()
+    return chosen.index if chosen.kind == "gpu" else _gpu_for(Device("gpu", _cupy().cuda.runtime.getDevice()))
+
+
+def _named(name):
     kind, _, index = str(name).partition(":")
     if kind not in ("cpu", "gpu") or (index and (kind == "cpu" or not index.isdecimal())):
         raise DeviceError(f"device: expected 'cpu', 'gpu' or 'gpu:<number>', got {name!r}.")
@@ -231,8 +286,13 @@ def contiguous(x: Any) -> Any:
     """A raw array whose elements follow one another in memory, last axis first: itself or a copy; else `x`."""
     if not is_array(x) or x.flags.c_contiguous:
         return x
-    with device_of(x).current():
-        return x.copy()
+    return copied(x)
+
+
+def copied(raw: RawArray) -> RawArray:
+    """A copy of a raw array or scalar on its device."""
+    with on_gpu_of(raw):
+        return raw.copy()
 
 
 def raising_linalg() -> AbstractContextManager[Any]:
@@ -244,10 +304,34 @@ def raising_linalg() -> AbstractContextManager[Any]:
     return cupyx.errstate(linalg="raise")
 
 
-def use_device_of(raw: RawArray) -> None:
-    """Makes the GPU of a CuPy array the current one, on which CuPy computes."""
-    if is_cupy(raw):
-        raw.device.use()
+def several_gpus() -> bool:
+    """Whether this program has loaded CuPy and there is more than one GPU, so that CuPy's current one matters."""
+    return "cupy" in sys.modules and _gpu_count() > 1
+
+
+def on_gpu_of(*values: Any, where: str = "operation") -> AbstractContextManager[Any]:
+    """A context in which CuPy computes on the GPU of the CuPy arrays among `values`, also within tuples and lists.
+
+    Args:
+        where: The operation, for the error.
+
+    Raises:
+        DeviceError: If they are on several GPUs.
+    """
+    if not several_gpus():
+        return contextlib.nullcontext()
+    arrays: list[Any] = [x for x in _flat(values) if is_cupy(x)]
+    if any(x.data.device_id != arrays[0].data.device_id for x in arrays):
+        raise _mixed(where, arrays)
+    return arrays[0].device if arrays else contextlib.nullcontext()
+
+
+def _flat(values):
+    for x in values:
+        if isinstance(x, tuple | list):
+            yield from _flat(x)
+        else:
+            yield x
 
 
 @functools.cache
@@ -287,7 +371,7 @@ class Portable:
         self.raw = raw
 
     def __deepcopy__(self, memo: Any) -> Portable:
-        return Portable(self.raw.copy())
+        return Portable(copied(self.raw))
 
     def __reduce__(self) -> Any:
         return _on_gpu, (self.raw.get(), self.raw.device.id)
@@ -317,17 +401,21 @@ def library(args: Iterable[Any], where: str = "operation") -> ModuleType:
         where: The operation, for the error.
 
     Raises:
-        DeviceError: If arrays of the CPU and of a GPU are mixed; Python's and NumPy's scalars, and host arrays of one
-            element, which these become when they are reshaped, go with both.
+        DeviceError: If arrays of the CPU and of a GPU are mixed; Python's and NumPy's scalars, and host arrays without
+            axes, go with both.
     """
     found = numpy
     for a in args:
         if is_cupy(a):
             found = sys.modules["cupy"]
-    if found is not numpy and any(isinstance(a, numpy.ndarray) and a.size != 1 for a in args):
-        shapes = ", ".join(f"{device_of(a)} {a.shape}" for a in args if is_array(a))
-        raise DeviceError(
-            f"{where}: expected all arrays on one device, got {shapes}. "
-            "Move them with device_put(x, 'gpu') or device_put(x, 'cpu')."
-        )
+    if found is not numpy and any(isinstance(a, numpy.ndarray) and a.ndim for a in args):
+        raise _mixed(where, [a for a in args if is_array(a)])
     return found
+
+
+def _mixed(where, arrays):
+    shapes = ", ".join(f"{device_of(a)} {a.shape}" for a in arrays)
+    devices = sorted({str(device_of(a)) for a in arrays})
+    names = ["gpu", "cpu"] if len(devices) == 2 and "cpu" in devices else devices
+    remedy = " or ".join(f"device_put(x, {name!r})" for name in names)
+    return DeviceError(f"{where}: expected all arrays on one device, got {shapes}. Move them with {remedy}.")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
 
-from .core import Array, Interpreter, Tracer, escaped
+from .core import Array, Interpreter, Tracer, beside, escaped
 from .dtypes import numpy_rules
 from .families import Composition
-from .numpy._common import stack_all
+from .numpy._common import on_one_device, stack_all
 from .ops.shape import broadcast_to, with_ndim
 from .write_protection import notice
 
@@ -71,8 +71,9 @@ class Batch(Interpreter):
                 a = a._value
             values.append(a)
             batched.append(own)
+        values = on_one_device(*values)
         rule = _RULES.get(rule, rule)
-        with numpy_rules(True):
+        with numpy_rules(True), beside(*values):
             y = rule(primitive, self.size, values, batched, params)
         return tuple(map(self.tracer, y)) if type(y) is tuple else self.tracer(y)
 

@@ -45,11 +45,12 @@ def differentiable(x: Any, where: str) -> Any:
 
 
 def require_same_library(x: Any, like: Any, where: str) -> None:
-    """Raises DeviceError, which begins with `where`, if of two arrays one is on the CPU and the other one on a GPU."""
+    """Raises DeviceError, which begins with `where`, if two arrays are on different devices."""
     if library(x) is not library(like):
         found, device = (a.device if isinstance(a, Array) else backend.device_of(a) for a in (x, like))
+        name = str(device) if found.kind == device.kind else device.kind
         raise backend.DeviceError(
-            f"{where}: expected an array on {device}, got one on {found}. Move it with device_put(x, {device.kind!r})."
+            f"{where}: expected an array on {device}, got one on {found}. Move it with device_put(x, {name!r})."
         )
 
 
@@ -140,4 +141,4 @@ def own(result: Any, inputs: Sequence[Any]) -> Any:
     borrowed = getattr(result.flags, "writeable", True) is False or any(
         isinstance(x, type(result)) and share(result, x) for x in inputs
     )
-    return result.copy() if borrowed else result
+    return backend.copied(result) if borrowed else result

@@ -171,7 +171,7 @@ def _kept_leaf(x, tape):
     if type(x) is Array:
         raw = kept(x._value, tape.held)
         return x if raw is x._value else lift(raw)
-    return x.copy() if backend.is_cupy(x) else kept(x, tape.held)
+    return backend.copied(x) if backend.is_cupy(x) else kept(x, tape.held)
 
 
 def _shapes(outputs):

@@ -26,22 +26,25 @@ Ways to look under a value `x`, none of which copies:
     x.raw                the raw array under an Array; raises if it is traced, as its gradient would be lost
     concrete(x, use)     the same, with an error that names the use
     bare(x)              the raw array under any number of levels
-    library(x)           numpy or cupy, under any number of levels
+    beside(x)            a context in which CuPy computes on its GPU
+    library(x)           numpy or cupy, under any number of levels, with which to make arrays on the device of x
     kind_of(x)           the type of a Python number, traced or not; None for anything else
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Sequence
-from types import ModuleType
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from . import backend
 from .foreign import require_numbers, to_raw
+from .gpus import library_beside
 from .operators import Operators
 
 if TYPE_CHECKING:
@@ -49,12 +52,13 @@ if TYPE_CHECKING:
     from .typing import DTypeLike, RawArray
 
 __all__ = [
-    "KERNELS", "Array", "Interpreter", "Reference", "TracedNumber", "Tracer", "bare", "concrete", "dereferenced",
-    "escaped", "kind_of", "library", "lift", "resolved", "wrapped",
+    "KERNELS", "Array", "Interpreter", "Reference", "TracedNumber", "Tracer", "bare", "beside", "concrete",
+    "dereferenced", "escaped", "kind_of", "library", "lift", "resolved", "wrapped",
 ]  # fmt: skip
 
 KERNELS: str = "A kernel of your own, which needs raw arrays, is an autograd.primitive."
 _activations = itertools.count(1)
+_ANYWHERE: AbstractContextManager[Any] = contextlib.nullcontext()
 _new = object.__new__
 _KINDS = (bool, int, float, complex)
 
@@ -345,6 +349,13 @@ def bare(x: Any) -> Any:
     return x
 
 
-def library(x: Any) -> ModuleType:
-    """The array library, `numpy` or `cupy`, of an Array, traced or not, or of a raw array."""
-    return backend.library((bare(x),))
+def beside(*values: Any) -> AbstractContextManager[Any]:
+    """A context in which CuPy computes on the GPU of the first of these values that is on one."""
+    if not backend.several_gpus():
+        return _ANYWHERE
+    return next((raw.device for raw in map(bare, values) if backend.is_cupy(raw)), _ANYWHERE)
+
+
+def library(x: Any) -> Any:
+    """The array library of an Array, traced or not, or of a raw array: `numpy`, or `cupy` for its GPU."""
+    return library_beside(bare(x))

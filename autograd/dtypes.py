@@ -108,7 +108,8 @@ def entering(raw: Any, among: onp.dtype[Any] | None) -> Any:
         return raw
     if dtype.kind == "i":
         return raw if backend.is_cupy(raw) else narrowed_integers(raw, wanted)
-    return raw.astype(wanted)
+    with backend.on_gpu_of(raw):
+        return raw.astype(wanted)
 
 
 def narrowed_integers(raw: Any, dtype: onp.dtype[Any]) -> Any:
@@ -123,7 +124,8 @@ def narrowed_integers(raw: Any, dtype: onp.dtype[Any]) -> Any:
             f"{dtype}: expected integers from {limits.min} to {limits.max}, got {raw.min()} to {raw.max()}. "
             "Pass dtype='int64'."
         )
-    return raw.astype(dtype)
+    with backend.on_gpu_of(raw):
+        return raw.astype(dtype)
 
 
 def limited(dtype: onp.dtype[Any], among: onp.dtype[Any]) -> onp.dtype[Any]:

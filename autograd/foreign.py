@@ -54,7 +54,7 @@ def to_raw(x: Any, where: str, copy: bool = False) -> Any:
     """
     raw = _taken(x, where)
     require_numbers(raw, where, x)
-    return raw.copy() if copy and raw is not x and _is_foreign_memory(raw) else raw
+    return backend.copied(raw) if copy and raw is not x and _is_foreign_memory(raw) else raw
 
 
 def holds_numbers(raw: Any) -> bool:
@@ -111,7 +111,7 @@ def argument(x: Any, where: str, copy: bool = False) -> Any:
     raw = _taken(x, where)
     if not holds_numbers(raw):
         return x
-    return raw.copy() if copy and raw is not x and _is_foreign_memory(raw) else raw
+    return backend.copied(raw) if copy and raw is not x and _is_foreign_memory(raw) else raw
 
 
 def _taken(x, where):

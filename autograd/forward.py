@@ -7,7 +7,7 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .core import Array, Interpreter, Tracer, escaped, library, lift
+from .core import Array, Interpreter, Tracer, beside, escaped, library, lift
 from .dtypes import numpy_rules
 from .ops.elementwise import astype, real
 from .ops.shape import broadcast_to
@@ -48,7 +48,8 @@ class Forward(Interpreter):
             tangents.append(tangent)
         with numpy_rules(True):
             y = primitive(*values, **params)
-            t = tangent_of(primitive, y, values, tangents, params)
+            with beside(*y if type(y) is tuple else (y,)):
+                t = tangent_of(primitive, y, values, tangents, params)
         if t is None:
             return lift(y)
         if type(y) is tuple:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .core import Array
+from .core import Array, beside
 from .primitive import Primitive, Vjp
 
 if TYPE_CHECKING:
@@ -105,5 +105,6 @@ class Fused(Primitive):
             if isinstance(a, Array) and (trace is None or a._trace.level > trace.level):
                 trace = a._trace
         if trace is not None and trace.differentiates:
-            return self.formula(*args, **params)
+            with beside(*args):
+                return self.formula(*args, **params)
         return super().__call__(*args, **params)

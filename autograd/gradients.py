@@ -163,7 +163,7 @@ class TapedRun:
         x = shown(x, self.raw)
         if not self.raw or not backend.is_array(x):
             return x
-        return x.copy() if shared or x.base is not None or id(x) in self._given or self.tape.holds(x) else x
+        return backend.copied(x) if shared or x.base is not None or id(x) in self._given or self.tape.holds(x) else x
 
 
 def select(
@@ -363,7 +363,7 @@ def vjp(f: Callable[..., Any], *args: Tree, has_aux: bool = False) -> tuple[Any,
 
 def copied(x: Any) -> Any:
     """A copy of a raw array, to which the caller may write later."""
-    return x.copy() if backend.is_array(x) else argument(x, "vjp", copy=True)
+    return backend.copied(x) if backend.is_array(x) else argument(x, "vjp", copy=True)
 
 
 def _cotangent(c, x):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
 from . import tree
 from .batch import Batch
 from .boundary import differentiable, lowered, output_and_aux, own, require_same_library, shown
-from .core import Array, library, lift
+from .core import Array, beside, library, lift
 from .dtypes import follows_numpy, is_inexact, numpy_rules
 from .errors import shortened
 from .forward import Forward, ForwardTracer, zeros_like
@@ -310,10 +310,11 @@ def _columns(push, inputs, holomorphic):
     batch = Batch(ends[-1])
 
     def basis(x, number):
-        directions = library(x).zeros((batch.size, x.size), x.dtype)
-        for (i, direction), start, end in zip(blocks, ends, ends[1:], strict=False):
-            if i == number:
-                directions[start:end] = library(x).eye(x.size, dtype=x.dtype) * direction
+        with beside(x):
+            directions = library(x).zeros((batch.size, x.size), x.dtype)
+            for (i, direction), start, end in zip(blocks, ends, ends[1:], strict=False):
+                if i == number:
+                    directions[start:end] = library(x).eye(x.size, dtype=x.dtype) * direction
         return batch.tracer(directions.reshape(batch.size, *x.shape))
 
     for t in push([basis(x, i) for i, x in enumerate(inputs)]):

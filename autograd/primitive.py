@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import operator
@@ -156,7 +157,7 @@ class Primitive:
 
         Raises:
             TypeError: If it has not that many arguments or no such parameter.
-            DeviceError: If arrays of the CPU and of a GPU are mixed.
+            DeviceError: If arrays of several devices are mixed.
         """
         if not params and len(args) == self._count:  # what follows for Arrays of one dtype, at half the cost
             if self._count == 1:
@@ -228,7 +229,12 @@ class Primitive:
 
     def _operands(self, args, trace):
         """The arguments, of which one is an Array, with raw arrays in place of lists and other libraries' arrays."""
-        return tuple([a if isinstance(a, Array) else operand(a, self.name, trace.level > 0) for a in args])
+        context: Any = contextlib.nullcontext()
+        if backend.gpu_in_use():  # lists come to the device of the Arrays
+            near = [a.device for a in args if isinstance(a, Array) and not isinstance(a, TracedNumber)]
+            context = backend.device(near[0]) if near else context
+        with context:
+            return tuple([a if isinstance(a, Array) else operand(a, self.name, trace.level > 0) for a in args])
 
     def _raw_operands(self, args):
         """The arguments, none of which is an Array, as NumPy or CuPy take them."""
@@ -290,7 +296,10 @@ class Primitive:
                 numbers = backend.beside_gpu(args)
                 if isinstance(args, list):
                     args[:] = numbers  # so that they are residuals as well
-                return self._kernel(xp)(*numbers, **params)
+                if not backend.several_gpus():
+                    return self._kernel(xp)(*numbers, **params)
+                with backend.on_gpu_of(*numbers, *params.values(), where=self.name):
+                    return self._kernel(xp)(*numbers, **params)
             y = self.host(*args, **params)
         except ValueError as error:  # NumPy's and CuPy's
             shapes = [str(numpy.shape(a)) for a in args if backend.is_array(a)]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
 
-from .backend import Device, default_device, use_device_of
+from .backend import several_gpus
 from .core import Array, Interpreter, Tracer, bare, escaped, library, lift
 from .fused import Pullback
+from .gpus import current_gpu, use_gpu_of
 from .ops.elementwise import astype, real
 from .write_protection import Held, kept, release
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from .primitive import Primitive
 
-__all__ = ["Tape", "TapeTracer", "conformed", "expect_devices", "follow", "live_tapes"]
+__all__ = ["Tape", "TapeTracer", "conformed", "follow", "live_tapes"]
 
 _new = object.__new__
 _thread = threading.local()
@@ -45,14 +46,6 @@ def _references():
     return _thread.tapes
 
 
-def expect_devices(devices: Iterable[Device]) -> bool:
-    """Prepares the tapes of this thread for values on these devices; returns whether there are tapes."""
-    tapes = [tape for tape in live_tapes() if not tape.ended]
-    for tape in tapes:
-        tape.multi_device |= len(set(devices)) > 1
-    return bool(tapes)
-
-
 class TapeTracer(Tracer):
     """A value on a tape, at a position of it."""
 
@@ -69,16 +62,14 @@ class Tape(Interpreter):
             of the argument. Residuals are what the vjp names and nothing else. For a checkpoint the primitive is an
             object without edges whose `replay(tape, gradients, position, consume)` passes the cotangent on.
         nested: Whether values on this tape may be tracers of other interpreters.
-        multi_device: True if values are on several GPUs; each vjp then runs on the GPU of its cotangent.
         lines: {position: (line of the user, seconds)} within a context of `autograd.debugging`, else None.
         replaying: The lock of a backward pass if there are checkpoints, which record again at the end of `nodes`.
     """
 
-    __slots__ = ("__weakref__", "_held", "lines", "multi_device", "nested", "nodes", "replaying")
+    __slots__ = ("__weakref__", "_held", "lines", "nested", "nodes", "replaying")
     differentiates: bool = True
     nodes: list[tuple[Any, Sequence[tuple[int, Any, tuple[Any, ...]]], Any, Any]]
     nested: bool
-    multi_device: bool
     lines: dict[int, tuple[str, float]] | None
     replaying: threading.RLock | None
 
@@ -87,7 +78,7 @@ class Tape(Interpreter):
         self.nodes = []
         self._held: Held | None = None
         self.lines = self.replaying = None
-        self.nested = self.multi_device = False
+        self.nested = False
         references = _references()
         references[weakref.ref(self, references.pop)] = None
 
@@ -210,9 +201,8 @@ class Tape(Interpreter):
                 raise RuntimeError("Tape: the backward pass of this tape has run and cannot run again.")
             self.ended = consume
             gradients = [None] * len(self.nodes)
-            self.seed(gradients, outputs, cotangents)
-            # The sweep may make other devices the current one.
-            with default_device().current() if self.multi_device else contextlib.nullcontext():
+            with current_gpu():  # the sweep makes others the current one
+                self.seed(gradients, outputs, cotangents)
                 self.sweep(gradients, 0, consume)
         if consume:
             self.nodes.clear()
@@ -220,14 +210,17 @@ class Tape(Interpreter):
 
     def seed(self, gradients: list[Any], outputs: Iterable[Any], cotangents: Iterable[Any]) -> None:
         """Adds cotangents of outputs to `gradients`, the cotangent of each position."""
+        several = several_gpus()
         for tracer, g in zip(outputs, cotangents, strict=True):
             if self.owns(tracer):
                 known = gradients[tracer._position]
+                if several:
+                    follow(g)
                 gradients[tracer._position] = g if known is None else known + g
 
     def sweep(self, gradients: list[Any], start: int, consume: bool) -> None:
         """Passes cotangents on, from the last node to the one at `start`."""
-        nodes, multi_device = self.nodes, self.multi_device
+        nodes, several = self.nodes, several_gpus()
         owned = set()  # positions of sums that were made here: no other reference exists, so they are added to in place
         for position in range(len(gradients) - 1, start - 1, -1):
             primitive, edges, _, _ = nodes[position]
@@ -240,14 +233,14 @@ class Tape(Interpreter):
                 continue
             gradients[position] = None
             for argument, vjp, residuals in edges:
-                if multi_device:
+                if several:
                     follow(g)
                 try:
                     c = vjp(g, *residuals)
                 except Exception as error:
                     error.add_note(self._described(primitive, position))
                     raise
-                if multi_device:
+                if several:
                     follow(c)
                 _, _, shape, dtype = nodes[argument]
                 if c.shape != shape or c.dtype is not dtype:
@@ -278,8 +271,8 @@ def _position(nodes, node):
 
 
 def follow(x: Any) -> None:
-    """Makes the GPU of an array the current one."""
-    use_device_of(bare(x))
+    """Makes the GPU of an array the current one, on which rules compute with raw arrays."""
+    use_gpu_of(bare(next(iter(x.parts.values())) if isinstance(x, _Parts) else x))
 
 
 class _Parts:

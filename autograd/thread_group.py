@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from . import backend
 from .core import Interpreter
+from .gpus import streams, use_streams
 
 __all__ = ["Group", "Member", "current", "place"]
 
@@ -103,6 +104,7 @@ class Group:
         self._changed = threading.Condition()
         self._arrived = {}  # {rank: (what, value)} of this meeting
         self._results: dict[int, Any] = {}
+        self._streams: list[Any] = []
         self._last = dict.fromkeys(range(self.size), "none")
         self._meetings = 0
         self._begun = self._ended = False
@@ -114,6 +116,8 @@ class Group:
     def run(self, function: Callable[[int], Any]) -> list[Any]:
         """`[function(rank) for every rank]`, each in a thread, on its device and with a copy of the caller's context.
 
+        The threads use the caller's streams of CuPy, so that what they and the caller compute is in order.
+
         When a thread fails, or the caller gets KeyboardInterrupt, every other thread ends at its next meeting. After
         KeyboardInterrupt, the caller waits for that at most some seconds; what such a thread still does has no effect.
 
@@ -122,6 +126,7 @@ class Group:
             RuntimeError: If threads came to different meetings.
         """
         results: list[Any] = [None] * self.size
+        self._streams = streams(self.devices)
         runs = [functools.partial(copy_context().run, self._run, function, i, results) for i in range(self.size)]
         try:
             _thread.start_new_thread(self._lead, (runs,))
@@ -184,6 +189,7 @@ class Group:
         _bound.set({self.name: Member(self, rank)})  # no outer group: this is not one of its threads
         try:
             with backend.device(self.devices[rank]):
+                use_streams(self._streams)
                 with self._changed:
                     self._wait(rank, 0)
                 results[rank] = function(rank)

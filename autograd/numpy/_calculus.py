@@ -13,9 +13,22 @@ from ..ops import convolution, searching
 from ..ops.elementwise import stop_gradient
 from ..typing import ArrayLike, Axes, DTypeLike, Result
 from . import linalg
-from ._common import aligned, as_array, cast, inexact, like, part, promoted, require_casting, scalar
+from ._common import (
+    aligned,
+    as_array,
+    cast,
+    inexact,
+    like,
+    on_one_device,
+    part,
+    promoted,
+    require_casting,
+    scalar,
+    together,
+)  # fmt: skip
 from ._elementwise import absolute, arctan2, conj, imag, isfinite, minimum, not_equal, rad2deg, real, where
 from ._indexing import take
+from ._placement import placed_like
 from ._reduction import cumprod, cumsum
 from ._shape import atleast_1d, broadcast_to, concatenate, flip, moveaxis, ravel
 from ._sorting import argsort
@@ -30,6 +43,7 @@ def complete_order(where: str, n: int) -> int:
 
 def vectors(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
     """Both as arrays with at least one axis; a Python number takes the precision of the other one."""
+    a, b = on_one_device(a, b)
     a = promoted(b, a) if hasattr(b, "dtype") else as_array(a)
     return atleast_1d(a, promoted(a, b))
 
@@ -55,11 +69,13 @@ def diff(
 
 def ediff1d(ary: ArrayLike, to_end: ArrayLike | None = None, to_begin: ArrayLike | None = None) -> Result:
     """The differences of neighbours in the flattened array, between the numbers `to_begin` and `to_end`."""
+    ary, to_end, to_begin = on_one_device(ary, to_end, to_begin)
     differences = diff(ravel(ary))
     ends = [promoted(differences, x) for x in (to_begin, to_end) if x is not None]
     require_casting("ediff1d", differences.dtype, ends)
     pieces = (to_begin, differences, to_end)
-    return concatenate([ravel(as_array(x, differences.dtype)) for x in pieces if x is not None])
+    arrays = together(*[x for x in pieces if x is not None])
+    return concatenate([ravel(as_array(x, differences.dtype)) for x in arrays])
 
 
 def _cumulate(function, x, axis, dtype, initial):
@@ -120,7 +136,7 @@ def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axi
     if x is None:
         widths = dx
     else:
-        x = as_array(x)
+        x = placed_like(y, x)
         widths = diff(x, axis=axis) if x.ndim > 1 else aligned(diff(x), axis, y.ndim)
     return (widths * (part(y, axis, 1, None) + part(y, axis, None, -1)) / 2.0).sum(axis)
 
@@ -138,11 +154,12 @@ def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Axes = None, edge_order: i
     Returns:
         A tuple of an array for each axis; the array alone if there is one axis.
     """
+    f, *given = on_one_device(f, *varargs or (1.0,))
     f = inexact(f)
     axes = complete_axes(axis, f.ndim)
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: expected edge_order 1 or 2, got {edge_order}.")
-    spacings = [promoted(f, v) for v in varargs or (1.0,)]
+    spacings = [promoted(f, v) for v in given]
     if len(spacings) == 1 and spacings[0].ndim == 0:
         spacings *= len(axes)
     if len(spacings) != len(axes):
@@ -190,6 +207,7 @@ def interp(
         left, right: Results before the first and after the last point; by default the values there.
         period: The period of the function.
     """
+    x, xp, fp = on_one_device(x, xp, fp)
     points, values = inexact(xp), inexact(fp)
     x = promoted(points, x)
     if points.ndim != 1 or values.shape != points.shape or not points.size:

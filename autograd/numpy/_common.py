@@ -83,7 +83,7 @@ def array(object: ArrayLike, dtype: DTypeLike = None) -> Array:
     if backend.is_array(object):
         return library(object).array(object, dtype)
     if isinstance(object, list | tuple) and _holds_arrays(object):
-        return stack_all([array(part, dtype) for part in object])
+        return stack_all([array(part, dtype) for part in on_one_device(*object)])
     if is_array_like(object):
         raw = to_raw(object, "array")
         return backend.library((raw,)).array(raw, dtype)
@@ -91,6 +91,57 @@ def array(object: ArrayLike, dtype: DTypeLike = None) -> Array:
     require_numbers(created, "array", object)
     device = backend.default_device()
     return created if device == backend.CPU else device.put(created)
+
+
+def on_one_device(*values: Any) -> list[Any]:
+    """The operands of one operation; lists and NumPy's scalars come to the device of the arrays among them.
+
+    Elementwise operations need no such help: there scalars travel with the kernel. It is for functions that give an
+    operand axes before it meets the others. Python numbers stay as they are, as they have no dtype.
+    """
+    device = _device_among(values)
+    if device is None:
+        return list(values)
+    common = _common_dtype(values)
+    with backend.device(device):
+        return [array(x) if isinstance(x, list | tuple) else _put(x, device, common) for x in values]
+
+
+def together(*values: Any) -> list[Array]:
+    """The operands of one operation as arrays: see `on_one_device`. Python numbers come to that device, too."""
+    device = _device_among(values)
+    if device is None:
+        return [as_array(x) for x in values]
+    common = _common_dtype(values)
+    with backend.device(device):
+        return [as_array(_put(x, device, common)) for x in values]
+
+
+def _device_among(values):
+    """The GPU of an array among values, else the CPU if one is there; None if there are scalars and numbers alone."""
+    if not backend.gpu_in_use():
+        return None
+    arrays = [raw for raw in map(bare, values) if backend.is_array(raw)]
+    on_gpu = next((raw for raw in arrays if backend.is_cupy(raw)), None)
+    if on_gpu is not None:
+        return backend.device_of(on_gpu)
+    here = builtins.any(raw.ndim for raw in arrays) or builtins.any(type(x) is Array for x in values)
+    return backend.CPU if here else None
+
+
+def _common_dtype(values):
+    """The dtype of the Arrays among values, which scalars of NumPy take beside them; None where NumPy's rules hold."""
+    return promoted_dtype([x.dtype for x in values if isinstance(x, Array)]) if rules_apply(values) else None
+
+
+def _put(x, device, common):
+    """A scalar of NumPy, which has no device of its own, on a GPU; anything else unchanged."""
+    if device.kind == "cpu" or not (isinstance(x, onp.generic) or (type(x) is onp.ndarray and not x.ndim)):
+        return x
+    number: Any = x[()]  # type: ignore[index]  # scalars of NumPy have this index, too
+    if common is not None and isinstance(entering(number, common), float | complex):
+        number = number.astype(limited(number.dtype, common))
+    return device.put(number)
 
 
 def stack_all(arrays: Sequence[Array]) -> Array:
@@ -115,8 +166,14 @@ def inexact(x: ArrayLike) -> Array:
 
 
 def promoted(a: ArrayLike, x: ArrayLike) -> Array:
-    """`x` as an array; a Python number takes the precision of `a`."""
-    return as_array(x, result_type(a, x) if isinstance(x, int | float | complex | TracedNumber) else None)
+    """`x` as an array on the device of `a`; a Python number takes the precision of `a`."""
+    if not isinstance(x, int | float | complex | TracedNumber):
+        return together(a, x)[1]
+    dtype, device = result_type(a, x), _device_among([a])
+    if device is None:
+        return as_array(x, dtype)
+    with backend.device(device):
+        return as_array(_put(x, device, None), dtype)
 
 
 def like(x: Array, raw: RawArray) -> Array:

@@ -19,7 +19,7 @@ from ..ops.elementwise import absolute, equal, floor, isfinite, log10, power, wh
 from ..ops.elementwise import device_put as _device_put
 from ..typing import ArrayLike, DeviceLike, DTypeLike, Result, Shape
 from ._common import array as _array
-from ._common import as_array, cast, complete_shape, known, like, result_type
+from ._common import as_array, cast, complete_shape, known, like, on_one_device, result_type
 from ._placement import create, on_default_device, placed_like
 from ._shape import broadcast_to, expand_dims, moveaxis, reshape
 
@@ -206,7 +206,7 @@ def full_like(
 ) -> Result:
     """An array with the shape and dtype of `a`, filled with `fill_value`, which may be traced."""
     zero = zeros_like(a, dtype, shape=shape, device=device)
-    return zero + as_array(fill_value, zero.dtype)
+    return zero + placed_like(zero, fill_value, zero.dtype)
 
 
 def arange(
@@ -294,7 +294,8 @@ def linspace(
 
 def _ends(start: ArrayLike, stop: ArrayLike, device: DeviceLike | None = None) -> list[Array]:
     """Both as arrays of real or complex numbers; a Python number comes to the dtype and the device of the other one."""
-    ends: list[Any] = [asarray(x, device=device) if kind_of(x) is None else x for x in (start, stop)]
+    given = on_one_device(start, stop)
+    ends: list[Any] = [asarray(x, device=device) if kind_of(x) is None else x for x in given]
     dtype = result_type(*ends, 0.0)
     near = [x for x in ends if kind_of(x) is None]
     return [placed_like(near[0], x, dtype) if near else asarray(x, dtype, device=device) for x in ends]
@@ -303,7 +304,7 @@ def _ends(start: ArrayLike, stop: ArrayLike, device: DeviceLike | None = None) -
 def _counts(num, start, stop):
     """0 to num - 1 along a new first axis of what `start` and `stop` broadcast to, in their dtype."""
     near = start if library(start) is library(stop) or start.ndim else stop
-    counts = library(near).arange(num).astype(onp.result_type(start.dtype, stop.dtype))
+    counts = library(near).arange(num, dtype=onp.result_type(start.dtype, stop.dtype))
     return counts.reshape((num,) + (1,) * max(start.ndim, stop.ndim))
 
 
@@ -317,6 +318,7 @@ def logspace(
     axis: int = 0,
 ) -> Result:
     """`num` powers of `base`, their exponents evenly spaced from `start` to `stop`; all three may be traced."""
+    start, stop, base = on_one_device(start, stop, base)
     if not isinstance(base, int | float | complex):
         base = as_array(base)
         start, stop = array(start, copy=False, ndmin=base.ndim), array(stop, copy=False, ndmin=base.ndim)

@@ -29,7 +29,7 @@ from ..ops.floating_point import (  # noqa: F401
     bitwise_count, copysign, exponent, fabs, heaviside, ldexp, nextafter, spacing,
 )  # fmt: skip
 from ..typing import ArrayLike, Result
-from ._common import as_array, floating, refuse_output, result_type, scalar
+from ._common import as_array, floating, refuse_output, result_type, scalar, together
 
 
 def power(x1: ArrayLike, x2: ArrayLike) -> Result:
@@ -41,7 +41,7 @@ def power(x1: ArrayLike, x2: ArrayLike) -> Result:
         squares = x2 == 2 and (isinstance(x2, int) or (isinstance(x2, float) and x1.dtype.kind in "fc"))
         return ops.square(x1) if squares else ops.power_of(x1, exponent=x2)
     if isinstance(x1, int | float | complex) and isinstance(x2, Array):
-        x1 = as_array(x1, onp.result_type(x1, x2.dtype))
+        x1 = onp.asarray(x1, onp.result_type(x1, x2.dtype))[()]
     return ops.power(x1, x2)
 
 
@@ -51,7 +51,7 @@ pow = power
 def float_power(x1: ArrayLike, x2: ArrayLike) -> Result:
     """`x1 ** x2` in floating numbers: float64 or complex128 for raw arrays."""
     dtype = result_type(floating(x1, x2), x1, x2)
-    return ops.power(as_array(x1, dtype), as_array(x2, dtype))
+    return ops.power(*[as_array(x, dtype) for x in together(x1, x2)])
 
 
 def divmod(x1: ArrayLike, x2: ArrayLike) -> tuple[Result, Result]:
@@ -132,7 +132,7 @@ def where(condition: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None 
         return nonzero(condition)
     if x is None or y is None:
         raise ValueError("where: expected both x and y, or neither.")
-    return ops.where(as_array(condition), x, y)
+    return ops.where(condition if hasattr(condition, "dtype") else together(condition, x, y)[0], x, y)
 
 
 def nonzero(a: ArrayLike) -> tuple[Result, ...]:
@@ -145,7 +145,7 @@ def nonzero(a: ArrayLike) -> tuple[Result, ...]:
 
 def isclose(a: ArrayLike, b: ArrayLike, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Result:
     """Whether elements are equal within the tolerance atol + rtol * abs(b)."""
-    return ops.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)
+    return ops.isclose(a, b, rtol=scalar(rtol), atol=scalar(atol), equal_nan=equal_nan)
 
 
 def allclose(a: ArrayLike, b: ArrayLike, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
@@ -158,7 +158,7 @@ def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> bool:
 
     It raises under `vmap` and `Jit`, unless the shapes differ.
     """
-    a1, a2 = as_array(a1), as_array(a2)
+    a1, a2 = together(a1, a2)
     if a1.shape != a2.shape:
         return False
     same = equal(a1, a2)
@@ -170,7 +170,7 @@ def array_equiv(a1: ArrayLike, a2: ArrayLike) -> bool:
 
     It raises under `vmap` and `Jit`, unless the shapes do not broadcast.
     """
-    a1, a2 = as_array(a1), as_array(a2)
+    a1, a2 = together(a1, a2)
     try:
         onp.broadcast_shapes(a1.shape, a2.shape)
     except ValueError:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..axes import complete_axis
 from ..typing import ArrayLike, DTypeLike, Result
-from ._common import as_array
+from ._common import as_array, together
 from ._creation import zeros_like
 from ._indexing import IndexUpdate
 from ._placement import device_of_first, placed_like
@@ -50,7 +50,7 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
     """
     x = as_array(x)
     several = isinstance(condlist, list | tuple) and not (x.ndim and isinstance(condlist[0], bool))
-    conditions = [broadcast_to(c, x.shape) for c in (condlist if several else [condlist])]
+    conditions = [broadcast_to(placed_like(x, c), x.shape) for c in (condlist if several else [condlist])]
     if len(funclist) == len(conditions) + 1:
         conditions.append(~functools.reduce(operator.or_, conditions))
     if len(funclist) != len(conditions):
@@ -96,7 +96,7 @@ def vectorize(
         given = dict([*enumerate(args), *kwargs.items()])
         chosen = {key: value for key, value in given.items() if key not in (excluded or ())}
         with device_of_first(chosen.values()):
-            arrays = {key: as_array(value) for key, value in chosen.items()}
+            arrays = dict(zip(chosen, together(*chosen.values()), strict=True))
         counts = dict(zip(arrays, ndims or (0,) * len(arrays), strict=True))
         return _looped(pyfunc, given, arrays, counts, otypes)
 

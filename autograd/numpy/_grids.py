@@ -9,7 +9,7 @@ from .. import backend
 from ..core import kind_of, library
 from ..ops.shape import broadcast_to
 from ..typing import ArrayLike, DTypeLike, Result
-from ._common import as_array, like, result_type
+from ._common import as_array, like, on_one_device, result_type, together
 from ._creation import arange, linspace
 from ._elementwise import nonzero
 from ._placement import create, device_of_first
@@ -35,7 +35,7 @@ def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: 
     """
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: expected indexing 'xy' or 'ij', got {indexing!r}.")
-    vectors = [ravel(x) for x in xi]
+    vectors = [ravel(x) for x in together(*xi)]
     exchanged = indexing == "xy" and len(vectors) > 1
     if exchanged:
         vectors[:2] = vectors[1::-1]
@@ -132,7 +132,7 @@ class _Joined:
             given = [int(number) for number in layout.split(",")]
             axis, ndim, start = given + list((axis, ndim, -1)[len(given) :])
         with device_of_first(parts):
-            pieces = [_piece(part) for part in parts]
+            pieces = [_piece(part) for part in on_one_device(*parts)]
         known = [x if kind_of(p) is None else p for p, x in zip(parts, pieces, strict=True)]
         return concatenate([_with_axes(x, ndim, start) for x in pieces], axis, dtype=result_type(*known))
 

@@ -16,7 +16,7 @@ import numpy as onp
 from ..core import Array
 from ..ops.elementwise import equal, greater_equal, logical_and, stop_gradient, where
 from ..typing import ArrayLike, Result
-from ._common import aligned, as_array, floating, known
+from ._common import aligned, as_array, floating, known, together
 from ._creation import linspace
 from ._placement import on_host, placed_like
 from ._reduction import max, min
@@ -133,7 +133,7 @@ def histogramdd(
         density: Whether the integral is to be 1.
     """
     if isinstance(sample, list | tuple):
-        columns = [as_array(x) for x in sample]
+        columns = together(*sample)
     else:
         sample = as_array(sample)
         columns = [sample[:, i] for i in builtins.range(sample.shape[1])] if sample.ndim == 2 else [sample]

@@ -92,7 +92,7 @@ class IndexUpdate:
 
     def set(self, values: ArrayLike) -> Array:
         """`x` with `values` in place of `x[index]`."""
-        values = as_array(values, self._x.dtype)
+        values = placed_like(self._x, values, self._x.dtype)
         if self._index == (ARRAY,) and self._arrays[0].dtype.kind == "b":
             mask, x = self._arrays[0], self._x
             if values.ndim <= x.ndim - mask.ndim:  # the same for every element: no need to know how many there are
@@ -103,7 +103,7 @@ class IndexUpdate:
     def add(self, values: ArrayLike) -> Array:
         """`x` with `values` added to `x[index]`."""
         there = self.get()
-        values = as_array(values, self._x.dtype)
+        values = placed_like(self._x, values, self._x.dtype)
         if values.shape != there.shape:
             values = broadcast_to(values, there.shape)
         return self._x + ops.add_at(values, *self._arrays, index=self._index, shape=self._x.shape)
@@ -155,7 +155,7 @@ def within(name: str, indices: Any, length: int, mode: str) -> Any:
     if mode == "wrap":
         return indices % length
     if mode == "clip":
-        return clip(indices, 0, length - 1)
+        return max(0, min(indices, length - 1)) if isinstance(indices, int) else clip(indices, 0, length - 1)
     if mode != "raise":
         raise ValueError(f"{name}: expected mode 'raise', 'wrap' or 'clip', got {mode!r}.")
     return indices
@@ -189,8 +189,9 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> R
     rows, columns = matrices.shape[-2:]
     start_row, start_column = max(-offset, 0), max(offset, 0)
     count = max(0, min(rows - start_row, columns - start_column))
-    steps = library(matrices).arange(count)
-    return matrices[..., steps + start_row, steps + start_column]
+    xp = library(matrices)
+    rows = xp.arange(start_row, start_row + count)
+    return matrices[..., rows, xp.arange(start_column, start_column + count)]
 
 
 def trace(
@@ -209,8 +210,7 @@ def diag(v: ArrayLike, k: int = 0) -> Result:
     if v.ndim != 1:
         raise ValueError(f"diag: expected a vector or a matrix, got shape {v.shape}.")
     xp, n = library(v), v.shape[0] + abs(k)
-    steps = xp.arange(v.shape[0])
-    place = (steps + max(-k, 0), steps + max(k, 0))
+    place = [xp.arange(start, start + v.shape[0]) for start in (max(-k, 0), max(k, 0))]
     return ops.add_at(v, *place, index=(ARRAY, ARRAY), shape=(n, n))
 
 

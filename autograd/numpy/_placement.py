@@ -13,7 +13,7 @@ from .. import backend
 from ..core import Array, Tracer, library, resolved
 from ..dtypes import entering, is_inexact, promoted
 from ..typing import ArrayLike, DeviceLike, DTypeLike, RawArray
-from ._common import as_array, like, rules_apply
+from ._common import as_array, like, on_one_device, rules_apply
 
 
 def create(name: str, *args: Any, device: DeviceLike | None = None, **kwargs: Any) -> RawArray:
@@ -32,7 +32,8 @@ def device_of_first(values: Iterable[Any]) -> AbstractContextManager[Any]:
 
 
 def placed_like(x: Array, values: ArrayLike, dtype: DTypeLike = None) -> Array:
-    """`values` as an array, on the device of `x` if they are numbers; an Array if `x` is a plain one."""
+    """`values` as an array, on the device of `x` if they are numbers or lists; an Array if `x` is a plain one."""
+    values = on_one_device(x, values)[1]
     if isinstance(values, Array) or backend.is_array(values):
         return _beside(x, as_array(_entering(values, x, dtype), dtype))
     with device_of_first([x]):

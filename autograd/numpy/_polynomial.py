@@ -16,7 +16,7 @@ from ..ops.reduction import cumprod
 from ..typing import ArrayLike, Result
 from . import linalg
 from ._calculus import complete_order, convolve, vectors
-from ._common import aligned, as_array, cast, inexact, like, promoted
+from ._common import aligned, as_array, cast, inexact, like, on_one_device, promoted, together
 from ._elementwise import absolute, negative, real
 from ._placement import on_host, placed_like
 from ._shape import atleast_1d, broadcast_to, concatenate, flip, stack
@@ -24,6 +24,7 @@ from ._shape import atleast_1d, broadcast_to, concatenate, flip, stack
 
 def polyval(p: ArrayLike, x: ArrayLike) -> Result:
     """The value of the polynomial `p` at `x`, of any shape. Source: Horner's rule."""
+    p, x = on_one_device(p, x)
     p = as_array(p)
     x = promoted(p, x)
     y = x * 0
@@ -61,7 +62,7 @@ def polyder(p: ArrayLike, m: int = 1) -> Result:
 def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = 0) -> Result:
     """The m-th antiderivative of a polynomial, with integration constants `k`: one for all, or m of them."""
     integral, m = inexact(p), complete_order("polyint", m)
-    constants = broadcast_to(as_array(0 if k is None else k), (m,))
+    constants = broadcast_to(placed_like(integral, 0 if k is None else k), (m,))
     for i in range(m):
         terms = integral / _exponents(integral, integral.shape[0])
         integral = concatenate([terms, cast(constants[i : i + 1], integral.dtype)])
@@ -124,12 +125,12 @@ def polyfit(
         cov: Also return the covariance of the coefficients, scaled to a chi square of 1 per degree of freedom unless it
             is "unscaled".
     """
-    x, y = inexact(x), inexact(y)
+    x, y = map(inexact, together(x, y))
     if x.ndim != 1 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0] or not x.size:
         raise ValueError(f"polyfit: expected x (n,) and y (n,) or (n, k), got shapes {x.shape} and {y.shape}.")
     powers, goal = vander(x, complete_order("polyfit", deg) + 1), y
     if w is not None:
-        w = as_array(w)
+        w = placed_like(x, w)
         powers, goal = powers * w[:, None], goal * aligned(w, 0, y.ndim)
     scale = linalg.norm(powers, axis=0)
     powers = powers / scale
@@ -170,8 +171,7 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Result, Result]:
     Leading coefficients of the remainder up to 1e-8 in size are left out, so that its length depends on data: under
     `vmap` and `Jit` it raises.
     """
-    rest = atleast_1d(u) * 1.0
-    divisor = placed_like(rest, atleast_1d(v)) * 1.0
+    rest, divisor = [atleast_1d(p) * 1.0 for p in together(u, v)]
     quotient = []
     for _ in range(rest.size - divisor.size + 1):
         quotient.append(rest[0] / divisor[0])

@@ -15,13 +15,13 @@ from ..ops import product as ops
 from ..ops.elementwise import multiply
 from ..ops.linalg import conjugate
 from ..typing import ArrayLike, DTypeLike, Result
-from ._common import as_array, refuse_output, scalar
+from ._common import as_array, refuse_output, scalar, together
 from ._shape import ravel, reshape, transpose
 
 
 def matmul(x1: ArrayLike, x2: ArrayLike) -> Result:
     """The matrix product of `x1` (..., n, k) and `x2` (..., k, m); a vector is a row on the left, else a column."""
-    return ops.matmul(as_array(x1), as_array(x2))
+    return ops.matmul(*together(x1, x2))
 
 
 def dot(a: ArrayLike, b: ArrayLike, out: None = None) -> Result:
@@ -29,7 +29,7 @@ def dot(a: ArrayLike, b: ArrayLike, out: None = None) -> Result:
     refuse_output(out, "dot")
     if getattr(a, "ndim", 0) == 2 == getattr(b, "ndim", 0):
         return ops.matmul(a, b)  # at once, for layers
-    a, b = as_array(a), as_array(b)
+    a, b = together(a, b)
     if a.ndim == 0 or b.ndim == 0:
         return multiply(a, b)
     return matmul(a, b) if b.ndim <= 2 else tensordot(a, b, ((a.ndim - 1,), (b.ndim - 2,)))
@@ -41,7 +41,7 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any] = 2) -> Resu
     Args:
         axes: A number, for the last `axes` of `a` and the first of `b`; or (axes of `a`, axes of `b`).
     """
-    a, b = as_array(a), as_array(b)
+    a, b = together(a, b)
     if isinstance(axes, SupportsIndex):
         axes = operator.index(axes)
         axes = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
@@ -65,24 +65,26 @@ def _in_order(x, axes):
 
 def inner(a: ArrayLike, b: ArrayLike) -> Result:
     """The sum of products over the last axes."""
-    a, b = as_array(a), as_array(b)
+    a, b = together(a, b)
     return scalar(tensordot(a, b, ((-1,), (-1,)))) if a.ndim and b.ndim else multiply(a, b)
 
 
 def outer(a: ArrayLike, b: ArrayLike, out: None = None) -> Result:
     """The products of all pairs of elements, (a.size, b.size)."""
     refuse_output(out, "outer")
+    a, b = together(a, b)
     return multiply(reshape(ravel(a), (-1, 1)), reshape(ravel(b), (1, -1)))
 
 
 def vdot(a: ArrayLike, b: ArrayLike) -> Result:
     """The sum of products of all elements, those of `a` conjugated."""
+    a, b = together(a, b)
     return dot(conjugate(ravel(a)), ravel(b))
 
 
 def kron(a: ArrayLike, b: ArrayLike) -> Result:
     """The Kronecker product."""
-    a, b = as_array(a), as_array(b)
+    a, b = together(a, b)
     ndim = max(a.ndim, b.ndim)
     left, right = (1,) * (ndim - a.ndim) + a.shape, (1,) * (ndim - b.ndim) + b.shape
     product = multiply(
@@ -93,7 +95,7 @@ def kron(a: ArrayLike, b: ArrayLike) -> Result:
 
 def vecdot(x1: ArrayLike, x2: ArrayLike, axis: int = -1) -> Result:
     """The sum of products of vectors along an axis, those of `x1` conjugated."""
-    x1, x2 = as_array(x1), as_array(x2)
+    x1, x2 = together(x1, x2)
     if x1.shape[complete_axis(axis, x1.ndim)] != x2.shape[complete_axis(axis, x2.ndim)]:
         raise ValueError(f"vecdot: expected vectors of one length along axis {axis}, got {x1.shape} and {x2.shape}.")
     products = multiply(conjugate(x1), x2)
@@ -102,12 +104,14 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, axis: int = -1) -> Result:
 
 def matvec(x1: ArrayLike, x2: ArrayLike) -> Result:
     """The products of matrices (..., n, m) and vectors (..., m)."""
-    return ops.matmul(as_array(x1), as_array(x2)[..., None])[..., 0]
+    x1, x2 = together(x1, x2)
+    return ops.matmul(x1, x2[..., None])[..., 0]
 
 
 def vecmat(x1: ArrayLike, x2: ArrayLike) -> Result:
     """The products of vectors (..., n), conjugated, and matrices (..., n, m)."""
-    return ops.matmul(conjugate(as_array(x1))[..., None, :], as_array(x2))[..., 0, :]
+    x1, x2 = together(x1, x2)
+    return ops.matmul(conjugate(x1)[..., None, :], x2)[..., 0, :]
 
 
 def einsum(
@@ -126,7 +130,7 @@ def einsum(
     """
     refuse_output(out, "einsum")
     subscripts, operands = _noted(subscripts, operands)
-    arrays = [as_array(x, dtype) for x in operands]
+    arrays = [as_array(x, dtype) for x in together(*operands)]
     return scalar(ops.einsum(*arrays, subscripts=_explicit(subscripts, arrays)))
 
 

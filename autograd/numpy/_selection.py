@@ -15,7 +15,7 @@ from ..axes import complete_axes, index_along
 from ..core import Array, library
 from ..ops.elementwise import stop_gradient, where
 from ..typing import ArrayLike, Axes, Result, Shape
-from ._common import along_axis, as_array
+from ._common import along_axis, as_array, on_one_device, together
 from ._creation import zeros_like
 from ._elementwise import nonzero
 from ._indexing import compress, take_along_axis, within
@@ -30,6 +30,7 @@ def _gather(a, places, axis):
 
 def insert(arr: ArrayLike, obj: ArrayLike | slice, values: ArrayLike, axis: int | None = None) -> Result:
     """`values` inserted before the positions `obj` along an axis; None for the flattened array."""
+    arr, values = on_one_device(arr, values)
     arr, axis = along_axis(arr, axis)
     count, new = arr.shape[axis], placed_like(arr, values, arr.dtype)
     numbers = onp.arange(count)[obj] if isinstance(obj, slice) else onp.asarray(on_host(obj))
@@ -51,6 +52,7 @@ def delete(arr: ArrayLike, obj: ArrayLike | slice, axis: int | None = None) -> R
 
 def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Result:
     """`values` joined to the end of `arr` along an axis; None for the flattened arrays."""
+    arr, values = on_one_device(arr, values)
     arr = as_array(arr)
     return concatenate([arr, placed_like(arr, values)], axis)
 
@@ -104,6 +106,7 @@ def choose(
 
 def extract(condition: ArrayLike, arr: ArrayLike) -> Result:
     """The elements of `arr` where `condition` is true, as a vector: it raises under `vmap` and `Jit`."""
+    condition, arr = together(condition, arr)
     return compress(ravel(condition), ravel(arr))
 
 

@@ -9,9 +9,8 @@ from typing import Any, Literal, NamedTuple, overload
 
 from ..ops import searching as ops
 from ..typing import ArrayLike, Result
-from ._common import along_axis, as_array
-from ._indexing import take
-from ._placement import placed_like
+from ._common import along_axis, as_array, together
+from ._indexing import getitem, take
 from ._shape import concatenate, ravel
 from ._sorting import isin, sort
 
@@ -112,8 +111,7 @@ def unique_all(x: ArrayLike) -> UniqueAllResult:
 
 def _pair(ar1, ar2, assume_unique):
     """Both as vectors, of their distinct elements unless `assume_unique`."""
-    ar1 = ravel(ar1)
-    ar2 = ravel(placed_like(ar1, ar2))
+    ar1, ar2 = map(ravel, together(ar1, ar2))
     return (ar1, ar2) if assume_unique else (unique(ar1), unique(ar2))
 
 
@@ -135,17 +133,20 @@ def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, ret
     """
     (first, index1), (second, index2) = [unique(x, return_index=True) for x in _pair(ar1, ar2, True)]
     common = isin(first, second)
-    values = first[common]
-    return (values, index1[common], index2[isin(second, first)]) if return_indices else values
+    values = getitem(first, common)
+    if not return_indices:
+        return values
+    return values, getitem(index1, common), getitem(index2, isin(second, first))
 
 
 def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Result:
     """The elements of `ar1` that are not in `ar2`."""
     first, second = _pair(ar1, ar2, assume_unique)
-    return first[isin(first, second, invert=True)]
+    return getitem(first, isin(first, second, invert=True))
 
 
 def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Result:
     """The elements that are in exactly one of both, in ascending order."""
     first, second = _pair(ar1, ar2, assume_unique)
-    return sort(concatenate([first[isin(first, second, invert=True)], second[isin(second, first, invert=True)]]))
+    pairs = (first, second), (second, first)
+    return sort(concatenate([getitem(one, isin(one, other, invert=True)) for one, other in pairs]))

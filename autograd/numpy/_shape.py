@@ -9,12 +9,23 @@ from typing import Any, SupportsIndex, overload
 
 import numpy as onp
 
+from .. import tree
 from ..axes import complete_axes, complete_axis, index_along
 from ..core import Array, library
 from ..foreign import holds_numbers, is_no_array
 from ..ops import shape as ops
 from ..typing import ArrayLike, Axes, DTypeLike, Integers, Result, Shape
-from ._common import along_axis, as_array, complete_shape, part, refuse_output, require_casting, stack_all
+from ._common import (
+    along_axis,
+    as_array,
+    complete_shape,
+    on_one_device,
+    part,
+    refuse_output,
+    require_casting,
+    stack_all,
+    together,
+)  # fmt: skip
 
 
 def shape(a: ArrayLike) -> tuple[int, ...]:
@@ -144,7 +155,7 @@ def broadcast_shapes(*args: Shape) -> tuple[int, ...]:
 
 def broadcast_arrays(*args: ArrayLike, subok: bool = False) -> tuple[Result, ...]:
     """The arrays broadcast to their common shape. None and texts count as arrays of objects, which stay NumPy's."""
-    arrays = [onp.asarray(a) if is_no_array(a) else as_array(a) for a in args]
+    arrays = [onp.asarray(a) if is_no_array(a) else as_array(a) for a in on_one_device(*args)]
     shape = broadcast_shapes(*[a.shape for a in arrays])
     return tuple(broadcast_to(a, shape) if holds_numbers(a) else onp.broadcast_to(a, shape) for a in arrays)
 
@@ -194,7 +205,7 @@ def concatenate(
 ) -> Result:
     """Joins arrays along an existing axis; flattens them first if it is None. A result of `dtype`, if it is given."""
     refuse_output(out, "concatenate")
-    parts = [as_array(a) for a in arrays]
+    parts = together(*arrays)
     if not parts:
         raise ValueError("concatenate: expected at least one array, got none.")
     require_casting("concatenate", dtype, parts, casting)
@@ -212,7 +223,7 @@ def stack(
 ) -> Result:
     """Joins arrays of one shape along a new axis."""
     refuse_output(out, "stack")
-    parts = [as_array(a) for a in arrays]
+    parts = together(*arrays)
     if not parts:
         raise ValueError("stack: expected at least one array, got none.")
     require_casting("stack", dtype, parts, casting)
@@ -221,29 +232,30 @@ def stack(
 
 def vstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike = None, casting: str = "same_kind") -> Result:
     """Joins arrays along the first axis; vectors are rows."""
-    return concatenate([atleast_2d(a) for a in tup], dtype=dtype, casting=casting)
+    return concatenate([atleast_2d(a) for a in together(*tup)], dtype=dtype, casting=casting)
 
 
 def hstack(tup: Iterable[ArrayLike], *, dtype: DTypeLike = None, casting: str = "same_kind") -> Result:
     """Joins arrays along the second axis, vectors along their only one."""
-    arrays = [atleast_1d(a) for a in tup]
+    arrays = [atleast_1d(a) for a in together(*tup)]
     return concatenate(arrays, 0 if arrays and arrays[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 
 
 def dstack(tup: Iterable[ArrayLike]) -> Result:
     """Joins arrays along the third axis, which vectors and matrices get with length 1."""
-    return concatenate([atleast_3d(a) for a in tup], 2)
+    return concatenate([atleast_3d(a) for a in together(*tup)], 2)
 
 
 def column_stack(tup: Iterable[ArrayLike]) -> Result:
     """Joins vectors, as columns, and matrices along the second axis."""
-    return concatenate([reshape(a, (a.size, 1)) if a.ndim < 2 else a for a in map(as_array, tup)], 1)
+    return concatenate([reshape(a, (a.size, 1)) if a.ndim < 2 else a for a in together(*tup)], 1)
 
 
 def block(arrays: Any) -> Result:
     """Joins nested lists of arrays: the innermost along the last axis, the lists around them along the one before."""
-    depth = _depth(arrays)
-    return _joined(arrays, depth, max(depth, *_ndims(arrays)))
+    depth, (leaves, structure) = _depth(arrays), tree.flatten(arrays)
+    leaves = together(*leaves)
+    return _joined(tree.unflatten(structure, leaves), depth, max(depth, *[a.ndim for a in leaves]))
 
 
 def _depth(arrays):
@@ -258,18 +270,10 @@ def _depth(arrays):
     return depths.pop() + 1
 
 
-def _ndims(arrays):
-    """The numbers of axes of all arrays in nested lists."""
-    if not isinstance(arrays, list):
-        return [as_array(arrays).ndim]
-    return [n for x in arrays for n in _ndims(x)]
-
-
 def _joined(arrays, depth, ndim):
     if isinstance(arrays, list):
         return concatenate([_joined(x, depth - 1, ndim) for x in arrays], -depth)
-    a = as_array(arrays)
-    return reshape(a, (1,) * (ndim - a.ndim) + a.shape)
+    return reshape(arrays, (1,) * (ndim - arrays.ndim) + arrays.shape)
 
 
 def split(ary: ArrayLike, indices_or_sections: Integers, axis: int = 0) -> list[Result]:
@@ -389,9 +393,9 @@ def tile(A: ArrayLike, reps: Integers) -> Result:
 
 def tril(m: ArrayLike, k: int = 0) -> Result:
     """The lower triangle of matrices (..., n, m), up to diagonal `k`, zeros elsewhere."""
-    return ops.triangle(as_array(m), k=k, upper=False)
+    return ops.triangle(as_array(m), k=operator.index(k), upper=False)
 
 
 def triu(m: ArrayLike, k: int = 0) -> Result:
     """The upper triangle of matrices (..., n, m), from diagonal `k` on, zeros elsewhere."""
-    return ops.triangle(as_array(m), k=k, upper=True)
+    return ops.triangle(as_array(m), k=operator.index(k), upper=True)

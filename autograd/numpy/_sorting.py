@@ -11,7 +11,7 @@ from ..core import Array
 from ..ops import indexing
 from ..ops import searching as ops
 from ..typing import ArrayLike, Result, Shape
-from ._common import along_axis, as_array, complete_shape
+from ._common import along_axis, as_array, complete_shape, on_one_device, together
 from ._elementwise import nonzero
 from ._indexing import take
 from ._placement import placed_like
@@ -72,7 +72,7 @@ def sort_complex(a: ArrayLike) -> Result:
 
 def lexsort(keys: Iterable[ArrayLike], axis: int = -1) -> Result:
     """The indices that sort by the last key, where it is equal by the last but one, and so on."""
-    first, *others = map(as_array, keys)
+    first, *others = together(*keys)
     order = argsort(first, axis, stable=True)
     for key in others:
         ordered = indexing.take_along_axis(key, order, axis=complete_axis(axis, key.ndim))
@@ -84,6 +84,7 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLi
     """The positions at which to insert `v` into the sorted vector `a`: before ("left") or after equal elements."""
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: expected side 'left' or 'right', got {side!r}.")
+    a, v = on_one_device(a, v)
     a = as_array(a) if sorter is None else take(a, sorter)
     return ops.searchsorted(a, placed_like(a, v), side=side)
 
@@ -93,8 +94,8 @@ def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Result:
 
     Interval i is bins[i-1] <= x < bins[i], with `right` it is bins[i-1] < x <= bins[i].
     """
-    x = as_array(x)
-    return ops.digitize(placed_like(x, bins), x, right=bool(right))
+    x, bins = together(x, bins)
+    return ops.digitize(bins, x, right=bool(right))
 
 
 def isin(
@@ -109,8 +110,8 @@ def isin(
 
     `assume_unique` and `kind` have no effect.
     """
-    element = as_array(element)
-    return ops.isin(placed_like(element, test_elements), element, invert=bool(invert))
+    element, test_elements = together(element, test_elements)
+    return ops.isin(test_elements, element, invert=bool(invert))
 
 
 def argwhere(a: ArrayLike) -> Result:
@@ -160,5 +161,5 @@ def unravel_index(indices: ArrayLike, shape: Shape, order: str = "C") -> tuple[R
 
 def ravel_multi_index(multi_index: Sequence[ArrayLike], dims: Shape, mode: str = "raise", order: str = "C") -> Result:
     """The flat index of elements of an array with shape `dims`, from an array of indices for each axis."""
-    arrays = [as_array(i) for i in multi_index]
+    arrays = together(*multi_index)
     return ops.ravel_multi_index(*arrays, dims=complete_shape(dims), mode=mode, order=order)

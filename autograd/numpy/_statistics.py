@@ -14,7 +14,7 @@ from ..ops.elementwise import (
     clip, conj, equal, floor, imag, isfinite, isinf, isnan, less, logical_not, maximum, minimum, real, sqrt, where,
 )  # fmt: skip
 from ..typing import ArrayLike, Axes, DTypeLike, Result
-from ._common import as_array, floating, known, refuse_output, scalar
+from ._common import as_array, floating, known, on_one_device, refuse_output, scalar
 from ._placement import placed_like, on_device
 from ._indexing import diagonal, take_along_axis
 from ._product import matmul
@@ -243,6 +243,7 @@ def cov(
         fweights: How often each observation was made.
         aweights: The weight of each observation.
     """
+    m, y = on_one_device(m, y)
     x = _variables(m, rowvar, dtype)
     if y is not None:
         x = concatenate([x, _variables(y, rowvar, dtype)])

@@ -157,6 +157,7 @@ def pinv(
 
 def _per_matrix(x, axes):
     """A number as it is; an array with an element for each matrix gets more axes, of length 1."""
+    x = scalar(x)
     return x if isinstance(x, (int, float, onp.generic)) else as_array(x)[(..., *(None,) * axes)]
 
 

@@ -81,7 +81,7 @@ def _own(y, x, fresh):
     """The result `y` for the thread that brought `x`: an Array or traced value as it is, a raw array for itself."""
     if isinstance(y, Array):
         return y._value if type(y) is Array and not isinstance(x, Array) else y
-    return y if fresh or not hasattr(y, "copy") else y.copy()
+    return y if fresh or not hasattr(y, "copy") else backend.copied(y)
 
 
 def _moved(x, device):

@@ -129,6 +129,7 @@ def _batch_indexing(primitive, size, values, batched, params):
 def _set_by_adding(x, v, *indices, index):
     """`set_at` as a composition."""
     there = getitem(x, *indices, index=index)
+    v = v if hasattr(v, "shape") else library(x).asarray(v, x.dtype)
     place = {"index": index, "shape": x.shape}
     chosen = add_at(library(x).ones(there.shape, "int8"), *indices, **place)
     return where(equal(chosen, 1), add_at(broadcast_to(v, shape=there.shape), *indices, **place), x)

@@ -90,6 +90,7 @@ def _batch_interval(primitive, size, values, batched, params):
     points, x = values
     if not batched[0]:
         return primitive(points, x)
+    x = x if hasattr(x, "shape") else library(points).asarray(x)
     x = x if batched[1] else broadcast_to(x, shape=(size, *x.shape))
     points = reshape(points, shape=(size, *(1,) * (x.ndim - 1), points.shape[-1]))
     reached = less_equal(points, reshape(x, shape=(*x.shape, 1))).sum(-1)

@@ -17,7 +17,7 @@ import numpy as onp
 from ..core import Array, Tracer, library
 from ..numpy import _padding, _shape
 from ..numpy import linalg as matrices
-from ..numpy._common import as_array, inexact
+from ..numpy._common import as_array, inexact, together
 from ..numpy._elementwise import absolute, ceil, exp, exp2, log2, maximum, where
 from ..numpy._reduction import amax
 from ..numpy.linalg import LinAlgError, _matrices, _mirrored, _square
@@ -292,7 +292,7 @@ def solveh_banded(
 # Constructors.
 def block_diag(*arrs: ArrayLike) -> Result:
     """The block diagonal matrix of matrices, zeros elsewhere; a vector is a row."""
-    blocks = [_shape.atleast_2d(a) for a in arrs]
+    blocks = [_shape.atleast_2d(a) for a in together(*arrs)]
     leading = onp.broadcast_shapes(*[a.shape[:-2] for a in blocks])
     width, before, rows = sum(a.shape[-1] for a in blocks), 0, []
     for a in blocks:

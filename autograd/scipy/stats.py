@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 import numpy as onp
 
+from ..numpy._common import on_one_device
 from ..ops.elementwise import (
     absolute, arctan2, equal, exp, expm1, floor, greater, greater_equal, isinf, less, less_equal, log, log1p,
     logical_and, logical_or, remainder, sigmoid, sqrt, stop_gradient, where,
@@ -364,7 +365,7 @@ class _MultivariateNormal:
         return _log_det(_square_root(cov), length) + length * (1 + math.log(2 * math.pi)) / 2
 
     def _arguments(self, x, mean, cov):
-        x, mean, cov = in_one_precision(x, 0 if mean is None else mean, cov)
+        x, mean, cov = in_one_precision(*on_one_device(x, 0 if mean is None else mean, cov))
         lengths = {*mean.shape[-1:], *cov.shape[-2:]}
         if len(lengths) > 1:
             raise ValueError(

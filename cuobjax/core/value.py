@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as onp
 
-from autograd.backend import default_device, is_array, is_cupy
+from autograd.backend import copied, default_device, is_array, is_cupy
 from autograd.core import Array, TracedNumber, dereferenced, kind_of
 from autograd.dtypes import entering
 from autograd.foreign import is_array_like, require_numbers, to_raw
@@ -43,7 +43,7 @@ def as_value(x: Any, where: str, like: Array | None = None) -> Array:
     require_numbers(x, where, x)
     raw = entering(x if is_cupy(x) else onp.asarray(x), None if like is None else like.dtype)
     if is_cupy(x):
-        return Array(x.copy() if raw is x else raw)
+        return Array(copied(x) if raw is x else raw)
     return Array((default_device() if like is None else like.device).put(raw))
 
 

@@ -123,7 +123,8 @@ class BaseVar(Reference):
         old = self.value
         if type(tensor) is type(old) is Array:  # the common case
             x, y = tensor._value, old._value
-            if type(x) is type(y) and x.dtype is y.dtype and x.shape == y.shape:
+            same = type(x) is type(y) and (type(x) is onp.ndarray or x.device == y.device)
+            if same and x.dtype is y.dtype and x.shape == y.shape:
                 return tensor
         where = where or f"{type(self).__name__}.assign"
         if is_array(tensor) and undecided(tensor.dtype) and is_inexact(old.dtype):

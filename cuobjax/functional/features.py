@@ -7,7 +7,7 @@ from typing import Any
 
 import autograd
 import cuobjax.numpy as jn
-from autograd import Array
+from autograd import Array, device
 from autograd.axes import complete_axis
 
 from ..dtypes import default_dtype
@@ -37,7 +37,8 @@ def one_hot(x: ArrayLike, num_classes: int, dtype: DTypeLike = None, axis: int =
     if x.dtype.kind not in "iu":
         raise TypeError(f"one_hot: expected integers, got dtype {x.dtype}.")
     require_sizes("one_hot", 0, num_classes=num_classes)
-    classes = jn.arange(num_classes)
+    with device(x.device):
+        classes = jn.arange(num_classes)
     axis = complete_axis(axis, x.ndim + 1)
     places = classes.reshape([num_classes if i == axis else 1 for i in range(x.ndim + 1)])
     return (jn.expand_dims(x, axis) == places).astype(dtype or default_dtype())

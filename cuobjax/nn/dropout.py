@@ -4,7 +4,7 @@ import numbers
 from typing import Any
 
 import cuobjax.numpy as jn
-from autograd import Array
+from autograd import Array, device
 from autograd.ops.dropout import dropout
 
 from .. import random
@@ -60,10 +60,11 @@ class Dropout(Module):
         _require_probability(keep)
         if not in_training(self, training) or keep == 1:
             return x
-        if isinstance(keep, Array):
-            return jn.where(random.bernoulli(x.shape, keep, generator=self.keygen), x / keep, 0)
-        x = x * 1.0 if x.dtype.kind in "biu" else x
-        return dropout(x, new_key(self.keygen), keep=float(keep))[0]
+        with device(x.device):
+            if isinstance(keep, Array):
+                return jn.where(random.bernoulli(x.shape, keep, generator=self.keygen), x / keep, 0)
+            x = x * 1.0 if x.dtype.kind in "biu" else x
+            return dropout(x, new_key(self.keygen), keep=float(keep))[0]
 
     def __repr__(self) -> str:
         return f"{class_name(self)}(keep={self.keep})"

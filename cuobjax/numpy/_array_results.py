@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as onp
 
 from autograd.absent import of_module
-from autograd.backend import CPU, default_device, device_of, is_array
+from autograd.backend import CPU, copied, default_device, device_of, is_array
 from autograd.core import Array, Reference, TracedNumber
 from autograd.dtypes import default_dtype, entering, narrowed_integers
 from autograd.errors import explain_keyword
@@ -35,7 +35,7 @@ def as_result(result: Any, args: Sequence[Any]) -> Any:
     if not is_array(result):
         return result
     borrowed = getattr(result, "base", None) is not None or any(result is a for a in args)
-    return Array(result.copy() if borrowed else result)
+    return Array(copied(result) if borrowed else result)
 
 
 def _like(container, parts):

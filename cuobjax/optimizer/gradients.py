@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as onp
+
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.backend import is_array
@@ -76,7 +78,9 @@ def _fits(g, old):
     if not (type(g) is type(old) is Array):
         return False
     x, y = g._value, old._value
-    return type(x) is type(y) and x.shape == y.shape and x.dtype == y.dtype and y.dtype.kind != "c"
+    if type(x) is not type(y) or (type(x) is not onp.ndarray and x.device != y.device):
+        return False
+    return x.shape == y.shape and x.dtype == y.dtype and y.dtype.kind != "c"
 
 
 def _fitting(i, g, old, names, where, conjugated):

@@ -5,12 +5,12 @@ from typing import Any
 
 import cuobjax.numpy as jn
 from autograd import device_put, tree
-from autograd.backend import is_array, local_devices
+from autograd.backend import default_device, is_array, local_devices
 from autograd.boundary import require_container
 from autograd.core import Array, Tracer, kind_of
 from autograd.errors import shortened
 from autograd.foreign import argument, holds_numbers
-from autograd.reverse import expect_devices
+from autograd.reverse import live_tapes
 from autograd.thread_group import Group
 from autograd.typing import DTypeLike
 
@@ -132,14 +132,14 @@ class Parallel(Transform):
             args, kwargs = lanes[rank]
             return call(self.__wrapped__, args, kwargs, first_read=lambda *read: first_read(rank, *read), made=made)
 
-        in_turns = expect_devices(devices) or is_open()
+        in_turns = any(not tape.ended for tape in live_tapes()) or is_open()
         results = Group(devices, self.axis_name, in_turns).run(run)
         if made and len(devices) > 1:
             raise ValueError(
                 f"Parallel: the function made a {type(made[0]).__name__} of shape {made[0].shape} that lives on, one "
                 "for each device. Call the function once without Parallel to make its variables."
             )
-        outputs = self._joined_outputs([outputs for outputs, _, _ in results], devices[0])
+        outputs = self._joined_outputs([outputs for outputs, _, _ in results])
         changed = dict.fromkeys(v for _, changes, _ in results for v in changes)
         found = {v: [changes.get(v, seen.get(v)) for _, changes, seen in results] for v in changed}
         write(states | {v: self._joined(v, values) for v, values in found.items() if v not in states})
@@ -175,16 +175,16 @@ class Parallel(Transform):
             for i, device in enumerate(devices)
         ]
 
-    def _joined_outputs(self, outputs, device):
-        """One tree of outputs, given those of all devices."""
+    def _joined_outputs(self, outputs):
+        """One tree of outputs, on the default device, given those of all devices."""
         structures = [tree.flatten(output)[1] for output in outputs]
         if any(structure != structures[0] for structure in structures):
             raise ValueError("Parallel: expected outputs of one structure from all devices.")
         columns = [tree.leaves_along(structures[0], output) for output in outputs]
-        joined = [self._joined_output(parts, device) for parts in zip(*columns, strict=True)]
+        joined = [self._joined_output(parts) for parts in zip(*columns, strict=True)]
         return tree.unflatten(structures[0], joined)
 
-    def _joined_output(self, parts, device):
+    def _joined_output(self, parts):
         if not all(isinstance(x, Array | int | float | complex) or is_array(x) for x in parts):
             for x in parts:
                 require_container(x, "Parallel", lambda part: isinstance(part, Array) or is_array(part), "an array")
@@ -192,7 +192,7 @@ class Parallel(Transform):
             if any(type(x) is not type(parts[0]) or (comparable and x != parts[0]) for x in parts):
                 raise ValueError(f"Parallel: expected outputs that are no arrays to be the same, got {parts}.")
             return parts[0]
-        parts = [device_put(jn.asarray(x), device) for x in parts]
+        parts = [device_put(jn.asarray(x), default_device()) for x in parts]
         joins = self.reduce in (concatenate, jn.concatenate)
         if joins and parts[0].ndim:
             return jn.concatenate(parts)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as onp
 
 from autograd import tree
-from autograd.backend import is_array
+from autograd.backend import copied, is_array
 from autograd.boundary import lowered
 from autograd.compiler import compiled, simplified
 from autograd.core import Array, Tracer, lift
@@ -64,7 +64,7 @@ class Program:
             lowered(staging, x, "Jit")
         self.assemble: Callable[[Sequence[Any]], Any] = _assembler(structure, 0)[0]
         self.writes: list[BaseVar] = list(changes)
-        results = [lift(x.copy()) if is_array(x) else x for x in (*leaves, *changes.values())]
+        results = [lift(copied(x)) if is_array(x) else x for x in (*leaves, *changes.values())]
         self.count: int = len(leaves)
         self.calls: int = 0
         self.used: int = next(_runs)
@@ -184,7 +184,7 @@ def below(x: Any) -> Any:
     """The value one level below an argument: a raw array that nobody writes to, a tracer, or a number."""
     if isinstance(x, Array):
         return x._value if type(x) is Array else x
-    return x.copy() if is_array(x) else x
+    return copied(x) if is_array(x) else x
 
 
 def _shown(value: Value) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import cuobjax
 import cuobjax.numpy as jn
 from cuobjax import functional, nn, optimizer
+from cuobjax.random import Generator
 
 mean_loss = functional.loss.cross_entropy_logits_sparse
 
@@ -39,7 +40,7 @@ def mlp(make=optimizer.SGD, width=16, layers=2, batch=8):
 def convnet(make=optimizer.SGD):
     """Convolution, batch norm, pooling, dropout and a dense layer."""
     net = nn.Sequential([
-        nn.Conv2D(2, 4, 3), nn.BatchNorm2D(4), functional.relu, functional.max_pool_2d, nn.Dropout(0.5),
+        nn.Conv2D(2, 4, 3), nn.BatchNorm2D(4), functional.relu, functional.max_pool_2d, nn.Dropout(0.5, Generator(0)),
         functional.flatten, nn.Linear(64, 4),
     ])  # fmt: skip
     x = jn.array(np.random.default_rng(0).normal(size=(3, 2, 8, 8)).astype(np.float32))

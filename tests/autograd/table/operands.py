@@ -15,7 +15,7 @@ from tests.autograd.test_linalg import NUMPY, SCIPY
 from tests.autograd.test_stats import METHOD_CALLS
 
 
-def _functions():
+def functions():
     """{name: (function, [(args, kwargs), ...])}"""
     numpy = {**calls.CALLS, **calls_statistics.CALLS, **calls_arrangement.CALLS}
     found = {f"numpy.{name}": (getattr(anp, name), [(c.args, c.kwargs) for c in of]) for name, of in numpy.items()}
@@ -52,7 +52,7 @@ def _cases(function, args, kwargs):
 
 OPERANDS = {
     name: cases
-    for name, (function, of) in _functions().items()
+    for name, (function, of) in functions().items()
     if (cases := [case for args, kwargs in of for case in _cases(function, args, kwargs)])
 }
 """{name: [(call, x, others), ...]}: `call(x, *others)` with an array `x` of real or complex numbers."""

@@ -1,0 +1,86 @@
+"""On which GPU, and in which stream, CuPy computes where there are several: it has a current one in each thread."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from .backend import Device, is_cupy, several_gpus
+
+if TYPE_CHECKING:
+    from .typing import RawArray
+
+__all__ = ["current_gpu", "library_beside", "streams", "use_gpu_of", "use_streams"]
+
+
+def current_gpu() -> AbstractContextManager[Any]:
+    """A context at whose end the GPU that is the current one now is so again; it changes nothing where there is one."""
+    return Device("gpu").library.cuda.Device() if several_gpus() else contextlib.nullcontext()
+
+
+def use_gpu_of(raw: RawArray) -> None:
+    """Makes the GPU of a CuPy array the current one."""
+    if is_cupy(raw):
+        raw.device.use()
+
+
+def library_beside(raw: Any) -> Any:
+    """The array library with which to make arrays on the device of a raw array.
+
+    It is `numpy` or `cupy`; where there are several GPUs, `cupy` with functions that compute on that of `raw`.
+    """
+    if not is_cupy(raw):
+        return numpy
+    library = Device("gpu").library
+    return _library_on(raw.device.id, library) if several_gpus() else library
+
+
+class _LibraryOn:
+    """A module of CuPy whose functions compute on one GPU."""
+
+    def __init__(self, index: int, module: ModuleType) -> None:
+        self._index, self._module = index, module
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._module, name)
+        if isinstance(value, ModuleType):
+            value = _library_on(self._index, value)
+        elif callable(value) and not isinstance(value, type):
+            value = _computing_on(Device("gpu", self._index), value)
+        setattr(self, name, value)
+        return value
+
+
+_library_on = functools.cache(_LibraryOn)
+
+
+def _computing_on(device, function):
+    def on_gpu(*args, **kwargs):
+        with device.current():
+            return function(*args, **kwargs)
+
+    return on_gpu
+
+
+def streams(devices: Iterable[Device]) -> list[tuple[Device, Any]]:
+    """The streams that CuPy uses on these devices in this thread, for `use_streams` in another one."""
+    found = []
+    for gpu in {d for d in devices if d.kind == "gpu"}:
+        cuda = gpu.library.cuda
+        stream = cuda.get_current_stream(gpu.index)
+        # The default stream of one thread is not that of another one; the default stream of all threads waits for both.
+        found.append((gpu, cuda.Stream.null if stream.ptr == cuda.Stream.ptds.ptr else stream))
+    return found
+
+
+def use_streams(found: Iterable[tuple[Device, Any]]) -> None:
+    """Lets CuPy use streams of another thread in this one, so that what both compute is in order."""
+    for gpu, stream in found:
+        with gpu.current():
+            stream.use()
