@@ -36,6 +36,9 @@ def of_elements(name: str, arguments: str, host: Callable[..., Any], device: str
     arrays, _, numbers = (names.split() for names in arguments.partition("*"))
 
     def forward(xp: ModuleType, *args: Any, **params: Any) -> RawArray:
+        if xp is numpy and _is_small(args):
+            with numpy.errstate(over="ignore", under="ignore"):
+                return host(*args, **params)
         plain = tuple([is_number(a) for a in args])
         dtype = common_dtype(*args)
         if dtype.kind == "c":
@@ -56,6 +59,19 @@ def of_elements(name: str, arguments: str, host: Callable[..., Any], device: str
     forward.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     forward.__name__ = forward.__qualname__ = name
     return forward
+
+
+def _is_small(args):
+    """Whether all fit into one piece and need no conversion: arrays of one shape in float32 or float64, and numbers."""
+    first = args[0]
+    if type(first) is not numpy.ndarray or first.size > PIECE // 4 or first.dtype.num not in (11, 12):
+        return False
+    for a in args:
+        if type(a) is not float and (
+            type(a) is not numpy.ndarray or a.dtype.num != first.dtype.num or a.shape != first.shape
+        ):
+            return False
+    return True
 
 
 def _by_pieces(function, args, dtype, wide):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from .pieces import is_number, pieces
+from .pieces import PIECE, is_number, pieces
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -42,6 +42,8 @@ def log_softmax(xp: ModuleType, x: RawArray, *, axis: tuple[int, ...]) -> RawArr
 
 
 def _softmax(xp, x, axis, log):
+    if xp is numpy and 0 < x.size <= PIECE and x.ndim and x.dtype.num in (11, 12):  # float32 and float64
+        return _of_piece(x, axis, log)
     wide = _wide(x)
     y = xp.empty(x.shape, x.dtype if x.dtype.kind in "fcV" else wide)
     if not x.size:
@@ -53,15 +55,19 @@ def _softmax(xp, x, axis, log):
         _elements(xp, "softmax", "X x, R top, R total", f"y = Y({expression})", wide.name)(x, top, total, y)
         return y
     for place in pieces(x.shape, axis):
-        part, z = x[place].astype(wide, copy=False), _target(y[place], wide)
-        numpy.subtract(part, part.max(axis, keepdims=True), out=z)
-        if log:
-            z -= numpy.log(numpy.exp(z).sum(axis, keepdims=True))
-        else:
-            numpy.exp(z, out=z)
-            z /= z.sum(axis, keepdims=True)
+        z = _of_piece(x[place].astype(wide, copy=False), axis, log, _target(y[place], wide))
         _store(y, place, z)
     return y
+
+
+def _of_piece(x, axis, log, out=None):
+    z = numpy.subtract(x, x.max(axis, keepdims=True), out=out)
+    if log:
+        z -= numpy.log(numpy.exp(z).sum(axis, keepdims=True))
+    else:
+        numpy.exp(z, out=z)
+        z /= z.sum(axis, keepdims=True)
+    return z
 
 
 def _target(part, wide):
