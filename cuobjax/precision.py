@@ -43,8 +43,11 @@ _NORMALIZATION = re.compile("(Batch|Group|Instance|Layer|RMS)Norm")
 class Policy:
     """The dtypes of a module; None leaves them as they are. Only real numbers are converted.
 
+    The TrainVars that are meant are those of the module, and of the modules in it that have no policy, or one with the
+    same `compute`; frozen ones, too. States are not converted.
+
     Args:
-        compute: That of its arguments and of its TrainVars, frozen ones too, in its calls. States are not converted.
+        compute: That of its arguments and of its TrainVars in its calls.
         params: That of its TrainVars as they are stored.
         output: That of what it returns.
     """
@@ -82,8 +85,8 @@ def is_normalization(path: str, module: Module) -> bool:
 def mixed(module: Module, compute: DTypeLike = "bfloat16", *, float32: Modules = is_normalization) -> Module:
     """Lets a network compute in half precision, in place: see `set_policy`. Its variables and its output are float32.
 
-    Modules that have TrainVars of their own get the policy: call a network first whose layers make their variables in
-    the first call. What is computed between them, activations for instance, has the dtype of its arguments.
+    Modules with TrainVars, in them or in modules in them, get the policy: call a network first whose layers make their
+    variables in the first call. What is computed between them has the dtype of its arguments.
 
     >>> import cuobjax
     >>> import cuobjax.numpy as jn
@@ -95,18 +98,18 @@ def mixed(module: Module, compute: DTypeLike = "bfloat16", *, float32: Modules =
     Args:
         module: The network.
         compute: "bfloat16" or "float16". float16 needs a `LossScale`.
-        float32: Which modules compute in float32 all the same.
+        float32: Which modules compute in float32 all the same, with all modules in them.
 
     Returns:
         The network.
     """
-    half = _checked(compute)
-    wide = _selector(float32, "mixed")
-    for path, part in walk(module):
-        if _weights(part):
-            _set(part, Policy("float32" if wide(path, part) else half, output=half))
-    own: Policy = module.__dict__.get("_precision") or Policy()
-    _set(module, Policy(own.compute, output="float32"))
+    half, selected = _checked(compute), _selector(float32, "mixed")
+    wide = [part for path, part in walk(module) if selected(path, part)]
+    within = {id(inner) for part in wide for _, inner in walk(part) if inner is not part}
+    for _, part in list(walk(module)):
+        if any(_own_weights(inner) for _, inner in walk(part)):
+            computes = "float32" if id(part) in within or any(part is x for x in wide) else half
+            _set(part, Policy(computes, output="float32" if id(part) in within or part is module else half))
     module_changes.changed()
     return module
 
@@ -153,10 +156,20 @@ def _selector(select: Any, where: str) -> Callable[[str, Module], Any]:
     return select
 
 
-def _weights(module: Module) -> list[BaseVar]:
+def _own_weights(module: Module) -> list[BaseVar]:
     """The TrainVars in the attributes and items of a module itself, frozen ones too, of real numbers."""
     found = [part.free if type(part) is ConstrainedVar else part for part in parts(module).values()]
     return [v for v in found if isinstance(v, TrainVar | FrozenVar) and _is_real(v.dtype)]
+
+
+def _weights(module: Module, policy: Policy) -> list[BaseVar]:
+    """The TrainVars that a policy of a module is for: layers may use those of modules in them without calling these."""
+    found: dict[BaseVar, bool] = {}
+    for _, part in walk(module):
+        own = part.__dict__.get("_precision")
+        if part is module or own is None or own.compute == policy.compute:
+            found |= dict.fromkeys(_own_weights(part), True)
+    return list(found)
 
 
 def _is_real(dtype):
@@ -170,7 +183,7 @@ def _set(module: Module, policy: Policy | None) -> None:
         object.__setattr__(module, "__class__", plain)  # which Module.__setattr__ refuses
         return
     if policy.params is not None:
-        for v in _weights(module):
+        for v in _weights(module, policy):
             v.assign(v.value.astype(policy.params), check=False)
     module.__dict__["_precision"] = policy
     object.__setattr__(module, "__class__", _with_policy(plain))
@@ -214,7 +227,7 @@ def _call(plain: Any, module: Module, args: Any, kwargs: Any) -> Any:
     weights: dict[BaseVar, Array] = {}
     if compute is not None:
         args, kwargs = _converted((args, kwargs), compute)
-        weights = {v: asarray(v.value, compute) for v in _weights(module) if v.dtype != compute}
+        weights = {v: asarray(v.value, compute) for v in _weights(module, policy) if v.dtype != compute}
     with scope(weights) as opened:
         output = plain.__call__(module, *args, **kwargs)
     write({v: asarray(x, v.dtype) if v in weights else x for v, x in opened.changes().items()})

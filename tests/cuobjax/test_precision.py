@@ -153,6 +153,31 @@ def test_transformations():
     np.testing.assert_allclose(objax.functional_call(net, values, X, False), expected + 1, atol=5e-3)
 
 
+@pytest.mark.parametrize("kind", [objax.nn.LSTM, objax.nn.GRU])
+def test_layers_that_use_weights_of_modules_in_them(kind):
+    """Without calling these modules."""
+    plain = kind(2, 4)
+    net = mixed(copy.deepcopy(plain), "float16")
+    x = X.reshape(8, 2, 2)
+    (y, *_), (expected, *_) = net(x), plain(x)
+    assert y.dtype == "float32"
+    assert (y != expected).any()
+    np.testing.assert_allclose(y, expected, atol=5e-3)
+    within = objax.nn.Sequential([kind(2, 4), lambda y, *_: y, lambda y: (seen.append(str(y.dtype)), y)[1]])
+    seen = []
+    mixed(within, "bfloat16")(x)
+    assert seen == ["bfloat16"]
+
+
+def test_what_is_in_a_module_of_float32_computes_in_float32():
+    net = network()
+    net.block = network()
+    mixed(net, "float16", float32=lambda path, m: path == ".block")
+    assert net.block(X, training=True).dtype == "float16"
+    assert net.block.between == "float32"
+    assert net.first(X).dtype == "float16"
+
+
 def test_tools_take_mixed_networks():
     net = mixed(network(), "float16")
     table = str(objax.summary(net, X, training=False))
