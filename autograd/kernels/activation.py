@@ -64,7 +64,7 @@ def of_elements(name: str, arguments: str, host: Callable[..., Any], device: str
 def _is_small(args):
     """Whether all fit into one piece and need no conversion: arrays of one shape in float32 or float64, and numbers."""
     first = args[0]
-    if type(first) is not numpy.ndarray or first.size > PIECE // 4 or first.dtype.num not in (11, 12):
+    if type(first) is not numpy.ndarray or not first.ndim or first.size > PIECE // 4 or first.dtype.num not in (11, 12):
         return False
     for a in args:
         if type(a) is not float and (
@@ -168,7 +168,7 @@ def _elu_slope(x, alpha, rate, scale):
 _S = "const Real s = 1 / (exp(-x) + 1);"
 _T = f"const Real t = tanh(x * (Real({_ROOT!r}) + Real({_ROOT * _TURN!r}) * x * x));"
 _M = f"{_S} const Real t = tanh(x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)));"
-_ROWS = {
+_ROWS: dict[str, tuple[str, Callable[..., Any], Callable[..., Any], str, str]] = {
     "silu": ("", lambda x: x * _sigmoid(x), _silu_slope, f"{_S} x * s", f"{_S} s * (1 + x * (1 - s))"),
     "gelu": (
         "", lambda x: x * _normal_cdf(x), lambda x: _normal_cdf(x) + x * _bell(x), "x * normcdf(x)",
