@@ -38,7 +38,7 @@ def of_elements(name: str, arguments: str, host: Callable[..., Any], device: str
     def forward(xp: ModuleType, *args: Any, **params: Any) -> RawArray:
         if xp is numpy and _is_small(args):
             with numpy.errstate(over="ignore", under="ignore"):
-                return host(*args, **params)
+                return host(*[args[0].dtype.type(a) if type(a) is float else a for a in args], **params)
         plain = tuple([is_number(a) for a in args])
         dtype = common_dtype(*args)
         if dtype.kind == "c":
