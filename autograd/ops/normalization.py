@@ -26,9 +26,9 @@ def _with_lanes(primitive, size, values, batched, params):
     y = primitive(*spread, **params | {"axis": tuple([i + 1 for i in params["axis"]])})
     if primitive is normalize:
         return y
-    shapes = {1: values[4], 2: values[4]}
+    scale = values[4]
     return tuple([
-        reshape(part, shape=(size, *shapes[i].shape[batched[4] :])) if i in shapes else part
+        reshape(part, shape=(size, *scale.shape[batched[4] :])) if i else part
         for i, part in zip(params["wanted"], y, strict=True)
     ])  # fmt: skip
 
