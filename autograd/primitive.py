@@ -59,8 +59,8 @@ class Primitive:
             that holds indices, which `debug` checks.
         shape_from: `(*args)` gives the arguments whose values decide the shape of the result, such as a boolean index;
             `Jit` refuses traced ones.
-        cuda: Its formula in CUDA C++, in the names of its arguments, which have one floating dtype;
-            "" if the compiler does not put it into a kernel with others.
+        cuda: Its formula in CUDA C++, in the names of its arguments and numbers among its parameters, all of one
+            floating type `T`, to which a formula of several steps rounds each of them; "" if it is not fused.
         has_effect: Whether a pass over a program must keep an application although nothing uses its result.
         host: `forward` bound to NumPy.
 

@@ -3,6 +3,7 @@
 from .. import backend
 from ..graph import Graph
 from . import host, stepwise
+from .fusion import fused
 from .passes import simplified
 
 __all__ = ["compiled", "simplified"]
@@ -14,4 +15,4 @@ def compiled(graph: Graph, name: str) -> host.HostProgram | stepwise.StepwisePro
     No later run writes to the memory of an output; this may be a constant, or memory of an input in `borrowed`.
     """
     on_host = not any(map(backend.is_cupy, graph.constants.values())) and graph.on_host
-    return (host.HostProgram if on_host else stepwise.StepwiseProgram)(graph, name)
+    return host.HostProgram(graph, name) if on_host else stepwise.StepwiseProgram(fused(graph), name)

@@ -7,17 +7,15 @@ them. Source: PyTorch's multi-tensor apply, whose table is as long as the 4 KB o
 from __future__ import annotations
 
 import itertools
-import math
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from .. import backend
-from ..core import kind_of
 from ..graph import Graph
 from ..primitive import Primitive
+from .formulas import HEADERS, OPTIONS, statement, type_of
 from .host import HostProgram
 from .passes import simplified
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MultiTensorProgram", "is_elementwise"]
 
-TYPES = {"float32": "float", "float64": "double", "float16": "float16", "bfloat16": "bfloat16", "bool": "bool"}
 THREADS, PER_BLOCK = 256, 4096
 TABLE = 4000  # bytes
 
@@ -73,7 +70,7 @@ class MultiTensorProgram:
         """The raw outputs for each of some lists of raw arrays; `numbers` serve all lists."""
         if self._host is not None:
             return [self._host([*arrays, *numbers]) for arrays in lists]
-        if self._source is None:
+        if self._source is None or not (lists and backend.is_cupy(lists[0][0])):
             return [self.graph.interpret([*arrays, *numbers]) for arrays in lists]
         outputs: list[Any] = [None] * len(lists)
         devices = [backend.device_of(arrays[0]) for arrays in lists]
@@ -100,8 +97,8 @@ class MultiTensorProgram:
             table["x"][: len(lists)] = [[x.data.ptr for x in arrays] for arrays in inputs]
             table["y"][: len(lists)] = [[y.data.ptr for y in arrays] for arrays in outputs]
             table["size"][: len(lists)], table["end"][: len(lists)] = sizes, ends[1:]
-            if self._kernel is None:  # without contraction each operation is rounded, as in a kernel of its own
-                self._kernel = xp.RawKernel(source.code, "multi_tensor", options=("--fmad=false",))
+            if self._kernel is None:
+                self._kernel = xp.RawKernel(source.code, "multi_tensor", options=OPTIONS)
             self._kernel((ends[-1],), (THREADS,), (table[()], *source.numbers(numbers)))
         return outputs
 
@@ -126,16 +123,16 @@ class _Source:
         self.length = n = TABLE // (8 * (count + outputs) + 12)
         fields = [("x", "i8", (n, count)), ("y", "i8", (n, outputs)), ("size", "i8", n), ("end", "i4", n)]
         self.table = numpy.dtype(fields, align=True)
-        x = [f"(({_type(graph, position)}*)table.x[list][{i}])[i]" for i, position in enumerate(graph.inputs[:count])]
-        y = [f"(({_type(graph, position)}*)table.y[list][{i}])[i]" for i, position in enumerate(graph.outputs)]
-        loads = [f"const {_type(graph, n)} v{n} = {x[i]};" for i, n in enumerate(graph.inputs[:count])]
+        x = [f"(({type_of(graph, position)}*)table.x[list][{i}])[i]" for i, position in enumerate(graph.inputs[:count])]
+        y = [f"(({type_of(graph, position)}*)table.y[list][{i}])[i]" for i, position in enumerate(graph.outputs)]
+        loads = [f"const {type_of(graph, n)} v{n} = {x[i]};" for i, n in enumerate(graph.inputs[:count])]
         self.code: str = KERNEL % {
             "n": n,
             "inputs": count,
             "outputs": outputs,
-            "arguments": "".join(f", const {_type(graph, n)}{'*' * (n in arrays)} n{n}" for n in self._arguments),
+            "arguments": "".join(f", const {type_of(graph, n)}{'*' * (n in arrays)} n{n}" for n in self._arguments),
             "numbers": "\n    ".join(
-                f"const {_type(graph, n)} v{n} = {'*' * (n in arrays)}n{n};" for n in self._arguments
+                f"const {type_of(graph, n)} v{n} = {'*' * (n in arrays)}n{n};" for n in self._arguments
             ),
             "threads": THREADS,
             "per_block": PER_BLOCK,
@@ -151,17 +148,9 @@ class _Source:
         return [known[n] if backend.is_array(known[n]) else float(known[n]) for n in self._arguments]
 
 
-KERNEL = """
-#include <cupy/carray.cuh>
-#if __has_include(<cupy/float16.cuh>)
-#include <cupy/float16.cuh>
-#include <cupy/bfloat16.cuh>
-#endif
-#ifndef INFINITY
-#define INFINITY __int_as_float(0x7f800000)
-#define NAN __int_as_float(0x7fffffff)
-#endif
-
+KERNEL = (
+    HEADERS
+    + """
 struct Table { long long x[%(n)d][%(inputs)d], y[%(n)d][%(outputs)d], size[%(n)d]; int end[%(n)d]; };
 
 extern "C" __global__ void multi_tensor(const Table table%(arguments)s) {
@@ -175,44 +164,12 @@ extern "C" __global__ void multi_tensor(const Table table%(arguments)s) {
     }
 }
 """
-
-
-def _type(graph, position):
-    return TYPES[graph.values[position].dtype.name]
+)
 
 
 def _source(graph, count):
     """The kernel of a graph; None if it has an operation without a formula, or numbers of other types."""
-    if any(graph.values[n].dtype.name not in TYPES for n in (*graph.inputs, *graph.outputs)):
+    if any(type_of(graph, n) is None for n in (*graph.inputs, *graph.outputs)):
         return None
-    lines = []
-    for operation in graph.operations:
-        if isinstance(operation.primitive, Primitive):
-            line = _line(graph, operation)
-            if line is None:
-                return None
-            lines.append(line)
-    return _Source(graph, count, lines)
-
-
-def _line(graph, operation):
-    """An operation as a statement; None if it has no formula for these dtypes."""
-    primitive, (n,) = operation.primitive, operation.outputs
-    values = [graph.values[i] for i in operation.inputs]
-    dtypes = {v.dtype.name for v in values if not v.weak} - {"bool"} or {"bool"}
-    known = {v.dtype.name for v in (*values, graph.values[n]) if not v.weak}
-    if not primitive.cuda or len(dtypes) != 1 or not known.issubset(TYPES):
-        return None
-    kind = TYPES[dtypes.pop()]
-    operands = {}
-    for name, i, value in zip(primitive.arguments, operation.inputs, values, strict=True):
-        text = _constant(graph.constants[i]) if i in graph.constants else f"v{i}"
-        operands[name] = f"(({kind}){text})" if value.dtype.name != "bool" or value.weak else text
-    formula = re.sub(r"[a-z]\w*", lambda word: operands.get(word[0], word[0]), primitive.cuda)
-    return f"const {_type(graph, n)} v{n} = {formula};"
-
-
-def _constant(x):
-    """A number as text."""
-    x = float(x if kind_of(x) else x.item())
-    return repr(x) if math.isfinite(x) else "NAN" if math.isnan(x) else "INFINITY" if x > 0 else "(-INFINITY)"
+    lines = [statement(graph, o) for o in graph.operations if isinstance(o.primitive, Primitive)]
+    return None if None in lines else _Source(graph, count, lines)

@@ -67,11 +67,11 @@ hypot: Primitive = elementwise("hypot", lambda g, y, a: g * _ratio(a, y), lambda
 
 # Exponentials and logarithms.
 exp: Primitive = elementwise("exp", lambda g, y: g * y, cuda="exp(x)")
-exp2: Primitive = elementwise("exp2", lambda g, y: g * (math.log(2) * y))
+exp2: Primitive = elementwise("exp2", lambda g, y: g * (math.log(2) * y), cuda="exp2(x)")
 expm1: Primitive = elementwise("expm1", lambda g, x: g * exp(x), cuda="expm1(x)")
 log: Primitive = elementwise("log", lambda g, x: g / x, cuda="log(x)")
-log2: Primitive = elementwise("log2", lambda g, x: g / (math.log(2) * x))
-log10: Primitive = elementwise("log10", lambda g, x: g / (math.log(10) * x))
+log2: Primitive = elementwise("log2", lambda g, x: g / (math.log(2) * x), cuda="log2(x)")
+log10: Primitive = elementwise("log10", lambda g, x: g / (math.log(10) * x), cuda="log10(x)")
 log1p: Primitive = elementwise("log1p", lambda g, x: g / (x + 1), cuda="log1p(x)")
 logaddexp: Primitive = elementwise(
     "logaddexp", lambda g, a, b: g * sigmoid(_difference(a, b)), lambda g, a, b: g * sigmoid(_difference(b, a))
@@ -87,7 +87,7 @@ cbrt: Primitive = elementwise("cbrt", lambda g, y: g / (3 * y * y), cuda="cbrt(x
 # Trigonometric and hyperbolic functions.
 sin: Primitive = elementwise("sin", lambda g, x: g * cos(x), cuda="sin(x)")
 cos: Primitive = elementwise("cos", lambda g, x: -g * sin(x), cuda="cos(x)")
-tan: Primitive = elementwise("tan", lambda g, y: g * (y * y + 1))
+tan: Primitive = elementwise("tan", lambda g, y: g * (y * y + 1), cuda="tan(x)")
 arcsin: Primitive = elementwise("arcsin", lambda g, x: g / _root_of_1_minus_square(x))
 arccos: Primitive = elementwise("arccos", lambda g, x: -g / _root_of_1_minus_square(x))
 arctan: Primitive = elementwise(
@@ -96,10 +96,10 @@ arctan: Primitive = elementwise(
 arctan2: Primitive = elementwise(
     "arctan2", lambda g, a, b: g * _over_square(b, a, b), lambda g, a, b: -g * _over_square(a, a, b)
 )
-sinh: Primitive = elementwise("sinh", lambda g, x: g * cosh(x))
-cosh: Primitive = elementwise("cosh", lambda g, x: g * sinh(x))
+sinh: Primitive = elementwise("sinh", lambda g, x: g * cosh(x), cuda="sinh(x)")
+cosh: Primitive = elementwise("cosh", lambda g, x: g * sinh(x), cuda="cosh(x)")
 tanh: Primitive = elementwise("tanh", lambda g, y: g * (1 - y * y), cuda="tanh(x)")
-arcsinh: Primitive = elementwise("arcsinh", lambda g, x: g / _root_of_1_plus_square(x))
+arcsinh: Primitive = elementwise("arcsinh", lambda g, x: g / _root_of_1_plus_square(x), cuda="asinh(x)")
 arccosh: Primitive = elementwise("arccosh", lambda g, x: g / (sqrt(x - 1) * sqrt(x - -1)))
 arctanh: Primitive = elementwise("arctanh", lambda g, x: g / (1 - x) / (1 + x))
 deg2rad: Primitive = elementwise("deg2rad", lambda g: g * (math.pi / 180))
@@ -131,10 +131,10 @@ def _at_most(xp, a, b):
 
 # `a` within a bound `b`: `a` gets the gradient at ties.
 at_least: Primitive = elementwise(
-    _at_least, lambda g, a, b: where(less(a, b), 0, g), lambda g, a, b: where(less(a, b), g, 0)
+    _at_least, lambda g, a, b: where(less(a, b), 0, g), lambda g, a, b: where(less(a, b), g, 0), cuda=maximum.cuda
 )
 at_most: Primitive = elementwise(
-    _at_most, lambda g, a, b: where(greater(a, b), 0, g), lambda g, a, b: where(greater(a, b), g, 0)
+    _at_most, lambda g, a, b: where(greater(a, b), 0, g), lambda g, a, b: where(greater(a, b), g, 0), cuda=minimum.cuda
 )
 
 fmax: Primitive = elementwise("fmax", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
@@ -248,11 +248,18 @@ def _leaky_relu(xp, x, *, negative_slope):
     return xp.where(x >= 0, x, x * negative_slope)
 
 
-sigmoid: Primitive = elementwise(_sigmoid, lambda g, y: g * (y * (1 - y)), memory="new")
+sigmoid: Primitive = elementwise(
+    _sigmoid, lambda g, y: g * (y * (1 - y)), memory="new", cuda="T(1) / T(T(exp(T(-x))) + T(1))"
+)
 softplus: Primitive = elementwise(_softplus, lambda g, x: g * sigmoid(x), memory="new")
-relu: Primitive = elementwise(_relu, lambda g, y: where(greater(y, 0), g, 0), memory="new")
+relu: Primitive = elementwise(
+    _relu, lambda g, y: where(greater(y, 0), g, 0), memory="new", cuda="isnan(x) ? x : max(x, T(0))"
+)
 leaky_relu: Primitive = elementwise(
-    _leaky_relu, lambda g, x, negative_slope: where(greater(x, 0), g, g * negative_slope), memory="new"
+    _leaky_relu,
+    lambda g, x, negative_slope: where(greater(x, 0), g, g * negative_slope),
+    memory="new",
+    cuda="x >= T(0) ? x : T(x * negative_slope)",
 )
 
 
@@ -261,7 +268,7 @@ def _bell(xp, x):
     return xp.exp(x * -x)
 
 
-bell: Primitive = elementwise(_bell, lambda g, y, x: g * unless_zero(y, -2 * x), memory="new")
+bell: Primitive = elementwise(_bell, lambda g, y, x: g * unless_zero(y, -2 * x), memory="new", cuda="exp(T(x * T(-x)))")
 erf: Primitive = elementwise(special.erf, lambda g, x: g * (bell(x) * (2 / math.sqrt(math.pi))))
 erfc: Primitive = elementwise(special.erfc, lambda g, x: g * (bell(x) * (-2 / math.sqrt(math.pi))))
 erfinv: Primitive = elementwise(special.erfinv, lambda g, y: g * (exp(y * y) * (math.sqrt(math.pi) / 2)))
@@ -319,7 +326,7 @@ sign.jvp = _turn
 _OF_DIRECTIONS: tuple[Vjp] = (Vjp(_turn_back, sign),)
 floor: Primitive = elementwise("floor", None, cuda="floor(x)")
 ceil: Primitive = elementwise("ceil", None, cuda="ceil(x)")
-trunc: Primitive = elementwise("trunc", None)
+trunc: Primitive = elementwise("trunc", None, cuda="trunc(x)")
 rint: Primitive = elementwise("rint", None)
 signbit: Primitive = elementwise("signbit", None)
 isnan: Primitive = elementwise("isnan", None, cuda="isnan(x)")

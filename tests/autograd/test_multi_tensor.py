@@ -12,6 +12,7 @@ from autograd.primitive import PRIMITIVES
 
 on_gpu = pytest.mark.skipif(default_device().kind == "cpu", reason="about CuPy's kernels")
 FORMULAS = sorted(name for name, primitive in PRIMITIVES.items() if primitive.cuda and name != "astype")
+PARAMETERS = {"leaky_relu": {"negative_slope": 0.1}}
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.1, -0.3, 2.5, 3e4, -7.0, 1e-3, onp.inf, -onp.inf, onp.nan]
 
 
@@ -37,7 +38,8 @@ def test_formulas_give_the_bits_of_the_operations(dtype):
 
     def all_of_them(condition, a, b):
         arrays = {"condition": condition, "a": a, "b": b, "x": a, "val": a}
-        return tuple([PRIMITIVES[name](*[arrays[n] for n in PRIMITIVES[name].arguments]) for name in names])
+        given = [(PRIMITIVES[n], [arrays[a] for a in PRIMITIVES[n].arguments]) for n in names]
+        return tuple([primitive(*args, **PARAMETERS.get(primitive.name, {})) for primitive, args in given])
 
     names = [name for name in FORMULAS if dtype != "bfloat16" or name in ("add", "multiply", "negative", "where")]
     arrays = [raw(onp.arange(numbers[0].size) % 2, "bool"), *numbers]
