@@ -568,7 +568,7 @@ def test_explain():
     assert "argument 0 (x): float32[4, 3]; argument 1 (s): float" in text
     assert "2 variables read, 0 written, 1 outputs" in text
     assert "6 operations recorded, 4 after the passes" in text
-    assert "tanh(" in text and "exp(" not in text
+    assert "tanh" in text and "exp(" not in text
 
 
 @on_numpy
