@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from . import recurrence_device as device
+
 if TYPE_CHECKING:
     from ..typing import RawArray
 
@@ -48,11 +50,11 @@ class _Plain:
         new[0][...] = gates[0]
 
     @staticmethod
-    def backward(xp, gates, old, new, kept, g, to_gates, to_inputs):
+    def backward(xp, gates, old, kept, g, to_gates, to_inputs):
         """Writes the cotangents of the hidden product to `to_gates`; returns those of the old states, without product.
 
         Args:
-            gates, old, new, kept: What `forward` left.
+            gates, old, kept: What `forward` had and left.
             g: The cotangents of the new states, which may be overwritten.
             to_gates: (N, gates, H).
             to_inputs: (N, H), for the last gate's cotangent of the inputs' part where that differs.
@@ -71,7 +73,7 @@ class _Rectified(_Plain):
         new[0][...] = gates[0]
 
     @staticmethod
-    def backward(xp, gates, old, new, kept, g, to_gates, to_inputs):
+    def backward(xp, gates, old, kept, g, to_gates, to_inputs):
         xp.multiply(g[0], gates[0] > 0, out=to_gates[:, 0])
         return [0]
 
@@ -94,7 +96,7 @@ class _LSTM(_Plain):
         xp.multiply(leave, kept[0], out=new[0])
 
     @staticmethod
-    def backward(xp, gates, old, new, kept, g, to_gates, to_inputs):
+    def backward(xp, gates, old, kept, g, to_gates, to_inputs):
         enter, forget, cell, leave = gates
         (to_h, to_c), out = g, kept[0]
         slope = 1 - out * out
@@ -132,7 +134,7 @@ class _GRU(_Plain):
         new[0][...] += candidate
 
     @staticmethod
-    def backward(xp, gates, old, new, kept, g, to_gates, to_inputs):
+    def backward(xp, gates, old, kept, g, to_gates, to_inputs):
         reset, update, candidate = gates
         slopes = 1 - gates[:2]
         to_candidate = slopes[1] * g[0]
@@ -193,9 +195,12 @@ def recurrence(
     with numpy.errstate(over="ignore"):  # in sigmoids, where exp is inf and the result the right 0
         for t in reversed(range(count)) if reverse else range(count):
             new, pre = [y[t] for y in reached], gates[t]
-            if b is not None:
-                pre += b
-            kind.forward(xp, pre, hidden_product(old[0]), old, new, kept[t], b_hidden)
+            if xp is not numpy:
+                device.forward(xp, cell, pre, hidden_product(old[0]), b, b_hidden, old, new, kept[t])
+            else:
+                if b is not None:
+                    pre += b
+                kind.forward(xp, pre, hidden_product(old[0]), old, new, kept[t], b_hidden)
             if masked:
                 for before, after in zip(old, new, strict=True):
                     after[...] = xp.where(mask[t][:, None], after, before)
@@ -266,8 +271,12 @@ def recurrence_gradient(
             seen = mask[t][:, None]
             given, passed = [[c * s for c in cotangents] for s in (seen, ~seen)]
         of_step = to_gates[t].reshape((n, kind.gates, size))
-        cotangents = kind.backward(xp, gates[t], old, [y[t] for y in reached], kept[t], given, of_step, to_inputs[t])
-        cotangents[0] = cotangents[0] + to_gates[t] @ back
+        if xp is numpy:
+            cotangents = kind.backward(xp, gates[t], old, kept[t], given, of_step, to_inputs[t])
+        else:
+            cotangents = device.backward(xp, cell, gates[t], old, kept[t], given, of_step, to_inputs[t])
+        product = to_gates[t] @ back
+        cotangents[0] = product if type(cotangents[0]) is int else cotangents[0] + product
         if masked:
             cotangents = [c + p for c, p in zip(cotangents, passed, strict=True)]
     rows = to_gates.reshape((count * n, width))
