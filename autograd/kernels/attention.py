@@ -10,6 +10,7 @@ values. Sums and exponentials of half precision are computed in float32.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from types import ModuleType
@@ -75,7 +76,11 @@ def attention(
             if not problem.sees_all:
                 total = xp.where(total == 0, xp.asarray(math.inf, total.dtype), total)
             _put(problem.grouped(y), place, found[..., :width] / (total * keep if keep < 1 else total))
-            _put(problem.grouped(sums), place, xp.minimum(xp.log(total) + top, largest)[..., 0])
+            logarithms = xp.log(total)
+            logarithms += top
+            if not problem.sees_all:
+                xp.minimum(logarithms, largest, out=logarithms)
+            _put(problem.grouped(sums), place, logarithms[..., 0])
     return y, sums
 
 
@@ -105,7 +110,9 @@ def attention_gradient(
     of_bias = xp.zeros(bias.shape, problem.dtype) if to_bias else None
     for part in problem.parts():
         k_part, v_part = problem.extended(k[part], 1), problem.extended(v[part], 1)
-        k_sum, v_sum = xp.zeros_like(k_part[..., :width]), xp.zeros_like(v_part[..., : v.shape[3]])
+        k_sum, v_sum = [
+            xp.zeros((*x.shape[:2], w, x.shape[2]), x.dtype) for x, w in ((k_part, width), (v_part, v.shape[3]))
+        ]
         for queries, seen in problem.rows():
             place = *part, slice(None), queries
             q_rows = problem.extended(problem.grouped(q)[place], -problem.grouped(sums)[place], scale)
@@ -120,13 +127,15 @@ def attention_gradient(
                 weights = p * kept
                 dp *= kept
                 dp += _rows(g_rest)[..., None]
-            v_sum[:, :, seen] += weights.swapaxes(2, 3) @ g_rows[..., : v.shape[3]]
+            v_sum[..., seen] += (
+                g_rows[..., : v.shape[3]].swapaxes(2, 3) @ weights
+            )  # CuPy would copy a transposed matrix
             dp *= p
-            k_sum[:, :, seen] += dp.swapaxes(2, 3) @ _rows(q_rows)[..., :width]
+            k_sum[..., seen] += _rows(q_rows)[..., :width].swapaxes(2, 3) @ dp
             _put(problem.grouped(to_q), place, (dp @ k_part[:, :, seen, :width]) * problem.dtype.type(scale))
             if to_bias:
                 problem.add_to_bias(of_bias, place, seen, dp)
-        to_k[part], to_v[part] = k_sum, v_sum
+        to_k[part], to_v[part] = k_sum.swapaxes(2, 3), v_sum.swapaxes(2, 3)
     return tuple([to_q, to_k, to_v] + [of_bias] * to_bias)
 
 
@@ -195,9 +204,10 @@ class _Problem:
         """
         *shape, width = x.shape
         y = self.xp.empty((*shape, width + (1 if self.xp is numpy else 8)), self.dtype)
-        self.xp.multiply(x, self.dtype.type(factor), out=y[..., :width])
+        if self.xp is not numpy:
+            return _extend(self.xp, hasattr(column, "ndim"))(x, column, float(factor), width, y.shape[-1], y)
+        numpy.multiply(x, self.dtype.type(factor), out=y[..., :width])
         y[..., width] = column
-        y[..., width + 1 :] = 0
         return y
 
     def scores(self, place, seen, q, k):
@@ -231,6 +241,19 @@ class _Problem:
         total = _block_of(self.grouped(of_bias), place, seen)
         ds = ds.reshape((*ds.shape[:2], self.of_group, -1, ds.shape[-1]))
         total += ds.sum(tuple([i for i in range(5) if total.shape[i] == 1 < ds.shape[i]]), keepdims=True)
+
+
+@functools.cache
+def _extend(xp, of_rows):
+    """The kernel of `_Problem.extended`, with a column for all rows, or a number."""
+    kind, number = ("raw C", "column[row]") if of_rows else ("Y", "column")
+    return xp.ElementwiseKernel(
+        f"raw X x, {kind} column, float64 factor, int64 width, int64 length",
+        "Y y",
+        f"""const long long row = i / length, j = i % length;
+        y = j < width ? Y(x[row * width + j]) * Y(factor) : j == width ? Y({number}) : Y(0);""",
+        "autograd_extend",
+    )
 
 
 def _rows(x):
