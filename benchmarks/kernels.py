@@ -19,6 +19,9 @@ from typing import NamedTuple
 
 import numpy
 
+from autograd.compiler.fusion import FusedKernel
+from autograd.compiler.multi_tensor import MultiTensorProgram
+from autograd.graph import Staging
 from autograd.kernels import (
     activation,
     convolution,
@@ -32,6 +35,7 @@ from autograd.kernels import (
     softmax,
     special,
 )  # fmt: skip
+from autograd.primitive import PRIMITIVES
 
 ARCHITECTURES = "sm_75", "sm_80", "sm_90", "sm_120"
 KERNEL_CLASSES = "ElementwiseKernel", "RawKernel", "RawModule", "ReductionKernel"
@@ -101,6 +105,7 @@ def launches():
         yield dtype, partial(_softmax, dtype)
         for centered, scale in itertools.product((True, False), ((1, 8), (4, 1), None)):
             yield f"{dtype} {'centered ' * centered}{scale}", partial(_normalize, dtype, centered, scale)
+        yield f"fused {dtype}", partial(_fuse, dtype)
 
 
 def _activate(dtype, xp):
@@ -112,6 +117,24 @@ def _activate(dtype, xp):
     activation.lerp(xp, x, x, 0.1)
     activation.sigmoid_cross_entropy(xp, x, x)
     activation.sigmoid_cross_entropy_gradient(xp, x, x, x)
+
+
+def _fuse(dtype, xp):
+    """All formulas of operations, whose names are in the order of their definitions."""
+    staging, x = Staging(), numpy.ones(8, dtype)
+    primitives = [p for p in PRIMITIVES.values() if p.cuda and p.parameters.issubset({"negative_slope"})]
+    with staging.recording():
+        a, b, condition = [staging.input(array, "input") for array in (x, x, x == 1)]
+        given = {"a": a, "b": b, "x": a, "val": a, "condition": condition}
+        slope = {"negative_slope": 0.1}
+        results = [
+            p(*[given[name] for name in p.arguments], **{name: slope[name] for name in p.parameters})
+            for p in primitives
+        ]
+    graph = staging.finished(results)
+    graph.on_host = False
+    FusedKernel(graph).launch(xp, [xp.ones(8, dtype), xp.ones(8, dtype), xp.ones(8, "bool")])
+    MultiTensorProgram(graph, 3, "all formulas").launch(xp, 1)
 
 
 def _drop(dtype, xp):

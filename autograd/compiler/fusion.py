@@ -8,6 +8,8 @@ alone, so a fused program gives the same bits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy
@@ -41,16 +43,20 @@ class FusedKernel:
         xp = backend.library(arrays, self.name)
         if xp is numpy:
             return tuple(self.graph.interpret(arrays))
+        y = self.launch(xp, backend.beside_gpu(arrays))
+        return y if isinstance(y, tuple) else (y,)
+
+    def launch(self, xp: ModuleType, arrays: Sequence[Any]) -> Any:
+        """What the kernel of an array library gives for raw arrays of its GPU, and numbers."""
         if self._kernel is None:
             self._kernel = self._compiled(xp)
-        y = self._kernel(*backend.beside_gpu(arrays))
-        return y if isinstance(y, tuple) else (y,)
+        return self._kernel(*arrays)
 
     def _compiled(self, xp):
         graph = self.graph
         inputs = ", ".join(f"{'float64' if graph.values[n].weak else graph.values[n].dtype} v{n}" for n in graph.inputs)
         outputs = ", ".join(f"{graph.values[n].dtype} y{n}" for n in graph.outputs)
-        lines = [*(statement(graph, o) for o in graph.operations), *(f"y{n} = v{n};" for n in graph.outputs)]
+        lines = [statement(graph, o) or "" for o in graph.operations] + [f"y{n} = v{n};" for n in graph.outputs]
         return xp.ElementwiseKernel(inputs, outputs, "\n".join(lines), "fused", preamble=HEADERS, options=OPTIONS)
 
 
@@ -94,14 +100,14 @@ class _Kernel(NamedTuple):
     Attributes:
         graph: The operations.
         inputs, outputs: What its inputs and outputs are in the whole graph.
-        count: The number of its first inputs that are arrays of the shape of its results; -1 if others are not numbers.
+        arrays: The number of its first inputs that are arrays of the shape of its results; -1 if others are no numbers.
         text: Equal for kernels that do the same; numbers are the same ones.
     """
 
     graph: Graph
     inputs: list[int]
     outputs: list[int]
-    count: int
+    arrays: int
     text: Any
 
 
@@ -186,7 +192,7 @@ class _Groups:
             if self._shape(members[-1]) is not None:
                 kernel = self._kernel(members)
                 self.kernels[group] = [kernel]
-                if kernel.count > 0:
+                if kernel.arrays > 0:
                     same.setdefault(kernel.text, []).append(group)
         for groups in same.values():
             while groups:
@@ -254,5 +260,5 @@ class _Groups:
         outputs = tuple([n for kernel in kernels for n in kernel.outputs])
         if len(kernels) == 1:
             return Operation(FusedKernel(first.graph), tuple(first.inputs), {}, outputs, True, line)
-        inputs = [n for kernel in kernels for n in kernel.inputs[: first.count]] + first.inputs[first.count :]
-        return Operation(FusedLists(first.graph, first.count, len(kernels)), tuple(inputs), {}, outputs, True, line)
+        inputs = [n for kernel in kernels for n in kernel.inputs[: first.arrays]] + first.inputs[first.arrays :]
+        return Operation(FusedLists(first.graph, first.arrays, len(kernels)), tuple(inputs), {}, outputs, True, line)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -97,10 +98,23 @@ class MultiTensorProgram:
             table["x"][: len(lists)] = [[x.data.ptr for x in arrays] for arrays in inputs]
             table["y"][: len(lists)] = [[y.data.ptr for y in arrays] for arrays in outputs]
             table["size"][: len(lists)], table["end"][: len(lists)] = sizes, ends[1:]
-            if self._kernel is None:
-                self._kernel = xp.RawKernel(source.code, "multi_tensor", options=OPTIONS)
-            self._kernel((ends[-1],), (THREADS,), (table[()], *source.numbers(numbers)))
+            self.launch(xp, ends[-1], table, source.numbers(numbers))
         return outputs
+
+    def launch(self, xp: ModuleType, blocks: int, table: RawArray | None = None, numbers: Sequence[Any] = ()) -> None:
+        """Runs the kernel.
+
+        Args:
+            xp: The array library.
+            blocks: How many blocks of threads run.
+            table: Where the arrays are; None for a table without any.
+            numbers: The arguments behind the table.
+        """
+        source: Any = self._source
+        if self._kernel is None:
+            self._kernel = xp.RawKernel(source.code, "multi_tensor", options=OPTIONS)
+        table = numpy.zeros((), source.table) if table is None else table
+        self._kernel((blocks,), (THREADS,), (table[()], *numbers))
 
 
 class _Source:
@@ -114,7 +128,7 @@ class _Source:
         table: The dtype of the table.
     """
 
-    def __init__(self, graph: Graph, count: int, lines: list[str]) -> None:
+    def __init__(self, graph: Graph, count: int, lines: Sequence[str]) -> None:
         self._graph, self._count = graph, count
         self._of_python = [o for o in graph.operations if not isinstance(o.primitive, Primitive)]
         self._arguments = [*graph.inputs[count:], *[n for o in self._of_python for n in o.outputs]]
@@ -171,5 +185,5 @@ def _source(graph, count):
     """The kernel of a graph; None if it has an operation without a formula, or numbers of other types."""
     if any(type_of(graph, n) is None for n in (*graph.inputs, *graph.outputs)):
         return None
-    lines = [statement(graph, o) for o in graph.operations if isinstance(o.primitive, Primitive)]
-    return None if None in lines else _Source(graph, count, lines)
+    lines = [statement(graph, o) or "" for o in graph.operations if isinstance(o.primitive, Primitive)]
+    return _Source(graph, count, lines) if all(lines) else None
