@@ -7,8 +7,11 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy
+
 from .core import Array, beside
 from .primitive import Primitive, Vjp
+from .write_protection import notice
 
 if TYPE_CHECKING:
     from .typing import ArrayLike, Result
@@ -105,6 +108,9 @@ class Fused(Primitive):
             if isinstance(a, Array) and (trace is None or a._trace.level > trace.level):
                 trace = a._trace
         if trace is not None and trace.differentiates:
+            for a in args:
+                if isinstance(a, numpy.ndarray) and a.base is not None:
+                    notice(a)  # the formula makes views of it
             with beside(*args):
                 return self.formula(*args, **params)
         return super().__call__(*args, **params)

@@ -263,11 +263,17 @@ class Tape(Interpreter):
 
 
 def _position(nodes, node):
-    """The position of a node that was appended just now, perhaps before those of other threads."""
-    position = len(nodes) - 1
-    while nodes[position] is not node:
-        position -= 1
-    return position
+    """The position of a node that was appended just now, perhaps before those of other threads.
+
+    Raises:
+        RuntimeError: If it is not there any more: it was within a checkpoint of another thread.
+    """
+    for position in reversed(range(len(nodes))):
+        if nodes[position] is node:
+            return position
+    raise RuntimeError(
+        "checkpoint: another thread computed with traced values while the function ran. Let it wait for its end."
+    )
 
 
 def follow(x: Any) -> None:

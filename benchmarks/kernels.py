@@ -24,6 +24,7 @@ from autograd.compiler.multi_tensor import MultiTensorProgram
 from autograd.graph import Staging
 from autograd.kernels import (
     activation,
+    attention,
     convolution,
     dropout,
     normalization,
@@ -31,6 +32,7 @@ from autograd.kernels import (
     random,
     random_rejection,
     random_slope,
+    recurrence,
     scatter,
     softmax,
     special,
@@ -106,6 +108,9 @@ def launches():
         for centered, scale in itertools.product((True, False), ((1, 8), (4, 1), None)):
             yield f"{dtype} {'centered ' * centered}{scale}", partial(_normalize, dtype, centered, scale)
         yield f"fused {dtype}", partial(_fuse, dtype)
+        yield dtype, partial(_attend, dtype)
+        for cell in recurrence.CELLS:
+            yield f"{cell} {dtype}", partial(_recur, cell, dtype)
 
 
 def _activate(dtype, xp):
@@ -135,6 +140,24 @@ def _fuse(dtype, xp):
     graph.on_host = False
     FusedKernel(graph).launch(xp, [xp.ones(8, dtype), xp.ones(8, dtype), xp.ones(8, "bool")])
     MultiTensorProgram(graph, 3, "all formulas").launch(xp, 1)
+
+
+def _attend(dtype, xp):
+    x, keys = xp.ones((1, 2, 4, 8), dtype), xp.zeros((1, 2, 4, 2), "uint32")
+    for keep in (1, 0.5):
+        params = {"scale": 1.0, "causal": True, "keep": keep}
+        with numpy.errstate(all="ignore"):  # nothing is launched: the numbers mean nothing
+            y, sums = attention.attention(xp, x, x, x, 0, keys, **params)
+            attention.attention_gradient(xp, x, 0, x, x, x, 0, keys, y, sums, to_bias=False, **params)
+
+
+def _recur(cell, dtype, xp):
+    kind = recurrence.CELLS[cell]
+    x, w, w_hidden = [xp.ones(shape, dtype) for shape in ((3, 2, 4), (4, kind.gates * 5), (5, kind.gates * 5))]
+    states, params = [xp.ones((2, 5), dtype)] * kind.states, {"cell": cell, "reverse": False}
+    results = recurrence.recurrence(xp, x, w, w_hidden, 0, 0, 1, *states, **params)
+    ends = [0] * kind.states
+    recurrence.recurrence_gradient(xp, x, w, w_hidden, 0, 0, 1, 0, *states, *ends, *results, to_x=True, **params)
 
 
 def _drop(dtype, xp):

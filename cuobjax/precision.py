@@ -251,7 +251,7 @@ class LossScale(Module):
     >>> import cuobjax
     >>> import cuobjax.numpy as jn
     >>> net = cuobjax.precision.mixed(cuobjax.nn.Linear(2, 1), "float16")
-    >>> opt, scaling = cuobjax.optimizer.SGD(net.vars()), cuobjax.precision.LossScale()
+    >>> opt, scaling = cuobjax.optimizer.SGD(net.vars()), cuobjax.precision.LossScale(1024.0)
     >>> loss = lambda x: (net(x) ** 2).mean()
     >>> gradients = cuobjax.Grad(lambda x: scaling.scaled(loss(x)), net.vars())
     >>> bool(scaling.step(opt, 0.1, gradients(jn.ones((4, 2)))))

@@ -13,6 +13,8 @@ import autograd
 from autograd.dtypes import set_default_dtype
 from autograd.primitive import PRIMITIVES
 
+collect_ignore = ["data"]  # programs that make reference values, with libraries that are not installed here
+
 _SLOW = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
 hypothesis.settings.register_profile(
     "dev", max_examples=25, deadline=None, derandomize=True, suppress_health_check=_SLOW

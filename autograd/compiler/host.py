@@ -15,7 +15,7 @@ import numpy
 
 from ..errors import note_recorded
 from ..graph import Graph, applied
-from ..ops import elementwise, indexing, reduction, shape
+from ..ops import elementwise, indexing, product, reduction, shape
 from ..ops.indexing import ARRAY
 from ..primitive import Primitive
 from .memory import Memory, is_fresh, is_view, ufunc_of
@@ -162,7 +162,7 @@ class _Writer:
         args = [self.text[n] for n in operation.inputs]
         result = self.graph.values[operation.outputs[0]]
         exact = bool(values) and not values[0].weak and result.dtype == values[0].dtype and result.dtype.kind in "fc"
-        ufunc = ufunc_of(primitive)
+        ufunc = numpy.matmul if primitive is product.matmul and not product.is_stack(*values) else ufunc_of(primitive)
         if ufunc is not None:
             args = self._arguments(ufunc, operation, values)
             return f"{self._named(ufunc, primitive.name)}({', '.join(args)}{_OUT})", True

@@ -205,7 +205,8 @@ class _Problem:
         *shape, width = x.shape
         y = self.xp.empty((*shape, width + (1 if self.xp is numpy else 8)), self.dtype)
         if self.xp is not numpy:
-            return _extend(self.xp, hasattr(column, "ndim"))(x, column, float(factor), width, y.shape[-1], y)
+            _extend(self.xp, hasattr(column, "ndim"))(x, column, float(factor), width, y.shape[-1], y)
+            return y
         numpy.multiply(x, self.dtype.type(factor), out=y[..., :width])
         y[..., width] = column
         return y

@@ -12,7 +12,7 @@ from ..primitive import Primitive
 from ..typing import Result
 from .shape import reshape, transpose, with_ndim
 
-__all__ = ["einsum", "matmul", "rows", "swap"]
+__all__ = ["einsum", "is_stack", "matmul", "rows", "swap"]
 
 
 def swap(x: Any) -> Result:
@@ -65,9 +65,13 @@ def _batch_matmul(primitive, size, values, batched, params):
     return y if a_ndim > 1 else y[..., 0] if b_ndim == 1 else y[..., 0, :]
 
 
+def is_stack(a: Any, b: Any) -> bool:
+    """Whether `a` has many matrices, and `b` is one for all of them."""
+    return len(b.shape) == 2 < len(a.shape)
+
+
 def _matmul(xp, a, b):
-    """One product of large matrices where `b` is a matrix for all of those in `a`."""
-    if getattr(b, "ndim", 0) == 2 < getattr(a, "ndim", 0):
+    if getattr(b, "ndim", 0) == 2 < getattr(a, "ndim", 0):  # one product of large matrices
         return xp.matmul(a.reshape((math.prod(a.shape[:-1]), a.shape[-1])), b).reshape((*a.shape[:-1], b.shape[1]))
     return xp.matmul(a, b)
 

@@ -43,7 +43,7 @@ def _is_excepted(frame):
     if frame.f_code.co_filename == __file__ or "_ufunc_config" in frame.f_code.co_filename:
         return True
     while frame is not None:
-        if frame.f_code.co_name in ("__del__", "_remove", "<genexpr>"):
+        if frame.f_code.co_name in ("__del__", "_remove", "remove", "<genexpr>"):
             return True
         frame = frame.f_back
     return False

@@ -42,7 +42,7 @@ class InterruptAt:
         """Whether a context of NumPy runs, or code in which Python drops exceptions."""
         while frame is not None:
             if (
-                frame.f_code.co_name in ("__del__", "_remove", "gc_callback", "<genexpr>")
+                frame.f_code.co_name in ("__del__", "_remove", "remove", "gc_callback", "<genexpr>")
                 or "_ufunc_config" in frame.f_code.co_filename
             ):
                 return True
