@@ -95,7 +95,8 @@ class Optimizer(Module):
         train_vars: A TrainRef to each variable.
         elementwise: Whether `update` does the same with each element, whatever shape the variable has. Then it is
             recorded, and runs for all variables of a dtype at once: on a GPU in few launches instead of some for each
-            variable. Within `autograd.debug()` it is called for each variable.
+            variable. It is recorded again when the text of an attribute of the optimizer changes, not for changes of
+            what else it reads, such as globals. Within `autograd.debug()` it is called for each variable.
     """
 
     train_vars: States

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import Array
+from autograd.backend import is_array
 from autograd.compiler.multi_tensor import MultiTensorProgram, is_elementwise
 from autograd.core import kind_of, wrapped
 from autograd.debugging import is_watching
@@ -49,9 +50,12 @@ def updated_together(
     groups: dict[Any, list[int]] = {}
     for i, (values, own) in enumerate(zip(lists, numbers, strict=True)):
         same = [(name, id(x) if isinstance(x, Array) else repr(x)) for name, x in own.items()]
-        groups.setdefault((values[0].shape == (), *[x._value.dtype for x in values], *same), []).append(i)
+        groups.setdefault((*_kind_of_list(values), *same), []).append(i)
     constants = {name: x for name, x in vars(optimizer).items() if kind_of(x) is not None}
-    attributes = [(name, repr(x)) for name, x in constants.items()]
+    attributes = [
+        (name, id(x) if isinstance(x, Module | Array) or is_array(x) else repr(x))
+        for name, x in vars(optimizer).items()
+    ]
     programs = _programs.setdefault(optimizer, {})
     changes: dict[BaseVar, Array] = {}
     for chosen in groups.values():
@@ -59,13 +63,7 @@ def updated_together(
         fixed = {name: x for name, x in numbers[i].items() if _is_fixed(x, constants.get(name))}
         given = {name: x for name, x in numbers[i].items() if name not in fixed}
         kinds = [(name, x.dtype if isinstance(x, Array) else type(x)) for name, x in given.items()]
-        key = (
-            lists[i][0].shape == (),
-            *[x._value.dtype for x in lists[i]],
-            *attributes,
-            *map(repr, fixed.items()),
-            *kinds,
-        )
+        key = (*_kind_of_list(lists[i]), *attributes, *map(repr, fixed.items()), *kinds)
         if key not in programs:
             if len(programs) == MOST:
                 return False
@@ -81,6 +79,11 @@ def updated_together(
     return True
 
 
+def _kind_of_list(values):
+    """What a program is for: whether the arrays have axes, their library and dtypes."""
+    return values[0].shape == (), type(values[0]._value), *[x._value.dtype for x in values]
+
+
 def _is_fixed(x, attribute):
     return not isinstance(x, Array) and (x is attribute or not x)
 
@@ -88,7 +91,7 @@ def _is_fixed(x, attribute):
 def _recorded(i, variables, values, numbers, given, update):
     """The program of `update` for a variable, and the positions of the variables that it changes.
 
-    None if it is not elementwise, or reads or writes other variables.
+    None if it is not elementwise, reads or writes other variables, or has arrays that may be others in the next step.
     """
     staging = Staging()
     with staging.recording():
@@ -104,6 +107,6 @@ def _recorded(i, variables, values, numbers, given, update):
         return None
     changed = [n for n, v in enumerate(variables) if v in changes]
     graph = staging.finished([changes[variables[n]] for n in changed])
-    if not is_elementwise(graph, len(values)):
+    if not is_elementwise(graph, len(values)) or any(graph.values[n].weak is None for n in graph.constants):
         return None
     return MultiTensorProgram(graph, len(values), "update"), changed

@@ -185,3 +185,48 @@ def test_copies_and_pickles_of_an_optimizer_that_has_made_steps():
         again(0.1, gradients(vc, 1))
         assert int(again.step.value) == 2
     assert int(step.step.value) == 1
+
+
+class Scaled(optimizer.Optimizer):
+    """One that reads an attribute in `update`."""
+
+    elementwise = True
+
+    def __init__(self, vc, scale, factor):
+        super().__init__(vc)
+        self.scale, self.factor = scale, factor
+
+    def update(self, p, g, lr):
+        p.value -= lr * self.factor(self.scale) * g
+
+
+@pytest.mark.parametrize(
+    ("factor", "scales"),
+    [
+        (lambda x: x, (0.5, 2.0)),
+        (lambda x: x, (onp.float32(0.5), onp.float32(2.0))),
+        (lambda x: x, (jn.array(0.5), jn.array(2.0))),
+        (lambda x: x, (onp.array(0.5, "float32"), onp.array(2.0, "float32"))),
+        (float, (jn.array(0.5), jn.array(2.0))),
+        (lambda x: x[0], ((0.5, 0.9), (2.0, 0.9))),
+        (lambda x: x["scale"], ({"scale": 0.5}, {"scale": 2.0})),
+        (lambda x: 0.5 if x == "half" else 2.0, ("half", "double")),
+        (lambda x: x(1.0), (lambda x: x / 2, lambda x: x * 2)),
+    ],
+)
+def test_other_attributes_count_in_the_next_step(factor, scales):
+    v = cuobjax.TrainVar(jn.zeros(2))
+    step = Scaled({"v": v}, scales[0], factor)
+    step(1.0, [jn.ones(2)])
+    step.scale = scales[1]
+    step(1.0, [jn.ones(2)])
+    assert v.value.tolist() == [-2.5, -2.5]
+
+
+def test_a_changed_item_of_an_attribute_counts_in_the_next_step():
+    v = cuobjax.TrainVar(jn.zeros(2))
+    step = Scaled({"v": v}, [0.5], lambda x: x[0])
+    step(1.0, [jn.ones(2)])
+    step.scale[0] = 2.0
+    step(1.0, [jn.ones(2)])
+    assert v.value.tolist() == [-2.5, -2.5]

@@ -214,3 +214,16 @@ def test_raw_integers_to_a_negative_power_raise(xp):
     with pytest.raises(ValueError, match="Integers to negative integer powers"):
         anp.power(xp.asarray([2, 4]), -1)
     np.testing.assert_array_equal(on_host(Array(xp.asarray([2, 4])) ** -1), np.float32([0.5, 0.25]))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", [optimizer.SGD, optimizer.Momentum, optimizer.Lion])
+def test_an_optimizer_of_variables_on_both_devices(cupy, kind):
+    v = cuobjax.TrainVar(jn.array(np.ones(3, np.float32)))
+    with autograd.device("cpu"):
+        w = cuobjax.TrainVar(jn.array(np.ones(3, np.float32)))
+    step = kind({"v": v, "w": w})
+    for _ in range(2):
+        step(0.5, [v.value, w.value])
+    assert (str(v.value.device), str(w.value.device)) == ("gpu:0", "cpu")
+    assert v.value.tolist() == w.value.tolist()
