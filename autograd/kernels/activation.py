@@ -109,11 +109,14 @@ def _sigmoid(x):
     return 1 / (numpy.exp(-x) + 1)
 
 
+_END = 3.998  # the fit of erf in float32 is exactly 1 there, so that the tails are exactly 0 and 1
+
+
 def _normal_cdf(x):
     """The distribution function of a standard normal variable; in float32 by a fit of erf."""
     if x.dtype == numpy.float64:
         return 0.5 * erf(numpy, x * math.sqrt(0.5)) + 0.5
-    z = numpy.clip(x * numpy.float32(math.sqrt(0.5)), -4, 4)
+    z = numpy.clip(x * numpy.float32(math.sqrt(0.5)), -_END, _END)
     above, below = (_polynomial(coefficients, z * z) for coefficients in SINGLE)
     above /= below
     above *= z

@@ -12,7 +12,7 @@ from autograd.ops import elementwise as ops
 from autograd.scipy import special
 
 from ..numpy._array_results import with_array_results
-from ..typing import ArrayLike, Axes, RawArray
+from ..typing import ArrayLike, Axes
 
 __all__ = [
     "celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax",
@@ -38,10 +38,9 @@ def softplus(x: ArrayLike) -> Array:
     return ops.softplus(x)
 
 
-@with_array_results
 def sigmoid(x: ArrayLike) -> Array:
     """1 / (1 + exp(-x))."""
-    return ops.sigmoid(x)
+    return ops.sigmoid(jn.asarray(x))
 
 
 @with_array_results
@@ -119,13 +118,11 @@ def _elu(x, alpha, rate, scale):
     return activation.elu(x, alpha=float(alpha), rate=float(rate), scale=scale)
 
 
-@with_array_results
 def silu(x: ArrayLike) -> Array:
     """`x * sigmoid(x)`, also known as swish. Source: Elfwing et al. 2017."""
-    return activation.silu(x)
+    return activation.silu(jn.asarray(x))
 
 
-@with_array_results
 def gelu(x: ArrayLike, approximate: bool = False) -> Array:
     """`x` times the probability that a standard normal variable is below it. Source: Hendrycks & Gimpel 2016.
 
@@ -133,13 +130,12 @@ def gelu(x: ArrayLike, approximate: bool = False) -> Array:
         x: An array of real numbers.
         approximate: Whether to take their formula with tanh, as the first GPTs do; it differs by up to 5e-4.
     """
-    return activation.gelu_tanh(x) if approximate else activation.gelu(x)
+    return (activation.gelu_tanh if approximate else activation.gelu)(jn.asarray(x))
 
 
-@with_array_results
 def mish(x: ArrayLike) -> Array:
     """`x * tanh(softplus(x))`. Source: Misra 2019."""
-    return activation.mish(x)
+    return activation.mish(jn.asarray(x))
 
 
 def relu6(x: ArrayLike) -> Array:
@@ -201,9 +197,9 @@ def _halves(where, x, axis):
 swish = silu
 
 
-def log_sigmoid(x: Array | RawArray) -> Array:
+def log_sigmoid(x: ArrayLike) -> Array:
     """log(sigmoid(x)), computed so that it does not underflow."""
-    return -softplus(-x)
+    return -softplus(-jn.asarray(x))
 
 
 def rsqrt(x: ArrayLike) -> Array:
