@@ -139,21 +139,24 @@ def cross_entropy(
         return loss, total
     for place, _ in pieces(logits.shape, (1,)):
         part, label = logits[place].astype(wide, copy=False), labels[place]
-        of_row = total[place]
-        of_row[...] = _log_sum(part)
-        chosen = part[numpy.arange(len(part)), numpy.clip(label, 0, classes - 1)]
+        top, above = _log_sum(part)
+        numpy.add(top, above, out=total[place])
+        below = top - part[numpy.arange(len(part)), numpy.clip(label, 0, classes - 1)]
         if smoothing:
-            chosen = (1 - smoothing) * chosen + smoothing * part.mean(1)
-        loss[place] = numpy.where((label >= 0) & (label < classes), of_row - chosen, wide.type(math.nan))
+            below = (1 - smoothing) * below + smoothing * (top - part.mean(1))
+        loss[place] = numpy.where((label >= 0) & (label < classes), above + below, wide.type(math.nan))
     return loss, total
 
 
 def _log_sum(x):
-    """The logarithm of the sum of exponentials of each row."""
+    """The logarithm of the sum of exponentials of each row, in two parts: the largest number, and what is above it.
+
+    A loss adds the second part last: the sum of both would lose the digits of a small loss.
+    """
     top = x.max(1)
     z = x - top[:, None]
     numpy.exp(z, out=z)
-    return numpy.log(z.sum(1)) + top
+    return top, numpy.log(z.sum(1))
 
 
 def cross_entropy_gradient(
@@ -192,9 +195,9 @@ def soft_cross_entropy(xp: ModuleType, logits: RawArray, labels: RawArray, *, dt
         return loss, total
     for place, _ in pieces(logits.shape, (1,)):
         part = logits[place].astype(wide, copy=False)
-        of_row = total[place]
-        of_row[...] = _log_sum(part)
-        loss[place] = of_row - numpy.vecdot(part, labels[place].astype(wide, copy=False))
+        top, above = _log_sum(part)
+        numpy.add(top, above, out=total[place])
+        loss[place] = above + (top - numpy.vecdot(part, labels[place].astype(wide, copy=False)))
     return loss, total
 
 
@@ -253,8 +256,9 @@ def _sums(xp, wide, target):
     inputs, results, after = "X x", "R top, R total", "top = a.top, total = a.total + (a.top - a.top)"
     product, found = "R(0)", "R(1)"
     if target:
-        results, after = "Y loss, R total", "total = log(a.total + (a.top - a.top)) + a.top, "
-        after += "loss = Y(a.found > 0 ? total - a.product : a.found / a.found)"  # 0 / 0 is NaN
+        above = "log(a.total + (a.top - a.top))"
+        results, after = "Y loss, R total", f"total = {above} + a.top, "
+        after += f"loss = Y(a.found > 0 ? {above} + (a.top - a.product) : a.found / a.found)"  # 0 / 0 is NaN
     if target == "probabilities":
         inputs, product = "X x, L label", "R(x) * R(label)"
     if target == "label":

@@ -302,3 +302,54 @@ def test_ctc_counts_every_alignment():
     assert F.loss.ctc_logits(np.log(p)[None], [[1, 1]])[0] > 1e29  # needs a blank between equal labels
     (g,) = objax.Grad(lambda x: F.loss.ctc_logits(x, np.array([[1, 1]])).sum(), None, (0,))(np.log(p)[None])
     assert np.isfinite(np.asarray(g)).all()
+
+
+def test_gelu_far_from_0_is_0_or_its_argument():
+    x = np.array([-1e30, -100, -6, 6, 100, 1e30], "float32")
+    for dtype in ("float32", "float16"):
+        given = np.clip(x, -6e4, 6e4).astype(dtype)
+        np.testing.assert_allclose(np.asarray(F.gelu(given)), np.maximum(given, 0), atol=1e-7)
+    slopes = objax.Grad(lambda x: F.gelu(x).sum(), None, (0,))(jn.array(x))[0]
+    np.testing.assert_allclose(np.asarray(slopes), x > 0, atol=1e-7)
+
+
+@pytest.mark.parametrize("function", [F.sigmoid, F.silu, F.gelu, F.mish, F.log_sigmoid])
+def test_activations_take_lists_and_variables(function):
+    expected = np.asarray(function(jn.array([1.0, -2.0])))
+    np.testing.assert_array_equal(np.asarray(function([1.0, -2.0])), expected)
+    np.testing.assert_array_equal(np.asarray(function(objax.TrainVar(jn.array([1.0, -2.0])))), expected)
+
+
+def test_cross_entropy_keeps_the_digits_of_small_losses_of_large_logits():
+    logits = np.array([[1e4, 1e4 - 1, 1e4 - 3], [20, 6, 0]], "float32")
+    exact = np.log1p(np.exp([-1, -14]) + np.exp([-3, -20]))
+    of_labels = F.loss.cross_entropy_logits_sparse(logits, np.array([0, 0]))
+    of_probabilities = F.loss.cross_entropy_logits(logits, np.array([[1, 0, 0], [1, 0, 0]], "float32"))
+    smoothed = F.loss.cross_entropy_logits_sparse(logits, np.array([0, 0]), smoothing=0.3)
+    np.testing.assert_allclose(np.asarray(of_labels), exact, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(np.asarray(of_probabilities), exact, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(np.asarray(smoothed), exact + 0.1 * np.array([1 + 3, 14 + 20]), rtol=1e-2)
+
+
+def test_labels_of_integers_leave_the_precision_of_the_logits():
+    labels = jn.array([[0, 1, 0], [1, 0, 0]])
+    for loss in (F.loss.cross_entropy_logits, F.loss.kl_logits):
+        y = loss(jn.ones((2, 3)), labels)
+        assert y.dtype == "float32"
+        np.testing.assert_allclose(np.asarray(y), [np.log(3)] * 2, rtol=1e-6)
+
+
+def test_focal_losses_of_certain_predictions_have_gradients():
+    for gamma in (0, 0.5, 1, 2):
+        of_elements = lambda x, gamma=gamma: F.loss.focal_logits(x, jn.array([1, 0]), gamma=gamma).sum()
+        of_classes = lambda x, gamma=gamma: F.loss.focal_logits_sparse(x[None], jn.array([0]), gamma=gamma).sum()
+        for loss in (of_elements, of_classes):
+            slopes = objax.Grad(loss, None, (0,))(jn.array([200.0, -200.0]))[0]
+            np.testing.assert_array_equal(np.asarray(slopes), [0, 0])
+
+
+def test_ctc_ignores_what_follows_the_labels():
+    logits = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    padded = F.loss.ctc_logits(logits, np.array([[1, 2], [3, -1]]), label_lengths=np.array([2, 1]))
+    other = F.loss.ctc_logits(logits, np.array([[1, 2], [3, 3]]), label_lengths=np.array([2, 1]))
+    np.testing.assert_array_equal(np.asarray(padded), np.asarray(other))

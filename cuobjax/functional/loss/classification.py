@@ -37,10 +37,10 @@ def cross_entropy_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
         )
     pair("cross_entropy_logits", ("logits", "labels"), logits, labels)
     shape = np.broadcast_shapes(logits.shape, labels.shape)
-    x, y = (jn.broadcast_to(a, shape) for a in (logits, labels))
+    x, y = (jn.broadcast_to(a * 1.0 if a.dtype.kind in "biu" else a, shape) for a in (logits, labels))
     if x.ndim != 2:
         x, y = x.reshape((-1, shape[-1])), y.reshape((-1, shape[-1]))
-    loss, _ = soft_cross_entropy(x * 1.0 if x.dtype.kind in "biu" else x, y, dtype="float32")
+    loss, _ = soft_cross_entropy(x, y, dtype="float32")
     return loss if len(shape) == 2 else loss.reshape(shape[:-1])
 
 
@@ -113,7 +113,7 @@ def kl_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
         ValueError: As `cross_entropy_logits`.
     """
     loss, p = cross_entropy_logits(logits, labels), jn.asarray(labels)
-    wide = single(p)
+    wide = single(p) * 1.0
     entropy = -(wide * jn.log(jn.where(wide > 0, wide, 1))).sum(-1)
     return with_precision_of(single(loss) - entropy, jn.asarray(logits), p)
 
@@ -136,7 +136,7 @@ def focal_logits(logits: ArrayLike, labels: ArrayLike, alpha: float | None = 0.2
     logits, labels = pair("focal_logits", ("logits", "labels"), logits, labels)
     x, y = single(logits), single(labels) * 1.0
     missed = sigmoid(x) * (1 - y) + sigmoid(-x) * y
-    loss = sigmoid_cross_entropy(x, y) * missed**gamma
+    loss = sigmoid_cross_entropy(x, y) * _power(missed, gamma)
     if alpha is not None:
         loss = loss * (alpha * y + (1 - alpha) * (1 - y))
     return with_precision_of(loss, logits, labels)
@@ -156,7 +156,12 @@ def focal_logits_sparse(logits: ArrayLike, labels: ArrayLike, gamma: float = 2.0
     require_at_least("focal_logits_sparse", 0, gamma=gamma)
     logits = jn.asarray(logits)
     loss = cross_entropy_logits_sparse(single(logits), labels)
-    return with_precision_of(loss * (-jn.expm1(-loss)) ** gamma, logits)
+    return with_precision_of(loss * _power(-jn.expm1(-loss), gamma), logits)
+
+
+def _power(missed: Array, gamma: float) -> Array:
+    """missed**gamma of probabilities; the slope at 0, infinite for gamma below 1, counts as 0."""
+    return jn.maximum(missed, np.finfo(np.float32).tiny) ** gamma
 
 
 def hinge(scores: ArrayLike, labels: ArrayLike, margin: float = 1.0) -> Array:

@@ -28,7 +28,7 @@ def ctc_logits(
 
     Args:
         logits: Real numbers (N, T, classes), one of which is the blank.
-        labels: Integers (N, L), no blanks among the first `label_lengths` of each row.
+        labels: Integers (N, L), no blanks among the first `label_lengths` of each row; what follows these is ignored.
         logit_lengths: How many steps of each row count, integers (N,) from 1 to T; None: all.
         label_lengths: How many labels of each row count, integers (N,) from 0 to L; None: all.
         blank: The number of the blank.
@@ -45,9 +45,11 @@ def ctc_logits(
     (n, steps, classes), length = given.shape, words.shape[1]
     if not 0 <= blank < classes:
         raise ValueError(f"ctc_logits: expected blank from 0 to {classes - 1}, got {blank}.")
-    require_classes("ctc_logits", words, classes)
     steps_of = _lengths("logit_lengths", logit_lengths, n, 1, steps)
     labels_of = _lengths("label_lengths", label_lengths, n, 0, length)
+    if label_lengths is not None:
+        words = jn.where(jn.arange(length) < labels_of[:, None], words, blank)
+    require_classes("ctc_logits", words, classes)
     log_p = log_softmax(single(given))
 
     # States 0, 1, 2, ... are blank, first label, blank, ...; a label may follow another one directly if it differs.
