@@ -61,13 +61,17 @@ class BatchNorm(Module):
             training: Whether to use the statistics of x; None: the mode that `train`, `eval` or `mode` of a module set.
 
         Raises:
-            ValueError: If x has another shape.
-            TypeError: If neither `training` nor a mode is given.
+            ValueError: If x has another shape, or in training no elements.
+            TypeError: If neither `training` nor a mode is given, or if x is complex.
         """
         x = as_input(self, x)
-        self._check_shape(x)
+        self._check(x)
         if not in_training(self, training):
             return self._standardized(x, self.running_mean.value, self.running_var.value)
+        if not x.size:
+            raise ValueError(
+                f"{type(self).__name__}: expected elements to take statistics of, got x of shape {x.shape}."
+            )
         y, mean, variance = self._normalized(x)
         self._move(self.running_mean, mean)
         self._move(self.running_var, variance)
@@ -82,12 +86,14 @@ class BatchNorm(Module):
         """The result for this mean and variance."""
         return standardize(x, mean, variance, self.gamma.value, self.beta.value, eps=self.eps)
 
-    def _check_shape(self, x):
+    def _check(self, x):
         dims = self.beta.shape
         redux = complete_axes(self.redux, len(dims))
         if x.ndim != len(dims) or any(x.shape[i] != n for i, n in enumerate(dims) if i not in redux):
             expected = ", ".join("*" if i in redux else str(n) for i, n in enumerate(dims))
             raise ValueError(f"{type(self).__name__}: expected x of shape ({expected}), got {x.shape}.")
+        if x.dtype.kind == "c":
+            raise TypeError(f"{type(self).__name__}: expected real numbers, got dtype {x.dtype}.")
 
     def _move(self, running, new):
         """A running mean towards a new value, in the dtype of the running mean."""

@@ -222,6 +222,17 @@ def test_batch_norm_of_a_wrong_shape(layer, shape, expected, training):
         layer(np.ones(shape, "float32"), training=training)
 
 
+@pytest.mark.parametrize("layer", [nn.BatchNorm0D(3), nn.SyncedBatchNorm0D(3)])
+def test_batch_norm_without_elements_or_of_complex_numbers_keeps_its_statistics(layer):
+    name = type(layer).__name__
+    with pytest.raises(ValueError, match=rf"^{name}: expected elements to take statistics of, got x of shape \(0, 3\)"):
+        layer(np.ones((0, 3), "float32"), training=True)
+    with pytest.raises(TypeError, match=f"^{name}: expected real numbers, got dtype complex64"):
+        layer(np.ones((2, 3), "complex64"), training=True)
+    np.testing.assert_array_equal(layer.running_mean.value, np.zeros((1, 3)))
+    assert layer(np.ones((0, 3), "float32"), training=False).shape == (0, 3)
+
+
 @pytest.mark.parametrize("dtype", ["float16", ml_dtypes.bfloat16], ids=str)
 def test_batch_norm_of_half_precision_has_statistics_in_float32(dtype, rng):
     x = (rng.normal(size=(16, 3, 8, 8)) * 150 + 100).astype(dtype)  # the square of a deviation of 256 is no float16
