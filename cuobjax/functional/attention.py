@@ -147,10 +147,14 @@ def rotary_embedding(x: ArrayLike, positions: ArrayLike | None = None, base: flo
     x = jn.asarray(x)
     if x.ndim < 2 or x.shape[-1] % 2:
         raise ValueError(f"rotary_embedding: expected x (..., T, D) with an even D, got {x.shape}.")
+    x = x * 1.0 if x.dtype.kind in "biu" else x
     length, half = x.shape[-2], x.shape[-1] // 2
     positions = jn.arange(length) if positions is None else jn.asarray(positions)
-    if positions.shape[-1:] not in ((length,), (1,), ()):
-        raise ValueError(f"rotary_embedding: expected positions (..., {length}), got {positions.shape}.")
+    fits = zip(reversed(positions.shape), reversed(x.shape[:-1]), strict=False)
+    if positions.ndim >= x.ndim or any(n not in (1, m) for n, m in fits):
+        raise ValueError(
+            f"rotary_embedding: expected positions that broadcast to {x.shape[:-1]}, got {positions.shape}."
+        )
     angles = _angles(positions, half, base)
     cos, sin = [y.astype(x.dtype) for y in (jn.cos(angles), jn.sin(angles))]
     first, second = x[..., :half], x[..., half:]

@@ -96,6 +96,8 @@ def _shape(where, nin, eps):
     """The shape of gamma."""
     require_sizes(where, 1, nin=nin)
     _require_eps(where, eps)
+    if nin == () or nin == []:
+        raise ValueError(f"{where}: expected one or more lengths as nin, got {nin}.")
     return tuple(nin) if isinstance(nin, tuple | list) else (nin,)
 
 

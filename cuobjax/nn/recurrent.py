@@ -80,7 +80,7 @@ class _Cell(Module):
         Raises:
             ValueError: If a shape does not fit.
         """
-        x = as_input(self, x)
+        x = _real(self, x)
         if x.ndim != 2 or x.shape[1] != self.w_input.shape[0]:
             raise ValueError(f"{type(self).__name__}: expected x of shape (N, {self.w_input.shape[0]}), got {x.shape}.")
         states = _as_states(self, state, self.kind, (x.shape[0], self.nout), x.dtype)
@@ -222,7 +222,7 @@ class _Recurrent(Module):
         Raises:
             ValueError: If a shape or a length does not fit.
         """
-        x = as_input(self, x)
+        x = _real(self, x)
         nin, nout = self.cells[0].w_input.shape[0], self.cells[0].nout
         if x.ndim != 3 or x.shape[2] != nin or not x.shape[1]:
             raise ValueError(f"{type(self).__name__}: expected x of shape (N, T, {nin}) with T > 0, got {x.shape}.")
@@ -309,13 +309,21 @@ class GRU(_Recurrent):
     cell = GRUCell
 
 
+def _real(layer, x):
+    """What is given as an Array of real numbers; integers become floating point."""
+    x = as_input(layer, x)
+    if x.dtype.kind == "c":
+        raise TypeError(f"{type(layer).__name__}: expected real numbers, got dtype {x.dtype}.")
+    return x * 1.0 if x.dtype.kind in "biu" else x
+
+
 def _as_states(layer, state, kind, shape, dtype):
     """The given state as a list of Arrays of a shape; zeros for None."""
     count = CELLS[kind].states
     if state is None:
         return [jn.zeros(shape, dtype)] * count
     states = list(state) if count > 1 and isinstance(state, tuple | list) else [state]
-    states = [as_input(layer, s) for s in states]
+    states = [_real(layer, s) for s in states]
     if len(states) != count or any(s.shape != shape for s in states):
         expected = f"a tuple (h, c), both of shape {shape}" if count > 1 else f"a state of shape {shape}"
         got = ", ".join(str(s.shape) for s in states)

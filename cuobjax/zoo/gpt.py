@@ -133,7 +133,7 @@ class GPT(Module):
             raise ValueError(
                 f"GPT.generate: expected tokens (N, T) with 0 < T <= {self.length - count}, got {x.shape}."
             )
-        if temperature < 0 or (top_k is not None and not 1 <= top_k <= self.tokens.w.shape[0]):
+        if not temperature >= 0 or (top_k is not None and not 1 <= top_k <= self.tokens.w.shape[0]):
             raise ValueError(
                 f"GPT.generate: expected temperature >= 0 and top_k from 1 to {self.tokens.w.shape[0]}, got "
                 f"{temperature} and {top_k}."

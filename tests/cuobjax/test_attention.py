@@ -113,6 +113,8 @@ def test_rotary_scores_depend_on_distances():
     assert abs(score(3, 1) - score(3, 2)) > 1e-3
     x = np.array([[1.0, 0.0], [1.0, 0.0]])
     np.testing.assert_allclose(on_host(functional.rotary_embedding(x)), [[1, 0], [np.cos(1), np.sin(1)]], rtol=1e-6)
+    integers = functional.rotary_embedding(x.astype("int32"))
+    np.testing.assert_allclose(on_host(integers), [[1, 0], [np.cos(1), np.sin(1)]], rtol=1e-6)
 
 
 def test_sinusoidal_embedding_is_that_of_the_paper():
@@ -183,7 +185,9 @@ MISTAKES = [
     ),
     (lambda: attention(Q, Q, Q, bias=np.ones(3)), r"expected bias to broadcast to \(2, 4, 5, 5\)"),
     (lambda: functional.rotary_embedding(jn.ones((4, 3))), r"expected x \(..., T, D\) with an even D, got \(4, 3\)"),
-    (lambda: functional.rotary_embedding(Q, [1, 2]), r"expected positions \(..., 5\), got \(2,\)"),
+    (lambda: functional.rotary_embedding(Q, [1, 2]), r"expected positions that broadcast to \(2, 4, 5\), got \(2,\)"),
+    (lambda: functional.rotary_embedding(Q, jn.ones((7, 5))), r"expected positions that broadcast to \(2, 4, 5\)"),
+    (lambda: functional.rotary_embedding(Q[0, 0], jn.ones((7, 5))), r"expected positions that broadcast to \(5,\)"),
     (lambda: functional.sinusoidal_embedding([1], 3), "expected an even nout, got 3"),
     (
         lambda: nn.MultiHeadAttention(10, 3),

@@ -32,6 +32,7 @@ from cuobjax.nn import init
         (lambda: nn.BatchNorm0D(3, eps=-1), "BatchNorm0D: expected eps of at least 0, got -1"),
         (lambda: nn.BatchNorm2D(-1), "BatchNorm2D: expected nin of at least 0, got -1"),
         (lambda: nn.SyncedBatchNorm1D(2.5), "SyncedBatchNorm1D: expected nin of integers, got 2.5"),
+        (lambda: nn.LayerNorm(()), "LayerNorm: expected one or more lengths as nin, got ()"),
         (lambda: nn.Dropout(1.5), "Dropout: expected a probability to keep above 0 and at most 1, got 1.5"),
         (lambda: nn.Dropout("half"), "Dropout: expected a number as probability to keep, got 'half'"),
         (lambda: init.kaiming_normal((0, 3)), "kaiming_normal_gain: expected a shape with inputs, got (0, 3)"),

@@ -106,6 +106,15 @@ def test_relu_cells():
         nn.RNNCell(1, 2, activation="gelu")
 
 
+@pytest.mark.parametrize("layer", [nn.RNN(3, 4), nn.LSTM(3, 4), nn.GRU(3, 4), nn.LSTMCell(3, 4)])
+def test_integers_count_as_floating_point_and_complex_numbers_are_refused(layer):
+    x = jn.ones((2, 3) if isinstance(layer, nn.LSTMCell) else (2, 5, 3))
+    for dtype in ("int32", bool):
+        np.testing.assert_array_equal(on_host(layer(x.astype(dtype))[0]), on_host(layer(x)[0]))
+    with pytest.raises(TypeError, match=f"{type(layer).__name__}: expected real numbers, got dtype complex64"):
+        layer(x.astype("complex64"))
+
+
 X = jn.ones((2, 5, 3))
 MISTAKES = [
     (lambda: nn.GRU(3, 4)(X[0]), r"GRU: expected x of shape \(N, T, 3\) with T > 0, got \(5, 3\)"),

@@ -97,6 +97,7 @@ MISTAKES = [
         lambda: gpt().generate([[1]], 1, temperature=-1),
         "GPT.generate: expected temperature >= 0 and top_k from 1 to 11",
     ),
+    (lambda: gpt().generate([[1]], 1, temperature=float("nan")), "GPT.generate: expected temperature >= 0"),
     (lambda: gpt().generate([[1]], 1, top_k=12), "GPT.generate: expected temperature >= 0 and top_k from 1 to 11"),
     (lambda: gpt().caches(1, 13), "GPT.caches: expected a capacity of at most 12, got 13"),
     (lambda: zoo.ViT(3, 10, size=30, patch=8), "ViT: expected a patch that divides the size, got patch 8 and size 30"),
