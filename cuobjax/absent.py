@@ -4,7 +4,7 @@ from typing import Any
 
 from autograd.absent import Remedies, declare, of_module
 
-__all__ = ["MODULE", "OPTIMIZER", "VARIABLE", "declare", "of_package"]
+__all__ = ["MODULE", "OPTIMIZER", "SCHEDULER", "VARIABLE", "declare", "of_package"]
 
 _SAVE = 'Write cuobjax.io.save_var_collection("net.npz", net.vars())'
 _LOAD = 'Write cuobjax.io.load_var_collection("net.npz", net.vars())'
@@ -61,6 +61,10 @@ OPTIMIZER: Remedies = {
     "init": "An optimizer has its variables from the start: cuobjax.optimizer.Adam(net.vars())",
     "state_dict": 'Write cuobjax.io.save_var_collection("opt.npz", opt.vars())',
     "load_state_dict": 'Write cuobjax.io.load_var_collection("opt.npz", opt.vars())',
+}
+SCHEDULER: Remedies = {
+    "step get_lr get_last_lr": "Write opt(schedule(step), gradients), with the number of the step",
+    "state_dict load_state_dict": "A schedule has no state: save the number of the step",
 }
 _FUNCTIONS: Remedies = {
     "cross_entropy nll_loss": _SPARSE,

@@ -12,6 +12,7 @@ import numpy as onp
 
 import cuobjax.numpy as jn
 
+from ..absent import SCHEDULER, declare
 from ..util import class_name
 
 __all__ = [
@@ -49,6 +50,7 @@ class Scheduler:
     base_lr: Any
 
     def __init__(self, base_lr: float = 1.0) -> None:
+        _require_numbers(type(self).__name__, base_lr=base_lr)
         self.base_lr = base_lr
 
     def multiplier(self, step: Any) -> Any:
@@ -70,6 +72,9 @@ class Scheduler:
         names = list(inspect.signature(type(self)).parameters)
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in names if hasattr(self, name))
         return f"{class_name(self)}({shown})"
+
+
+declare(Scheduler, SCHEDULER)
 
 
 class Constant(Scheduler):
@@ -95,7 +100,7 @@ class StepDecay(Scheduler):
 
     def __init__(self, step_size: float | Iterable[float], base_lr: float = 1.0, gamma: float = 0.1) -> None:
         super().__init__(base_lr)
-        if isinstance(step_size, Iterable):
+        if isinstance(step_size, Iterable) and not isinstance(step_size, str):
             step_size = list(step_size)
             _require_rising("StepDecay", "step_size", step_size)
         else:
@@ -297,7 +302,7 @@ class Piecewise(Scheduler):
         return rate
 
 
-class Warmup(Piecewise):
+class Warmup(Scheduler):
     """A rate that rises along a line to that of another schedule, which begins then and counts its steps from there.
 
     Args:
@@ -311,9 +316,15 @@ class Warmup(Piecewise):
     start: float
 
     def __init__(self, after: Schedule | float, steps: float, start: float = 0.0) -> None:
+        super().__init__()
         _require_positive("Warmup", steps=steps)
+        if not callable(after):
+            _require_numbers("Warmup", after=after)
         self.after, self.steps, self.start = after, steps, start
-        super().__init__([steps], [self._rise, after])
+
+    def multiplier(self, step: Any) -> Any:
+        """The rate of the rise, or of the schedule after it."""
+        return Piecewise([self.steps], [self._rise, self.after]).multiplier(step)
 
     def _rise(self, step):
         peak = self.after(0) if callable(self.after) else self.after
@@ -351,8 +362,7 @@ class OneCycle(Scheduler):
         _require_positive("OneCycle", max_step=max_step, div_factor=div_factor, final_div_factor=final_div_factor)
         self.max_step, self.pct_start = max_step, pct_start
         self.div_factor, self.final_div_factor = div_factor, final_div_factor
-        self._top = pct_start * max_step - 1
-        if not 0 < self._top < max_step - 1:
+        if not 0 < self._top() < max_step - 1:
             raise ValueError(
                 "OneCycle: expected steps for the rise and for the fall, "
                 f"got max_step={max_step} and pct_start={pct_start}."
@@ -360,21 +370,35 @@ class OneCycle(Scheduler):
 
     def multiplier(self, step: Any) -> Any:
         """The rate as a part of the greatest one."""
-        xp, first = _library(step), 1 / self.div_factor
-        rise = xp.minimum(step / self._top, 1.0)
-        fall = xp.clip((step - self._top) / (self.max_step - 1 - self._top), 0.0, 1.0)
+        xp, first, top = _library(step), 1 / self.div_factor, self._top()
+        rise = xp.minimum(step / top, 1.0)
+        fall = xp.clip((step - top) / (self.max_step - 1 - top), 0.0, 1.0)
         up = (1 - xp.cos(math.pi * rise)) / 2
         down = (1 - xp.cos(math.pi * fall)) / 2
         return first + (1 - first) * up - (1 - first / self.final_div_factor) * down
 
+    def _top(self):
+        """The step with the greatest rate."""
+        return self.pct_start * self.max_step - 1
+
+
+def _require_numbers(where, **numbers):
+    for name, x in numbers.items():
+        if isinstance(x, bool) or not (isinstance(x, int | float) or hasattr(x, "shape")):
+            remedy = " A schedule has no optimizer: write opt(schedule(step), gradients)." if callable(x) else ""
+            raise TypeError(f"{where}: expected {name} as a number, got {type(x).__name__}.{remedy}")
+
 
 def _require_positive(where, **numbers):
+    _require_numbers(where, **numbers)
     for name, x in numbers.items():
         if not x > 0:
             raise ValueError(f"{where}: expected {name} greater than 0, got {x}.")
 
 
 def _require_rising(where, name, steps):
+    for at in steps:
+        _require_numbers(where, **{name: at})
     if list(steps) != sorted(set(steps)):
         raise ValueError(f"{where}: expected {name} as rising steps, got {steps}.")
 

@@ -1,5 +1,6 @@
 """Schedules against those of PyTorch and optax, which tests/data/schedules.py has stored, and against Objax's."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -169,3 +170,38 @@ def test_names_of_objax():
         "cuobjax.optimizer.scheduler.LinearAnnealing(max_step=5, base_lr=1.0, is_c"
     )
     assert objax.optimizer.scheduler.Scheduler is Scheduler
+
+
+def test_attributes_that_change_count():
+    schedule = OneCycle(10)
+    schedule.max_step = 100
+    assert schedule(20) == OneCycle(100)(20)
+    schedule = copy.copy(Warmup(0.5, 10))
+    schedule.after, schedule.steps, schedule.start = 0.25, 5, 0.5
+    assert [schedule(step) for step in range(8)] == [Warmup(0.25, 5, 0.5)(step) for step in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda opt: CosineAnnealing(opt, 10),
+            r"^CosineAnnealing: expected max_step as a number, got SGD\. A schedule has no optimizer: write opt\(sch",
+        ),
+        (lambda opt: StepDecay(opt, 10), r"^StepDecay: expected step_size as a number, got SGD\."),
+        (lambda opt: StepDecay("2"), r"^StepDecay: expected step_size as a number, got str\.$"),
+        (lambda opt: StepDecay(["2"]), r"^StepDecay: expected step_size as a number, got str\.$"),
+        (lambda opt: StepDecay(2, "0.1"), r"^StepDecay: expected base_lr as a number, got str\.$"),
+        (lambda opt: Warmup("0.1", 5), r"^Warmup: expected after as a number, got str\.$"),
+    ],
+)
+def test_arguments_that_are_no_numbers_are_refused(make, message):
+    with pytest.raises(TypeError, match=message):
+        make(objax.optimizer.SGD({"v": objax.TrainVar(jn.ones(1))}))
+
+
+def test_what_pytorch_calls_has_a_remedy():
+    with pytest.raises(
+        AttributeError, match=r"'CosineAnnealing' object has no attribute 'step'\. Write opt\(schedule\("
+    ):
+        CosineAnnealing(10).step()
