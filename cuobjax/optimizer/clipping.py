@@ -97,5 +97,7 @@ def _scaled(g: Array, factor: Array) -> tuple[Array, ...]:
 
 
 def _require_positive(where, name, x):
+    if not (isinstance(x, int | float) or getattr(x, "shape", None) == ()):
+        raise TypeError(f"{where}: expected {name} as a number, got {x!r}.")
     if isinstance(x, int | float) and not x > 0:
         raise ValueError(f"{where}: expected {name} greater than 0, got {x}.")

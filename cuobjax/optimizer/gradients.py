@@ -9,6 +9,7 @@ import cuobjax.numpy as jn
 from autograd import Array
 from autograd.backend import is_array
 from autograd.boundary import require_same_library
+from autograd.dtypes import is_inexact
 from autograd.numpy import asarray
 
 from ..core.collection import VarCollection
@@ -54,7 +55,8 @@ def fitting(
 
 
 def unpacked(gradients: Any, where: str) -> tuple[list[Array], Callable[[list[Array]], Any]]:
-    """Gradients of any variables as a list, and a function that puts such a list into the form of the caller's.
+    """Gradients of any variables as a list, integers as floating-point numbers, and a function that puts such a list
+    into the form of the caller's.
 
     Args:
         gradients: A list of gradients, or a dictionary of them.
@@ -70,7 +72,8 @@ def unpacked(gradients: Any, where: str) -> tuple[list[Array], Callable[[list[Ar
 
 
 def _as_gradient(g, i, where):
-    return g if isinstance(g, Array) and not isinstance(g, BaseVar) else _array(g, i, where)
+    g = g if isinstance(g, Array) and not isinstance(g, BaseVar) else _array(g, i, where)
+    return g if is_inexact(g.dtype) else g * 1.0
 
 
 def _fits(g, old):

@@ -87,6 +87,14 @@ def test_under_jit_and_vectorize(clip):
         equal([x[i] for x in found], clip([(i + 1) * x for x in g], 2.0))
 
 
+@pytest.mark.parametrize("clip", [clip_by_norm, clip_by_global_norm])
+def test_integers_become_floating_point_numbers(clip):
+    (g,) = clip([jn.array([3, 4])], 1.0)
+    np.testing.assert_allclose(g, [0.6, 0.8], rtol=1e-6)
+    (g,) = clip([np.array([100, 0], "int8")], 1000.0)  # 100**2 is no int8
+    np.testing.assert_array_equal(g, [100, 0])
+
+
 @pytest.mark.parametrize("clip", [clip_by_value, clip_by_norm, clip_by_global_norm])
 def test_what_cannot_be_meant_is_refused(clip):
     name, g = clip.__name__, jn.ones(2)
@@ -94,6 +102,9 @@ def test_what_cannot_be_meant_is_refused(clip):
         with pytest.raises(
             ValueError, match=rf"^{name}: expected (limit|max_norm) greater than 0, got (0|-1\.0|nan)\."
         ):
+            clip([g], limit)
+    for limit in ("1", None, (-1, 1), jn.ones(2)):
+        with pytest.raises(TypeError, match=rf"^{name}: expected (limit|max_norm) as a number, got "):
             clip([g], limit)
     for gradients, message in [
         (g, r"expected a list of gradients, got one array\. Write \[g\]\."),
