@@ -70,7 +70,9 @@ def _checked(dtype: Any) -> onp.dtype[Any] | None:
     try:
         known = onp.dtype(dtype)
     except TypeError:
-        raise TypeError(f"Policy: expected a dtype, got {dtype!r}. Import ml_dtypes for bfloat16.") from None
+        raise TypeError(
+            f"Policy: expected a dtype, got {dtype!r}. Write 'float16', or import ml_dtypes for 'bfloat16'."
+        ) from None
     if not is_inexact(known) or known.kind == "c":
         raise TypeError(f"Policy: expected a dtype of real numbers, got {known}.")
     return known
@@ -103,6 +105,7 @@ def mixed(module: Module, compute: DTypeLike = "bfloat16", *, float32: Modules =
     Returns:
         The network.
     """
+    _require_module(module, "mixed")
     half, selected = _checked(compute), _selector(float32, "mixed")
     wide = [part for path, part in walk(module) if selected(path, part)]
     within = {id(inner) for part in wide for _, inner in walk(part) if inner is not part}
@@ -138,6 +141,10 @@ def set_policy(module: Module, policy: Policy | None, select: Modules | None = N
     Raises:
         ValueError: If there is no such module.
     """
+    _require_module(module, "set_policy")
+    if not isinstance(policy, Policy | None):
+        got = type(policy).__name__
+        raise TypeError(f"set_policy: expected a Policy or None, got {got}. Write Policy('float16').")
     chosen = _selector((lambda path, part: part is module) if select is None else select, "set_policy")
     found = [part for path, part in walk(module) if chosen(path, part)]
     if not found:
@@ -146,6 +153,11 @@ def set_policy(module: Module, policy: Policy | None, select: Modules | None = N
         _set(part, policy)
     module_changes.changed()
     return module
+
+
+def _require_module(module: Any, where: str) -> None:
+    if not isinstance(module, Module):
+        raise TypeError(f"{where}: expected a module, got {type(module).__name__}.")
 
 
 def _selector(select: Any, where: str) -> Callable[[str, Module], Any]:
@@ -317,6 +329,9 @@ class LossScale(Module):
         Returns:
             Whether the step was made, an Array of shape ().
         """
+        if not callable(optimizer):
+            got = type(optimizer).__name__
+            raise TypeError(f"LossScale.step: expected an optimizer, got {got}. Write step(opt, lr, gradients).")
         return at_once(self._step, optimizer, lr, grads, kwargs)
 
     def _step(self, optimizer, lr, grads, kwargs):

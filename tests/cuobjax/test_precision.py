@@ -263,7 +263,7 @@ def test_weights_that_a_call_assigns_are_stored_in_their_dtype():
         (
             lambda net: Policy("float17"),
             TypeError,
-            r"^Policy: expected a dtype, got 'float17'\. Import ml_dtypes for bf",
+            r"^Policy: expected a dtype, got 'float17'\. Write 'float16', or import ml_",
         ),
         (lambda net: Policy("int32"), TypeError, r"^Policy: expected a dtype of real numbers, got int32\."),
         (
@@ -282,6 +282,18 @@ def test_weights_that_a_call_assigns_are_stored_in_their_dtype():
             lambda net: set_policy(net, Policy(), objax.nn.Dropout),
             ValueError,
             r"^set_policy: no module in Net is selec",
+        ),
+        (
+            lambda net: set_policy(net, "float16"),
+            TypeError,
+            r"^set_policy: expected a Policy or None, got str\. Write Pol",
+        ),
+        (lambda net: set_policy(jn.tanh, Policy()), TypeError, r"^set_policy: expected a module, got "),
+        (lambda net: mixed(net.vars(), "float16"), TypeError, r"^mixed: expected a module, got VarCollection\."),
+        (
+            lambda net: LossScale().step(0.1, net, []),
+            TypeError,
+            r"^LossScale\.step: expected an optimizer, got float\.",
         ),
         (lambda net: LossScale(0.5), ValueError, r"^LossScale: expected 0 < backoff <= 1 <= growth, .* got scale=0\.5"),
         (lambda net: LossScale(backoff=2), ValueError, r"^LossScale: expected 0 < backoff .*backoff=2, interval=2000"),
