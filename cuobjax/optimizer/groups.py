@@ -44,6 +44,7 @@ class Groups(Optimizer):
 
     def __init__(self, vc: Variables, groups: Sequence[tuple[Selector, Callable[[VarCollection], Optimizer]]]) -> None:
         super().__init__(vc)
+        _require_pairs(groups)
         self._places = _places(self.train_vars, self.train_vars.names, [selector for selector, _ in groups])
         refs, names = self.train_vars, self.train_vars.names
         self.groups = ModuleList()
@@ -78,6 +79,19 @@ class Groups(Optimizer):
         return f"{class_name(self)}({', '.join(map(repr, self.groups))})"
 
 
+def _require_pairs(groups: Any) -> None:
+    remedy = "Write [('*.w', cuobjax.optimizer.SGD), ('*', cuobjax.optimizer.Adam)]"
+    for pair in groups:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            got = type(pair).__name__
+            raise TypeError(f"Groups: expected pairs of a selector and an optimizer's class, got {got}. {remedy}.")
+        if isinstance(pair[1], Optimizer) or not callable(pair[1]):
+            raise TypeError(
+                "Groups: expected an optimizer's class, or a function that makes one of a VarCollection, "
+                f"got {pair[1]!r}. {remedy}."
+            )
+
+
 def _places(refs: Any, names: Any, selectors: Sequence[Selector]) -> list[list[int]]:
     """The positions of the variables of each group."""
     left = dict(enumerate(names))
@@ -87,9 +101,9 @@ def _places(refs: Any, names: Any, selectors: Sequence[Selector]) -> list[list[i
         chosen = {id(v) for v in pairs.filter(selector)}
         found.append([i for i in left if id(refs[i].ref) in chosen])
         if not found[-1]:
-            raise ValueError(
-                f"Groups: no variable is in group {n}. An earlier group may have all that its selector takes."
-            )
+            shown = ", ".join(known[0] for known in [*left.values()][:3])
+            rest = f"Left for it: {shown}" if left else "Earlier groups have all variables"
+            raise ValueError(f"Groups: no variable is in group {n}, {selector!r}. {rest}.")
         left = {i: known for i, known in left.items() if i not in found[-1]}
     if left:
         shown = ", ".join(known[0] for known in [*left.values()][:3])

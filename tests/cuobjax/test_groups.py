@@ -102,9 +102,15 @@ def test_groups_that_cannot_be_meant_are_refused():
         (
             [("*", SGD), ("*.w", Adam)],
             ValueError,
-            r"^Groups: no variable is in group 1\. An earlier group may have all",
+            r"^Groups: no variable is in group 1, '.*'\. Earlier groups have all variables\.",
         ),
-        ([("*.x", SGD), ("*", Adam)], ValueError, r"^Groups: no variable is in group 0\."),
+        ([("*.x", SGD), ("*", Adam)], ValueError, r"^Groups: no variable is in group 0, '\*\.x'\. Left for it: "),
+        (
+            {"*": SGD},
+            TypeError,
+            r"^Groups: expected pairs of a selector and an optimizer's class, got str\. Write \[\(",
+        ),
+        ([("*", 0.1)], TypeError, r"^Groups: expected an optimizer's class, or a function .*, got 0\.1\. Write \["),
         ([("*", lambda vc: None)], TypeError, r"^Groups: expected an optimizer of the variables of its group, got"),
         ([("*", lambda _: SGD(vc.filter("*.b")))], TypeError, r"^Groups: expected an optimizer of the variables"),
         ([("*.w", Muon), ("*.b", Muon)], ValueError, r"^Muon: expected variables with at least two axes"),
