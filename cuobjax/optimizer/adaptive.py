@@ -52,12 +52,17 @@ class RMSprop(Optimizer):
         self._set(rho=rho, eps=eps, momentum=momentum, weight_decay=weight_decay)
         self.centered = centered
         self.v = self.zeros(real=True)
-        self.m = None if isinstance(momentum, int | float) and not momentum else self.zeros()
+        self.m = None if self._has_no_momentum() else self.zeros()
         self.mean = self.zeros() if centered else None
 
     def __call__(self, lr: Hyperparameter, grads: Gradients) -> None:
         """Makes a step: see `Optimizer.__call__` for the arguments and the errors."""
+        if (self.m is None, self.mean is None) != (self._has_no_momentum(), not self.centered):
+            raise ValueError("RMSprop: expected momentum and centered as they were at first. Make another optimizer.")
         self.apply(lr, grads, rho=self.rho, eps=self.eps, momentum=self.momentum, weight_decay=self.weight_decay)
+
+    def _has_no_momentum(self):
+        return isinstance(self.momentum, int | float) and not self.momentum
 
     def update(
         self,

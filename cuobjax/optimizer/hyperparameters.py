@@ -47,24 +47,27 @@ class PerVariable(tuple[Any, ...]):
 
 
 def number(x: Any) -> Any:
-    """A hyperparameter: one of NumPy's scalars and arrays of shape () as a Python number, anything else unchanged."""
+    """A hyperparameter: one of NumPy's scalars and arrays of shape () as a Python number, anything else unchanged, but
+    under `Parallel` a device's part (1,) of an array, which becomes one of shape ()."""
+    if getattr(x, "shape", None) == (1,) and place() is not None:
+        x = x.reshape(())
     return x.item() if isinstance(x, onp.generic | onp.ndarray) and x.shape == () else x
 
 
 def learning_rate(lr: Any) -> Any:
     """The learning rate `lr` as a Python number or an Array of shape ()."""
     if isinstance(lr, bool) or (not isinstance(lr, int | float) and not hasattr(lr, "shape")):
-        remedy = "Write opt(schedule(step), gradients)" if hasattr(lr, "multiplier") else "The rate comes first"
-        raise TypeError(f"learning rate: expected a number, got {type(lr).__name__}. {remedy}, then grads.")
+        remedy = (
+            "The rate comes first, then grads" if not hasattr(lr, "multiplier") else "Write opt(schedule(step), grads)"
+        )
+        raise TypeError(f"learning rate: expected a number, got {type(lr).__name__}. {remedy}.")
     if hasattr(lr, "shape"):
         if lr.dtype.kind in "bc":
             raise TypeError(f"learning rate: expected a real number, got {lr.dtype}.")
-        if lr.shape == (1,) and place() is not None:  # under Parallel, this device's part of an array
-            lr = lr.reshape(())
-        if lr.shape != ():
-            remedy = " Write lr[0]." if lr.shape == (1,) else ""
-            raise ValueError(f"learning rate: expected a number, got shape {jn.shape(lr)}.{remedy}")
         lr = number(lr)
+    if hasattr(lr, "shape") and lr.shape != ():
+        remedy = " Write lr[0]." if lr.shape == (1,) else ""
+        raise ValueError(f"learning rate: expected a number, got shape {jn.shape(lr)}.{remedy}")
     if isinstance(lr, int | float) and not 0 <= lr < math.inf:
         remedy = " To climb, negate the loss or the gradients." if -math.inf < lr < 0 else ""
         raise ValueError(f"learning rate: expected a finite number of at least 0, got {lr}.{remedy}")
@@ -72,7 +75,8 @@ def learning_rate(lr: Any) -> Any:
 
 
 def in_range(where: str, name: str, x: Any, constructor: bool = False) -> Any:
-    """A hyperparameter of an optimizer; ValueError for a Python number that cannot be meant. Arrays are not looked at.
+    """A hyperparameter of an optimizer; ValueError for a Python number that cannot be meant. Of arrays, only the
+    shape is looked at.
 
     Args:
         where: The name of the optimizer, for errors.
@@ -82,6 +86,8 @@ def in_range(where: str, name: str, x: Any, constructor: bool = False) -> Any:
     """
     for value in x if isinstance(x, PerVariable) else (x,):
         if hasattr(value, "shape"):
+            if value.shape != ():
+                raise ValueError(f"{where}: expected a number as {name}, got shape {jn.shape(value)}.")
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"{where}: expected a number as {name}, got {value!r}.")

@@ -7,7 +7,7 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.optimizer import SGD, Adafactor, Adagrad, Adam, AdamW, Lookahead, Momentum
+from cuobjax.optimizer import SGD, Adafactor, Adagrad, Adam, AdamW, Lookahead, Momentum, RMSprop
 
 KINDS = [SGD, Momentum, Adam, AdamW]
 
@@ -122,6 +122,7 @@ def test_what_a_call_gives_is_checked():
     for opt, given, message in [
         (Momentum(v), {"momentum": 1.5}, r"^Momentum: expected momentum of at least 0 and less than 1, got 1\.5\.$"),
         (Adam(v), {"beta2": {"*": -1}}, r"^Adam: expected beta2 of at least 0 and less than 1, got -1\.$"),
+        (Adam(v), {"beta1": jn.ones(2)}, r"^Adam: expected a number as beta1, got shape \(2,\)\.$"),
         (AdamW(v), {"beta1": float("nan")}, r"^AdamW: expected beta1 of at least 0 and less than 1, got nan\.$"),
     ]:
         before = state(opt)
@@ -163,6 +164,18 @@ def test_a_call_checks_a_rate_that_is_a_schedule():
             return 1.0
 
     with pytest.raises(
-        TypeError, match=r"^learning rate: expected a number, got Schedule\. Write opt\(schedule\(step\), "
+        TypeError, match=r"^learning rate: expected a number, got Schedule\. Write opt\(schedule\(step\), grads\)\.$"
     ):
         SGD({"v": objax.TrainVar(jn.ones(1))})(Schedule(), [jn.ones(1)])
+
+
+def test_rmsprop_refuses_what_it_has_no_state_for():
+    v = {"v": objax.TrainVar(jn.ones(1))}
+    for name, value in (("momentum", 0.9), ("centered", True)):
+        opt = RMSprop(v)
+        setattr(opt, name, value)
+        with pytest.raises(
+            ValueError, match=r"^RMSprop: expected momentum and centered as they were at first\. Make an"
+        ):
+            opt(0.1, [jn.ones(1)])
+    RMSprop(v, momentum={"*": 0.9}, centered=True)(0.1, [jn.ones(1)])
