@@ -105,6 +105,19 @@ def block(generator: np.random.Generator) -> Inputs:
     return Inputs(parameters + norms, {"x": normal(generator, 4, 256, 256), "heads": 8})
 
 
+def convolutions(generator: np.random.Generator) -> Inputs:
+    """Three kernels (3, 3, in, out), images (N, C, H, W)."""
+    widths = pairwise([3, 64, 64, 64])
+    kernels = [normal(generator, 3, 3, nin, nout, scale=(2 / (9 * nin)) ** 0.5) for nin, nout in widths]
+    return Inputs(kernels, {"x": normal(generator, 64, 3, 32, 32)})
+
+
+def updates(generator: np.random.Generator) -> Inputs:
+    """Variables, and a gradient for each of them."""
+    arrays = [normal(generator, 10_000) for _ in range(200)]
+    return Inputs(arrays[:100], {"gradients": arrays[100:]})
+
+
 def jacobian(generator: np.random.Generator) -> Inputs:
     return Inputs([normal(generator, 200)], {"w": normal(generator, 200, 200, scale=200**-0.5)})
 
@@ -137,6 +150,10 @@ CASES = {
     "rnn": Case("tanh RNN, 100 steps, batch 32, 64 -> 128, mean square of the last state", "rnn", rnn),
     "lstm": Case("LSTM, 100 steps, batch 32, 128 -> 128, mean square of all states", "lstm", lstm),
     "block": Case("transformer block, 256 features, 8 heads, 256 positions, batch 4, mean square", "block", block),
+    "conv": Case(
+        "3 x (3x3 convolution to 64 channels, relu) of 32x32 images, batch 64, mean square", "conv", convolutions
+    ),
+    "adam": Case("a step of Adam for 100 arrays of 10,000", "adam", updates),
     "jacobian": Case("all 200 x 200 derivatives of tanh(w x)", "jacobian", jacobian, gradient=False),
     "rows": Case("the same by 200 gradients, one for each row", "jacobian_by_rows", jacobian, gradient=False),
     "xent": Case("softmax cross-entropy of 1,024 rows of 1,000 logits, sparse labels", "cross_entropy", cross_entropy),

@@ -12,8 +12,8 @@ from benchmarks.peers.modules import VERSION, chained, to_numpy
 from cuobjax.transforms.jit import Jit
 
 __all__ = [
-    "VERSION", "block", "chain", "cross_entropy", "deep50", "forward", "layer_norm", "lstm", "mlp", "prepare", "rnn",
-    "to_numpy",
+    "VERSION", "adam", "block", "chain", "conv", "cross_entropy", "deep50", "forward", "layer_norm", "lstm", "mlp",
+    "prepare", "rnn", "to_numpy",
 ]  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def jitted(prepared: Callable[[Case, Inputs], Any]) -> Callable[[Case, Inputs], 
 mlp, deep50, cross_entropy, layer_norm = map(
     jitted, (modules.mlp, modules.deep50, modules.cross_entropy, modules.layer_norm)
 )
-lstm, block = map(jitted, (modules.lstm, modules.block))
+lstm, block, conv, adam = map(jitted, (modules.lstm, modules.block, modules.conv, modules.adam))
 
 
 @jitted

@@ -136,3 +136,29 @@ def block(case: Case, inputs: Inputs) -> Callable[[], Any]:
         return (y * y).mean()
 
     return partial(cuobjax.GradValues(loss, collection), x=inputs.fixed["x"])
+
+
+def conv(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    made = [nn.Conv2D(*w.shape[2:], 3, use_bias=False) for w in inputs.differentiated]
+    for layer, w in zip(made, inputs.differentiated, strict=True):
+        layer.w.assign(jn.array(w))
+    net = nn.Sequential([part for layer in made for part in (layer, F.relu)])
+
+    def loss(x):
+        y = net(x)
+        return (y * y).mean()
+
+    return partial(cuobjax.GradValues(loss, net.vars()), **inputs.fixed)
+
+
+def adam(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    variables = cuobjax.VarCollection(
+        {str(i): cuobjax.TrainVar(jn.array(x)) for i, x in enumerate(inputs.differentiated)}
+    )
+    step, gradients = cuobjax.optimizer.Adam(variables, textbook=True), list(map(jn.array, inputs.fixed["gradients"]))
+
+    def run(gradients):
+        step(0.1, gradients)
+        return [v.value for v in variables], [jn.zeros(())]
+
+    return partial(run, gradients)

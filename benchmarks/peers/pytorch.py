@@ -16,6 +16,8 @@ torch.set_num_threads(THREADS)
 
 
 def prepare(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    if case.function == "adam":
+        return adam(inputs)
     function = globals()[case.function]
     tensors = [torch.from_numpy(array).requires_grad_(case.gradient) for array in inputs.differentiated]
     fixed = {
@@ -95,6 +97,25 @@ def block(wq, bq, wk, wv, bv, wo, bo, w1, b1, w2, b2, gamma1, beta1, gamma2, bet
         functional.gelu(functional.linear(functional.layer_norm(x, (d,), gamma2, beta2), w1.T, b1)), w2.T, b2
     )
     return (y * y).mean()
+
+
+def conv(*kernels, x):
+    for w in kernels:
+        x = torch.relu(functional.conv2d(x, w.permute(3, 2, 0, 1), padding=1))
+    return (x * x).mean()
+
+
+def adam(inputs):
+    variables = [torch.tensor(x, requires_grad=True) for x in inputs.differentiated]
+    for variable, g in zip(variables, inputs.fixed["gradients"], strict=True):
+        variable.grad = torch.from_numpy(g)
+    optimizer = torch.optim.Adam(variables, 0.1)
+
+    def run():
+        optimizer.step()
+        return torch.zeros(()), [variable.detach() for variable in variables]
+
+    return run
 
 
 def jacobian(x, w):
