@@ -7,7 +7,7 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.optimizer import SGD, Adafactor, Adagrad, Adam, AdamW, Lookahead, Momentum, RMSprop
+from cuobjax.optimizer import SGD, Adafactor, Adagrad, Adam, AdamW, Lookahead, Momentum, NAdam, RMSprop
 
 KINDS = [SGD, Momentum, Adam, AdamW]
 
@@ -179,3 +179,12 @@ def test_rmsprop_refuses_what_it_has_no_state_for():
         ):
             opt(0.1, [jn.ones(1)])
     RMSprop(v, momentum={"*": 0.9}, centered=True)(0.1, [jn.ones(1)])
+
+
+def test_numbers_of_a_step_stay_the_same_on_several_devices():
+    opt = NAdam({"v": objax.TrainVar(jn.ones(1))})
+    for _ in range(20):
+        opt(0.1, [jn.ones(1)])
+        x = opt.mu_product.value
+        opt.mu_product.reduce(jn.stack([x] * 3))
+        assert opt.mu_product.value == x  # a mean may be rounded
