@@ -49,7 +49,8 @@ def dynamic_slice(
 ) -> Array:
     """The part of an array that has fixed sizes and begins at indices, which may be computed and traced.
 
-    An index is moved so that the part lies within the array: it is clipped to [0, n - size].
+    An index below 0 counts from the end, as in JAX. Then it is moved so that the part lies within the array: it is
+    clipped to [0, n - size].
 
     Args:
         operand: An array of any shape.
@@ -74,12 +75,14 @@ def dynamic_slice(
         raise ValueError(f"dynamic_slice: expected slice_sizes within the shape {x.shape}, got {tuple(slice_sizes)}.")
     for axis, (start, size) in enumerate(zip(starts, slice_sizes, strict=True)):
         if size < x.shape[axis]:
-            last = x.shape[axis] - size
+            n, last = x.shape[axis], x.shape[axis] - size
             if isinstance(start, numbers.Integral):
-                first = min(max(int(start), 0), last)
+                first = min(max(int(start) + n * (start < 0), 0), last)
                 x = x[(slice(None),) * axis + (slice(first, first + size),)]
             else:
-                x = jn.take(x, jn.clip(jn.asarray(start), 0, last) + jn.arange(size), axis)
+                first = jn.asarray(start)
+                first = jn.clip(jn.where(first < 0, first + n, first), 0, last)
+                x = jn.take(x, first + jn.arange(size), axis)
     return x
 
 

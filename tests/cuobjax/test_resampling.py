@@ -56,6 +56,8 @@ def test_dynamic_slice_stays_within_the_array():
     x = np.arange(20).reshape(4, 5)
     for starts in ([1, 2], jn.array([1, 2]), (jn.array(1), 2), (np.int64(1), np.int32(2))):
         np.testing.assert_array_equal(F.dynamic_slice(x, starts, (2, 2)), x[1:3, 2:4])
+    for starts in ([1, -2], jn.array([1, -2]), jn.array([1, -2], dtype="int8"), np.array([1, 253], "uint8")):  # JAX's
+        np.testing.assert_array_equal(F.dynamic_slice(x, starts, (2, 2)), x[1:3, 3:])
     for starts in ([9, -9], jn.array([9, -9])):
         np.testing.assert_array_equal(F.dynamic_slice(x, starts, (2, 2)), x[2:4, :2])
     assert F.dynamic_slice(x, (3, 3), (4, 0)).shape == (4, 0)
