@@ -100,10 +100,25 @@ def _pull(wanted, g, x, w_input, w_hidden, b, b_hidden, mask, states, y, cell, r
     return tuple([found[i if i < 5 else i - 1] for i in wanted])
 
 
+def _flops(args, params, y):
+    """The operations of the products with the weights in all steps."""
+    x, w_input, w_hidden = args[:3]
+    return 2 * x.shape[0] * x.shape[1] * (w_input.size + w_hidden.size)
+
+
 recurrence: Primitive = Joint(
-    in_single(kernels.recurrence), _pull, (0, 1, 2, 3, 4, 6, 7), batch=Composition(_by_steps), memory="new"
+    in_single(kernels.recurrence),
+    _pull,
+    (0, 1, 2, 3, 4, 6, 7),
+    batch=Composition(_by_steps),
+    flops=_flops,
+    memory="new",
 )
 # Its last arguments are the results of `recurrence` for the first ones.
 recurrence_gradient: Primitive = Fused(
-    in_single(kernels.recurrence_gradient), _gradient_by_steps, batch="loop", memory="new"
+    in_single(kernels.recurrence_gradient),
+    _gradient_by_steps,
+    batch="loop",
+    flops=lambda args, params, y: 2 * _flops(args, params, y),
+    memory="new",
 )

@@ -72,8 +72,25 @@ def _gradient_formula(g, g_sums, q, k, v, bias, keys, y, sums, *, scale, causal,
     return tuple(found)
 
 
+def _products(q, k, width):
+    """The operations of products of the scores, or for them, with vectors of so many features."""
+    return 2 * math.prod(q.shape[:3]) * k.shape[2] * width
+
+
+def _flops(args, params, y):
+    q, k, v = args[:3]
+    return _products(q, k, q.shape[3] + v.shape[3])
+
+
+def _gradient_flops(args, params, y):
+    q, k, v = args[2:5]
+    return _products(q, k, 3 * q.shape[3] + 2 * v.shape[3])
+
+
 # Of q (N, H, T, D), k (N, K, S, D), v (N, K, S, E), bias (N, H or 1, T or 1, S or 1) and keys (N, H, T, 2); a number in
 # place of bias or keys for none.
-attention: Primitive = Joint(_attention, _pull, (0, 1, 2, 3), batch=folded, memory="new")
-attention_gradient: Primitive = Fused(_attention_gradient, _gradient_formula, batch=folded, memory="new")
+attention: Primitive = Joint(_attention, _pull, (0, 1, 2, 3), batch=folded, flops=_flops, memory="new")
+attention_gradient: Primitive = Fused(
+    _attention_gradient, _gradient_formula, batch=folded, flops=_gradient_flops, memory="new"
+)
 kept_weights: Primitive = nondifferentiable(_kept_weights, ("keys",), memory="new")

@@ -201,3 +201,14 @@ def test_a_jitted_network():
     jitted.vars().assign([t + 1 for t in jitted.vars().tensors()])
     np.testing.assert_allclose(jitted(jn.ones((2, 3))), jitted.__wrapped__(jn.ones((2, 3))), rtol=1e-6)
     assert type(jitted(jn.ones((2, 3)))) is objax.Array
+
+
+def test_operations_of_attention_and_recurrent_layers_are_those_of_their_products():
+    attention = summary(objax.nn.MultiHeadAttention(8, 2), jn.ones((3, 5, 8)))[0]
+    linear = 2 * 3 * 5 * 8 * 8 + 3 * 5 * 8
+    assert attention.flops == 4 * linear + 2 * (2 * 3 * 5 * 5 * 8)
+    layer = objax.nn.LSTM(3, 4)
+    lstm = summary(layer, jn.ones((2, 5, 3)))[0]
+    assert lstm.flops == 2 * 2 * 5 * (3 + 4) * 4 * 4
+    step = objax.GradValues(lambda x: layer(x)[0].sum(), layer.vars())
+    assert summary(step, jn.ones((2, 5, 3)))[0].flops >= 3 * lstm.flops
