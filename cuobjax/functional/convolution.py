@@ -52,6 +52,11 @@ def conv(
     x, w = jn.asarray(x), jn.asarray(w)
     rank = w.ndim - 2
     strides, dilations, kernel = to_tuple(strides, rank), to_tuple(dilations, rank), w.shape[:rank]
+    if rank < 1 or x.ndim != w.ndim:
+        raise ValueError(
+            "conv: expected x of shape (N, C, *spatial) and w of shape (*kernel, C // groups, O) with as many spatial "
+            f"dimensions, at least one, got {x.shape} and {w.shape}."
+        )
     padding = explicit_padding(padding, x.shape[2:], kernel, strides, dilations)
     w = w.transpose((rank + 1, rank, *range(rank)))
     return ops.convolution(x, w, geometry=ops.Geometry(strides, padding, dilations, groups))

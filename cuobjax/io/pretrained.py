@@ -76,7 +76,7 @@ def load_weights(
     """As `load_state_dict`, from a library of any convention; `where` is the name of the caller in errors."""
     if not isinstance(module, Module):
         raise TypeError(f"{where}: expected a module, got {type(module).__name__}.")
-    stored = _joined(module, _renamed(_read(state, where), renamer, convention, where), convention)
+    stored = _joined(module, _renamed(_read(state, where), renamer, convention, where), convention, where)
     named = {v: names[0] for v, names in names_of(module.vars()).items()}
     found: dict[Any, tuple[str, str, Any]] = {}
     missing: list[str] = []
@@ -131,7 +131,7 @@ def _renamed(state, renamer, convention, where):
     return renamed
 
 
-def _joined(module, stored, convention):
+def _joined(module, stored, convention, where):
     """The state with one value for each of our variables, where the library has another number of them."""
     stored, used = dict(stored), set()
     for path, owner in walk(module):
@@ -141,9 +141,17 @@ def _joined(module, stored, convention):
                 keys = [way + source for source in sources]
                 if stored.keys() >= set(keys):
                     used.update(keys)
-                    made = make(*[_on_host(stored[key][1]) for key in keys])
+                    made = _made(make, [_on_host(stored[key][1]) for key in keys], f"{where}: {', '.join(keys)}")
                     stored[way + name] = " + ".join(stored[key][0] for key in keys), made
     return {key: value for key, value in stored.items() if key not in used}
+
+
+def _made(make, arrays, where):
+    try:
+        return make(*arrays)
+    except ValueError:
+        got = " and ".join(str(x.shape) for x in arrays)
+        raise ValueError(f"{where}: expected values in the shapes that PyTorch's layer has, got {got}.") from None
 
 
 def _as_ours(array, owner, attribute, convention):
@@ -174,7 +182,7 @@ def _fitting(array, variable, where):
 def _read(state, where):
     if isinstance(state, Mapping):
         return state
-    path = os.fsdecode(state)
+    path = os.fsdecode(state) if isinstance(state, str | os.PathLike) else ""
     if path.endswith(".safetensors"):
         with open(path, "rb") as file:
             return read_safetensors(file)
@@ -182,6 +190,6 @@ def _read(state, where):
         with onp.load(path, allow_pickle=False) as archive:
             return dict(archive)
     raise TypeError(
-        f"{where}: expected a dictionary or the path of a .safetensors or .npz file, got {path!r}. In PyTorch write "
+        f"{where}: expected a dictionary or the path of a .safetensors or .npz file, got {state!r}. In PyTorch write "
         "safetensors.torch.save_file(net.state_dict(), 'net.safetensors')."
     )

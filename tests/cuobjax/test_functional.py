@@ -301,6 +301,8 @@ def test_conv_in_one_and_three_dimensions(rng):
 
 
 def test_conv_that_does_not_fit():
+    with pytest.raises(ValueError, match=r"^conv: expected x of shape \(N, C, \*spatial\) and w of .* got \(1, 3, 4\)"):
+        F.conv(jn.ones((1, 3, 4)), jn.ones((3, 3, 3, 4)))
     with pytest.raises(ValueError, match="expected windows that fit into the padded input"):
         F.conv(jn.ones((1, 1, 2, 2)), jn.ones((3, 3, 1, 1)), padding="VALID")
     with pytest.raises(

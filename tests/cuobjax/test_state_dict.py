@@ -198,3 +198,14 @@ def test_refused_values_change_nothing(change, error, message):
 def test_refused_arguments(call, error, message):
     with pytest.raises(error, match=f"^load_state_dict: {message}"):
         call()
+
+
+def test_values_that_cannot_be_joined_are_refused_by_name():
+    layer = nn.LSTM(3, 2)
+    state = {"weight_ih_l0": np.ones((8, 3)), "weight_hh_l0": np.ones((8, 2))}
+    state |= {"bias_ih_l0": np.ones(8), "bias_hh_l0": np.ones(7)}
+    message = r"^load_state_dict: bias_ih_l0, bias_hh_l0: expected values in the shapes .*, got \(8,\) and \(7,\)\."
+    with pytest.raises(ValueError, match=message):
+        io.load_state_dict(layer, state)
+    with pytest.raises(TypeError, match=r"^load_state_dict: expected a dictionary or the path of .* got None"):
+        io.load_state_dict(layer, None)
