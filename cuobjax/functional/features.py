@@ -80,9 +80,9 @@ def dynamic_slice(
                 first = min(max(int(start) + n * (start < 0), 0), last)
                 x = x[(slice(None),) * axis + (slice(first, first + size),)]
             else:
-                first = jn.asarray(start)
-                first = jn.clip(jn.where(first < 0, first + n, first), 0, last)
-                x = jn.take(x, first + jn.arange(size), axis)
+                index = jn.asarray(start)
+                index = jn.clip(jn.where(index < 0, index + n, index), 0, last)
+                x = jn.take(x, index + jn.arange(size), axis)
     return x
 
 

@@ -309,7 +309,7 @@ class GRU(_Recurrent):
     cell = GRUCell
 
 
-def _real(layer, x):
+def _real(layer: Any, x: Any) -> Array:
     """What is given as an Array of real numbers; integers become floating point."""
     x = as_input(layer, x)
     if x.dtype.kind == "c":
