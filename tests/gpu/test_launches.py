@@ -28,6 +28,7 @@ NOT_SCALED = {
         "CuPy does not record cuBLAS and cuSOLVER, or computes it on the host only",
     ),
     **dict.fromkeys("stdtr jv yv iv iv_scaled ive kv kve".split(), "CuPy does not have it"),
+    "recurrence": "its weights have four times the width of the states",
     **dict.fromkeys("convolution_input convolution_kernel window_spread".split(), "counted as gradients"),
 }
 FEW = 2  # an odd length against an even one may take another path
@@ -36,6 +37,7 @@ GROWING = {
     # By doubling, of numbers with exponents of their own, so that gradients do not overflow (`autograd.ops.scaled`):
     "prod": 72,  # 3 more steps of two products of 12 launches
     "cumprod": 150,  # 3 more steps of a product and a recurrence
+    "recurrence_gradient": 98,  # a kernel and a product for each step of time
 }
 
 
