@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from .. import backend
+from ..core import beside
 from ..graph import Graph, Operation
 from .formulas import HEADERS, OPTIONS, statement, type_of
 from .multi_tensor import MultiTensorProgram
@@ -43,7 +44,8 @@ class FusedKernel:
         xp = backend.library(arrays, self.name)
         if xp is numpy:
             return tuple(self.graph.interpret(arrays))
-        y = self.launch(xp, backend.beside_gpu(arrays))
+        with beside(*arrays):
+            y = self.launch(xp, backend.beside_gpu(arrays))
         return y if isinstance(y, tuple) else (y,)
 
     def launch(self, xp: ModuleType, arrays: Sequence[Any]) -> Any:
