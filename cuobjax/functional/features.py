@@ -80,7 +80,7 @@ def dynamic_slice(
                 first = min(max(int(start) + n * (start < 0), 0), last)
                 x = x[(slice(None),) * axis + (slice(first, first + size),)]
             else:
-                index = jn.asarray(start)
+                index = jn.asarray(start).astype("int64")
                 index = jn.clip(jn.where(index < 0, index + n, index), 0, last)
                 x = jn.take(x, index + jn.arange(size), axis)
     return x

@@ -60,6 +60,7 @@ def test_dynamic_slice_stays_within_the_array():
         np.testing.assert_array_equal(F.dynamic_slice(x, starts, (2, 2)), x[1:3, 3:])
     for starts in ([9, -9], jn.array([9, -9])):
         np.testing.assert_array_equal(F.dynamic_slice(x, starts, (2, 2)), x[2:4, :2])
+    assert F.dynamic_slice(np.arange(300), np.array([-2], "int8"), [2]).tolist() == [298, 299]
     assert F.dynamic_slice(x, (3, 3), (4, 0)).shape == (4, 0)
     windows = objax.Vectorize(lambda i: F.dynamic_slice(jn.arange(6), [i], [3]))(jn.array([0, 1, 9]))
     assert windows.tolist() == [[0, 1, 2], [1, 2, 3], [3, 4, 5]]
