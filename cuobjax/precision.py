@@ -9,7 +9,7 @@ import copyreg
 import functools
 import re
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as onp
 
@@ -34,6 +34,7 @@ from .typing import ArrayLike, DTypeLike
 
 __all__ = ["LossScale", "Modules", "Policy", "is_normalization", "mixed", "set_policy"]
 
+M = TypeVar("M", bound=Module)
 Modules: TypeAlias = type[Module] | tuple[type[Module], ...] | Callable[[str, Module], Any]
 """Which modules: a class, several, or a function of the path of a module, such as `.layers[0]`, and the module."""
 
@@ -84,7 +85,7 @@ def is_normalization(path: str, module: Module) -> bool:
     return any(_NORMALIZATION.search(kind.__name__) for kind in type(module).__mro__)
 
 
-def mixed(module: Module, compute: DTypeLike = "bfloat16", *, float32: Modules = is_normalization) -> Module:
+def mixed(module: M, compute: DTypeLike = "bfloat16", *, float32: Modules = is_normalization) -> M:
     """Lets a network compute in half precision, in place: see `set_policy`. Its variables and its output are float32.
 
     Modules with TrainVars, in them or in modules in them, get the policy: call a network first whose layers make their

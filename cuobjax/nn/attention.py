@@ -157,13 +157,14 @@ class MultiHeadAttention(Module):
             x: What queries are made of.
             context: What keys and values are made of, (N, S, ncontext); None: x.
             mask: Booleans that broadcast to (N, heads, T, S), True where a query sees a key. One of shape (N, S) says
-                which keys there are in each sequence: padding is False.
+                which keys there are in each sequence, padding is False; one of shape (T, S) which keys queries see.
             bias: Numbers that broadcast to (N, heads, T, S), added to the scores.
             cache: Of the positions before, to which these are added: see `cache()`. Each position sees those before it.
             training: Whether to drop weights; None: the mode that `train`, `eval` or `mode` of a module set.
 
         Raises:
-            ValueError: If a shape does not fit, or if a cache goes with a context or mask.
+            ValueError: If a shape does not fit, if a mask of two axes may be both as N = T, or if a cache goes with a
+                context or mask.
         """
         x = as_input(self, x)
         if x.ndim != 3:
@@ -181,7 +182,13 @@ class MultiHeadAttention(Module):
             k, v, mask = cache(k, v)
         elif mask is not None:
             mask = jn.asarray(mask)
-            mask = mask[:, None, None, :] if mask.ndim == 2 and mask.shape == source.shape[:2] else mask
+            if mask.ndim == 2 and mask.shape == source.shape[:2]:
+                if len(x) == x.shape[1] > 1:
+                    raise ValueError(
+                        f"MultiHeadAttention: a mask of shape {mask.shape} may be of keys, (N, S), or of queries and "
+                        "keys, (T, S), as N = T. Write mask[:, None, None] for the first, mask[None, None] for the second."
+                    )
+                mask = mask[:, None, None, :]
         random_part: dict[str, Any] = {}
         if self.dropout is not None and in_training(self.dropout, training):
             random_part = {"keep": self.dropout.keep, "key": new_key(self.dropout.keygen)}

@@ -213,3 +213,10 @@ def test_mistakes_of_types_say_what_is_expected():
     layer = nn.MultiHeadAttention(8, 2)
     with pytest.raises(ValueError, match="MultiHeadAttention: expected a cache alone, got a context, mask or bias"):
         layer(jn.ones((1, 2, 8)), mask=np.ones((1, 2), bool), cache=layer.cache(1, 4))
+
+
+def test_a_mask_that_may_be_of_keys_or_of_queries_and_keys_is_refused():
+    layer, x, mask = nn.MultiHeadAttention(8, 2), jn.ones((3, 3, 8)), np.tril(np.ones((3, 3), bool))
+    with pytest.raises(ValueError, match=r"may be of keys, .* or of queries and keys, .* Write mask\[:, None, None\]"):
+        layer(x, mask=mask)
+    assert layer(x, mask=mask[None, None]).shape == layer(x, mask=mask[:, None, None]).shape == x.shape
