@@ -186,7 +186,8 @@ class MultiHeadAttention(Module):
                 if len(x) == x.shape[1] > 1:
                     raise ValueError(
                         f"MultiHeadAttention: a mask of shape {mask.shape} may be of keys, (N, S), or of queries and "
-                        "keys, (T, S), as N = T. Write mask[:, None, None] for the first, mask[None, None] for the second."
+                        "keys, (T, S), as N = T. Write mask[:, None, None] for the first, mask[None, None] for the "
+                        "second."
                     )
                 mask = mask[:, None, None, :]
         random_part: dict[str, Any] = {}
