@@ -168,20 +168,9 @@ class AdamW(Adam):
         super().__init__(vc, beta1, beta2, eps, textbook=True)
         self._set(weight_decay=weight_decay)
 
-    def __call__(
-        self,
-        lr: Hyperparameter,
-        grads: Gradients,
-        beta1: Hyperparameter | None = None,
-        beta2: Hyperparameter | None = None,
-    ) -> None:
-        """Makes a step: see `Optimizer.__call__` for `lr`, `grads` and the errors.
-
-        Args:
-            beta1, beta2: In this call, instead of those of the optimizer.
-        """
+    def _apply(self, lr, grads, factor, root, **hyperparameters):
         decay = combined(operator.mul, self.rate(lr), self.weight_decay)
-        self._advance(lr, grads, beta1, beta2, decay=decay)
+        super()._apply(lr, grads, factor, root, decay=decay, **hyperparameters)
 
     def update(  # type: ignore[override]
         self,

@@ -1,6 +1,6 @@
 """Elementwise functions of many lists of arrays: in few launches on a GPU."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from autograd import Array
@@ -9,7 +9,7 @@ from autograd.core import wrapped
 from autograd.debugging import is_watching
 from autograd.graph import ConcretizationError, Staging
 
-__all__ = ["over_lists"]
+__all__ = ["kind_of_list", "over_lists", "recorded"]
 
 _programs: dict[Any, MultiTensorProgram | None] = {}
 
@@ -30,14 +30,13 @@ def over_lists(
         return [f(*arrays, *numbers) for arrays in lists]
     groups: dict[Any, list[int]] = {}
     for i, arrays in enumerate(lists):
-        raw = [x._value for x in arrays]
-        groups.setdefault((raw[0].shape == (), type(raw[0]), *[x.dtype for x in raw]), []).append(i)
+        groups.setdefault(kind_of_list(arrays), []).append(i)
     kinds = [x.dtype if isinstance(x, Array) else type(x) for x in numbers]
     results: list[Any] = [None] * len(lists)
     for group, chosen in groups.items():
         key = (f, *group, *kinds)
         if key not in _programs:
-            _programs[key] = _recorded(f, lists[chosen[0]], numbers)
+            _programs[key] = recorded(f, lists[chosen[0]], numbers, f.__name__)
         program = _programs[key]
         if program is None:
             found = [f(*lists[i], *numbers) for i in chosen]
@@ -50,14 +49,24 @@ def over_lists(
     return results
 
 
-def _recorded(f, arrays, numbers):
-    """The program of a function; None if it is not elementwise."""
+def kind_of_list(arrays: Sequence[Array]) -> tuple[Any, ...]:
+    """What a program is for: whether the arrays have axes, their library and dtypes."""
+    raw = [x._value for x in arrays]
+    return raw[0].shape == (), type(raw[0]), *[x.dtype for x in raw]
+
+
+def recorded(
+    f: Callable[..., Sequence[Array] | None], arrays: Sequence[Array], numbers: Iterable[Any], name: str
+) -> MultiTensorProgram | None:
+    """The program of a function of arrays and numbers; None if it is not elementwise, or returns None."""
     staging = Staging()
     with staging.recording():
-        inputs = [staging.input(x._value if isinstance(x, Array) else x, "input") for x in (*arrays, *numbers)]
+        inputs = [staging.input(x._value if isinstance(x, Array) else x, name) for x in (*arrays, *numbers)]
         try:
             outputs = f(*inputs)
         except ConcretizationError:
             return None
-    graph = staging.finished(list(outputs))
-    return MultiTensorProgram(graph, len(arrays), f.__name__) if is_elementwise(graph, len(arrays)) else None
+    if outputs is None:
+        return None
+    graph = staging.finished(outputs)
+    return MultiTensorProgram(graph, len(arrays), name) if is_elementwise(graph, len(arrays)) else None

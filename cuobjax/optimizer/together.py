@@ -8,14 +8,13 @@ from typing import Any
 
 from autograd import Array
 from autograd.backend import is_array
-from autograd.compiler.multi_tensor import MultiTensorProgram, is_elementwise
 from autograd.core import kind_of, wrapped
 from autograd.debugging import is_watching
-from autograd.graph import ConcretizationError, Staging
 
 from ..core.module import Module
 from ..core.scope import scope, write
 from ..core.variable import BaseVar
+from .lists import kind_of_list, recorded
 
 __all__ = ["updated_together"]
 
@@ -50,7 +49,7 @@ def updated_together(
     groups: dict[Any, list[int]] = {}
     for i, (values, own) in enumerate(zip(lists, numbers, strict=True)):
         same = [(name, id(x) if isinstance(x, Array) else repr(x)) for name, x in own.items()]
-        groups.setdefault((*_kind_of_list(values), *same), []).append(i)
+        groups.setdefault((*kind_of_list(values), *same), []).append(i)
     constants = {name: x for name, x in vars(optimizer).items() if kind_of(x) is not None}
     attributes = [
         (name, id(x) if isinstance(x, Module | Array) or is_array(x) else repr(x))
@@ -63,7 +62,7 @@ def updated_together(
         fixed = {name: x for name, x in numbers[i].items() if _is_fixed(x, constants.get(name))}
         given = {name: x for name, x in numbers[i].items() if name not in fixed}
         kinds = [(name, x.dtype if isinstance(x, Array) else type(x)) for name, x in given.items()]
-        key = (*_kind_of_list(lists[i]), *attributes, *map(repr, fixed.items()), *kinds)
+        key = (*kind_of_list(lists[i]), *attributes, *map(repr, fixed.items()), *kinds)
         if key not in programs:
             if len(programs) == MOST:
                 return False
@@ -79,11 +78,6 @@ def updated_together(
     return True
 
 
-def _kind_of_list(values):
-    """What a program is for: whether the arrays have axes, their library and dtypes."""
-    return values[0].shape == (), type(values[0]._value), *[x._value.dtype for x in values]
-
-
 def _is_fixed(x, attribute):
     return not isinstance(x, Array) and (x is attribute or not x)
 
@@ -93,20 +87,19 @@ def _recorded(i, variables, values, numbers, given, update):
 
     None if it is not elementwise, reads or writes other variables, or has arrays that may be others in the next step.
     """
-    staging = Staging()
-    with staging.recording():
-        tracers = [staging.input(x._value, "a variable or gradient") for x in values]
-        inputs = {name: staging.input(x._value if isinstance(x, Array) else x, name) for name, x in given.items()}
-        with scope(zip(variables, tracers, strict=False)) as opened:
-            try:
-                update(i, tracers[-1], numbers | inputs)
-            except ConcretizationError:
-                return None
-    changes = {v: x for v, x in opened.changes().items() if not any(v is made() for made in opened.made)}
-    if opened.seen or not changes.keys() <= set(variables):
+    changed: list[int] = []
+
+    def values_after(*traced):
+        own, named = traced[: len(values)], dict(zip(given, traced[len(values) :], strict=True))
+        with scope(zip(variables, own, strict=False)) as opened:
+            update(i, own[-1], numbers | named)
+        changes = {v: x for v, x in opened.changes().items() if not any(v is made() for made in opened.made)}
+        if opened.seen or not changes.keys() <= set(variables):
+            return None
+        changed.extend(n for n, v in enumerate(variables) if v in changes)
+        return [changes[variables[n]] for n in changed]
+
+    program = recorded(values_after, values, given.values(), "update")
+    if program is None or any(program.graph.values[n].weak is None for n in program.graph.constants):
         return None
-    changed = [n for n, v in enumerate(variables) if v in changes]
-    graph = staging.finished([changes[variables[n]] for n in changed])
-    if not is_elementwise(graph, len(values)) or any(graph.values[n].weak is None for n in graph.constants):
-        return None
-    return MultiTensorProgram(graph, len(values), "update"), changed
+    return program, changed
