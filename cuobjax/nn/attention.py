@@ -112,7 +112,13 @@ class MultiHeadAttention(Module):
     rotary: bool
     dropout: Dropout | None
 
-    @explained("Write MultiHeadAttention(nin, heads).", bias="Write use_bias=False.")
+    @explained(
+        "Write MultiHeadAttention(nin, heads).",
+        batch_first="Leave it out: x is (N, T, nin).",
+        bias="Write use_bias=False.",
+        dropout="Write keep, the probability that a weight is kept.",
+        kdim="Write ncontext.",
+    )
     def __init__(
         self,
         nin: int,

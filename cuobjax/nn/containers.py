@@ -40,7 +40,15 @@ class Sequential(ModuleList):
         if unknown:
             raise TypeError(f"{type(self).__name__}: expected keywords that a layer takes, got {sorted(unknown)}.")
         for i, layer in enumerate(self):
-            output = self.run_layer(i, layer, args, taken[i])
+            try:
+                output = self.run_layer(i, layer, args, taken[i])
+            except (TypeError, ValueError) as error:
+                if i and len(args) > 1:
+                    error.add_note(
+                        f"{type(self[i - 1]).__name__} before it returned a tuple, whose {len(args)} items are its "
+                        "arguments. For the first one alone, put a function between them: lambda y, *rest: y"
+                    )
+                raise
             args = output if isinstance(output, tuple) else (output,)
         return args if len(args) != 1 else args[0]
 

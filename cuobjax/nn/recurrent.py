@@ -32,6 +32,16 @@ State: TypeAlias = Array | tuple[Array, Array]
 Init: TypeAlias = Callable[[tuple[int, ...]], Tensor]
 
 
+_explained = explained(
+    "Write the numbers of input features and of features of the state: {name}(nin, nout).",
+    batch_first="Leave it out: sequences are (N, T, nin).",
+    bias="Write use_bias=False.",
+    dropout="Write keep, the probability that a feature is kept.",
+    nonlinearity="Write activation.",
+    num_layers="Write layers.",
+)
+
+
 class _Cell(Module):
     """One step of a recurrent network; the subclass says which.
 
@@ -50,7 +60,7 @@ class _Cell(Module):
     w_input: TrainVar
     kind: str
 
-    @explained("Write the numbers of input features and of features of the state: RNN(nin, nout).")
+    @_explained
     def __init__(
         self, nin: int, nout: int, use_bias: bool = True, w_init: Init = xavier_normal, w_hidden_init: Init = orthogonal
     ) -> None:
@@ -110,7 +120,7 @@ class RNNCell(_Cell):
         activation: "tanh" or "relu".
     """
 
-    @explained("Write RNNCell(nin, nout).")
+    @_explained
     def __init__(
         self,
         nin: int,
@@ -120,8 +130,7 @@ class RNNCell(_Cell):
         w_hidden_init: Init = orthogonal,
         activation: str = "tanh",
     ) -> None:
-        if activation not in ("tanh", "relu"):
-            raise ValueError(f"{type(self).__name__}: expected activation 'tanh' or 'relu', got {activation!r}.")
+        _require_activation(type(self).__name__, activation)
         self.kind = activation
         super().__init__(nin, nout, use_bias, w_init, w_hidden_init)
 
@@ -180,7 +189,7 @@ class _Recurrent(Module):
     bidirectional: bool
     cell: Any = None
 
-    @explained("Write the numbers of input features and of features of the state: RNN(nin, nout).")
+    @_explained
     def __init__(
         self,
         nin: int,
@@ -189,13 +198,20 @@ class _Recurrent(Module):
         bidirectional: bool = False,
         keep: float = 1,
         generator: KeySource = random.DEFAULT_GENERATOR,
-        **arguments: Any,
+        *,
+        use_bias: bool = True,
+        w_init: Init = xavier_normal,
+        w_hidden_init: Init = orthogonal,
     ) -> None:
-        require_sizes(type(self).__name__, 1, layers=layers)
+        self._set(nin, nout, layers, bidirectional, keep, generator, (use_bias, w_init, w_hidden_init))
+
+    def _set(self, nin, nout, layers, bidirectional, keep, generator, of_cell):
+        """Makes the cells; `of_cell` are their arguments after the numbers of features."""
+        require_sizes(type(self).__name__, 1, nin=nin, nout=nout, layers=layers)
         directions = 1 + bool(bidirectional)
         self.bidirectional = bool(bidirectional)
         self.cells = ModuleList(
-            self.cell(nin if layer == 0 else directions * nout, nout, **arguments)
+            self.cell(nin if layer == 0 else directions * nout, nout, *of_cell)
             for layer in range(layers)
             for _ in range(directions)
         )
@@ -258,7 +274,7 @@ class RNN(_Recurrent):
         bidirectional: Whether a second cell in each layer runs from the end; its features follow those of the first.
         keep: The probability that a feature between two layers is kept in training.
         generator: Where the random numbers for that come from.
-        arguments: `use_bias`, `w_init`, `w_hidden_init` and `activation`, as for the cell.
+        use_bias, w_init, w_hidden_init, activation: As for the cell.
 
     Example:
         >>> y, h = RNN(3, 8, layers=2)(jn.ones((4, 10, 3)))
@@ -267,6 +283,24 @@ class RNN(_Recurrent):
     """
 
     cell = RNNCell
+
+    @_explained
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        layers: int = 1,
+        bidirectional: bool = False,
+        keep: float = 1,
+        generator: KeySource = random.DEFAULT_GENERATOR,
+        *,
+        use_bias: bool = True,
+        w_init: Init = xavier_normal,
+        w_hidden_init: Init = orthogonal,
+        activation: str = "tanh",
+    ) -> None:
+        _require_activation(type(self).__name__, activation)
+        self._set(nin, nout, layers, bidirectional, keep, generator, (use_bias, w_init, w_hidden_init, activation))
 
 
 class LSTM(_Recurrent):
@@ -278,7 +312,7 @@ class LSTM(_Recurrent):
         bidirectional: Whether a second cell in each layer runs from the end; its features follow those of the first.
         keep: The probability that a feature between two layers is kept in training.
         generator: Where the random numbers for that come from.
-        arguments: `use_bias`, `w_init` and `w_hidden_init`, as for the cell.
+        use_bias, w_init, w_hidden_init: As for the cell.
 
     Example:
         >>> y, (h, c) = LSTM(3, 8, bidirectional=True)(jn.ones((4, 10, 3)), lengths=[10, 7, 5, 1])
@@ -298,7 +332,7 @@ class GRU(_Recurrent):
         bidirectional: Whether a second cell in each layer runs from the end; its features follow those of the first.
         keep: The probability that a feature between two layers is kept in training.
         generator: Where the random numbers for that come from.
-        arguments: `use_bias`, `w_init` and `w_hidden_init`, as for the cell.
+        use_bias, w_init, w_hidden_init: As for the cell.
 
     Example:
         >>> y, h = GRU(3, 8)(jn.ones((4, 10, 3)))
@@ -307,6 +341,11 @@ class GRU(_Recurrent):
     """
 
     cell = GRUCell
+
+
+def _require_activation(where: str, activation: Any) -> None:
+    if activation not in ("tanh", "relu"):
+        raise ValueError(f"{where}: expected activation 'tanh' or 'relu', got {activation!r}.")
 
 
 def _real(layer: Any, x: Any) -> Array:

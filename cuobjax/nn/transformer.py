@@ -9,6 +9,7 @@ from autograd import Array
 
 from .. import random
 from ..core.module import Module
+from ..core.variable import Tensor
 from ..functional.activation import gelu
 from ..random.generator import KeySource
 from ..typing import ArrayLike
@@ -18,6 +19,7 @@ from .attention import KVCache, MultiHeadAttention
 from .containers import MLP
 from .dropout import Dropout
 from .group_norm import LayerNorm
+from .init import xavier_normal
 from .inputs import as_input
 
 __all__ = ["TransformerBlock"]
@@ -39,7 +41,8 @@ class TransformerBlock(Module):
         keep: The probability that a feature of what is added is kept in training.
         norm: Makes a norm of nin.
         generator: Where the random numbers for `keep` come from.
-        arguments: `kv_heads`, `ncontext`, `rotary`, `use_bias` and `w_init` of the attention.
+        ncontext, kv_heads, rotary, use_bias, w_init: As for `MultiHeadAttention`; the context's features are those of
+            the second attention.
 
     Example:
         >>> import cuobjax
@@ -55,7 +58,14 @@ class TransformerBlock(Module):
     mlp_norm: Module
     dropout: Dropout | None
 
-    @explained("Write TransformerBlock(nin, heads).")
+    @explained(
+        "Write TransformerBlock(nin, heads).",
+        batch_first="Leave it out: x is (N, T, nin).",
+        bias="Write use_bias=False.",
+        dim_feedforward="Write nhidden.",
+        dropout="Write keep, the probability that a feature is kept.",
+        norm_first="Leave it out: the norms come first.",
+    )
     def __init__(
         self,
         nin: int,
@@ -68,7 +78,11 @@ class TransformerBlock(Module):
         norm: Callable[[int], Module] = LayerNorm,
         generator: KeySource = random.DEFAULT_GENERATOR,
         ncontext: int | None = None,
-        **arguments: Any,
+        *,
+        kv_heads: int | None = None,
+        rotary: bool = False,
+        use_bias: bool = True,
+        w_init: Callable[[tuple[int, ...]], Tensor] = xavier_normal,
     ) -> None:
         nhidden = 4 * nin if nhidden is None else nhidden
         require_sizes("TransformerBlock", 1, nin=nin, nhidden=nhidden)
@@ -77,21 +91,16 @@ class TransformerBlock(Module):
                 "TransformerBlock: expected cross=True with ncontext, the number of features of its context."
             )
         self.attention_norm, self.mlp_norm = norm(nin), norm(nin)
-        self.attention = MultiHeadAttention(nin, heads, causal=causal, **arguments)
+        arguments: dict[str, Any] = {"kv_heads": kv_heads, "use_bias": use_bias, "w_init": w_init}
+        self.attention = MultiHeadAttention(nin, heads, causal=causal, rotary=rotary, **arguments)
         self.cross_norm = norm(nin) if cross else None
-        self.cross = None
-        if cross:
-            self.cross = MultiHeadAttention(nin, heads, ncontext=ncontext, **{**arguments, "rotary": False})
-        self.mlp = MLP([nin, nhidden, nin], activation, use_bias=self.attention.query.b is not None)
+        self.cross = MultiHeadAttention(nin, heads, ncontext=ncontext, **arguments) if cross else None
+        self.mlp = MLP([nin, nhidden, nin], activation, use_bias)
         self.dropout = None if keep == 1 else Dropout(keep, generator)
         self._arguments: dict[str, Any] = {
-            "nin": nin,
-            "heads": heads,
-            "nhidden": nhidden,
-            "causal": causal,
-            "cross": cross,
-        }
-        self._arguments |= {"activation": activation, "keep": keep, "norm": norm, "ncontext": ncontext, **arguments}
+            "nin": nin, "heads": heads, "nhidden": nhidden, "causal": causal, "cross": cross, "activation": activation,
+            "keep": keep, "norm": norm, "ncontext": ncontext, "rotary": rotary, **arguments,
+        }  # fmt: skip
 
     def __call__(
         self,

@@ -16,6 +16,10 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_PLACES = {
+    "device": 'Write with cuobjax.device("cpu"): around what makes it.',
+    "dtype": 'Write cuobjax.set_default_dtype("float64"), for instance, before.',
+}
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -63,9 +67,10 @@ def explained(remedy: str, **remedies: str) -> Callable[[F], F]:
     """A decorator of methods: a call with wrong arguments names the class that users wrote, and a remedy.
 
     Args:
-        remedy: What to write, where no argument is named.
+        remedy: What to write, where no argument is named; `{name}` stands for the name of the class.
         remedies: What to write where the error names this argument.
     """
+    remedies = _PLACES | remedies
 
     def decorate(method: F) -> F:
         @functools.wraps(method)
@@ -77,7 +82,8 @@ def explained(remedy: str, **remedies: str) -> Callable[[F], F]:
                     raise
                 what = str(error).removeprefix(f"{method.__qualname__}() ")
                 chosen = next((text for name, text in remedies.items() if f"'{name}'" in what), remedy)
-                raise TypeError(f"{type(self).__name__}: {what}. {chosen}") from None
+                name = type(self).__name__
+                raise TypeError(f"{name}: {what}. {chosen.replace('{name}', name)}") from None
 
         return cast(F, called)
 

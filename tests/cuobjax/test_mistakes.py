@@ -46,6 +46,7 @@ optimizer.Adam(net.vars()); random.normal((2, 3)); random.uniform((2, 3)); rando
 random.normal((3,), generator=random.Generator(3)); x.at[0].set(1); nn.Conv2D(1, 2, 3); nn.BatchNorm1D(3)
 nn.Sequential([functools.partial(F.max_pool_2d, size=2), F.flatten, lambda x: x])(jn.ones((1, 1, 2, 2)))
 nn.Sequential([functools.partial(F.average_pool_2d, size=2), F.relu, jn.tanh])(jn.ones((1, 1, 2, 2)))
+nn.Sequential([nn.LSTM(3, 4), lambda y, *rest: y, nn.Linear(4, 2)])(jn.ones((2, 5, 3)))
 F.loss.cross_entropy_logits_sparse(x, jn.array([0, 1])).mean(); F.loss.mean_squared_error(x, x).mean()
 F.loss.sigmoid_cross_entropy_logits(x, x).mean(); F.loss.mean_absolute_error(x, x).mean()
 0.5 * x * (1 + autograd.scipy.special.erf(x / 2**0.5)); autograd.tree.tree_map(jn.sin, [x]); jn.concatenate([x, x], 0)
