@@ -5,6 +5,7 @@ from autograd import Array
 
 from ..typing import ArrayLike
 from .half_precision import single, with_precision_of
+from .loss.arguments import require_between, require_real
 
 __all__ = ["kl"]
 
@@ -17,7 +18,7 @@ def kl(p: ArrayLike, q: ArrayLike, eps: float = 2**-17) -> Array:
         eps: Added to them in the logarithms, which are finite then.
 
     Raises:
-        ValueError: If they have other shapes.
+        ValueError: If they have other shapes, or a number at hand is not from 0 to 1.
     """
     p, q = jn.asarray(p), jn.asarray(q)
     if p.ndim != 1 or p.shape != q.shape:
@@ -25,6 +26,9 @@ def kl(p: ArrayLike, q: ArrayLike, eps: float = 2**-17) -> Array:
             f"kl: expected p and q of one shape (classes,), got {p.shape} and {q.shape}. For a batch of them write "
             "autograd.vmap(kl)(p, q)."
         )
+    require_real("kl", p, q)
+    for name, x in (("p", p), ("q", q)):
+        require_between("kl", name, x, 0, 1, "Of logits take functional.softmax.")
     wide_p, wide_q = single(p), single(q)
     return with_precision_of(jn.dot(wide_p, jn.log(wide_p + eps) - jn.log(wide_q + eps)), p, q)
 

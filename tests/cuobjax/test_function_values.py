@@ -253,11 +253,60 @@ STEPS, WORDS = jn.zeros((2, 4, 3)), jn.array([[1, 2], [2, 2]])
             ValueError,
             r"^ctc_logits: expected logit_lengths of s",
         ),
+        (
+            lambda L: L.focal_logits(LOGITS, LOGITS, 2.0),
+            ValueError,
+            r"^focal_logits: expected alpha from 0 to 1, got 2",
+        ),
+        (
+            lambda L: L.cross_entropy_logits_sparse(LOGITS, LABELS, "1"),
+            ValueError,
+            "expected smoothing from 0 to 1, got '",
+        ),
+        (
+            lambda L: L.cross_entropy_logits_sparse(LOGITS[:, :0], LABELS),
+            ValueError,
+            "expected at least one class, got",
+        ),
+        (
+            lambda L: L.cross_entropy_logits(LOGITS[:, :0], LOGITS[:, :0]),
+            ValueError,
+            "expected at least one class, got",
+        ),
+        (
+            lambda L: L.mean_squared_error(LOGITS[:0], LOGITS[:0], None),
+            ValueError,
+            r"^mean_squared_error: expected elements to take means of, got x of shape \(0, 3\)",
+        ),
+        (lambda L: L.huber(LOGITS[:, :0], LOGITS[:, :0]), ValueError, "^huber: expected elements to take means of"),
     ],
 )
 def test_losses_refuse_what_cannot_be_meant(call, error, message):
     with pytest.raises(error, match=message):
         call(F.loss)
+
+
+@pytest.mark.parametrize(
+    "name",
+    """log_cosh mean_squared_log_error gaussian_nll poisson_nll cross_entropy_logits cross_entropy_logits_sparse
+    kl_logits sigmoid_cross_entropy_logits focal_logits focal_logits_sparse hinge hinge_sparse dice_logits ctc_logits
+    cosine_distance cosine_embedding contrastive triplet margin_ranking info_nce""".split(),
+)
+def test_losses_refuse_complex_numbers(name):
+    x = (STEPS if name == "ctc_logits" else LOGITS) * 1j
+    y = WORDS if name == "ctc_logits" else LABELS if name.endswith("sparse") else LOGITS
+    more = {"gaussian_nll": [LOGITS], "triplet": [LOGITS], "margin_ranking": [LOGITS]}
+    more |= {"cosine_embedding": [LABELS], "contrastive": [LABELS]}
+    with pytest.raises(TypeError, match=r": expected real numbers, got dtype complex64\. Take jn\.real"):
+        getattr(F.loss, name)(x, y, *more.get(name, ()))
+
+
+def test_squares_of_complex_numbers_are_those_of_their_lengths():
+    x, y = jn.array([[3 + 4j, 1j]]), jn.array([[0j, 1.0]])
+    np.testing.assert_allclose(F.loss.l2(x), 13.0)
+    np.testing.assert_allclose(F.loss.mean_squared_error(x, y), [13.5])
+    (g,) = objax.GradValues(lambda x: F.loss.l2(x), input_argnums=(0,), variables=None)(x)[0]
+    np.testing.assert_allclose(np.conj(g), x)
 
 
 @pytest.mark.skipif(objax.default_device() != objax.Device("cpu"), reason="looking at numbers would wait for a GPU")
@@ -272,6 +321,22 @@ def test_losses_refuse_what_cannot_be_meant(call, error, message):
             r"^ctc_logits: expected logit_lengths from 1 to 4, got",
         ),
         (lambda L: L.ctc_logits(STEPS, WORDS, None, jn.array([2, -1])), r"expected label_lengths from 0 to 2, got -1"),
+        (
+            lambda L: L.hinge(LOGITS[0], jn.array([1, 0, -1])),
+            r"^hinge: expected labels -1 and 1, got 0\. For 0 and 1 write 2 \* labels - 1\.",
+        ),
+        (lambda L: L.hinge(LOGITS[0], jn.array([True, False, True])), r"^hinge: expected labels -1 and 1, got 0"),
+        (lambda L: L.hinge(LOGITS[0], jn.array([1.0, 0.5, -1.0])), r"^hinge: expected labels -1 and 1, got 0\.5\.$"),
+        (lambda L: L.margin_ranking(LOGITS, LOGITS, LOGITS > 0), "^margin_ranking: expected sign -1 and 1, got 0"),
+        (
+            lambda L: L.sigmoid_cross_entropy_logits(LOGITS, jn.sign(LOGITS - 0.1)),
+            r"labels from 0 to 1, got -1\.0\. For -1 and 1 write \(labels \+ 1\) / 2\.",
+        ),
+        (lambda L: L.focal_logits(LOGITS, 2 * (LOGITS > 0)), "^focal_logits: expected labels from 0 to 1, got 2"),
+        (lambda L: L.dice_logits(LOGITS, LOGITS), r"^dice_logits: expected labels from 0 to 1, got -2\.0"),
+        (lambda L: L.poisson_nll(LOGITS, LOGITS), r"^poisson_nll: expected counts of at least 0, got -2\.0"),
+        (lambda L: L.gaussian_nll(LOGITS, LOGITS, LOGITS), r"^gaussian_nll: expected variance of at least 0, got -2"),
+        (lambda L: F.divergence.kl(LOGITS[0], LOGITS[0]), r"^kl: expected p from 0 to 1, got -2\.0\. Of logits take"),
     ],
 )
 def test_numbers_out_of_range_are_refused_on_the_host(call, message):

@@ -1,5 +1,6 @@
 """What losses have in common: arguments of one shape, labels that are classes, means that leave axes."""
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +15,21 @@ from autograd.backend import CPU
 from ...typing import ArrayLike, Axes
 from ..half_precision import single, with_precision_of
 
-__all__ = ["mean_except", "mean_of", "of_one_shape", "pair", "require_at_least", "require_classes"]
+__all__ = [
+    "mean_of", "of_one_shape", "pair", "require_at_least", "require_between", "require_classes", "require_real",
+    "require_signs",
+]  # fmt: skip
 
 
-def pair(where: str, names: tuple[str, str], a: ArrayLike, b: ArrayLike, stacklevel: int = 3) -> tuple[Array, Array]:
-    """Two arguments as Arrays of shapes that fit: equal, or one broadcasts to the other, of which Objax warns."""
+def pair(where: str, names: tuple[str, str], a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
+    """Two arguments of real numbers as Arrays of shapes that fit: equal, or one broadcasts to the other, of which Objax
+    warns."""
+    a, b = _fitting(where, names, a, b)
+    require_real(where, a, b)
+    return a, b
+
+
+def _fitting(where, names, a, b):
     a, b = jn.asarray(a), jn.asarray(b)
     if a.shape == b.shape:
         return a, b
@@ -31,17 +42,25 @@ def pair(where: str, names: tuple[str, str], a: ArrayLike, b: ArrayLike, stackle
         remedy = f"Write {second}.reshape({a.shape})." if a.size == b.size else "Give them one shape with reshape."
         raise ValueError(f"{where}: expected {first} and {second} of one shape, got {a.shape} and {b.shape}. {remedy}")
     message = f"Argument shape mismatch in {where}: arg1 {a.shape} and arg2 {b.shape}"
-    warnings.warn(message, UserWarning, stacklevel=stacklevel)
+    warnings.warn(message, UserWarning, stacklevel=4)
     return a, b
 
 
+def require_real(where: str, *arrays: Array) -> None:
+    """Raises TypeError for an array of complex numbers."""
+    for x in arrays:
+        if x.dtype.kind == "c":
+            raise TypeError(f"{where}: expected real numbers, got dtype {x.dtype}. Take jn.real(x), or jn.abs(x).")
+
+
 def of_one_shape(where: str, **arrays: ArrayLike) -> tuple[Array, ...]:
-    """Arguments as Arrays, which must have one shape, with at least one axis."""
+    """Arguments of real numbers as Arrays, which must have one shape, with at least one axis."""
     found = {name: jn.asarray(x) for name, x in arrays.items()}
     first, *others = found.values()
     if not first.ndim or any(x.shape != first.shape for x in others):
         got = " and ".join(str(x.shape) for x in found.values())
         raise ValueError(f"{where}: expected {' and '.join(found)} of one shape (..., features), got {got}.")
+    require_real(where, *found.values())
     return tuple(found.values())
 
 
@@ -53,25 +72,60 @@ def require_at_least(where: str, least: float, **numbers: Any) -> None:
 
 
 def require_classes(where: str, labels: Array, classes: int) -> None:
-    """Raises ValueError for labels that are no classes, where the numbers are at hand: not on a GPU, not traced."""
-    if type(labels) is Array and labels.device == CPU and labels.size:
-        least, most = labels.raw.min(), labels.raw.max()
-        if least < 0 or most >= classes:
-            raise ValueError(
-                f"{where}: expected labels from 0 to {classes - 1}, got {least if least < 0 else most}. For padding "
-                "give some class and leave the row out of the mean: jn.where(padding, 0, loss)."
-            )
+    """Raises ValueError without classes, and for labels that are none, where the numbers are at hand: not on a GPU, not
+    traced."""
+    if labels.size and not classes:
+        raise ValueError(f"{where}: expected at least one class, got an axis of length 0.")
+    remedy = "For padding give some class and leave the row out of the mean: jn.where(padding, 0, loss)."
+    require_between(where, "labels", labels, 0, classes - 1, remedy)
 
 
-def mean_except(x: Array, keep_axis: Axes) -> Array:
-    """The mean over all axes but `keep_axis`; None: over all."""
-    remaining = () if keep_axis is None else complete_axes(keep_axis, x.ndim)
-    return x.mean(tuple(axis for axis in range(x.ndim) if axis not in remaining))
+def require_between(where: str, name: str, x: Array, least: float, most: float, remedy: str) -> None:
+    """Raises ValueError for numbers out of range, where they are at hand: not on a GPU, not traced. NaN is none."""
+    numbers = _at_hand(x)
+    if numbers is not None:
+        low, high = numbers.min(), numbers.max()
+        slack = 0 if x.dtype.kind in "biu" else 1e-3  # what rounding adds to probabilities
+        if low < least - slack or high > most + slack:
+            expected = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
+            got = low if low < least - slack else high
+            raise ValueError(f"{where}: expected {name} {expected}, got {got}. {remedy}")
+
+
+def require_signs(where: str, name: str, x: Array) -> None:
+    """Raises ValueError for numbers other than -1 and 1, where they are at hand: not on a GPU, not traced."""
+    numbers = _at_hand(x)
+    if numbers is not None and x.dtype.kind == "b":
+        numbers = numbers.astype(int)
+    if numbers is not None and (wrong := numbers[abs(numbers) != 1]).size:
+        remedy = f" For 0 and 1 write 2 * {name} - 1." if not wrong[0] else ""
+        raise ValueError(f"{where}: expected {name} -1 and 1, got {wrong[0]}.{remedy}")
+
+
+def _at_hand(x: Array) -> Any:
+    """The numbers of an Array, None if there are none, they are on a GPU or traced."""
+    return x.raw if type(x) is Array and x.device == CPU and x.size else None
 
 
 def mean_of(
-    where: str, names: tuple[str, str], f: Callable[[Array, Array], Array], a: ArrayLike, b: ArrayLike, keep_axis: Axes
+    where: str,
+    names: tuple[str, str],
+    f: Callable[[Array, Array], Array],
+    a: ArrayLike,
+    b: ArrayLike,
+    keep_axis: Axes,
+    real: bool = False,
 ) -> Array:
-    """The mean of f, a function of elements, of two arguments that fit: over all axes but `keep_axis`, in float32."""
-    a, b = pair(where, names, a, b, stacklevel=4)
-    return with_precision_of(mean_except(f(single(a), single(b)), keep_axis), a, b)
+    """The mean of f, a function of elements, of two arguments that fit: over all axes but `keep_axis`, in float32.
+
+    With `real` they must be real.
+    """
+    a, b = _fitting(where, names, a, b)
+    if real:
+        require_real(where, a, b)
+    y = f(single(a), single(b))
+    kept = () if keep_axis is None else complete_axes(keep_axis, y.ndim)
+    axes = tuple(axis for axis in range(y.ndim) if axis not in kept)
+    if not y.size and all(y.shape[axis] for axis in kept):
+        raise ValueError(f"{where}: expected elements to take means of, got {names[0]} of shape {a.shape}.")
+    return with_precision_of(y.mean(axes), a, b)

@@ -12,7 +12,7 @@ from autograd.ops.softmax import cross_entropy, soft_cross_entropy
 from ...typing import ArrayLike
 from ..activation import relu, sigmoid
 from ..half_precision import single, with_precision_of
-from .arguments import pair, require_at_least, require_classes
+from .arguments import pair, require_at_least, require_between, require_classes, require_real, require_signs
 
 __all__ = [
     "cross_entropy_logits", "cross_entropy_logits_sparse", "dice_logits", "focal_logits", "focal_logits_sparse",
@@ -35,6 +35,8 @@ def cross_entropy_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
             f"cross_entropy_logits: expected {expected}, got {got}. For labels that are numbers of classes take "
             "cross_entropy_logits_sparse, with labels of shape (...)."
         )
+    if not logits.shape[-1]:
+        raise ValueError(f"cross_entropy_logits: expected at least one class, got logits of shape {logits.shape}.")
     pair("cross_entropy_logits", ("logits", "labels"), logits, labels)
     shape = np.broadcast_shapes(logits.shape, labels.shape)
     x, y = (jn.broadcast_to(a * 1.0 if a.dtype.kind in "biu" else a, shape) for a in (logits, labels))
@@ -60,11 +62,12 @@ def cross_entropy_logits_sparse(logits: ArrayLike, labels: ArrayLike, smoothing:
         ValueError: If `labels` has another shape, such as that of a column or of one-hot vectors, if a label is no
             class, or if `smoothing` is not from 0 to 1.
     """
-    if not 0 <= smoothing <= 1:
-        raise ValueError(f"cross_entropy_logits_sparse: expected smoothing from 0 to 1, got {smoothing}.")
+    if not isinstance(smoothing, int | float) or not 0 <= smoothing <= 1:
+        raise ValueError(f"cross_entropy_logits_sparse: expected smoothing from 0 to 1, got {smoothing!r}.")
     logits, labels = jn.asarray(logits), jn.asarray(labels)
     if logits.dtype.kind in "biu":
         raise TypeError(f"cross_entropy_logits_sparse: expected logits of real numbers, got dtype {logits.dtype}.")
+    require_real("cross_entropy_logits_sparse", logits)
     if not logits.ndim:
         raise ValueError("cross_entropy_logits_sparse: expected logits of shape (..., classes), got ().")
     batch, classes = logits.shape[:-1], logits.shape[-1]
@@ -98,10 +101,15 @@ def sigmoid_cross_entropy_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
     """Binary cross entropy of the sigmoid of `logits` and `labels`, probabilities of the same shape.
 
     Raises:
-        ValueError: If neither shape broadcasts to the other.
+        ValueError: If neither shape broadcasts to the other, or a label at hand is not from 0 to 1.
     """
     logits, labels = pair("sigmoid_cross_entropy_logits", ("logits", "labels"), logits, labels)
+    _require_probabilities("sigmoid_cross_entropy_logits", labels)
     return sigmoid_cross_entropy(logits, labels)
+
+
+def _require_probabilities(where: str, labels: Array) -> None:
+    require_between(where, "labels", labels, 0, 1, "For -1 and 1 write (labels + 1) / 2.")
 
 
 def kl_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
@@ -130,10 +138,14 @@ def focal_logits(logits: ArrayLike, labels: ArrayLike, alpha: float | None = 0.2
         gamma: How much less certain elements count; 0 leaves the cross entropy.
 
     Raises:
-        ValueError: If neither shape broadcasts to the other, or `gamma` is not at least 0.
+        ValueError: If neither shape broadcasts to the other, `gamma` is not at least 0, `alpha` is not from 0 to 1, or
+            a label at hand is not.
     """
     require_at_least("focal_logits", 0, gamma=gamma)
+    if isinstance(alpha, int | float) and not 0 <= alpha <= 1:
+        raise ValueError(f"focal_logits: expected alpha from 0 to 1, got {alpha}.")
     logits, labels = pair("focal_logits", ("logits", "labels"), logits, labels)
+    _require_probabilities("focal_logits", labels)
     x, y = single(logits), single(labels) * 1.0
     missed = sigmoid(x) * (1 - y) + sigmoid(-x) * y
     loss = sigmoid_cross_entropy(x, y) * _power(missed, gamma)
@@ -168,9 +180,10 @@ def hinge(scores: ArrayLike, labels: ArrayLike, margin: float = 1.0) -> Array:
     """max(0, margin - label * score) of each element, of labels -1 and 1. Source: Cortes & Vapnik 1995.
 
     Raises:
-        ValueError: If neither shape broadcasts to the other.
+        ValueError: If neither shape broadcasts to the other, or a label at hand is another number.
     """
     scores, labels = pair("hinge", ("scores", "labels"), scores, labels)
+    require_signs("hinge", "labels", labels)
     loss = relu(margin - single(scores) * single(labels))
     return with_precision_of(loss, scores, labels)
 
@@ -196,6 +209,7 @@ def hinge_sparse(scores: ArrayLike, labels: ArrayLike, margin: float = 1.0) -> A
         raise ValueError(
             f"hinge_sparse: expected scores (..., classes) and labels (...), got {scores.shape} and {labels.shape}."
         )
+    require_real("hinge_sparse", scores)
     classes = scores.shape[-1]
     require_classes("hinge_sparse", labels, classes)
     x, places = single(scores), labels[..., None]
@@ -214,13 +228,15 @@ def dice_logits(logits: ArrayLike, labels: ArrayLike, smooth: float = 1.0) -> Ar
         smooth: Added above and below, so that empty masks are no exception.
 
     Raises:
-        ValueError: If the shapes differ, or there is no axis after the first.
+        ValueError: If the shapes differ, there is no axis after the first, or a label at hand is not from 0 to 1.
     """
     logits, labels = jn.asarray(logits), jn.asarray(labels)
     if logits.shape != labels.shape or logits.ndim < 2:
         raise ValueError(
             f"dice_logits: expected logits and labels of one shape (N, ...), got {logits.shape} and {labels.shape}."
         )
+    require_real("dice_logits", logits, labels)
+    _require_probabilities("dice_logits", labels)
     p, y, axes = sigmoid(single(logits)), single(labels), tuple(range(1, logits.ndim))
     loss = 1 - (2 * (p * y).sum(axes) + smooth) / (p.sum(axes) + y.sum(axes) + smooth)
     return with_precision_of(loss, logits, labels)

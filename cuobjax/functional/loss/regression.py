@@ -8,7 +8,7 @@ from autograd import Array
 from ...typing import ArrayLike, Axes
 from ..activation import softplus
 from ..half_precision import single, with_precision_of
-from .arguments import mean_of, pair, require_at_least
+from .arguments import mean_of, pair, require_at_least, require_between
 
 __all__ = [
     "gaussian_nll", "huber", "l2", "log_cosh", "mean_absolute_error", "mean_squared_error", "mean_squared_log_error",
@@ -17,10 +17,14 @@ __all__ = [
 
 
 def l2(x: ArrayLike) -> Array:
-    """Half the sum of the squares of `x`, a scalar."""
+    """Half the sum of abs(x)**2, a scalar."""
     x = jn.asarray(x)
-    wide = single(x)
-    return with_precision_of(0.5 * (wide * wide).sum(), x)
+    return with_precision_of(0.5 * _squared(single(x)).sum(), x)
+
+
+def _squared(x):
+    """abs(x)**2."""
+    return jn.real(x * jn.conj(x)) if x.dtype.kind == "c" else x * x
 
 
 def mean_absolute_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
@@ -33,12 +37,12 @@ def mean_absolute_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> A
 
 
 def mean_squared_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
-    """Mean of the squared differences of `x` and `y` over all axes but `keep_axis`; with None a scalar.
+    """Mean of abs(x - y)**2 over all axes but `keep_axis`; with None a scalar.
 
     Raises:
         ValueError: If neither shape broadcasts to the other.
     """
-    return mean_of("mean_squared_error", ("x", "y"), lambda x, y: (x - y) ** 2, x, y, keep_axis)
+    return mean_of("mean_squared_error", ("x", "y"), lambda x, y: _squared(x - y), x, y, keep_axis)
 
 
 def mean_squared_log_error(y_true: ArrayLike, y_pred: ArrayLike, keep_axis: Axes = (0,)) -> Array:
@@ -49,7 +53,13 @@ def mean_squared_log_error(y_true: ArrayLike, y_pred: ArrayLike, keep_axis: Axes
     """
     names = "y_true", "y_pred"
     return mean_of(
-        "mean_squared_log_error", names, lambda x, y: (jn.log1p(x) - jn.log1p(y)) ** 2, y_true, y_pred, keep_axis
+        "mean_squared_log_error",
+        names,
+        lambda x, y: (jn.log1p(x) - jn.log1p(y)) ** 2,
+        y_true,
+        y_pred,
+        keep_axis,
+        real=True,
     )
 
 
@@ -108,7 +118,7 @@ def log_cosh(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
         d = x - y
         return softplus(-2 * d) + d - math.log(2)
 
-    return mean_of("log_cosh", ("x", "y"), loss, x, y, keep_axis)
+    return mean_of("log_cosh", ("x", "y"), loss, x, y, keep_axis, real=True)
 
 
 def gaussian_nll(mean: ArrayLike, variance: ArrayLike, y: ArrayLike, eps: float = 1e-6) -> Array:
@@ -122,10 +132,11 @@ def gaussian_nll(mean: ArrayLike, variance: ArrayLike, y: ArrayLike, eps: float 
         eps: The least variance.
 
     Raises:
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not fit, or a variance at hand is below 0.
     """
     mean, y = pair("gaussian_nll", ("mean", "y"), mean, y)
     variance, y = pair("gaussian_nll", ("variance", "y"), variance, y)
+    require_between("gaussian_nll", "variance", variance, 0, math.inf, "Of a logarithm take jn.exp.")
     v = jn.maximum(single(variance), eps)
     return with_precision_of(0.5 * (jn.log(v) + (single(y) - single(mean)) ** 2 / v), mean, variance, y)
 
@@ -134,8 +145,9 @@ def poisson_nll(log_rate: ArrayLike, counts: ArrayLike) -> Array:
     """exp(log_rate) - counts * log_rate of each element: -log of a Poisson probability, up to a constant.
 
     Raises:
-        ValueError: If neither shape broadcasts to the other.
+        ValueError: If neither shape broadcasts to the other, or a count at hand is below 0.
     """
     log_rate, counts = pair("poisson_nll", ("log_rate", "counts"), log_rate, counts)
+    require_between("poisson_nll", "counts", counts, 0, math.inf, "The logarithm of the rate comes first.")
     x = single(log_rate)
     return with_precision_of(jn.exp(x) - single(counts) * x, log_rate, counts)

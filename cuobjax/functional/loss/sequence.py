@@ -7,7 +7,7 @@ from autograd.backend import CPU
 from ...typing import ArrayLike
 from ..activation import log_softmax
 from ..half_precision import single, with_precision_of
-from .arguments import require_classes
+from .arguments import require_classes, require_real
 
 __all__ = ["ctc_logits"]
 
@@ -38,6 +38,7 @@ def ctc_logits(
         ValueError: If shapes do not fit, or labels, lengths or `blank` are out of range where the numbers are at hand.
     """
     given = jn.asarray(logits)
+    require_real("ctc_logits", given)
     words = _integers("labels", labels)
     if given.ndim != 3 or words.ndim != 2 or words.shape[0] != given.shape[0] or not given.shape[1]:
         got = f"{given.shape} and {words.shape}"

@@ -9,7 +9,7 @@ from ...typing import ArrayLike
 from ..activation import relu
 from ..features import cosine_similarity
 from ..half_precision import single, with_precision_of
-from .arguments import of_one_shape, pair
+from .arguments import of_one_shape, pair, require_signs
 from .classification import cross_entropy_logits_sparse
 
 __all__ = ["contrastive", "cosine_distance", "cosine_embedding", "info_nce", "margin_ranking", "triplet"]
@@ -90,10 +90,11 @@ def margin_ranking(x: ArrayLike, y: ArrayLike, sign: ArrayLike, margin: float = 
     """max(0, margin - sign * (x - y)) of each element: x should be above y where `sign` is 1, below where it is -1.
 
     Raises:
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not fit, or a sign at hand is another number.
     """
     x, y = pair("margin_ranking", ("x", "y"), x, y)
     x, sign = pair("margin_ranking", ("x", "sign"), x, sign)
+    require_signs("margin_ranking", "sign", sign)
     return with_precision_of(relu(margin - single(sign) * (single(x) - single(y))), x, y)
 
 
