@@ -9,7 +9,7 @@ import math
 
 from ..families import in_single, irregular, is_half, linear, nondifferentiable
 from ..primitive import Primitive
-from .elementwise import astype, conj, equal, exp, single, where
+from .elementwise import astype, conj, equal, exp, isnan, logical_or, single, where
 from .scaled import Scaled
 from .shape import broadcast_to, flip, inverse, reshape, transpose
 
@@ -152,7 +152,11 @@ def _to_exponents(g, y, x, axis, keepdims):
         x = single(x)
         y = logsumexp(x, axis=axis, keepdims=keepdims)
     y = _restore(y, x.shape, axis, keepdims)
-    return _restore(single(g), x.shape, axis, keepdims) * exp(x - where(equal(y, -math.inf), 0, y))
+    parts = exp(x - where(equal(y, -math.inf), 0, y))
+    total = sum(parts, axis=axis, keepdims=True)  # 1, but for what rounding takes from a large y
+    return _restore(single(g), x.shape, axis, keepdims) * (
+        parts / where(logical_or(equal(total, 0), isnan(total)), 1, total)
+    )
 
 
 sum: Primitive = linear(_sum, _repeated, memory="new", ufunc="add")

@@ -232,6 +232,15 @@ def test_logsumexp_of_extreme_terms(xp):
         np.testing.assert_allclose(on_host(special.logsumexp(xp.asarray(a), b=xp.asarray(b))), unsigned, rtol=1e-14)
 
 
+def test_the_gradient_of_logsumexp_keeps_its_digits_far_from_zero(xp):
+    x = np.linspace(-2, 2, 12, dtype="float32").reshape(3, 4) + np.float32(1e4)
+    for shift in (0, -2e4):
+        far = x + np.float32(shift)
+        parts = np.exp(far - far.max(1, keepdims=True, initial=-INF).astype("float64"))
+        g = elementwise_grad(lambda x: special.logsumexp(x, 1))(xp.asarray(far))
+        np.testing.assert_allclose(on_host(g), parts / parts.sum(1, keepdims=True), rtol=3e-6)
+
+
 # Where formulas would cancel or lose an infinite slope: the function, the point, derivatives of order 1 and 2.
 EXTREME = {
     "log_ndtr": (special.log_ndtr, [-1e7, -1e8, -1e9], [1e7, 1e8, 1e9], [-1, -1, -1]),
