@@ -41,7 +41,11 @@ def statement(graph: Graph, operation: Operation) -> str | None:
     if not isinstance(primitive, Primitive) or not primitive.cuda or others:
         return None
     values = [graph.values[i] for i in operation.inputs]
-    dtypes = {v.dtype.name for v in values if not v.weak} - {"bool"} or {"bool"}
+    dtypes = {v.dtype.name for v in values if not v.weak} - {"bool"}
+    if not dtypes:  # conditions alone: numbers next to them have the dtype of the result
+        dtypes = {graph.values[n].dtype.name}
+        if dtypes == {"bool"} and any(v.weak for v in values):
+            return None
     known = {v.dtype.name for v in (*values, graph.values[n]) if not v.weak}
     if len(dtypes) != 1 or not known.issubset(TYPES) or any(v.weak is complex for v in values):
         return None

@@ -54,6 +54,12 @@ def test_a_result_that_is_used_outside_is_an_output():
     assert_same_bits(graph, [X])
 
 
+def test_numbers_next_to_conditions_keep_their_values():
+    graph = recorded(lambda x: (anp.where(x > 0, 2.5, -1.0).astype("float32") * x, (x > 0) == 2.0), X)
+    assert sorted(names(fused(graph))) == ["equal", "fused(greater, where, astype, multiply)"]
+    assert_same_bits(graph, [X])
+
+
 def test_what_needs_a_result_in_between_stays_outside():
     def f(x):
         y = x * 2.0
