@@ -37,6 +37,7 @@ from autograd.kernels import (
     softmax,
     special,
 )  # fmt: skip
+from autograd.ops import reduction
 from autograd.primitive import PRIMITIVES
 
 ARCHITECTURES = "sm_75", "sm_80", "sm_90", "sm_120"
@@ -108,6 +109,7 @@ def launches():
         for centered, scale in itertools.product((True, False), ((1, 8), (4, 1), None)):
             yield f"{dtype} {'centered ' * centered}{scale}", partial(_normalize, dtype, centered, scale)
         yield f"fused {dtype}", partial(_fuse, dtype)
+        yield f"reduced {dtype}", partial(_reduce, dtype)
         yield dtype, partial(_attend, dtype)
         for cell in recurrence.CELLS:
             yield f"{cell} {dtype}", partial(_recur, cell, dtype)
@@ -140,6 +142,19 @@ def _fuse(dtype, xp):
     graph.on_host = False
     FusedKernel(graph).launch(xp, [xp.ones(8, dtype), xp.ones(8, dtype), xp.ones(8, "bool")])
     MultiTensorProgram(graph, 3, "all formulas").launch(xp, 1)
+
+
+def _reduce(dtype, xp):
+    """All reductions in one program, with a second stage behind them."""
+    staging, x = Staging(), numpy.ones(8, dtype)
+    params = {"axis": (0,), "keepdims": False}
+    with staging.recording():
+        a, condition = [staging.input(array, "input") for array in (x, x == 1)]
+        sums = [getattr(reduction, name)(a, **params) for name in ("sum", "mean", "max", "min")]
+        known = [getattr(reduction, name)(condition, **params) for name in ("all", "any")]
+        graph = staging.finished([a * a.sum(), reduction.sum(a - sums[1], **params), *sums, *known])
+    graph.on_host = False
+    MultiTensorProgram(graph, 2, "all reductions").launch(xp, 1)
 
 
 def _attend(dtype, xp):

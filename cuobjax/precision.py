@@ -29,7 +29,7 @@ from .functional.half_precision import single
 from .optimizer.base import first
 from .optimizer.gradients import Gradients, unpacked
 from .optimizer.hyperparameters import Hyperparameter
-from .optimizer.lists import over_lists
+from .optimizer.lists import over_lists, summed_over_lists
 from .typing import ArrayLike, DTypeLike
 
 __all__ = ["LossScale", "Modules", "Policy", "is_normalization", "mixed", "set_policy"]
@@ -337,8 +337,7 @@ class LossScale(Module):
 
     def _step(self, optimizer, lr, grads, kwargs):
         arrays, packed = unpacked(grads, "LossScale")
-        wrong = over_lists(_not_finite, [(g,) for g in arrays])
-        finite = jn.stack([x.sum() for (x,) in wrong]).sum() == 0 if arrays else jn.array(True)
+        finite = summed_over_lists(_not_finite, [(g,) for g in arrays]) == 0 if arrays else jn.array(True)
         unscaled = over_lists(_unscaled, [(g,) for g in arrays], finite, self.scale.value)
         with scope() as opened:
             optimizer(lr, packed([x for (x,) in unscaled]), **kwargs)
@@ -355,8 +354,8 @@ class LossScale(Module):
 
 
 def _not_finite(g: Array) -> tuple[Array, ...]:
-    """0 for each number that is finite, so that the sum is 0 if all are."""
-    return (jn.where(jn.isfinite(g), 0.0, abs(single(g))),)
+    """0 if all numbers are finite."""
+    return (jn.where(jn.isfinite(g), 0.0, abs(single(g))).sum(),)
 
 
 def _unscaled(g: Array, finite: Array, scale: Array) -> tuple[Array, ...]:

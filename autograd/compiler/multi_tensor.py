@@ -1,7 +1,7 @@
-"""One elementwise program over many lists of arrays: in a loop on the CPU, in few launches on a GPU.
+"""One program over many lists of arrays: in a loop on the CPU, in few launches on a GPU.
 
-The kernel gets a table by value: where the arrays of each list are, how long they are, and which of its blocks work on
-them. Source: PyTorch's multi-tensor apply, whose table is as long as the 4 KB of a kernel's arguments allow, too.
+The kernels get a table by value: where the arrays of each list are, how long they are, and which blocks work on them.
+Source: PyTorch's multi-tensor apply, whose table is as long as the 4 KB of a kernel's arguments allow, too.
 """
 
 from __future__ import annotations
@@ -16,42 +16,32 @@ import numpy
 from .. import backend
 from ..graph import Graph
 from ..primitive import Primitive
-from .formulas import HEADERS, OPTIONS, statement, type_of
+from .any_shape import THREADS, analysed, kernels, of_shape
+from .formulas import OPTIONS
 from .host import HostProgram
 from .passes import simplified
 
 if TYPE_CHECKING:
     from ..typing import RawArray
 
-__all__ = ["MultiTensorProgram", "is_elementwise"]
+__all__ = ["MultiTensorProgram", "is_of_any_shape"]
 
-THREADS, PER_BLOCK = 256, 4096
+PER_BLOCK = 4096
+MOST_BLOCKS = 1024  # of a list whose elements are reduced: each block joins what all of them left
 TABLE = 4000  # bytes
 
 
-def is_elementwise(graph: Graph, count: int) -> bool:
-    """Whether a graph acts alike on each element of its first `count` inputs, arrays of one shape.
+def is_of_any_shape(graph: Graph, count: int) -> bool:
+    """Whether a graph does the same with its first `count` inputs, arrays of one shape, whatever their shape is.
 
-    Its other inputs and its constants are numbers.
+    It acts alike on each element, or reduces all elements to one number. Its other inputs and its constants are
+    numbers.
     """
-    shape = graph.values[graph.inputs[0]].shape
-    per_element = set(graph.inputs[:count])
-    if any(graph.values[n].shape != shape for n in per_element) or any(map(numpy.ndim, graph.constants.values())):
-        return False
-    for operation in graph.operations:
-        if per_element.isdisjoint(operation.inputs):
-            continue
-        primitive = operation.primitive
-        if not isinstance(primitive, Primitive) or not (primitive.kind == "elementwise" or primitive.cuda):
-            return False
-        per_element.update(operation.outputs)
-        if any(graph.values[n].shape != shape for n in operation.outputs):
-            return False
-    return per_element.issuperset(graph.outputs)
+    return analysed(graph, count) is not None
 
 
 class MultiTensorProgram:
-    """The program of a graph for which `is_elementwise` holds, for arrays of any shape.
+    """The program of a graph for which `is_of_any_shape` holds, for arrays of any shape.
 
     Args:
         graph: The graph.
@@ -63,98 +53,140 @@ class MultiTensorProgram:
         self.graph: Graph = simplified(graph)
         self.count: int = count
         self.name: str = name
-        self._host = HostProgram(self.graph, name) if graph.on_host else None
-        self._source = None if graph.on_host else _source(self.graph, count)
-        self._kernel: Any = None
+        known = analysed(self.graph, count)
+        assert known is not None
+        self._known = known
+        self._elementwise = not known.reductions
+        self._whole = HostProgram(self.graph, name) if self._elementwise and graph.on_host else None
+        self._of_shapes: dict[tuple[int, ...], HostProgram] = {}
+        self._device = _Device(self.graph, known, count)
 
     def __call__(self, lists: Sequence[Sequence[RawArray]], numbers: Sequence[Any]) -> list[Sequence[RawArray]]:
         """The raw outputs for each of some lists of raw arrays; `numbers` serve all lists."""
-        if self._host is not None:
-            return [self._host([*arrays, *numbers]) for arrays in lists]
-        if self._source is None or not (lists and backend.is_cupy(lists[0][0])):
-            return [self.graph.interpret([*arrays, *numbers]) for arrays in lists]
+        if self.graph.on_host:
+            return [self._on_host(arrays[0].shape)([*arrays, *numbers]) for arrays in lists]
         outputs: list[Any] = [None] * len(lists)
-        devices = [backend.device_of(arrays[0]) for arrays in lists]
-        for device in dict.fromkeys(devices):
-            own = [i for i, x in enumerate(devices) if x == device]
+        together: dict[Any, list[int]] = {}
+        for i, arrays in enumerate(lists):
+            if self._is_launched(arrays):
+                together.setdefault(backend.device_of(arrays[0]), []).append(i)
+            else:
+                outputs[i] = of_shape(self.graph, self._known, arrays[0].shape).interpret([*arrays, *numbers])
+        for device, own in together.items():
             with device.current():
-                for first in range(0, len(own), self._source.length):
-                    some = own[first : first + self._source.length]
-                    for i, y in zip(some, self._launched([lists[i] for i in some], numbers), strict=True):
-                        outputs[i] = y
+                for i, y in zip(own, self._device.outputs([lists[i] for i in own], numbers), strict=True):
+                    outputs[i] = y
         return outputs
 
-    def _launched(self, lists, numbers):
-        """The outputs of one launch."""
-        source: Any = self._source
-        xp = backend.library(lists[0])
-        inputs = [[backend.contiguous(x) for x in arrays] for arrays in lists]
-        dtypes = [self.graph.values[n].dtype for n in self.graph.outputs]
-        outputs = [[xp.empty(arrays[0].shape, dtype) for dtype in dtypes] for arrays in lists]
-        sizes = [arrays[0].size for arrays in lists]
-        ends = [0, *itertools.accumulate(-(-size // PER_BLOCK) for size in sizes)]
-        if ends[-1]:
-            table = numpy.zeros((), source.table)
-            table["x"][: len(lists)] = [[x.data.ptr for x in arrays] for arrays in inputs]
-            table["y"][: len(lists)] = [[y.data.ptr for y in arrays] for arrays in outputs]
-            table["size"][: len(lists)], table["end"][: len(lists)] = sizes, ends[1:]
-            self.launch(xp, ends[-1], table, source.numbers(numbers))
+    def stacked(self, lists: Sequence[Sequence[RawArray]], numbers: Sequence[Any]) -> RawArray:
+        """The first output of all lists, a number for each, as one array; the lists are on one device."""
+        if not self.graph.on_host and all(map(self._is_launched, lists)):
+            with backend.device_of(lists[0][0]).current():
+                return self._device.stacked(lists, numbers)
+        outputs = [y[0] for y in self(lists, numbers)]
+        return backend.library(outputs).stack(outputs)
+
+    @property
+    def reduces(self) -> bool:
+        """Whether it reduces arrays."""
+        return not self._elementwise
+
+    def described(self) -> object:
+        """What it computes: equal for graphs that were recorded alike, whatever the shapes were."""
+        operations = []
+        for o in self.graph.operations:
+            params = o.params | {"axis": None} if o.outputs[0] in self._known.reductions else o.params
+            operations.append((getattr(o.primitive, "function", o.primitive), o.inputs, repr(params), o.outputs))
+        return operations, repr(self.graph.constants), self.graph.inputs, self.graph.outputs
+
+    def _is_launched(self, arrays):
+        """Whether kernels compute the outputs of a list; there is no maximum of an empty array."""
+        return self._device.sources and backend.is_cupy(arrays[0]) and (self._elementwise or arrays[0].size)
+
+    def _on_host(self, shape):
+        """The program for NumPy arrays of a shape."""
+        if self._whole is not None:
+            return self._whole
+        if shape not in self._of_shapes:
+            self._of_shapes[shape] = HostProgram(of_shape(self.graph, self._known, shape), self.name)
+        return self._of_shapes[shape]
+
+    def launch(self, xp: ModuleType, blocks: int) -> None:
+        """Runs the kernels for a table without arrays: what `benchmarks.kernels` compiles."""
+        self._device.launch(xp, blocks, numpy.zeros((), self._device.table), ())
+
+
+class _Device:
+    """The kernels of a graph.
+
+    What Python's operators make of numbers is computed before the launches, all else in the kernels.
+
+    Attributes:
+        sources: Their texts, one after the other; None if there are none.
+        table: The dtype of the table.
+    """
+
+    def __init__(self, graph, known, count):
+        self._graph, self._known, self._count = graph, known, count
+        self._of_python = [o for o in graph.operations if not isinstance(o.primitive, Primitive)]
+        self._arguments = [*graph.inputs[count:], *[n for o in self._of_python for n in o.outputs]]
+        outputs = len(graph.outputs)
+        self._length = n = TABLE // (8 * (count + outputs) + 12)
+        fields = [("x", "i8", (n, count)), ("y", "i8", (n, outputs)), ("size", "i8", n), ("end", "i4", n)]
+        self.table = numpy.dtype(fields, align=True)
+        self.sources = None if graph.on_host else kernels(graph, known, count, self._arguments, n)
+        self._kernels: Any = None
+        self._partial = "f8" if any(graph.values[i].dtype.itemsize > 4 for i in _reduced(known)) else "f4"
+
+    def outputs(self, lists, numbers):
+        """The outputs for each of some lists of arrays of the current device."""
+        xp, values = backend.library(lists[0]), [self._graph.values[n] for n in self._graph.outputs]
+        kinds = [(n in self._known.elements, v.dtype) for n, v in zip(self._graph.outputs, values, strict=True)]
+        outputs = [[xp.empty(arrays[0].shape if whole else (), d) for whole, d in kinds] for arrays in lists]
+        self._run(xp, lists, [[y.data.ptr for y in own] for own in outputs], numbers)
         return outputs
 
-    def launch(self, xp: ModuleType, blocks: int, table: RawArray | None = None, numbers: Sequence[Any] = ()) -> None:
-        """Runs the kernel.
+    def stacked(self, lists, numbers):
+        """The only output for each of the lists, a number, as one array."""
+        xp, dtype = backend.library(lists[0]), self._graph.values[self._graph.outputs[0]].dtype
+        y = xp.empty(len(lists), dtype)
+        self._run(xp, lists, [[y.data.ptr + i * dtype.itemsize] for i in range(len(lists))], numbers)
+        return y
+
+    def _run(self, xp, lists, places, numbers):
+        """Stores the outputs for lists at their places."""
+        given = self._numbers(numbers)
+        reduces = bool(self._known.reductions)
+        for start in range(0, len(lists), self._length):
+            some = [[backend.contiguous(x) for x in arrays] for arrays in lists[start : start + self._length]]
+            sizes = [arrays[0].size for arrays in some]
+            blocks = [-(-size // PER_BLOCK) for size in sizes]
+            ends = [*itertools.accumulate([min(n, MOST_BLOCKS) for n in blocks] if reduces else blocks)]
+            if ends[-1]:
+                table = numpy.zeros((), self.table)
+                table["x"][: len(some)] = [[x.data.ptr for x in arrays] for arrays in some]
+                table["y"][: len(some)] = places[start : start + self._length]
+                table["size"][: len(some)], table["end"][: len(some)] = sizes, ends
+                self.launch(xp, ends[-1], table, given)
+
+    def launch(self, xp, blocks, table, numbers):
+        """Runs the kernels.
 
         Args:
             xp: The array library.
             blocks: How many blocks of threads run.
-            table: Where the arrays are; None for a table without any.
+            table: Where the arrays are.
             numbers: The arguments behind the table.
         """
-        source: Any = self._source
-        if self._kernel is None:
-            self._kernel = xp.RawKernel(source.code, "multi_tensor", options=OPTIONS)
-        table = numpy.zeros((), source.table) if table is None else table
-        self._kernel((blocks,), (THREADS,), (table[()], *numbers))
+        if self._kernels is None:
+            self._kernels = [xp.RawKernel(text, "multi_tensor", options=OPTIONS) for text in self.sources or ()]
+        count = len(self._known.reductions)
+        partial = (xp.empty(count * blocks, self._partial),) if count else ()
+        for kernel in self._kernels:
+            kernel((blocks,), (THREADS,), (table[()], *partial, *numbers))
 
-
-class _Source:
-    """The text of a kernel.
-
-    What Python's operators make of numbers is computed before the launch, all else in the kernel.
-
-    Attributes:
-        code: The text.
-        length: The number of lists for which the table has room.
-        table: The dtype of the table.
-    """
-
-    def __init__(self, graph: Graph, count: int, lines: Sequence[str]) -> None:
-        self._graph, self._count = graph, count
-        self._of_python = [o for o in graph.operations if not isinstance(o.primitive, Primitive)]
-        self._arguments = [*graph.inputs[count:], *[n for o in self._of_python for n in o.outputs]]
-        arrays = {n for n in self._arguments if not graph.values[n].weak}
-        outputs = len(graph.outputs)
-        self.length = n = TABLE // (8 * (count + outputs) + 12)
-        fields = [("x", "i8", (n, count)), ("y", "i8", (n, outputs)), ("size", "i8", n), ("end", "i4", n)]
-        self.table = numpy.dtype(fields, align=True)
-        x = [f"(({type_of(graph, position)}*)table.x[list][{i}])[i]" for i, position in enumerate(graph.inputs[:count])]
-        y = [f"(({type_of(graph, position)}*)table.y[list][{i}])[i]" for i, position in enumerate(graph.outputs)]
-        loads = [f"const {type_of(graph, n)} v{n} = {x[i]};" for i, n in enumerate(graph.inputs[:count])]
-        self.code: str = KERNEL % {
-            "n": n,
-            "inputs": count,
-            "outputs": outputs,
-            "arguments": "".join(f", const {type_of(graph, n)}{'*' * (n in arrays)} n{n}" for n in self._arguments),
-            "numbers": "\n    ".join(
-                f"const {type_of(graph, n)} v{n} = {'*' * (n in arrays)}n{n};" for n in self._arguments
-            ),
-            "threads": THREADS,
-            "per_block": PER_BLOCK,
-            "body": "\n        ".join([*loads, *lines, *(f"{y[i]} = v{n};" for i, n in enumerate(graph.outputs))]),
-        }
-
-    def numbers(self, given: Sequence[Any]) -> list[Any]:
-        """The arguments of the kernel behind the table."""
+    def _numbers(self, given):
+        """The arguments of the kernels behind the table."""
         known = {**self._graph.constants, **dict(zip(self._graph.inputs[self._count :], given, strict=True))}
         for operation in self._of_python:
             y = operation.primitive(*[known[n] for n in operation.inputs], **operation.params)
@@ -162,28 +194,6 @@ class _Source:
         return [known[n] if backend.is_array(known[n]) else float(known[n]) for n in self._arguments]
 
 
-KERNEL = (
-    HEADERS
-    + """
-struct Table { long long x[%(n)d][%(inputs)d], y[%(n)d][%(outputs)d], size[%(n)d]; int end[%(n)d]; };
-
-extern "C" __global__ void multi_tensor(const Table table%(arguments)s) {
-    %(numbers)s
-    int list = 0;
-    while (table.end[list] <= blockIdx.x) ++list;
-    const long long start = (long long)(blockIdx.x - (list ? table.end[list - 1] : 0)) * %(per_block)d;
-    const long long stop = min(start + %(per_block)d, table.size[list]);
-    for (long long i = start + threadIdx.x; i < stop; i += %(threads)d) {
-        %(body)s
-    }
-}
-"""
-)
-
-
-def _source(graph, count):
-    """The kernel of a graph; None if it has an operation without a formula, or numbers of other types."""
-    if any(type_of(graph, n) is None for n in (*graph.inputs, *graph.outputs)):
-        return None
-    lines = [statement(graph, o) or "" for o in graph.operations if isinstance(o.primitive, Primitive)]
-    return _Source(graph, count, lines) if all(lines) else None
+def _reduced(known):
+    """The values that are reduced."""
+    return [o.inputs[0] for o in known.reductions.values()]

@@ -198,6 +198,7 @@ class LAMB(Moments):
     """
 
     weight_decay: Hyperparameter
+    elementwise = True
 
     def __init__(
         self,
@@ -235,5 +236,5 @@ class LAMB(Moments):
         self.move(g, m, v, beta1, beta2)
         d = decayed(factor * m.value / (jn.sqrt(v.value) + eps), p, weight_decay)
         length, long = norm(p.value), norm(d)
-        known = (length > 0) & (long > 0)
+        known = jn.logical_and(length > 0, long > 0)
         p.value -= lr * jn.where(known, length / jn.where(known, long, 1.0), 1.0) * d

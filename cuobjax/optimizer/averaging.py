@@ -89,10 +89,10 @@ class ExponentialMovingAverage(Module):
         if self.debias:  # 1 - (1 - eps) * momentum**step without cancellation
             log = math.log(self.momentum) if self.momentum else -math.inf
             scale = -1 / jn.expm1(self.step.value.astype("float32") * log + math.log1p(-self.eps))
-        values = [
-            asarray(m.value * asarray(scale, m.value.real.dtype), v.dtype) if is_inexact(m.dtype) else m.value
-            for v, m in zip(self.refs, self.m, strict=True)
-        ]
+        pairs = [(v, m) for v, m in zip(self.refs, self.m, strict=True) if is_inexact(m.dtype)]
+        scaled = over_lists(_scaled, [(v.value, m.value) for v, m in pairs], scale)
+        found = {m: x for (_, m), (x,) in zip(pairs, scaled, strict=True)}
+        values = [found.get(m, m.value) for m in self.m]
         return self.refs.vars(), values
 
     def replace_vars(self, f: Callable[..., Any]) -> Callable[..., Any]:
@@ -114,6 +114,10 @@ class ExponentialMovingAverage(Module):
 
     def __repr__(self) -> str:
         return f"{class_name(self)}(momentum={self.momentum}, debias={self.debias}, eps={self.eps})"
+
+
+def _scaled(v: Array, m: Array, scale: float | Array) -> tuple[Array, ...]:
+    return (asarray(m * asarray(scale, m.real.dtype), v.dtype),)
 
 
 def _towards(m: Array, v: Array, weight: float) -> tuple[Array, ...]:

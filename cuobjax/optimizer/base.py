@@ -93,10 +93,12 @@ class Optimizer(Module):
 
     Attributes:
         train_vars: A TrainRef to each variable.
-        elementwise: Whether `update` does the same with each element, whatever shape the variable has. Then it is
-            recorded, and runs for all variables of a dtype at once: on a GPU in few launches instead of some for each
-            variable. It is recorded again when the text of an attribute of the optimizer changes, not for changes of
-            what else it reads, such as globals. Within `autograd.debug()` it is called for each variable.
+        elementwise: Whether `update` does the same with each element, whatever shape the variable has; it may take
+            sums, means and extremes of all elements. Then it is recorded, and runs for all variables of a dtype at
+            once: on a GPU in few launches instead of some for each variable. The bits are the same, but for sums, which
+            are added in another order there, always the same one. It is recorded again when the text of an attribute of
+            the optimizer changes, not for changes of what else it reads, such as globals. Within `autograd.debug()` it
+            is called for each variable.
     """
 
     train_vars: States

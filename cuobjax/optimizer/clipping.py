@@ -5,13 +5,14 @@ from typing import Any
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.numpy import asarray
+from autograd.ops.elementwise import at_least, at_most
 
 from ..functional import rsqrt
 from ..functional.half_precision import single
 from .base import squared
 from .gradients import Gradients, unpacked
 from .hyperparameters import Number
-from .lists import over_lists
+from .lists import over_lists, summed_over_lists
 
 __all__ = ["clip_by_global_norm", "clip_by_norm", "clip_by_value", "global_norm"]
 
@@ -31,7 +32,7 @@ def clip_by_value(grads: Gradients, limit: Number) -> Any:
     for i, g in enumerate(arrays):
         if g.dtype.kind == "c":
             raise TypeError(f"clip_by_value: expected gradient {i} of real numbers, got {g.dtype}. Take clip_by_norm.")
-    return packed([jn.clip(g, -limit, limit) for g in arrays])
+    return packed([x for (x,) in over_lists(_limited, [(g,) for g in arrays], limit)])
 
 
 def clip_by_norm(grads: Gradients, max_norm: Number) -> Any:
@@ -43,7 +44,7 @@ def clip_by_norm(grads: Gradients, max_norm: Number) -> Any:
     """
     arrays, packed = unpacked(grads, "clip_by_norm")
     _require_positive("clip_by_norm", "max_norm", max_norm)
-    return packed([_scaled(g, _factor(_total([g]), max_norm))[0] for g in arrays])
+    return packed([x for (x,) in over_lists(_bounded, [(g,) for g in arrays], max_norm)])
 
 
 def clip_by_global_norm(grads: Gradients, max_norm: Number) -> Any:
@@ -64,7 +65,7 @@ def clip_by_global_norm(grads: Gradients, max_norm: Number) -> Any:
     _require_positive("clip_by_global_norm", "max_norm", max_norm)
     if not arrays:
         return packed([])
-    factor = _factor(_total(arrays), max_norm)
+    ((factor,),) = over_lists(_factor, [(_total(arrays),)], max_norm)
     return packed([x for (x,) in over_lists(_scaled, [(g,) for g in arrays], factor)])
 
 
@@ -78,22 +79,33 @@ def global_norm(grads: Gradients) -> Array:
     return jn.sqrt(_total(arrays)) if arrays else jn.array(0.0, dtype="float32")
 
 
-def _squares(g: Array) -> tuple[Array, ...]:
-    return (squared(single(g)),)
+def _limited(g: Array, limit: Number) -> tuple[Array, ...]:
+    return (at_most(at_least(g, -limit), limit),)
+
+
+def _square(g: Array) -> tuple[Array, ...]:
+    """The square of the norm."""
+    return (squared(single(g)).sum(),)
 
 
 def _total(arrays):
-    return jn.stack([x.sum() for (x,) in over_lists(_squares, [(g,) for g in arrays])]).sum()
+    return summed_over_lists(_square, [(g,) for g in arrays])
 
 
-def _factor(total, max_norm):
+def _factor(total: Array, max_norm: Number) -> tuple[Array, ...]:
     """What brings an array with this sum of squares to max_norm; 1 if it is not longer, and without a root of 0."""
     short = total <= max_norm * max_norm
-    return jn.where(short, 1.0, max_norm * rsqrt(jn.where(short, 1.0, total)))
+    return (jn.where(short, 1.0, max_norm * rsqrt(jn.where(short, 1.0, total))),)
 
 
 def _scaled(g: Array, factor: Array) -> tuple[Array, ...]:
     return (asarray(single(g) * factor, g.dtype),)
+
+
+def _bounded(g: Array, max_norm: Number) -> tuple[Array, ...]:
+    (square,) = _square(g)
+    (factor,) = _factor(square, max_norm)
+    return _scaled(g, factor)
 
 
 def _require_positive(where, name, x):

@@ -35,6 +35,7 @@ class LARS(Optimizer):
     tc: Hyperparameter
     eps: Hyperparameter
     m: ModuleList
+    elementwise = True
 
     def __init__(
         self,
@@ -65,7 +66,8 @@ class LARS(Optimizer):
     ) -> None:
         """Changes `p` and its `m` by the gradient `g` and the rate `lr`: see `Optimizer.update`."""
         of_p, of_g = norm(p.value), norm(g)
-        trust = jn.maximum((of_p == 0) | (of_g == 0), tc * of_p / (of_g + weight_decay * of_p + eps))
+        least = jn.where(jn.logical_or(of_p == 0, of_g == 0), 1.0, 0.0)
+        trust = jn.maximum(least, tc * of_p / (of_g + weight_decay * of_p + eps))
         m.value = momentum * m.value + lr * trust * decayed(g, p, weight_decay)
         p.value -= m.value
 

@@ -1,15 +1,18 @@
-"""Elementwise functions of many lists of arrays: in few launches on a GPU."""
+"""Functions of many lists of arrays, elementwise or with sums over all elements: in few launches on a GPU."""
 
+import functools
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from autograd import Array
-from autograd.compiler.multi_tensor import MultiTensorProgram, is_elementwise
+import cuobjax.numpy as jn
+from autograd import Array, backend
+from autograd.compiler.multi_tensor import MultiTensorProgram, is_of_any_shape
 from autograd.core import wrapped
 from autograd.debugging import is_watching
 from autograd.graph import ConcretizationError, Staging
 
-__all__ = ["kind_of_list", "over_lists", "recorded"]
+__all__ = ["kind_of_list", "over_lists", "recorded", "summed_over_lists"]
 
 _programs: dict[Any, MultiTensorProgram | None] = {}
 
@@ -21,32 +24,60 @@ def over_lists(
 
     Args:
         f: A function of the top level of a module, which is recorded once for the dtypes of a list. It acts alike on
-            each element of its arrays, and has no other values than its arguments.
+            each element of its arrays, but for sums, means and extremes of all elements, and has no other values than
+            its arguments.
         lists: Arrays of one shape in each list.
         numbers: Python numbers, or Arrays of shape ().
     """
-    given = [x for x in numbers if isinstance(x, Array)]
-    if is_watching() or any(type(x) is not Array for arrays in (*lists, given) for x in arrays):
-        return [f(*arrays, *numbers) for arrays in lists]
-    groups: dict[Any, list[int]] = {}
-    for i, arrays in enumerate(lists):
-        groups.setdefault(kind_of_list(arrays), []).append(i)
-    kinds = [x.dtype if isinstance(x, Array) else type(x) for x in numbers]
     results: list[Any] = [None] * len(lists)
-    for group, chosen in groups.items():
-        key = (f, *group, *kinds)
-        if key not in _programs:
-            _programs[key] = recorded(f, lists[chosen[0]], numbers, f.__name__)
-        program = _programs[key]
+    for program, chosen in _groups(f, lists, numbers):
         if program is None:
             found = [f(*lists[i], *numbers) for i in chosen]
         else:
-            raw_numbers = [x._value if isinstance(x, Array) else x for x in numbers]
-            raw_results = program([[x._value for x in lists[i]] for i in chosen], raw_numbers)
-            found = [tuple(map(wrapped, y)) for y in raw_results]
+            found = [tuple(map(wrapped, y)) for y in program(_raw(lists, chosen), _raw_numbers(numbers))]
         for i, y in zip(chosen, found, strict=True):
             results[i] = y
     return results
+
+
+def summed_over_lists(
+    f: Callable[..., tuple[Array, ...]], lists: Sequence[Sequence[Array]], *numbers: float | Array
+) -> Array:
+    """The sum of what `f`, as for `over_lists`, gives for each list: a single number, of shape ()."""
+    sums = []
+    for program, chosen in _groups(f, lists, numbers):
+        if program is None:
+            found = jn.stack([f(*lists[i], *numbers)[0] for i in chosen])
+        else:
+            found = wrapped(program.stacked(_raw(lists, chosen), _raw_numbers(numbers)))
+        sums.append(found.sum())
+    return functools.reduce(operator.add, sums)
+
+
+def _groups(f, lists, numbers):
+    """Pairs (program, positions of the lists that it is for); the program is None where `f` has to be called."""
+    given = [x for x in numbers if isinstance(x, Array)]
+    if is_watching() or any(type(x) is not Array for arrays in (*lists, given) for x in arrays):
+        return [(None, [*range(len(lists))])]
+    groups: dict[Any, list[int]] = {}
+    for i, arrays in enumerate(lists):
+        groups.setdefault((backend.device_of(arrays[0]._value), *kind_of_list(arrays)), []).append(i)
+    kinds = [x.dtype if isinstance(x, Array) else type(x) for x in numbers]
+    pairs = []
+    for (_, *group), chosen in groups.items():
+        key = (f, *group, *kinds)
+        if key not in _programs:
+            _programs[key] = recorded(f, lists[chosen[0]], numbers, f.__name__)
+        pairs.append((_programs[key], chosen))
+    return pairs
+
+
+def _raw(lists, chosen):
+    return [[x._value for x in lists[i]] for i in chosen]
+
+
+def _raw_numbers(numbers):
+    return [x._value if isinstance(x, Array) else x for x in numbers]
 
 
 def kind_of_list(arrays: Sequence[Array]) -> tuple[Any, ...]:
@@ -58,7 +89,7 @@ def kind_of_list(arrays: Sequence[Array]) -> tuple[Any, ...]:
 def recorded(
     f: Callable[..., Sequence[Array] | None], arrays: Sequence[Array], numbers: Iterable[Any], name: str
 ) -> MultiTensorProgram | None:
-    """The program of a function of arrays and numbers; None if it is not elementwise, or returns None."""
+    """The program of a function of arrays and numbers; None if it depends on their shape, or returns None."""
     staging = Staging()
     with staging.recording():
         inputs = [staging.input(x._value if isinstance(x, Array) else x, name) for x in (*arrays, *numbers)]
@@ -69,4 +100,4 @@ def recorded(
     if outputs is None:
         return None
     graph = staging.finished(outputs)
-    return MultiTensorProgram(graph, len(arrays), name) if is_elementwise(graph, len(arrays)) else None
+    return MultiTensorProgram(graph, len(arrays), name) if is_of_any_shape(graph, len(arrays)) else None

@@ -1,4 +1,4 @@
-"""Steps of an optimizer over all variables at once: its `update` is recorded, and runs as one elementwise program."""
+"""Steps of an optimizer over all variables at once: its `update` is recorded, and runs as one program."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def updated_together(
         if key not in programs:
             if len(programs) == MOST:
                 return False
-            programs[key] = _recorded(i, variables[i], lists[i], numbers[i], given, update)
+            firsts = {lists[n][-1].shape: n for n in reversed(chosen)}.values()
+            programs[key] = _recorded(firsts, variables, lists, numbers, given, update)
         if programs[key] is None:
             return False
         program, changed = programs[key]
@@ -82,11 +83,30 @@ def _is_fixed(x, attribute):
     return not isinstance(x, Array) and (x is attribute or not x)
 
 
-def _recorded(i, variables, values, numbers, given, update):
-    """The program of `update` for a variable, and the positions of the variables that it changes.
+def _recorded(firsts, variables, lists, numbers, given, update):
+    """The program of `update` for variables, and the positions of those that it changes among a variable's own ones.
 
-    None if it is not elementwise, reads or writes other variables, or has arrays that may be others in the next step.
+    `firsts` are the first ones of each shape; if `update` sums, its graph must be the same for all of them: it may have
+    divided by the size. None if it is not, or depends on shapes in other ways, reads or writes other variables, or has
+    arrays that may be others in the next step.
     """
+    found, described = None, None
+    for i in reversed([*firsts]):
+        known = _recorded_for(i, variables[i], lists[i], numbers[i], given, update)
+        if known is None:
+            return None
+        text = known[0].described()
+        if found is not None and text != described:
+            return None
+        found, described = known, text
+        if not known[0].reduces:
+            break
+    return found
+
+
+def _recorded_for(i, variables, values, numbers, given, update):
+    """The program of `update` for a variable, and the positions of the variables that it changes; None if there is no
+    program."""
     changed: list[int] = []
 
     def values_after(*traced):

@@ -1,4 +1,4 @@
-"""Elementwise programs over many lists of arrays."""
+"""Programs over many lists of arrays: elementwise, with reductions over all elements."""
 
 import numpy as onp
 import pytest
@@ -6,7 +6,8 @@ import pytest
 import autograd.numpy as anp
 from autograd import Array, default_device
 from autograd.backend import is_cupy
-from autograd.compiler.multi_tensor import MultiTensorProgram, is_elementwise
+from autograd.compiler import multi_tensor
+from autograd.compiler.multi_tensor import MultiTensorProgram, is_of_any_shape
 from autograd.graph import Staging
 from autograd.primitive import PRIMITIVES
 
@@ -44,9 +45,9 @@ def test_formulas_give_the_bits_of_the_operations(dtype):
     names = [name for name in FORMULAS if dtype != "bfloat16" or name in ("add", "multiply", "negative", "where")]
     arrays = [raw(onp.arange(numbers[0].size) % 2, "bool"), *numbers]
     graph = recorded(all_of_them, arrays)
-    assert is_elementwise(graph, 3)
+    assert is_of_any_shape(graph, 3)
     program = MultiTensorProgram(graph, 3, "all")
-    assert program._source is not None
+    assert program._device.sources
     for name, x, y in zip(names, program([arrays], [])[0], all_of_them(*map(Array, arrays)), strict=True):
         found, expected = [a.astype("float32") if a.dtype.kind == "V" else a for a in (host(x), host(y.raw))]
         onp.testing.assert_array_equal(found, expected, err_msg=name, strict=True)
@@ -65,7 +66,7 @@ def test_one_program_serves_lists_of_all_shapes_and_any_number_of_them():
     shapes = [(3, 4), (5,), (0, 2), (9000,), *[(7, n) for n in range(1, 120)]]
     lists = [[raw(rng.normal(size=shape)) for _ in range(2)] for shape in shapes]
     graph = recorded(smoothed, lists[0], (0.1, 0.9))
-    assert is_elementwise(graph, 2)
+    assert is_of_any_shape(graph, 2)
     program = MultiTensorProgram(graph, 2, "smoothed")
     for rate in (0.1, 0.03):
         for found, arrays in zip(program(lists, [rate, 0.9]), lists, strict=True):
@@ -92,15 +93,92 @@ def test_transposed_arrays_are_taken_element_by_element():
 @pytest.mark.parametrize(
     "f",
     [
-        lambda x, y: x + y.sum(),
+        lambda x, y: x + y.sum(0),
+        lambda x, y: y.sum(keepdims=True),
+        lambda x, y: x + y.sum().sum(),
+        lambda x, y: x + y.sum().reshape(1),
         lambda x, y: x.T + y,
         lambda x, y: x @ y,
         lambda x, y: x[::-1],
         lambda x, y: x + Array(raw([1, 2])),
         lambda x, y: (x + y)[0],
     ],
-    ids=["sum", "transposed", "product", "reversed", "constant", "part"],
+    ids=[
+        "sum of columns",
+        "axes left",
+        "sum of a sum",
+        "axes added",
+        "transposed",
+        "product",
+        "reversed",
+        "constant",
+        "part",
+    ],
 )
-def test_what_mixes_elements_is_not_elementwise(f):
+def test_what_mixes_elements_in_other_ways_depends_on_the_shape(f):
     x = raw([[1, 2], [3, 4]])
-    assert not is_elementwise(recorded(f, [x, x]), 2)
+    assert not is_of_any_shape(recorded(f, [x, x]), 2)
+
+
+def normalized(a, b, factor):
+    """Reductions of every kind, one after another."""
+    length = anp.sqrt((a * a).sum(keepdims=True))
+    d = a / (length + 1) - b.mean()
+    spread = d.max() - d.min()
+    signs = anp.where(anp.logical_and((a > -9).all(), (b > 1).any()), 1.0, -1.0)
+    return d * factor / spread, spread, (d * d).mean(), signs * a
+
+
+def lists_of(*shapes, dtype="float32"):
+    rng = onp.random.default_rng(0)
+    return [[raw(rng.normal(size=shape), dtype) for _ in range(2)] for shape in shapes]
+
+
+def assert_close(x, y):
+    """The same bits on the CPU; on a GPU, whose kernels sum in an order of their own, up to rounding."""
+    x, y = host(x), host(y)
+    assert (x.shape, x.dtype) == (y.shape, y.dtype)
+    if default_device().kind == "cpu":
+        assert x.tobytes() == y.tobytes()
+    tolerance = 1e-2 if x.dtype == "float16" else 1e-5
+    onp.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance / 10)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_program_with_reductions_serves_lists_of_all_shapes(dtype, monkeypatch):
+    monkeypatch.setattr(multi_tensor, "PER_BLOCK", 256)
+    monkeypatch.setattr(multi_tensor, "MOST_BLOCKS", 3)
+    lists = lists_of((3, 4), (5,), (2000,), (1,), (7, 3, 2), *[(9, n) for n in range(1, 90)], dtype=dtype)
+    lists += [[x.T for x in lists[0]]]
+    program = MultiTensorProgram(recorded(normalized, lists[0], (0.5,)), 2, "normalized")
+    assert program.reduces
+    with onp.errstate(divide="ignore", invalid="ignore"):  # one number alone has no spread
+        found = program(lists, [0.25])
+        for own, arrays in zip(found, lists, strict=True):
+            for x, y in zip(own, normalized(*map(Array, arrays), 0.25), strict=True):
+                assert_close(x, y.raw)
+        for x, y in zip(found, program(lists, [0.25]), strict=True):
+            assert [host(a).tobytes() for a in x] == [host(b).tobytes() for b in y]
+
+
+def test_the_numbers_of_lists_as_one_array():
+    lists = lists_of(*[(n,) for n in range(300)])
+    program = MultiTensorProgram(recorded(lambda a, b: (a * b).sum(), lists[3]), 2, "product")
+    assert_close(program.stacked(lists, []), onp.array([host((a * b).sum()) for a, b in lists]))
+
+
+def test_an_empty_array_has_a_sum_and_no_maximum():
+    lists = lists_of((3,), (0, 2))
+    total = MultiTensorProgram(recorded(lambda a, b: ((a + b).sum(), a - b.sum()), lists[0]), 2, "sum")
+    assert [host(x).tolist() for x in total(lists, [])[1]] == [0, []]
+    greatest = MultiTensorProgram(recorded(lambda a, b: (a + b).max(), lists[0]), 2, "maximum")
+    with pytest.raises(ValueError, match="zero-size array"):
+        greatest(lists, [])
+
+
+def test_a_maximum_of_nan_is_nan():
+    program = MultiTensorProgram(recorded(lambda a, b: (a.max(), a.min()), lists_of((3,))[0]), 2, "extremes")
+    for place in range(3):
+        numbers = [1.0, -2.0, 3.0]
+        numbers[place] = onp.nan
+        assert onp.isnan([float(x) for x in program([[raw(numbers)] * 2], [])[0]]).all()

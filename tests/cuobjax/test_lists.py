@@ -1,4 +1,4 @@
-"""Elementwise functions of many lists of arrays."""
+"""Functions of many lists of arrays."""
 
 import ml_dtypes  # noqa: F401 (NumPy knows bfloat16)
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 import autograd
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.optimizer.lists import _programs, over_lists
+from cuobjax.optimizer.lists import _programs, over_lists, summed_over_lists
 
 DTYPES = ["float32", "float32", "float16", "bfloat16", "float64", "complex64", "int32", "float32", "float32"]
 SHAPES = [(3, 4), (5000,), (4,), (2, 2), (3,), (2,), (6,), (), (0, 3)]
@@ -45,9 +45,22 @@ def test_a_function_is_recorded_once_for_the_dtypes():
     assert len(calls) == 1
 
 
-def test_what_is_not_elementwise_or_traced_is_computed_for_each_list():
+def test_sums_of_all_lists():
+    def product(a, b, weight):
+        return ((a * b).sum() * weight,)
+
+    pairs = [pair for pair in arrays() if pair[0].dtype.kind == "f" and pair[0].dtype.itemsize > 2]
+    expected = sum(float((np.asarray(a, "float64") * np.asarray(b)).sum()) for a, b in pairs) / 2
+    total = summed_over_lists(product, pairs, 0.5)
+    assert total.shape == () and total.dtype == "float64"
+    np.testing.assert_allclose(total, expected, rtol=1e-5)
+    by_x = autograd.grad(lambda x: summed_over_lists(product, [(x, x), (x, jn.ones(2))], 0.5))(jn.array([1.0, 2.0]))
+    np.testing.assert_allclose(by_x, [1.5, 2.5])
+
+
+def test_what_depends_on_shapes_or_is_traced_is_computed_for_each_list():
     def summed(a):
-        return (a * a.sum(),)
+        return (a * a.cumsum()[-1],)
 
     lists = [(jn.array([1.0, 2.0]),), (jn.array([3.0]),)]
     assert [x.tolist() for (x,) in over_lists(summed, lists)] == [[3, 6], [9]]
