@@ -7,9 +7,11 @@ Conventions (PyTorch's): `max` and `min` share the gradient equally among equal 
 
 import math
 
+import numpy
+
 from ..families import in_single, irregular, is_half, linear, nondifferentiable
 from ..primitive import Primitive
-from .elementwise import astype, conj, equal, exp, isnan, logical_or, single, where
+from .elementwise import astype, conj, equal, exp, fmax, maximum, single, where
 from .scaled import Scaled
 from .shape import broadcast_to, flip, inverse, reshape, transpose
 
@@ -151,12 +153,10 @@ def _to_exponents(g, y, x, axis, keepdims):
     if is_half(x.dtype):  # too coarse for a logarithm
         x = single(x)
         y = logsumexp(x, axis=axis, keepdims=keepdims)
-    y = _restore(y, x.shape, axis, keepdims)
-    parts = exp(x - where(equal(y, -math.inf), 0, y))
+    bounds = numpy.finfo(x.dtype)
+    parts = exp(x - maximum(_restore(y, x.shape, axis, keepdims), float(bounds.min)))  # -inf - -inf is NaN
     total = sum(parts, axis=axis, keepdims=True)  # 1, but for what rounding takes from a large y
-    return _restore(single(g), x.shape, axis, keepdims) * (
-        parts / where(logical_or(equal(total, 0), isnan(total)), 1, total)
-    )
+    return _restore(single(g), x.shape, axis, keepdims) * (parts / fmax(total, float(bounds.tiny)))
 
 
 sum: Primitive = linear(_sum, _repeated, memory="new", ufunc="add")
