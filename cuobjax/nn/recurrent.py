@@ -228,8 +228,8 @@ class _Recurrent(Module):
         Args:
             x: The sequences.
             state: The first states h (layers * directions, N, nout), of an LSTM a tuple (h, c); zeros if not given.
-            lengths: For each sequence how many steps count, (N,). States stay as they are in the others, whose results
-                are 0.
+            lengths: For each sequence how many steps count, (N,). States stay as they are in the others, whose inputs
+                count as 0 and whose results are 0.
             training: Whether to drop features; None: the mode that `train`, `eval` or `mode` of a module set.
 
         Returns:
@@ -247,6 +247,8 @@ class _Recurrent(Module):
         states = _as_states(self, state, self.cells[0].kind, (len(self.cells), n, nout), x.dtype)
         directions, last = 1 + self.bidirectional, []
         y = x.transpose((1, 0, 2))
+        if lengths is not None:
+            y = jn.where(mask[:, :, None], y, 0)  # NaN in padding would reach gradients as 0 * NaN
         for i in range(0, len(self.cells), directions):
             y = self.dropout(y, training) if i and self.dropout is not None else y
             found = [

@@ -359,6 +359,14 @@ def test_losses_by_their_formulas():
     np.testing.assert_allclose(F.cosine_similarity(jn.zeros(3), jn.ones(3)), 0)
 
 
+def test_ctc_ignores_what_is_in_padding():
+    x, words, lengths = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32"), WORDS, jn.array([4, 3])
+    gradient = objax.Grad(lambda x: F.loss.ctc_logits(x, words, lengths).sum(), None, (0,))
+    expected = objax.device_put(gradient(jn.array(x))[0], "cpu")
+    x[1, 3] = np.nan
+    np.testing.assert_allclose(objax.device_put(gradient(jn.array(x))[0], "cpu"), expected, rtol=1e-6)
+
+
 def test_ctc_counts_every_alignment():
     """One label in two steps: label label, blank label and label blank."""
     p = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]])

@@ -35,6 +35,18 @@ def test_cells_are_the_steps_of_layers(layer):
 
 
 @kinds
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_what_is_in_padding_reaches_neither_results_nor_gradients(layer, bidirectional):
+    net, x = layer(2, 3, layers=2, bidirectional=bidirectional), cuobjax.random.normal((2, 4, 2))
+    gradients = cuobjax.GradValues(lambda x: (net(x, lengths=[4, 2])[0] ** 2).sum(), net.vars(), (0,))
+    (g, v), (expected, value) = [gradients(x.at[1, 2:].set(padding)) for padding in (np.nan, 0.0)]
+    np.testing.assert_allclose(on_host(v[0]), on_host(value[0]), rtol=1e-6)
+    for a, b in zip(g, expected, strict=True):
+        np.testing.assert_allclose(on_host(a), on_host(b), rtol=1e-5, atol=1e-6)
+    assert not on_host(g[0])[1, 2:].any()
+
+
+@kinds
 def test_under_vectorize_remat_and_twice(layer):
     net, x = layer(2, 3, bidirectional=True), cuobjax.random.normal((3, 2, 4, 2))
     one = lambda x: net(x, lengths=[4, 2])[0]

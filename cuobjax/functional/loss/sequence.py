@@ -51,7 +51,10 @@ def ctc_logits(
     if label_lengths is not None:
         words = jn.where(jn.arange(length) < labels_of[:, None], words, blank)
     require_classes("ctc_logits", words, classes)
-    log_p = log_softmax(single(given))
+    counted: Array = given
+    if logit_lengths is not None:
+        counted = jn.where((jn.arange(steps) < steps_of[:, None])[:, :, None], given, 0)  # 0 * NaN in padding is NaN
+    log_p = log_softmax(single(counted))
 
     # States 0, 1, 2, ... are blank, first label, blank, ...; a label may follow another one directly if it differs.
     symbols = jn.stack([jn.full_like(words, blank), words], -1).reshape(n, 2 * length)
