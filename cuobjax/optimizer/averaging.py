@@ -21,7 +21,7 @@ from ..functional.half_precision import single
 from ..util import class_name
 from .base import Optimizer, States, counter
 from .gradients import Gradients
-from .hyperparameters import Hyperparameter
+from .hyperparameters import Hyperparameter, in_range, number
 from .lists import over_lists
 
 __all__ = ["ExponentialMovingAverage", "ExponentialMovingAverageModule", "Lookahead"]
@@ -65,9 +65,9 @@ class ExponentialMovingAverage(Module):
     m: States
 
     def __init__(self, vc: Variables, momentum: float = 0.999, debias: bool = False, eps: float = 1e-6) -> None:
-        if not 0 <= momentum < 1:
-            raise ValueError(f"{type(self).__name__}: expected momentum of at least 0 and less than 1, got {momentum}.")
-        self.momentum, self.debias, self.eps = momentum, debias, eps
+        where = type(self).__name__
+        self.momentum, self.debias = in_range(where, "momentum", number(momentum)), debias
+        self.eps = in_range(where, "eps", number(eps))
         self.step = counter()
         states, trained = _averaged(vc)
         refs: list[Any] = [*states, *map(TrainRef, trained)]

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 import numpy as onp
@@ -104,6 +104,7 @@ class Optimizer(Module):
     train_vars: States
     elementwise: bool = False
     _has_mode = False
+    _hyperparameters: Mapping[str, bool] = {}  # whether they may differ from variable to variable
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -183,7 +184,8 @@ class Optimizer(Module):
 
         if not (self.elementwise and updated_together(self, variables, gradients, own, update)):
             for i, g in enumerate(gradients):
-                update(i, g, own[i])
+                if g.size:  # norms and means of nothing are none
+                    update(i, g, own[i])
 
     def rate(self, lr: Hyperparameter) -> Any:
         """A learning rate that was checked: a number, or a `PerVariable` of them."""
@@ -206,19 +208,32 @@ class Optimizer(Module):
         return counter()
 
     def _set(self, **hyperparameters: Any) -> None:
-        """Sets attributes to hyperparameters of the constructor, each of which may differ from variable to variable."""
-        for name, x in hyperparameters.items():
-            setattr(self, name, in_range(type(self).__name__, name, self.each(name, x), constructor=True))
+        """Sets attributes to hyperparameters of the constructor, each of which may differ from variable to variable.
+
+        Values that they are given later are checked, too.
+        """
+        self._hyperparameters = {**self._hyperparameters, **dict.fromkeys(hyperparameters, True)}
+        self._set_checked(hyperparameters)
 
     def _set_for_all(self, **hyperparameters: Any) -> None:
-        """Sets attributes to hyperparameters of the constructor that are the same for all variables."""
+        """As `_set`, hyperparameters that are the same for all variables."""
+        self._hyperparameters = {**self._hyperparameters, **dict.fromkeys(hyperparameters, False)}
+        self._set_checked(hyperparameters)
+
+    def _set_checked(self, hyperparameters: dict[str, Any]) -> None:
         for name, x in hyperparameters.items():
-            setattr(self, name, in_range(type(self).__name__, name, number(x), constructor=True))
+            super().__setattr__(name, self._checked(name, x, constructor=True))
+
+    def _checked(self, name: str, x: Any, constructor: bool = False) -> Any:
+        x = self.each(name, x) if self._hyperparameters[name] else number(x)
+        return in_range(type(self).__name__, name, x, constructor)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, self._checked(name, value) if name in self._hyperparameters else value)
 
     def _of_call(self, name: str, x: Any) -> Any:
         """A hyperparameter that a call may give, else that of the optimizer."""
-        x = getattr(self, name) if x is None else x
-        return in_range(type(self).__name__, name, self.each(name, x))
+        return getattr(self, name) if x is None else self._checked(name, x)
 
     def __repr__(self) -> str:
         """The arguments of the constructor, those that it takes by name alone if they are not the default ones."""

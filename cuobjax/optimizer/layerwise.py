@@ -9,9 +9,10 @@ from ..core.collection import Variables
 from ..core.module import ModuleList
 from ..core.variable import StateVar, TrainRef
 from ..functional import rsqrt
+from ..util.convert import require_sizes
 from .base import Optimizer, States, decayed, norm, squared
 from .gradients import Gradients
-from .hyperparameters import Hyperparameter, Number, combined
+from .hyperparameters import Hyperparameter, Number, combined, in_range, number
 
 __all__ = ["LARS", "Adafactor", "Muon"]
 
@@ -111,8 +112,8 @@ class Adafactor(Optimizer):
     ) -> None:
         super().__init__(vc)
         self._set(eps2=eps2, clip=clip, weight_decay=weight_decay)
-        self._set_for_all(decay=decay, **({} if eps1 is None else {"eps1": eps1}))
-        self.eps1 = eps1
+        self._set_for_all(decay=decay)
+        self.eps1 = None if eps1 is None else in_range("Adafactor", "eps1", number(eps1))
         self.step = self.steps()
         whole = self.zeros(real=True)
         names = self.train_vars.names
@@ -222,6 +223,7 @@ class Muon(Optimizer):
                     "Take Groups, with another optimizer for the others."
                 )
         self._set(momentum=momentum, weight_decay=weight_decay, eps=eps)
+        require_sizes("Muon", 0, iterations=iterations)
         self.nesterov, self.iterations = nesterov, iterations
         self.m = self.zeros()
 

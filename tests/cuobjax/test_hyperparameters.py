@@ -7,7 +7,19 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.optimizer import SGD, Adafactor, Adagrad, Adam, AdamW, Lookahead, Momentum, NAdam, RMSprop
+from cuobjax.optimizer import (
+    SGD,
+    Adafactor,
+    Adagrad,
+    Adam,
+    AdamW,
+    ExponentialMovingAverage,
+    Lookahead,
+    Momentum,
+    Muon,
+    NAdam,
+    RMSprop,
+)  # fmt: skip
 
 KINDS = [SGD, Momentum, Adam, AdamW]
 
@@ -49,6 +61,16 @@ def test_rates_that_cannot_be_meant_change_nothing(make):
         (lambda vc: AdamW(vc, weight_decay=-1), r"^AdamW: expected weight_decay of at least 0, got -1\."),
         (lambda vc: Momentum(vc, "0.9"), r"^Momentum: expected a number as momentum, got '0\.9'\."),
         (lambda vc: SGD(vc, weight_decay=True), r"^SGD: expected a number as weight_decay, got True\."),
+        (lambda vc: Muon(vc.filter("*.w"), iterations=-1), r"^Muon: expected iterations of at least 0, got -1"),
+        (lambda vc: Adafactor(vc, eps1=-1), r"^Adafactor: expected eps1 of at least 0, got -1"),
+        (
+            lambda vc: ExponentialMovingAverage(vc, {"*": 0.9}),
+            r"^ExponentialMovingAverage: expected a number as momentum",
+        ),
+        (
+            lambda vc: ExponentialMovingAverage(vc, 1.0),
+            r"^ExponentialMovingAverage: expected momentum of at least 0 and",
+        ),
         (lambda vc: SGD(vc, 0.1), r"^SGD: .*takes 2 positional arguments but 3 were given\. The learning rate comes"),
         (
             lambda vc: SGD(vc, weight_decay={"*.c": 1, "*": 0}),
@@ -61,6 +83,64 @@ def test_rates_that_cannot_be_meant_change_nothing(make):
 def test_hyperparameters_that_cannot_be_meant_are_refused(make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         make(objax.nn.Linear(2, 2).vars())
+
+
+def numbers_of(opt):
+    """The hyperparameters of an optimizer by name."""
+    return {name: getattr(opt, name) for name in opt._hyperparameters}
+
+
+ALL = [getattr(objax.optimizer, name) for name in objax.optimizer.__all__]
+ALL = [kind for kind in ALL if isinstance(kind, type) and issubclass(kind, objax.optimizer.Optimizer)]
+ALL = [kind for kind in ALL if kind not in (objax.optimizer.Optimizer, objax.optimizer.Groups, Lookahead)]
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_hyperparameters_that_are_assigned_later_are_those_of_the_constructor(make):
+    def step(change):
+        net = objax.nn.Linear(2, 2, use_bias=False)
+        net.w.assign(jn.array([[1.0, 2.0], [3.0, 4.0]]))
+        opt = change(net)
+        for _ in range(2):
+            opt(0.1, [jn.array([[1.0, -2.0], [3.0, 0.5]])])
+        return np.array(net.w.value)
+
+    def assigned(net, name, value):
+        opt = make(net.vars())
+        setattr(opt, name, value)
+        return opt
+
+    v = objax.TrainVar(jn.ones((2, 2)))
+    defaults = numbers_of(make({"v": v}))
+    assert defaults
+    for name in defaults.keys() - {"momentum", "initial"}:  # RMSprop refuses a momentum that it did not have
+        for value in (0.25, {"*": 0.25}):
+            if isinstance(value, dict) and not make({"v": v})._hyperparameters[name]:
+                continue
+            by_constructor = step(lambda net, name=name, value=value: make(net.vars(), **{name: value}))
+            np.testing.assert_array_equal(step(lambda net, n=name, x=value: assigned(net, n, x)), by_constructor)
+
+
+@pytest.mark.parametrize("make", [*ALL, lambda vc: Lookahead(SGD(vc))])
+def test_hyperparameters_that_are_assigned_later_are_checked(make):
+    opt = make({"v": objax.TrainVar(jn.ones((2, 2)))})
+    for name, value in numbers_of(opt).items():
+        with pytest.raises(TypeError, match=f"^{type(opt).__name__}: expected a number as {name}, got 'a'"):
+            setattr(opt, name, "a")
+        with pytest.raises(ValueError, match=f"^{type(opt).__name__}: expected {name} of at least 0.*, got -1"):
+            setattr(opt, name, -1)
+        assert getattr(opt, name) == value
+    opt.note = "a"
+
+
+@pytest.mark.parametrize("make", ALL)
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+@pytest.mark.filterwarnings("error")
+def test_variables_without_elements_are_no_exception(make, shape):
+    vc = {"empty": objax.TrainVar(jn.ones(shape)), "v": objax.TrainVar(jn.ones((2, 2)))}
+    opt = make(vc)
+    opt(0.1, [jn.ones(shape), jn.ones((2, 2))])
+    assert (np.array(vc["v"].value) != 1).all()
 
 
 @pytest.mark.parametrize("make", KINDS)
