@@ -9,9 +9,12 @@ np.float64(0.41997434161402614)
 import typing as _typing
 
 from . import array_methods as _array  # noqa: F401 (gives Array its operators)
+from . import core as _core
+from . import differential_operators as _operators
+from . import extend, misc, test_util, testing, tracer, util, wrap_util  # noqa: F401
 from . import memory_attributes as _memory  # noqa: F401 (gives Array attributes of ndarrays)
-from . import testing  # noqa: F401
 from .backend import Device, DeviceError, default_device, device
+from .builtins import dict, isinstance, list, tuple, type  # noqa: F401 (not in __all__, as `map`)
 from .checkpointing import checkpoint
 from .control_flow import cond, scan, while_loop
 from .control_flow import map as map  # not in __all__: it is the name of a built-in function
@@ -19,6 +22,21 @@ from .core import Array
 from .core import library as get_array_module
 from .custom import custom_jvp, custom_vjp
 from .debugging import debug, debug_nans, trace_report
+from .differential_operators import (
+    deriv,
+    grad_and_aux,
+    grad_named,
+    hessian_tensor_product,
+    hessian_vector_product,
+    holomorphic_grad,
+    make_ggnvp,
+    make_hvp,
+    make_jvp,
+    make_vjp,
+    multigrad_dict,
+    tensor_jacobian_product,
+    vector_jacobian_product,
+)  # fmt: skip
 from .extend import defjvp, defvjp, primitive
 from .gradients import elementwise_grad, flatten, grad, stop_gradient, value_and_grad, vjp
 from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize
@@ -29,10 +47,20 @@ from .printing import debug_print
 
 __all__ = [
     "Array", "Device", "DeviceError", "checkpoint", "cond", "custom_jvp", "custom_vjp", "debug", "debug_nans",
-    "debug_print", "default_device", "defjvp", "defvjp", "deterministic", "device", "device_put", "elementwise_grad",
-    "flatten", "get_array_module", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize",
-    "primitive", "scan", "stop_gradient", "trace_report", "value_and_grad", "vjp", "vmap", "while_loop",
+    "debug_print", "default_device", "defjvp", "defvjp", "deriv", "deterministic", "device", "device_put",
+    "elementwise_grad", "flatten", "get_array_module", "grad", "grad_and_aux", "grad_named", "hessian",
+    "hessian_tensor_product", "hessian_vector_product", "holomorphic_grad", "hvp", "jacfwd", "jacobian", "jacrev",
+    "jvp", "linearize", "make_ggnvp", "make_hvp", "make_jvp", "make_vjp", "multigrad_dict", "primitive", "scan",
+    "stop_gradient", "tensor_jacobian_product", "trace_report", "value_and_grad", "vector_jacobian_product", "vjp",
+    "vmap", "while_loop",
 ]  # fmt: skip
+
+for _name, _value in {  # HIPS autograd has in `core` what stands above our core
+    "make_vjp": _operators.reverse, "make_jvp": _operators.forward,
+    **{name: getattr(extend, name) for name in extend.__all__ if not hasattr(_core, name)},
+    **{name: getattr(tracer, name) for name in tracer.__all__ if not hasattr(_core, name)},
+}.items():  # fmt: skip
+    setattr(_core, _name, _value)
 
 if _typing.TYPE_CHECKING:
     __version__: str

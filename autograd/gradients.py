@@ -197,18 +197,24 @@ def scalar_seed(x: Any, where: str, kind: str = "real") -> Any:
 
 
 def value_and_grad(
-    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+    f: Callable[P, Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnum: int | Sequence[int] | None = None,
 ) -> Callable[P, tuple[Any, Any]]:
     """The function that computes the value of `f` and its gradient.
 
     Args:
-        f, argnums, has_aux, holomorphic: As for `grad`.
+        f, argnums, has_aux, holomorphic, argnum: As for `grad`.
 
     Returns:
         A function with the arguments of `f` that returns (value, gradient), ((value, aux), gradient) with `has_aux`.
     """
 
     require_function(f, "grad")
+    argnums = argnums if argnum is None else argnum
 
     @functools.wraps(f)
     def value_and_gradient(*args: P.args, **kwargs: P.kwargs) -> tuple[Any, Any]:
@@ -228,7 +234,12 @@ def value_and_grad(
 
 
 def grad(
-    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+    f: Callable[P, Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnum: int | Sequence[int] | None = None,
 ) -> Callable[P, Any]:
     """The function that computes the gradient of `f`, whose output is a real scalar.
 
@@ -238,6 +249,7 @@ def grad(
         has_aux: `f` returns (value, aux), and only the value is differentiated.
         holomorphic: `f` is a holomorphic function of complex arguments: its output is a complex scalar, and the
             gradient is the complex derivative f'(z).
+        argnum: `argnums` in HIPS autograd's spelling.
 
     Returns:
         A function with the arguments of `f` that returns the gradient, in the structure, shapes and dtypes of the
@@ -254,7 +266,7 @@ def grad(
         >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
         array([2., 4.])
     """
-    both = value_and_grad(f, argnums, has_aux, holomorphic)
+    both = value_and_grad(f, argnums, has_aux, holomorphic, argnum=argnum)
 
     @functools.wraps(f)
     def gradient(*args: P.args, **kwargs: P.kwargs) -> Any:
@@ -273,14 +285,16 @@ def one_array(run: TapedRun, y: Any, where: str) -> Any:
     return y
 
 
-def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
+def elementwise_grad(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, argnum: int | Sequence[int] | None = None
+) -> Callable[P, Any]:
     """The function that computes the gradient of the sum of the outputs of `f`, an array.
 
     If `f` acts on each element alone, this is its derivative at each element.
 
     Args:
         f: A function of nested arrays that returns an array of any shape.
-        argnums: As for `grad`.
+        argnums, argnum: As for `grad`.
 
     Raises:
         TypeError: If the output is no array, or is complex although an argument is real.
@@ -290,6 +304,8 @@ def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> C
         >>> elementwise_grad(np.sqrt)(np.array([1.0, 4.0]))
         array([0.5 , 0.25])
     """
+
+    argnums = argnums if argnum is None else argnum
 
     @functools.wraps(f)
     def derivative(*args: P.args, **kwargs: P.kwargs) -> Any:
@@ -383,7 +399,8 @@ def _cotangent(c, x):
 def flatten(nested: Tree) -> tuple[Any, Callable[[Any], Tree]]:
     """All elements of nested arrays as one vector, and the function that puts such a vector back into their structure.
 
-    The vector has the dtype to which theirs promote; the arrays that are put back have their own dtypes again.
+    The vector has the dtype to which theirs promote; the arrays that are put back have their own dtypes again. Items of
+    a dictionary stand in the order of its sorted keys (as in JAX and HIPS autograd), if they can be sorted.
 
     Returns:
         (vector, unflatten). `unflatten` raises ValueError for a vector of another length.
@@ -395,19 +412,30 @@ def flatten(nested: Tree) -> tuple[Any, Callable[[Any], Tree]]:
         (array([1., 1., 3.]), {'a': array([2., 2.]), 'b': array(6.)})
     """
     leaves, structure = tree.flatten(nested)
-    arrays = [as_array(x) for x in leaves]
+    order = tree.flatten(_by_keys(tree.unflatten(structure, range(len(leaves)))))[0]
+    arrays = [as_array(leaves[i]) for i in order]
     dtype = onp.result_type(*[x.dtype for x in arrays]) if arrays else onp.dtype(float)
-    like = [(x.shape, x.size, x.dtype) for x in arrays]
+    like = [(i, x.shape, x.size, x.dtype) for i, x in zip(order, arrays, strict=True)]
     parts = [reshape(as_array(x, dtype), shape=(x.size,)) for x in arrays]
 
     def unflatten(vector: Any) -> Tree:
         """The nested arrays of a vector."""
-        start, found, total = 0, [], sum(size for _, size, _ in like)
+        start, found, total = 0, {}, sum(size for _, _, size, _ in like)
         if vector.shape != (total,):
             raise ValueError(f"flatten: expected a vector of {total} elements, got shape {vector.shape}.")
-        for shape, size, dtype in like:
-            found.append(as_array(reshape(vector[start : start + size], shape=shape), dtype))
+        for i, shape, size, dtype in like:
+            found[i] = as_array(reshape(vector[start : start + size], shape=shape), dtype)
             start += size
-        return tree.unflatten(structure, found)
+        return tree.unflatten(structure, [found[i] for i in range(len(found))])
 
     return (concatenate(*parts, axis=0) if parts else onp.zeros(0)), unflatten
+
+
+def _by_keys(nested):
+    """Nested containers with the items of dictionaries in the order of their keys, if these can be sorted."""
+    if type(nested) is dict:
+        try:
+            return {key: _by_keys(nested[key]) for key in sorted(nested)}
+        except TypeError:
+            return {key: _by_keys(part) for key, part in nested.items()}
+    return [_by_keys(part) for part in nested] if type(nested) in (list, tuple) else nested

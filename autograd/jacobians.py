@@ -171,7 +171,12 @@ def _transposed(run, outputs):
 
 
 def jacobian(
-    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+    f: Callable[P, Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnum: int | Sequence[int] | None = None,
 ) -> Callable[P, Any]:
     """The function that computes all derivatives of `f`, in one backward or forward pass for all of them.
 
@@ -180,6 +185,7 @@ def jacobian(
         argnums: Position of the argument to differentiate, or a tuple of positions.
         has_aux: `f` returns (output, aux), and the result is (derivatives, aux).
         holomorphic: `f` is a holomorphic function of complex arguments.
+        argnum: `argnums` in HIPS autograd's spelling.
 
     Returns:
         A function with the arguments of `f` that returns an array of shape `output.shape + input.shape` for each array
@@ -195,6 +201,7 @@ def jacobian(
         array([[2., 0.],
                [0., 4.]])
     """
+    argnums = argnums if argnum is None else argnum
     return _recorded(f, argnums, has_aux, holomorphic, by_columns=lambda inputs, outputs: inputs < outputs)
 
 
@@ -326,12 +333,14 @@ def _columns(push, inputs, holomorphic):
         yield row
 
 
-def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
+def hessian(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, argnum: int | Sequence[int] | None = None
+) -> Callable[P, Any]:
     """The function that computes all second derivatives of `f`, whose output is a real scalar.
 
     Args:
         f: A function of nested arrays.
-        argnums: Position of the argument to differentiate, or a tuple of positions.
+        argnums, argnum: Position of the argument to differentiate, or a tuple of positions.
 
     Returns:
         A function with the arguments of `f` that returns an array of shape `input.shape + input.shape`; with a tuple of
@@ -343,6 +352,7 @@ def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P
         array([[4., 2.],
                [2., 0.]])
     """
+    argnums = argnums if argnum is None else argnum
     return jacobian(grad(f, argnums), argnums)
 
 

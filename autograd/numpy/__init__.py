@@ -160,3 +160,14 @@ for _name in ("complex192", "complex256", "float96", "float128"):  # as the plat
         __all__.append(_name)
 
 _sys.modules[f"{__name__}.random"] = random  # host arrays, as programs for HIPS autograd expect
+
+
+def __getattr__(name: str) -> object:
+    """HIPS autograd's names beside NumPy's."""
+    if name == "__version__":
+        return _numpy.__version__
+    if name in ("make_diagonal", "row_stack"):
+        from . import numpy_wrapper
+
+        return getattr(numpy_wrapper, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

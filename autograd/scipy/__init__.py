@@ -1,5 +1,5 @@
 """SciPy's namespaces, differentiable: see `docs.scipy.org/doc/scipy/reference` for what all parameters mean."""
 
-from . import fft, linalg, signal, special, stats
+from . import fft, integrate, linalg, signal, sparse, special, stats
 
-__all__ = ["fft", "linalg", "signal", "special", "stats"]
+__all__ = ["fft", "integrate", "linalg", "signal", "sparse", "special", "stats"]

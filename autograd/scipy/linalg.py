@@ -26,6 +26,7 @@ from ..ops.elementwise import astype, conj, stop_gradient
 from ..ops.linalg import adjoint, unit
 from ..ops.product import swap
 from ..typing import ArrayLike, Result
+from ._rest import passed_on
 
 __all__ = [
     "LinAlgError", "block_diag", "cho_factor", "cho_solve", "cholesky", "det", "expm", "inv", "logm", "solve",
@@ -313,6 +314,9 @@ def toeplitz(c: ArrayLike, r: ArrayLike | None = None) -> Result:
     values = _shape.concatenate([_shape.flip(c, -1), r[..., 1:]], -1)
     rows, columns = library(c).arange(c.shape[-1]), library(c).arange(r.shape[-1])
     return values[..., columns - rows[:, None] + (c.shape[-1] - 1)]
+
+
+__getattr__ = passed_on(__name__)
 
 
 def __dir__() -> list[str]:

@@ -19,6 +19,7 @@ from ..numpy._product import tensordot
 from ..numpy._shape import flip, reshape, transpose
 from ..ops.convolution import Geometry, convolution
 from ..typing import ArrayLike, Axes, Result
+from ._rest import passed_on
 from .fft import next_fast_len
 
 __all__ = ["convolve", "correlate", "fftconvolve", "oaconvolve"]
@@ -142,6 +143,9 @@ def _split(x, axes, dots):
     lengths = [[x.shape[i] for i in part] for part in (rest, dots, axes)]
     shape = math.prod(lengths[0]), math.prod(lengths[1]), *lengths[2]
     return reshape(transpose(x, (*rest, *dots, *axes)), shape), lengths[0]
+
+
+__getattr__ = passed_on(__name__)
 
 
 def __dir__() -> list[str]:

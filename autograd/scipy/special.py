@@ -35,6 +35,7 @@ from ..ops.special import (
 from ..ops.special import digamma as psi
 from ..ops.special import jv as jn
 from ..typing import ArrayLike, Axes, Result
+from ._rest import passed_on
 
 __all__ = [
     "beta", "betainc", "betaln", "cosm1", "digamma", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "exp1",
@@ -149,6 +150,9 @@ def in_one_precision(*args: ArrayLike) -> list[Array]:
     precise = [kind_of(a) is None and a.dtype.kind not in "iub" for a in values]
     like = onp.empty((), onp.result_type(*[a.dtype for a, own in zip(values, precise, strict=True) if own] or [float]))
     return [a if own else cast_like(a, like) for a, own in zip(values, precise, strict=True)]
+
+
+__getattr__ = passed_on(__name__)
 
 
 def __dir__() -> list[str]:

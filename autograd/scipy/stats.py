@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -36,6 +37,7 @@ from ..ops.special import (
     xlog1py, xlogy,
 )  # fmt: skip
 from ..typing import ArrayLike, Result
+from ._rest import PassingOn, passed_on
 from .special import in_one_precision
 
 __all__ = [
@@ -44,7 +46,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Distribution:
+class Distribution(PassingOn):
     """A family of distributions; an instance of the class is one of SciPy's, such as `norm`.
 
     Its methods take a value, the shape parameters, and `loc` and, if continuous, `scale`, by position or name: see its
@@ -335,12 +337,14 @@ bernoulli: Discrete = Discrete(
 )  # fmt: skip
 
 
-class _MultivariateNormal:
+class _MultivariateNormal(PassingOn):
     """Normal distributions of vectors of length D; leading axes broadcast.
 
     `mean` is (..., D), 0 by default; `cov` is (..., D, D), or a diagonal (D,) or (). An axis of length 1 stays in the
     result (SciPy squeezes it away).
     """
+
+    name: str = "multivariate_normal"
 
     def __repr__(self) -> str:
         return "<distribution multivariate_normal(x, mean=None, cov=1)>"
@@ -398,8 +402,10 @@ def _squared_distance(deviation, root):
     return (z * z).sum(-2).reshape(deviation.shape[:-1])
 
 
-class _Dirichlet:
+class _Dirichlet(PassingOn):
     """Dirichlet distributions of vectors of K positive numbers with sum 1, along the first axis of `x`."""
+
+    name: str = "dirichlet"
 
     def __repr__(self) -> str:
         return "<distribution dirichlet(x, alpha)>"
@@ -437,6 +443,12 @@ class _Dirichlet:
 
 multivariate_normal: _MultivariateNormal = _MultivariateNormal()
 dirichlet: _Dirichlet = _Dirichlet()
+
+
+__getattr__ = passed_on(__name__)
+
+for _name in __all__:  # `import autograd.scipy.stats.norm as norm`, as programs for HIPS autograd have it
+    sys.modules[f"{__name__}.{_name}"] = globals()[_name]
 
 
 def __dir__() -> list[str]:

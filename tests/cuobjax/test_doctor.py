@@ -93,7 +93,9 @@ def test_gpu_is_reported_and_examined(tmp_path):
 @pytest.fixture
 def foreign(tmp_path):
     """A folder with HIPS autograd, as far as its file names go."""
-    (_package(tmp_path, "autograd") / "tracer.py").write_text("")
+    folder = _package(tmp_path, "autograd") / "numpy"
+    folder.mkdir()
+    (folder / "random.py").write_text("")
     _distribution(tmp_path, "autograd", "1.9", "autograd")
     return tmp_path
 

@@ -21,11 +21,11 @@ def _import_with(folder):
 
 @pytest.mark.parametrize(
     ("files", "found"),
-    [(["__init__.py", "tracer.py"], "HIPS autograd"), (["__init__.py"], "another package")],
+    [(["__init__.py", "numpy/random.py"], "HIPS autograd"), (["__init__.py"], "another package")],
 )
 def test_foreign_autograd_is_named_with_its_place(tmp_path, files, found):
     package = tmp_path / "autograd"
-    package.mkdir()
+    (package / "numpy").mkdir(parents=True)
     for name in files:
         (package / name).write_text("")
     result = _import_with(tmp_path)
@@ -37,7 +37,7 @@ def test_foreign_autograd_is_named_with_its_place(tmp_path, files, found):
 
 def test_mixture_of_both_is_noticed(tmp_path):
     shutil.copytree(ROOT / "autograd", tmp_path / "autograd", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "autograd" / "tracer.py").write_text("")
+    (tmp_path / "autograd" / "numpy/random.py").write_text("")
     result = _import_with(tmp_path)
     assert result.returncode == 1
     assert "found a mixture of both in" in result.stderr

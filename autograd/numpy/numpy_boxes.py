@@ -1,0 +1,68 @@
+"""The classes of traced values under HIPS autograd's names, for `isinstance`: values under any transformation are both.
+
+`type(x) == ArrayBox` is true of them, too, and an attribute that a program gives to `ArrayBox` is one of all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy
+
+from ..core import Interpreter, Tracer
+
+__all__ = ["ArrayBox", "Box"]
+
+
+class _Boxes(type):
+    """The class of classes that stand for all those of traced values."""
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, Tracer)
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return issubclass(kind, Tracer)
+
+    def __eq__(cls, other: Any) -> bool:
+        return other is cls or (isinstance(other, type) and issubclass(other, Tracer))
+
+    __hash__ = type.__hash__
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        setattr(Tracer, name, value)
+
+
+class Box(Tracer, metaclass=_Boxes):
+    """A traced value; an instance of the class itself is one in a trace of nodes: see `autograd.tracer`.
+
+    Args:
+        value: The value one level below.
+        trace: The trace that it belongs to.
+        node: What the trace knows of it.
+    """
+
+    __slots__ = ("_node",)
+    types: ClassVar[set[type]] = set()
+    type_mappings: ClassVar[dict[type, type]] = {}
+
+    def __init__(self, value: Any, trace: Interpreter, node: Any) -> None:
+        super().__init__(trace, value)
+        self._node = node
+
+    @classmethod
+    def register(cls, value_type: type) -> None:
+        """Makes it the class of traced values whose value is of this type: for programs that look into the table."""
+        Box.types.add(cls)
+        Box.type_mappings[value_type] = cls
+
+
+class ArrayBox(Box):
+    """A traced array; see `Box`."""
+
+    __slots__ = ()
+
+
+_NUMBERS = (float, complex, numpy.float16, numpy.float32, numpy.float64, numpy.longdouble, numpy.complex64,
+            numpy.complex128, numpy.clongdouble)  # fmt: skip
+for _type in (numpy.ndarray, *_NUMBERS):
+    ArrayBox.register(_type)

@@ -1,0 +1,323 @@
+"""Operations of your own: a function of raw arrays as a primitive. `autograd.rules` gives it derivatives."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import types
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, NamedTuple, overload
+
+from . import backend, tree
+from .core import Array, Interpreter, Tracer, library
+from .errors import line_of_user, noted
+from .forward import total, zeros_like
+from .gradients import copied, vjp
+from .numpy._common import as_array
+from .primitive import Primitive
+
+__all__ = ["Operation", "UndefinedDerivative", "primitive"]
+
+
+class UndefinedDerivative(TypeError, NotImplementedError):
+    """A derivative is needed that is not defined; a NotImplementedError, too, as in HIPS autograd."""
+
+
+class Operation(Primitive):
+    """A primitive whose arguments and parameters are those of its function: what `primitive` returns.
+
+    Attributes:
+        makers: What `defvjp` gave, {position: maker}; None for an argument that has no derivative.
+        joint: What `defvjp_argnums` gave in place of them, for all arguments together.
+        push: What `defjvp_argnums` gave, or what `defjvp` gave as such a rule; None if forward mode follows.
+        linear: The positions of arguments whose forward rule is the operation itself.
+        traced: False if its results have no derivative at all.
+    """
+
+    makers: dict[int, Callable[..., Any] | None]
+    joint: Callable[..., Any] | None = None
+    push: Callable[..., Any] | None = None
+    linear: Collection[int] = ()
+    traced: bool = True
+
+    def __init__(self, function: Callable[..., Any], contiguous: bool) -> None:
+        self.forward, self._contiguous = function, contiguous
+        self.name = getattr(function, "__name__", type(function).__name__)
+        functools.update_wrapper(self, function, updated=())
+        self.kind, self.batch, self.vjps, self.makers = "", None, (), {}
+        self.arguments, self.variadic = (), "args"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Functions in a class are methods, as without the decorator: their first argument is the instance."""
+        if instance is None or type(self.forward) is not types.FunctionType:
+            return self
+        return types.MethodType(self, instance)
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        given = [_Nested.of(a, alone=True) for a in args]
+        if any(isinstance(x, Tracer) for x in tree.flatten(params)[0]):
+            raise TypeError(f"{self.name}: got a traced value by name. Pass it by position.")
+        arrays = [x for each, _ in given for x in each]
+        if not any(isinstance(x, Array) for x in arrays):
+            return self.applied(args, params)
+        call = _Call(self, [nested for _, nested in given])
+        y = call(*arrays, **params)
+        return call.result_of(y)
+
+    def applied(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """What the function returns for raw arrays, which are copied first where they are not contiguous."""
+        if self._contiguous:
+            args = [_mapped(backend.contiguous, x) for x in args]
+            params = {name: _mapped(backend.contiguous, x) for name, x in params.items()}
+        return self.forward(*args, **params)
+
+    def maker(self, i: int) -> Callable[..., Any]:
+        """The maker for argument `i`; that of the transposed forward rule if there are no others."""
+        if i in self.makers:
+            return self.makers[i]  # type: ignore[return-value]
+        if self.makers or self.push is None or i in self.linear:
+            raise UndefinedDerivative(
+                f"{self.name}: has no derivative with respect to argument {i}. Define one: defvjp({self.name}, ...)."
+            )
+        return functools.partial(_transposing, self.push, i)
+
+
+class _Nested(NamedTuple):
+    """Nested containers without their arrays.
+
+    Attributes:
+        leaves: All leaves, None in place of an array.
+        structure: See `tree`.
+        places: The positions of the arrays among the leaves.
+    """
+
+    leaves: list[Any]
+    structure: tree.Structure
+    places: list[int]
+
+    @classmethod
+    def of(cls, x: Any, alone: bool = False) -> tuple[list[Any], _Nested]:
+        """The arrays in `x`, and the rest; with `alone` a container in which there is no Array is itself a leaf."""
+        if isinstance(x, Array) or backend.is_array(x):
+            return [x], cls([None], _LEAF, [0])
+        leaves, structure = tree.flatten(x)
+        if alone and not any(isinstance(leaf, Array) for leaf in leaves):
+            return [], cls([x], _LEAF, [])
+        places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Array) or backend.is_array(leaf)]
+        arrays = [leaves[i] for i in places]
+        return arrays, cls([None if i in places else leaf for i, leaf in enumerate(leaves)], structure, places)
+
+    def whole(self, arrays: Iterable[Any], tangent: bool = False) -> Any:
+        """The containers with these arrays; as a `tangent` they have 0 in place of numbers."""
+        leaves = [x * 0.0 if tangent and type(x) in (int, float, complex) else x for x in self.leaves]
+        for i, x in zip(self.places, arrays, strict=True):
+            leaves[i] = x
+        return tree.unflatten(self.structure, leaves)
+
+    def arrays(self, derivative: Any, of: str) -> list[Any]:
+        """What a cotangent or tangent, nested in the same way, has in the places of the arrays; None for zero."""
+        leaves = tree.leaves_along(self.structure, derivative, none_for_all=True)
+        if leaves is None:
+            raise TypeError(f"expected a derivative in the structure of {of}.")
+        return [leaves[i] for i in self.places]
+
+
+_LEAF = tree.flatten(0)[1]
+
+
+class _Call(Primitive):
+    """One call of an operation: a primitive of all arrays in its arguments, with those of the result as its results.
+
+    Attributes:
+        given: The arguments without their arrays.
+        output: The result without its arrays, once it has run.
+        argument_of: The position of the argument that each array is in.
+    """
+
+    output: _Nested
+
+    def __init__(self, operation, given):
+        self.operation, self.given = operation, given
+        self.name = self.__name__ = operation.name
+        self.kind, self.vjps, self.batch = "", (), operation.batch
+        self.arguments, self.variadic = (), "args"
+        self.argument_of = [i for i, nested in enumerate(given) for _ in nested.places]
+
+    def __call__(self, *arrays, **params):
+        traces = [x._trace for x in arrays if isinstance(x, Array)]
+        if not traces:
+            return self.run(arrays, params)
+        return max(traces, key=_level).apply(self, arrays, params)
+
+    def run(self, args, params):
+        y = self.operation.applied(self.arguments_of(args), params)
+        arrays, self.output = _Nested.of(tree.tree_map(_number_as_array, y))
+        return arrays[0] if len(arrays) == 1 else tuple(arrays)
+
+    def arguments_of(self, arrays, tangent=False):
+        """The arguments of the operation with these arrays."""
+        arrays = iter(arrays)
+        return [nested.whole([next(arrays) for _ in nested.places], tangent) for nested in self.given]
+
+    def result_of(self, y, tangent=False):
+        """The result of the operation with these arrays, of which a single one is no tuple."""
+        return self.output.whole(y if type(y) is tuple else (y,), tangent)
+
+    def vjps_of(self, args):
+        pull = _Pull(self)
+        without = {i for i, maker in self.operation.makers.items() if maker is None}
+        if not self.operation.traced:
+            without = set(self.argument_of)
+        return tuple([None if i in without else _Vjp(pull, k) for k, i in enumerate(self.argument_of)])
+
+    @property
+    def jvp(self):
+        return self.operation.push and self._tangents
+
+    def _tangents(self, active, y, values, directions, params):
+        directions = [zeros_like(x) if t is None else t for x, t in zip(values, directions, strict=True)]
+        directions = self.arguments_of(directions, tangent=True)
+        positions = list(dict.fromkeys([self.argument_of[k] for k in active]))
+        result, args = self.result_of(y), self.arguments_of(values)
+        t = self.operation.push(positions, [directions[i] for i in positions], result, args, params)
+        parts = self.output.arrays(t, f"the result of {self.name}")
+        pairs = zip(parts, y if type(y) is tuple else (y,), strict=True)
+        fitted = [zeros_like(of) if part is None else total(of, [part]) for part, of in pairs]
+        return tuple(fitted) if type(y) is tuple else fitted[0]
+
+
+def _number_as_array(x):
+    return as_array(x) if isinstance(x, (bool, int, float, complex)) else x
+
+
+def _level(trace: Interpreter) -> float:
+    return trace.level
+
+
+class _Vjp:
+    """What stands for the `Vjp` of array `k` in one application of a call."""
+
+    __slots__ = ("k", "pull")
+
+    def __init__(self, pull, k):
+        self.pull, self.k = pull, k
+
+    def residuals(self, y: Any, args: Any, params: Any, i: int) -> Any:
+        return self.pull.asked(y, args, params, self.k), self.k
+
+    @staticmethod
+    def function(g, pull, k):
+        return pull(g, k)
+
+    def applied(self, g: Any, y: Any, args: Any, params: Any, i: int) -> Any:
+        return _Pull(self.pull.call).asked(y, args, params, self.k)(g, self.k)
+
+
+class _Pull:
+    """Pulls cotangents back through one application of a call: what serves several arrays is computed once."""
+
+    def __init__(self, call):
+        self.call = call
+        self._known: Any = None  # what makers get: the result, the arguments, the parameters
+        self._pulls: dict[int, Any] = {}  # {position of a wanted argument: what its maker returned}
+        self._wanted: dict[int, Any] = {}  # {array: (library, shape, dtype)}
+        self._found: dict[int, tuple[Any, dict[int, Any]]] = {}  # {thread: (g, {array: cotangent that is not taken})}
+
+    def asked(self, y: Any, args: Any, params: Any, k: int) -> _Pull:
+        """Itself; from now on the cotangent of array `k` is wanted."""
+        operation, i = self.call.operation, self.call.argument_of[k]
+        if self._known is None:
+            self._line = line_of_user()
+            whole = [x if backend.is_array(x) else _mapped(copied, x) for x in self.call.arguments_of(args)]
+            self._known = self.call.result_of(y), whole, {name: _mapped(copied, x) for name, x in params.items()}
+        self._wanted[k] = library(args[k]), args[k].shape, args[k].dtype
+        if i not in self._pulls:
+            result, whole, params = self._known
+            self._pulls[i] = operation.maker(i)(result, *whole, **params) if operation.joint is None else None
+        return self
+
+    def __call__(self, g: Any, k: int) -> Any:
+        """The cotangent of array `k` for that of the result; the first one that is asked for computes all."""
+        thread = threading.get_ident()
+        of, found = self._found.get(thread, (None, {}))
+        if of is not g or k not in found:
+            with noted(f"called at {self._line}"):
+                found = self._cotangents(self.call.result_of(g, tangent=True))
+            self._found[thread] = g, found
+        c = found.pop(k)
+        if not found:
+            del self._found[thread]
+        if c is None:
+            xp, shape, dtype = self._wanted[k]
+            return xp.zeros(shape, dtype)
+        return as_array(c)
+
+    def _cotangents(self, g):
+        """The cotangents of all arrays that are wanted."""
+        call, positions = self.call, list(self._pulls)
+        if call.operation.joint is None:
+            of_arguments = [pull(g) for pull in self._pulls.values()]
+        else:
+            of_arguments = call.operation.joint(positions, *self._known)(g)
+        found: dict[int, Any] = {}
+        for i, c in zip(positions, of_arguments, strict=True):
+            arrays = call.given[i].arrays(c, f"argument {i} of {call.name}")
+            found.update(zip([k for k, of in enumerate(call.argument_of) if of == i], arrays, strict=True))
+        return {k: found[k] for k in self._wanted}
+
+
+def _transposing(push, i, y, *args, **params):
+    """The maker for argument `i` that follows from a forward rule, which is linear in the tangent."""
+    arrays, nested = _Nested.of(args[i])
+
+    def pushed(*arrays):
+        return push([i], [nested.whole(arrays, tangent=True)], y, args, params)
+
+    pull = vjp(pushed, *map(zeros_like, arrays))[1]
+    return lambda g: nested.whole(pull(g))
+
+
+def _mapped(function, x):
+    """`x` with the function applied to its raw arrays, also within tuples, lists and dictionaries."""
+    if type(x) in (tuple, list, dict):
+        return tree.tree_map(lambda leaf: _mapped(function, leaf), x)
+    return function(x) if backend.is_array(x) else x
+
+
+@overload
+def primitive(function: Callable[..., Any], *, contiguous: bool = True) -> Operation: ...
+@overload
+def primitive(function: None = None, *, contiguous: bool = True) -> Callable[[Callable[..., Any]], Operation]: ...
+def primitive(function: Callable[..., Any] | None = None, *, contiguous: bool = True) -> Any:
+    """An operation of a function of raw arrays (NumPy's or CuPy's), whose inside is not differentiated.
+
+    Give it derivatives by `defvjp` (forward mode follows from it), or by `defjvp`. vmap runs it in a loop unless its
+    attribute `batch` is set to a batching rule: see `autograd.families`.
+
+    Args:
+        function: It gets raw arrays, also in place of those in nested tuples, lists and dictionaries, and everything
+            else as it is. It returns an array or a number, or nested ones.
+        contiguous: Whether views are copied, so that the function gets C-contiguous arrays: a RawKernel ignores
+            strides. False for a function that follows them: `@primitive(contiguous=False)`.
+
+    Returns:
+        The operation, a function with the same arguments. It raises TypeError where a derivative is needed that is not
+        defined, and for a traced value that is given by name.
+
+    Example:
+        >>> import numpy
+        >>> @primitive
+        ... def cube(x):
+        ...     return x**3
+        >>> defvjp(cube, lambda y, x: lambda g: g * 3 * x**2)
+        >>> from autograd import grad
+        >>> grad(cube)(2.0)
+        np.float64(12.0)
+    """
+    if function is None:
+        return functools.partial(Operation, contiguous=contiguous)
+    return Operation(function, contiguous)
+
+
+def __dir__() -> list[str]:
+    return __all__

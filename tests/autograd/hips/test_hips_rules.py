@@ -1,0 +1,213 @@
+"""Derivatives of a user's operations in HIPS autograd's spelling, in every transformation."""
+
+import numpy as np
+import pytest
+
+import autograd.numpy as anp
+from autograd import Array, grad, jacobian, jvp, vjp, vmap
+from autograd.extend import (
+    VJPNode,
+    def_linear,
+    defjvp,
+    defjvp_argnum,
+    defjvp_argnums,
+    defvjp,
+    defvjp_argnum,
+    defvjp_argnums,
+    notrace_primitive,
+    primitive,
+    register_notrace,
+)  # fmt: skip
+from autograd.testing import check_grads
+from cuobjax import Jit
+
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
+X, V = np.array([0.3, -1.2, 2.0]), np.array([1.0, 0.5, -2.0])
+
+
+def of_nested(rule):
+    """The operation a * b["w"] + sum(c) of nested arguments, with derivatives by a rule of this kind."""
+
+    @primitive
+    def combined(pair, table, name):
+        assert type(pair) is tuple and type(table) is dict and name == "name"
+        assert not any(isinstance(x, Array) for x in (*pair, *table.values()))
+        return pair[0] * table["w"] + pair[1].sum()
+
+    def pull_pair(y, pair, table, name):
+        return lambda g: (g * table["w"], anp.sum(g) * anp.ones(len(pair[1])))
+
+    def pull_table(y, pair, table, name):
+        return lambda g: {"w": g * pair[0], "unused": None}
+
+    if rule == "defvjp":
+        defvjp(combined, pull_pair, pull_table, None)
+    elif rule == "defvjp_argnum":
+        defvjp_argnum(combined, lambda i, y, args, params: (pull_pair, pull_table)[i](y, *args, **params))
+    elif rule == "defvjp_argnums":
+
+        def together(positions, y, args, params):
+            pulls = [(pull_pair, pull_table)[i](y, *args, **params) for i in positions]
+            return lambda g: [pull(g) for pull in pulls]
+
+        defvjp_argnums(combined, together)
+    elif rule == "defjvp":
+        defjvp(
+            combined,
+            lambda t, y, pair, table, name: t[0] * table["w"] + anp.sum(t[1]),
+            lambda t, y, pair, table, name: t["w"] * pair[0],
+        )
+    elif rule == "defjvp_argnums":
+
+        def tangent(positions, tangents, y, args, params):
+            known = dict(zip(positions, tangents, strict=True))
+            t = 0.0 * y
+            if 0 in known:
+                t = t + known[0][0] * args[1]["w"] + anp.sum(known[0][1])
+            return t + known[1]["w"] * args[0][0] if 1 in known else t
+
+        defjvp_argnums(combined, tangent)
+    return combined
+
+
+@pytest.mark.parametrize("rule", ["defvjp", "defvjp_argnum", "defvjp_argnums", "defjvp", "defjvp_argnums"])
+class TestNestedArguments:
+    def test_every_mode_and_order(self, rule):
+        operation = of_nested(rule)
+        f = lambda a, w, c: operation((a, c), {"w": w, "unused": 1.0}, "name")
+        check_grads(f, (X, V, X * 2))
+        check_grads(lambda w: operation((X, V), {"w": w, "unused": V}, "name"), V)
+        expected = a_times_w = X * V + X.sum() * 2
+        np.testing.assert_allclose(f(X, V, X * 2), expected)
+        np.testing.assert_allclose(jacobian(f, 1)(X, V, X), np.diag(X))
+        assert a_times_w.shape == (3,)
+
+    def test_float32_is_kept(self, rule):
+        operation = of_nested(rule)
+        x, v = X.astype("float32"), V.astype("float32")
+        f = lambda x: anp.sum(operation((x, v), {"w": v, "unused": 1.0}, "name"))
+        g = grad(f)(x)
+        assert g.dtype == "float32"
+        np.testing.assert_allclose(g, v)
+
+    def test_vmap_and_jit(self, rule):
+        operation = of_nested(rule)
+        operation.batch = "loop"
+        f = lambda a: operation((a, V), {"w": V, "unused": 1.0}, "name")
+        rows = np.stack([X, 2 * X])
+        np.testing.assert_allclose(vmap(f)(rows), rows * V + V.sum())
+        gradients = vmap(grad(lambda a: anp.sum(f(a) ** 2)))(rows)
+        np.testing.assert_allclose(gradients, 2 * (rows * V + V.sum()) * V)
+        step = Jit(grad(lambda a: anp.sum(f(a) ** 2)))
+        for scale in (1.0, 2.0):
+            expected = 2 * (X * scale * V + V.sum()) * V
+            np.testing.assert_allclose(step(Array(X * scale)), expected, rtol=1e-5)
+
+
+class TestNestedResults:
+    def test_containers_of_all_kinds(self):
+        @primitive
+        def parts(x):
+            return {"sine": np.sin(x), "more": [np.cos(x), "text", None], "count": x.size}
+
+        defvjp(parts, lambda y, x: lambda g: g["sine"] * y["more"][0] - g["more"][0] * y["sine"])
+        found = []
+
+        def f(x):
+            y = parts(x)
+            found.append(y)
+            return anp.sum(y["sine"] * 2 + y["more"][0] ** 2)
+
+        np.testing.assert_allclose(grad(f)(X), 2 * np.cos(X) - 2 * np.cos(X) * np.sin(X))
+        assert found[0]["more"][1:] == ["text", None] and found[0]["count"] == 3
+        check_grads(lambda x: parts(x)["more"][0], X)
+        np.testing.assert_allclose(jvp(lambda x: parts(x)["sine"], X, V)[1], np.cos(X) * V)
+
+    def test_named_tuples_of_numpy(self):
+        eigh = primitive(np.linalg.eigh)
+        defvjp(eigh, lambda y, a: lambda g: (y.eigenvectors * g[0]) @ y[1].T)
+        a = np.array([[2.0, 1.0], [1.0, 3.0]])
+        np.testing.assert_allclose(grad(lambda a: anp.sum(eigh(a).eigenvalues ** 2))(a), 2 * a)
+
+    def test_a_forward_rule_for_several_results(self):
+        @primitive
+        def pair(x):
+            return np.sin(x), np.cos(x)
+
+        defjvp(pair, lambda t, y, x: (t * anp.cos(x), -t * anp.sin(x)))
+        np.testing.assert_allclose(jvp(lambda x: pair(x)[0], X, V)[1], V * np.cos(X))
+        check_grads(pair, X)
+
+    def test_a_rule_runs_once_for_all_arrays_of_an_argument(self):
+        calls = []
+
+        @primitive
+        def total(parts):
+            return sum(parts)
+
+        def maker(y, parts):
+            def pull(g):
+                calls.append("pull")
+                return [g] * len(parts)
+
+            return pull
+
+        defvjp(total, maker)
+        assert grad(lambda x: total([x, 2 * x, 3 * x]))(1.0) == 6.0
+        assert calls == ["pull"]
+        pull = vjp(lambda x: total([x, 2 * x]), 1.0)[1]
+        assert pull(1.0) == (3.0,) and pull(2.0) == (6.0,)
+
+
+class TestWithoutDerivatives:
+    def test_operations_that_are_not_traced(self):
+        raw = []
+        kind = notrace_primitive(lambda x: raw.append(x) or x.shape)
+        assert grad(lambda x: anp.sum(x) * kind(x)[0])(X).tolist() == [3.0] * 3
+        assert type(raw[0]) is np.ndarray
+        with pytest.raises(TypeError, match="vmap: its value needs one value"):
+            vmap(lambda x: anp.sum(x) * kind(x)[0])(np.stack([X, X]))
+
+    def test_results_without_derivative(self):
+        @primitive
+        def places(x):
+            return np.argsort(x)
+
+        register_notrace(VJPNode, places)
+        np.testing.assert_allclose(grad(lambda x: anp.sum(x[places(x)] * X))(X), X[np.argsort(np.argsort(X))])
+
+    def test_linear_operations(self):
+        @primitive
+        def product(a, b):
+            return a * b
+
+        def_linear(product)
+        np.testing.assert_allclose(jvp(product, (X, V), (V, X))[1], V * V + X * X)
+        with pytest.raises(NotImplementedError, match="product: has no derivative with respect to argument 0"):
+            grad(lambda a: anp.sum(product(a, V)))(X)
+
+    def test_one_rule_for_all_arguments(self):
+        @primitive
+        def product(a, b):
+            return a * b
+
+        defjvp_argnum(product, lambda i, t, y, args, params: t * args[1 - i])
+        check_grads(product, (X, V))
+
+    def test_functions_of_this_library_keep_their_derivatives(self):
+        for function in (anp.sin, anp.unwrap):
+            defvjp(function, lambda y, x: lambda g: 0 * g)
+            defjvp(function, lambda t, y, x: 0 * t)
+        np.testing.assert_allclose(grad(lambda x: anp.sum(anp.sin(x)))(X), np.cos(X))
+        np.testing.assert_allclose(jvp(anp.sin, X, V)[1], np.cos(X) * V)
+        with pytest.raises(TypeError, match="defvjp: expected what `primitive` returned, got 'sin'"):
+            defvjp(np.sin, lambda y, x: lambda g: g)
+
+    def test_wrong_structures(self):
+        @primitive
+        def total(parts):
+            return sum(parts)
+
+        defvjp(total, lambda y, parts: lambda g: g)
+        with pytest.raises(TypeError, match="expected a derivative in the structure of argument 0 of total"):
+            grad(lambda x: total([x, x]))(1.0)
