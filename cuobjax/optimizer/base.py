@@ -23,6 +23,7 @@ from ..util import class_name, positional_args_names
 from ..util.signatures import explained
 from .gradients import Gradients, fitting
 from .hyperparameters import RATE, Hyperparameter, PerVariable, in_range, learning_rate, number, per_variable
+from .lists import near
 from .together import updated_together
 
 __all__ = [
@@ -170,7 +171,7 @@ class Optimizer(Module):
         names = [name for name in _parameters(type(self).update) if isinstance(getattr(self, name, None), ModuleList)]
         states = [getattr(self, name) for name in names]
         dtypes = [_computed_in(g.dtype) for g in gradients]
-        own = _of_variables(numbers, dtypes)
+        own = _of_variables(numbers, [*zip(dtypes, [g.device for g in gradients], strict=True)])
         variables = [[p.ref, *parts] for p, *parts in zip(self.train_vars, *states, strict=True)]
 
         def update(i: int, g: Array, numbers: dict[str, Any]) -> None:
@@ -289,17 +290,22 @@ def _computed_in(dtype: onp.dtype[Any]) -> onp.dtype[Any]:
     return onp.dtype(onp.float32) if dtype.itemsize == 2 and is_inexact(dtype) else dtype
 
 
-def _of_variables(numbers, dtypes):
-    """The hyperparameters of each variable; arrays in its real dtype, so that they promote nothing."""
+def _of_variables(numbers, kinds):
+    """The hyperparameters of each variable; arrays in its real dtype, so that they promote nothing, and on its device.
+
+    Args:
+        numbers: The hyperparameters.
+        kinds: The dtype and the device of each variable.
+    """
     if not any(isinstance(x, PerVariable) for x in numbers.values()):
-        in_dtype = {dtype: {name: _in_dtype(x, dtype) for name, x in numbers.items()} for dtype in set(dtypes)}
-        return [in_dtype[dtype] for dtype in dtypes]
-    own = [{name: x[i] if isinstance(x, PerVariable) else x for name, x in numbers.items()} for i in range(len(dtypes))]
-    return [{name: _in_dtype(x, dtype) for name, x in o.items()} for o, dtype in zip(own, dtypes, strict=True)]
+        of_kind = {kind: {name: _of_kind(x, *kind) for name, x in numbers.items()} for kind in set(kinds)}
+        return [of_kind[kind] for kind in kinds]
+    own = [{name: x[i] if isinstance(x, PerVariable) else x for name, x in numbers.items()} for i in range(len(kinds))]
+    return [{name: _of_kind(x, *kind) for name, x in o.items()} for o, kind in zip(own, kinds, strict=True)]
 
 
-def _in_dtype(x, dtype):
-    return asarray(x, real_dtype(dtype)) if _is_number(x) else x
+def _of_kind(x, dtype, device):
+    return near(asarray(x, real_dtype(dtype)), device) if _is_number(x) else x
 
 
 def decayed(g: Array, p: TrainRef, weight_decay: float | Array) -> Array:

@@ -1,18 +1,16 @@
 """Functions of many lists of arrays, elementwise or with sums over all elements: in few launches on a GPU."""
 
-import functools
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import cuobjax.numpy as jn
-from autograd import Array, backend
+from autograd import Array, Device, backend, device_put
 from autograd.compiler.multi_tensor import MultiTensorProgram, is_of_any_shape
 from autograd.core import wrapped
 from autograd.debugging import is_watching
 from autograd.graph import ConcretizationError, Staging
 
-__all__ = ["kind_of_list", "over_lists", "recorded", "summed_over_lists"]
+__all__ = ["kind_of_list", "near", "over_lists", "recorded", "summed_over_lists"]
 
 _programs: dict[Any, MultiTensorProgram | None] = {}
 
@@ -32,9 +30,10 @@ def over_lists(
     results: list[Any] = [None] * len(lists)
     for program, chosen in _groups(f, lists, numbers):
         if program is None:
-            found = [f(*lists[i], *numbers) for i in chosen]
+            found = [f(*lists[i], *_near(numbers, lists[i])) for i in chosen]
         else:
-            found = [tuple(map(wrapped, y)) for y in program(_raw(lists, chosen), _raw_numbers(numbers))]
+            near_by = _near(numbers, lists[chosen[0]])
+            found = [tuple(map(wrapped, y)) for y in program(_raw(lists, chosen), _raw_numbers(near_by))]
         for i, y in zip(chosen, found, strict=True):
             results[i] = y
     return results
@@ -47,11 +46,12 @@ def summed_over_lists(
     sums = []
     for program, chosen in _groups(f, lists, numbers):
         if program is None:
-            found = jn.stack([f(*lists[i], *numbers)[0] for i in chosen])
+            found = _stacked([f(*lists[i], *_near(numbers, lists[i]))[0] for i in chosen])
         else:
-            found = wrapped(program.stacked(_raw(lists, chosen), _raw_numbers(numbers)))
+            near_by = _near(numbers, lists[chosen[0]])
+            found = wrapped(program.stacked(_raw(lists, chosen), _raw_numbers(near_by)))
         sums.append(found.sum())
-    return functools.reduce(operator.add, sums)
+    return sums[0] if len(sums) == 1 else _stacked(sums).sum()
 
 
 def _groups(f, lists, numbers):
@@ -67,9 +67,26 @@ def _groups(f, lists, numbers):
     for (_, *group), chosen in groups.items():
         key = (f, *group, *kinds)
         if key not in _programs:
-            _programs[key] = recorded(f, lists[chosen[0]], numbers, f.__name__)
+            first = lists[chosen[0]]
+            _programs[key] = recorded(f, first, _near(numbers, first), f.__name__)
         pairs.append((_programs[key], chosen))
     return pairs
+
+
+def near(x: Array, device: Device) -> Array:
+    """A number on a device."""
+    return x if x.device == device else device_put(x, device)
+
+
+def _near(numbers, arrays):
+    """Numbers on the device of arrays."""
+    device = arrays[0].device
+    return [near(x, device) if isinstance(x, Array) else x for x in numbers]
+
+
+def _stacked(numbers):
+    """Numbers as an array on the device of the first one."""
+    return jn.stack([near(x, numbers[0].device) for x in numbers])
 
 
 def _raw(lists, chosen):

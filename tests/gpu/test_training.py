@@ -111,3 +111,38 @@ def arrays_in(kept):
         elif is_array(x) or isinstance(x, Array):
             x = x.raw if isinstance(x, Array) else x
             yield x if x.base is None else x.base
+
+
+def optimizers():
+    """Functions that make each optimizer, by name."""
+    found = {name: getattr(optimizer, name) for name in optimizer.__all__}
+    kinds = {
+        name: kind for name, kind in found.items() if isinstance(kind, type) and issubclass(kind, optimizer.Optimizer)
+    }
+    half = [("a", optimizer.SGD), ("b", optimizer.Adam)]
+    made = {"Lookahead": lambda vc: optimizer.Lookahead(optimizer.Adam(vc), 2)}
+    made["Groups"] = lambda vc: optimizer.Groups(vc, half)
+    return {name: made.get(name, kind) for name, kind in kinds.items() if name != "Optimizer"}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("make", optimizers().values(), ids=optimizers())
+def test_an_optimizer_of_variables_on_two_devices_is_one_for_each(cupy, make):
+    def trained(*devices):
+        gradient = autograd.numpy.array([[1.0, -2.0], [3.0, 0.5]], "float32")
+        put = [autograd.device_put(gradient, device) for device in devices]
+        vc = {name: cuobjax.TrainVar(Array(x)) for name, x in zip("ab", put, strict=True)}
+        opt, scaling, total = make(vc), cuobjax.precision.LossScale(1.0), optimizer.Accumulator(vc)
+        average = optimizer.ExponentialMovingAverage(vc, 0.5, debias=True)
+        for _ in range(2):
+            total([Array(x) for x in put])
+            scaling.step(opt, 0.1, optimizer.clip_by_global_norm(total.mean(), 1.0))
+            average()
+        assert [str(v.device) for v in vc.values()] == list(devices)
+        return [
+            np.asarray(cuobjax.device_put(x, "cpu"))
+            for x in (*[v.value for v in vc.values()], *average.m.vars().tensors())
+        ]
+
+    for got, expected in zip(trained("cpu", "gpu:0"), trained("gpu:0", "gpu:0"), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-5)
