@@ -30,6 +30,10 @@ __all__ = [
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
 _DLPACK_CUDA = 2  # DLPack's number of devices of CUDA
 
+# Once a block of this size was freed, glibc keeps as much free memory. Before, it gives the memory of small arrays back
+# to the system and gets it again page by page, cleared, in each step of a loop.
+numpy.empty(31 << 20, numpy.uint8)
+
 
 class DeviceError(TypeError):
     """Arrays of different devices in one operation, or a device that is not available."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy
 
 from .. import backend
 from ..graph import Graph
 from ..primitive import Primitive
-from .any_shape import THREADS, analysed, kernels, of_shape
+from .any_shape import THREADS, AnyShape, analysed, kernels, of_shape
 from .formulas import OPTIONS
 from .host import HostProgram
 from .passes import simplified
@@ -53,9 +53,7 @@ class MultiTensorProgram:
         self.graph: Graph = simplified(graph)
         self.count: int = count
         self.name: str = name
-        known = analysed(self.graph, count)
-        assert known is not None
-        self._known = known
+        self._known = known = cast(AnyShape, analysed(self.graph, count))
         self._elementwise = not known.reductions
         self._whole = HostProgram(self.graph, name) if self._elementwise and graph.on_host else None
         self._of_shapes: dict[tuple[int, ...], HostProgram] = {}

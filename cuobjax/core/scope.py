@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FirstRead", "Loan", "Scope", "Values", "at_once", "innermost", "is_open", "loan", "made", "outside", "read",
-    "running", "scope", "write",
+    "read_all", "running", "scope", "write",
 ]  # fmt: skip
 
 P = ParamSpec("P")
@@ -183,6 +183,13 @@ def read(variable: BaseVar) -> Array:
     if inner is not None:
         return _read(variable, inner)
     return variable.read_elsewhere() if running else variable.stored
+
+
+def read_all(variables: Iterable[BaseVar]) -> list[Array]:
+    """The values of variables that store one, where they are read."""
+    if running or innermost.get() is not None:
+        return [read(variable) for variable in variables]
+    return [variable.stored for variable in variables]
 
 
 def _read(variable: BaseVar, scope: Scope) -> Array:

@@ -171,11 +171,11 @@ class Optimizer(Module):
         names = [name for name in _parameters(type(self).update) if isinstance(getattr(self, name, None), ModuleList)]
         states = [getattr(self, name) for name in names]
         dtypes = [_computed_in(g.dtype) for g in gradients]
-        own = _of_variables(numbers, [*zip(dtypes, [g.device for g in gradients], strict=True)])
-        variables = [[p.ref, *parts] for p, *parts in zip(self.train_vars, *states, strict=True)]
+        own = _of_variables(numbers, dtypes, gradients)
+        columns = [[p.ref for p in self.train_vars], *map(list, states)]
 
         def update(i: int, g: Array, numbers: dict[str, Any]) -> None:
-            p, parts = self.train_vars[i], dict(zip(names, variables[i][1:], strict=True))
+            p, parts = self.train_vars[i], {name: state[i] for name, state in zip(names, states, strict=True)}
             if dtypes[i] == g.dtype:
                 self.update(p, g, **numbers, **parts)
                 return
@@ -183,7 +183,7 @@ class Optimizer(Module):
             self.update(wide, single(g), **numbers, **parts)
             p.value = asarray(wide.value, g.dtype)
 
-        if not (self.elementwise and updated_together(self, variables, gradients, own, update)):
+        if not (self.elementwise and updated_together(self, columns, gradients, own, update)):
             for i, g in enumerate(gradients):
                 if g.size:  # norms and means of nothing are none
                     update(i, g, own[i])
@@ -290,14 +290,19 @@ def _computed_in(dtype: onp.dtype[Any]) -> onp.dtype[Any]:
     return onp.dtype(onp.float32) if dtype.itemsize == 2 and is_inexact(dtype) else dtype
 
 
-def _of_variables(numbers, kinds):
+def _of_variables(numbers, dtypes, gradients):
     """The hyperparameters of each variable; arrays in its real dtype, so that they promote nothing, and on its device.
 
     Args:
         numbers: The hyperparameters.
-        kinds: The dtype and the device of each variable.
+        dtypes: The dtype in which each variable is updated.
+        gradients: A gradient on the device of each variable.
     """
-    if not any(isinstance(x, PerVariable) for x in numbers.values()):
+    are_own = any(isinstance(x, PerVariable) for x in numbers.values())
+    if not are_own and not any(map(_is_number, numbers.values())):
+        return [numbers] * len(dtypes)
+    kinds = [*zip(dtypes, [g.device for g in gradients], strict=True)]
+    if not are_own:
         of_kind = {kind: {name: _of_kind(x, *kind) for name, x in numbers.items()} for kind in set(kinds)}
         return [of_kind[kind] for kind in kinds]
     own = [{name: x[i] if isinstance(x, PerVariable) else x for name, x in numbers.items()} for i in range(len(kinds))]

@@ -13,6 +13,7 @@ from autograd.dtypes import is_inexact
 from autograd.numpy import asarray
 
 from ..core.collection import VarCollection
+from ..core.scope import read_all
 from ..core.variable import BaseVar, ConstrainedVar, StateVar, TrainRef, TrainVar
 from ..typing import ArrayLike
 
@@ -48,9 +49,12 @@ def fitting(
     for p in refs:
         if not isinstance(p.ref, TrainVar):
             _require_trained(refs, names, where)
+    values = read_all([p.ref for p in refs])
+    if _all_fit(gradients, values):
+        return [*gradients]
     return [
-        g if _fits(g, old := p.ref.value) else _fitting(i, g, old, names, where, conjugated)
-        for i, (g, p) in enumerate(zip(gradients, refs, strict=True))
+        g if _fits(g, old) else _fitting(i, g, old, names, where, conjugated)
+        for i, (g, old) in enumerate(zip(gradients, values, strict=True))
     ]
 
 
@@ -74,6 +78,17 @@ def unpacked(gradients: Any, where: str) -> tuple[list[Array], Callable[[list[Ar
 def _as_gradient(g, i, where):
     g = g if isinstance(g, Array) and not isinstance(g, BaseVar) else _array(g, i, where)
     return g if is_inexact(g.dtype) else g * 1.0
+
+
+def _all_fit(gradients, values):
+    """Whether all gradients can be used as they are; the quick check for NumPy arrays."""
+    if {*map(type, gradients), *map(type, values)} != {Array}:
+        return False
+    new, old = [g._value for g in gradients], [x._value for x in values]
+    if {*map(type, new), *map(type, old)} != {onp.ndarray} or [x.shape for x in new] != [x.shape for x in old]:
+        return False
+    dtypes = [x.dtype for x in old]
+    return [x.dtype for x in new] == dtypes and all(dtype.kind != "c" for dtype in set(dtypes))
 
 
 def _fits(g, old):

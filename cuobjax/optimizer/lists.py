@@ -1,16 +1,22 @@
 """Functions of many lists of arrays, elementwise or with sums over all elements: in few launches on a GPU."""
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as onp
+
 import cuobjax.numpy as jn
-from autograd import Array, Device, backend, device_put
+from autograd import Array, Device, device_put
+from autograd.backend import device_of
 from autograd.compiler.multi_tensor import MultiTensorProgram, is_of_any_shape
 from autograd.core import wrapped
 from autograd.debugging import is_watching
 from autograd.graph import ConcretizationError, Staging
 
-__all__ = ["kind_of_list", "near", "over_lists", "recorded", "summed_over_lists"]
+from ..typing import RawArray
+
+__all__ = ["kind_of_list", "near", "of_one_kind", "over_lists", "recorded", "summed_over_lists"]
 
 _programs: dict[Any, MultiTensorProgram | None] = {}
 
@@ -28,12 +34,11 @@ def over_lists(
         numbers: Python numbers, or Arrays of shape ().
     """
     results: list[Any] = [None] * len(lists)
-    for program, chosen in _groups(f, lists, numbers):
+    for program, chosen, raw in _groups(f, lists, numbers):
         if program is None:
             found = [f(*lists[i], *_near(numbers, lists[i])) for i in chosen]
         else:
-            near_by = _near(numbers, lists[chosen[0]])
-            found = [tuple(map(wrapped, y)) for y in program(_raw(lists, chosen), _raw_numbers(near_by))]
+            found = [tuple(map(wrapped, y)) for y in program(raw, _raw_numbers(numbers, lists[chosen[0]]))]
         for i, y in zip(chosen, found, strict=True):
             results[i] = y
     return results
@@ -44,33 +49,32 @@ def summed_over_lists(
 ) -> Array:
     """The sum of what `f`, as for `over_lists`, gives for each list: a single number, of shape ()."""
     sums = []
-    for program, chosen in _groups(f, lists, numbers):
+    for program, chosen, raw in _groups(f, lists, numbers):
         if program is None:
             found = _stacked([f(*lists[i], *_near(numbers, lists[i]))[0] for i in chosen])
         else:
-            near_by = _near(numbers, lists[chosen[0]])
-            found = wrapped(program.stacked(_raw(lists, chosen), _raw_numbers(near_by)))
+            found = wrapped(program.stacked(raw, _raw_numbers(numbers, lists[chosen[0]])))
         sums.append(found.sum())
     return sums[0] if len(sums) == 1 else _stacked(sums).sum()
 
 
 def _groups(f, lists, numbers):
-    """Pairs (program, positions of the lists that it is for); the program is None where `f` has to be called."""
+    """Triples (program, positions of the lists that it is for, their raw arrays); the program is None where `f` has to
+    be called."""
     given = [x for x in numbers if isinstance(x, Array)]
-    if is_watching() or any(type(x) is not Array for arrays in (*lists, given) for x in arrays):
-        return [(None, [*range(len(lists))])]
-    groups: dict[Any, list[int]] = {}
-    for i, arrays in enumerate(lists):
-        groups.setdefault((backend.device_of(arrays[0]._value), *kind_of_list(arrays)), []).append(i)
+    if is_watching() or not {*map(type, itertools.chain(given, *lists))} <= {Array}:
+        return [(None, [*range(len(lists))], [])]
+    raw = [[x._value for x in arrays] for arrays in lists]
     kinds = [x.dtype if isinstance(x, Array) else type(x) for x in numbers]
-    pairs = []
-    for (_, *group), chosen in groups.items():
-        key = (f, *group, *kinds)
+    found = []
+    for chosen in of_one_kind([*zip(*raw, strict=True)]):
+        first = chosen[0]
+        key = (f, *kind_of_list(raw[first]), *kinds)
         if key not in _programs:
-            first = lists[chosen[0]]
-            _programs[key] = recorded(f, first, _near(numbers, first), f.__name__)
-        pairs.append((_programs[key], chosen))
-    return pairs
+            arrays = lists[first]
+            _programs[key] = recorded(f, arrays, _near(numbers, arrays), f.__name__)
+        found.append((_programs[key], chosen, [raw[i] for i in chosen]))
+    return found
 
 
 def near(x: Array, device: Device) -> Array:
@@ -89,18 +93,39 @@ def _stacked(numbers):
     return jn.stack([near(x, numbers[0].device) for x in numbers])
 
 
-def _raw(lists, chosen):
-    return [[x._value for x in lists[i]] for i in chosen]
+def _raw_numbers(numbers, arrays):
+    """Raw numbers, on the device of arrays."""
+    return [x._value if isinstance(x, Array) else x for x in _near(numbers, arrays)]
 
 
-def _raw_numbers(numbers):
-    return [x._value if isinstance(x, Array) else x for x in numbers]
+def of_one_kind(columns: Sequence[Sequence[RawArray]], keys: Sequence[Any] | None = None) -> list[list[int]]:
+    """The positions of lists that one program serves.
+
+    Args:
+        columns: The first raw arrays of all lists, the second ones, and so on.
+        keys: What else decides for each list; None: nothing.
+    """
+    if columns and keys is None and _are_alike(columns):
+        return [[*range(len(columns[0]))]]
+    groups: dict[Any, list[int]] = {}
+    for i, raw in enumerate(zip(*columns, strict=True)):
+        groups.setdefault((*kind_of_list(raw), None if keys is None else keys[i]), []).append(i)
+    return [*groups.values()]
 
 
-def kind_of_list(arrays: Sequence[Array]) -> tuple[Any, ...]:
-    """What a program is for: whether the arrays have axes, their library and dtypes."""
-    raw = [x._value for x in arrays]
-    return raw[0].shape == (), type(raw[0]), *[x.dtype for x in raw]
+def _are_alike(columns):
+    """Whether lists of NumPy arrays are all of one kind: what is usual, at less cost."""
+    first = columns[0]
+    if {*map(type, first)} != {onp.ndarray} or [x.shape for x in first].count(()) not in (0, len(first)):
+        return False
+    dtypes = [[x.dtype for x in column] for column in columns]
+    return all(column.count(column[0]) == len(column) for column in dtypes)
+
+
+def kind_of_list(raw: Sequence[RawArray]) -> tuple[Any, ...]:
+    """What a program is for: whether the arrays have axes, their device and dtypes."""
+    first = raw[0]
+    return first.shape == (), device_of(first), *[x.dtype for x in raw]
 
 
 def recorded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,9 +13,9 @@ from autograd.core import kind_of, wrapped
 from autograd.debugging import is_watching
 
 from ..core.module import Module
-from ..core.scope import scope, write
+from ..core.scope import read_all, scope, write
 from ..core.variable import BaseVar
-from .lists import kind_of_list, recorded
+from .lists import kind_of_list, of_one_kind, recorded
 
 __all__ = ["updated_together"]
 
@@ -24,7 +25,7 @@ _programs: weakref.WeakKeyDictionary[Module, dict[Any, Any]] = weakref.WeakKeyDi
 
 def updated_together(
     optimizer: Module,
-    variables: Sequence[Sequence[BaseVar]],
+    columns: Sequence[Sequence[BaseVar]],
     gradients: Sequence[Array],
     numbers: Sequence[dict[str, Any]],
     update: Callable[[int, Array, dict[str, Any]], None],
@@ -33,66 +34,72 @@ def updated_together(
 
     Args:
         optimizer: The optimizer.
-        variables: Each trained variable, with its states.
+        columns: The trained variables, then each of their states.
         gradients: Their gradients.
         numbers: Their hyperparameters. A program is for their values where they are attributes of the optimizer, or
             0, which `update` may leave out; else they may change from step to step.
         update: `(i, gradient, numbers)` changes the i-th variable and its states.
     """
-    if is_watching():
+    values = [*map(read_all, columns), gradients]
+    if is_watching() or {*map(type, itertools.chain(*values))} != {Array}:
         return False
-    lists = [[*[v.value for v in own], g] for own, g in zip(variables, gradients, strict=True)]
-    if any(type(x) is not Array for values in lists for x in values):
+    if any(isinstance(x, Array) and type(x) is not Array for own in _distinct(numbers) for x in own.values()):
         return False
-    if any(isinstance(x, Array) and type(x) is not Array for own in numbers for x in own.values()):
-        return False
-    groups: dict[Any, list[int]] = {}
-    for i, (values, own) in enumerate(zip(lists, numbers, strict=True)):
-        same = [(name, id(x) if isinstance(x, Array) else repr(x)) for name, x in own.items()]
-        groups.setdefault((*kind_of_list(values), *same), []).append(i)
+    raw = [[x._value for x in column] for column in values]
     constants = {name: x for name, x in vars(optimizer).items() if kind_of(x) is not None}
-    attributes = [
-        (name, id(x) if isinstance(x, Module | Array) or is_array(x) else repr(x))
-        for name, x in vars(optimizer).items()
-    ]
+    attributes = [(name, _known(x, is_array(x))) for name, x in vars(optimizer).items()]
     programs = _programs.setdefault(optimizer, {})
     changes: dict[BaseVar, Array] = {}
-    for chosen in groups.values():
+    keys = None
+    if len(_distinct(numbers)) > 1:
+        keys = [tuple([(name, _known(x)) for name, x in own.items()]) for own in numbers]
+    for chosen in of_one_kind(raw, keys):
         i = chosen[0]
         fixed = {name: x for name, x in numbers[i].items() if _is_fixed(x, constants.get(name))}
         given = {name: x for name, x in numbers[i].items() if name not in fixed}
         kinds = [(name, x.dtype if isinstance(x, Array) else type(x)) for name, x in given.items()]
-        key = (*kind_of_list(lists[i]), *attributes, *map(repr, fixed.items()), *kinds)
+        key = (*kind_of_list([column[i] for column in raw]), *attributes, *map(repr, fixed.items()), *kinds)
         if key not in programs:
             if len(programs) == MOST:
                 return False
-            firsts = {lists[n][-1].shape: n for n in reversed(chosen)}.values()
-            programs[key] = _recorded(firsts, variables, lists, numbers, given, update)
+            firsts = [*{gradients[n].shape: n for n in reversed(chosen)}.values()]
+            programs[key] = _recorded(firsts, columns, values, numbers, given, update)
         if programs[key] is None:
             return False
         program, changed = programs[key]
         inputs = [x._value if isinstance(x, Array) else x for x in given.values()]
-        results = program([[x._value for x in lists[i]] for i in chosen], inputs)
-        for i, result in zip(chosen, results, strict=True):
-            changes.update(zip([variables[i][n] for n in changed], map(wrapped, result), strict=True))
+        results = program([*zip(*[[column[n] for n in chosen] for column in raw], strict=True)], inputs)
+        for place, column in zip(changed, zip(*results, strict=True), strict=True):
+            changes.update(zip([columns[place][n] for n in chosen], map(wrapped, column), strict=True))
     write(changes)
     return True
+
+
+def _distinct(numbers):
+    """The different ones among dictionaries, of which many are the same object."""
+    return {id(own): own for own in numbers}.values()
+
+
+def _known(x, by_identity=False):
+    """What tells a number or another attribute from others."""
+    return id(x) if by_identity or isinstance(x, Module | Array) else repr(x)
 
 
 def _is_fixed(x, attribute):
     return not isinstance(x, Array) and (x is attribute or not x)
 
 
-def _recorded(firsts, variables, lists, numbers, given, update):
-    """The program of `update` for variables, and the positions of those that it changes among a variable's own ones.
+def _recorded(firsts, columns, values, numbers, given, update):
+    """The program of `update` for variables, and the positions of the columns that it changes.
 
-    `firsts` are the first ones of each shape; if `update` sums, its graph must be the same for all of them: it may have
-    divided by the size. None if it is not, or depends on shapes in other ways, reads or writes other variables, or has
-    arrays that may be others in the next step.
+    `firsts` are the first ones of each shape, in reverse; if `update` sums, its graph must be the same for all of them:
+    it may have divided by the size. None if it is not, or depends on shapes in other ways, reads or writes other
+    variables, or has arrays that may be others in the next step.
     """
     found, described = None, None
-    for i in reversed([*firsts]):
-        known = _recorded_for(i, variables[i], lists[i], numbers[i], given, update)
+    for i in reversed(firsts):
+        own = [column[i] for column in values]
+        known = _recorded_for(i, [column[i] for column in columns], own, numbers[i], given, update)
         if known is None:
             return None
         text = known[0].described()
