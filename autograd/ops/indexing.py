@@ -30,7 +30,14 @@ def _index(index, indices):
 
 
 def _getitem(xp, x, *indices, index):
+    if xp is numpy and len(indices) == 1 < len(index) and _is_take(index, *indices):
+        return x.take(indices[0], len(index) - 1)  # contiguous, where NumPy's indexing gives a transposed array
     return x[_index(index, indices)]
+
+
+def _is_take(index, indices):
+    """Whether an index takes whole axes, and then numbers along one axis."""
+    return index[-1] is ARRAY and indices.dtype.kind == "i" and all(i == slice(None) for i in index[:-1])
 
 
 def _add_at(xp, g, *indices, index, shape):

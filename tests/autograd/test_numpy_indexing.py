@@ -138,3 +138,11 @@ def test_shapes_in_methods():
     assert x.transpose(1, 0, 2).shape == x.transpose((1, 0, 2)).shape == x.transpose([1, 0, 2]).shape == (3, 2, 4)
     assert x.sum(0).shape == x.sum(axis=0).shape == (3, 4)
     compare(x.reshape(4, 6, order="F"), C.reshape(4, 6, order="F"), strict=True)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "uint64", "bool"])
+def test_numbers_along_the_last_axis_give_contiguous_arrays(xp, dtype):
+    numbers = np.array([[1, 0], [1, 1]], dtype) if dtype != "bool" else np.array([True, False, True, True])
+    x = Array(xp.asarray(C))[:, :, of_library(xp, numbers)]
+    compare(x, C[:, :, numbers], strict=True)
+    assert dtype != "int64" or x.raw.flags.c_contiguous
