@@ -80,6 +80,9 @@ def packages(report: Report) -> None:
     report.attempt("NumPy", _package, "numpy")
     report.attempt("BLAS", _blas)
     report.attempt("autograd", _autograd)
+    if dependents := _dependents("autograd"):  # on HIPS autograd, by their metadata
+        missing = "" if _version("autograd") else "; pip misses HIPS autograd and installs it with the next of them"
+        report.line("needed by", f"{dependents}: served by cuobjax{missing}")
     report.attempt("cuobjax", _package, "cuobjax")
     for extra, names in _extras().items():
         report.line(f"extra {extra}", _installed(extra, names))
@@ -126,6 +129,17 @@ def _autograd():
     return (
         f"{' and '.join(found) or 'not installed by pip'} ({os.path.dirname(spec.origin or '') if spec else 'nowhere'})"
     )
+
+
+def _dependents(distribution):
+    """The installed packages that require a distribution, as pip sees it."""
+    found = [
+        f"{other.metadata['Name']} {other.version}"
+        for other in importlib.metadata.distributions()
+        for requirement in other.requires or []
+        if re.match(rf"{distribution}\b(?!-)", requirement) and "extra ==" not in requirement
+    ]
+    return ", ".join(sorted(set(found)))
 
 
 def _extras():

@@ -100,6 +100,16 @@ def foreign(tmp_path):
     return tmp_path
 
 
+def test_packages_that_need_autograd_are_named(tmp_path):
+    _distribution(tmp_path, "survival", "1.2", "survival", "autograd>=1.5", "autograd-gamma>=0.3", "numpy")
+    _distribution(tmp_path, "geometry", "2.0", "geometry", "autograd-gamma", 'autograd>=1.3; extra == "autograd"')
+    _, lines, _ = _doctor(tmp_path, "packages")
+    assert lines["needed by"].startswith("survival 1.2: served by cuobjax; pip misses HIPS autograd")
+    _distribution(tmp_path, "autograd", "1.9", "autograd")
+    _, lines, _ = _doctor(tmp_path, "packages")
+    assert lines["needed by"] == "survival 1.2: served by cuobjax"
+
+
 def test_conflict_ends_the_module_with_the_reason_and_the_remedy(foreign):
     status, lines, errors = _doctor(foreign)
     assert (status, lines) == (1, {})

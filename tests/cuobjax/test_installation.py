@@ -35,12 +35,28 @@ def test_foreign_autograd_is_named_with_its_place(tmp_path, files, found):
     assert "pip install --force-reinstall --no-deps cuobjax" in result.stderr
 
 
-def test_mixture_of_both_is_noticed(tmp_path):
+@pytest.fixture
+def both(tmp_path):
+    """A copy of ours with a file of HIPS autograd that it does not have itself."""
     shutil.copytree(ROOT / "autograd", tmp_path / "autograd", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "autograd" / "numpy/random.py").write_text("")
-    result = _import_with(tmp_path)
+    (tmp_path / "autograd" / "numpy" / "random.py").write_text("raise ImportError")
+    (tmp_path / "autograd" / "scipy" / "stats" / "norm.py").write_text("raise ImportError")
+    return tmp_path
+
+
+def test_foreign_autograd_over_ours_is_noticed(both):
+    (both / "autograd" / "__init__.py").write_text("from .differential_operators import grad")
+    result = _import_with(both)
     assert result.returncode == 1
-    assert "found a mixture of both in" in result.stderr
+    assert f"found HIPS autograd in {both / 'autograd'}, installed over ours." in result.stderr
+
+
+def test_ours_over_foreign_autograd_is_whole(both):
+    assert _import_with(both).returncode == 0
+    code = (
+        "import sys; sys.path.insert(0, '.'); import autograd.numpy.random, autograd.scipy.stats.norm as norm; norm.pdf"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, cwd=both)
 
 
 def test_ours_is_accepted(tmp_path):

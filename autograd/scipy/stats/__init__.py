@@ -22,23 +22,23 @@ from typing import Any, ClassVar
 
 import numpy as onp
 
-from ..numpy._common import on_one_device
-from ..ops.elementwise import (
+from ...numpy._common import on_one_device
+from ...ops.elementwise import (
     absolute, arctan2, equal, exp, expm1, floor, greater, greater_equal, isinf, less, less_equal, log, log1p,
     logical_and, logical_or, remainder, sigmoid, sqrt, stop_gradient, where,
 )  # fmt: skip
-from ..ops.linalg import cholesky, solve_triangular
-from ..ops.product import rows, swap
-from ..ops.reduction import prod
-from ..ops.shape import broadcast_to, concatenate
-from ..ops.special import (
+from ...ops.linalg import cholesky, solve_triangular
+from ...ops.product import rows, swap
+from ...ops.reduction import prod
+from ...ops.shape import broadcast_to, concatenate
+from ...ops.special import (
     betainc, betaln, chosen, density_of_beta, density_of_gamma, gammainc, gammaincc, gammaln, log_density_of_beta,
     log_density_of_gamma, log_density_of_t, log_expit, log_ndtr, ndtr, power_times_exp, product_of_powers, stdtr,
     xlog1py, xlogy,
 )  # fmt: skip
-from ..typing import ArrayLike, Result
-from ._rest import PassingOn, passed_on
-from .special import in_one_precision
+from ...typing import ArrayLike, Result
+from .._rest import PassingOn, passed_on
+from ..special import in_one_precision
 
 __all__ = [
     "bernoulli", "beta", "binom", "cauchy", "chi2", "dirichlet", "expon", "gamma", "laplace", "logistic",
