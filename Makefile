@@ -5,6 +5,7 @@ PY := $(VENV)/bin/python
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+CLIENTS_ARGS ?= --output benchmarks/results/$(shell date +%F)-clients.md
 CUPY_ON_CPU ?= ../shared/cupy_on_cpu
 
 # $(call need,condition,message): one line and no recipe where the condition is empty.
@@ -15,7 +16,7 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor test test-pythons property format lint types stubs check demo test-cupy test-gpu bench bench-gpu kernels coverage build clean
+.PHONY: help setup doctor test test-pythons property format lint types stubs check demo test-cupy test-gpu clients bench bench-gpu kernels coverage build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -81,6 +82,9 @@ test-cupy:  ## run the tests on CuPy's own code without a GPU, then some with tw
 
 test-gpu:  ## run the tests on the GPU
 	$(venv)$(gpu)CUOBJAX_DEVICE=gpu $(PY) -m pytest $(PYTEST_ARGS)
+
+clients:  ## run tests of packages that stand on HIPS autograd, on it and on ours (CLIENTS_ARGS="--quick", or --help)
+	$(venv)$(PY) -m tests.clients $(CLIENTS_ARGS)
 
 bench:  ## measure speed and memory on the CPU beside the peers that are installed
 	$(venv)CUOBJAX_DEVICE=cpu $(PY) -m benchmarks $(BENCH_ARGS)

@@ -1,0 +1,235 @@
+"""`python -m tests.clients` runs the clients' own tests on HIPS autograd and on ours, and prints the two side by side.
+
+All that it installs and downloads, from the package index, goes to build/clients: an environment with the clients and
+what they need, but without an `autograd`; HIPS autograd in a folder of its own; the source distributions, which have
+the tests. Some have none: put a checkout of the repository where the message says, or name a folder of checkouts with
+--checkouts. Each run differs from the other in the path alone.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import venv
+import xml.etree.ElementTree as xml
+from dataclasses import dataclass
+from pathlib import Path
+
+from .table import CLIENTS, EXAMPLES, HIPS
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+BUILD = ROOT / "build" / "clients"
+PYTHON = BUILD / "venv" / "bin" / "python"
+LIBRARIES = ("HIPS", "ours")
+OPTIONS = "-q --rootdir=. -o addopts= -o required_plugins= -W ignore -p no:cacheprovider -p right_autograd"
+SECONDS = 3600  # for the tests of one client on one library
+
+
+def say(text):
+    print(f"clients: {text}", file=sys.stderr, flush=True)
+
+
+def pip(*arguments):
+    command = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"clients: pip {' '.join(map(str, arguments))} failed:\n{done.stderr.strip()}")
+
+
+def install(requirements):
+    """The environment, HIPS autograd beside it, and ours as links, so that nothing else of this folder is imported."""
+    installed = BUILD / requirements.name
+    wanted = f"{HIPS}\n{requirements.read_text()}"
+    if not (installed.exists() and installed.read_text() == wanted):
+        say(f"installing into {BUILD.relative_to(ROOT)}")
+        if not PYTHON.exists():
+            venv.create(BUILD / "venv", with_pip=True)
+        pip("install", "--no-deps", "--requirement", requirements)
+        pip("install", "--no-deps", "--upgrade", "--target", BUILD / "HIPS", HIPS)
+        installed.write_text(wanted)
+    (BUILD / "pytest.ini").touch()  # so that a client without a configuration does not get this project's
+    (BUILD / "ours").mkdir(exist_ok=True)
+    for package in ("autograd", "cuobjax"):
+        link = BUILD / "ours" / package
+        link.unlink(missing_ok=True)
+        link.symlink_to(ROOT / package)
+
+
+def source(client, checkouts):
+    """The folder with the tests of a client, or None where it needs a checkout that is not there."""
+    if client.checkout:
+        folder = checkouts / client.name
+        return folder if (folder / client.tests[0]).exists() else None
+    name = client.distribution.replace("==", "-")
+    folder = BUILD / "sources" / name
+    if not folder.exists():
+        say(f"downloading the source of {client.distribution}")
+        pip("download", "--no-deps", "--no-binary", ":all:", "--dest", folder.parent, client.distribution)
+        with tarfile.open(folder.parent / f"{name}.tar.gz") as archive:
+            archive.extractall(folder.parent, filter="data")
+        shutil.rmtree(folder / "autograd", ignore_errors=True)  # the one to test with comes from elsewhere
+    return folder
+
+
+@dataclass
+class Result:
+    """What the tests of one client did on one library.
+
+    Attributes:
+        outcomes: Of each test, by name: passed, failed or skipped.
+        numbers: What tests computed, for those that say it.
+        seconds: How long they took.
+        trouble: Why there is no more to say.
+    """
+
+    outcomes: dict[str, str]
+    numbers: dict[str, list[float]]
+    seconds: float
+    trouble: str = ""
+
+    def count(self, outcome):
+        return sum(found == outcome for found in self.outcomes.values())
+
+
+def run(client, folder, library):
+    """Runs the tests of a client."""
+    report = BUILD / "reports" / f"{re.sub('[^a-z]+', '-', client.name.lower())}-{library}.xml"
+    report.parent.mkdir(exist_ok=True)
+    report.unlink(missing_ok=True)
+    path = [BUILD / library, HERE / "inside", folder / ("examples" if client.distribution == HIPS else client.root)]
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))},
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
+        "PYTHONSAFEPATH": "1",  # the folder of HIPS autograd's tests has an `autograd`, too
+        "CLIENTS_LIBRARY": str(BUILD / library),
+        "CUOBJAX_DEVICE": "cpu",
+        "MPLBACKEND": "agg",
+        "OPENBLAS_NUM_THREADS": "1",
+        **client.settings,
+    }
+    if client.tests == (EXAMPLES,):
+        shutil.copy(HERE / "inside" / EXAMPLES, folder)  # away from this project's conftest.py
+    command = [PYTHON, "-m", "pytest", *OPTIONS.split(), f"--junitxml={report}", *client.options, *client.tests]
+    started = time.monotonic()
+    try:
+        with report.with_suffix(".log").open("w") as log:
+            subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return Result({}, {}, SECONDS, f"no end within {SECONDS} s")
+    seconds = time.monotonic() - started
+    result = read(report, seconds) if report.exists() else Result({}, {}, seconds)
+    if not result.outcomes:
+        result.trouble = report.with_suffix(".log").read_text().strip().splitlines()[-1]
+    return result
+
+
+def read(report, seconds):
+    """The result in a report of pytest."""
+    result = Result({}, {}, seconds)
+    for case in xml.parse(report).iter("testcase"):
+        name = f"{case.get('classname')}::{case.get('name')}".removeprefix("::")
+        kinds = {child.tag for child in case}
+        failed, skipped = kinds & {"failure", "error"}, "skipped" in kinds
+        result.outcomes[name] = "failed" if failed else "skipped" if skipped else "passed"
+        for found in case.iterfind("properties/property[@name='numbers']"):
+            result.numbers[name] = json.loads(found.get("value", "[]"))
+    return result
+
+
+def differences(client, theirs, ours):
+    """A line for each test that ours fails and HIPS autograd passes, and whether all of them are known."""
+    lines, unknown = [], 0
+    for name, outcome in theirs.outcomes.items():
+        here = ours.outcomes.get(name, "not run")
+        if outcome == here == "passed" and not close(theirs.numbers.get(name), ours.numbers.get(name)):
+            here = "other numbers"
+        if outcome == "passed" and here != "passed":
+            reasons = [reason for end, reason in client.known.items() if name.endswith(end)]
+            lines.append(f"{client.name}: {name}: {here}: {reasons[0] if reasons else 'NOT EXPECTED'}")
+            unknown += not reasons
+    return lines, unknown
+
+
+def close(theirs, ours):
+    if theirs is None or ours is None:
+        return theirs == ours
+    return len(theirs) == len(ours) and all(
+        abs(a - b) <= 1e-6 * max(abs(a), abs(b), 1) for a, b in zip(theirs, ours, strict=True)
+    )
+
+
+def row(client, theirs, ours):
+    shared = [name for name, outcome in theirs.outcomes.items() if outcome == "passed"]
+    both = sum(ours.outcomes.get(name) == "passed" for name in shared)
+    alone = ours.count("passed") - both
+    cells = [client.name, client.distribution.partition("==")[2], len(shared), both, alone]
+    cells += [f"{theirs.count('failed')}, {ours.count('failed')}", f"{theirs.seconds:.0f}, {ours.seconds:.0f}"]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+HEAD = """| client | version | pass: HIPS | these on ours | on ours alone | fail: HIPS, ours | seconds: HIPS, ours |
+| --- | --- | --- | --- | --- | --- | --- |"""
+
+
+def title():
+    today, python = time.strftime("%F"), sys.version.split()[0]
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return (
+        f"# Clients of HIPS autograd, {today}\n\nTheir own tests on HIPS autograd ({HIPS}) and on ours "
+        f"({commit.stdout.strip()}), Python {python}; written by `make clients`. Tests that HIPS autograd fails, too, "
+        "are left out of the third and fourth column.\n"
+    )
+
+
+def matches(name, parts):
+    return not parts or any(part in name for part in parts)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.clients", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="client", help="these alone, by a part of their names")
+    parser.add_argument("--quick", action="store_true", help="the clients that take seconds")
+    parser.add_argument("--checkouts", type=Path, default=BUILD / "checkouts", help="the folder of checkouts")
+    parser.add_argument("--output", type=Path, help="a file for the table")
+    options = parser.parse_args()
+    install(HERE / ("quick.txt" if options.quick else "requirements.txt"))
+    chosen = [c for c in CLIENTS if (c.quick or not options.quick) and matches(c.name, options.names)]
+    rows, lines, missing, unknown = [HEAD], [], [], 0
+    for client in chosen:
+        folder = source(client, options.checkouts.resolve())
+        if folder is None:
+            missing.append(
+                f"{client.name}: not run. Its source distribution has no tests: put a checkout of {client.checkout} "
+                f"at version {client.distribution.partition('==')[2]} into {options.checkouts / client.name}"
+            )
+            continue
+        results = []
+        for library in LIBRARIES:
+            say(f"{client.name} on {library}")
+            results.append(run(client, folder, library))
+        lines += [
+            f"{client.name} on {library}: {r.trouble}"
+            for library, r in zip(LIBRARIES, results, strict=True)
+            if r.trouble
+        ]
+        found, new = differences(client, *results)
+        rows.append(row(client, *results))
+        lines += found
+        unknown += new + sum(bool(r.trouble) for r in results)
+    text = "\n".join([*rows, "", *(f"- {line}" for line in [*lines, *missing])])
+    print(text)
+    if options.output:
+        options.output.write_text(f"{title()}\n{text}\n")
+    return int(unknown > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
