@@ -225,6 +225,7 @@ def _recorded(f, argnums, has_aux, holomorphic, by_columns):
             output, aux = output_and_aux(run.output, has_aux, "jacobian")
             outputs, structure = tree.flatten(output)
             inputs, arguments = run.inputs
+            outputs = _moving(outputs, inputs)
             _check_kinds(inputs, outputs, holomorphic)
             if by_columns(sum(x.size for x in inputs), sum(y.size for y in outputs)):
                 push, pulled = _transposed(run, outputs)
@@ -274,6 +275,7 @@ def jacfwd(
                 forward.ended = True
             output, aux = output_and_aux(output, has_aux, "jacobian")
             outputs, structure = tree.flatten(output)
+            outputs = _moving(outputs, inputs)
             _check_kinds(inputs, [forward.lower(y) for y in outputs], holomorphic)
             result.update(structure=structure, aux=tree.tree_map(lambda x: lowered(forward, x, "jacobian"), aux))
             return [forward.tangent(y) for y in outputs]
@@ -284,6 +286,18 @@ def jacfwd(
         return (found, tree.tree_map(lambda x: own(shown(x, raw), everything), result["aux"])) if has_aux else found
 
     return derivatives
+
+
+def _moving(outputs, inputs):
+    """The outputs, with zeros of the inputs' dtype in place of numbers and integers, whose derivatives are zero."""
+
+    def moving(y):
+        if not isinstance(y, int | float | complex) and (not hasattr(y, "dtype") or is_inexact(y.dtype)):
+            return y
+        with beside(inputs[0]):
+            return library(inputs[0]).zeros(getattr(y, "shape", ()), inputs[0].dtype)
+
+    return [moving(y) for y in outputs] if inputs else outputs
 
 
 def _check_kinds(inputs, outputs, holomorphic):

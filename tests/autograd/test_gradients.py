@@ -10,7 +10,18 @@ import pytest
 
 import autograd
 import autograd.numpy as anp
-from autograd import Array, elementwise_grad, grad, hessian, jacobian, stop_gradient, value_and_grad, vjp
+from autograd import (
+    Array,
+    elementwise_grad,
+    grad,
+    hessian,
+    jacfwd,
+    jacobian,
+    jacrev,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
 from autograd.testing import check_grads
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
@@ -299,6 +310,15 @@ class TestJacobian:
     def test_output_that_is_no_array(self):
         with pytest.raises(TypeError, match="jacobian: expected an array as output, got str"):
             jacobian(lambda x: (x, "text"))(X)
+
+    @pytest.mark.parametrize("transform", [jacobian, jacrev, jacfwd])
+    def test_outputs_that_do_not_move(self, transform):
+        for output, shape in ((2.0, ()), (3, ()), (True, ()), (np.arange(4), (4,)), (np.eye(2), (2, 2)), (X > 0, (3,))):
+            derivatives = transform(lambda x, output=output: output)(X)
+            np.testing.assert_array_equal(derivatives, np.zeros((*shape, 3)), strict=True)
+        one, two = transform(lambda x: (1.0, x))(X)
+        np.testing.assert_array_equal(one, np.zeros(3))
+        np.testing.assert_array_equal(two, np.eye(3))
 
     def test_several_outputs(self):
         result = jacobian(lambda x, y: {"product": x * y, "y": y}, (0, 1))(X, 2 * X)
