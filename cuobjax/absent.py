@@ -4,14 +4,14 @@ from typing import Any
 
 from autograd.absent import Remedies, declare, of_module
 
-__all__ = ["MODULE", "OPTIMIZER", "SCHEDULER", "VARIABLE", "declare", "of_package"]
+__all__ = ["LOSS_SCALE", "MODULE", "OPTIMIZER", "SCHEDULER", "STEP", "VARIABLE", "declare", "of_package"]
 
 _SAVE = 'Write cuobjax.io.save_var_collection("net.npz", net.vars())'
 _LOAD = 'Write cuobjax.io.load_var_collection("net.npz", net.vars())'
 _LOOP = (
     "Write the loop yourself, with gradients = cuobjax.Grad(loss, net.vars()): each step is opt(lr, gradients(x, y))"
 )
-_STEP = "Write opt(lr, gradients), with the gradients that cuobjax.Grad(loss, net.vars())(x) returns"
+STEP = "Write opt(lr, gradients), with the gradients that cuobjax.Grad(loss, net.vars())(x) returns"
 _NO_RECORD = (
     "Nothing is recorded outside of gradient functions, so leave it out; stop_gradient(x) stops one within them"
 )
@@ -55,12 +55,20 @@ MODULE: Remedies = {
     "bias kernel weight": "print(net.vars()) shows the names; Linear and Conv2D have w and b",
 }
 OPTIMIZER: Remedies = {
-    "apply_gradients apply_updates minimize step": _STEP,
+    "apply_gradients apply_updates minimize step": STEP,
     "zero_grad": "Gradients are not stored, so leave it out: cuobjax.Grad returns new ones in each call",
-    "lr param_groups": "The learning rate comes with each call: opt(lr, gradients)",
+    "lr learning_rate param_groups": "The learning rate comes with each call: opt(lr, gradients)",
+    "add_param_group": "Make one optimizer of all variables, after the network is complete",
+    "defaults state": "print(opt) shows the hyperparameters, print(opt.vars()) the states",
     "init": "An optimizer has its variables from the start: cuobjax.optimizer.Adam(net.vars())",
     "state_dict": 'Write cuobjax.io.save_var_collection("opt.npz", opt.vars())',
     "load_state_dict": 'Write cuobjax.io.load_var_collection("opt.npz", opt.vars())',
+}
+LOSS_SCALE: Remedies = {
+    "scale_loss": "Differentiate scaling.scaled(loss)",
+    "unscale_ unscale": "Write scaling.unscaled(gradients); scaling.step(opt, lr, gradients) does it by itself",
+    "update": "Leave it out: scaling.step(opt, lr, gradients) finds the next scale",
+    "get_scale": "Write scaling.scale.value",
 }
 SCHEDULER: Remedies = {
     "step get_lr get_last_lr": "Write opt(schedule(step), gradients), with the number of the step",

@@ -20,6 +20,7 @@ from autograd.core import kind_of
 from autograd.dtypes import is_inexact
 from autograd.numpy import asarray
 
+from .absent import LOSS_SCALE, declare
 from .core.module import Module, module_changes, parts, walk
 from .core.random_state import borrowing
 from .core.scope import at_once, scope, write
@@ -28,9 +29,11 @@ from .core.variable import BaseVar, ConstrainedVar, StateVar, TrainVar
 from .functional.half_precision import single
 from .optimizer.base import first
 from .optimizer.gradients import Gradients, unpacked
-from .optimizer.hyperparameters import Hyperparameter
+from .optimizer.hyperparameters import Hyperparameter, in_range, number
 from .optimizer.lists import over_lists, summed_over_lists
 from .typing import ArrayLike, DTypeLike
+from .util.convert import require_sizes
+from .util.signatures import call_text, explained
 
 __all__ = ["LossScale", "Modules", "Policy", "is_normalization", "mixed", "set_policy"]
 
@@ -298,11 +301,17 @@ class LossScale(Module):
         least: float = 1.0,
         most: float = 2.0**24,
     ) -> None:
+        for name, x in zip(
+            ("scale", "growth", "backoff", "least", "most"), (scale, growth, backoff, least, most), strict=True
+        ):
+            in_range("LossScale", name, number(x))
+        require_sizes("LossScale", 1, interval=interval)
         wanted = "0 < backoff <= 1 <= growth, interval >= 1 and 0 < least <= scale <= most"
         if not (0 < backoff <= 1 <= growth and interval >= 1 and 0 < least <= scale <= most):
             got = f"scale={scale}, growth={growth}, backoff={backoff}, interval={interval}, least={least}, most={most}"
             raise ValueError(f"LossScale: expected {wanted}, got {got}.")
         self.growth, self.backoff, self.interval, self.least, self.most = growth, backoff, interval, least, most
+        self._first = float(scale)
         self.scale = StateVar(jn.array(scale, dtype="float32"), reduce=first)
         self.good = StateVar(jn.array(0, dtype="float32"), reduce=first)
 
@@ -319,6 +328,7 @@ class LossScale(Module):
         arrays, packed = unpacked(grads, "LossScale")
         return packed([x for (x,) in over_lists(_unscaled, [(g,) for g in arrays], jn.array(True), self.scale.value)])
 
+    @explained("Write step(opt, lr, gradients), with the gradients of the scaled loss.")
     def step(self, optimizer: Callable[..., Any], lr: Hyperparameter, grads: Gradients, **kwargs: Any) -> Array:
         """Divides the gradients by the scale and makes a step of the optimizer, if all of them are finite.
 
@@ -350,7 +360,11 @@ class LossScale(Module):
         return finite
 
     def __repr__(self) -> str:
-        return f"cuobjax.precision.LossScale(growth={self.growth}, backoff={self.backoff}, interval={self.interval})"
+        names = ("growth", "backoff", "interval", "least", "most")
+        return call_text(self, scale=self._first, **{name: getattr(self, name) for name in names})
+
+
+declare(LossScale, LOSS_SCALE)
 
 
 def _not_finite(g: Array) -> tuple[Array, ...]:

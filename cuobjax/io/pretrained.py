@@ -49,7 +49,8 @@ def load_state_dict(
         What was found: printed, a table of the variables and values.
 
     Raises:
-        ValueError: If a value has another shape, or, if `strict`, a variable has no value or a value no variable.
+        ValueError: If a value has another shape or numbers that the variable cannot hold, or, if `strict`, a variable
+            has no value or a value no variable.
         TypeError: If a value has another kind of dtype, or the file is of another kind.
 
     Example:
@@ -175,8 +176,12 @@ def _fitting(array, variable, where):
         raise ValueError(f"{where}: expected a value of shape {variable.shape} in our layout, got {array.shape}.")
     if is_inexact(array.dtype) != is_inexact(variable.dtype):
         raise TypeError(f"{where}: expected a value of dtype {variable.dtype}, got {array.dtype}.")
-    array = onp.array(array, variable.dtype, order="C").reshape(variable.shape)
-    return variable.checked(array, where)
+    with onp.errstate(over="ignore"):  # raises below
+        made = onp.array(array, variable.dtype, order="C").reshape(variable.shape)
+    kept = onp.isfinite(made) | ~onp.isfinite(array) if is_inexact(made.dtype) else made == array
+    if not kept.all():
+        raise ValueError(f"{where}: expected numbers in the range of {variable.dtype}, got {array[~kept][0]}.")
+    return variable.checked(made, where)
 
 
 def _read(state, where):

@@ -20,6 +20,8 @@ def _checked(layer: Module, x: ArrayLike, average: Array, shape: tuple[int, ...]
     array = as_input(layer, x)
     if array.shape != shape:
         raise ValueError(f"{type(layer).__name__}: expected x of shape {shape}, got {array.shape}.")
+    if array.dtype.kind == "c" and average.dtype.kind != "c":
+        raise TypeError(f"{type(layer).__name__}: expected real numbers, got dtype {array.dtype}.")
     return array.astype(average.dtype)
 
 
@@ -45,7 +47,7 @@ class MovingAverage(Module):
         """Puts x, of the given shape, into the place of the oldest array and returns the mean of all.
 
         Raises:
-            ValueError: If x has another shape.
+            ValueError: If x has another shape, TypeError if it is complex and `init_value` is not.
         """
         buffer = self.buffer.value
         self.buffer.value = jn.concatenate([buffer[1:], _checked(self, x, buffer, buffer.shape[1:])[None]])
@@ -80,7 +82,7 @@ class ExponentialMovingAverage(Module):
         """Moves the average towards x, of the given shape, and returns it.
 
         Raises:
-            ValueError: If x has another shape.
+            ValueError: If x has another shape, TypeError if it is complex and `init_value` is not.
         """
         average = self.avg.value
         self.avg.value = average + (1 - self.momentum) * (_checked(self, x, average, average.shape) - average)

@@ -46,7 +46,8 @@ class Embedding(Module):
         Raises:
             TypeError: If x is not of integers.
             ValueError: If a number is below 0 or not below nin, IndexError where a Jit runs again. On a GPU nobody
-                looks, as that would be a wait.
+                looks, as that would be a wait: numbers count modulo nin, so that no memory outside is read. Within
+                `autograd.debug()` they raise IndexError there, too.
         """
         x = as_input(self, x)
         if x.dtype.kind not in "iu":

@@ -58,14 +58,23 @@ class _Reparametrized(Module):
         return self.layer
 
 
+def _or_one(x):
+    """x, 1 where it is 0."""
+    return jn.where(x == 0, 1, x)
+
+
 class WeightNorm(_Reparametrized):
     """A layer whose weights are g * w / |w|: lengths g and directions w, trained apart. Source: Salimans & Kingma 2016.
 
-    The norm is that of the weights of each output. At first, the weights are what they were without it.
+    The norm is that of the weights of each output. At first, the weights are what they were without it. Where all
+    weights of an output become 0, the results are 0, not NaN.
 
     Args:
         layer: A layer with weights w, such as Linear or Conv2D.
         axis: The axis of w that keeps a length for each of its elements.
+
+    Raises:
+        ValueError: If all weights of an output are 0: they have no direction.
 
     Example:
         >>> import cuobjax
@@ -83,14 +92,17 @@ class WeightNorm(_Reparametrized):
     def __init__(self, layer: Any, axis: int = -1) -> None:
         w = self._wrap(layer)
         self.axis = complete_axis(axis, w.ndim)
-        self.g = TrainVar(self._lengths(w.value).astype(w.dtype))
+        lengths = self._lengths(w.value)
+        if type(lengths) is Array and w.size and not bool(lengths.all()):
+            raise ValueError(f"WeightNorm: expected weights that are not all 0 for an output, got {layer!r}.")
+        self.g = TrainVar(lengths.astype(w.dtype))
 
     def _lengths(self, w):
         others = tuple(i for i in range(w.ndim) if i != self.axis)
-        return jn.sqrt(jn.square(single(w)).sum(others, keepdims=True))
+        return jn.linalg.vector_norm(single(w), axis=others, keepdims=True)
 
     def _weights(self, w):
-        return self.g.value * w / self._lengths(w)
+        return self.g.value * w / _or_one(self._lengths(w))
 
     def __repr__(self) -> str:
         return call_text(self, layer=self.layer, axis=self.axis)
@@ -101,6 +113,7 @@ class SpectralNorm(_Reparametrized):
 
     w (..., nout) counts as a matrix of nout columns. In training, each call improves the vectors u and v, which belong
     to that value, by `steps` power iterations; no gradient flows through them. As in PyTorch, they begin with 15.
+    Weights that are all 0 are not divided.
 
     Args:
         layer: A layer with weights w, such as Linear or Conv2D.
@@ -136,7 +149,8 @@ class SpectralNorm(_Reparametrized):
         """u and v after power iterations."""
         for _ in range(steps):
             v = self._normalized(matrix @ u)
-            u = self._normalized(v @ matrix)
+            found = self._normalized(v @ matrix)
+            u = jn.where((found != 0).any(), found, u)  # from 0 there is no way back
         return u, v
 
     def _normalized(self, x):
@@ -144,7 +158,7 @@ class SpectralNorm(_Reparametrized):
 
     def _weights(self, w):
         wide = single(w)
-        return wide / (self.v.value @ wide.reshape((-1, w.shape[-1])) @ self.u.value)
+        return wide / _or_one(self.v.value @ wide.reshape((-1, w.shape[-1])) @ self.u.value)
 
     def __call__(self, x: ArrayLike, training: bool | None = None) -> Array:
         """What the layer makes of x with these weights.

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import numpy as onp
 
@@ -13,7 +13,7 @@ from autograd.backend import is_array
 from autograd.dtypes import is_inexact
 from autograd.numpy import asarray
 
-from ..absent import OPTIMIZER, declare
+from ..absent import OPTIMIZER, STEP, declare
 from ..core.collection import VarCollection, Variables, names_of, trained
 from ..core.module import Module, ModuleList
 from ..core.scope import at_once
@@ -114,6 +114,7 @@ class Optimizer(Module):
         if "__call__" in cls.__dict__:
             cls.__call__ = stepping(cls.__call__)
         if "update" in cls.__dict__:
+            cls.update = _called(cls.update)
             cls.elementwise = cls.__dict__.get("elementwise", False)
 
     @_made
@@ -265,9 +266,18 @@ def first(x: Array) -> Array:
     return x[0]
 
 
+class _Counter(StateVar):
+    """A number of steps, which people call who come from PyTorch."""
+
+    _plain_class = StateVar
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(f"step: is the number of steps so far, not a method. {STEP}.")
+
+
 def counter() -> StateVar:
     """A number of steps, 0 at first."""
-    return StateVar(jn.array(0, dtype=onp.uint32), reduce=first)
+    return _Counter(jn.array(0, dtype=onp.uint32), reduce=first)
 
 
 def references(vc: Variables, where: str) -> States:

@@ -252,6 +252,29 @@ def test_the_iteration_of_spectral_norm_is_a_state():
     assert type(layer.u.value) is objax.Array
 
 
+@pytest.mark.parametrize("wrap", [nn.WeightNorm, nn.SpectralNorm])
+def test_weights_that_become_zero_give_no_nan_and_are_trained(wrap):
+    layer, x = wrap(nn.Linear(2, 3)), jn.ones((1, 2))
+    layer.layer.w.assign(jn.zeros((2, 3)))
+    call = {"training": True} if wrap is nn.SpectralNorm else {}
+    gradients = objax.GradValues(lambda: layer(x, **call).sum(), layer.vars())
+    g, v = gradients()
+    assert float(v[0]) == 0
+    assert all(jn.isfinite(a).all() for a in g)
+    assert jn.all(gradients.named(g)["(" + wrap.__name__ + ").layer(Linear).w"] != 0)
+
+
+def test_spectral_norm_finds_the_singular_value_of_weights_that_were_zero():
+    layer = nn.SpectralNorm(nn.Linear(2, 3, w_init=jn.zeros), steps=20)
+    layer.layer.w.assign(jn.array([[3.0, 0, 0], [0, 2.0, 0]]))
+    y = layer(jn.eye(2), training=True)
+    np.testing.assert_allclose(objax.device_put(y, "cpu"), [[1, 0, 0], [0, 2 / 3, 0]], atol=1e-4)
+
+
+def test_complex_averages_take_complex_numbers():
+    np.testing.assert_allclose(nn.MovingAverage((), 2, 0j)(2j), 1j)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -265,6 +288,9 @@ def test_the_iteration_of_spectral_norm_is_a_state():
         (lambda: nn.MLP(3), "MLP: expected at least two sizes, got 3"),
         (lambda: nn.MLP([3, 2.5]), r"MLP: expected sizes of integers, got \[3, 2\.5\]"),
         (lambda: nn.WeightNorm(jn.tanh), "WeightNorm: expected a layer with weights w, such as Linear or Conv2D, got"),
+        (lambda: nn.MovingAverage((), 3)(1j), "MovingAverage: expected real numbers, got dtype complex64"),
+        (lambda: nn.ExponentialMovingAverage(())(1j), "ExponentialMovingAverage: expected real numbers, got"),
+        (lambda: nn.WeightNorm(nn.Linear(2, 3, w_init=jn.zeros)), "WeightNorm: expected weights that are not all 0"),
         (lambda: nn.WeightNorm(nn.Linear(2, 3), axis=2), "axis 2 is out of bounds"),
         (lambda: nn.SpectralNorm(nn.Dropout(0.5)), "SpectralNorm: expected a layer with weights w"),
         (lambda: nn.SpectralNorm(nn.Linear(1, 1))(jn.ones((1, 1))), "SpectralNorm.* missing .* 'training'"),

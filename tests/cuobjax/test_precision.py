@@ -296,6 +296,15 @@ def test_weights_that_a_call_assigns_are_stored_in_their_dtype():
             r"^LossScale\.step: expected an optimizer, got float\.",
         ),
         (lambda net: LossScale(0.5), ValueError, r"^LossScale: expected 0 < backoff <= 1 <= growth, .* got scale=0\.5"),
+        (lambda net: LossScale("8"), TypeError, r"^LossScale: expected a number as scale, got '8'"),
+        (lambda net: LossScale(interval=2.5), TypeError, r"^LossScale: expected interval of integers, got 2\.5"),
+        (
+            lambda net: LossScale().step(SGD(net.vars())),
+            TypeError,
+            r"^LossScale: .*missing 2 .* Write step\(opt, lr, gr",
+        ),
+        (lambda net: LossScale().update(), AttributeError, r"Leave it out: scaling\.step"),
+        (lambda net: LossScale().unscale_(1), AttributeError, r"Write scaling\.unscaled\(gradients\)"),
         (lambda net: LossScale(backoff=2), ValueError, r"^LossScale: expected 0 < backoff .*backoff=2, interval=2000"),
     ],
 )
@@ -421,4 +430,10 @@ def test_losses_of_half_precision_are_scaled_in_float32():
         warnings.simplefilter("error")
         scaled = LossScale().scaled(jn.array(100.0, dtype="float16"))
     assert (scaled.dtype, float(scaled)) == ("float32", 100 * 2**15)
-    assert repr(LossScale(interval=10)) == "cuobjax.precision.LossScale(growth=2.0, backoff=0.5, interval=10)"
+
+
+def test_the_text_of_a_loss_scale_makes_one_that_begins_alike():
+    text = "cuobjax.precision.LossScale(scale=8.0, growth=2.0, backoff=0.5, interval=10, least=1.0, most=16777216.0)"
+    made = eval(text, {"cuobjax": objax})
+    assert repr(made) == repr(LossScale(8, interval=10)) == text
+    assert float(made.scale.value) == 8

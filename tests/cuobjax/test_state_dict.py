@@ -175,6 +175,7 @@ def test_shared_variables_are_loaded_once():
     [
         ({"0.weight": np.ones((5, 8))}, ValueError, r"0\.weight: expected a value of shape \(5, 8\) in our layout"),
         ({"0.bias": np.ones(8, int)}, TypeError, r"0\.bias: expected a value of dtype float32, got int64"),
+        ({"0.bias": np.full(8, 1e39)}, ValueError, r"0\.bias: expected numbers in the range of float32, got 1e\+39"),
         ({"3.bias": np.ones(8)}, ValueError, "expected a value for each variable and none else, but 0 variables"),
     ],
 )  # fmt: skip
@@ -209,3 +210,17 @@ def test_values_that_cannot_be_joined_are_refused_by_name():
         io.load_state_dict(layer, state)
     with pytest.raises(TypeError, match=r"^load_state_dict: expected a dictionary or the path of .* got None"):
         io.load_state_dict(layer, None)
+
+
+def test_infinities_and_integers_that_fit_are_loaded():
+    net = nn.Linear(2, 1)
+    io.load_state_dict(net, {"weight": np.array([[np.inf, np.nan]]), "bias": np.ones(1, "float16")})
+    np.testing.assert_array_equal(net.w.value, [[np.inf], [np.nan]])
+    count = objax.Module()
+    count.n = objax.StateVar(jn.array(0, "int32"))
+    io.load_state_dict(count, {"n": np.array(5)})
+    assert int(count.n.value) == 5
+    with pytest.raises(
+        ValueError, match=r"^load_state_dict: n: expected numbers in the range of int32, got 1099511627776"
+    ):
+        io.load_state_dict(count, {"n": np.array(2**40)})
