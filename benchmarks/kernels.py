@@ -24,6 +24,7 @@ from autograd.compiler.multi_tensor import MultiTensorProgram
 from autograd.graph import Staging
 from autograd.kernels import (
     activation,
+    alignment,
     attention,
     convolution,
     dropout,
@@ -106,6 +107,7 @@ def launches():
         yield dtype, partial(_activate, dtype)
         yield dtype, partial(_drop, dtype)
         yield dtype, partial(_softmax, dtype)
+        yield dtype, partial(_align, dtype)
         for centered, scale in itertools.product((True, False), ((1, 8), (4, 1), None)):
             yield f"{dtype} {'centered ' * centered}{scale}", partial(_normalize, dtype, centered, scale)
         yield f"fused {dtype}", partial(_fuse, dtype)
@@ -190,6 +192,13 @@ def _softmax(dtype, xp):
     softmax.cross_entropy_gradient(xp, row, 0, x, labels, total, smoothing=0.1)
     _, total = softmax.soft_cross_entropy(xp, x, x, dtype="float32")
     softmax.soft_cross_entropy_gradient(xp, row, 0, x, x, total)
+
+
+def _align(dtype, xp):
+    x, labels, lengths = xp.ones((2, 4, 3), dtype), xp.ones((2, 1), "int32"), xp.ones(2, "int32")
+    with numpy.errstate(all="ignore"):  # nothing is launched: the numbers mean nothing
+        alignment.ctc(xp, x, labels, lengths, lengths, blank=0)
+        alignment.ctc_gradient(xp, xp.ones(2, dtype), x, labels, lengths, lengths, blank=0)
 
 
 def _normalize(dtype, centered, scale, xp):

@@ -53,6 +53,7 @@ def operations():
         ("logsumexp(a, 1)", lambda a: logsumexp(a, 1), m),
         ("cross_entropy_logits_sparse(a, labels)", loss.cross_entropy_logits_sparse, m, labels),
         ("cross_entropy_logits(a, b)", loss.cross_entropy_logits, m, m),
+        ("ctc_logits(a, words)", loss.ctc_logits, (4, 8, 6), np.array([[1, 2]] * 4)),
         ("sigmoid_cross_entropy_logits(a, b)", loss.sigmoid_cross_entropy_logits, m, m),
         ("layer_norm(a, gamma, beta)", f.layer_norm, m, m[1:], m[1:]),
         ("rms_norm(a, gamma)", f.rms_norm, m, m[1:]),

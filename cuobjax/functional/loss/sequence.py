@@ -2,16 +2,14 @@
 
 import cuobjax.numpy as jn
 from autograd import Array
+from autograd.alignment import ctc
 from autograd.backend import CPU
+from autograd.dtypes import is_inexact
 
 from ...typing import ArrayLike
-from ..activation import log_softmax
-from ..half_precision import single, with_precision_of
 from .arguments import require_classes, require_real
 
 __all__ = ["ctc_logits"]
-
-_IMPOSSIBLE = -1e30  # the logarithm of a probability that is 0; infinities would give NaN in gradients
 
 
 def ctc_logits(
@@ -23,8 +21,15 @@ def ctc_logits(
 ) -> Array:
     """-log of the probability that the softmax of `logits` spells `labels`, over all alignments. Returns (N,).
 
-    Connectionist temporal classification; source: Graves et al. 2006, equations 5 to 8, in logarithms. A sequence that
-    is too short for its labels has the loss 1e30.
+    Connectionist temporal classification; source: Graves et al. 2006, equations 5 to 16, in logarithms. A sequence that
+    is too short for its labels has the loss inf, as in PyTorch, and the gradient 0: leave it out of a mean by
+    `jn.where(jn.isfinite(loss), loss, 0)`.
+
+    >>> import cuobjax.numpy as jn
+    >>> from cuobjax.functional.loss import ctc_logits
+    >>> logits = jn.zeros((1, 2, 3))  # of the 9 paths, (1, 1), (0, 1) and (1, 0) spell 1
+    >>> jn.exp(-ctc_logits(logits, jn.array([[1]]))).round(3)
+    Array([0.333], dtype=float32)
 
     Args:
         logits: Real numbers (N, T, classes), one of which is the blank.
@@ -46,37 +51,15 @@ def ctc_logits(
     (n, steps, classes), length = given.shape, words.shape[1]
     if not 0 <= blank < classes:
         raise ValueError(f"ctc_logits: expected blank from 0 to {classes - 1}, got {blank}.")
-    steps_of = _lengths("logit_lengths", logit_lengths, n, 1, steps)
-    labels_of = _lengths("label_lengths", label_lengths, n, 0, length)
-    if label_lengths is not None:
-        words = jn.where(jn.arange(length) < labels_of[:, None], words, blank)
-    require_classes("ctc_logits", words, classes)
-    counted: Array = given
-    if logit_lengths is not None:
-        counted = jn.where((jn.arange(steps) < steps_of[:, None])[:, :, None], given, 0)  # 0 * NaN in padding is NaN
-    log_p = log_softmax(single(counted))
-
-    # States 0, 1, 2, ... are blank, first label, blank, ...; a label may follow another one directly if it differs.
-    symbols = jn.stack([jn.full_like(words, blank), words], -1).reshape(n, 2 * length)
-    symbols = jn.concatenate([symbols, jn.full((n, 1), blank, symbols.dtype)], 1)
-    skips = jn.concatenate([jn.zeros((n, 2), bool), symbols[:, 2:] != symbols[:, :-2]], 1)[:, : 2 * length + 1]
-    emitted = jn.take_along_axis(log_p, jn.broadcast_to(symbols[:, None], (n, steps, 2 * length + 1)), 2)
-    alpha = jn.where(jn.arange(2 * length + 1) < 2, emitted[:, 0], _IMPOSSIBLE)
-    for t in range(1, steps):
-        reached = _reached(alpha, skips) + emitted[:, t]
-        alpha = jn.where((t < steps_of)[:, None], jn.maximum(reached, _IMPOSSIBLE), alpha)
-    last = 2 * labels_of[:, None]
-    ends = jn.take_along_axis(alpha, last, 1), jn.take_along_axis(alpha, jn.maximum(last - 1, 0), 1)
-    second = jn.where(last > 0, ends[1], _IMPOSSIBLE)
-    return with_precision_of(-jn.logaddexp(ends[0], second)[:, 0], given)
-
-
-def _reached(alpha, skips):
-    """The logarithm of the probability of each state after a step, before what it emits."""
-    n, width = alpha.shape
-    from_one = jn.concatenate([jn.full((n, 1), _IMPOSSIBLE, alpha.dtype), alpha[:, :-1]], 1)
-    from_two = jn.concatenate([jn.full((n, min(2, width)), _IMPOSSIBLE, alpha.dtype), alpha[:, :-2]], 1)
-    return jn.logaddexp(jn.logaddexp(alpha, from_one), jn.where(skips, from_two, _IMPOSSIBLE))
+    steps_of = steps if logit_lengths is None else _lengths("logit_lengths", logit_lengths, n, 1, steps)
+    labels_of = length if label_lengths is None else _lengths("label_lengths", label_lengths, n, 0, length)
+    if words.device == CPU:
+        counted = words
+        if isinstance(labels_of, Array):
+            counted = jn.where(jn.arange(length) < labels_of[:, None], words, blank)
+        require_classes("ctc_logits", counted, classes)
+    floating = given if is_inexact(given.dtype) else given * 1.0
+    return ctc(floating, words, steps_of, labels_of, blank=blank)  # type: ignore[return-value]
 
 
 def _integers(name: str, x: ArrayLike) -> Array:
@@ -87,8 +70,6 @@ def _integers(name: str, x: ArrayLike) -> Array:
 
 
 def _lengths(name, lengths, n, least, most):
-    if lengths is None:
-        return jn.full((n,), most, "int32")
     lengths = _integers(name, lengths)
     if lengths.shape != (n,):
         raise ValueError(f"ctc_logits: expected {name} of shape ({n},), got {lengths.shape}.")

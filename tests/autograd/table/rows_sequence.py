@@ -1,8 +1,11 @@
 """Rows of the table of primitives for sequences: see `op_table.py`."""
 
+import itertools
+
 import numpy as np
 import scipy.special
 
+import autograd.alignment
 import autograd.recurrence  # noqa: F401 (declares its operations)
 from autograd.kernels.random import bernoulli
 from autograd.kernels.recurrence import CELLS
@@ -134,7 +137,51 @@ def recurrence_gradients():
     return cases
 
 
+def spelled(path, blank):
+    """What classes of steps spell: repetitions count once, then blanks go."""
+    return [k for k, _ in itertools.groupby(path) if k != blank]
+
+
+def paths(logits, labels, steps, counts, blank):
+    """For each example, the probabilities of all classes in all steps, and the paths that spell the labels."""
+    lengths = (np.broadcast_to(x, len(labels)) for x in (steps, counts))
+    for x, words, time, count in zip(logits, labels, *lengths, strict=True):
+        p = scipy.special.softmax(x, 1)
+        every = itertools.product(range(x.shape[1]), repeat=int(time))
+        good = [path for path in every if spelled(path, blank) == list(words[:count])]
+        yield p, good, np.array([np.prod(p[range(len(path)), path]) for path in good])
+
+
+def ctc(logits, labels, steps, counts, *, blank):
+    return -np.log([weights.sum() for _, _, weights in paths(logits, labels, steps, counts, blank)])
+
+
+def ctc_gradient(g, logits, labels, steps, counts, *, blank):
+    found = np.zeros_like(logits)
+    for x, (p, good, weights), time, factor in zip(
+        found, paths(logits, labels, steps, counts, blank), np.broadcast_to(steps, len(g)), g, strict=True
+    ):
+        x[:time] = p[:time]
+        for path, weight in zip(good, weights / weights.sum(), strict=True):
+            x[range(len(path)), path] -= weight
+        x *= factor
+    return found
+
+
+ALIGNED = [  # labels, steps, counts, blank
+    (np.array([[1, 2], [1, 1], [2, 0]]), np.array([4, 3, 2]), np.array([2, 2, 1]), 0),
+    (np.array([[0], [1]]), np.array([4, 1]), np.array([1, 0]), 2),
+    (np.array([[1, 2], [2, 2]]), 3, 2, 0),
+]
+
+
 ROWS = {
+    "ctc": [
+        Case((real(len(labels), 4, 3), labels, *lengths), {"blank": blank}, ctc, "logits")
+        for labels, *lengths, blank in ALIGNED],
+    "ctc_gradient": [
+        Case((real(len(labels)), real(len(labels), 4, 3), labels, *lengths), {"blank": blank}, ctc_gradient, "")
+        for labels, *lengths, blank in ALIGNED],
     "attention": attentions(gradient=False),
     "attention_gradient": attentions(gradient=True),
     "kept_weights": [Case((KEYS,), {"length": 5, "keep": 0.5}, kept_weights, differentiable=False)],
