@@ -48,6 +48,8 @@ CLIENTS = [
         "pymanopt",
         "pymanopt==2.2.1",
         ("tests/backends/test_autograd.py", "tests/manifolds", "tests/optimizers"),
+        ("--noconftest",),  # which imports TensorFlow
+        root="src",
     ),
     Client(
         "mici", "mici==0.4.1", ("tests/test_autodiff.py",), checkout="https://github.com/matt-graham/mici", root="src"

@@ -1,8 +1,10 @@
-"""A plugin for pytest: ends a run that has imported another `autograd` than the one in question."""
+"""A plugin for pytest: seeds each test, and ends a run that has imported another `autograd` than the one in question."""
 
 import os
+import random
 import sys
 
+import numpy
 import pytest
 
 
@@ -10,6 +12,11 @@ def pytest_collection_finish():
     found = getattr(sys.modules.get("autograd"), "__file__", None)
     if found and not found.startswith(os.environ["CLIENTS_LIBRARY"]):
         pytest.exit(f"expected the autograd of {os.environ['CLIENTS_LIBRARY']}, got {found}", returncode=3)
+
+
+def pytest_runtest_setup():
+    random.seed(0)
+    numpy.random.seed(0)  # noqa: NPY002 - what the tests draw from
 
 
 def pytest_runtest_teardown():
