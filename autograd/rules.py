@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -18,19 +19,23 @@ __all__ = [
 
 
 def _own(function, where):
-    """The operation that `primitive` returned; None for a function of this library, whose derivatives are its own."""
+    """The operation that `primitive` returned; None for another function, which is differentiated as it is."""
     if isinstance(function, Operation):
         return function
-    if (getattr(function, "__module__", None) or "").partition(".")[0] == "autograd":
-        return None
-    raise TypeError(f"{where}: expected what `primitive` returned, got {getattr(function, '__name__', function)!r}.")
+    if not callable(function):
+        raise TypeError(f"{where}: expected what `primitive` returned, got {type(function).__name__}.")
+    if (getattr(function, "__module__", None) or "").partition(".")[0] != "autograd":
+        name = getattr(function, "__name__", function)
+        warnings.warn(f"{where}: {name!r} is not what `primitive` returned, the rule is ignored", stacklevel=3)
+    return None
 
 
 def defvjp(operation: Any, *makers: Callable[..., Any] | None, argnums: Sequence[int] | None = None) -> None:
     """Defines the reverse-mode derivatives of a `primitive`.
 
     Args:
-        operation: What `primitive` returned. A function of this library keeps its own derivatives.
+        operation: What `primitive` returned. A function of this library keeps its own derivatives, and so, with a
+            warning, does any other one.
         makers: For each argument `maker(y, *args, **params)`, given the result and the arguments, which returns the
             function from the cotangent of the result to that of the argument, nested like them. Write it with functions
             of autograd.numpy, so that it can be differentiated. None for an argument that has no derivative.

@@ -200,8 +200,16 @@ class TestWithoutDerivatives:
             defjvp(function, lambda t, y, x: 0 * t)
         np.testing.assert_allclose(grad(lambda x: anp.sum(anp.sin(x)))(X), np.cos(X))
         np.testing.assert_allclose(jvp(anp.sin, X, V)[1], np.cos(X) * V)
-        with pytest.raises(TypeError, match="defvjp: expected what `primitive` returned, got 'sin'"):
-            defvjp(np.sin, lambda y, x: lambda g: g)
+
+    def test_rules_of_what_is_no_operation(self):
+        def square(x):
+            return x * x
+
+        with pytest.warns(UserWarning, match="defvjp: 'square' is not what `primitive` returned, the rule is ignored"):
+            defvjp(square, lambda y, x: lambda g: 0 * g)
+        assert grad(square)(3.0) == 6.0
+        with pytest.raises(TypeError, match="defvjp: expected what `primitive` returned, got int"):
+            defvjp(3, lambda y, x: lambda g: g)
 
     def test_wrong_structures(self):
         @primitive

@@ -1,4 +1,4 @@
-"""A plugin for pytest: seeds each test, and ends a run that has imported another `autograd` than the one in question."""
+"""A plugin for pytest: seeds each test, and ends a run that has imported another `autograd` than it should."""
 
 import os
 import random
