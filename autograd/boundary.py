@@ -26,7 +26,7 @@ _NOT_SEARCHED = (Reference, type, types.ModuleType, types.FunctionType, types.Me
 
 
 def differentiable(x: Any, where: str) -> Any:
-    """The value one level below an Array or number that is to be differentiated."""
+    """The value one level below an Array or number that is to be differentiated; raw integers become real numbers."""
     raw = x._value if type(x) is Array else x
     if type(raw) is onp.ndarray and raw.dtype.kind in "fc":
         return raw
@@ -35,6 +35,8 @@ def differentiable(x: Any, where: str) -> Any:
     if not isinstance(value, Array):
         value = argument(value, where, copy=True)
     ours = isinstance(value, Array) or backend.is_array(value)
+    if ours and raw is x and value.dtype.kind in "iu" and not isinstance(value, Array | onp.generic):
+        value = value.astype(float)
     if not ours or not is_inexact(value.dtype):
         got = f"dtype {value.dtype}" if ours else type(value).__name__
         raise TypeError(

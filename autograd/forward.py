@@ -11,7 +11,7 @@ from .core import Array, Interpreter, Tracer, beside, escaped, library, lift
 from .dtypes import numpy_rules
 from .ops.elementwise import astype, real
 from .ops.shape import broadcast_to
-from .reverse import Tape, conformed
+from .reverse import Tape, conformed, without_derivative
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -51,7 +51,7 @@ class Forward(Interpreter):
             with beside(*y if type(y) is tuple else (y,)):
                 t = tangent_of(primitive, y, values, tangents, params)
         if t is None:
-            return lift(y)
+            return without_derivative(y, values)
         if type(y) is tuple:
             pairs = zip(y, t, strict=True)
             return tuple([lift(y) if y.dtype.kind in "iub" else ForwardTracer(self, y, t) for y, t in pairs])

@@ -88,10 +88,11 @@ class TapedRun:
         self.raw = not any(isinstance(leaf, Array) for leaf in leaves + others) if raw is None else raw
         self._given: set[int] = set()  # ids of raw arguments
         if self.raw:  # their caller cannot write to them before the backward pass
-            leaves, others = ([kept(x, self.tape.held) for x in part] for part in (leaves, others))
+            leaves = [kept(x, self.tape.held) for x in leaves]
             self._given = set(map(id, leaves + others))
         self._inputs = [self.tape.watch(differentiable(leaf, where)) for leaf in leaves]
-        arguments, kwargs = tree.unflatten(structure, map(self._constant, others))
+        as_given = self.raw or (raw is None and follows_numpy())
+        arguments, kwargs = rest if as_given else tree.unflatten(structure, map(_unchanging, others))
         inputs = tree.unflatten(self._structure, self._inputs)
         for i, value in [(argnums, inputs)] if isinstance(argnums, int) else zip(argnums, inputs, strict=True):
             arguments[i] = value
@@ -114,14 +115,6 @@ class TapedRun:
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         if error is not None or not self._lasting:
             self.close()
-
-    def _constant(self, x):
-        """An argument that is not differentiated, as an Array that does not change if the caller's buffer does."""
-        if isinstance(x, Reference):
-            return x
-        if isinstance(x, onp.ndarray) and not holds_numbers(x):
-            return x  # texts, for instance, which an Array does not hold
-        return lift(x.copy() if isinstance(x, onp.ndarray) and not self.raw else x)
 
     def values(self, outputs: Tree) -> Tree:
         """A tree of outputs as the caller gets it, off the tape."""
@@ -166,6 +159,15 @@ class TapedRun:
         return backend.copied(x) if shared or x.base is not None or id(x) in self._given or self.tape.holds(x) else x
 
 
+def _unchanging(x):
+    """An argument that is not differentiated, as an Array that does not change if the caller's buffer does."""
+    if isinstance(x, Reference):
+        return x
+    if isinstance(x, onp.ndarray) and not holds_numbers(x):
+        return x  # texts, for instance, which an Array does not hold
+    return lift(x.copy() if isinstance(x, onp.ndarray) else x)
+
+
 def select(
     args: Sequence[Any], kwargs: dict[str, Any], argnums: int | Sequence[int], where: str
 ) -> tuple[Any, tuple[list[Any], dict[str, Any]]]:
@@ -181,19 +183,26 @@ def select(
     return args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in numbers), (rest, kwargs)
 
 
-def scalar_seed(x: Any, where: str, kind: str = "real") -> Any:
-    """The cotangent 1 of a scalar output, "real" or "complex"; a float, which depends on nothing, is accepted."""
+def scalar_seed(x: Any, where: str, kind: str = "real", one_element: bool = False) -> Any:
+    """The cotangent 1 of a scalar output, "real" or "complex"; a float, which depends on nothing, is accepted.
+
+    Args:
+        x: The output.
+        where: The transformation, for errors.
+        kind: What it must be.
+        one_element: Whether an array of one element is a scalar, too.
+    """
     if isinstance(x, float):
         return 1.0
     wanted = f"{where}: expected a function whose output is a {kind} scalar"
-    if getattr(x, "shape", None) != ():
+    if getattr(x, "shape", None) != () and not (one_element and getattr(x, "size", 0) == 1):
         got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
         remedy = " Add .mean() or .sum()." if getattr(x, "shape", None) else ""
         raise TypeError(f"{wanted}, got an output of {got}.{remedy}")
     if (x.dtype.kind == "c") != (kind == "complex") or not is_inexact(x.dtype):
         remedy = " Take its real part, or pass holomorphic=True for f'(z)." if x.dtype.kind == "c" else ""
         raise TypeError(f"{wanted}, got dtype {x.dtype}.{remedy}")
-    return library(x).ones((), x.dtype)[()]
+    return library(x).ones(x.shape, x.dtype)[()]
 
 
 def value_and_grad(
@@ -221,7 +230,7 @@ def value_and_grad(
         try:
             with TapedRun(f, args, kwargs, argnums, "grad") as run:
                 output, _ = output_and_aux(run.output, has_aux, "grad")
-                seed = scalar_seed(output, "grad", "complex" if holomorphic else "real")
+                seed = scalar_seed(output, "grad", "complex" if holomorphic else "real", one_element=True)
                 if holomorphic:
                     run.require_complex("grad")
                 values = run.values(run.output)
@@ -241,7 +250,7 @@ def grad(
     *,
     argnum: int | Sequence[int] | None = None,
 ) -> Callable[P, Any]:
-    """The function that computes the gradient of `f`, whose output is a real scalar.
+    """The function that computes the gradient of `f`, whose output is a real scalar, or an array of one element.
 
     Args:
         f: A function of nested arrays.

@@ -62,7 +62,7 @@ def jvp(f: Callable[..., Any], primals: Tree, tangents: Tree, has_aux: bool = Fa
         raise TypeError("jvp: expected tangents in the structure of the arguments.")
     raw = not any(isinstance(x, Array) for x in leaves + directions)
     forward = Forward()
-    inputs = [_watched(forward, x, t) for x, t in zip(leaves, directions, strict=True)]
+    inputs = [_watched(forward, x, t, raw) for x, t in zip(leaves, directions, strict=True)]
     try:
         with numpy_rules(raw or follows_numpy()):
             output = f(*tree.unflatten(structure, inputs))
@@ -96,10 +96,10 @@ def _arguments(primals, tangents):
     return (primals, tangents) if type(primals) is tuple else ((primals,), (tangents,))
 
 
-def _watched(forward, x, t):
+def _watched(forward, x, t, raw):
     """A tracer for an argument and its tangent; the argument itself if it has no derivative."""
     if t is None:
-        return lift(x)
+        return x if raw else lift(x)
     value = differentiable(x, "jvp")
     return ForwardTracer(forward, value, _tangent(t, value))
 
@@ -262,12 +262,12 @@ def jacfwd(
             forward = Forward()
             tracers = [ForwardTracer(forward, x, t) for x, t in zip(inputs, tangents, strict=True)]
             changed = tree.unflatten(arguments, tracers)
-            given = tree.tree_map(lift, rest)
+            given = list(rest) if raw else tree.tree_map(lift, rest)
             for i, x in [(argnums, changed)] if isinstance(argnums, int) else zip(argnums, changed, strict=True):
                 given[i] = x
             try:
                 with numpy_rules(raw or follows_numpy()):
-                    output = f(*given, **tree.tree_map(lift, constants))
+                    output = f(*given, **(constants if raw else tree.tree_map(lift, constants)))
             except Exception as error:
                 shortened(error)
                 raise

@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from .backend import several_gpus
 from .core import Array, Interpreter, Tracer, bare, escaped, library, lift
+from .dtypes import follows_numpy
 from .fused import Pullback
 from .gpus import current_gpu, use_gpu_of
 from .ops.elementwise import astype, real
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from .primitive import Primitive
 
-__all__ = ["Tape", "TapeTracer", "conformed", "follow", "live_tapes"]
+__all__ = ["Tape", "TapeTracer", "conformed", "follow", "live_tapes", "without_derivative"]
 
 _new = object.__new__
 _thread = threading.local()
@@ -148,7 +149,7 @@ class Tape(Interpreter):
                 named = vjp.residuals
                 edges.append((position, vjp.function, named(y, values, params, i) if named else ()))
         if not edges:
-            return lift(y)
+            return without_derivative(y, values)
         if self.ended:
             raise escaped(primitive)
         if type(y) is tuple:
@@ -316,6 +317,12 @@ def _pull_given(pullback, g, *residuals):
     if g.all is None:
         g.all = tuple([g.parts.get(i, 0) for i in range(len(g.like))])
     return pullback(g.all, *residuals)
+
+
+def without_derivative(y: Any, values: Sequence[Any]) -> Any:
+    """A result that no derivative belongs to: in NumPy's style a raw array, if its memory is not that of a value."""
+    shared = type(y) is tuple or getattr(y, "base", None) is not None or any(y is x for x in values)
+    return lift(y) if shared or not follows_numpy() else y
 
 
 def conformed(c: Any, shape: tuple[int, ...], dtype: numpy.dtype[Any]) -> Any:

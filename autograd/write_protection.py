@@ -92,6 +92,8 @@ def _forget_dead_views():
 
 def release(held: dict[int, Any]) -> None:
     """Empties `held`: an array that nobody else holds is writable again."""
+    if _holding is None:
+        return  # the interpreter ends: this module is empty already
     with _holding:
         while held:
             key, _ = held.popitem()  # last in, first out: bases before their views

@@ -4,7 +4,7 @@ Parameters are NumPy's and explained at https://numpy.org/doc/stable/reference; 
 For all functions:
 
 - Given raw arrays alone they return raw arrays, with an Array among the arguments an Array.
-- `out` must be None, as arrays never change. `subok`, `casting`, `like` and the `order` of new arrays have no effect.
+- `out` must be None, as arrays never change. `subok`, `casting` and `like` have no effect; `order` has for raw arrays.
 - Results that are integers or booleans have no gradient.
 - Functions whose result has a shape that depends on values, such as `nonzero`, raise under `vmap` and `Jit`.
 

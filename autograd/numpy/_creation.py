@@ -1,7 +1,7 @@
 """Functions that create arrays, on the default device or on that of an array that they resemble.
 
-`order`, `subok` and `like` have no effect: how an array lies in memory is up to the library. `device` is a `Device` or
-its name.
+`order` counts for results that are raw arrays; how an Array lies in memory is up to the library. `subok` and `like`
+have no effect. `device` is a `Device` or its name.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, Literal, overload
 import numpy as onp
 
 from .. import backend
-from ..core import Array, kind_of, library
+from ..core import Array, kind_of, library, lift
 from ..ops.elementwise import absolute, equal, floor, isfinite, log10, power, where
 from ..ops.elementwise import device_put as _device_put
 from ..typing import ArrayLike, DeviceLike, DTypeLike, Result, Shape
 from ._common import array as _array
-from ._common import as_array, cast, complete_shape, known, like, on_one_device, result_type
+from ._common import as_array, cast, complete_shape, known, on_one_device, result_type
 from ._placement import create, on_default_device, placed_like
 from ._shape import broadcast_to, expand_dims, moveaxis, reshape
 
@@ -37,10 +37,32 @@ def array(
 ) -> Result:
     """A new array of an array, a number, or nested lists and tuples of them, traced ones included.
 
-    Without `copy` an array of that dtype is returned itself. `ndmin` adds axes in front; `ndmax` has no effect.
+    Without `copy` an array of that dtype is returned itself. `ndmin` adds axes in front; `ndmax` has no effect. Texts
+    and other objects give NumPy's array of them.
     """
-    made = _array(object, dtype) if copy else as_array(object, dtype)
+    made = _of_objects(object, dtype)
+    if made is None:
+        made = _ordered(_array(object, dtype) if copy else as_array(object, dtype), order)
     return made if made.ndim >= ndmin else reshape(made, (1,) * (ndmin - made.ndim) + made.shape)
+
+
+def _ordered(x, order):
+    """A raw array in this layout in memory: "C", "F", "A" or "K"; an Array unchanged."""
+    return x if order in (None, "K") or isinstance(x, Array) else library(x).asarray(x, order=order)
+
+
+def _of_objects(x, dtype):
+    """NumPy's array of a text, None, or lists in which there is something that is no number or array; else None."""
+    if dtype is not None and onp.dtype(dtype).kind in "OSU":
+        return onp.array(x, dtype)
+    if not (x is None or isinstance(x, str) or (isinstance(x, list | tuple) and _holds_objects(x))):
+        return None
+    return onp.array(x, dtype)
+
+
+def _holds_objects(nested):
+    parts = [_holds_objects(x) if isinstance(x, list | tuple) else x is None or isinstance(x, str) for x in nested]
+    return any(parts)
 
 
 def asarray(
@@ -53,7 +75,10 @@ def asarray(
     like: Any = None,
 ) -> Result:
     """`a` itself if it is an array of that dtype, else an array of it; nested lists may hold traced values."""
-    a = _array(a, dtype) if copy else as_array(a, dtype)
+    found = _of_objects(a, dtype)
+    if found is not None:
+        return found
+    a = _ordered(_array(a, dtype) if copy else as_array(a, dtype), order)
     return a if device is None else device_put(a, device)
 
 
@@ -95,7 +120,7 @@ def require(
 
 def copy(a: ArrayLike, order: str = "K", subok: bool = False) -> Result:
     """A new array with the elements of `a`."""
-    return _array(a)
+    return _ordered(_array(a), order)
 
 
 def astype(x: ArrayLike, dtype: DTypeLike, *, copy: bool = True, device: DeviceLike | None = None) -> Result:
@@ -123,20 +148,20 @@ def zeros(
     shape: Shape, dtype: DTypeLike = None, order: str = "C", *, device: DeviceLike | None = None, like: Any = None
 ) -> Result:
     """An array of zeros."""
-    return create("zeros", complete_shape(shape), _no_length("zeros", shape, dtype) or float, device=device)
+    return _filled("zeros", shape, dtype, order, device)
 
 
 def ones(
     shape: Shape, dtype: DTypeLike = None, order: str = "C", *, device: DeviceLike | None = None, like: Any = None
 ) -> Result:
     """An array of ones."""
-    return create("ones", complete_shape(shape), _no_length("ones", shape, dtype) or float, device=device)
+    return _filled("ones", shape, dtype, order, device)
 
 
-def _no_length(name, shape, dtype):
+def _filled(name, shape, dtype, order, device):
     if isinstance(dtype, int) and not isinstance(dtype, bool):
         raise TypeError(f"{name}: expected a dtype, got {dtype}. A shape is a tuple: {name}(({shape}, {dtype})).")
-    return dtype
+    return create(name, complete_shape(shape), dtype or float, order, device=device)
 
 
 empty = zeros  # an immutable array is never filled in later
@@ -156,7 +181,7 @@ def full(
         number: Any = fill_value
         fill_value, dtype = number.item(), number.dtype if dtype is None else dtype
     value = asarray(fill_value, dtype, device=device)
-    return broadcast_to(value, shape) + create("zeros", (), value.dtype, device=device)
+    return _ordered(broadcast_to(value, shape) + create("zeros", (), value.dtype, device=device), order)
 
 
 def zeros_like(
@@ -169,7 +194,7 @@ def zeros_like(
     device: DeviceLike | None = None,
 ) -> Result:
     """An array of zeros with the shape and dtype of `a`, on its device."""
-    return _resembling("zeros", a, dtype, shape, device)
+    return _resembling("zeros_like", a, dtype, order, shape, device)
 
 
 def ones_like(
@@ -182,12 +207,16 @@ def ones_like(
     device: DeviceLike | None = None,
 ) -> Result:
     """An array of ones with the shape and dtype of `a`, on its device."""
-    return _resembling("ones", a, dtype, shape, device)
+    return _resembling("ones_like", a, dtype, order, shape, device)
 
 
-def _resembling(name, a, dtype, shape, device):
+def _resembling(name, a, dtype, order, shape, device):
     a = as_array(a)
-    made = like(a, getattr(library(a), name)(a.shape if shape is None else shape, dtype or a.dtype))
+    create_like = getattr(library(a), name)
+    if isinstance(a, Array):
+        made = lift(create_like(library(a).empty(0, a.dtype), dtype, shape=a.shape if shape is None else shape))
+    else:
+        made = create_like(a, dtype, order, shape=shape)
     return made if device is None else device_put(made, device)
 
 
@@ -205,7 +234,7 @@ def full_like(
     device: DeviceLike | None = None,
 ) -> Result:
     """An array with the shape and dtype of `a`, filled with `fill_value`, which may be traced."""
-    zero = zeros_like(a, dtype, shape=shape, device=device)
+    zero = zeros_like(a, dtype, order, shape=shape, device=device)
     return zero + placed_like(zero, fill_value, zero.dtype)
 
 
@@ -355,7 +384,7 @@ def eye(
     like: Any = None,
 ) -> Result:
     """The N x M matrix with ones on its diagonal `k`, zeros elsewhere; square without `M`."""
-    return create("eye", N, M, k, dtype, device=device)
+    return create("eye", N, M, k, dtype, order, device=device)
 
 
 def identity(n: int, dtype: DTypeLike = None, *, like: Any = None) -> Result:

@@ -89,7 +89,7 @@ def poly(seq_of_zeros: ArrayLike) -> Result:
 
 
 def roots(p: ArrayLike) -> Result:
-    """The roots of a polynomial with a nonzero leading coefficient: complex, even if all are real (unlike NumPy's).
+    """The roots of a polynomial with a nonzero leading coefficient: real or complex as `linalg.eig` says.
 
     Source: they are the eigenvalues of the companion matrix (Horn & Johnson 1999, Matrix Analysis, pp. 146-7).
     """

@@ -34,6 +34,7 @@ from ..ops.linalg import adjoint
 from ..typing import ArrayLike, Axes, DTypeLike, Result
 from . import _indexing, _product, _shape
 from ._common import as_array, inexact, like, refuse_output, scalar
+from ._eigenvalues import real_if_all_are
 from ._elementwise import absolute, isnan, where
 from ._reduction import amax, amin, any, count_nonzero, sum
 
@@ -251,14 +252,15 @@ def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Result:
 def eig(a: ArrayLike) -> EigResult:
     """The eigenvalues (..., n) and eigenvectors (..., n, n), in columns of length 1, of square matrices.
 
-    They are complex even where all happen to be real (unlike NumPy's): the dtype does not depend on the numbers.
+    Those of an Array, on a GPU and under `vmap` and `Jit` are complex even where all are real (unlike NumPy's): there
+    the dtype does not depend on the numbers.
     """
-    return EigResult(*ops.eig(_square(a, "eig")))
+    return EigResult(*real_if_all_are(a, *ops.eig(_square(a, "eig"))))
 
 
 def eigvals(a: ArrayLike) -> Result:
-    """The eigenvalues (..., n) of square matrices, complex even where all happen to be real (unlike NumPy's)."""
-    return ops.eigvals(_square(a, "eigvals"))
+    """The eigenvalues (..., n) of square matrices: see `eig`."""
+    return real_if_all_are(a, ops.eigvals(_square(a, "eigvals")))[0]
 
 
 def svd(a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import autograd.numpy as anp
-from autograd import elementwise_grad, grad, jacobian, jvp, value_and_grad, vjp, vmap
+from autograd import Array, elementwise_grad, grad, jacobian, jvp, value_and_grad, vjp, vmap
 from autograd.core import Tracer
 from autograd.testing import check_grads
 
@@ -50,7 +50,7 @@ def test_where_with_an_unsafe_branch():
 def test_integer_input_is_refused():
     for transform in (grad, elementwise_grad, jacobian, value_and_grad):
         with pytest.raises(TypeError, match=r"expected arrays of real or complex numbers .*, got dtype int64"):
-            transform(lambda x: anp.sum(x * 2.0))(np.arange(3))
+            transform(lambda x: anp.sum(x * 2.0))(Array(np.arange(3)))
         with pytest.raises(TypeError, match="got int"):
             transform(lambda x: x**2)(3)
 

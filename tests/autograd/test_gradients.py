@@ -131,8 +131,8 @@ class TestGrad:
         assert grad(lambda z: anp.abs(z) ** 2)(z) == pytest.approx(2 * z.conjugate())
         np.testing.assert_allclose(elementwise_grad(anp.exp)(np.array([z])), np.exp([z]))
 
-    def test_integers_are_refused(self):
-        for x in (3, np.arange(3), True, np.array([True]), "text", [1.0, 2]):
+    def test_numbers_that_are_not_real_are_refused(self):
+        for x in (3, np.int64(3), True, np.array([True]), "text", [1.0, 2], Array(np.arange(3))):
             with pytest.raises(TypeError, match=r"grad: expected arrays of real or complex numbers .*Convert integers"):
                 grad(cube)(x)
 
@@ -140,7 +140,7 @@ class TestGrad:
         ("f", "message"),
         [
             (lambda x: x, r"real scalar, got an output of shape \(3,\)"),
-            (lambda x: anp.sum(x, keepdims=True), r"real scalar, got an output of shape \(1,\)"),
+            (lambda x: anp.sum(x, keepdims=True) > 0, "real scalar, got dtype bool"),
             (lambda x: anp.sum(x) * 1j, "real scalar, got dtype complex128. Take its real part"),
             (lambda x: (anp.sum(x), 1), "real scalar, got an output of tuple"),
             (lambda x: None, "real scalar, got an output of NoneType"),
@@ -190,7 +190,9 @@ class TestKinds:
     def test_functions_see_arrays(self):
         seen = []
         grad(lambda x, y, z: (seen.extend([x, y, z]), anp.sum(x))[1])(X, X, "text")
-        assert isinstance(seen[0], Array) and type(seen[1]) is Array and seen[2] == "text"
+        assert isinstance(seen[0], Array) and seen[1] is X and seen[2] == "text"
+        grad(lambda x, y: (seen.append(y), anp.sum(x))[1])(Array(X), X)
+        assert type(seen[3]) is Array
 
     def test_a_traced_value_shows_what_it_is(self):
         shown = []
