@@ -59,7 +59,7 @@ def ctc_logits(
             counted = jn.where(jn.arange(length) < labels_of[:, None], words, blank)
         require_classes("ctc_logits", counted, classes)
     floating = given if is_inexact(given.dtype) else given * 1.0
-    return ctc(floating, words, steps_of, labels_of, blank=blank)  # type: ignore[return-value]
+    return ctc(floating, words, steps_of, labels_of, blank=blank)
 
 
 def _integers(name: str, x: ArrayLike) -> Array:
