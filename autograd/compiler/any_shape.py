@@ -109,6 +109,8 @@ def kernels(graph: Graph, known: AnyShape, count: int, arguments: Sequence[int],
     """
     if any(type_of(graph, n) is None for n in (*graph.inputs, *graph.outputs, *known.reductions)):
         return None
+    if any(graph.values[o.inputs[0]].dtype.kind in "iu" for o in known.reductions.values()):  # not exact in float
+        return None
     results = list(known.reductions)
     lines = {}
     for o in graph.operations:

@@ -13,6 +13,12 @@ from ..primitive import Primitive
 __all__ = ["HEADERS", "OPTIONS", "statement", "type_of"]
 
 TYPES = {"float32": "float", "float64": "double", "float16": "float16", "bfloat16": "bfloat16", "bool": "bool"}
+TYPES |= {"int32": "int", "uint32": "unsigned int"}
+INTEGERS = frozenset(["int32", "uint32"])
+# What formulas for floating-point numbers say of integers as well; sums of signed integers are not defined in C++ where
+# NumPy's wrap around.
+OF_INTEGERS = frozenset("astype equal greater greater_equal less less_equal not_equal where".split())
+OF_UNSIGNED = OF_INTEGERS | {"add", "multiply", "subtract"}
 
 # Without contraction each operation is rounded, as in a kernel of its own.
 OPTIONS = ("--fmad=false",)
@@ -49,7 +55,12 @@ def statement(graph: Graph, operation: Operation) -> str | None:
     known = {v.dtype.name for v in (*values, graph.values[n]) if not v.weak}
     if len(dtypes) != 1 or not known.issubset(TYPES) or any(v.weak is complex for v in values):
         return None
-    kind = TYPES[dtypes.pop()]
+    (dtype,) = dtypes
+    if dtype in INTEGERS and primitive.name not in (OF_UNSIGNED if dtype == "uint32" else OF_INTEGERS):
+        return None
+    if graph.values[n].dtype.name in INTEGERS and dtype not in (graph.values[n].dtype.name, "bool"):
+        return None
+    kind = TYPES[dtype]
     operands = {"T": kind}
     for name, x in operation.params.items():
         if kind_of(x) in (int, float):

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as onp
 
@@ -15,10 +15,10 @@ from ..core.variable import StateVar, TrainRef
 from ..functional import rsqrt
 from .base import Optimizer, decayed, squared
 from .gradients import Gradients
-from .hyperparameters import Hyperparameter, Number, combined
+from .hyperparameters import Hyperparameter, Number, PerVariable, combined
 from .lists import over_lists
 
-__all__ = ["Adam", "AdamW", "Moments"]
+__all__ = ["Adam", "AdamW", "Moments", "OfStep"]
 
 
 def _logarithm(beta: Any) -> Any:
@@ -28,15 +28,29 @@ def _logarithm(beta: Any) -> Any:
     return math.log(beta) if beta else -math.inf
 
 
-def _factors(step: Array, log1: Number, log2: Number) -> tuple[Array, ...]:
-    """sqrt(1 - beta2**step) / (1 - beta1**step), and that root."""
-    root = jn.sqrt(-jn.expm1(step * log2))
-    return root / -jn.expm1(step * log1), root
+class OfStep(NamedTuple):
+    """Scalars of a step.
+
+    Attributes:
+        factor: sqrt(1 - beta2**step) / (1 - beta1**step), what debiases m / sqrt(v).
+        root: That root.
+        rate: The learning rate times the factor.
+        eps: eps times the root.
+    """
+
+    factor: Any
+    root: Any
+    rate: Any
+    eps: Any
 
 
-def _of_step(step: Array, beta1: Any, beta2: Any) -> tuple[Any, Any]:
-    """`_factors` of decay rates."""
-    return over_lists(_factors, [(step,)], _logarithm(beta1), _logarithm(beta2))[0]  # type: ignore[return-value]
+def _of_step(step: Array, log1: Number, log2: Number, lr: Number, eps: Number) -> tuple[Array, ...]:
+    """The number of the step after `step` ones, and its scalars."""
+    step = step + 1
+    t = step.astype(onp.float32)
+    root = jn.sqrt(-jn.expm1(t * log2))
+    factor = root / -jn.expm1(t * log1)
+    return step, factor, root, lr * factor, eps * root
 
 
 class Moments(Optimizer):
@@ -69,15 +83,17 @@ class Moments(Optimizer):
         """Makes a step of Adam, whose rate has the factors of both means: m_hat / sqrt(v_hat) is factor * m / sqrt(v)
         with factor = root / (1 - beta1**step), and sqrt(v_hat) + eps is (sqrt(v) + root * eps) / root."""
         beta1, beta2 = self._of_call("beta1", beta1), self._of_call("beta2", beta2)
-        step = self.step.value + 1
-        t = step.astype(onp.float32)
-        factors = combined(lambda beta1, beta2: _of_step(t, beta1, beta2), beta1, beta2)
-        factor, root = (combined(operator.itemgetter(i), factors) for i in range(2))
-        self._apply(lr, grads, factor, root, beta1=beta1, beta2=beta2, **hyperparameters)
-        self.step.value = step
+        lists = [(self.step.value,)]
+        found = combined(
+            lambda beta1, beta2, lr, eps: over_lists(_of_step, lists, _logarithm(beta1), _logarithm(beta2), lr, eps)[0],
+            *(beta1, beta2, self.rate(lr), self.eps),
+        )
+        step, *scalars = (combined(operator.itemgetter(i), found) for i in range(5))
+        self._apply(lr, grads, OfStep(*scalars), beta1=beta1, beta2=beta2, **hyperparameters)
+        self.step.value = step[0] if isinstance(step, PerVariable) else step
 
-    def _apply(self, lr, grads, factor, root, **hyperparameters):
-        """Calls `apply` with these scalars of the step."""
+    def _apply(self, lr, grads, of_step, **hyperparameters):
+        """Calls `apply` with what it needs of the scalars of the step."""
         raise NotImplementedError
 
 
@@ -122,10 +138,8 @@ class Adam(Moments):
         """
         self._advance(lr, grads, beta1, beta2)
 
-    def _apply(self, lr, grads, factor, root, **hyperparameters):
-        debiased = combined(operator.mul, self.rate(lr), factor)
-        eps = combined(operator.mul, self.eps, root) if self.textbook else self.eps
-        self.apply(debiased, grads, eps=eps, **hyperparameters)
+    def _apply(self, lr, grads, of_step, **hyperparameters):
+        self.apply(of_step.rate, grads, eps=of_step.eps if self.textbook else self.eps, **hyperparameters)
 
     def update(
         self, p: TrainRef, g: Array, lr: Number, m: StateVar, v: StateVar, beta1: Number, beta2: Number, eps: Number
@@ -168,9 +182,9 @@ class AdamW(Adam):
         super().__init__(vc, beta1, beta2, eps, textbook=True)
         self._set(weight_decay=weight_decay)
 
-    def _apply(self, lr, grads, factor, root, **hyperparameters):
+    def _apply(self, lr, grads, of_step, **hyperparameters):
         decay = combined(operator.mul, self.rate(lr), self.weight_decay)
-        super()._apply(lr, grads, factor, root, decay=decay, **hyperparameters)
+        super()._apply(lr, grads, of_step, decay=decay, **hyperparameters)
 
     def update(  # type: ignore[override]
         self,

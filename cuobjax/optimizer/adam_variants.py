@@ -61,14 +61,13 @@ class NAdam(Moments):
         """Makes a step: see `Optimizer.__call__` for the arguments and the errors."""
         self._advance(lr, grads, weight_decay=self.weight_decay)
 
-    def _apply(self, lr, grads, factor, root, **hyperparameters):
+    def _apply(self, lr, grads, of_step, **hyperparameters):
         step = self.step.value.astype("float32")
         given: Any = self.beta1, self.momentum_decay
         ((mu, following, product),) = over_lists(_momenta, [(step, self.mu_product.value)], *given)
-        factors = combined(lambda root: over_lists(_of_nesterov, [(root, mu, following, product)])[0], root)
+        factors = combined(lambda root: over_lists(_of_nesterov, [(root, mu, following, product)])[0], of_step.root)
         of_g, of_m = (combined(operator.itemgetter(i), factors) for i in range(2))
-        eps = combined(operator.mul, self.eps, root)
-        self.apply(lr, grads, of_g=of_g, of_m=of_m, eps=eps, **hyperparameters)
+        self.apply(lr, grads, of_g=of_g, of_m=of_m, eps=of_step.eps, **hyperparameters)
         self.mu_product.value = product
 
     def update(
@@ -140,17 +139,16 @@ class RAdam(Moments):
         """Makes a step: see `Optimizer.__call__` for the arguments and the errors."""
         self._advance(lr, grads, weight_decay=self.weight_decay)
 
-    def _apply(self, lr, grads, factor, root, **hyperparameters):
+    def _apply(self, lr, grads, of_step, **hyperparameters):
         step = self.step.value.astype("float32") + 1
         factors = combined(
             lambda root, factor, beta2: over_lists(_rectified, [(step, root, factor)], beta2)[0],
-            root,
-            factor,
+            of_step.root,
+            of_step.factor,
             hyperparameters["beta2"],
         )
         of_ratio, of_m = (combined(operator.itemgetter(i), factors) for i in range(2))
-        eps = combined(operator.mul, self.eps, root)
-        self.apply(lr, grads, of_ratio=of_ratio, of_m=of_m, eps=eps, **hyperparameters)
+        self.apply(lr, grads, of_ratio=of_ratio, of_m=of_m, eps=of_step.eps, **hyperparameters)
 
     def update(
         self,
@@ -215,9 +213,8 @@ class LAMB(Moments):
         """Makes a step: see `Optimizer.__call__` for the arguments and the errors."""
         self._advance(lr, grads, weight_decay=self.weight_decay)
 
-    def _apply(self, lr, grads, factor, root, **hyperparameters):
-        eps = combined(operator.mul, self.eps, root)
-        self.apply(lr, grads, factor=factor, eps=eps, **hyperparameters)
+    def _apply(self, lr, grads, of_step, **hyperparameters):
+        self.apply(lr, grads, factor=of_step.factor, eps=of_step.eps, **hyperparameters)
 
     def update(
         self,

@@ -110,6 +110,18 @@ def test_dtypes_without_formulas_stay_as_they_are(dtype):
     assert_same_bits(graph, [x])
 
 
+def test_integers_that_count_or_decide_are_in_kernels_too():
+    count, numbers = raw([3, 4294967295, 7], "uint32"), raw([5, -1, 7], "int32")
+
+    def f(count, numbers, row):
+        after = count + 1
+        return after, anp.where(numbers == 7, after.astype("float32") * row, row), anp.where(numbers < 0, count, after * 3)
+
+    graph = recorded(f, count, numbers, ROW)
+    assert len(fused(graph).operations) == 1
+    assert_same_bits(graph, [count, numbers, ROW])
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
 def test_each_operation_rounds_to_its_dtype(dtype):
     x = raw(onp.linspace(-3, 3, 50).reshape(5, 10), dtype)
