@@ -37,11 +37,13 @@ NAMES = {
     "cuobjax.functional": """
         adaptive_average_pool adaptive_max_pool attention average_pool average_pool_1d average_pool_2d average_pool_3d
         batch_to_space2d celu channel_to_space2d conv conv_transpose cosine_similarity divergence dynamic_slice elu
-        flatten gelu global_average_pool global_max_pool glu group_norm hard_sigmoid hard_swish hard_tanh instance_norm
-        interpolate layer_norm leaky_relu log_sigmoid log_softmax logsumexp loss max_pool max_pool_1d max_pool_2d
-        max_pool_3d mish one_hot pad parallel prelu relu relu6 rms_norm rotary_embedding rsqrt scan selu sigmoid silu
-        sinusoidal_embedding softmax softplus space_to_batch2d space_to_channel2d stop_gradient swiglu swish tanh top_k
-        upsample_2d upscale_nn""",
+        flatten fold gelu global_average_pool global_max_pool glu group_norm hard_shrink hard_sigmoid hard_swish
+        hard_tanh instance_norm interpolate layer_norm leaky_relu log_sigmoid log_softmax logsumexp loss max_pool
+        max_pool_1d max_pool_2d
+        max_pool_3d mish normalize one_hot pad parallel prelu relu relu6 rms_norm rotary_embedding rsqrt scan selu
+        sigmoid silu
+        sinusoidal_embedding soft_shrink soft_sign softmax softplus space_to_batch2d space_to_channel2d stop_gradient
+        swiglu swish tanh top_k unfold upsample_2d upscale_nn""",
     "cuobjax.functional.loss": """
         contrastive cosine_distance cosine_embedding cross_entropy_logits cross_entropy_logits_sparse ctc_logits
         dice_logits focal_logits focal_logits_sparse gaussian_nll hinge hinge_sparse huber info_nce kl_logits l2
@@ -59,7 +61,8 @@ NAMES = {
         SeparableConv3D Sequential SpectralNorm SyncedBatchNorm SyncedBatchNorm0D SyncedBatchNorm1D
         SyncedBatchNorm2D TransformerBlock WeightNorm init""",
     "cuobjax.nn.init": """
-        gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal orthogonal truncated_normal
+        gain_leaky_relu identity kaiming_normal kaiming_normal_gain kaiming_truncated_normal kaiming_uniform orthogonal
+        truncated_normal xavier_uniform
         xavier_normal xavier_normal_gain xavier_truncated_normal""",
     "cuobjax.optimizer": """
         ExponentialMovingAverage ExponentialMovingAverageModule LARS

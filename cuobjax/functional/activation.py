@@ -15,9 +15,9 @@ from ..numpy._array_results import with_array_results
 from ..typing import ArrayLike, Axes
 
 __all__ = [
-    "celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax",
-    "logsumexp", "mish", "prelu", "relu", "relu6", "rsqrt", "selu", "sigmoid", "silu", "softmax", "softplus", "swiglu",
-    "swish", "tanh",
+    "celu", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid",
+    "log_softmax", "logsumexp", "mish", "prelu", "relu", "relu6", "rsqrt", "selu", "sigmoid", "silu", "soft_shrink",
+    "soft_sign", "softmax", "softplus", "swiglu", "swish", "tanh",
 ]  # fmt: skip
 
 
@@ -192,6 +192,24 @@ def _halves(where, x, axis):
         raise ValueError(f"{where}: expected an axis of even length, got x of shape {x.shape} and axis {axis}.")
     before = (slice(None),) * axis
     return x[(*before, slice(0, n // 2))], x[(*before, slice(n // 2, n))]
+
+
+def soft_sign(x: ArrayLike) -> Array:
+    """`x / (1 + abs(x))`."""
+    x = jn.asarray(x)
+    return x / (1 + abs(x))
+
+
+def hard_shrink(x: ArrayLike, limit: float = 0.5) -> Array:
+    """`x` where its absolute value is above `limit`, elsewhere 0."""
+    x = jn.asarray(x)
+    return jn.where(abs(x) > limit, x, 0)
+
+
+def soft_shrink(x: ArrayLike, limit: float = 0.5) -> Array:
+    """`x` moved towards 0 by `limit`, 0 where it is nearer."""
+    x = jn.asarray(x)
+    return x - jn.clip(x, -limit, limit)
 
 
 swish = silu

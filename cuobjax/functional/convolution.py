@@ -1,18 +1,24 @@
-"""Convolution of images (N, C, *spatial), and its transpose."""
+"""Convolution of images (N, C, *spatial), their windows as columns, and the transposes of both."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as onp
+
 import cuobjax.numpy as jn
-from autograd import Array
+from autograd import Array, vjp
 from autograd.kernels.windows import same_padding
 from autograd.ops import convolution as ops
 
 from ..constants import ConvPadding
 from ..typing import ArrayLike, Padding
 from ..util import to_padding, to_tuple
+from ..util.convert import require_sizes
+from .half_precision import single, with_precision_of
+from .resampling import table
 
-__all__ = ["conv", "conv_transpose", "explicit_padding"]
+__all__ = ["conv", "conv_transpose", "explicit_padding", "fold", "unfold"]
 
 
 def explicit_padding(
@@ -104,6 +110,89 @@ def conv_transpose(
     w = w.transpose((rank + 1, rank, *range(rank)))
     geometry = ops.Geometry(strides, before, dilations, groups)
     return ops.convolution_input(x, w, geometry=geometry, shape=(x.shape[0], w.shape[1] * groups, *out))
+
+
+def unfold(
+    x: ArrayLike,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
+    padding: Padding = ConvPadding.VALID,
+    dilations: int | Sequence[int] = 1,
+) -> Array:
+    """Windows as columns: x (N, C, *spatial) to (N, C * elements of a window, windows), zeros where it is padded.
+
+    The product of kernels (nout, C * elements) with them is a convolution.
+
+    Args:
+        x: The images.
+        size: Of the window, a number or one for each spatial axis.
+        strides, dilations: A number, or one for each spatial axis.
+        padding: As for `conv`.
+
+    Raises:
+        ValueError: If x has less than three axes, or there is no window.
+
+    Example:
+        >>> unfold(jn.arange(5)[None, None], 3)
+        Array([[[0, 1, 2],
+                [1, 2, 3],
+                [2, 3, 4]]], dtype=int32)
+    """
+    y = jn.asarray(x)
+    rank = y.ndim - 2
+    if rank < 1:
+        raise ValueError(f"unfold: expected x of shape (N, C, *spatial), got {y.shape}.")
+    kernel, strides, dilations = to_tuple(size, rank), to_tuple(strides, rank), to_tuple(dilations, rank)
+    require_sizes("unfold", 1, size=kernel, strides=strides, dilations=dilations)
+    pads = explicit_padding(padding, y.shape[2:], kernel, strides, dilations)
+    y = jn.pad(y, ((0, 0), (0, 0), *pads)) if any(map(any, pads)) else y
+    for i, (k, stride, dilation) in enumerate(zip(kernel, strides, dilations, strict=True)):
+        length = y.shape[2 + 2 * i]
+        if length <= (k - 1) * dilation:
+            raise ValueError(
+                f"unfold: expected x of a length of at least {(k - 1) * dilation + 1} with padding, got {length}."
+            )
+        y = jn.take(y, table(y, _window_positions, length, (k, stride, dilation)), 2 + 2 * i)
+    windows = y.transpose((0, 1, *range(2, 2 + 2 * rank, 2), *range(3, 3 + 2 * rank, 2)))
+    n, c = y.shape[:2]
+    return windows.reshape((n, c * math.prod(kernel), math.prod(windows.shape[2 + rank :])))
+
+
+def _window_positions(length, window):
+    """The positions (elements, windows) of an axis of which windows consist."""
+    k, stride, dilation = window
+    return onp.arange(k)[:, None] * dilation + onp.arange(0, length - (k - 1) * dilation, stride)
+
+
+def fold(
+    y: ArrayLike,
+    shape: Sequence[int],
+    size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
+    padding: Padding = ConvPadding.VALID,
+    dilations: int | Sequence[int] = 1,
+) -> Array:
+    """The transpose of `unfold`: columns (N, C * elements of a window, windows) added up in images (N, C, *shape).
+
+    Args:
+        y: The columns, real or complex numbers.
+        shape: The lengths of the spatial axes.
+        size, strides, padding, dilations: See `unfold`.
+
+    Raises:
+        ValueError: If the columns do not fit.
+    """
+    y, spatial = jn.asarray(y), tuple(shape)
+    y = y * 1.0 if y.dtype.kind in "biu" else y
+    count = math.prod(to_tuple(size, len(spatial)))
+    channels = y.shape[1] // count if y.ndim == 3 else 0
+    images = jn.zeros((len(y) if y.ndim else 0, channels, *spatial), single(y).dtype, device=y.device)
+    columns, pull = vjp(lambda x: unfold(x, size, strides, padding, dilations), images)
+    if columns.shape != y.shape:
+        expected = f"(N, C * {count}, {columns.shape[2]})"
+        raise ValueError(f"fold: expected columns of shape {expected}, got {y.shape}.")
+    (summed,) = pull(single(y))
+    return with_precision_of(summed, y)
 
 
 def _spread_padding(padding: Any, extents: list[int], strides: tuple[int, ...]) -> tuple[tuple[int, int], ...]:

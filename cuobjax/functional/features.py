@@ -15,7 +15,7 @@ from ..typing import ArrayLike, DTypeLike, Tree
 from ..util.convert import require_sizes
 from .half_precision import single, with_precision_of
 
-__all__ = ["cosine_similarity", "dynamic_slice", "flatten", "one_hot", "pad", "scan", "top_k"]
+__all__ = ["cosine_similarity", "dynamic_slice", "flatten", "normalize", "one_hot", "pad", "scan", "top_k"]
 
 
 def flatten(x: ArrayLike) -> Array:
@@ -142,6 +142,26 @@ def scan(
     `unroll` has no effect: every step is run, or recorded by Jit, one after the other.
     """
     return autograd.scan(f, init, xs, length, reverse)
+
+
+def normalize(x: ArrayLike, axis: int = -1, ord: float = 2, eps: float = 1e-12) -> Array:
+    """x divided by its norms along an axis, or by `eps` where they are less.
+
+    Args:
+        x: An array of numbers.
+        axis: The axis of the vectors.
+        ord: The kind of norm: 2 of Euclid, 1 for the sum of absolute values, `jn.inf` for the greatest one.
+        eps: The least norm.
+
+    Example:
+        >>> normalize([3.0, 4.0])
+        Array([0.6, 0.8], dtype=float32)
+    """
+    x = jn.asarray(x)
+    x = x * 1.0 if x.dtype.kind in "biu" else x
+    wide = single(x)
+    norm = jn.linalg.vector_norm(wide, axis=axis, keepdims=True, ord=ord)
+    return with_precision_of(wide / jn.maximum(norm, eps), x)
 
 
 def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: int = -1, eps: float = 1e-8) -> Array:

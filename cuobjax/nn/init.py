@@ -5,18 +5,21 @@ Shapes are (*kernel, inputs, outputs): the fan-in is the product of all but the 
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.axes import complete_axis
 
 from .. import random
+from ..absent import of_package
 from ..random.continuous import orthonormal
 from ..util.convert import require_sizes
 
 __all__ = [
-    "gain_leaky_relu", "identity", "kaiming_normal", "kaiming_normal_gain", "kaiming_truncated_normal", "orthogonal",
-    "truncated_normal", "xavier_normal", "xavier_normal_gain", "xavier_truncated_normal",
+    "gain_leaky_relu", "identity", "kaiming_normal", "kaiming_normal_gain", "kaiming_truncated_normal",
+    "kaiming_uniform", "orthogonal", "truncated_normal", "xavier_normal", "xavier_normal_gain",
+    "xavier_truncated_normal", "xavier_uniform",
 ]  # fmt: skip
 
 
@@ -79,6 +82,20 @@ def xavier_truncated_normal(shape: Sequence[int], lower: float = -2, upper: floa
     return truncated_normal(shape, lower, upper, gain * xavier_normal_gain(shape))
 
 
+def kaiming_uniform(shape: Sequence[int], gain: float = 1) -> Array:
+    """Uniform numbers of a `shape` around 0, with the standard deviation of `kaiming_normal(shape, gain)`."""
+    return _uniform(shape, math.sqrt(3) * gain * kaiming_normal_gain(shape))
+
+
+def xavier_uniform(shape: Sequence[int], gain: float = 1) -> Array:
+    """Uniform numbers of a `shape` around 0, with the standard deviation of `xavier_normal(shape, gain)`."""
+    return _uniform(shape, math.sqrt(3) * gain * xavier_normal_gain(shape))
+
+
+def _uniform(shape, bound):
+    return bound * (2 * random.uniform(shape) - 1)
+
+
 def truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, stddev: float = 1) -> Array:
     """Normal numbers of a `shape` that are cut to [lower, upper] and then scaled: their standard deviation is `stddev`.
 
@@ -120,3 +137,7 @@ def orthogonal(shape: Sequence[int], gain: float = 1, axis: int = -1) -> Array:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:
+    __getattr__ = of_package(__name__)

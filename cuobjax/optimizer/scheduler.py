@@ -6,13 +6,13 @@ A Python number gives a Python float, an array (also a traced one, under Jit) an
 import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as onp
 
 import cuobjax.numpy as jn
 
-from ..absent import SCHEDULER, declare
+from ..absent import SCHEDULER, declare, of_package
 from ..util import class_name
 
 __all__ = [
@@ -405,3 +405,7 @@ def _require_rising(where, name, steps):
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:
+    __getattr__ = of_package(__name__)

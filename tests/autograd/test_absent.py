@@ -1,7 +1,9 @@
 """Names that a class or module does not have: an error with a remedy, and nothing else that anyone would notice."""
 
 import copy
+import importlib
 import pickle
+import re
 
 import pytest
 
@@ -9,6 +11,7 @@ import autograd
 import autograd.numpy as np
 import cuobjax
 from autograd.absent import Absent
+from cuobjax import absent
 
 
 def test_absent_attributes_are_not_there():
@@ -63,3 +66,31 @@ def test_a_module_says_what_is_nearly_the_name():
     with pytest.raises(AttributeError) as error:
         cuobjax.nn.Linaer  # noqa: B018
     assert (error.value.name, error.value.obj) == ("Linaer", cuobjax.nn)
+
+
+def words_of(remedy):
+    """The names of this library in a remedy, whole: `cuobjax.nn.Linear`."""
+    return re.findall(r"\b(?:cuobjax|autograd)(?:\.[A-Za-z_]\w*)+", remedy)
+
+
+TABLES = {**absent._MODULES, "Module": absent.MODULE, "Optimizer": absent.OPTIMIZER, "LossScale": absent.LOSS_SCALE,
+          "Variable": absent.VARIABLE, "Scheduler": absent.SCHEDULER}  # fmt: skip
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_remedies_name_what_there_is(table):
+    for names, remedy in TABLES[table].items():
+        for name in names.split():
+            for word in words_of(remedy.replace("{name}", name)):
+                thing = {"cuobjax": cuobjax, "autograd": autograd}[word.split(".")[0]]
+                for part in word.split(".")[1:]:
+                    thing = importlib.import_module("cuobjax.zoo") if part == "zoo" else getattr(thing, part)
+
+
+@pytest.mark.parametrize("module", absent._MODULES)
+def test_a_name_that_is_there_has_no_remedy(module):
+    thing = importlib.import_module(module)
+    for names in absent._MODULES[module]:
+        for name in names.split():
+            assert name == "zoo" or not hasattr(thing, name), name
+            assert name == "zoo" or name not in dir(thing)

@@ -30,6 +30,12 @@ OURS = {
     "celu_2": lambda x: F.celu(x, 2.0),
     "glu": lambda x: F.glu(x, 1),
     "hardsigmoid": F.hard_sigmoid,
+    "softsign": F.soft_sign,
+    "hardshrink": F.hard_shrink,
+    "softshrink": F.soft_shrink,
+    "normalize_1": lambda x: F.normalize(x, 0, 1),
+    "unfold": lambda x: F.unfold(x, (3, 2), (2, 1), ((1, 1), (0, 0)), (1, 2)),
+    "fold": lambda y: F.fold(y, (6, 5), 2),
     "hardswish": F.hard_swish,
     "hardtanh": F.hard_tanh,
     "smoothed": lambda x, y: F.loss.cross_entropy_logits_sparse(x, y, 0.2),
@@ -426,3 +432,41 @@ def test_ctc_ignores_what_follows_the_labels():
     padded = F.loss.ctc_logits(logits, np.array([[1, 2], [3, -1]]), label_lengths=np.array([2, 1]))
     other = F.loss.ctc_logits(logits, np.array([[1, 2], [3, 3]]), label_lengths=np.array([2, 1]))
     np.testing.assert_array_equal(np.asarray(padded), np.asarray(other))
+
+
+def test_windows_as_columns_make_a_convolution_of_a_product():
+    x, w = objax.random.normal((2, 3, 7, 6)), objax.random.normal((3, 2, 3, 4))
+    columns = F.unfold(x, (3, 2), (2, 1), "SAME", (1, 2))
+    kernels = w.transpose((3, 2, 0, 1)).reshape((4, 18))
+    expected = F.conv(x, w, (2, 1), "SAME", (1, 2))
+    np.testing.assert_allclose(
+        objax.device_put((kernels @ columns).reshape(expected.shape), "cpu"),
+        objax.device_put(expected, "cpu"),
+        atol=1e-5,
+    )
+    volume = jn.arange(24).reshape((1, 1, 2, 3, 4))
+    np.testing.assert_array_equal(
+        objax.device_put(F.unfold(volume, (1, 3, 4)), "cpu"), np.arange(24).reshape(1, 2, 12).swapaxes(1, 2)
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: F.unfold(jn.ones((2, 3)), 2), r"^unfold: expected x of shape \(N, C, \*spatial\), got \(2, 3\)"),
+        (lambda: F.unfold(jn.ones((2, 3, 4)), 5), "^unfold: expected x of a length of at least 5 with padding, got 4"),
+        (lambda: F.unfold(jn.ones((2, 3, 4)), 2, 0), "^unfold: expected strides of at least 1, got"),
+        (
+            lambda: F.fold(jn.ones((2, 8, 3)), (3, 3), 2),
+            r"^fold: expected columns of shape \(N, C \* 4, 4\), got \(2, 8, 3\)",
+        ),
+        (
+            lambda: F.fold(jn.ones((2, 7, 4)), (3, 3), 2),
+            r"^fold: expected columns of shape \(N, C \* 4, 4\), got \(2, 7, 4\)",
+        ),
+        (lambda: F.fold(jn.ones(4), (3, 3), 2), r"^fold: expected columns of shape \(N, C \* 4, 4\), got \(4,\)"),
+    ],
+)
+def test_windows_that_do_not_fit_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -461,6 +461,8 @@ def test_gradients_of_a_network_are_finite_differences(double_precision, rng):
         (nn.init.kaiming_normal, (3, 3, 10, 300), 90**-0.5),
         (nn.init.xavier_normal, (50, 400), (2 / 450) ** 0.5),
         (nn.init.xavier_normal, (3, 3, 10, 300), (2 / 390) ** 0.5),
+        (nn.init.kaiming_uniform, (50, 400), 50**-0.5),
+        (nn.init.xavier_uniform, (50, 400), (2 / 450) ** 0.5),
         (nn.init.kaiming_truncated_normal, (50, 400), 50**-0.5),
         (nn.init.xavier_truncated_normal, (50, 400), (2 / 450) ** 0.5),
         (lambda shape: nn.init.kaiming_truncated_normal(shape, lower=-1, upper=1), (50, 400), 50**-0.5),
@@ -506,3 +508,11 @@ def test_orthogonal(shape, axis):
     matrix = np.moveaxis(np.asarray(w), axis, -1).reshape(-1, shape[axis]) / 2
     product = matrix.T @ matrix if matrix.shape[0] >= matrix.shape[1] else matrix @ matrix.T
     np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-5)
+
+
+def test_uniform_initial_values_have_the_bounds_of_pytorch():
+    """sqrt(6 / (fan_in + fan_out)) and sqrt(3 / fan_in), times the gain."""
+    for init, bound in ((nn.init.xavier_uniform, (6 / 450) ** 0.5), (nn.init.kaiming_uniform, (3 / 50) ** 0.5)):
+        x = np.asarray(objax.device_put(init((50, 400), gain=2), "cpu"))
+        assert 1.99 * bound < x.max() <= 2 * bound
+        assert -2 * bound <= x.min() < -1.99 * bound

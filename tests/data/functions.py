@@ -135,4 +135,13 @@ def ctc(x, words, steps, letters):
 
 case("ctc_logits", ctc, spoken, fixed=[words, *lengths])
 
+# What came later, so that the numbers above stay as they are.
+for name in "softsign hardshrink softshrink".split():
+    case(name, getattr(F, name), points)
+case("normalize", F.normalize, normal(3, 4))
+case("normalize_1", lambda x: F.normalize(x, 1, 0), normal(3, 4))
+planes, columns = normal(2, 3, 6, 5), normal(2, 12, 20)
+case("unfold", lambda x: F.unfold(x, (3, 2), dilation=(1, 2), padding=(1, 0), stride=(2, 1)), planes)
+case("fold", lambda x: F.fold(x, (6, 5), 2), columns)
+
 np.savez_compressed(Path(__file__).with_suffix(".npz"), **results)

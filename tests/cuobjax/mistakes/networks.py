@@ -54,6 +54,22 @@ LAYERS = [
     ("F.mse_loss(x, x)", AttributeError, "mean_squared_error(x, y).mean()"),
     ("F.cross_entropy(x, n)", AttributeError, "cross_entropy_logits_sparse(logits, labels).mean()"),
     ("F.hardtanh(x)", AttributeError, "Write cuobjax.functional.hard_tanh"),
+    ("F.scaled_dot_product_attention(x, x, x)", AttributeError, "Write cuobjax.functional.attention(q, k, v)"),
+    ("F.conv1d(x, x)", AttributeError, "Write cuobjax.functional.conv(x, w)"),
+    ("F.gumbel_softmax(x)", AttributeError, "cuobjax.random.gumbel(logits.shape)"),
+    ("F.loss.softmax_cross_entropy_with_integer_labels(x, n)", AttributeError, "cross_entropy_logits_sparse"),
+    ("F.Linear(3, 2)", AttributeError, "Layers are in cuobjax.nn"),
+    ("F.relu_(x)", AttributeError, "Arrays never change: write the name without _"),
+    ("nn.Transformer(512)", AttributeError, "cuobjax.nn.TransformerBlock(nin, heads) for _ in range(layers)"),
+    ("nn.TripletMarginLoss()", AttributeError, "cuobjax.functional.loss.huber, smooth_l1, triplet"),
+    ("nn.ReflectionPad2d(1)", AttributeError, "cuobjax.functional.pad, pad_width="),
+    ("nn.Dropout2d(0.1)", AttributeError, "of whole channels, with dropout = cuobjax.nn.Dropout(keep)"),
+    ("nn.LazyLinear(3)", AttributeError, "Layers need the numbers of their inputs"),
+    ("nn.init.kaiming_uniform_(net.w)", AttributeError, "Pass the function: cuobjax.nn.Linear(nin, nout, w_init="),
+    ("optimizer.adamw(0.1)", AttributeError, "Write the class: cuobjax.optimizer.Adam(net.vars())"),
+    ("optimizer.scheduler.StepLR(opt, 3)", AttributeError, "Write cuobjax.optimizer.scheduler.StepDecay"),
+    ("optimizer.scheduler.ReduceLROnPlateau(opt)", AttributeError, "Multiply the rate in the loop"),
+    ("optimizer.chain()", AttributeError, "functions of gradients are called before the optimizer"),
 ]
 
 MODULES = [
