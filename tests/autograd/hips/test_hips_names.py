@@ -134,6 +134,12 @@ class TestVectorSpaces:
         assert grad(lambda x: anp.sum(x * vspace(x).ones()))(X).tolist() == [1.0] * 3
         check_grads(lambda x: vspace(x).inner_prod(x, x))(X)
 
+    def test_numbers_as_traces(self):
+        """As pymoo does it: the trace is a number, and the cotangent a traced value, too."""
+        y = anp.sin(new_box(X, 0, VJPNode.new_root())) * 2.0
+        rows = [backward_pass(new_box(g, 0, VJPNode.new_root()), y._node) for g in np.eye(3)]
+        np.testing.assert_allclose(anp.stack(rows)._value, np.diag(2 * np.cos(X)))
+
     def test_of_a_users_own(self):
         class Space(VSpace):
             def __init__(self, value):
