@@ -73,11 +73,17 @@ def check_grads(f: Callable[[Any], Any], x: Any, modes: Sequence[str] = ("fwd", 
     if "fwd" in modes:
         check_jvp(f, x)
         if order > 1:
-            check_grads(lambda x, v: forward(f, x)(v)[1], (0, 1), modes, order=order - 1)(x, vspace(x).randn())
+            _check_further(lambda x, v: forward(f, x)(v)[1], "jvp", f, x, vspace(x).randn(), modes, order)
     if "rev" in modes:
         check_vjp(f, x)
         if order > 1:
-            check_grads(lambda x, g: reverse(f, x)[0](g), (0, 1), modes, order=order - 1)(x, vspace(f(x)).randn())
+            _check_further(lambda x, g: reverse(f, x)[0](g), "vjp", f, x, vspace(f(x)).randn(), modes, order)
+
+
+def _check_further(derivative, mode, f, x, v, modes, order):
+    """Checks a derivative of `f` as a function of `x` and the direction `v`."""
+    derivative.__name__ = f"{mode}_{get_name(f)}"
+    check_grads(derivative, (0, 1), modes, order=order - 1)(x, v)
 
 
 def combo_check(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., None]:

@@ -137,7 +137,7 @@ class ArrayVSpace(VSpace):
         return (as_array(x) * y).sum()
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and (self.shape, self.dtype) == (other.shape, other.dtype)  # type: ignore[attr-defined]
+        return type(self) is type(other) and (self.shape, self.dtype) == (other.shape, other.dtype)
 
     __hash__ = VSpace.__hash__
 

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as onp
 
 from ..axes import complete_axes
-from ..core import Array, kind_of
+from ..backend import scipy_function
+from ..core import Array, kind_of, library
 from ..numpy._common import as_array, inexact
 from ..ops import elementwise, reduction
 from ..ops import shape as shape_ops
@@ -35,6 +36,8 @@ from ..ops.special import (
 from ..ops.special import digamma as psi
 from ..ops.special import jv as jn
 from ..typing import ArrayLike, Axes, Result
+from ..operation import primitive
+from ..rules import defvjp
 from ._rest import passed_on
 
 __all__ = [
@@ -48,12 +51,29 @@ __all__ = [
 
 def erf(x: ArrayLike) -> Result:
     """The error function, 2 / sqrt(pi) times the integral of exp(-t**2) from 0 to `x`."""
-    return elementwise.erf(as_array(x))
+    x = as_array(x)
+    return _erf_of_complex(x) if x.dtype.kind == "c" else elementwise.erf(x)
 
 
 def erfc(x: ArrayLike) -> Result:
     """1 - erf(x), accurate where that difference would be 0."""
-    return elementwise.erfc(as_array(x))
+    x = as_array(x)
+    return _erfc_of_complex(x) if x.dtype.kind == "c" else elementwise.erfc(x)
+
+
+def _of_complex(name, sign):
+    """The error function of SciPy (CuPy has none of complex numbers), with its derivative."""
+
+    def function(x):
+        return scipy_function(library(x), "special", name)(x)
+
+    operation = primitive(function)
+    operation.batch = "align"
+    defvjp(operation, lambda y, x: lambda g: g * (sign * 2 / math.sqrt(math.pi)) * exp(-x * x))
+    return operation
+
+
+_erf_of_complex, _erfc_of_complex = _of_complex("erf", 1), _of_complex("erfc", -1)
 
 
 def erfinv(y: ArrayLike) -> Result:

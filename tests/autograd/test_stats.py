@@ -249,7 +249,7 @@ def test_names_of_arguments():
     np.testing.assert_array_equal(stats.binom.pmf(k=2, n=3, p=0.4, loc=1), stats.binom.pmf(2, 3, 0.4, 1))
     assert repr(stats.gamma) == "<distribution gamma(x, a, loc=0, scale=1)>"
     assert repr(stats.binom) == "<distribution binom(k, n, p, loc=0)>"
-    assert "multivariate_normal(x, mean=None, cov=1)" in repr(stats.multivariate_normal)
+    assert "multivariate_normal(x, mean=None, cov=1, allow_singular=False)" in repr(stats.multivariate_normal)
     assert "dirichlet(x, alpha)" in repr(stats.dirichlet)
 
 

@@ -22,6 +22,8 @@ from typing import Any, ClassVar
 
 import numpy as onp
 
+from ...core import library
+from ...numpy import linalg
 from ...numpy._common import on_one_device
 from ...ops.elementwise import (
     absolute, arctan2, equal, exp, expm1, floor, greater, greater_equal, isinf, less, less_equal, log, log1p,
@@ -347,21 +349,30 @@ class _MultivariateNormal(PassingOn):
     name: str = "multivariate_normal"
 
     def __repr__(self) -> str:
-        return "<distribution multivariate_normal(x, mean=None, cov=1)>"
+        return "<distribution multivariate_normal(x, mean=None, cov=1, allow_singular=False)>"
 
-    def logpdf(self, x: ArrayLike, mean: ArrayLike | None = None, cov: ArrayLike = 1) -> Result:
-        """The logarithm of the density at `x` (..., D); if D is 1, the elements of a vector are points."""
+    def logpdf(
+        self, x: ArrayLike, mean: ArrayLike | None = None, cov: ArrayLike = 1, allow_singular: bool = False
+    ) -> Result:
+        """The logarithm of the density at `x` (..., D); if D is 1, the elements of a vector are points.
+
+        With `allow_singular` it is that on the space that `cov` reaches from `mean`, and -inf outside.
+        """
         points, center, covariance, length = self._arguments(x, mean, cov)
         points = points[..., None] if length == 1 and points.ndim < 2 else points
         if points.shape[-1:] != (length,):
             raise ValueError(f"multivariate_normal: expected x (..., {length}), as its mean, got {points.shape}.")
-        root = _square_root(covariance)
         z = points - center
+        if allow_singular:
+            return _log_density_of_singular(z, covariance, length)
+        root = _square_root(covariance)
         return _squared_distance(z, root) / -2 - length * math.log(2 * math.pi) / 2 - _log_det(root, length)
 
-    def pdf(self, x: ArrayLike, mean: ArrayLike | None = None, cov: ArrayLike = 1) -> Result:
-        """The density at `x`."""
-        return exp(self.logpdf(x, mean, cov))
+    def pdf(
+        self, x: ArrayLike, mean: ArrayLike | None = None, cov: ArrayLike = 1, allow_singular: bool = False
+    ) -> Result:
+        """The density at `x`: see `logpdf`."""
+        return exp(self.logpdf(x, mean, cov, allow_singular))
 
     def entropy(self, mean: ArrayLike | None = None, cov: ArrayLike = 1) -> Result:
         """The differential entropy."""
@@ -377,6 +388,22 @@ class _MultivariateNormal(PassingOn):
                 f"{mean.shape} and {cov.shape}."
             )
         return x, mean, cov, max(lengths, default=1)
+
+
+def _log_density_of_singular(z, cov, length):
+    """Eigenvalues below SciPy's bound count as 0; its gradient is that among covariances of the same rank."""
+    cov = cov if cov.ndim > 1 else cov * library(cov).eye(length, dtype=cov.dtype)
+    cov = (cov + swap(cov)) / 2
+    values = linalg.eigvalsh(cov)
+    bound = (1e3 if values.dtype.itemsize == 4 else 1e6) * onp.finfo(values.dtype).eps
+    largest = absolute(stop_gradient(values)).max(-1, keepdims=True)
+    kept = greater(values, bound * largest)
+    inverse = linalg.pinv(cov, rcond=bound, hermitian=True)
+    within = z[..., None, :] @ inverse
+    outside = stop_gradient(z - (within @ cov)[..., 0, :])
+    factors = where(kept, log(where(kept, values, 1.0)) + math.log(2 * math.pi), 0.0).sum(-1)
+    y = ((within[..., 0, :] * z).sum(-1) + factors) / -2
+    return where(greater((outside * outside).sum(-1), (1e3 * bound * largest[..., 0]) ** 2), -math.inf, y)
 
 
 def _square_root(cov):
