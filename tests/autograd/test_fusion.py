@@ -115,7 +115,11 @@ def test_integers_that_count_or_decide_are_in_kernels_too():
 
     def f(count, numbers, row):
         after = count + 1
-        return after, anp.where(numbers == 7, after.astype("float32") * row, row), anp.where(numbers < 0, count, after * 3)
+        return (
+            after,
+            anp.where(numbers == 7, after.astype("float32") * row, row),
+            anp.where(numbers < 0, count, after * 3),
+        )
 
     graph = recorded(f, count, numbers, ROW)
     assert len(fused(graph).operations) == 1
