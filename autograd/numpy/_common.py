@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import operator
+import reprlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -87,7 +88,15 @@ def array(object: ArrayLike, dtype: DTypeLike = None) -> Array:
     if is_array_like(object):
         raw = to_raw(object, "array")
         return backend.library((raw,)).array(raw, dtype)
-    created: Any = onp.array(object, dtype)
+    try:
+        created: Any = onp.array(object, dtype)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError(
+            f"array: expected nested lists of equal lengths, got {reprlib.repr(object)}. Pad the shorter ones, or make "
+            "an array of each."
+        ) from None
     require_numbers(created, "array", object)
     device = backend.default_device()
     return created if device == backend.CPU else device.put(created)

@@ -68,20 +68,27 @@ def group_norm(
     channels = x.shape[1] if x.ndim > 1 else None
     if channels is None or groups < 1 or channels % groups:
         raise ValueError(f"group_norm: expected x of shape (N, C, ...), C a multiple of {groups}, got {x.shape}.")
+    return _by_group("group_norm", x, groups, gamma, beta, eps)
+
+
+def _by_group(where, x, groups, gamma, beta, eps):
+    channels = x.shape[1]
+    if 0 in x.shape[2:]:
+        raise ValueError(f"{where}: expected x with elements along its spatial axes, got {x.shape}.")
     size = channels // groups
     shape = (groups, size, *[1] * (x.ndim - 2))
-    scale, shift = _of_channels("gamma", gamma, channels, shape), _of_channels("beta", beta, channels, shape)
+    scale, shift = (_of_channels(where, *a, channels, shape) for a in (("gamma", gamma), ("beta", beta)))
     view = x.reshape((x.shape[0], groups, size, *x.shape[2:]))
-    return _normalized("group_norm", view, scale, shift, tuple(range(2, view.ndim)), eps).reshape(x.shape)
+    return _normalized(where, view, scale, shift, tuple(range(2, view.ndim)), eps).reshape(x.shape)
 
 
-def _of_channels(name, a, channels, shape):
+def _of_channels(where, name, a, channels, shape):
     """Numbers of the channels in the shape of the groups."""
     if a is None:
         return None
     a = jn.asarray(a)
     if a.size != channels:
-        raise ValueError(f"group_norm: expected {name} of {channels} elements, one a channel, got {a.shape}.")
+        raise ValueError(f"{where}: expected {name} of {channels} elements, one a channel, got {a.shape}.")
     return a.reshape(shape)
 
 
@@ -101,7 +108,7 @@ def instance_norm(
     x = jn.asarray(x)
     if x.ndim < 3:
         raise ValueError(f"instance_norm: expected x of shape (N, C, ...) with spatial axes, got {x.shape}.")
-    return group_norm(x, max(1, x.shape[1]), gamma, beta, eps)
+    return _by_group("instance_norm", x, max(1, x.shape[1]), gamma, beta, eps)
 
 
 def _normalized(where, x, scale, shift, axis, eps, centered=True):

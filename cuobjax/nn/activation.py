@@ -37,7 +37,10 @@ class PReLU(Module):
         Raises:
             ValueError: If x has another number of channels.
         """
-        return functional.prelu(as_input(self, x), self.slope.value)
+        x, nin = as_input(self, x), self.slope.shape[0]
+        if nin > 1 and (x.ndim < 2 or x.shape[1] != nin):
+            raise ValueError(f"PReLU: expected x of shape (N, {nin}, ...), got {x.shape}.")
+        return functional.prelu(x, self.slope.value)
 
     def __repr__(self) -> str:
         return f"{class_name(self)}(nin={self.slope.shape[0]}, slope={self._initial})"

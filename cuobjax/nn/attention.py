@@ -19,7 +19,7 @@ from ..util.convert import require_sizes
 from ..util.signatures import call_text, explained
 from .dropout import Dropout
 from .init import xavier_normal
-from .inputs import as_input
+from .inputs import as_input, require_real
 from .linear import Linear
 
 __all__ = ["KVCache", "MultiHeadAttention"]
@@ -173,11 +173,18 @@ class MultiHeadAttention(Module):
                 context or mask.
         """
         x = as_input(self, x)
-        if x.ndim != 3:
-            raise ValueError(f"MultiHeadAttention: expected x of shape (N, T, features), got {x.shape}.")
+        if x.ndim != 3 or x.shape[2] != self.query.w.shape[0]:
+            expected = f"(N, T, {self.query.w.shape[0]})"
+            raise ValueError(f"MultiHeadAttention: expected x of shape {expected}, got {x.shape}.")
         if cache is not None and not (context is None and mask is None and bias is None):
             raise ValueError("MultiHeadAttention: expected a cache alone, got a context, mask or bias with it.")
-        source = x if context is None else as_input(self, context)
+        source, ncontext = x if context is None else as_input(self, context), self.key.w.shape[0]
+        if source.ndim != 3 or source.shape[::2] != (x.shape[0], ncontext) or not source.shape[1]:
+            expected = f"({x.shape[0]}, S, {ncontext}) with S > 0"
+            name = "x as its own context" if context is None else "context"
+            raise ValueError(f"MultiHeadAttention: expected {name} of shape {expected}, got {source.shape}.")
+        require_real(self, x)
+        require_real(self, source)
         q = self._by_head(self.query(x), self.heads)
         k, v = [self._by_head(layer(source), self.kv_heads) for layer in (self.key, self.value)]
         if self.rotary:

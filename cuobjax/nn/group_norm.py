@@ -14,7 +14,7 @@ from ..typing import ArrayLike
 from ..util import class_name
 from ..util.convert import require_sizes
 from ..util.signatures import explained
-from .inputs import as_input
+from .inputs import as_input, require_real
 
 __all__ = [
     "GroupNorm", "GroupNorm0D", "GroupNorm1D", "GroupNorm2D", "GroupNorm3D", "InstanceNorm1D", "InstanceNorm2D",
@@ -106,6 +106,7 @@ def _checked(layer, x):
     if x.shape[-len(shape) :] != shape:
         expected = ", ".join(map(str, shape))
         raise ValueError(f"{type(layer).__name__}: expected x of shape (..., {expected}), got {x.shape}.")
+    require_real(layer, x)
     return x
 
 
@@ -165,6 +166,9 @@ class GroupNorm(Module):
         if x.ndim != self.rank or x.shape[1] != self.nin:
             expected = ", ".join(["*", str(self.nin), *["*"] * (self.rank - 2)])
             raise ValueError(f"{type(self).__name__}: expected x of shape ({expected}), got {x.shape}.")
+        require_real(self, x)
+        if 0 in x.shape[2:]:
+            raise ValueError(f"{type(self).__name__}: expected x with elements along its spatial axes, got {x.shape}.")
         return functional.group_norm(x, self.groups, self.gamma.value, self.beta.value, self.eps)
 
     def __repr__(self) -> str:

@@ -5,14 +5,23 @@ from typing import Any
 import cuobjax.numpy as jn
 from autograd import Array
 
-__all__ = ["as_input"]
+__all__ = ["as_input", "require_real"]
 
 
 def as_input(layer: Any, x: Any) -> Array:
-    """`x` as an Array; what cannot be one raises TypeError with the name of the layer."""
+    """`x` as an Array; what cannot be one raises TypeError or ValueError with the name of the layer."""
+    if x is None or isinstance(x, str):
+        remedy = " What should have made it returns nothing." if x is None else ""
+        raise TypeError(f"{type(layer).__name__}: expected an array of numbers, got {x!r}.{remedy}")
     try:
         return jn.asarray(x)
-    except TypeError as error:
-        if type(error) is not TypeError:
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):
             raise
-        raise TypeError(f"{type(layer).__name__}: {error}") from None
+        raise type(error)(f"{type(layer).__name__}: {error}") from None
+
+
+def require_real(layer: Any, x: Array) -> None:
+    """Raises TypeError for complex numbers, with the name of the layer."""
+    if x.dtype.kind == "c":
+        raise TypeError(f"{type(layer).__name__}: expected real numbers, got dtype {x.dtype}.")

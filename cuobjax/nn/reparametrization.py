@@ -12,7 +12,7 @@ from autograd.axes import complete_axis
 from .. import functional, random
 from ..core.call import call
 from ..core.module import Module
-from ..core.scope import write
+from ..core.scope import at_once, write
 from ..core.surgery import freeze, unfreeze
 from ..core.training_mode import in_training
 from ..core.variable import StateVar, StoredVar, Tensor, TrainVar
@@ -170,7 +170,10 @@ class SpectralNorm(_Reparametrized):
         Raises:
             TypeError: If neither `training` nor a mode is given.
         """
-        if in_training(self, training) and self.steps:
+        return at_once(self._call, x, in_training(self, training))
+
+    def _call(self, x, training):
+        if training and self.steps:
             self.u.value, self.v.value = self._iterated(self._matrix(self.layer.w.value), self.u.value, self.steps)
         return super().__call__(x)
 

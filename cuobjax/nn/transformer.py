@@ -20,7 +20,7 @@ from .containers import MLP
 from .dropout import Dropout
 from .group_norm import LayerNorm
 from .init import xavier_normal
-from .inputs import as_input
+from .inputs import as_input, require_real
 
 __all__ = ["TransformerBlock"]
 
@@ -123,7 +123,10 @@ class TransformerBlock(Module):
         Raises:
             ValueError: If a shape does not fit, or if a context is missing or too much.
         """
-        x = as_input(self, x)
+        x, nin = as_input(self, x), self._arguments["nin"]
+        if x.ndim != 3 or x.shape[2] != nin or not x.shape[1]:
+            raise ValueError(f"TransformerBlock: expected x of shape (N, T, {nin}) with T > 0, got {x.shape}.")
+        require_real(self, x)
         if (context is None) is not (self.cross is None):
             needed = "a context, as cross=True" if context is None else "no context, as it has cross=False"
             raise ValueError(f"TransformerBlock: expected {needed}.")

@@ -15,7 +15,7 @@ from autograd.backend import CPU, copied, default_device, device_of, is_array
 from autograd.core import Array, Reference, TracedNumber
 from autograd.dtypes import default_dtype, entering, narrowed_integers
 from autograd.errors import explain_keyword
-from autograd.foreign import argument
+from autograd.foreign import argument, require_numbers
 from autograd.numpy import astype
 from autograd.ops.elementwise import narrowed
 from autograd.primitive import Primitive
@@ -129,6 +129,8 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
                     break
                 if a.dtype.num and not isinstance(a, TracedNumber):  # 0: booleans
                     return result  # the common case: dtypes are given
+        if is_array(result) and result.dtype.kind in "OSU":
+            require_numbers(result, function.__name__, args[0] if args else result)
         given = (*args, *kwargs.values())
         named = [*zip(names, args, strict=False), *kwargs.items()]
         asked = dict(named).get("dtype") is not None

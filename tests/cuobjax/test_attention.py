@@ -194,7 +194,7 @@ MISTAKES = [
         "expected heads that divide nin, and kv_heads that divide heads, got nin 10",
     ),
     (lambda: nn.MultiHeadAttention(6, 2, rotary=True), "expected heads with an even number of features"),
-    (lambda: nn.MultiHeadAttention(8, 2)(jn.ones((5, 8))), r"expected x of shape \(N, T, features\), got \(5, 8\)"),
+    (lambda: nn.MultiHeadAttention(8, 2)(jn.ones((5, 8))), r"expected x of shape \(N, T, 8\), got \(5, 8\)"),
     (lambda: nn.KVCache(2, 2, 4, 8)(Q, Q), r"KVCache: expected keys and values \(2, 2, T, 8\) with T up to 4"),
 ]
 

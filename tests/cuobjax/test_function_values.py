@@ -171,7 +171,34 @@ def test_layer_norm_keeps_the_precision_that_gamma_and_x_share():
         (lambda: nn.GroupNorm(6, 1), ValueError, r"^GroupNorm: expected rank of at least 2"),
         (lambda: nn.GroupNorm2D(6, 2)(jn.ones((2, 3, 3, 6))), ValueError, r"^GroupNorm2D: expected x of shape \(\*, 6"),
         (lambda: nn.InstanceNorm2D(3)(jn.ones((2, 3))), ValueError, r"^InstanceNorm2D: expected x of shape"),
-        (lambda: nn.PReLU(3)(jn.ones((2, 4))), ValueError, r"^prelu: expected slope of shape \(4,\) for x"),
+        (
+            lambda: nn.PReLU(3)(jn.ones((2, 4))),
+            ValueError,
+            r"^PReLU: expected x of shape \(N, 3, \.\.\.\), got \(2, 4\)",
+        ),
+        (lambda: F.prelu(jn.ones((2, 4)), jn.ones(3)), ValueError, r"^prelu: expected slope of shape \(4,\) for x"),
+        (lambda: nn.LayerNorm(2)(jn.ones(2) * 1j), TypeError, "^LayerNorm: expected real numbers, got dtype complex64"),
+        (
+            lambda: nn.GroupNorm0D(2)(jn.ones((1, 2)) * 1j),
+            TypeError,
+            "^GroupNorm0D: expected real numbers, got dtype c",
+        ),
+        (
+            lambda: nn.InstanceNorm1D(2)(jn.ones((1, 2, 0))),
+            ValueError,
+            "^InstanceNorm1D: expected x with elements along",
+        ),
+        (
+            lambda: F.instance_norm(jn.ones((1, 2, 0))),
+            ValueError,
+            "^instance_norm: expected x with elements along its sp",
+        ),
+        (lambda: F.group_norm(jn.ones((1, 2, 0)), 2), ValueError, r"^group_norm: .*spatial axes, got \(1, 2, 0\)"),
+        (
+            lambda: F.instance_norm(jn.ones((1, 2, 3)), jn.ones(3)),
+            ValueError,
+            "^instance_norm: expected gamma of 2 elem",
+        ),
         (
             lambda: F.group_norm(jn.ones((2, 6)), 4),
             ValueError,

@@ -250,6 +250,10 @@ def test_the_iteration_of_spectral_norm_is_a_state():
     objax.Jit(lambda: layer(x, training=True))()
     assert float(abs(np.asarray(layer.u.value) - before).max()) > 1e-3
     assert type(layer.u.value) is objax.Array
+    before = layer.u.value
+    with pytest.raises(ValueError, match=r"^Linear: expected x of shape"):
+        layer(jn.ones((2, 4)), training=True)
+    assert layer.u.value is before
 
 
 @pytest.mark.parametrize("wrap", [nn.WeightNorm, nn.SpectralNorm])

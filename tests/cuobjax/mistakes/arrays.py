@@ -5,7 +5,7 @@ import numpy as np
 import cuobjax
 
 CREATION = [
-    ("jn.array([[1, 2], [3]])", ValueError, "inhomogeneous shape"),
+    ("jn.array([[1, 2], [3]])", ValueError, "array: expected nested lists of equal lengths, got [[1, 2], [3]]. Pad"),
     ('jn.array(["a", "b"])', TypeError, "array: expected numbers, got list"),
     ("jn.array(None)", TypeError, "Pass an array, a number or nested lists of numbers"),
     ('jn.array({"a": 1})', TypeError, "array: expected numbers, got dict"),

@@ -40,6 +40,37 @@ LAYERS = [
     ('nn.Linear(3, 2, dtype="float64")', TypeError, 'Write cuobjax.set_default_dtype("float64")'),
     ("nn.Sequential([nn.LSTM(3, 4), nn.Linear(4, 2)])(jn.ones((2, 5, 3)))", TypeError, "LSTM before it returned a tup"),
     ("nn.Sequential([nn.GRU(3, 4), nn.GRU(4, 2)])(jn.ones((2, 5, 3)))", ValueError, "lambda y, *rest: y"),
+    (
+        "net(None)",
+        TypeError,
+        "Linear: expected an array of numbers, got None. What should have made it returns nothing",
+    ),
+    ("net([[1.0, 2.0, 3.0], [1.0]])", ValueError, "Linear: array: expected nested lists of equal lengths"),
+    (
+        "nn.MultiHeadAttention(4, 2)(x[None])",
+        ValueError,
+        "MultiHeadAttention: expected x of shape (N, T, 4), got (1, 2, 3)",
+    ),
+    (
+        "nn.MultiHeadAttention(3, 1)(x[None], x)",
+        ValueError,
+        "expected context of shape (1, S, 3) with S > 0, got (2, 3)",
+    ),
+    (
+        "nn.MultiHeadAttention(3, 1)(x[None] * 1j)",
+        TypeError,
+        "MultiHeadAttention: expected real numbers, got dtype comp",
+    ),
+    (
+        "nn.TransformerBlock(4, 2)(x[None])",
+        ValueError,
+        "TransformerBlock: expected x of shape (N, T, 4) with T > 0, got",
+    ),
+    (
+        "nn.TransformerBlock(3, 1)(x[None] * 1j)",
+        TypeError,
+        "TransformerBlock: expected real numbers, got dtype complex64",
+    ),
     ("F.relu(x, inplace=True)", TypeError, "Leave inplace out"),
     ("nn.ReLU()", AttributeError, "cuobjax.functional.relu, sigmoid and so on"),
     ("nn.relu(x)", AttributeError, "Write cuobjax.functional.relu"),
