@@ -212,11 +212,11 @@ def ones_like(
 
 def _resembling(name, a, dtype, order, shape, device):
     a = as_array(a)
-    create_like = getattr(library(a), name)
     if isinstance(a, Array):
-        made = lift(create_like(library(a).empty(0, a.dtype), dtype, shape=a.shape if shape is None else shape))
+        create = getattr(library(a), name.removesuffix("_like"))  # CuPy's `_like` take the shape () for none
+        made = lift(create(a.shape if shape is None else shape, a.dtype if dtype is None else dtype))
     else:
-        made = create_like(a, dtype, order, shape=shape)
+        made = getattr(library(a), name)(a, dtype, order, shape=shape)
     return made if device is None else device_put(made, device)
 
 

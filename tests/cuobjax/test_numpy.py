@@ -184,3 +184,11 @@ def test_integers_that_the_default_dtype_does_not_hold():
     for make in (lambda: jn.asarray(2**40), lambda: jn.arange(2**31 - 2, 2**31 + 1), lambda: jn.array([1, -(2**32)])):
         with pytest.raises(OverflowError, match=r"int32: expected integers from -2147483648 to .* Pass dtype='int64'"):
             make()
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
+@pytest.mark.parametrize("name", ["zeros_like", "ones_like", "empty_like"])
+def test_what_resembles_an_array_has_its_shape(name, shape):
+    made = getattr(jn, name)(jn.ones(shape, dtype="float32"))
+    assert (made.shape, made.dtype) == (shape, "float32")
+    assert getattr(jn, name)(jn.ones((3, 1)), "float16", shape=shape).shape == shape
