@@ -77,7 +77,7 @@ class MultiTensorProgram:
         return outputs
 
     def stacked(self, lists: Sequence[Sequence[RawArray]], numbers: Sequence[Any]) -> RawArray:
-        """The first output of all lists, a number for each, as one array; the lists are on one device."""
+        """The first output of all lists as one array; the lists are on one device and of one shape, if that counts."""
         if not self.graph.on_host and all(map(self._is_launched, lists)):
             with backend.device_of(lists[0][0]).current():
                 return self._device.stacked(lists, numbers)
@@ -145,10 +145,11 @@ class _Device:
         return outputs
 
     def stacked(self, lists, numbers):
-        """The only output for each of the lists, a number, as one array."""
-        xp, dtype = backend.library(lists[0]), self._graph.values[self._graph.outputs[0]].dtype
-        y = xp.empty(len(lists), dtype)
-        self._run(xp, lists, [[y.data.ptr + i * dtype.itemsize] for i in range(len(lists))], numbers)
+        """The only output for each of the lists as one array."""
+        xp, output = backend.library(lists[0]), self._graph.outputs[0]
+        shape = lists[0][0].shape if output in self._known.elements else ()
+        y = xp.empty((len(lists), *shape), self._graph.values[output].dtype)
+        self._run(xp, lists, [[y.data.ptr + i * (y.nbytes // len(lists))] for i in range(len(lists))], numbers)
         return y
 
     def _run(self, xp, lists, places, numbers):

@@ -21,6 +21,7 @@ from ..core.variable import BaseVar, StateVar, TrainRef
 from ..functional.half_precision import single
 from ..util import class_name, positional_args_names
 from ..util.signatures import explained
+from .by_shape import updated_by_shape
 from .gradients import Gradients, fitting
 from .hyperparameters import RATE, Hyperparameter, PerVariable, in_range, learning_rate, number, per_variable
 from .lists import near
@@ -104,6 +105,7 @@ class Optimizer(Module):
 
     train_vars: States
     elementwise: bool = False
+    _by_shape: bool = False  # whether `update` may be mapped over a batch of variables
     _has_mode = False
     _hyperparameters: Mapping[str, bool] = {}  # whether they may differ from variable to variable
 
@@ -116,6 +118,7 @@ class Optimizer(Module):
         if "update" in cls.__dict__:
             cls.update = _called(cls.update)
             cls.elementwise = cls.__dict__.get("elementwise", False)
+            cls._by_shape = cls.__dict__.get("_by_shape", False)
 
     @_made
     def __init__(self, vc: Variables) -> None:
@@ -184,7 +187,11 @@ class Optimizer(Module):
             self.update(wide, single(g), **numbers, **parts)
             p.value = asarray(wide.value, g.dtype)
 
-        if not (self.elementwise and updated_together(self, columns, gradients, own, update)):
+        if self.elementwise:
+            done = updated_together(self, columns, gradients, own, update)
+        else:
+            done = self._by_shape and updated_by_shape(columns, gradients, own, update)
+        if not done:
             for i, g in enumerate(gradients):
                 if g.size:  # norms and means of nothing are none
                     update(i, g, own[i])

@@ -99,6 +99,7 @@ class Adafactor(Optimizer):
     step: StateVar
     rows: ModuleList
     columns: ModuleList
+    _by_shape = True
 
     def __init__(
         self,
@@ -204,6 +205,7 @@ class Muon(Optimizer):
     iterations: int
     eps: Hyperparameter
     m: ModuleList
+    _by_shape = True
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Functions of many lists of arrays, elementwise or with sums over all elements: in few launches on a GPU."""
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as onp
@@ -14,9 +14,20 @@ from autograd.core import wrapped
 from autograd.debugging import is_watching
 from autograd.graph import ConcretizationError, Staging
 
+from ..core.module import Module
 from ..typing import RawArray
 
-__all__ = ["kind_of_list", "near", "of_one_kind", "over_lists", "recorded", "summed_over_lists"]
+__all__ = [
+    "distinct",
+    "kind_of_list",
+    "known",
+    "near",
+    "of_one_kind",
+    "over_lists",
+    "recorded",
+    "stacked",
+    "summed_over_lists",
+]
 
 _programs: dict[Any, MultiTensorProgram | None] = {}
 
@@ -56,6 +67,36 @@ def summed_over_lists(
             found = wrapped(program.stacked(raw, _raw_numbers(numbers, lists[chosen[0]])))
         sums.append(found.sum())
     return sums[0] if len(sums) == 1 else _stacked(sums).sum()
+
+
+def stacked(arrays: Sequence[Array]) -> Array:
+    """Arrays of one shape, dtype and device as one array; without a copy if they are the parts of one, in order."""
+    raw = [x._value for x in arrays]
+    whole = raw[0].base
+    if whole is not None and whole.shape == (len(raw), *raw[0].shape) and whole.flags.c_contiguous:
+        parts = [(_address(x), x.flags.c_contiguous) for x in raw]
+        if parts == [(_address(x), True) for x in whole]:
+            return wrapped(whole)
+    ((program, _, lists),) = _groups(_same, [(x,) for x in arrays], ())
+    return jn.stack(arrays) if program is None else wrapped(program.stacked(lists, []))
+
+
+def _same(x: Array) -> tuple[Array, ...]:
+    return (x,)
+
+
+def _address(x):
+    return x.__array_interface__["data"][0] if isinstance(x, onp.ndarray) else x.data.ptr
+
+
+def distinct(numbers: Sequence[dict[str, Any]]) -> Collection[dict[str, Any]]:
+    """The different ones among dictionaries, of which many are the same object."""
+    return {id(own): own for own in numbers}.values()
+
+
+def known(x: Any, by_identity: bool = False) -> Any:
+    """What tells a number or another attribute from others."""
+    return id(x) if by_identity or isinstance(x, Module | Array) else repr(x)
 
 
 def _groups(f, lists, numbers):

@@ -15,7 +15,7 @@ from autograd.debugging import is_watching
 from ..core.module import Module
 from ..core.scope import read_all, scope, write
 from ..core.variable import BaseVar
-from .lists import kind_of_list, of_one_kind, recorded
+from .lists import distinct, kind_of_list, known, of_one_kind, recorded
 
 __all__ = ["updated_together"]
 
@@ -43,16 +43,16 @@ def updated_together(
     values = [*map(read_all, columns), gradients]
     if is_watching() or {*map(type, itertools.chain(*values))} != {Array}:
         return False
-    if any(isinstance(x, Array) and type(x) is not Array for own in _distinct(numbers) for x in own.values()):
+    if any(isinstance(x, Array) and type(x) is not Array for own in distinct(numbers) for x in own.values()):
         return False
     raw = [[x._value for x in column] for column in values]
     constants = {name: x for name, x in vars(optimizer).items() if kind_of(x) is not None}
-    attributes = [(name, _known(x, is_array(x))) for name, x in vars(optimizer).items()]
+    attributes = [(name, known(x, is_array(x))) for name, x in vars(optimizer).items()]
     programs = _programs.setdefault(optimizer, {})
     changes: dict[BaseVar, Array] = {}
     keys = None
-    if len(_distinct(numbers)) > 1:
-        keys = [tuple([(name, _known(x)) for name, x in own.items()]) for own in numbers]
+    if len(distinct(numbers)) > 1:
+        keys = [tuple([(name, known(x)) for name, x in own.items()]) for own in numbers]
     for chosen in of_one_kind(raw, keys):
         i = chosen[0]
         fixed = {name: x for name, x in numbers[i].items() if _is_fixed(x, constants.get(name))}
@@ -73,16 +73,6 @@ def updated_together(
             changes.update(zip([columns[place][n] for n in chosen], map(wrapped, column), strict=True))
     write(changes)
     return True
-
-
-def _distinct(numbers):
-    """The different ones among dictionaries, of which many are the same object."""
-    return {id(own): own for own in numbers}.values()
-
-
-def _known(x, by_identity=False):
-    """What tells a number or another attribute from others."""
-    return id(x) if by_identity or isinstance(x, Module | Array) else repr(x)
 
 
 def _is_fixed(x, attribute):

@@ -82,10 +82,11 @@ def table():
     from cuobjax import optimizer
 
     rows = [(what, *forward_and_backward(function, inputs)) for what, function, *inputs in operations()]
-    for make in (optimizer.SGD, optimizer.Momentum, optimizer.Adam):
-        few, many = (_update(make, cuobjax, parameters) for parameters in (1, 3))
+    o = optimizer
+    for make in (o.SGD, o.Momentum, o.Adam, o.LAMB, o.LARS, o.Adafactor, o.Muon):
+        few, many = (_update(make, cuobjax, parameters) for parameters in (2, 4))
         each = (many - few) // 2
-        rows.append((f"{make.__name__}, a parameter" + f"; {few - each} a step" * (few > each), each, None))
+        rows.append((f"{make.__name__}, a parameter; {few - 2 * each} a step", each, None))
     return rows
 
 
