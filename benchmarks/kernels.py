@@ -53,6 +53,7 @@ CONVOLUTIONS = {
     "7x7 by 2": ((7, 7), (2, 2), (1, 1)),
     "9": ((9,), (1,), (1,)),
     "3x3x3": ((3, 3, 3), (1, 1, 1), (1, 1, 1)),
+    "1x1": ((1, 1), (1, 1), (1, 1)),
 }
 POOLS = {
     "2x2 by 2": ((2, 2), (2, 2)),
@@ -213,7 +214,8 @@ def _normalize(dtype, centered, scale, xp):
 
 def _convolve(kernel, strides, dilation, dtype, xp):
     x, w = xp.zeros((2, 4) + (16,) * len(kernel), dtype), xp.zeros((16, 4, *kernel), dtype)
-    parameters = {"strides": strides, "padding": ((1, 1),) * len(kernel), "dilation": dilation, "groups": 1}
+    padding = ((kernel[0] // 2, kernel[0] // 2),) * len(kernel)
+    parameters = {"strides": strides, "padding": padding, "dilation": dilation, "groups": 1}
     y = convolution.convolution(xp, x, w, **parameters)
     convolution.convolution_input(xp, y, w, shape=x.shape, **parameters)
     convolution.convolution_kernel(xp, x, y, shape=w.shape, **parameters)

@@ -7,9 +7,9 @@ It is cross-correlation, as deep learning has it: x (N, C, *spatial), w (O, C //
 which is linear in x and in w. `convolution_input` and `convolution_kernel` are its transposes with respect to each;
 each of the three has the other two, with the same parameters, as its own transposes.
 
-All three are an implicit GEMM (Chellapilla et al. 2006): `im2col.unfold` lays the windows of the outputs into a matrix
-that one matrix product per group contracts. That matrix is never built whole: blocks of the batch, and of the output's
-rows where one image alone is too large, bound the workspace.
+In general they are an implicit GEMM (Chellapilla et al. 2006): `im2col.unfold` lays the windows of the outputs into a
+matrix that one matrix product per group contracts. That matrix is never built whole: blocks of the batch, and of the
+output's rows where one image alone is too large, bound the workspace. `pointwise` has no windows to lay out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING
 
 import numpy
 
+from . import pointwise
 from .im2col import Plan, fold, unfold
+from .products import stacked
 from .windows import output_shape, same_padding
 
 if TYPE_CHECKING:
@@ -48,9 +50,8 @@ def convolution(
     """
     plan = _plan("convolution", x.shape, w.shape, strides, padding, dilation, groups)
     dtype, x, w = _arithmetic(xp, x, w)
-    if plan.is_matrix_product(xp):
-        y = numpy.matmul(w.reshape(plan.matrix_shape), x.reshape(len(x), groups, w.shape[1], plan.length))
-        return y.reshape(plan.y_shape).astype(dtype, copy=False)
+    if pointwise.suits(plan):
+        return pointwise.forward(xp, x, w, plan).astype(dtype, copy=False)
     pieces = _pieces(w, plan, plan.shifts(xp))
     y = xp.empty(plan.y_shape, dtype)
     for block in plan.blocks(xp, x.dtype, len(pieces)):
@@ -75,9 +76,11 @@ def convolution_input(
 ) -> RawArray:
     """The transpose of `convolution` with respect to x of the given shape: g (N, O, *out) to (N, C, *spatial)."""
     plan = _plan("convolution_input", shape, w.shape, strides, padding, dilation, groups, g.shape)
-    if plan.is_cheaper_reversed():
-        return _reversed_convolution(xp, g, w, plan)
     dtype, g, w = _arithmetic(xp, g, w)
+    if pointwise.suits(plan):
+        return pointwise.to_input(xp, g, w, plan).astype(dtype, copy=False)
+    if plan.is_cheaper_reversed():
+        return _reversed_convolution(xp, g, w, plan).astype(dtype, copy=False)
     x = xp.zeros(shape, g.dtype)
     (matrix,) = _pieces(w, plan, 1)
     for block in plan.blocks(xp, g.dtype, 1):
@@ -99,6 +102,8 @@ def convolution_kernel(
     """The transpose of `convolution` with respect to w of the given shape: x and g to (O, C // groups, *kernel)."""
     plan = _plan("convolution_kernel", x.shape, shape, strides, padding, dilation, groups, g.shape)
     dtype, x, g = _arithmetic(xp, x, g)
+    if pointwise.suits(plan):
+        return pointwise.to_kernel(xp, x, g, plan).astype(dtype, copy=False)
     w = xp.zeros(shape, x.dtype)
     pieces = _split(w, plan, plan.shifts(xp)).transpose(3, 0, 2, 4, 1)
     for block in plan.blocks(xp, x.dtype, len(pieces)):
@@ -137,10 +142,10 @@ def _plan(where, x_shape, w_shape, strides, padding, dilation, groups, y_shape=N
 
 
 def _arithmetic(xp, a, b):
-    """The dtype of the result, and both arrays in that of the arithmetic: NumPy has no fast float16 product, and sums
-    it in float16, where cuBLAS sums it in float32."""
+    """The dtype of the result, and both arrays in that of the arithmetic: NumPy has no fast product of float16 or
+    bfloat16, and sums it in these, where cuBLAS sums it in float32."""
     dtype = xp.result_type(a, b)
-    compute = numpy.float32 if xp is numpy and dtype == numpy.float16 else dtype
+    compute = numpy.float32 if xp is numpy and dtype.name in ("float16", "bfloat16") else dtype
     return dtype, a.astype(compute, copy=False), b.astype(compute, copy=False)
 
 
@@ -159,9 +164,7 @@ def _product(xp, a, b):
     """a @ b of one matrix per group, by the faster way of each library."""
     if a.shape[-1] == 1:  # an outer product, which depthwise convolutions need
         return a * b
-    if len(a) == 1:  # CuPy multiplies transposed or float16 matrices without a copy in two dimensions only
-        return xp.matmul(a[0], b[0])[None]
-    return xp.matmul(a, b)
+    return stacked(xp, a, b)
 
 
 def _reversed_convolution(xp, g, w, plan):

@@ -59,12 +59,6 @@ class Plan(NamedTuple):
         """The shape of w as one matrix per group."""
         return self.groups, self.w_shape[0] // self.groups, math.prod(self.w_shape[1:])
 
-    def is_matrix_product(self, xp: ModuleType) -> bool:
-        """Whether each image is the matrix of its windows; CuPy takes six launches to multiply them all by one w."""
-        return (
-            xp is numpy and math.prod(self.kernel) == math.prod(self.strides) == 1 and not any(map(any, self.padding))
-        )
-
     def is_cheaper_reversed(self) -> bool:
         """Whether the transpose is best taken as another convolution: one that unfolds y, where `fold` would add up
         the windows of x, which takes about twice as long per element."""

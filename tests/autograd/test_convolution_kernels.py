@@ -1,6 +1,7 @@
 import functools
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -38,6 +39,9 @@ CASES = {
     "1x1 in groups": ((3, 4, 3, 2), (6, 2, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 2),
     "1x1 padded, to many channels": ((2, 2, 3, 3), (7, 2, 1, 1), (1, 1), ((1, 0), (0, 2)), (1, 1), 1),
     "1x1 strided": ((2, 3, 5, 5), (4, 3, 1, 1), (2, 2), ((0, 0), (0, 0)), (1, 1), 1),
+    "1x1 strided in groups, cropped": ((2, 4, 7, 6), (6, 2, 1, 1), (2, 3), ((-1, 0), (-1, -2)), (1, 1), 2),
+    "1x1 of small images and many channels": ((3, 9, 1, 2), (8, 9, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "1x1 of small images in groups": ((2, 18, 1), (16, 9, 1), (1,), ((0, 0),), (1,), 2),
     "3-d": ((2, 2, 3, 4, 5), (3, 2, 2, 3, 2), (1, 1, 1), ((1, 0), (1, 1), (0, 1)), (1, 1, 1), 1),
     "3-d strided, dilated, in groups": ((1, 4, 4, 5, 4), (2, 2, 2, 2, 2), (2, 1, 2), ((1, 1),) * 3, (1, 2, 1), 2),
     "no images": ((0, 3, 5, 5), (4, 3, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
@@ -82,7 +86,11 @@ def host(array):
 
 
 def compute(xp, case, dtype=np.float64):
-    x, w, g = (xp.asarray(array.astype(dtype)) for array in example(case)[:3])
+    return of_arrays(xp, case, *(array.astype(dtype) for array in example(case)[:3]))
+
+
+def of_arrays(xp, case, *arrays):
+    x, w, g = map(xp.asarray, arrays)
     params = parameters(case)
     return (
         convolution(xp, x, w, **params),
@@ -137,8 +145,37 @@ def test_float16_is_summed_in_float32(xp):
     assert host(convolution_kernel(xp, x, g, shape=(1, 1, 1), **params)).item() == 3000
 
 
-def test_arrays_need_not_be_contiguous(xp):
-    case = CASES["2-d of many channels"]
+@pytest.mark.parametrize("name", ["2-d in groups, strided", "depthwise", "1x1 in groups"])
+def test_bfloat16_is_computed_in_float32(xp, name):
+    """On a GPU the columns between a product and their sum are bfloat16."""
+    dtype = np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
+    case = CASES[name]
+    arrays = [array.astype(dtype) for array in example(case)[:3]]
+    wide = [array.astype(np.float64) for array in arrays]
+    for got, expected in zip(of_arrays(xp, case, *arrays), of_arrays(np, case, *wide), strict=True):
+        assert got.dtype == dtype
+        np.testing.assert_allclose(host(got).astype(np.float64), expected, rtol=2**-8, atol=0 if xp is np else 2**-5)
+
+
+def test_a_kernel_of_one_element_needs_no_copy_of_the_images():
+    """The workspace of a step is the results and, for w, a product of each image."""
+    params = {"strides": (1, 1), "padding": ((0, 0),) * 2, "dilation": (1, 1), "groups": 1}
+    x, w, g = (np.ones(shape, np.float32) for shape in ((8, 16, 64, 64), (40, 16, 1, 1), (8, 40, 64, 64)))
+    for function, args, shape in (
+        (convolution, (x, w), {}),
+        (convolution_input, (g, w), {"shape": x.shape}),
+        (convolution_kernel, (x, g), {"shape": w.shape}),
+    ):
+        tracemalloc.start()
+        y = function(np, *args, **shape, **params)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < y.nbytes + 8 * w.nbytes + 20_000
+
+
+@pytest.mark.parametrize("name", ["2-d of many channels", "1x1", "1x1 strided in groups, cropped", "depthwise"])
+def test_arrays_need_not_be_contiguous(xp, name):
+    case = CASES[name]
     x, w, g, *expected = example(case)
     x, w, g = (xp.asarray(np.ascontiguousarray(array.T)).T for array in (x, w, g))
     params = parameters(case)

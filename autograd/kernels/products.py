@@ -1,0 +1,103 @@
+"""Products of stacks of matrices; on CuPy by one call of cuBLAS.
+
+`cupy.matmul` copies transposed matrices, writes tables of pointers for a matrix that all products share, takes no
+bfloat16 in stacks and computes float16 in copies of float32. cuBLAS needs none of that: it has flags for transposed
+matrices, and steps through memory for stacks, 0 for a shared matrix.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+if TYPE_CHECKING:
+    from ..typing import DTypeLike, RawArray
+
+__all__ = ["stacked"]
+
+# {dtype: (CUDA's name of it, dtype of what is computed)}
+_TYPES = {
+    "float16": ("CUDA_R_16F", "float32"), "bfloat16": ("CUDA_R_16BF", "float32"),
+    "float32": ("CUDA_R_32F", "float32"), "float64": ("CUDA_R_64F", "float64"),
+    "complex64": ("CUDA_C_32F", "complex64"), "complex128": ("CUDA_C_64F", "complex128"),
+}  # fmt: skip
+
+
+def stacked(xp: ModuleType, a: RawArray, b: RawArray, dtype: DTypeLike | None = None) -> RawArray:
+    """a @ b of matrices (..., n, k) and (..., k, m) with the same number of axes, of which the first ones broadcast.
+
+    Args:
+        dtype: That of the result; float32 keeps what float16 and bfloat16 are summed in.
+    """
+    common = xp.result_type(a, b)
+    dtype = numpy.dtype(common if dtype is None else dtype)
+    if not hasattr(xp, "cuda") or common.name not in _TYPES:
+        return xp.matmul(a, b).astype(dtype, copy=False)
+    stack = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    y = xp.empty((*stack, a.shape[-2], b.shape[-1]), dtype)
+    if y.size and a.shape[-1]:
+        _multiply(xp, *(_laid_out(xp, x.astype(common, copy=False), stack) for x in (a, b)), y)
+    else:
+        y.fill(0)
+    return y
+
+
+def _laid_out(xp, x, stack):
+    """x and how cuBLAS finds its matrices, or a copy of which it can: (x, transposed, row, step), in elements."""
+    broadcast = xp.broadcast_to(x, (*stack, *x.shape[-2:]))
+    strides = [s // x.itemsize for s in broadcast.strides]
+    step, matrix = _step(stack, strides[:-2]), _matrix(x.shape[-2:], strides[-2:])
+    if step is None or matrix is None:
+        x = xp.ascontiguousarray(broadcast if step is None else x)
+        return _laid_out(xp, x, stack)
+    return (x, *matrix, step)
+
+
+def _matrix(shape: Sequence[int], strides: Sequence[int]) -> tuple[bool, int] | None:
+    """Whether a matrix is transposed, and the distance of its rows, then of its columns; None if neither is dense."""
+    (n, m), (row, column) = shape, strides
+    for transposed, size, count, inner, outer in ((False, m, n, column, row), (True, n, m, row, column)):
+        if (inner == 1 or size == 1) and (outer >= size or count == 1):
+            return transposed, outer if count > 1 else size
+    return None
+
+
+def _step(stack: Sequence[int], strides: Sequence[int]) -> int | None:
+    """The distance of one matrix from the next; None if it is not the same everywhere."""
+    axes = [(n, s) for n, s in zip(stack, strides, strict=True) if n > 1]
+    if any(s != n * inner for (_, s), (n, inner) in itertools.pairwise(axes)):
+        return None
+    return axes[-1][1] if axes else 0
+
+
+def _multiply(xp: Any, first: tuple[Any, ...], second: tuple[Any, ...], y: RawArray) -> None:
+    """y = a @ b, which cuBLAS, whose matrices have their columns one after the other, computes as y.T = b.T @ a.T."""
+    cublas, (a, a_transposed, a_row, a_step), (b, b_transposed, b_row, b_step) = xp.cuda.cublas, first, second
+    n, m = y.shape[-2:]
+    wide = _TYPES[a.dtype.name][1]
+    one, zero = numpy.ones((), wide), numpy.zeros((), wide)
+    cublas.gemmStridedBatchedEx(
+        xp.cuda.device.get_cublas_handle(), int(b_transposed), int(a_transposed), m, n, a.shape[-1],
+        one.ctypes.data, b.data.ptr, _kind(xp, b), b_row, b_step, a.data.ptr, _kind(xp, a), a_row, a_step,
+        zero.ctypes.data, y.data.ptr, _kind(xp, y), m, n * m, math.prod(y.shape[:-2]), _arithmetic(xp, wide),
+        cublas.CUBLAS_GEMM_DEFAULT,
+    )  # fmt: skip
+
+
+def _kind(xp, x):
+    return getattr(xp.cuda.runtime, _TYPES[x.dtype.name][0])
+
+
+def _arithmetic(xp, wide):
+    """What cuBLAS computes in: TF32 only where CuPy's own products do, with CUPY_TF32=1."""
+    if wide in ("float64", "complex128"):
+        return xp.cuda.cublas.CUBLAS_COMPUTE_64F
+    core = xp._core
+    if core.get_compute_type(wide) == core._routines_linalg.COMPUTE_TYPE_TF32:
+        return xp.cuda.cublas.CUBLAS_COMPUTE_32F_FAST_TF32
+    return xp.cuda.cublas.CUBLAS_COMPUTE_32F

@@ -1,0 +1,81 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from autograd.kernels.products import stacked
+
+SHAPES = [
+    ((3, 4, 5), (3, 5, 6)),
+    ((1, 4, 5), (3, 5, 6)),
+    ((3, 2, 4, 5), (1, 1, 5, 6)),
+    ((3, 2, 4, 5), (3, 1, 5, 6)),
+    ((1, 2, 4, 5), (3, 2, 5, 6)),
+    ((2, 4, 1), (2, 1, 3)),
+    ((2, 1, 4), (2, 4, 1)),
+    ((0, 4, 5), (1, 5, 6)),
+    ((2, 4, 0), (2, 0, 3)),
+]
+DTYPES = ["float16", "float32", "float64", "complex64", "complex128", "int32"]
+
+
+def operand(xp, rng, shape, dtype, transposed, sliced):
+    """Small integers, which every dtype and every order of summation holds exactly."""
+    if transposed:
+        shape = (*shape[:-2], shape[-1], shape[-2])
+    if sliced:
+        shape = (*shape[:-1], 2 * shape[-1])
+    values = rng.integers(-3, 4, shape) + (1j * rng.integers(-3, 4, shape) if np.dtype(dtype).kind == "c" else 0)
+    x = xp.asarray(values.astype(dtype))
+    x = x[..., ::2] if sliced else x
+    return x.swapaxes(-1, -2) if transposed else x
+
+
+def host(x):
+    return x if isinstance(x, np.ndarray) else x.get()
+
+
+@pytest.mark.parametrize("shapes", SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_stacks_are_multiplied_in_every_layout(xp, rng, shapes, dtype):
+    for layout in itertools.product((False, True), repeat=4):
+        a, b = (operand(xp, rng, shape, dtype, *layout[i::2]) for i, shape in enumerate(shapes))
+        y = stacked(xp, a, b)
+        assert y.dtype == dtype
+        np.testing.assert_array_equal(host(y), host(a) @ host(b))
+
+
+def test_shared_and_reversed_matrices(xp, rng):
+    a, b = (xp.asarray(rng.integers(-3, 4, shape).astype("f4")) for shape in ((4, 5), (3, 5, 6)))
+    a = xp.broadcast_to(a, (3, 4, 5))
+    for left, right in ((a, b[::-1]), (a[:, ::-1], b), (a[:, :, ::-1], b[:, ::-1])):
+        np.testing.assert_array_equal(host(stacked(xp, left, right)), host(left) @ host(right))
+
+
+def test_the_result_may_be_wider(xp):
+    """3000 ones: float16 has no 2049."""
+    a, b = xp.ones((2, 1, 2049), "float16"), xp.ones((2, 2049, 1), "float16")
+    if xp is not np:
+        assert host(stacked(xp, a, b, "float32")).tolist() == [[[2049]]] * 2
+    assert stacked(xp, a, b, "float32").dtype == "float32"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("compute", ["COMPUTE_TYPE_TF32", "COMPUTE_TYPE_DEFAULT"])
+def test_tf32_is_used_where_cupy_uses_it(monkeypatch, compute):
+    cupy = pytest.importorskip("cupy")
+    if not cupy.cuda.is_available():
+        pytest.skip("needs a GPU, or CuPy's stand-in on the CPU")
+    calls, core = [], cupy._core
+    types = core._routines_linalg
+    before = core.get_compute_type("float32")
+    cublas = cupy.cuda.cublas
+    original = cublas.gemmStridedBatchedEx
+    monkeypatch.setattr(cublas, "gemmStridedBatchedEx", lambda *args: (calls.append(args[-2]), original(*args)))
+    core.set_compute_type("float32", getattr(types, compute))
+    try:
+        stacked(cupy, cupy.ones((2, 3, 4), "f4"), cupy.ones((2, 4, 5), "f4"))
+    finally:
+        core.set_compute_type("float32", before)
+    fast = compute == "COMPUTE_TYPE_TF32"
+    assert calls == [cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if fast else cublas.CUBLAS_COMPUTE_32F]
