@@ -72,6 +72,8 @@ def in_training(module: Any, training: bool | None) -> bool:
             f"{type(module).__name__}.__call__() missing 1 required positional argument: 'training'. "
             "Give it, or call train() or eval() of the network first."
         )
+    if not isinstance(training, bool) and getattr(training, "dtype", None) != "bool":
+        raise TypeError(f"{type(module).__name__}: expected training as True or False, got {training!r}.")
     return training
 
 

@@ -13,8 +13,8 @@ from autograd.ops import convolution as ops
 
 from ..constants import ConvPadding
 from ..typing import ArrayLike, Padding
-from ..util import to_padding, to_tuple
-from ..util.convert import require_sizes
+from ..util import to_padding
+from ..util.convert import lengths_of_axes
 from .half_precision import single, with_precision_of
 from .resampling import table
 
@@ -57,12 +57,13 @@ def conv(
     """
     x, w = jn.asarray(x), jn.asarray(w)
     rank = w.ndim - 2
-    strides, dilations, kernel = to_tuple(strides, rank), to_tuple(dilations, rank), w.shape[:rank]
+    kernel = w.shape[:rank]
     if rank < 1 or x.ndim != w.ndim:
         raise ValueError(
             "conv: expected x of shape (N, C, *spatial) and w of shape (*kernel, C // groups, O) with as many spatial "
             f"dimensions, at least one, got {x.shape} and {w.shape}."
         )
+    strides, dilations = lengths_of_axes("conv", rank, strides=strides, dilations=dilations)
     padding = explicit_padding(padding, x.shape[2:], kernel, strides, dilations)
     w = w.transpose((rank + 1, rank, *range(rank)))
     return ops.convolution(x, w, geometry=ops.Geometry(strides, padding, dilations, groups))
@@ -93,7 +94,7 @@ def conv_transpose(
             "conv_transpose: expected x of shape (N, C, *spatial) and w of shape (*kernel, O // groups, C) with as "
             f"many spatial dimensions, at least one, got {x.shape} and {w.shape}."
         )
-    strides, dilations = to_tuple(strides, rank), to_tuple(dilations, rank)
+    strides, dilations = lengths_of_axes("conv_transpose", rank, strides=strides, dilations=dilations)
     extents = [(k - 1) * d + 1 for k, d in zip(w.shape[:rank], dilations, strict=True)]
     pads = _spread_padding(to_padding(padding, rank), extents, strides)
     out = [
@@ -142,8 +143,7 @@ def unfold(
     rank = y.ndim - 2
     if rank < 1:
         raise ValueError(f"unfold: expected x of shape (N, C, *spatial), got {y.shape}.")
-    kernel, strides, dilations = to_tuple(size, rank), to_tuple(strides, rank), to_tuple(dilations, rank)
-    require_sizes("unfold", 1, size=kernel, strides=strides, dilations=dilations)
+    kernel, strides, dilations = lengths_of_axes("unfold", rank, size=size, strides=strides, dilations=dilations)
     pads = explicit_padding(padding, y.shape[2:], kernel, strides, dilations)
     y = jn.pad(y, ((0, 0), (0, 0), *pads)) if any(map(any, pads)) else y
     for i, (k, stride, dilation) in enumerate(zip(kernel, strides, dilations, strict=True)):
@@ -184,7 +184,7 @@ def fold(
     """
     y, spatial = jn.asarray(y), tuple(shape)
     y = y * 1.0 if y.dtype.kind in "biu" else y
-    count = math.prod(to_tuple(size, len(spatial)))
+    count = math.prod(lengths_of_axes("fold", len(spatial), size=size)[0])
     channels = y.shape[1] // count if y.ndim == 3 else 0
     images = jn.zeros((len(y) if y.ndim else 0, channels, *spatial), single(y).dtype, device=y.device)
     columns, pull = vjp(lambda x: unfold(x, size, strides, padding, dilations), images)

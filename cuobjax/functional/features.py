@@ -21,6 +21,8 @@ __all__ = ["cosine_similarity", "dynamic_slice", "flatten", "normalize", "one_ho
 def flatten(x: ArrayLike) -> Array:
     """x (N, ...) as (N, size of the rest)."""
     x = jn.asarray(x)
+    if not x.ndim:
+        raise ValueError("flatten: expected x of shape (N, ...), got ().")
     return x.reshape((x.shape[0], math.prod(x.shape[1:])))
 
 
@@ -173,6 +175,11 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: int = -1, eps: float = 1
         eps: The least length of each.
     """
     x, y = jn.asarray(x), jn.asarray(y)
+    for dtype in (x.dtype, y.dtype):
+        if dtype.kind == "c":
+            raise TypeError(f"cosine_similarity: expected real numbers, got dtype {dtype}.")
+    if any(n != m and 1 not in (n, m) for n, m in zip(reversed(x.shape), reversed(y.shape), strict=False)):
+        raise ValueError(f"cosine_similarity: expected x and y whose shapes broadcast, got {x.shape} and {y.shape}.")
     a, b = single(x), single(y)
     lengths = (jn.maximum(jn.linalg.norm(v, axis=axis), eps) for v in (a, b))
     return with_precision_of((a * b).sum(axis) / math.prod(lengths), x, y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 
 import cuobjax.numpy as jn
 from autograd import Array
@@ -10,8 +11,17 @@ from autograd.axes import complete_axes
 from autograd.ops.normalization import normalize
 
 from ..typing import ArrayLike, Axes
+from ..util.convert import require_sizes
 
-__all__ = ["group_norm", "instance_norm", "layer_norm", "rms_norm"]
+__all__ = ["group_norm", "instance_norm", "layer_norm", "require_eps", "rms_norm"]
+
+
+def require_eps(where: str, eps: float | Array) -> None:
+    """Raises TypeError for what is no number, ValueError for one that is negative or not finite."""
+    if isinstance(eps, bool) or not isinstance(eps, Array | numbers.Real):
+        raise TypeError(f"{where}: expected a number as eps, got {eps!r}.")
+    if not isinstance(eps, Array) and not 0 <= float(eps) < math.inf:
+        raise ValueError(f"{where}: expected eps of at least 0, got {eps}.")
 
 
 def layer_norm(
@@ -65,6 +75,7 @@ def group_norm(
         ValueError: If `groups` does not divide C, or `gamma` or `beta` has not C elements.
     """
     x = jn.asarray(x)
+    require_sizes("group_norm", 1, groups=groups)
     channels = x.shape[1] if x.ndim > 1 else None
     if channels is None or groups < 1 or channels % groups:
         raise ValueError(f"group_norm: expected x of shape (N, C, ...), C a multiple of {groups}, got {x.shape}.")
@@ -115,6 +126,7 @@ def _normalized(where, x, scale, shift, axis, eps, centered=True):
     x = jn.asarray(x)
     if x.dtype.kind == "c":
         raise TypeError(f"{where}: expected real numbers, got dtype {x.dtype}.")
+    require_eps(where, eps)
     axes = complete_axes(axis, x.ndim)
     if not math.prod([x.shape[i] for i in axes]):
         raise ValueError(f"{where}: expected something to normalize along axes {axes}, got x of shape {x.shape}.")

@@ -15,7 +15,7 @@ from autograd.ops import convolution as ops
 from ..constants import ConvPadding
 from ..typing import ArrayLike, Padding
 from ..util import to_tuple
-from ..util.convert import require_sizes
+from ..util.convert import lengths_of_axes, require_sizes
 from .convolution import explicit_padding
 from .half_precision import single, with_precision_of
 from .resampling import along_axes, table
@@ -29,10 +29,9 @@ __all__ = [
 _AXES: dict[int | None, str] = {None: "*spatial", 1: "L", 2: "H, W", 3: "D, H, W"}
 
 
-def _windows(x, size, strides, padding):
-    rank = x.ndim - 2
-    size = to_tuple(size, rank)
-    strides = size if strides is None else to_tuple(strides, rank)
+def _windows(where, x, size, strides, padding):
+    strides = size if strides is None else strides
+    size, strides = lengths_of_axes(where, x.ndim - 2, size=size, strides=strides)
     return {"size": size, "strides": strides, "padding": explicit_padding(padding, x.shape[2:], size, strides)}
 
 
@@ -41,6 +40,11 @@ def _image(x: ArrayLike, where: str, rank: int | None = None) -> Array:
     if x.ndim < 3 or (rank is not None and x.ndim != rank + 2):
         raise ValueError(f"{where}: expected x of shape (N, C, {_AXES[rank]}), got {x.shape}.")
     return x
+
+
+def _require_order(where, x):
+    if x.dtype.kind == "c":
+        raise TypeError(f"{where}: expected real numbers, got dtype {x.dtype}.")
 
 
 def _whole(x: ArrayLike, where: str) -> Array:
@@ -66,7 +70,7 @@ def average_pool(
         padding: As for `conv`.
     """
     x = _image(x, "average_pool")
-    windows = _windows(x, size, strides, padding)
+    windows = _windows("average_pool", x, size, strides, padding)
     return with_precision_of(ops.window_sum(single(x), **windows) / onp.prod(windows["size"]).item(), x)
 
 
@@ -87,7 +91,8 @@ def max_pool(
         padding: As for `conv`.
     """
     x = _image(x, "max_pool")
-    windows = _windows(x, size, strides, padding)
+    _require_order("max_pool", x)
+    windows = _windows("max_pool", x, size, strides, padding)
     return ops.window_gather(x, ops.max_pool_indices(x, **windows), windows=windows)
 
 
@@ -176,6 +181,7 @@ def adaptive_max_pool(x: ArrayLike, size: int | Sequence[int | None]) -> Array:
         size: The number of windows, for all spatial axes or one for each; None leaves an axis as it is.
     """
     y, sizes = _adaptive(x, size, "adaptive_max_pool")
+    _require_order("adaptive_max_pool", y)
     if all(n % out == 0 for n, out in zip(y.shape[2:], sizes, strict=True)):
         return max_pool(y, tuple(n // out for n, out in zip(y.shape[2:], sizes, strict=True)))
     n, c, *spatial = y.shape
@@ -231,4 +237,5 @@ def global_max_pool(x: ArrayLike, keepdims: bool = False) -> Array:
     Equal maxima share the gradient.
     """
     x = _whole(x, "global_max_pool")
+    _require_order("global_max_pool", x)
     return x.max(tuple(range(2, x.ndim)), keepdims=keepdims)

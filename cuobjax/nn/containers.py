@@ -12,6 +12,7 @@ from ..functional import relu
 from ..util import local_kwargs
 from ..util.convert import require_sizes
 from ..util.signatures import explained
+from .inputs import require_activation
 from .linear import Linear
 
 __all__ = ["MLP", "Sequential"]
@@ -62,6 +63,9 @@ class Sequential(ModuleList):
             args: Its arguments.
             kwargs: Arguments, of which it gets those that it takes.
         """
+        if not callable(f):
+            got = type(f).__name__
+            raise TypeError(f"{cls.__name__}[{layer}]: expected a layer, got {got}. Pass the function itself: jn.tanh.")
         try:
             return f(*args, **_taken(kwargs, f))
         except Exception as error:
@@ -95,6 +99,7 @@ class MLP(Sequential):
         require_sizes(type(self).__name__, 0, sizes=sizes)
         if not isinstance(sizes, list) or len(sizes) < 2:
             raise ValueError(f"{type(self).__name__}: expected at least two sizes, got {sizes!r}. Write MLP([2, 1]).")
+        require_activation(self, activation)
         layers: list[Any] = []
         for nin, nout in itertools.pairwise(sizes):
             layers += [Linear(nin, nout, use_bias), activation]

@@ -12,8 +12,8 @@ from ..constants import ConvPadding
 from ..core.module import Module
 from ..core.variable import Tensor, TrainVar
 from ..typing import ArrayLike, Padding
-from ..util import to_padding, to_tuple
-from ..util.convert import require_sizes
+from ..util import to_padding
+from ..util.convert import lengths_of_axes, require_sizes
 from ..util.signatures import call_text, explained
 from .init import kaiming_normal
 from .inputs import as_input
@@ -63,7 +63,7 @@ class _Convolution(Module):
 
     def _set(self, nin, nout, k, strides, dilations, groups, padding, use_bias, w_init, transposed=False):
         name = type(self).__name__
-        require_sizes(name, 1, nin=nin, k=k, strides=strides, dilations=dilations)
+        require_sizes(name, 1, nin=nin, k=k)
         require_sizes(name, 0, nout=nout, groups=groups)
         if groups < 1 or nin % groups or nout % groups:
             raise ValueError(f"{name}: expected groups that divide nin and nout, got {groups} for {nin} and {nout}.")
@@ -73,11 +73,12 @@ class _Convolution(Module):
                 f"{name}3D take a number."
             )
         self.rank = rank = self.rank or len(k)
+        windows = lengths_of_axes(name, rank, k=k, strides=strides, dilations=dilations)
         channels = (nout // groups, nin) if transposed else (nin // groups, nout)
         self.b = TrainVar(jn.zeros((nout, *[1] * rank))) if use_bias else None
-        self.w = weights(name, w_init, (*to_tuple(k, rank), *channels))
+        self.w = weights(name, w_init, (*windows[0], *channels))
         self.padding = to_padding(padding, rank)
-        self.strides, self.dilations, self.groups = to_tuple(strides, rank), to_tuple(dilations, rank), groups
+        self.strides, self.dilations, self.groups = *windows[1:], groups
         self._w_init = w_init
 
     def _with_bias(self, y):
@@ -301,7 +302,7 @@ class SeparableConv(Module):
         use_bias: bool = True,
         w_init: Callable[[tuple[int, ...]], Tensor] = kaiming_normal,
     ) -> None:
-        k = to_tuple(k, self.rank) if self.rank else k
+        k = lengths_of_axes(type(self).__name__, self.rank, k=k)[0] if self.rank else k
         self.depthwise = DepthwiseConv(nin, k, strides, dilations, padding, multiplier, False, w_init)
         ones = (1,) * self.depthwise.rank
         self.pointwise = Conv(nin * multiplier, nout, ones, use_bias=use_bias, w_init=w_init)

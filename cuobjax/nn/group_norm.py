@@ -1,7 +1,5 @@
 """Layers that normalize each example for itself, in training as in evaluation."""
 
-import math
-import numbers
 from collections.abc import Sequence
 
 import cuobjax.numpy as jn
@@ -10,6 +8,7 @@ from autograd import Array
 from .. import functional
 from ..core.module import Module
 from ..core.variable import TrainVar
+from ..functional.normalization import require_eps
 from ..typing import ArrayLike
 from ..util import class_name
 from ..util.convert import require_sizes
@@ -20,13 +19,6 @@ __all__ = [
     "GroupNorm", "GroupNorm0D", "GroupNorm1D", "GroupNorm2D", "GroupNorm3D", "InstanceNorm1D", "InstanceNorm2D",
     "InstanceNorm3D", "LayerNorm", "RMSNorm",
 ]  # fmt: skip
-
-
-def _require_eps(where, eps):
-    if isinstance(eps, bool) or not isinstance(eps, Array | numbers.Real):
-        raise TypeError(f"{where}: expected a number as eps, got {eps!r}.")
-    if not isinstance(eps, Array) and not 0 <= float(eps) < math.inf:
-        raise ValueError(f"{where}: expected eps of at least 0, got {eps}.")
 
 
 class LayerNorm(Module):
@@ -95,7 +87,7 @@ class RMSNorm(Module):
 def _shape(where, nin, eps):
     """The shape of gamma."""
     require_sizes(where, 1, nin=nin)
-    _require_eps(where, eps)
+    require_eps(where, eps)
     if nin == () or nin == []:
         raise ValueError(f"{where}: expected one or more lengths as nin, got {nin}.")
     return tuple(nin) if isinstance(nin, tuple | list) else (nin,)
@@ -143,7 +135,7 @@ class GroupNorm(Module):
         where = type(self).__name__
         require_sizes(where, 1, nin=nin, groups=groups)
         require_sizes(where, 2, rank=rank)
-        _require_eps(where, eps)
+        require_eps(where, eps)
         self.nin, self.rank, self.eps = nin, rank, eps
         self.groups = min(groups, nin)
         if nin % self.groups:

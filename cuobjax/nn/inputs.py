@@ -5,7 +5,7 @@ from typing import Any
 import cuobjax.numpy as jn
 from autograd import Array
 
-__all__ = ["as_input", "require_real"]
+__all__ = ["as_input", "require_activation", "require_real"]
 
 
 def as_input(layer: Any, x: Any) -> Array:
@@ -19,6 +19,15 @@ def as_input(layer: Any, x: Any) -> Array:
         if type(error) not in (TypeError, ValueError):
             raise
         raise type(error)(f"{type(layer).__name__}: {error}") from None
+
+
+def require_activation(layer: Any, activation: Any) -> None:
+    """Raises TypeError for an activation that is no function, such as its name."""
+    if not callable(activation):
+        raise TypeError(
+            f"{type(layer).__name__}: expected activation as a function, got {activation!r}. "
+            "Write cuobjax.functional.relu."
+        )
 
 
 def require_real(layer: Any, x: Array) -> None:

@@ -19,6 +19,11 @@ __all__ = ["Linear", "weights"]
 
 def weights(where: str, w_init: Callable[[tuple[int, ...]], Tensor], shape: tuple[int, ...]) -> TrainVar:
     """The weights of a layer, of which `where` is the name in errors."""
+    if not callable(w_init):
+        got = f"an array of shape {w_init.shape}" if hasattr(w_init, "shape") else repr(w_init)
+        raise TypeError(
+            f"{where}: expected w_init as a function of a shape, got {got}. Write lambda shape: w, for instance."
+        )
     w = TrainVar(w_init(shape))
     if w.shape != shape:
         raise ValueError(f"{where}: expected w_init to return shape {shape}, got {w.shape}.")

@@ -20,7 +20,7 @@ from .containers import MLP
 from .dropout import Dropout
 from .group_norm import LayerNorm
 from .init import xavier_normal
-from .inputs import as_input, require_real
+from .inputs import as_input, require_activation, require_real
 
 __all__ = ["TransformerBlock"]
 
@@ -86,6 +86,7 @@ class TransformerBlock(Module):
     ) -> None:
         nhidden = 4 * nin if nhidden is None else nhidden
         require_sizes("TransformerBlock", 1, nin=nin, nhidden=nhidden)
+        require_activation(self, activation)
         if ncontext is not None and not cross:
             raise ValueError(
                 "TransformerBlock: expected cross=True with ncontext, the number of features of its context."

@@ -32,9 +32,23 @@ __all__ = [
     "zeros_like",
 ]  # fmt: skip
 
+_OTHER = "There is none: derive an optimizer of your own from cuobjax.optimizer.Optimizer."
 F = TypeVar("F", bound=Callable[..., Any])
 
-_made = explained(RATE, vc="Pass the variables: net.vars().")
+_made = explained(
+    RATE,
+    vc="Pass the variables: net.vars().",
+    alpha="Write rho.",
+    amsgrad=_OTHER,
+    betas="Write beta1 and beta2.",
+    capturable="Leave it out.",
+    dampening=_OTHER,
+    differentiable="Leave it out.",
+    foreach="Leave it out: all variables are updated at once.",
+    fused="Leave it out: all variables are updated at once.",
+    maximize="Leave it out, and negate the loss.",
+    weight_decay="Take AdamW, whose weight decay is decoupled.",
+)
 _called = explained("Write opt(lr, gradients).", grads="The learning rate comes first: opt(lr, gradients).")
 
 

@@ -51,6 +51,8 @@ class Scheduler:
 
     def __init__(self, base_lr: float = 1.0) -> None:
         _require_numbers(type(self).__name__, base_lr=base_lr)
+        if isinstance(base_lr, int | float) and not 0 <= base_lr < math.inf:
+            raise ValueError(f"{type(self).__name__}: expected base_lr of at least 0, got {base_lr}.")
         self.base_lr = base_lr
 
     def multiplier(self, step: Any) -> Any:

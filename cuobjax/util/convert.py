@@ -11,7 +11,7 @@ from typing import Any
 from ..constants import ConvPadding, Interpolate
 from ..typing import Padding
 
-__all__ = ["ilog2", "require_sizes", "to_interpolate", "to_padding", "to_positions", "to_tuple"]
+__all__ = ["ilog2", "lengths_of_axes", "require_sizes", "to_interpolate", "to_padding", "to_positions", "to_tuple"]
 
 
 def ilog2(x: float) -> int:
@@ -41,6 +41,21 @@ def require_sizes(where: str, least: int, **sizes: Any) -> None:
             raise TypeError(f"{where}: expected {name} of integers, got {size!r}.") from None
         if any(n < least for n in numbers):
             raise ValueError(f"{where}: expected {name} of at least {least}, got {size!r}.")
+
+
+def lengths_of_axes(where: str, rank: int, **sizes: Any) -> list[tuple[int, ...]]:
+    """Each of `sizes` as a tuple of `rank` integers of at least 1, such as the lengths of windows along spatial axes.
+
+    Args:
+        where: Who asks, for the errors.
+        rank: The number of axes.
+        sizes: A number for all axes, or a number for each of them.
+    """
+    require_sizes(where, 1, **sizes)
+    for name, size in sizes.items():
+        if isinstance(size, tuple | list) and len(size) != rank:
+            raise ValueError(f"{where}: expected {name} as a number or {rank} of them, got {size!r}.")
+    return [to_tuple(size, rank) for size in sizes.values()]
 
 
 def to_padding(padding: Padding, ndim: int) -> str | tuple[tuple[int, int], ...]:

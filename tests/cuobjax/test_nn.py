@@ -135,8 +135,8 @@ def test_conv_of_a_wrong_shape():
     [
         ({"padding": "foo"}, r"^padding: expected 'SAME', .* got 'foo'\."),
         ({"padding": None}, r"^padding: expected 'SAME', .* got None\."),
-        ({"strides": (1,)}, r"^to_tuple: expected a number or 2 of them, got \(1,\)\."),
-        ({"k": (3, 3, 3)}, r"^to_tuple: expected a number or 2 of them, got \(3, 3, 3\)\."),
+        ({"strides": (1,)}, r"^Conv2D: expected strides as a number or 2 of them, got \(1,\)\."),
+        ({"k": (3, 3, 3)}, r"^Conv2D: expected k as a number or 2 of them, got \(3, 3, 3\)\."),
         ({"groups": 0}, r"^Conv2D: expected groups that divide nin and nout, got 0 for 2 and 2\."),
     ],
 )

@@ -48,7 +48,7 @@ from cuobjax.nn import init
         (lambda: objax.functional.one_hot(jn.array([1]), -1), "one_hot: expected num_classes of at least 0, got -1"),
         (
             lambda: objax.functional.conv(jn.ones((1, 1, 4, 4)), jn.ones((3, 3, 1, 1)), 0),
-            "expected strides of at least 1",
+            "conv: expected strides of at least 1",
         ),
     ],
 )

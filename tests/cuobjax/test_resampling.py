@@ -158,7 +158,7 @@ def test_the_first_of_equal_maxima_gets_the_gradient():
         (lambda: nn.ConvTranspose2D(3, 4, 3)(jn.ones((2, 4, 5, 5))), r"ConvTranspose2D: expected x of shape \(N, 3, H"),
         (lambda: nn.ConvTranspose2D(3, 4, 3, groups=2), "ConvTranspose2D: expected groups that divide nin and nout"),
         (lambda: nn.DepthwiseConv2D(3, 3, multiplier=0), "DepthwiseConv2D: expected multiplier of at least 1, got 0"),
-        (lambda: nn.SeparableConv2D(3, 4, (3,)), "to_tuple: expected a number or 2 of them"),
+        (lambda: nn.SeparableConv2D(3, 4, (3,)), "SeparableConv2D: expected k as a number or 2 of them"),
     ],
 )  # fmt: skip
 def test_what_is_refused(call, message):
