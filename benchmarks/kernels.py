@@ -82,11 +82,23 @@ DRAWS = {
 }
 
 
+# The largest kernels, in one dimension and in three: parts of them, and what one block takes together.
+DEPTHWISE = {
+    "3x3": ((3, 3), (1, 1), (1, 1)),
+    "7x7 by 2": ((7, 7), (2, 2), (1, 1)),
+    "31 dilated": ((31,), (1,), (2,)),
+    "3x3x3": ((3, 3, 3), (1, 1, 1), (1, 1, 1)),
+}
+
+
 def launches():
     """Pairs (what it stands for, function of xp that launches): together they make every kernel there is."""
     for name, window in CONVOLUTIONS.items():
         for dtype in (*FLOATS, "complex64") if name == "3x3" else ("float32",):
             yield f"{name} {dtype}", partial(_convolve, *window, dtype)
+    for name, window in DEPTHWISE.items():
+        for dtype in (*FLOATS, "complex64") if name == "3x3" else ("float64",):
+            yield f"depthwise {name} {dtype}", partial(_convolve, *window, dtype, groups=4)
     for name, window in POOLS.items():
         for dtype in FLOATS if name == "2x2 by 2" else ("float32",):
             yield f"{name} {dtype}", partial(_pool, *window, dtype)
@@ -212,10 +224,10 @@ def _normalize(dtype, centered, scale, xp):
         normalization.standardize(xp, x, mean, variance, scale, shift, eps=1e-5)
 
 
-def _convolve(kernel, strides, dilation, dtype, xp):
-    x, w = xp.zeros((2, 4) + (16,) * len(kernel), dtype), xp.zeros((16, 4, *kernel), dtype)
-    padding = ((kernel[0] // 2, kernel[0] // 2),) * len(kernel)
-    parameters = {"strides": strides, "padding": padding, "dilation": dilation, "groups": 1}
+def _convolve(kernel, strides, dilation, dtype, xp, groups=1):
+    x, w = xp.zeros((2, 4) + (16,) * len(kernel), dtype), xp.zeros((16, 4 // groups, *kernel), dtype)
+    padding = ((kernel[0] // 2 * dilation[0],) * 2,) * len(kernel)
+    parameters = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
     y = convolution.convolution(xp, x, w, **parameters)
     convolution.convolution_input(xp, y, w, shape=x.shape, **parameters)
     convolution.convolution_kernel(xp, x, y, shape=w.shape, **parameters)

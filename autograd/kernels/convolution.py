@@ -9,7 +9,8 @@ each of the three has the other two, with the same parameters, as its own transp
 
 In general they are an implicit GEMM (Chellapilla et al. 2006): `im2col.unfold` lays the windows of the outputs into a
 matrix that one matrix product per group contracts. That matrix is never built whole: blocks of the batch, and of the
-output's rows where one image alone is too large, bound the workspace. `pointwise` has no windows to lay out.
+output's rows where one image alone is too large, bound the workspace. `pointwise` has no windows to lay out,
+`depthwise` too little to multiply.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from . import pointwise
+from . import depthwise, pointwise
 from .im2col import Plan, fold, unfold
 from .products import stacked
 from .windows import output_shape, same_padding
@@ -50,6 +51,8 @@ def convolution(
     """
     plan = _plan("convolution", x.shape, w.shape, strides, padding, dilation, groups)
     dtype, x, w = _arithmetic(xp, x, w)
+    if depthwise.suits(xp, plan):
+        return depthwise.forward(xp, x, w, plan)
     if pointwise.suits(plan):
         return pointwise.forward(xp, x, w, plan).astype(dtype, copy=False)
     pieces = _pieces(w, plan, plan.shifts(xp))
@@ -77,6 +80,8 @@ def convolution_input(
     """The transpose of `convolution` with respect to x of the given shape: g (N, O, *out) to (N, C, *spatial)."""
     plan = _plan("convolution_input", shape, w.shape, strides, padding, dilation, groups, g.shape)
     dtype, g, w = _arithmetic(xp, g, w)
+    if depthwise.suits(xp, plan):
+        return depthwise.to_input(xp, g, w, plan)
     if pointwise.suits(plan):
         return pointwise.to_input(xp, g, w, plan).astype(dtype, copy=False)
     if plan.is_cheaper_reversed():
@@ -102,6 +107,8 @@ def convolution_kernel(
     """The transpose of `convolution` with respect to w of the given shape: x and g to (O, C // groups, *kernel)."""
     plan = _plan("convolution_kernel", x.shape, shape, strides, padding, dilation, groups, g.shape)
     dtype, x, g = _arithmetic(xp, x, g)
+    if depthwise.suits(xp, plan):
+        return depthwise.to_kernel(xp, x, g, plan)
     if pointwise.suits(plan):
         return pointwise.to_kernel(xp, x, g, plan).astype(dtype, copy=False)
     w = xp.zeros(shape, x.dtype)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from autograd.kernels import depthwise
 from autograd.kernels import im2col as columns
 from autograd.kernels.convolution import (
     convolution,
@@ -35,6 +36,11 @@ CASES = {
     "2-d in groups, strided": ((2, 6, 5, 4), (9, 2, 2, 3), (2, 1), ((1, 0), (0, 1)), (1, 1), 3),
     "depthwise": ((2, 4, 5, 6), (4, 1, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 4),
     "depthwise, strided, two per channel": ((2, 3, 6, 5), (6, 1, 3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), 3),
+    "depthwise, 1-d, dilated": ((2, 3, 30), (6, 1, 17), (1,), ((8, 9),), (2,), 3),
+    "depthwise, 3-d": ((2, 2, 4, 5, 3), (4, 1, 3, 3, 3), (1, 2, 1), ((1, 1), (0, 2), (1, 1)), (1, 1, 1), 2),
+    "depthwise, large and cropped": ((1, 2, 9, 8), (2, 1, 5, 4), (2, 1), ((3, -1), (-1, 2)), (2, 1), 2),
+    "depthwise 1x1": ((2, 3, 3, 2), (6, 1, 1, 1), (1, 1), ((0, 1), (1, 0)), (1, 1), 3),
+    "no images, depthwise": ((0, 3, 3, 2), (6, 1, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 3),
     "1x1": ((3, 4, 5, 6), (2, 4, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
     "1x1 in groups": ((3, 4, 3, 2), (6, 2, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 2),
     "1x1 padded, to many channels": ((2, 2, 3, 3), (7, 2, 1, 1), (1, 1), ((1, 0), (0, 2)), (1, 1), 1),
@@ -115,8 +121,17 @@ def test_blocks_of_images_and_rows_do_not_change_the_result(xp, case, workspace,
         np.testing.assert_allclose(host(got), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", [name for name in CASES if "depthwise" in name])
+def test_shares_of_a_depthwise_sum_do_not_change_the_result(xp, name, monkeypatch):
+    monkeypatch.setattr(depthwise, "SHARE", 2)
+    for got, expected in zip(compute(xp, CASES[name]), example(CASES[name])[3:], strict=True):
+        np.testing.assert_allclose(host(got), expected, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "complex128"])
-@pytest.mark.parametrize("name", ["2-d of many channels", "2-d in groups, strided", "depthwise", "1x1"])
+@pytest.mark.parametrize(
+    "name", ["2-d of many channels", "2-d in groups, strided", "depthwise", "depthwise, 3-d", "1x1"]
+)
 def test_dtype_is_kept(xp, name, dtype):
     case = CASES[name]
     tolerance = 60 * np.finfo(dtype).eps
