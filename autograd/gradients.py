@@ -1,7 +1,8 @@
 """Transformations of functions: `grad` and its relatives.
 
-A function under a transformation gets its array arguments as Arrays, wherever they stand in nested tuples, lists and
-dictionaries. What comes back are raw arrays if no argument was an Array (NumPy's style), else Arrays.
+What a function under a transformation is differentiated in are Arrays, wherever they stand in nested tuples, lists and
+dictionaries. If no argument was an Array (NumPy's style), it gets the others as they are, and what comes back are raw
+arrays; else all are Arrays.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from .typing import Tree
 
 __all__ = [
-    "TapedRun", "copied", "elementwise_grad", "flatten", "grad", "one_array", "scalar_seed", "select", "stop_gradient",
-    "value_and_grad", "vjp",
+    "TapedRun", "copied", "elementwise_grad", "flatten", "grad", "named", "one_array", "scalar_seed", "select",
+    "stop_gradient", "value_and_grad", "vjp",
 ]  # fmt: skip
 
 P = ParamSpec("P")
@@ -205,6 +206,20 @@ def scalar_seed(x: Any, where: str, kind: str = "real", one_element: bool = Fals
     return library(x).ones(x.shape, x.dtype)[()]
 
 
+def named(f: Any, operator: str, argnums: int | Sequence[int]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator as `functools.wraps(f)`, but that name and docstring say what the function computes."""
+
+    def rename(derivative):
+        functools.update_wrapper(derivative, f)
+        name = getattr(f, "__name__", type(f).__name__)
+        derivative.__name__ = f"{operator}_of_{name}_wrt_argnum_{argnums}"
+        text = f"The {operator} of {name} with respect to argument {argnums}; it takes the arguments of {name}."
+        derivative.__doc__ = "\n\n".join(filter(None, [text, getattr(f, "__doc__", None)]))
+        return derivative
+
+    return rename
+
+
 def value_and_grad(
     f: Callable[P, Any],
     argnums: int | Sequence[int] = 0,
@@ -225,7 +240,7 @@ def value_and_grad(
     require_function(f, "grad")
     argnums = argnums if argnum is None else argnum
 
-    @functools.wraps(f)
+    @named(f, "value_and_grad", argnums)
     def value_and_gradient(*args: P.args, **kwargs: P.kwargs) -> tuple[Any, Any]:
         try:
             with TapedRun(f, args, kwargs, argnums, "grad") as run:
@@ -277,7 +292,7 @@ def grad(
     """
     both = value_and_grad(f, argnums, has_aux, holomorphic, argnum=argnum)
 
-    @functools.wraps(f)
+    @named(f, "grad", argnums if argnum is None else argnum)
     def gradient(*args: P.args, **kwargs: P.kwargs) -> Any:
         value, gradients = both(*args, **kwargs)
         return (gradients, value[1]) if has_aux else gradients
@@ -316,7 +331,7 @@ def elementwise_grad(
 
     argnums = argnums if argnum is None else argnum
 
-    @functools.wraps(f)
+    @named(f, "elementwise_grad", argnums)
     def derivative(*args: P.args, **kwargs: P.kwargs) -> Any:
         with TapedRun(f, args, kwargs, argnums, "elementwise_grad") as run:
             y = one_array(run, run.output, "elementwise_grad")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import itertools
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from .core import Array, beside, library, lift
 from .dtypes import follows_numpy, is_inexact, numpy_rules
 from .errors import shortened
 from .forward import Forward, ForwardTracer, zeros_like
-from .gradients import TapedRun, copied, grad, select
+from .gradients import TapedRun, copied, grad, named, select
 from .numpy import moveaxis
 from .ops.elementwise import astype
 from .ops.shape import reshape
@@ -202,7 +201,7 @@ def jacobian(
                [0., 4.]])
     """
     argnums = argnums if argnum is None else argnum
-    return _recorded(f, argnums, has_aux, holomorphic, by_columns=lambda inputs, outputs: inputs < outputs)
+    return _recorded(f, argnums, has_aux, holomorphic, "jacobian", lambda inputs, outputs: inputs < outputs)
 
 
 def jacrev(
@@ -213,13 +212,13 @@ def jacrev(
     Args:
         f, argnums, has_aux, holomorphic: As for `jacobian`.
     """
-    return _recorded(f, argnums, has_aux, holomorphic, by_columns=lambda inputs, outputs: False)
+    return _recorded(f, argnums, has_aux, holomorphic, "jacrev", lambda inputs, outputs: False)
 
 
-def _recorded(f, argnums, has_aux, holomorphic, by_columns):
+def _recorded(f, argnums, has_aux, holomorphic, name, by_columns):
     """Derivatives of a recorded run: by rows, from cotangents, or by columns, from tangents."""
 
-    @functools.wraps(f)
+    @named(f, name, argnums)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         with TapedRun(f, args, kwargs, argnums, "jacobian") as run:
             output, aux = output_and_aux(run.output, has_aux, "jacobian")
@@ -249,7 +248,7 @@ def jacfwd(
         f, argnums, has_aux, holomorphic: As for `jacobian`.
     """
 
-    @functools.wraps(f)
+    @named(f, "jacfwd", argnums)
     def derivatives(*args: P.args, **kwargs: P.kwargs) -> Any:
         selected, (rest, constants) = select(args, kwargs, argnums, "jacobian")
         leaves, arguments = tree.flatten(selected)
@@ -367,7 +366,7 @@ def hessian(
                [2., 0.]])
     """
     argnums = argnums if argnum is None else argnum
-    return jacobian(grad(f, argnums), argnums)
+    return named(f, "hessian", argnums)(jacobian(grad(f, argnums), argnums))
 
 
 def hvp(f: Callable[..., Any], primals: Tree, tangents: Tree) -> Tree:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import types
+import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple, overload
 
@@ -14,6 +15,7 @@ from .errors import line_of_user, noted
 from .forward import total, zeros_like
 from .gradients import copied, vjp
 from .numpy._common import as_array
+from .numpy.numpy_vspaces import vspace
 from .primitive import Primitive
 
 __all__ = ["Operation", "UndefinedDerivative", "primitive"]
@@ -70,6 +72,40 @@ class Operation(Primitive):
             args = [_mapped(backend.contiguous, x) for x in args]
             params = {name: _mapped(backend.contiguous, x) for name, x in params.items()}
         return self.forward(*args, **params)
+
+    def defgrad(self, maker: Callable[..., Any], argnum: int = 0) -> None:
+        """Defines the derivative with respect to one argument, as before 2017: use `defvjp(operation, ...)`.
+
+        Args:
+            maker: `maker(y, *args, **params)` returns the function from the cotangent of the result to that of the
+                argument.
+            argnum: Its position.
+        """
+        warnings.warn(f"{self.name}: use defvjp({self.name}, ...)", DeprecationWarning, stacklevel=2)
+        self.joint, self.makers = None, {**self.makers, argnum: maker}
+
+    def defvjp(self, rule: Callable[..., Any], argnum: int = 0) -> None:
+        """Defines the derivative with respect to one argument, as before 2017: use `defvjp(operation, ...)`.
+
+        Args:
+            rule: `rule(g, y, vs, gvs, *args, **params)` returns the cotangent of the argument; `vs` and `gvs` are the
+                vector spaces of the argument and of `g`.
+            argnum: Its position.
+        """
+
+        def maker(y, *args, **params):
+            return lambda g: rule(g, y, vspace(args[argnum]), vspace(g), *args, **params)
+
+        self.defgrad(maker, argnum)
+
+    def defvjp_is_zero(self, argnums: Sequence[int] = (0,)) -> None:
+        """Says that there is no derivative with respect to these arguments, as before 2017: use `defvjp`.
+
+        Args:
+            argnums: Their positions.
+        """
+        for i in argnums:
+            self.defgrad(None, i)  # type: ignore[arg-type]
 
     def maker(self, i: int) -> Callable[..., Any]:
         """The maker for argument `i`; that of the transposed forward rule if there are no others."""
@@ -305,7 +341,7 @@ def primitive(function: Callable[..., Any] | None = None, *, contiguous: bool = 
         defined, and for a traced value that is given by name.
 
     Example:
-        >>> import numpy
+        >>> from autograd import defvjp
         >>> @primitive
         ... def cube(x):
         ...     return x**3

@@ -158,8 +158,8 @@ class TestGrad:
         with pytest.raises(TypeError, match=r"expected a function that returns \(output, aux\)"):
             vjp(f, X, has_aux=True)
 
-    def test_name_and_documentation_stay(self):
-        assert grad(cube).__name__ == "cube"
+    def test_name_and_documentation_say_what_it_is(self):
+        assert grad(cube).__name__ == "grad_of_cube_wrt_argnum_0" and grad(cube).__wrapped__ is cube
 
 
 class TestKinds:

@@ -1,5 +1,7 @@
 """HIPS autograd's operators on functions, compared with closed forms."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,17 @@ def test_operators_of_your_own():
     assert double_of(max, 1).__name__ == "double_of_of_max_wrt_argnum_1"
     with pytest.raises(TypeError, match="double_of: expected argnum, a position or a tuple of them, got x"):
         double_of(max, "x")
+
+
+@pytest.mark.parametrize(
+    "name", ["grad", "value_and_grad", "elementwise_grad", "jacobian", "jacrev", "jacfwd", "hessian"]
+)
+def test_names_say_what_is_computed(name):
+    def loss(weights, data):
+        """What is to be small."""
+
+    found = getattr(autograd, name)(loss, (0, 1))
+    assert found.__name__ == f"{name}_of_loss_wrt_argnum_(0, 1)" and found.__wrapped__
+    assert found.__doc__.startswith(f"The {name} of loss with respect to argument (0, 1)")
+    assert found.__doc__.endswith("What is to be small.")
+    assert list(inspect.signature(found).parameters) == ["weights", "data"]

@@ -219,3 +219,19 @@ class TestWithoutDerivatives:
         defvjp(total, lambda y, parts: lambda g: g)
         with pytest.raises(TypeError, match="expected a derivative in the structure of argument 0 of total"):
             grad(lambda x: total([x, x]))(1.0)
+
+
+class TestSpellingsBefore2017:
+    def test_they_work_with_a_warning(self):
+        @primitive
+        def product(a, b, c):
+            return a * b
+
+        with pytest.warns(DeprecationWarning, match=r"product: use defvjp\(product, ...\)"):
+            product.defgrad(lambda y, a, b, c: lambda g: g * b)
+        with pytest.warns(DeprecationWarning, match="product: use defvjp"):
+            product.defvjp(lambda g, y, vs, gvs, a, b, c: g * a * (vs.shape == gvs.shape), argnum=1)
+        with pytest.warns(DeprecationWarning, match="product: use defvjp"):
+            product.defvjp_is_zero([2])
+        check_grads(lambda a, b: product(a, b, 3.0), (X, V))
+        np.testing.assert_array_equal(grad(lambda c: anp.sum(product(X, V, c)))(X), np.zeros(3))
