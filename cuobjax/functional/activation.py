@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import cuobjax.numpy as jn
 from autograd import stop_gradient
-from autograd.axes import complete_axis
+from autograd.axes import complete_axes, complete_axis
 from autograd.backend import is_array
 from autograd.core import Array
 from autograd.ops import activation
@@ -45,14 +47,31 @@ def sigmoid(x: ArrayLike) -> Array:
 
 @with_array_results
 def softmax(x: ArrayLike, axis: Axes = -1) -> Array:
-    """exp(x) / sum(exp(x)) along an axis."""
-    return special.softmax(x, axis)
+    """exp(x) / sum(exp(x)) along an axis.
+
+    Raises:
+        TypeError: If x is complex, ValueError if the axis has length 0.
+    """
+    return special.softmax(_exponents("softmax", x, axis), axis)
 
 
 @with_array_results
 def log_softmax(x: ArrayLike, axis: Axes = -1) -> Array:
-    """log(softmax(x)) along an axis, computed so that it does not underflow."""
-    return special.log_softmax(x, axis)
+    """log(softmax(x)) along an axis, computed so that it does not underflow.
+
+    Raises:
+        TypeError: If x is complex, ValueError if the axis has length 0.
+    """
+    return special.log_softmax(_exponents("log_softmax", x, axis), axis)
+
+
+def _exponents(where, x, axis):
+    x = jn.asarray(x)
+    if x.dtype.kind == "c":
+        raise TypeError(f"{where}: expected real numbers, got dtype {x.dtype}.")
+    if not x.size and not math.prod([x.shape[i] for i in complete_axes(axis, x.ndim)]):
+        raise ValueError(f"{where}: expected elements along axis {axis}, got x of shape {x.shape}.")
+    return x
 
 
 @with_array_results

@@ -159,7 +159,7 @@ class Adafactor(Optimizer):
         else:
             rows.value += newness * (squares.mean(-1, keepdims=True) - rows.value)
             columns.value += newness * (squares.mean(-2, keepdims=True) - columns.value)
-            v = rows.value * columns.value / jn.maximum(rows.value.mean(-2, keepdims=True), eps1)
+            v = rows.value / jn.maximum(rows.value.mean(-2, keepdims=True), eps1) * columns.value
         d = g * rsqrt(jn.maximum(v, eps1 * eps1))
         d = bounded * size / jn.maximum(_rms(d) / clip, 1) * d
         p.value -= decayed(d, p, lr * weight_decay)

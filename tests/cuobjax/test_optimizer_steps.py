@@ -326,3 +326,14 @@ def test_steps_have_derivatives(name):
     lr, h = jn.array(0.05, dtype="float64"), 1e-4
     (by_lr,) = objax.Grad(after, {}, (0,))(lr)
     np.testing.assert_allclose(by_lr, (after(lr + h) - after(lr - h)) / (2 * h), rtol=1e-3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_adafactor_of_gradients_whose_fourth_powers_overflow():
+    steps = []
+    for size in (1.0, 1e15):
+        v = objax.TrainVar(jn.ones((2, 3)))
+        Adafactor({"v": v})(0.1, [size * jn.array([[1.0, -2.0, 3.0], [0.5, 1.0, -1.0]])])
+        steps.append(np.asarray(objax.device_put(v.value, "cpu")))
+    np.testing.assert_allclose(*steps, rtol=1e-5)
+    assert (steps[0] != 1).all()
