@@ -119,7 +119,7 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
     @functools.wraps(function)
     def with_arrays(*args: Any, **kwargs: Any) -> Any:
         try:
-            result = function(*args, **kwargs)
+            result: Any = function(*args, **kwargs)
         except TypeError as error:
             explain_keyword(error, kwargs)
             raise

@@ -29,7 +29,7 @@ def pair(where: str, names: tuple[str, str], a: ArrayLike, b: ArrayLike) -> tupl
     return a, b
 
 
-def _fitting(where, names, a, b):
+def _fitting(where: str, names: tuple[str, str], a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
     a, b = jn.asarray(a), jn.asarray(b)
     if a.shape == b.shape:
         return a, b
