@@ -18,7 +18,7 @@ from . import backend
 from . import numpy as anp
 from .core import Array, Reference, TracedNumber, Tracer, bare, concrete, kind_of, resolved, wrapped
 from .errors import explain_keyword
-from .foreign import PLAIN, is_no_array, operand
+from .foreign import PLAIN, is_labelled, is_no_array, operand
 from .numpy._common import as_array, refuse_output, together
 from .numpy._indexing import IndexUpdate, getitem
 from .operators import Operators
@@ -171,7 +171,7 @@ def _operator(function):
         if kind is _ndarray:
             other = operand(other, function.name, False)
         elif kind not in PLAIN and not isinstance(other, Array):
-            if getattr(other, "__array_ufunc__", 0) is None:
+            if getattr(other, "__array_ufunc__", 0) is None or is_labelled(other):
                 return NotImplemented
             if function in _EQUALITY and is_no_array(other):
                 return Array(onp.full(self.shape, function is anp.not_equal))
@@ -364,6 +364,8 @@ def _is_traced(x):
 
 
 def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+    if any(map(is_labelled, inputs)):
+        return NotImplemented
     function = _counterparts().get(ufunc)
     if method != "__call__":
         function = getattr(function, method, None) if isinstance(function, Primitive) else None

@@ -18,8 +18,8 @@ from . import backend
 from .operators import Operators
 
 __all__ = [
-    "NUMBERS", "PLAIN", "argument", "holds_numbers", "is_array_like", "is_no_array", "operand", "require_numbers",
-    "to_raw",
+    "NUMBERS", "PLAIN", "argument", "holds_numbers", "is_array_like", "is_labelled", "is_no_array", "operand",
+    "require_numbers", "to_raw",
 ]  # fmt: skip
 
 NUMBERS: frozenset[type] = frozenset(
@@ -90,6 +90,12 @@ def operand(x: Any, where: str, copy: bool) -> Any:
         require_numbers(raw, where, x)
         return raw
     return x if type(x) in NUMBERS or isinstance(x, int | float | complex) else to_raw(x, where, copy)
+
+
+def is_labelled(x: Any) -> bool:
+    """Whether `x` is an array with named axes that applies NumPy's ufuncs to what it holds, as xarray's: traced values,
+    too."""
+    return hasattr(type(x), "dims") and callable(getattr(x, "__array_ufunc__", None))
 
 
 def is_no_array(x: Any) -> bool:

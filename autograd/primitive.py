@@ -16,7 +16,7 @@ import numpy
 from . import backend
 from .core import Array, Interpreter, TracedNumber, concrete, kind_of, wrapped
 from .dtypes import default_dtype, entering, follows_numpy, is_inexact, limited, promoted, real_dtype
-from .foreign import PLAIN, operand
+from .foreign import PLAIN, is_labelled, operand
 
 if TYPE_CHECKING:
     from .typing import ArrayLike, Result
@@ -203,6 +203,8 @@ class Primitive:
                 raw = True
             elif type(a) not in PLAIN:
                 odd = True
+        if odd and any(map(is_labelled, args)) and hasattr(numpy, self.name):
+            return getattr(numpy, self.name)(*args, **params)
         if trace is not None:
             if len(args) != len(self.arguments) and self.variadic is None:
                 raise TypeError(f"{self.name}: expected {len(self.arguments)} arrays, got {len(args)}.")

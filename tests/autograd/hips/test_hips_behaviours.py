@@ -168,6 +168,38 @@ class TestCreation:
             anp.sum(["a"])
 
 
+class Labelled:
+    """An array with named axes, in the way of xarray's DataArray: it applies ufuncs to what it holds."""
+
+    def __init__(self, data, dims):
+        self.data, self._dims = data, dims
+
+    dims = property(lambda self: self._dims)
+    __mul__ = lambda self, other: np.multiply(self, other)
+    __rmul__ = lambda self, other: np.multiply(other, self)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.data, dtype)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        data = [x.data if isinstance(x, Labelled) else x for x in inputs]
+        return Labelled(getattr(ufunc, method)(*data, **kwargs), self.dims)
+
+
+class TestLabelledArrays:
+    def test_they_stay_what_they_are(self):
+        def f(x):
+            held = Labelled(V, ("time",)) * x
+            twice = x * held
+            assert held.dims == twice.dims == anp.sin(twice).dims == ("time",)
+            return anp.sum(anp.maximum(anp.exp(twice), 0.0).data)
+
+        np.testing.assert_allclose(grad(f)(0.5), np.sum(V * np.exp(V * 0.25)))
+        check_grads(f, 0.5)
+        assert type(anp.exp(Labelled(V, ("time",)))) is Labelled
+        assert type(Array(V) * Labelled(V, ("time",))) is Labelled
+
+
 def test_nothing_is_printed_when_the_interpreter_ends():
     code = """
 import atexit, builtins, sys
