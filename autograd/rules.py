@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from . import tree
 from .core import Array, Tracer, dereferenced
+from .gradients import stop_gradient
 from .operation import Operation, UndefinedDerivative
 
 __all__ = [
@@ -158,14 +159,23 @@ def def_linear(operation: Any) -> None:
 def getval(x: Any) -> Any:
     """The raw array or number under a traced value, through all levels of grad and jvp; anything else unchanged.
 
-    Raises:
-        TypeError: If `x` has no one value: it differs from lane to lane in a vmap, or stands for an input in Jit.
+    What differs from lane to lane in a vmap, or stands for an input in Jit, has no one value: it comes back traced, but
+    without a derivative.
     """
-    while isinstance(x, Array):
-        if isinstance(x, Tracer) and not x._trace.differentiates:
-            raise x._trace.forced(x, "its value")
-        x = dereferenced(x)._value
-    return x
+    found = x
+    while isinstance(found, Array):
+        if isinstance(found, Tracer) and not found._trace.differentiates:
+            return stop_gradient(x)
+        found = dereferenced(found)._value
+    return found
+
+
+def _value(x):
+    """The same for functions that need the numbers."""
+    found = getval(x)
+    if isinstance(found, Tracer):
+        raise found._trace.forced(found, "its value")
+    return found
 
 
 def notrace_primitive(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -177,7 +187,7 @@ def notrace_primitive(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def untraced(*args: Any, **params: Any) -> Any:
-        return function(*map(getval, args), **{name: getval(x) for name, x in params.items()})
+        return function(*map(_value, args), **{name: _value(x) for name, x in params.items()})
 
     return untraced
 

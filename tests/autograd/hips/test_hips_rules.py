@@ -19,6 +19,7 @@ from autograd.extend import (
     register_notrace,
 )  # fmt: skip
 from autograd.testing import check_grads
+from autograd.tracer import getval
 from cuobjax import Jit
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
@@ -219,6 +220,18 @@ class TestWithoutDerivatives:
         defvjp(total, lambda y, parts: lambda g: g)
         with pytest.raises(TypeError, match="expected a derivative in the structure of argument 0 of total"):
             grad(lambda x: total([x, x]))(1.0)
+
+
+def test_values_in_a_rule_that_runs_for_all_rows_of_a_jacobian():
+    @primitive
+    def double(x):
+        return 2 * x
+
+    defvjp(double, lambda y, x: lambda g: getval(g) * 2)
+    np.testing.assert_allclose(jacobian(double)(X), 2 * np.eye(3))
+    np.testing.assert_allclose(jacobian(lambda x: double(x) ** 2)(X[:2]), np.diag(8 * X[:2]))
+    found = vmap(grad(lambda x: anp.sum(x * getval(x))))(np.stack([X, V]))
+    np.testing.assert_allclose(found, np.stack([X, V]))
 
 
 class TestSpellingsBefore2017:
