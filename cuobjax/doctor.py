@@ -31,7 +31,7 @@ __all__ = ["Report", "devices", "examine", "main", "packages"]
 WIDTH = 26  # of the labels
 SECONDS = 60  # for a part; a test takes one or two, unless a GPU's kernels have to be compiled first
 VARIABLES = """
-    CUOBJAX_DEVICE CUOBJAX_CPU_DEVICES CUOBJAX_DETERMINISTIC CUOBJAX_TRACEBACK
+    CUOBJAX_DEVICE CUOBJAX_CPU_DEVICES CUOBJAX_CUDNN CUOBJAX_DETERMINISTIC CUOBJAX_TRACEBACK
     CUDA_VISIBLE_DEVICES CUDA_PATH CUPY_ACCELERATORS CUPY_CACHE_DIR CUPY_GPU_MEMORY_LIMIT CUPY_TF32
     NVIDIA_TF32_OVERRIDE OPENBLAS_NUM_THREADS OMP_NUM_THREADS MKL_NUM_THREADS LD_LIBRARY_PATH PYTHONPATH""".split()
 
@@ -179,6 +179,8 @@ def devices(report: Report) -> None:
             report.attempt(f"gpu:{index}", _gpu, cuda, index)
         if not isinstance(count, int):
             report.line("GPUs", f"none, {count}")
+        elif count:
+            report.attempt("convolution by cuDNN", _cudnn)
     report.attempt("default device", lambda: importlib.import_module("autograd").default_device())
 
 
@@ -191,6 +193,10 @@ def _cupy():
             "then: python -m pip install 'cuobjax[cuda13]', or cuda12"
         )
     return f"{_package('cupy')}, {' '.join(found) or 'not installed by pip'}"
+
+
+def _cudnn():
+    return importlib.import_module("autograd.kernels.cudnn").status(importlib.import_module("cupy"))
 
 
 def _value_or_error(function):

@@ -10,7 +10,7 @@ each of the three has the other two, with the same parameters, as its own transp
 In general they are an implicit GEMM (Chellapilla et al. 2006): `im2col.unfold` lays the windows of the outputs into a
 matrix that one matrix product per group contracts. That matrix is never built whole: blocks of the batch, and of the
 output's rows where one image alone is too large, bound the workspace. `pointwise` has no windows to lay out,
-`depthwise` too little to multiply.
+`depthwise` too little to multiply; `cudnn` takes the general way's place on a GPU where it is installed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from . import depthwise, pointwise
+from . import cudnn, depthwise, pointwise
 from .im2col import Plan, fold, unfold
 from .products import stacked
 from .windows import output_shape, same_padding
@@ -55,6 +55,8 @@ def convolution(
         return depthwise.forward(xp, x, w, plan)
     if pointwise.suits(plan):
         return pointwise.forward(xp, x, w, plan).astype(dtype, copy=False)
+    if (found := cudnn.computed(xp, "forward", x, w, plan)) is not None:
+        return found
     pieces = _pieces(w, plan, plan.shifts(xp))
     y = xp.empty(plan.y_shape, dtype)
     for block in plan.blocks(xp, x.dtype, len(pieces)):
@@ -84,6 +86,8 @@ def convolution_input(
         return depthwise.to_input(xp, g, w, plan)
     if pointwise.suits(plan):
         return pointwise.to_input(xp, g, w, plan).astype(dtype, copy=False)
+    if (found := cudnn.computed(xp, "to_input", g, w, plan)) is not None:
+        return found
     if plan.is_cheaper_reversed():
         return _reversed_convolution(xp, g, w, plan).astype(dtype, copy=False)
     x = xp.zeros(shape, g.dtype)
@@ -111,6 +115,8 @@ def convolution_kernel(
         return depthwise.to_kernel(xp, x, g, plan)
     if pointwise.suits(plan):
         return pointwise.to_kernel(xp, x, g, plan).astype(dtype, copy=False)
+    if (found := cudnn.computed(xp, "to_kernel", x, g, plan)) is not None:
+        return found
     w = xp.zeros(shape, x.dtype)
     pieces = _split(w, plan, plan.shifts(xp)).transpose(3, 0, 2, 4, 1)
     for block in plan.blocks(xp, x.dtype, len(pieces)):
