@@ -18,7 +18,9 @@ derivative rules, NumPy's rules hold, see `numpy_rules`.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from .typing import DTypeLike
 
 __all__ = [
-    "default_dtype", "entering", "follows_numpy", "in_these_rules", "is_inexact", "limited",
+    "default_dtype", "entering", "follows_numpy", "in_these_rules", "is_inexact", "known", "limited",
     "narrowed_integers", "numpy_rules", "promoted", "real_dtype", "set_default_dtype", "undecided",
 ]  # fmt: skip
 
@@ -47,13 +49,22 @@ def set_default_dtype(dtype: DTypeLike) -> None:
     dtype raises TypeError.
     """
     global _real
-    try:
-        dtype = onp.dtype(dtype)
-    except TypeError:
-        raise TypeError(f"set_default_dtype: expected a dtype, got {dtype!r}. Import ml_dtypes for bfloat16.") from None
+    dtype = known("set_default_dtype", dtype)
     if dtype.name not in ("float16", "bfloat16", "float32", "float64"):
         raise TypeError(f"set_default_dtype: expected a dtype of real numbers, got {dtype}.")
     _real = dtype
+
+
+def known(where: str, dtype: DTypeLike) -> onp.dtype[Any]:
+    """A dtype that `where` was given; NumPy knows the name "bfloat16" once the package ml_dtypes is imported."""
+    if isinstance(dtype, str) and dtype == "bfloat16":
+        with contextlib.suppress(ImportError):
+            importlib.import_module("ml_dtypes")
+    try:
+        return onp.dtype(dtype)
+    except TypeError:
+        remedy = "Write 'float16', for instance; 'bfloat16' needs the package ml_dtypes"
+        raise TypeError(f"{where}: expected a dtype, got {dtype!r}. {remedy}.") from None
 
 
 def default_dtype(dtype: DTypeLike = float) -> onp.dtype[Any]:

@@ -17,7 +17,7 @@ import cuobjax.numpy as jn
 from autograd import Array, tree
 from autograd.backend import is_array
 from autograd.core import kind_of
-from autograd.dtypes import is_inexact
+from autograd.dtypes import is_inexact, known
 from autograd.numpy import asarray
 
 from .absent import LOSS_SCALE, declare
@@ -71,15 +71,10 @@ class Policy:
 def _checked(dtype: Any) -> onp.dtype[Any] | None:
     if dtype is None:
         return None
-    try:
-        known = onp.dtype(dtype)
-    except TypeError:
-        raise TypeError(
-            f"Policy: expected a dtype, got {dtype!r}. Write 'float16', or import ml_dtypes for 'bfloat16'."
-        ) from None
-    if not is_inexact(known) or known.kind == "c":
-        raise TypeError(f"Policy: expected a dtype of real numbers, got {known}.")
-    return known
+    found = known("Policy", dtype)
+    if not is_inexact(found) or found.kind == "c":
+        raise TypeError(f"Policy: expected a dtype of real numbers, got {found}.")
+    return found
 
 
 def is_normalization(path: str, module: Module) -> bool:

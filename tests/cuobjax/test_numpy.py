@@ -72,7 +72,7 @@ def test_other_default_dtypes(default_dtype):
     for wrong in ("int32", "complex64", bool):
         with pytest.raises(TypeError, match=r"^set_default_dtype: expected a dtype of real numbers, got"):
             default_dtype(wrong)
-    with pytest.raises(TypeError, match=r"^set_default_dtype: expected a dtype, got 'bfloat61'\. Import ml_dtypes"):
+    with pytest.raises(TypeError, match=r"^set_default_dtype: expected a dtype, got 'bfloat61'\. Write 'float16'"):
         default_dtype("bfloat61")
 
 

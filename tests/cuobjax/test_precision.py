@@ -263,7 +263,7 @@ def test_weights_that_a_call_assigns_are_stored_in_their_dtype():
         (
             lambda net: Policy("float17"),
             TypeError,
-            r"^Policy: expected a dtype, got 'float17'\. Write 'float16', or import ml_",
+            r"^Policy: expected a dtype, got 'float17'\. Write 'float16', for instance",
         ),
         (lambda net: Policy("int32"), TypeError, r"^Policy: expected a dtype of real numbers, got int32\."),
         (

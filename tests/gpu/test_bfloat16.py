@@ -78,9 +78,14 @@ def test_the_default_dtype(xp, dtype):
 
 
 def test_without_ml_dtypes():
-    """In a process that has not imported it, installed or not."""
-    program = "import cuobjax; cuobjax.set_default_dtype('bfloat16')"
+    """In a process that has not imported it, and in one where it is not installed."""
+    start = "import sys, cuobjax; assert 'ml_dtypes' not in sys.modules; "
+    program = start + "cuobjax.set_default_dtype('bfloat16'); cuobjax.precision.mixed(cuobjax.nn.Linear(1, 1))"
     environment = {"PYTHONPATH": str(DOCS.parents[1]), "CUOBJAX_DEVICE": "cpu", "OPENBLAS_NUM_THREADS": "1"}
     run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    without = program.replace("; ", "; sys.modules['ml_dtypes'] = None; ", 1)
+    without = without.replace("assert 'ml_dtypes' not in sys.modules; ", "")
+    run = subprocess.run([sys.executable, "-c", without], env=environment, capture_output=True, text=True)
     assert run.returncode == 1
-    assert "set_default_dtype: expected a dtype, got 'bfloat16'. Import ml_dtypes for bfloat16." in run.stderr
+    assert "set_default_dtype: expected a dtype, got 'bfloat16'." in run.stderr
