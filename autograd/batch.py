@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
 
-from .core import Array, Interpreter, Tracer, beside, escaped
+from .core import Array, Interpreter, NeedsValue, Tracer, beside, escaped
 from .dtypes import numpy_rules
 from .families import Composition
 from .numpy._common import on_one_device, stack_all
@@ -79,9 +79,10 @@ class Batch(Interpreter):
 
     def forced(self, x: Tracer, use: str) -> TypeError:
         """The error for a use that needs one value although every lane has its own."""
-        return TypeError(
+        return NeedsValue(
             f"vmap: {use} needs one value, but this one differs from lane to lane. Use where, cond or while_loop for a "
-            "decision, functions of autograd.numpy on it, and np.take(X, i) or Array(X)[i] to index a raw array."
+            "decision, functions of autograd.numpy on it, and np.take(X, i) or Array(X)[i] to index a raw array.",
+            self,
         )
 
     def tracer(self, value: Any) -> BatchTracer:

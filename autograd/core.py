@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from .typing import DTypeLike, RawArray
 
 __all__ = [
-    "KERNELS", "Array", "Interpreter", "Reference", "TracedNumber", "Tracer", "bare", "beside", "concrete",
-    "dereferenced", "escaped", "kind_of", "library", "lift", "resolved", "wrapped",
+    "KERNELS", "Array", "Interpreter", "NeedsValue", "Reference", "TracedNumber", "Tracer", "bare", "beside",
+    "concrete", "dereferenced", "escaped", "kind_of", "library", "lift", "resolved", "wrapped",
 ]  # fmt: skip
 
 KERNELS: str = "A kernel of your own, which needs raw arrays, is an autograd.primitive."
@@ -61,6 +61,20 @@ _activations = itertools.count(1)
 _ANYWHERE: AbstractContextManager[Any] = contextlib.nullcontext()
 _new = object.__new__
 _KINDS = (bool, int, float, complex)
+
+
+class NeedsValue(TypeError):
+    """Raised where a function needs the value of a tracer that has none for it.
+
+    Attributes:
+        interpreter: Whose tracer it is.
+    """
+
+    interpreter: Interpreter | None
+
+    def __init__(self, text: str, interpreter: Interpreter | None = None) -> None:
+        super().__init__(text)
+        self.interpreter = interpreter
 
 
 class Interpreter:

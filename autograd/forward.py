@@ -111,7 +111,7 @@ def total(y: Any, contributions: Iterable[Any]) -> Any:
 
 def _transposed(vjps, active, y, values, tangents, params):
     """The tangent by the vjps: these are linear in the cotangent, and their transposes push tangents forward."""
-    tape = Tape()
+    tape = Tape(transposes=True)
     outputs = y if type(y) is tuple else (y,)
     seeds = [tape.watch(zeros_like(part)) for part in outputs]
     cotangent = tuple(seeds) if type(y) is tuple else seeds[0]

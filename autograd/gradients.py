@@ -79,9 +79,10 @@ class TapedRun:
         *,
         raw: bool | None = None,
         lasting: bool = False,
+        transposes: bool = False,
     ) -> None:
         argnums = tuple(argnums) if isinstance(argnums, (tuple, list)) else operator.index(argnums)
-        self.tape, self._where, self._lasting = Tape(), where, lasting
+        self.tape, self._where, self._lasting = Tape(transposes), where, lasting
         self._closing = _Closing(self.tape) if lasting else None
         selected, rest = select(args, kwargs, argnums, where)
         leaves, self._structure = tree.flatten(selected)

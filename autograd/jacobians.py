@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
 from . import tree
 from .batch import Batch
 from .boundary import differentiable, lowered, output_and_aux, own, require_same_library, shown
-from .core import Array, beside, library, lift
+from .core import Array, NeedsValue, beside, library, lift
 from .dtypes import follows_numpy, is_inexact, numpy_rules
 from .errors import shortened
 from .forward import Forward, ForwardTracer, zeros_like
 from .gradients import TapedRun, copied, grad, named, select
-from .numpy import moveaxis
+from .numpy import moveaxis, stack
 from .ops.elementwise import astype
 from .ops.shape import reshape
 
@@ -160,7 +160,8 @@ def _transposed(run, outputs):
     seeds = [zeros_like(y) if m else None for y, m in zip(outputs, active, strict=True)]
     zeros = [zeros_like(y) for y in outputs]  # for those that depend on nothing
     outputs = [y for y, m in zip(outputs, active, strict=True) if m]
-    pulled = TapedRun(pull, ([s for s in seeds if s is not None],), {}, 0, "linearize", raw=True, lasting=True)
+    given = ([s for s in seeds if s is not None],)
+    pulled = TapedRun(pull, given, {}, 0, "linearize", raw=True, lasting=True, transposes=True)
 
     def push(directions):
         found = iter(pulled.gradients(pulled.output, directions, consume=False))
@@ -226,17 +227,27 @@ def _recorded(f, argnums, has_aux, holomorphic, name, by_columns):
             inputs, arguments = run.inputs
             outputs = _moving(outputs, inputs)
             _check_kinds(inputs, outputs, holomorphic)
+            found = None
             if by_columns(sum(x.size for x in inputs), sum(y.size for y in outputs)):
-                push, pulled = _transposed(run, outputs)
-                with pulled:
-                    found = list(_columns(push, [run.tape.lower(x) for x in inputs], holomorphic))
-            else:
-                found = _rows(run, outputs)
+                found = _pushed_columns(run, inputs, outputs, holomorphic)
+            found = _rows(run, outputs) if found is None else found
             found = [tree.unflatten(arguments, [shown(d, run.raw) for d in row]) for row in found]
             found = tree.unflatten(structure, found)
             return (found, run.values(aux)) if has_aux else found
 
     return derivatives
+
+
+def _pushed_columns(run, inputs, outputs, holomorphic):
+    """The derivatives by columns; None if a derivative of a user's cannot be transposed, as it needs values."""
+    try:
+        push, pulled = _transposed(run, outputs)
+    except NeedsValue as error:
+        if error.interpreter.level < run.tape.level:
+            raise
+        return None
+    with pulled:
+        return list(_columns(push, [run.tape.lower(x) for x in inputs], holomorphic))
 
 
 def jacfwd(
@@ -313,10 +324,9 @@ def _check_kinds(inputs, outputs, holomorphic):
 def _rows(run, outputs):
     """For each output its derivatives with respect to all inputs: one pullback of all rows."""
     for y in outputs:
-        batch = Batch(y.size)
         basis = library(y).eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
-        pulled = tree.flatten(run.gradients([y], [batch.tracer(basis)], consume=False))[0]
-        yield [reshape(g, shape=(*y.shape, *g.shape[1:])) for g in (batch.of_all_lanes(g) for g in pulled)]
+        pulled = _in_lanes(lambda g, y=y: tree.flatten(run.gradients([y], g, consume=False))[0], [basis], y.size)
+        yield [reshape(g, shape=(*y.shape, *g.shape[1:])) for g in pulled]
 
 
 def _columns(push, inputs, holomorphic):
@@ -327,23 +337,37 @@ def _columns(push, inputs, holomorphic):
     blocks: list[tuple[int, complex]] = [(i, 1) for i, x in enumerate(inputs)]
     blocks += [(i, 1j) for i, x in enumerate(inputs) if x.dtype.kind == "c" and not holomorphic]
     ends = list(itertools.accumulate((inputs[i].size for i, _ in blocks), initial=0))
-    batch = Batch(ends[-1])
 
     def basis(x, number):
         with beside(x):
-            directions = library(x).zeros((batch.size, x.size), x.dtype)
+            directions = library(x).zeros((ends[-1], x.size), x.dtype)
             for (i, direction), start, end in zip(blocks, ends, ends[1:], strict=False):
                 if i == number:
                     directions[start:end] = library(x).eye(x.size, dtype=x.dtype) * direction
-        return batch.tracer(directions.reshape(batch.size, *x.shape))
+        return directions.reshape(ends[-1], *x.shape)
 
-    for t in push([basis(x, i) for i, x in enumerate(inputs)]):
-        t = moveaxis(batch.of_all_lanes(t), 0, -1)
+    for t in _in_lanes(push, [basis(x, i) for i, x in enumerate(inputs)], ends[-1]):
+        t = moveaxis(t, 0, -1)
         row = [None] * len(inputs)
         for (i, direction), start, end in zip(blocks, ends, ends[1:], strict=False):
             d = reshape(t[..., start:end], shape=(*t.shape[:-1], *inputs[i].shape))
             row[i] = d if direction == 1 else row[i] - 1j * d
         yield row
+
+
+def _in_lanes(f, directions, size):
+    """`f`, a linear function of a list of arrays, of `size` directions at once: first axes count them, in results, too.
+
+    They come one after the other if a derivative of a user's needs the values of one, as with HIPS autograd.
+    """
+    batch = Batch(size)
+    try:
+        return [batch.of_all_lanes(y) for y in f([batch.tracer(d) for d in directions])]
+    except NeedsValue as error:
+        if error.interpreter is not batch:
+            raise
+    found = [f([d[i, ...] for d in directions]) for i in range(size)]
+    return [stack(results) for results in zip(*found, strict=True)]
 
 
 def hessian(

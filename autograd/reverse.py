@@ -64,18 +64,21 @@ class Tape(Interpreter):
             object without edges whose `replay(tape, gradients, position, consume)` passes the cotangent on.
         nested: Whether values on this tape may be tracers of other interpreters.
         lines: {position: (line of the user, seconds)} within a context of `autograd.debugging`, else None.
+        transposes: Whether it records a pullback, at zero: the values on it mean nothing.
         replaying: The lock of a backward pass if there are checkpoints, which record again at the end of `nodes`.
     """
 
-    __slots__ = ("__weakref__", "_held", "lines", "nested", "nodes", "replaying")
+    __slots__ = ("__weakref__", "_held", "lines", "nested", "nodes", "replaying", "transposes")
     differentiates: bool = True
     nodes: list[tuple[Any, Sequence[tuple[int, Any, tuple[Any, ...]]], Any, Any]]
     nested: bool
     lines: dict[int, tuple[str, float]] | None
     replaying: threading.RLock | None
+    transposes: bool
 
-    def __init__(self) -> None:
+    def __init__(self, transposes: bool = False) -> None:
         super().__init__()
+        self.transposes = transposes
         self.nodes = []
         self._held: Held | None = None
         self.lines = self.replaying = None

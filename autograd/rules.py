@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from . import tree
-from .core import Array, Tracer, dereferenced
+from .core import Array, NeedsValue, Tracer, dereferenced
 from .gradients import stop_gradient
 from .operation import Operation, UndefinedDerivative
+from .reverse import TapeTracer
 
 __all__ = [
     "def_linear", "defjvp", "defjvp_argnum", "defjvp_argnums", "defvjp", "defvjp_argnum", "defvjp_argnums", "getval",
@@ -161,11 +162,20 @@ def getval(x: Any) -> Any:
 
     What differs from lane to lane in a vmap, or stands for an input in Jit, has no one value: it comes back traced, but
     without a derivative.
+
+    Raises:
+        TypeError: If `x` is a cotangent in forward mode, where the pullback is transposed.
     """
     found = x
     while isinstance(found, Array):
         if isinstance(found, Tracer) and not found._trace.differentiates:
             return stop_gradient(x)
+        if isinstance(found, TapeTracer) and found._trace.transposes:
+            raise NeedsValue(
+                "getval: expected a value, got a cotangent in forward mode, where a vjp is transposed. Write the rule "
+                "without its value, or give the operation a forward mode by defjvp.",
+                found._trace,
+            )
         found = dereferenced(found)._value
     return found
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import autograd.numpy as anp
-from autograd import Array, grad, jacobian, jvp, vjp, vmap
+from autograd import Array, grad, jacfwd, jacobian, jvp, linearize, vjp, vmap
 from autograd.extend import (
     VJPNode,
     def_linear,
@@ -201,6 +201,24 @@ class TestWithoutDerivatives:
             defjvp(function, lambda t, y, x: 0 * t)
         np.testing.assert_allclose(grad(lambda x: anp.sum(anp.sin(x)))(X), np.cos(X))
         np.testing.assert_allclose(jvp(anp.sin, X, V)[1], np.cos(X) * V)
+
+    def test_jacobians_of_a_rule_that_needs_values(self):
+        """It gets the cotangents one by one, as with HIPS autograd."""
+        seen = []
+
+        @primitive
+        def square(x):
+            return x * x
+
+        defvjp(square, lambda y, x: lambda g: (seen.append(np.asarray(getval(g))), seen[-1] * 2 * x)[1])
+        np.testing.assert_allclose(jacobian(square)(X), np.diag(2 * X))
+        assert [np.shape(g) for g in seen] == 3 * [(3,)]
+        np.testing.assert_allclose(jacobian(lambda x: anp.sum(square(x), keepdims=True))(X), [2 * X])
+        wide = lambda x: anp.concatenate([square(x), x])
+        np.testing.assert_allclose(jacobian(wide)(X), np.vstack([np.diag(2 * X), np.eye(3)]))
+        for transform in (jacfwd(wide), lambda x: jvp(wide, x, V), lambda x: linearize(wide, x)):
+            with pytest.raises(TypeError, match="getval: expected a value, got a cotangent in forward mode"):
+                transform(X)
 
     def test_rules_of_what_is_no_operation(self):
         def square(x):
