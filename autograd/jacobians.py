@@ -243,7 +243,7 @@ def _pushed_columns(run, inputs, outputs, holomorphic):
     try:
         push, pulled = _transposed(run, outputs)
     except NeedsValue as error:
-        if error.interpreter.level < run.tape.level:
+        if error.interpreter is None or error.interpreter.level < run.tape.level:
             raise
         return None
     with pulled:

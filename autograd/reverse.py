@@ -52,6 +52,7 @@ class TapeTracer(Tracer):
 
     __slots__ = ("_position",)
     _position: int
+    _trace: Tape
 
 
 class Tape(Interpreter):
