@@ -686,7 +686,7 @@ def roll(a: ArrayLike, shift: SupportsIndex | Sequence[SupportsIndex], axis: Axe
 def rollaxis(a: ArrayLike, axis: int, start: int=0) -> Array:
     """`a` with an axis moved backwards until it stands before `start`."""
 def roots(p: ArrayLike) -> Array:
-    """The roots of a polynomial with a nonzero leading coefficient: complex, even if all are real (unlike NumPy's)."""
+    """The roots of a polynomial with a nonzero leading coefficient: real or complex as `linalg.eig` says."""
 def rot90(m: ArrayLike, k: int=1, axes: tuple[int, int]=(0, 1)) -> Array:
     """`m` rotated `k` times by 90 degrees in the plane of two axes, from the first towards the second."""
 def round(a: ArrayLike, decimals: int=0, out: None=None) -> Array:

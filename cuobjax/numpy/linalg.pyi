@@ -32,7 +32,7 @@ def eig(a: ArrayLike) -> EigResult:
 def eigh(a: ArrayLike, UPLO: str='L') -> EighResult:
     """The eigenvalues (..., n), ascending, and eigenvectors (..., n, n), in columns, of Hermitian matrices."""
 def eigvals(a: ArrayLike) -> Array:
-    """The eigenvalues (..., n) of square matrices, complex even where all happen to be real (unlike NumPy's)."""
+    """The eigenvalues (..., n) of square matrices: see `eig`."""
 def eigvalsh(a: ArrayLike, UPLO: str='L') -> Array:
     """The eigenvalues (..., n) of Hermitian matrices, ascending; `UPLO` says which triangle is read, "L" or "U"."""
 def inv(a: ArrayLike) -> Array:
