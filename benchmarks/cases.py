@@ -112,6 +112,28 @@ def convolutions(generator: np.random.Generator) -> Inputs:
     return Inputs(kernels, {"x": normal(generator, 64, 3, 32, 32)})
 
 
+STRIDES = 1, 1, 2, 1, 2, 1, 2, 1  # of the blocks of a ResNet-18; a stride of 2 doubles the channels
+
+
+def resnet(generator: np.random.Generator) -> Inputs:
+    """ResNet-18: a kernel (k, k, in, out), gamma and beta of each convolution, w and b of the last layer."""
+    width, convolutions = 64, [(3, 3, 64)]
+    for stride in STRIDES:
+        convolutions += [(3, width, width * stride), (3, width * stride, width * stride)]
+        convolutions += [(1, width, width * stride)] * (stride > 1)
+        width *= stride
+    parameters = []
+    for k, nin, nout in convolutions:
+        parameters.append(normal(generator, k, k, nin, nout, scale=(2 / (k * k * nin)) ** 0.5))
+        parameters += [1 + normal(generator, 1, nout, 1, 1, scale=0.1), normal(generator, 1, nout, 1, 1, scale=0.1)]
+    fixed = {"x": normal(generator, 32, 3, 32, 32), "labels": generator.integers(0, 10, 32)}
+    return Inputs(parameters + layers(generator, width, 10), fixed)
+
+
+def depthwise(generator: np.random.Generator) -> Inputs:
+    return Inputs([normal(generator, 3, 3, 1, 64, scale=1 / 3)], {"x": normal(generator, 32, 64, 32, 32)})
+
+
 def updates(generator: np.random.Generator) -> Inputs:
     """Variables, and a gradient for each of them."""
     arrays = [normal(generator, 10_000) for _ in range(200)]
@@ -153,6 +175,13 @@ CASES = {
     "conv": Case(
         "3 x (3x3 convolution to 64 channels, relu) of 32x32 images, batch 64, mean square", "conv", convolutions
     ),
+    "resnet": Case(
+        "ResNet-18, 32x32 images, batch 32, batch norm in training, cross-entropy",
+        "resnet",
+        resnet,
+        tolerance=0.2,  # each relu that rounding flips changes a channel; in float64 all agree to 1e-11
+    ),
+    "depthwise": Case("3x3 depthwise convolution of 64 channels, 32x32, batch 32, mean square", "depthwise", depthwise),
     "adam": Case("a step of Adam for 100 arrays of 10,000", "adam", updates),
     "jacobian": Case("all 200 x 200 derivatives of tanh(w x)", "jacobian", jacobian, gradient=False),
     "rows": Case("the same by 200 gradients, one for each row", "jacobian_by_rows", jacobian, gradient=False),

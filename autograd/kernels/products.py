@@ -41,7 +41,8 @@ def stacked(xp: ModuleType, a: RawArray, b: RawArray, dtype: DTypeLike | None = 
     stack = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     y = xp.empty((*stack, a.shape[-2], b.shape[-1]), dtype)
     if y.size and a.shape[-1]:
-        _multiply(xp, *(_laid_out(xp, x.astype(common, copy=False), stack) for x in (a, b)), y)
+        first, second = (_laid_out(xp, x.astype(common, copy=False), stack) for x in (a, b))
+        _multiply(xp, first, second, y)
     else:
         y.fill(0)
     return y

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import erf
 
-from benchmarks.cases import Case, Inputs
+from benchmarks.cases import STRIDES, Case, Inputs
 
 VERSION = f"NumPy {np.__version__}"
 
@@ -276,6 +276,80 @@ def conv(*kernels, x):
             before = columns[i].reshape(channels, 9, n, height, width)[:, 4]  # the middle of a window
             g = (padded[:, :, 1:-1, 1:-1] * (before > 0)).transpose(1, 0, 2, 3)
     return value, gradients[::-1]
+
+
+def convolved(x, w, stride):
+    """The convolution of x with w (k, k, in, out), and the function from its gradient to those of x and w."""
+    k, (n, channels, size, _) = len(w), x.shape
+    pad, reach, columns_of = k // 2, size + 2 * (k // 2), np.lib.stride_tricks.sliding_window_view
+    padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    windows = columns_of(padded, (k, k), (2, 3))[:, :, ::stride, ::stride]
+    out = windows.shape[2]
+    columns = np.ascontiguousarray(windows.transpose(1, 4, 5, 0, 2, 3)).reshape(channels * k * k, -1)
+    matrix = np.ascontiguousarray(w.transpose(3, 2, 0, 1)).reshape(w.shape[3], -1)
+
+    def back(g):
+        rows = g.transpose(1, 0, 2, 3).reshape(len(matrix), -1)
+        of_windows = (matrix.T @ rows).reshape(channels, k, k, n, out, out)
+        total = np.zeros((channels, n, reach, reach), x.dtype)
+        for a in range(k):
+            for b in range(k):
+                total[:, :, a : a + out * stride : stride, b : b + out * stride : stride] += of_windows[:, a, b]
+        dw = (rows @ columns.T).reshape(-1, channels, k, k).transpose(2, 3, 1, 0)
+        return total[:, :, pad : pad + size, pad : pad + size].transpose(1, 0, 2, 3), dw
+
+    return (matrix @ columns).reshape(-1, n, out, out).transpose(1, 0, 2, 3), back
+
+
+def unit(x, parameters, stride=1):
+    """Convolution and batch norm, and the function from the gradient to that of x; it appends those of parameters."""
+    w, gamma, beta = parameters
+    h, convolution_back = convolved(x, w, stride)
+    axes = 0, 2, 3
+    z = h - h.mean(axes, keepdims=True)
+    r = 1 / np.sqrt((z * z).mean(axes, keepdims=True) + np.float32(1e-5))
+    z *= r
+
+    def back(g, gradients):
+        h = g * gamma
+        dz = r * (h - h.mean(axes, keepdims=True) - z * (h * z).mean(axes, keepdims=True))
+        dx, dw = convolution_back(dz)
+        gradients[:0] = [dw, (g * z).sum(axes, keepdims=True), g.sum(axes, keepdims=True)]
+        return dx
+
+    return z * gamma + beta, back
+
+
+def resnet(*parameters, x, labels):
+    units, (w, b) = iter(zip(*[iter(parameters[:-2])] * 3, strict=True)), parameters[-2:]
+    y, stem_back = unit(x, next(units))
+    blocks, h = [], np.maximum(y, 0)
+    for stride in STRIDES:
+        y, first_back = unit(h, next(units), stride)
+        middle = np.maximum(y, 0)
+        y, second_back = unit(middle, next(units))
+        side, side_back = unit(h, next(units), stride) if stride > 1 else (h, None)
+        blocks.append((h, middle, first_back, second_back, side_back))
+        h = np.maximum(y + side, 0)
+    last, features = h, h.mean((2, 3))
+    value, (dlogits,) = cross_entropy(features @ w + b, labels)
+    gradients = [features.T @ dlogits, dlogits.sum(0)]
+    g = np.broadcast_to((dlogits @ w.T)[:, :, None, None] / last[0, 0].size, last.shape)
+    for before, middle, first_back, second_back, side_back in reversed(blocks):
+        g = g * (last > 0)
+        to_side = side_back(g, gradients) if side_back else g
+        g = first_back(second_back(g, gradients) * (middle > 0), gradients) + to_side
+        last = before
+    stem_back(g * (last > 0), gradients)
+    return value, gradients
+
+
+def depthwise(w, x):
+    padded, (_, _, height, width) = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), x.shape
+    shifted = [padded[:, :, a : a + height, b : b + width] for a in range(3) for b in range(3)]
+    y = sum(part * k[:, None, None] for part, k in zip(shifted, w.reshape(9, -1), strict=True))
+    g = y * np.float32(2 / y.size)
+    return (y * y).mean(), [np.stack([(part * g).sum((0, 2, 3)) for part in shifted]).reshape(w.shape)]
 
 
 def adam(*variables, gradients):

@@ -47,6 +47,7 @@ mlp, deep50, cross_entropy, layer_norm = map(
     jitted, (modules.mlp, modules.deep50, modules.cross_entropy, modules.layer_norm)
 )
 lstm, block, conv, adam = map(jitted, (modules.lstm, modules.block, modules.conv, modules.adam))
+resnet, depthwise = map(jitted, (modules.resnet, modules.depthwise))
 
 
 @jitted

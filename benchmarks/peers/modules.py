@@ -9,7 +9,7 @@ import numpy as np
 import cuobjax
 import cuobjax.functional as F
 import cuobjax.numpy as jn
-from benchmarks.cases import Case, Inputs
+from benchmarks.cases import STRIDES, Case, Inputs
 from cuobjax import nn
 
 VERSION = "this checkout"
@@ -149,6 +149,48 @@ def conv(case: Case, inputs: Inputs) -> Callable[[], Any]:
         return (y * y).mean()
 
     return partial(cuobjax.GradValues(loss, net.vars()), **inputs.fixed)
+
+
+def resnet(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    *parameters, w, b = inputs.differentiated
+    collection, units = cuobjax.VarCollection(), []
+    triples, strides = zip(*[iter(parameters)] * 3, strict=True), [1, *(s for t in STRIDES for s in [t, 1, 2][: t + 1])]
+    for (kernel, *norm), stride in zip(triples, strides, strict=True):
+        k, _, nin, nout = kernel.shape
+        made = nn.Conv2D(nin, nout, k, stride, padding=k // 2, use_bias=False), nn.BatchNorm2D(nout, eps=1e-5)
+        for name, v, array in zip(
+            "w gamma beta".split(), (made[0].w, made[1].gamma, made[1].beta), (kernel, *norm), strict=True
+        ):
+            v.assign(jn.array(array))
+            collection[f"{len(units)}.{name}"] = v
+        units.append(nn.Sequential(made))
+    (last,) = linears([w, b])
+    collection["last.w"], collection["last.b"] = last.w, last.b
+
+    def loss(x, labels):
+        rest = iter(units)
+
+        def unit(x):
+            return next(rest)(x, training=True)
+
+        h = F.relu(unit(x))
+        for stride in STRIDES:
+            y = unit(F.relu(unit(h)))
+            h = F.relu(y + (unit(h) if stride > 1 else h))
+        return F.loss.cross_entropy_logits_sparse(last(h.mean((2, 3))), labels).mean()
+
+    return partial(cuobjax.GradValues(loss, collection), **inputs.fixed)
+
+
+def depthwise(case: Case, inputs: Inputs) -> Callable[[], Any]:
+    layer = nn.DepthwiseConv2D(64, 3, use_bias=False)
+    layer.w.assign(jn.array(inputs.differentiated[0]))
+
+    def loss(x):
+        y = layer(x)
+        return (y * y).mean()
+
+    return partial(cuobjax.GradValues(loss, layer.vars()), **inputs.fixed)
 
 
 def adam(case: Case, inputs: Inputs) -> Callable[[], Any]:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from benchmarks.cases import Case, Inputs
+from benchmarks.cases import STRIDES, Case, Inputs
 from benchmarks.peers import THREADS
 
 VERSION = str(torch.__version__)  # its own class would need torch to unpickle
@@ -103,6 +103,26 @@ def conv(*kernels, x):
     for w in kernels:
         x = torch.relu(functional.conv2d(x, w.permute(3, 2, 0, 1), padding=1))
     return (x * x).mean()
+
+
+def resnet(*parameters, x, labels):
+    units, (w, b) = iter(zip(*[iter(parameters[:-2])] * 3, strict=True)), parameters[-2:]
+
+    def unit(x, stride=1):
+        w, gamma, beta = next(units)
+        y = functional.conv2d(x, w.permute(3, 2, 0, 1), stride=stride, padding=len(w) // 2)
+        return functional.batch_norm(y, None, None, gamma.flatten(), beta.flatten(), training=True)
+
+    h = torch.relu(unit(x))
+    for stride in STRIDES:
+        y = unit(torch.relu(unit(h, stride)))
+        h = torch.relu(y + (unit(h, stride) if stride > 1 else h))
+    return functional.cross_entropy(torch.addmm(b, h.mean((2, 3)), w), labels)
+
+
+def depthwise(w, x):
+    y = functional.conv2d(x, w.permute(3, 2, 0, 1), padding=1, groups=x.shape[1])
+    return (y * y).mean()
 
 
 def adam(inputs):
