@@ -125,11 +125,11 @@ def kernels(graph: Graph, known: AnyShape, count: int, arguments: Sequence[int],
         "inputs": count,
         "outputs": len(graph.outputs),
         "real": "double" if wide else "float",
-        "joins": "".join(_join(graph, n, o) for n, o in known.reductions.items()),
         "arguments": ", R* partial" * bool(results)
         + "".join(f", const {type_of(graph, n)}{'*' * (n in arrays)} n{n}" for n in arguments),
         "numbers": _indented(1, (f"const {type_of(graph, n)} v{n} = {'*' * (n in arrays)}n{n};" for n in arguments)),
         "threads": THREADS,
+        "shared": f"__shared__ R parts[{THREADS}];" * bool(results),
     }
     last = max(known.stage[n] for n in (*graph.outputs, *results))
     return [KERNEL % (common | _of_stage(graph, known, count, lines, stage, last)) for stage in range(last + 1)]
@@ -150,8 +150,8 @@ def _of_stage(graph, known, count, lines, stage, last):
     before = [line for n, line in lines.items() if n in needed and n not in known.elements]
     body = [*loads, *(line for n, line in lines.items() if n in needed & known.elements)]
     body += [f"{place}[i] = v{n};" for n, place in stores.items() if n in known.elements]
-    body += [f"part{n} = Join{n}()(part{n}, R(v{known.reductions[n].inputs[0]}));" for n in left]
-    after = [f"part{n} = joined(part{n}, Join{n}());" for n in left]
+    body += [_step(known.reductions[n], f"R(v{known.reductions[n].inputs[0]})") for n in left]
+    after = [_across(known.reductions[n]) for n in left]
     after += [
         f"if (threadIdx.x == 0) partial[{k} * (size_t)gridDim.x + blockIdx.x] = part{n};" for n, k in places.items()
     ]
@@ -161,7 +161,7 @@ def _of_stage(graph, known, count, lines, stage, last):
         if n not in known.elements
     ]
     return {
-        "before": _indented(1, [*before, *(f"R part{n} = Join{n}::start();" for n in left)]),
+        "before": _indented(1, [*before, *(_start(known.reductions[n]) for n in left)]),
         "body": _indented(2, body),
         "after": _indented(1, after),
     }
@@ -180,52 +180,51 @@ def _indented(depth, lines):
     return ("\n" + "    " * depth).join(lines)
 
 
-def _join(graph, n, operation):
-    start, step = REDUCTIONS[operation.primitive]
-    return JOIN % {"n": n, "start": start, "step": step}
-
-
 def _joined(graph, operation, results):
     """The statements for the result of a reduction, of what the blocks of an earlier kernel left."""
     n = operation.outputs[0]
-    count = " / R(size)" if operation.primitive is reduction.mean else ""
-    kind = type_of(graph, n)
-    return (
-        f"R part{n} = Join{n}::start();\n"
-        f"    for (int b = threadIdx.x; b < blocks; b += {THREADS})\n"
-        f"        part{n} = Join{n}()(part{n}, partial[{results.index(n)} * (size_t)gridDim.x + first + b]);\n"
-        f"    const {kind} v{n} = {kind}(joined(part{n}, Join{n}()){count});"
-    )
+    kind, count = type_of(graph, n), " / R(size)" if operation.primitive is reduction.mean else ""
+    left = f"partial[{results.index(n)} * (size_t)gridDim.x + first + b_]"
+    every = f"for (int b_ = threadIdx.x; b_ < blocks; b_ += {THREADS}) {_step(operation, left)}"
+    return _indented(1, [_start(operation), every, _across(operation), f"const {kind} v{n} = {kind}(part{n}{count});"])
 
 
-JOIN = """
-struct Join%(n)d {
-    static __device__ R start() { return %(start)s; }
-    __device__ R operator()(R a, R b) const { return %(step)s; }
-};
-"""
+def _start(operation):
+    return f"R part{operation.outputs[0]} = {REDUCTIONS[operation.primitive][0]};"
+
+
+def _step(operation, x):
+    """The statement that takes a number into the part of a thread."""
+    n, step = operation.outputs[0], REDUCTIONS[operation.primitive][1]
+    return f"{{ const R a = part{n}, b = {x}; part{n} = {step}; }}"
+
+
+def _across(operation):
+    """The statements that join the parts of all threads of a block, in an order that is always the same."""
+    n, step = operation.outputs[0], REDUCTIONS[operation.primitive][1]
+    return ACROSS % {"n": n, "step": step, "half": THREADS // 2}
+
+
+ACROSS = """parts[threadIdx.x] = part%(n)d;
+    for (int m = %(half)d; m; m /= 2) {
+        __syncthreads();
+        if (threadIdx.x < m) {
+            const R a = parts[threadIdx.x], b = parts[threadIdx.x + m];
+            parts[threadIdx.x] = %(step)s;
+        }
+    }
+    __syncthreads();
+    part%(n)d = parts[0];
+    __syncthreads();"""
 KERNEL = (
     HEADERS
     + """
 typedef %(real)s R;
 struct Table { long long x[%(n)d][%(inputs)d], y[%(n)d][%(outputs)d], size[%(n)d]; int end[%(n)d]; };
 
-// What the threads of a block have, put together in an order that is always the same.
-template <typename Join> __device__ R joined(R x, Join join) {
-    __shared__ R parts[%(threads)d];
-    parts[threadIdx.x] = x;
-    for (int n = %(threads)d / 2; n; n /= 2) {
-        __syncthreads();
-        if (threadIdx.x < n) parts[threadIdx.x] = join(parts[threadIdx.x], parts[threadIdx.x + n]);
-    }
-    __syncthreads();
-    const R whole = parts[0];
-    __syncthreads();
-    return whole;
-}
-%(joins)s
 extern "C" __global__ void multi_tensor(const Table table%(arguments)s) {
     %(numbers)s
+    %(shared)s
     int list = 0;
     while (table.end[list] <= blockIdx.x) ++list;
     const int first = list ? table.end[list - 1] : 0, blocks = table.end[list] - first;
