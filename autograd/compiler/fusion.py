@@ -18,9 +18,9 @@ from .. import backend
 from ..core import beside
 from ..graph import Graph, Operation
 from .formulas import HEADERS, OPTIONS, statement, type_of
-from .multi_tensor import MultiTensorProgram
+from .multi_tensor import MultiTensorProgram, OverLists
 
-__all__ = ["FusedKernel", "FusedLists", "fused"]
+__all__ = ["FusedKernel", "fused"]
 
 MOST = 64  # operations in a kernel: more take long to compile
 
@@ -60,29 +60,6 @@ class FusedKernel:
         outputs = ", ".join(f"{graph.values[n].dtype} y{n}" for n in graph.outputs)
         lines = [statement(graph, o) or "" for o in graph.operations] + [f"y{n} = v{n};" for n in graph.outputs]
         return xp.ElementwiseKernel(inputs, outputs, "\n".join(lines), "fused", preamble=HEADERS, options=OPTIONS)
-
-
-class FusedLists:
-    """Kernels of one text as one program over a list of arguments for each.
-
-    Args:
-        graph: That of the first one: first the inputs that are arrays of the shape of its results, then numbers.
-        count: The number of these arrays.
-        lists: How many kernels it stands for.
-    """
-
-    has_effect = False
-
-    def __init__(self, graph: Graph, count: int, lists: int) -> None:
-        self.name: str = f"{lists} x {FusedKernel(graph).name}"
-        self._program = MultiTensorProgram(graph, count, self.name)
-        self._count, self._lists = count, lists
-
-    def __call__(self, *arrays: Any) -> tuple[Any, ...]:
-        """The raw results of one list after the other; the arguments are the arrays of these, then the numbers."""
-        end = self._count * self._lists
-        lists = [arrays[i : i + self._count] for i in range(0, end, self._count)]
-        return tuple([y for outputs in self._program(lists, arrays[end:]) for y in outputs])
 
 
 def fused(graph: Graph) -> Graph:
@@ -263,4 +240,5 @@ class _Groups:
         if len(kernels) == 1:
             return Operation(FusedKernel(first.graph), tuple(first.inputs), {}, outputs, True, line)
         inputs = [n for kernel in kernels for n in kernel.inputs[: first.arrays]] + first.inputs[first.arrays :]
-        return Operation(FusedLists(first.graph, first.arrays, len(kernels)), tuple(inputs), {}, outputs, True, line)
+        program = MultiTensorProgram(first.graph, first.arrays, FusedKernel(first.graph).name)
+        return Operation(OverLists(program, len(kernels)), tuple(inputs), {}, outputs, True, line)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy
 
 from .. import backend
+from ..core import Array
 from ..graph import Graph
+from ..numpy import stack
 from ..primitive import Primitive
 from .any_shape import THREADS, AnyShape, analysed, kernels, of_shape
 from .formulas import OPTIONS
@@ -24,7 +26,7 @@ from .passes import simplified
 if TYPE_CHECKING:
     from ..typing import RawArray
 
-__all__ = ["MultiTensorProgram", "is_of_any_shape"]
+__all__ = ["MultiTensorProgram", "OverLists", "is_of_any_shape"]
 
 PER_BLOCK = 4096
 MOST_BLOCKS = 1024  # of a list whose elements are reduced: each block joins what all of them left
@@ -69,12 +71,16 @@ class MultiTensorProgram:
             if self._is_launched(arrays):
                 together.setdefault(backend.device_of(arrays[0]), []).append(i)
             else:
-                outputs[i] = of_shape(self.graph, self._known, arrays[0].shape).interpret([*arrays, *numbers])
+                outputs[i] = self.interpreted(arrays, numbers)
         for device, own in together.items():
             with device.current():
                 for i, y in zip(own, self._device.outputs([lists[i] for i in own], numbers), strict=True):
                     outputs[i] = y
         return outputs
+
+    def interpreted(self, arrays: Sequence[Any], numbers: Sequence[Any]) -> list[Any]:
+        """The outputs for a list, one operation after the other; arrays and numbers may be traced."""
+        return of_shape(self.graph, self._known, arrays[0].shape).interpret([*arrays, *numbers])
 
     def stacked(self, lists: Sequence[Sequence[RawArray]], numbers: Sequence[Any]) -> RawArray:
         """The first output of all lists as one array; the lists are on one device and of one shape, if that counts."""
@@ -112,6 +118,34 @@ class MultiTensorProgram:
     def launch(self, xp: ModuleType, blocks: int) -> None:
         """Runs the kernels for a table without arrays: what `benchmarks.kernels` compiles."""
         self._device.launch(xp, blocks, numpy.zeros((), self._device.table), ())
+
+
+class OverLists:
+    """A program over lists as one operation of a graph, whose arguments are the arrays of all lists, then the numbers.
+
+    Args:
+        program: The program.
+        lists: The number of the lists.
+        stacked: Whether the result is one array, `MultiTensorProgram.stacked`, in place of all outputs.
+    """
+
+    has_effect = False
+
+    def __init__(self, program: MultiTensorProgram, lists: int, stacked: bool = False) -> None:
+        self.name: str = f"{lists} x {program.name}"
+        self._program, self._lists, self._stacked = program, lists, stacked
+
+    def __call__(self, *arrays: Any) -> Any:
+        """The results for raw arrays, one list after the other; or for values that other transformations trace."""
+        program, count = self._program, self._program.count
+        end = count * self._lists
+        lists, numbers = [arrays[i : i + count] for i in range(0, end, count)], arrays[end:]
+        if any(isinstance(x, Array) for x in arrays):
+            outputs = [program.interpreted(own, numbers) for own in lists]
+            return stack([y[0] for y in outputs]) if self._stacked else tuple([y for own in outputs for y in own])
+        if self._stacked:
+            return program.stacked(lists, numbers)
+        return tuple([y for own in program(lists, numbers) for y in own])
 
 
 class _Device:

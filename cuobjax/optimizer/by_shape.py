@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import Array, vmap
-from autograd.core import wrapped
 from autograd.debugging import is_watching
 
 from ..core.scope import read_all, scope, write
 from ..core.variable import BaseVar
-from .lists import distinct, kind_of_list, known, stacked
+from .lists import distinct, kind_of_list, known, stacked, staging_of
 
 __all__ = ["updated_by_shape"]
 
@@ -34,9 +34,8 @@ def updated_by_shape(
         update: `(i, gradient, numbers)` changes the i-th variable and its states.
     """
     values = [*map(read_all, columns), gradients]
-    if is_watching() or any(type(x) is not Array for column in values for x in column):
-        return False
-    if any(isinstance(x, Array) and type(x) is not Array for own in distinct(numbers) for x in own.values()):
+    given = [x for own in distinct(numbers) for x in own.values() if isinstance(x, Array)]
+    if is_watching() or staging_of(itertools.chain(given, *values)) is False:
         return False
     groups: dict[Any, list[int]] = {}
     for i, own in enumerate(zip(*values, strict=True)):
@@ -64,8 +63,4 @@ def _of_batch(chosen, columns, values, numbers, update):
         return tuple([changes[variables[n]] for n in changed])
 
     found = vmap(of_lane)(*[stacked([column[i] for i in chosen]) for column in values])
-    return {
-        columns[place][i]: wrapped(lane)
-        for place, y in zip(changed, found, strict=True)
-        for i, lane in zip(chosen, y._value, strict=True)
-    }
+    return {columns[place][i]: y[k] for place, y in zip(changed, found, strict=True) for k, i in enumerate(chosen)}

@@ -2,17 +2,17 @@
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as onp
 
 import cuobjax.numpy as jn
 from autograd import Array, Device, device_put
-from autograd.backend import device_of
-from autograd.compiler.multi_tensor import MultiTensorProgram, is_of_any_shape
-from autograd.core import wrapped
+from autograd.backend import device_of, is_array, is_cupy
+from autograd.compiler.multi_tensor import MultiTensorProgram, OverLists, is_of_any_shape
+from autograd.core import TracedNumber, wrapped
 from autograd.debugging import is_watching
-from autograd.graph import ConcretizationError, Staging
+from autograd.graph import ConcretizationError, StagedNumber, StagedTracer, Staging, recording
 
 from ..core.module import Module
 from ..typing import RawArray
@@ -45,11 +45,11 @@ def over_lists(
         numbers: Python numbers, or Arrays of shape ().
     """
     results: list[Any] = [None] * len(lists)
-    for program, chosen, raw in _groups(f, lists, numbers):
-        if program is None:
+    for runner, chosen in _groups(f, lists, numbers):
+        if runner is None:
             found = [f(*lists[i], *_near(numbers, lists[i])) for i in chosen]
         else:
-            found = [tuple(map(wrapped, y)) for y in program(raw, _raw_numbers(numbers, lists[chosen[0]]))]
+            found = runner.outputs([lists[i] for i in chosen], _near(numbers, lists[chosen[0]]))
         for i, y in zip(chosen, found, strict=True):
             results[i] = y
     return results
@@ -60,11 +60,11 @@ def summed_over_lists(
 ) -> Array:
     """The sum of what `f`, as for `over_lists`, gives for each list: a single number, of shape ()."""
     sums = []
-    for program, chosen, raw in _groups(f, lists, numbers):
-        if program is None:
+    for runner, chosen in _groups(f, lists, numbers):
+        if runner is None:
             found = _stacked([f(*lists[i], *_near(numbers, lists[i]))[0] for i in chosen])
         else:
-            found = wrapped(program.stacked(raw, _raw_numbers(numbers, lists[chosen[0]])))
+            found = runner.stacked([lists[i] for i in chosen], _near(numbers, lists[chosen[0]]))
         sums.append(found.sum())
     return sums[0] if len(sums) == 1 else _stacked(sums).sum()
 
@@ -72,13 +72,14 @@ def summed_over_lists(
 def stacked(arrays: Sequence[Array]) -> Array:
     """Arrays of one shape, dtype and device as one array; without a copy if they are the parts of one, in order."""
     raw = [x._value for x in arrays]
-    whole = raw[0].base
+    whole = raw[0].base if type(arrays[0]) is Array else None
     if whole is not None and whole.shape == (len(raw), *raw[0].shape) and whole.flags.c_contiguous:
         parts = [(_address(x), x.flags.c_contiguous) for x in raw]
         if parts == [(_address(x), True) for x in whole]:
             return wrapped(whole)
-    ((program, _, lists),) = _groups(_same, [(x,) for x in arrays], ())
-    return jn.stack(arrays) if program is None else wrapped(program.stacked(lists, []))
+    lists = [(x,) for x in arrays]
+    ((runner, _),) = _groups(_same, lists, (), always=True)
+    return jn.stack(arrays) if runner is None else runner.stacked(lists, [])
 
 
 def _same(x: Array) -> tuple[Array, ...]:
@@ -99,14 +100,63 @@ def known(x: Any, by_identity: bool = False) -> Any:
     return id(x) if by_identity or isinstance(x, Module | Array) else repr(x)
 
 
-def _groups(f, lists, numbers):
-    """Triples (program, positions of the lists that it is for, their raw arrays); the program is None where `f` has to
-    be called."""
-    given = [x for x in numbers if isinstance(x, Array)]
-    if is_watching() or not {*map(type, itertools.chain(given, *lists))} <= {Array}:
-        return [(None, [*range(len(lists))], [])]
-    raw = [[x._value for x in arrays] for arrays in lists]
-    kinds = [x.dtype if isinstance(x, Array) else type(x) for x in numbers]
+class Runner(NamedTuple):
+    """A program, and the recording of the values that it computes with, if they are traced."""
+
+    program: MultiTensorProgram
+    staging: Staging | None
+
+    def outputs(self, lists: Sequence[Sequence[Array]], numbers: Iterable[Any]) -> list[tuple[Array, ...]]:
+        """The outputs for each list."""
+        if self.staging is None:
+            return [tuple(map(wrapped, y)) for y in self.program(_raw(lists), _raw([numbers])[0])]
+        results = iter(
+            self.staging.record(OverLists(self.program, len(lists)), [*itertools.chain(*lists), *numbers], {})
+        )
+        count = len(self.program.graph.outputs)
+        return [tuple(itertools.islice(results, count)) for _ in lists]
+
+    def stacked(self, lists: Sequence[Sequence[Array]], numbers: Iterable[Any]) -> Array:
+        """The first output of all lists as one array."""
+        if self.staging is None:
+            return wrapped(self.program.stacked(_raw(lists), _raw([numbers])[0]))
+        operation = OverLists(self.program, len(lists), stacked=True)
+        return self.staging.record(operation, [*itertools.chain(*lists), *numbers], {})
+
+
+def _raw(lists):
+    return [[x._value if isinstance(x, Array) else x for x in arrays] for arrays in lists]
+
+
+def staging_of(arrays: Iterable[Array]) -> Staging | Literal[False] | None:
+    """The recording that traces arrays of a GPU; None if they are not traced, False for other transformations."""
+    arrays = [*arrays]
+    kinds = {*map(type, arrays)}
+    if kinds <= {Array}:
+        return None
+    staging = recording()
+    if not kinds <= {Array, StagedTracer, StagedNumber} or staging is None:
+        return False
+    traced = [x for x in arrays if type(x) is not Array]
+    own = all(x._trace is staging and not isinstance(x._value, Array) for x in traced)
+    on_gpu = all(is_cupy(x._value) for x in arrays if type(x) is not StagedNumber)
+    return staging if own and on_gpu else False
+
+
+def kind_of_number(x: Any) -> Any:
+    """The dtype of an Array, the type of a Python number."""
+    value = x._value if isinstance(x, Array) else x
+    return value.dtype if is_array(value) else type(value)
+
+
+def _groups(f, lists, numbers, always=False):
+    """Pairs (Runner, positions of the lists that it is for); None in its place where `f` has to be called, as where
+    `Jit` will fuse elementwise operations, if not `always`."""
+    staging = staging_of(itertools.chain([x for x in numbers if isinstance(x, Array)], *lists))
+    if is_watching() or staging is False:
+        return [(None, [*range(len(lists))])]
+    raw = _raw(lists)
+    kinds = [*map(kind_of_number, numbers)]
     found = []
     for chosen in of_one_kind([*zip(*raw, strict=True)]):
         first = chosen[0]
@@ -114,7 +164,11 @@ def _groups(f, lists, numbers):
         if key not in _programs:
             arrays = lists[first]
             _programs[key] = recorded(f, arrays, _near(numbers, arrays), f.__name__)
-        found.append((_programs[key], chosen, [raw[i] for i in chosen]))
+        program = _programs[key]
+        runner = None
+        if program is not None and (staging is None or always or program.reduces):
+            runner = Runner(program, staging)
+        found.append((runner, chosen))
     return found
 
 
@@ -126,17 +180,12 @@ def near(x: Array, device: Device) -> Array:
 def _near(numbers, arrays):
     """Numbers on the device of arrays."""
     device = arrays[0].device
-    return [near(x, device) if isinstance(x, Array) else x for x in numbers]
+    return [near(x, device) if isinstance(x, Array) and not isinstance(x, TracedNumber) else x for x in numbers]
 
 
 def _stacked(numbers):
     """Numbers as an array on the device of the first one."""
     return jn.stack([near(x, numbers[0].device) for x in numbers])
-
-
-def _raw_numbers(numbers, arrays):
-    """Raw numbers, on the device of arrays."""
-    return [x._value if isinstance(x, Array) else x for x in _near(numbers, arrays)]
 
 
 def of_one_kind(columns: Sequence[Sequence[RawArray]], keys: Sequence[Any] | None = None) -> list[list[int]]:

@@ -9,13 +9,13 @@ from typing import Any
 
 from autograd import Array
 from autograd.backend import is_array
-from autograd.core import kind_of, wrapped
+from autograd.core import kind_of
 from autograd.debugging import is_watching
 
 from ..core.module import Module
 from ..core.scope import read_all, scope, write
 from ..core.variable import BaseVar
-from .lists import distinct, kind_of_list, known, of_one_kind, recorded
+from .lists import Runner, distinct, kind_of_list, kind_of_number, known, of_one_kind, recorded, staging_of
 
 __all__ = ["updated_together"]
 
@@ -41,9 +41,9 @@ def updated_together(
         update: `(i, gradient, numbers)` changes the i-th variable and its states.
     """
     values = [*map(read_all, columns), gradients]
-    if is_watching() or {*map(type, itertools.chain(*values))} != {Array}:
-        return False
-    if any(isinstance(x, Array) and type(x) is not Array for own in distinct(numbers) for x in own.values()):
+    given_arrays = [x for own in distinct(numbers) for x in own.values() if isinstance(x, Array)]
+    staging = staging_of(itertools.chain(given_arrays, *values))
+    if is_watching() or staging is False:
         return False
     raw = [[x._value for x in column] for column in values]
     constants = {name: x for name, x in vars(optimizer).items() if kind_of(x) is not None}
@@ -57,7 +57,7 @@ def updated_together(
         i = chosen[0]
         fixed = {name: x for name, x in numbers[i].items() if _is_fixed(x, constants.get(name))}
         given = {name: x for name, x in numbers[i].items() if name not in fixed}
-        kinds = [(name, x.dtype if isinstance(x, Array) else type(x)) for name, x in given.items()]
+        kinds = [(name, kind_of_number(x)) for name, x in given.items()]
         key = (*kind_of_list([column[i] for column in raw]), *attributes, *map(repr, fixed.items()), *kinds)
         if key not in programs:
             if len(programs) == MOST:
@@ -67,10 +67,12 @@ def updated_together(
         if programs[key] is None:
             return False
         program, changed = programs[key]
-        inputs = [x._value if isinstance(x, Array) else x for x in given.values()]
-        results = program([*zip(*[[column[n] for n in chosen] for column in raw], strict=True)], inputs)
+        if staging is not None and not program.reduces:  # `Jit` will fuse it, with what comes before
+            return False
+        lists = [*zip(*[[column[n] for n in chosen] for column in values], strict=True)]
+        results = Runner(program, staging).outputs(lists, given.values())
         for place, column in zip(changed, zip(*results, strict=True), strict=True):
-            changes.update(zip([columns[place][n] for n in chosen], map(wrapped, column), strict=True))
+            changes.update(zip([columns[place][n] for n in chosen], column, strict=True))
     write(changes)
     return True
 

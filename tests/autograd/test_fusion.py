@@ -9,7 +9,8 @@ import autograd.numpy as anp
 from autograd import Array, default_device, grad
 from autograd.backend import is_cupy
 from autograd.compiler import simplified
-from autograd.compiler.fusion import FusedKernel, FusedLists, fused
+from autograd.compiler.fusion import FusedKernel, fused
+from autograd.compiler.multi_tensor import OverLists
 from autograd.graph import Staging
 from autograd.ops import elementwise as ops
 
@@ -87,7 +88,7 @@ def test_kernels_of_one_text_run_together():
     arrays = [raw(onp.arange(n) * sign) for n in (3, 5, 7, 1) for sign in (1, 2)]
     graph = recorded(step, 0.5, *arrays)
     (operation,) = fused(graph).operations
-    assert isinstance(operation.primitive, FusedLists)
+    assert isinstance(operation.primitive, OverLists)
     assert operation.primitive.name == "4 x fused(multiply, subtract)"
     assert_same_bits(graph, [0.25, *arrays])
 
@@ -98,7 +99,7 @@ def test_kernels_that_depend_on_each_other_run_one_after_the_other():
         return anp.tanh(anp.sum(y, 0, keepdims=True) * x[:1] * 2.0)
 
     graph = recorded(f, X)
-    assert not any(isinstance(o.primitive, FusedLists) for o in fused(graph).operations)
+    assert not any(isinstance(o.primitive, OverLists) for o in fused(graph).operations)
     assert_same_bits(graph, [X])
 
 

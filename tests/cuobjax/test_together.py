@@ -1,6 +1,7 @@
 """Steps of optimizers over all variables at once."""
 
 import copy
+import functools
 import inspect
 import pickle
 
@@ -278,3 +279,41 @@ def test_a_changed_item_of_an_attribute_counts_in_the_next_step():
     step.scale[0] = 2.0
     step(1.0, [jn.ones(2)])
     assert v.value.tolist() == [-2.5, -2.5]
+
+
+@pytest.mark.parametrize("kind", [optimizer.LAMB, optimizer.LARS, optimizer.Adafactor, optimizer.Muon, optimizer.Adam])
+def test_steps_in_programs_and_in_transformations_of_these(kind):
+    shapes = [((3, 4), "float32")] * 2 + [((5, 2), "float32")] * 2
+    vc, alone = variables(shapes), variables(shapes)
+    eager, opt = kind(alone), kind(vc)
+    jitted = cuobjax.Jit(lambda lr, g: opt(lr, g))
+    for step in range(3):
+        lr, given = jn.array(0.1 / (step + 1)), gradients(vc, step)
+        jitted(lr, given)
+        eager(lr, given)
+    assert_same(opt.vars(), eager.vars(), 1e-5)
+
+    def moved(lr, step, variables):
+        step(lr, given)
+        return sum((v.value**2).sum() for v in variables)
+
+    derivative, expected = (
+        cuobjax.Grad(functools.partial(moved, step=step, variables=own), {}, (0,))(jn.array(0.1))[0]
+        for step, own in ((jitted, vc), (eager, alone))
+    )
+    onp.testing.assert_allclose(derivative, expected, rtol=1e-4)
+
+
+def test_sums_over_gradients_are_the_same_in_programs():
+    def clipped(grads):
+        return optimizer.clip_by_global_norm(optimizer.clip_by_norm(grads, 1.0), 0.5), optimizer.global_norm(grads)
+
+    grads = gradients(variables([((3,), "float32"), ((2, 3), "float16"), ((4,), "float32")]), 0)
+    jitted = cuobjax.Jit(clipped)
+    jitted(grads)
+    expected, norm = clipped(grads)
+    found, again = jitted(grads)
+    assert_same(map(cuobjax.StateVar, found), map(cuobjax.StateVar, expected), 1e-6)
+    onp.testing.assert_allclose(again, norm, rtol=1e-6)
+    lanes = cuobjax.Vectorize(lambda g: jitted([g, 2 * g])[1], {})(jn.array([[3.0, 4.0], [6.0, 8.0]]))
+    onp.testing.assert_allclose(lanes, [5 * 5**0.5, 10 * 5**0.5], rtol=1e-6)
