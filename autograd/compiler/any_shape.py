@@ -216,13 +216,17 @@ ACROSS = """parts[threadIdx.x] = part%(n)d;
     __syncthreads();
     part%(n)d = parts[0];
     __syncthreads();"""
+# A table of another layout has another name: kernels of one process may be taken for one program.
 KERNEL = (
     HEADERS
     + """
 typedef %(real)s R;
-struct Table { long long x[%(n)d][%(inputs)d], y[%(n)d][%(outputs)d], size[%(n)d]; int end[%(n)d]; };
+struct Table_%(n)d_%(inputs)d_%(outputs)d {
+    long long x[%(n)d][%(inputs)d], y[%(n)d][%(outputs)d], size[%(n)d];
+    int end[%(n)d];
+};
 
-extern "C" __global__ void multi_tensor(const Table table%(arguments)s) {
+extern "C" __global__ void multi_tensor(const Table_%(n)d_%(inputs)d_%(outputs)d table%(arguments)s) {
     %(numbers)s
     %(shared)s
     int list = 0;
