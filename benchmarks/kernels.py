@@ -201,9 +201,9 @@ def _softmax(dtype, xp):
     for function, gradient in ((softmax.softmax, softmax.softmax_gradient),
                                (softmax.log_softmax, softmax.log_softmax_gradient)):  # fmt: skip
         gradient(xp, x, function(xp, x, axis=(1,)), axis=(1,))
-    _, total = softmax.cross_entropy(xp, x, labels, smoothing=0.1, dtype="float32")
+    _, total = softmax.cross_entropy(xp, x, labels, smoothing=0.1, dtype="float64")
     softmax.cross_entropy_gradient(xp, row, 0, x, labels, total, smoothing=0.1)
-    _, total = softmax.soft_cross_entropy(xp, x, x, dtype="float32")
+    _, total = softmax.soft_cross_entropy(xp, x, x, dtype="float64")
     softmax.soft_cross_entropy_gradient(xp, row, 0, x, x, total)
 
 

@@ -93,7 +93,7 @@ def _global_state():
     return {
         "default device": autograd.default_device(),
         "scope": scopes and scopes.innermost.get(),
-        "threads": set(threading.enumerate()),
+        "threads": {t for t in threading.enumerate() if not t.name.startswith("autograd pool")},  # these stay
         "error state": numpy.geterr(),
         "print options": str(numpy.get_printoptions()),
     }

@@ -1,7 +1,8 @@
 """Functions of elements in one pass, some with their gradient, the cotangent times the slope.
 
-NumPy computes pieces that stay in the second-level cache; half precision is computed in float32. On CuPy each is one
-launch, in `float` or `double`.
+NumPy computes pieces that stay in the second-level cache, or the same text runs as a compiled loop, in which its
+functions are those of one number. Half precision is computed in float32. On CuPy each is one launch, in `float` or
+`double`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy
+from numpy import exp, expm1, minimum, tanh, where
 
+from .compiled import Loop, is_worth_it
 from .pieces import PIECE, common_dtype, is_number
 from .special import SINGLE, erf
 
@@ -24,21 +27,26 @@ if TYPE_CHECKING:
 __all__ = ["GRADIENTS", "VALUES", "lerp", "of_elements", "sigmoid_cross_entropy", "sigmoid_cross_entropy_gradient"]
 
 
-def of_elements(name: str, arguments: str, host: Callable[..., Any], device: str) -> Callable[..., RawArray]:
+def of_elements(
+    name: str, arguments: str, host: Callable[..., Any], device: str, times: bool = False
+) -> Callable[..., RawArray]:
     """A forward function `(xp, *arrays, **constants)` of the elements of arrays.
 
     Args:
         name: Its name.
         arguments: The names of the arrays and, after a "*", of numbers, which are parameters.
-        host: The function of pieces of NumPy arrays, and of the numbers.
+        host: The function of pieces of NumPy arrays, and of the numbers; what it calls has names of their own.
         device: The same as an expression in CUDA, in which `Real` is float or double; statements may come before it.
+        times: Whether `host` gives what the first array is multiplied by.
     """
     arrays, _, numbers = (names.split() for names in arguments.partition("*"))
+    loop = Loop(_LOOPS[0 if times else len(arrays)], function=host)
+    compute = (lambda g, *args, **params: g * host(*args, **params)) if times else host
 
     def forward(xp: ModuleType, *args: Any, **params: Any) -> RawArray:
         if xp is numpy and _is_small(args):
             with numpy.errstate(over="ignore", under="ignore"):
-                return host(*[args[0].dtype.type(a) if type(a) is float else a for a in args], **params)
+                return compute(*[args[0].dtype.type(a) if type(a) is float else a for a in args], **params)
         plain = tuple([is_number(a) for a in args])
         dtype = common_dtype(*args)
         if dtype.kind == "c":
@@ -46,8 +54,13 @@ def of_elements(name: str, arguments: str, host: Callable[..., Any], device: str
         dtype = numpy.dtype(numpy.float64) if dtype.kind in "biu" else dtype
         wide = numpy.result_type(dtype, numpy.float32)
         args = tuple([wide.type(a) if is_number(a) else a for a in args])
+        if xp is numpy and len({getattr(a, "shape", None) for a in args}) == 1 and args[0].size and is_worth_it(*args):
+            y = numpy.empty(args[0].shape, wide)
+            flat = [numpy.ascontiguousarray(a).reshape(-1) for a in args]
+            loop(1, y.size, y.reshape(-1), *flat, tuple([wide.type(params[number]) for number in numbers]))
+            return y
         if xp is numpy:
-            return _by_pieces(functools.partial(host, **params), args, dtype, wide)
+            return _by_pieces(functools.partial(compute, **params), args, dtype, wide)
         y = xp.empty(numpy.broadcast_shapes(*[a.shape for a in args]), dtype)
         kernel = _kernel(xp, name, tuple(arrays), plain, tuple(numbers), device, wide.name)
         kernel(*args, *[wide.type(params[number]) for number in numbers], y)
@@ -59,6 +72,33 @@ def of_elements(name: str, arguments: str, host: Callable[..., Any], device: str
     forward.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     forward.__name__ = forward.__qualname__ = name
     return forward
+
+
+def _one(part, start, stop, y, a, numbers):
+    for i in range(start, stop):
+        y[i] = function(a[i], *numbers)
+
+
+def _two(part, start, stop, y, a, b, numbers):
+    for i in range(start, stop):
+        y[i] = function(a[i], b[i], *numbers)
+
+
+def _three(part, start, stop, y, a, b, c, numbers):
+    for i in range(start, stop):
+        y[i] = function(a[i], b[i], c[i], *numbers)
+
+
+def _times(part, start, stop, y, g, a, numbers):
+    for i in range(start, stop):
+        y[i] = g[i] * function(a[i], *numbers)
+
+
+_LOOPS: dict[int, Callable[..., None]] = {0: _times, 1: _one, 2: _two, 3: _three}
+
+
+def function(*numbers: Any) -> Any:
+    """Stands for the function of the elements in the loops."""
 
 
 def _is_small(args):
@@ -103,16 +143,17 @@ lerp: Callable[..., RawArray] = of_elements(
 
 # Activations. Each row has the value and the slope, on NumPy and in CUDA.
 _ROOT, _TURN = math.sqrt(2 / math.pi), 0.044715  # of gelu by tanh
+_DENSITY = 1 / math.sqrt(2 * math.pi)  # of a standard normal variable at 0
 
 
 def _sigmoid(x):
-    return 1 / (numpy.exp(-x) + 1)
+    return 1 / (exp(-x) + 1)
 
 
 _END = 3.998  # the fit of erf in float32 is exactly 1 there, so that the tails are exactly 0 and 1
 
 
-def _normal_cdf(x):
+def normal_cdf(x: Any) -> Any:
     """The distribution function of a standard normal variable; in float32 by a fit of erf."""
     if x.dtype == numpy.float64:
         return 0.5 * erf(numpy, x * math.sqrt(0.5)) + 0.5
@@ -133,8 +174,13 @@ def _polynomial(coefficients, x):
     return value
 
 
+def softplus(x: Any) -> Any:
+    """log(1 + e**x)"""
+    return numpy.maximum(x, 0) + numpy.log1p(exp(-abs(x)))
+
+
 def _bell(x):
-    return numpy.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+    return exp(x * x * -0.5) * _DENSITY
 
 
 def _silu_slope(x):
@@ -143,7 +189,7 @@ def _silu_slope(x):
 
 
 def _tanh_of_gelu(x):
-    return numpy.tanh(x * (_ROOT + _ROOT * _TURN * (x * x)))
+    return tanh(x * (_ROOT + _ROOT * _TURN * (x * x)))
 
 
 def _gelu_tanh_slope(x):
@@ -152,7 +198,7 @@ def _gelu_tanh_slope(x):
 
 
 def _mish_parts(x):
-    return numpy.tanh(numpy.logaddexp(x, 0)), _sigmoid(x)
+    return tanh(softplus(x)), _sigmoid(x)
 
 
 def _mish_slope(x):
@@ -161,11 +207,11 @@ def _mish_slope(x):
 
 
 def _elu(x, alpha, rate, scale):
-    return numpy.where(x > 0, x, alpha * numpy.expm1(numpy.minimum(x, 0) * rate)) * x.dtype.type(scale)
+    return where(x > 0, x, alpha * expm1(minimum(x, 0) * rate)) * scale
 
 
 def _elu_slope(x, alpha, rate, scale):
-    return numpy.where(x > 0, 1, (alpha * rate) * numpy.exp(numpy.minimum(x, 0) * rate)) * x.dtype.type(scale)
+    return where(x > 0, 1, (alpha * rate) * exp(minimum(x, 0) * rate)) * scale
 
 
 _S = "const Real s = 1 / (exp(-x) + 1);"
@@ -174,23 +220,19 @@ _M = f"{_S} const Real t = tanh(x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)));"
 _ROWS: dict[str, tuple[str, Callable[..., Any], Callable[..., Any], str, str]] = {
     "silu": ("", lambda x: x * _sigmoid(x), _silu_slope, f"{_S} x * s", f"{_S} s * (1 + x * (1 - s))"),
     "gelu": (
-        "", lambda x: x * _normal_cdf(x), lambda x: _normal_cdf(x) + x * _bell(x), "x * normcdf(x)",
+        "", lambda x: x * normal_cdf(x), lambda x: normal_cdf(x) + x * _bell(x), "x * normcdf(x)",
         f"normcdf(x) + x * exp(x * x * Real(-0.5)) * Real({1 / math.sqrt(2 * math.pi)!r})",
     ),
     "gelu_tanh": (
         "", lambda x: 0.5 * x * (1 + _tanh_of_gelu(x)), _gelu_tanh_slope, f"{_T} Real(0.5) * x * (1 + t)",
         f"{_T} Real(0.5) * (1 + t) + Real({_ROOT / 2!r}) * x * (1 - t * t) * (1 + Real({3 * _TURN!r}) * x * x)",
     ),
-    "mish": ("", lambda x: x * _mish_parts(x)[0], _mish_slope, f"{_M} x * t", f"{_M} t + x * (1 - t * t) * s"),
+    "mish": ("", lambda x: x * tanh(softplus(x)), _mish_slope, f"{_M} x * t", f"{_M} t + x * (1 - t * t) * s"),
     "elu": (
         "* alpha rate scale", _elu, _elu_slope, "scale * (x > 0 ? x : alpha * expm1(x * rate))",
         "scale * (x > 0 ? Real(1) : alpha * rate * exp(x * rate))",
     ),
 }  # fmt: skip
-
-
-def _times(slope):
-    return lambda g, x, **constants: g * slope(x, **constants)
 
 
 VALUES: dict[str, Callable[..., RawArray]] = {}
@@ -201,13 +243,14 @@ for _name, (_numbers, _value, _slope, _device, _device_slope) in _ROWS.items():
     GRADIENTS[_name] = of_elements(
         f"{_name}_gradient",
         f"g x {_numbers}",
-        _times(_slope),
+        _slope,
         ";".join([*_statements, f"g * ({_last})"]),
+        times=True,
     )
 
 
 def _softplus_less_product(x, labels):
-    return numpy.logaddexp(x, 0) - x * labels
+    return softplus(x) - x * labels
 
 
 # Of the sigmoid of x and of probabilities.

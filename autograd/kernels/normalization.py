@@ -1,8 +1,8 @@
 """Normalization over any axes, with a scale and a shift that broadcast: layer, RMS, group, instance and batch norm.
 
 Statistics keep the axes that they are taken over, with length 1. They are float32 or float64, and so is what is
-computed inside. NumPy works on pieces that stay in the second-level cache; on CuPy each function is one or two
-launches, and one more for the gradients of a scale that is not constant along the axes.
+computed inside. NumPy works on pieces that stay in the second-level cache, or in compiled loops; on CuPy each function
+is one or two launches, and one more for the gradients of a scale that is not constant along the axes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from . import normalization_loops
 from .pieces import common_dtype, is_number, pieces
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def normalize(
         plain = is_number(scale), is_number(shift)
         scale, shift = _typed(scale, wide), _typed(shift, wide)
         _affine(xp, real, centered, plain)(x, scale, shift, mean, variance, wide.type(eps), y)
+        return y, mean, variance
+    layout = normalization_loops.layout(x, scale, axis) if x.dtype == common == wide else None
+    if layout is not None:
+        normalization_loops.normalize(layout, x, scale, shift, y, mean, variance, eps, centered)
         return y, mean, variance
     count = _count(x.shape, axis)
     for place in pieces(x.shape, axis):
@@ -118,6 +123,15 @@ def normalize_gradients(
 
 
 def _on_host(g, g_mean, g_variance, x, scale, mean, variance, wanted, axis, eps, centered, wide):
+    layout = normalization_loops.layout(x, scale, axis) if x.dtype == wide else None
+    if layout is not None:
+        found = normalization_loops.gradients(
+            layout, g, g_mean, g_variance, x, scale, mean, variance, eps, centered, 0 in wanted
+        )
+        axes = summed_axes(scale, x.ndim)
+        return found | {
+            i: found[i].sum(axes, keepdims=True).astype(scale.dtype).reshape(scale.shape) for i in (1, 2) if i in wanted
+        }
     found = {i: numpy.zeros(scale.shape, wide) for i in (1, 2) if i in wanted}
     found[0] = numpy.empty(x.shape, x.dtype)
     axes, constant, count = summed_axes(scale, x.ndim), _is_constant(scale, x.ndim, axis), _count(x.shape, axis)

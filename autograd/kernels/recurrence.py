@@ -214,7 +214,7 @@ def _products(xp, x, w, gates):
     y = xp.empty((count, gates, n, w.shape[1] // gates), x.dtype)
     if xp is numpy:
         return numpy.matmul(x[:, None], _by_gate(xp, w, gates), out=y)
-    y[...] = (_rows(xp, x) @ w).reshape((count, n, gates, -1)).transpose((0, 2, 1, 3))
+    y[...] = (_rows(xp, x) @ w).reshape((count, n, *y.shape[1::2])).transpose((0, 2, 1, 3))
     return y
 
 
@@ -223,7 +223,8 @@ def _hidden_product(xp, w, gates):
     if xp is numpy:
         by_gate = _by_gate(xp, w, gates)
         return lambda h: h @ by_gate
-    return lambda h: (h @ w).reshape((h.shape[0], gates, -1)).swapaxes(0, 1)  # one product
+    width = w.shape[1] // gates
+    return lambda h: (h @ w).reshape((h.shape[0], gates, width)).swapaxes(0, 1)  # one product
 
 
 def _by_gate(xp, w, gates):

@@ -34,7 +34,9 @@ class _Texts(NamedTuple):
 
 _TEXTS = {
     "tanh": _Texts(1, 1, 0, (), "n0 = a0 = tanh(x0 + y0 + b0);", "t0 = g0 * (T(1) - a0 * a0);"),
-    "relu": _Texts(1, 1, 0, (), "n0 = a0 = max(T(x0 + y0 + b0), T(0));", "t0 = a0 > T(0) ? g0 : T(0);"),
+    "relu": _Texts(  # max would drop NaN
+        1, 1, 0, (), "const T z = x0 + y0 + b0; n0 = a0 = z < T(0) ? T(0) : z;", "t0 = a0 > T(0) ? g0 : T(0);"
+    ),
     "lstm": _Texts(
         4, 2, 1, (1,),
         """a0 = sigmoid(x0 + y0 + b0); a1 = sigmoid(x1 + y1 + b1);

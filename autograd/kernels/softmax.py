@@ -1,6 +1,7 @@
 """Softmax and cross entropy with few passes over memory: in pieces on NumPy, in one or two launches on CuPy.
 
-Half precision is computed in float32, and so are the logarithms of sums of exponentials that cross entropy keeps.
+Half precision is computed in float32. The logarithms of sums of exponentials that cross entropy keeps are float64:
+logits may be large beside their differences, whose digits count.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from . import loops
+from .compiled import is_worth_it
 from .pieces import PIECE, is_number, pieces
 
 if TYPE_CHECKING:
@@ -54,10 +57,24 @@ def _softmax(xp, x, axis, log):
         expression = "R(x) - top - log(total)" if log else "exp(R(x) - top) / total"
         _elements(xp, "softmax", "X x, R top, R total", f"y = Y({expression})", wide.name)(x, top, total, y)
         return y
+    if axis == (x.ndim - 1,) and is_worth_it(x, y):
+        loop = loops.log_softmax if log else loops.softmax
+        loop(*_rows_of(x), *_matrices(x, y))
+        return y
     for place in pieces(x.shape, axis):
         z = _of_piece(x[place].astype(wide, copy=False), axis, log, _target(y[place], wide))
         _store(y, place, z)
     return y
+
+
+def _rows_of(x):
+    """The length and the number of rows."""
+    return x.shape[-1], x.size // x.shape[-1]
+
+
+def _matrices(*arrays):
+    """Arrays of rows as matrices: views, or copies if there are gaps."""
+    return [numpy.ascontiguousarray(a).reshape((-1, a.shape[-1])) for a in arrays]
 
 
 def _of_piece(x, axis, log, out=None):
@@ -85,6 +102,9 @@ def softmax_gradient(xp: ModuleType, g: RawArray, z: RawArray, *, axis: tuple[in
     wide, x = _wide(z), xp.empty(z.shape, z.dtype)
     if xp is not numpy:
         return _on_device(xp, "softmax_gradient", "R(g) * R(z)", "(R(g) - total) * R(z)", g, z, x, axis, wide)
+    if axis == (z.ndim - 1,) and is_worth_it(g, z):
+        loops.softmax_gradient(*_rows_of(z), *_matrices(g, z, x))
+        return x
     for place in pieces(z.shape, axis):
         part, c = z[place].astype(wide, copy=False), _target(x[place], wide)
         numpy.multiply(g[place], part, out=c, dtype=wide)
@@ -100,6 +120,9 @@ def log_softmax_gradient(xp: ModuleType, g: RawArray, z: RawArray, *, axis: tupl
     wide, x = _wide(z), xp.empty(z.shape, z.dtype)
     if xp is not numpy:
         return _on_device(xp, "log_softmax_gradient", "R(g)", "R(g) - exp(R(z)) * total", g, z, x, axis, wide)
+    if axis == (z.ndim - 1,) and is_worth_it(g, z):
+        loops.log_softmax_gradient(*_rows_of(z), *_matrices(g, z, x))
+        return x
     for place in pieces(z.shape, axis):
         part, c = g[place].astype(wide, copy=False), _target(x[place], wide)
         numpy.exp(z[place].astype(wide, copy=False), out=c)
@@ -129,18 +152,21 @@ def cross_entropy(
         logits: Real numbers (rows, classes).
         labels: Integers (rows,).
         smoothing: What all classes share.
-        dtype: The least precision of the logarithms, "float32".
+        dtype: That of the logarithms, "float64".
     """
-    wide, (rows, classes) = numpy.result_type(logits.dtype, dtype), logits.shape
-    loss, total = xp.empty(rows, logits.dtype), xp.empty(rows, wide)
+    wide, (rows, classes) = _wide(logits), logits.shape
+    loss, total = xp.empty(rows, logits.dtype), xp.empty(rows, dtype)
     if xp is not numpy:
         share = wide.type(smoothing / max(1, classes))
         _sums(xp, wide.name, "label")(logits, labels[:, None], share, wide.type(1 - smoothing), loss, total, axis=1)
         return loss, total
+    if classes and is_worth_it(logits):
+        loops.cross_entropy(classes, rows, *_matrices(logits), loss, total, labels.astype(numpy.int64), smoothing)
+        return loss, total
     for place, _ in pieces(logits.shape, (1,)):
         part, label = logits[place].astype(wide, copy=False), labels[place]
         top, above = _log_sum(part)
-        numpy.add(top, above, out=total[place])
+        numpy.add(top, above, out=total[place], dtype=total.dtype)
         below = top - part[numpy.arange(len(part)), numpy.clip(label, 0, classes - 1)]
         if smoothing:
             below = (1 - smoothing) * below + smoothing * (top - part.mean(1))
@@ -163,19 +189,23 @@ def cross_entropy_gradient(
     xp: ModuleType, g: Any, g_total: Any, logits: RawArray, labels: RawArray, total: RawArray, *, smoothing: float
 ) -> RawArray:
     """softmax(logits) (g + g_total) - target g: the cotangent of the logits for those of both results."""
-    wide, classes = numpy.result_type(total.dtype, numpy.float32), logits.shape[1]
-    x, total = xp.empty(logits.shape, logits.dtype), total.astype(wide, copy=False)
+    wide, (rows, classes) = _wide(logits), logits.shape
+    x = xp.empty(logits.shape, logits.dtype)
     if xp is not numpy:
         plain, (g, g_total) = (is_number(g), is_number(g_total)), (_column(a, wide) for a in (g, g_total))
         target = "(i % n == label ? share + more : share)"
-        kernel = _gradient(xp, plain, "L label, int64 n, R share, R more", target, wide.name)
-        share = smoothing / max(1, classes)
-        kernel(g, g_total, logits, total[:, None], labels[:, None], classes, share, 1 - smoothing, x)
+        kernel = _gradient(xp, plain, f"L label, int64 n, {wide} share, {wide} more", target, wide.name)
+        shares = wide.type(smoothing / max(1, classes)), wide.type(1 - smoothing)
+        kernel(g, g_total, logits, _long(total), labels[:, None], classes, *shares, x)
+        return x
+    if classes and is_worth_it(logits, x):
+        numbers, labels = _of_rows(rows, wide, g, g + g_total), labels.astype(numpy.int64)
+        loops.cross_entropy_gradient(classes, rows, *_matrices(logits, x), *numbers, total, labels, smoothing)
         return x
     for place, _ in pieces(logits.shape, (1,)):
         z = _target(x[place], wide)
         part, weight, label = logits[place].astype(wide, copy=False), _row(g, place), labels[place]
-        numpy.exp(numpy.subtract(part, total[place, None], out=z), out=z)
+        _exponentials(part, total[place, None], z)
         z *= _row(g + g_total, place)
         if smoothing:
             z -= (smoothing / classes) * weight
@@ -185,18 +215,34 @@ def cross_entropy_gradient(
     return x
 
 
+def _of_rows(rows, wide, *numbers):
+    """Numbers of rows, or one for all of them, as arrays in `wide`."""
+    return [numpy.ascontiguousarray(numpy.broadcast_to(a, rows), wide) for a in numbers]
+
+
+def _exponentials(x, total, z):
+    """Writes exp(x - total) to z; the total is float64, its digits beyond those of x come second."""
+    top = total.astype(x.dtype)
+    numpy.subtract(x, top, out=z)
+    z -= (total - top).astype(x.dtype)
+    numpy.exp(z, out=z)
+
+
 def soft_cross_entropy(xp: ModuleType, logits: RawArray, labels: RawArray, *, dtype: str) -> tuple[RawArray, RawArray]:
     """log(sum(exp(logits))) - sum(logits labels) of each row, both (rows, classes), and that logarithm."""
-    wide = numpy.result_type(logits.dtype, labels.dtype, dtype)
-    rows = len(logits)
-    loss, total = xp.empty(rows, numpy.result_type(logits.dtype, labels.dtype)), xp.empty(rows, wide)
+    rows, common = len(logits), numpy.result_type(logits.dtype, labels.dtype)
+    wide = numpy.result_type(common, numpy.float32)
+    loss, total = xp.empty(rows, common), xp.empty(rows, dtype)
     if xp is not numpy:
         _sums(xp, wide.name, "probabilities")(logits, labels, loss, total, axis=1)
+        return loss, total
+    if logits.size and is_worth_it(logits, labels):
+        loops.soft_cross_entropy(*_rows_of(logits), *_matrices(logits, labels), loss, total)
         return loss, total
     for place, _ in pieces(logits.shape, (1,)):
         part = logits[place].astype(wide, copy=False)
         top, above = _log_sum(part)
-        numpy.add(top, above, out=total[place])
+        numpy.add(top, above, out=total[place], dtype=total.dtype)
         loss[place] = above + (top - numpy.vecdot(part, labels[place].astype(wide, copy=False)))
     return loss, total
 
@@ -205,15 +251,19 @@ def soft_cross_entropy_gradient(
     xp: ModuleType, g: Any, g_total: Any, logits: RawArray, labels: RawArray, total: RawArray
 ) -> RawArray:
     """softmax(logits) (g + g_total) - labels g: the cotangent of the logits for those of both results."""
-    wide = numpy.result_type(total.dtype, numpy.float32)
-    x, total = xp.empty(logits.shape, logits.dtype), total.astype(wide, copy=False)
+    wide = numpy.result_type(logits.dtype, labels.dtype, numpy.float32)
+    x = xp.empty(logits.shape, logits.dtype)
     if xp is not numpy:
         plain, (g, g_total) = (is_number(g), is_number(g_total)), (_column(a, wide) for a in (g, g_total))
-        _gradient(xp, plain, "L label", "R(label)", wide.name)(g, g_total, logits, total[:, None], labels, x)
+        _gradient(xp, plain, "L label", "R(label)", wide.name)(g, g_total, logits, _long(total), labels, x)
+        return x
+    if logits.size and is_worth_it(logits, labels, x):
+        numbers = _of_rows(len(x), wide, g, g + g_total)
+        loops.soft_cross_entropy_gradient(*_rows_of(x), *_matrices(logits, labels, x), *numbers, total)
         return x
     for place, _ in pieces(logits.shape, (1,)):
         z, part = _target(x[place], wide), logits[place].astype(wide, copy=False)
-        numpy.exp(numpy.subtract(part, total[place, None], out=z), out=z)
+        _exponentials(part, total[place, None], z)
         z *= _row(g + g_total, place)
         z -= labels[place].astype(wide, copy=False) * _row(g, place)
         _store(x, place, z)
@@ -225,12 +275,23 @@ def _row(a, place):
     return a if is_number(a) else a[place, None]
 
 
+def _long(total):
+    return total[:, None].astype(numpy.float64, copy=False)
+
+
 def _column(a, wide):
     return wide.type(a) if is_number(a) else a[:, None]
 
 
 # CUDA. R is the type of what is computed, other letters are types of elements.
 _C_TYPES = {"float32": "float", "float64": "double"}
+
+
+def _real(wide):
+    """Says what R is also where no argument has that type."""
+    return f"typedef {_C_TYPES[wide]} R;"
+
+
 # Merging sums of exponentials. Source: Milakov & Gimelshein 2018, "Online normalizer calculation for softmax".
 _ROW = """
 struct Row { R top, total, product, found; };
@@ -257,16 +318,16 @@ def _sums(xp, wide, target):
     product, found = "R(0)", "R(1)"
     if target:
         above = "log(a.total + (a.top - a.top))"
-        results, after = "Y loss, R total", f"total = {above} + a.top, "
+        results, after = "Y loss, float64 total", f"total = double({above}) + a.top, "
         after += f"loss = Y(a.found > 0 ? {above} + (a.top - a.product) : a.found / a.found)"  # 0 / 0 is NaN
     if target == "probabilities":
         inputs, product = "X x, L label", "R(x) * R(label)"
     if target == "label":
-        inputs, found = "X x, L label, R share, R more", "(_J == label ? R(1) : R(0))"
+        inputs, found = f"X x, L label, {wide} share, {wide} more", "(_J == label ? R(1) : R(0))"
         product = "(_J == label ? R(x) * (share + more) : share == 0 ? R(0) : R(x) * share)"
     return xp.ReductionKernel(
         inputs, results, f"Row{{R(x), R(1), {product}, {found}}}", "merged(a, b)", after, "Row{0, 0, 0, 0}",
-        "autograd_softmax_sums", "Row", preamble=_ROW.replace("R ", _C_TYPES[wide] + " "),
+        "autograd_softmax_sums", "Row", preamble=_real(wide) + _ROW,
     )  # fmt: skip
 
 
@@ -282,8 +343,10 @@ def _elements(xp, name, inputs, text, wide):
 
 @functools.cache
 def _gradient(xp, plain, inputs, target, wide):
-    g, g_total = ("R" if is_plain else letter for is_plain, letter in zip(plain, "GH", strict=True))
+    g, g_total = (wide if is_plain else letter for is_plain, letter in zip(plain, "GH", strict=True))
     return xp.ElementwiseKernel(
-        f"{g} g, {g_total} g_total, X x, R total, {inputs}", "Y y",
-        f"y = Y(exp(R(x) - total) * (R(g) + R(g_total)) - {target} * R(g))", "autograd_cross_entropy_gradient",
+        f"{g} g, {g_total} g_total, X x, float64 total, {inputs}", "Y y",
+        f"""const R top = R(total);
+        y = Y(exp((R(x) - top) - R(total - top)) * (R(g) + R(g_total)) - {target} * R(g))""",
+        "autograd_cross_entropy_gradient", preamble=_real(wide),
     )  # fmt: skip

@@ -47,15 +47,17 @@ def _column(a):
 
 
 def _exponentials(logits, total):
-    """softmax(logits)"""
-    return exp(single(logits) - total[:, None])
+    """softmax(logits); `total` is float64."""
+    z = single(logits)
+    return exp(astype(z - total[:, None], dtype=z.dtype))
 
 
 def _to_logits(g, g_total, logits, labels, total, *, smoothing):
     classes = logits.shape[1]
-    hits = astype(equal(labels[:, None], library(logits).arange(classes)), dtype=total.dtype)
+    probabilities = _exponentials(logits, total)
+    hits = astype(equal(labels[:, None], library(logits).arange(classes)), dtype=probabilities.dtype)
     target = hits * (1 - smoothing) + smoothing / max(1, classes)
-    return _exponentials(logits, total) * (_column(g) + _column(g_total)) - target * _column(g)
+    return probabilities * (_column(g) + _column(g_total)) - target * _column(g)
 
 
 def _to_soft_logits(g, g_total, logits, labels, total):

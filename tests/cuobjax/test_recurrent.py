@@ -46,6 +46,25 @@ def test_what_is_in_padding_reaches_neither_results_nor_gradients(layer, bidirec
     assert not on_host(g[0])[1, 2:].any()
 
 
+@pytest.mark.parametrize(
+    "net", [*[layer(2, 3) for layer in LAYERS], nn.RNN(2, 3, activation="relu")], ids=["tanh", "lstm", "gru", "relu"]
+)
+def test_nan_in_a_step_that_counts_is_not_hidden(net):
+    y, _ = net(jn.zeros((2, 4, 2)).at[1, 1].set(np.nan))
+    np.testing.assert_array_equal(np.isnan(on_host(y)).any(-1), [[False] * 4, [False, True, True, True]])
+
+
+@kinds
+def test_batches_without_sequences(layer):
+    net = layer(2, 3, bidirectional=True)
+    gradients = cuobjax.GradValues(
+        lambda x: (net(x, lengths=jn.zeros(0, "int32"))[0].sum(), net(x)[0]), net.vars(), (0,)
+    )
+    g, v = gradients(jn.ones((0, 4, 2)))
+    assert (v[1].shape, g[0].shape) == ((0, 4, 6), (0, 4, 2))
+    assert not any(on_host(a).any() for a in g)
+
+
 @kinds
 def test_under_vectorize_remat_and_twice(layer):
     net, x = layer(2, 3, bidirectional=True), cuobjax.random.normal((3, 2, 4, 2))

@@ -42,7 +42,7 @@ def cross_entropy_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
     x, y = (jn.broadcast_to(a * 1.0 if a.dtype.kind in "biu" else a, shape) for a in (logits, labels))
     if x.ndim != 2:
         x, y = x.reshape((-1, shape[-1])), y.reshape((-1, shape[-1]))
-    loss, _ = soft_cross_entropy(x, y, dtype="float32")
+    loss, _ = soft_cross_entropy(x, y, dtype="float64")
     return loss if len(shape) == 2 else loss.reshape(shape[:-1])
 
 
@@ -80,8 +80,8 @@ def cross_entropy_logits_sparse(logits: ArrayLike, labels: ArrayLike, smoothing:
     if labels.shape != batch:
         labels = _of_batch(labels, batch)
     if logits.ndim == 2:
-        return cross_entropy(logits, labels, smoothing=smoothing, dtype="float32")[0]
-    loss, _ = cross_entropy(logits.reshape((-1, classes)), labels.reshape(-1), smoothing=smoothing, dtype="float32")
+        return cross_entropy(logits, labels, smoothing=smoothing, dtype="float64")[0]
+    loss, _ = cross_entropy(logits.reshape((-1, classes)), labels.reshape(-1), smoothing=smoothing, dtype="float64")
     return loss.reshape(batch)
 
 

@@ -155,10 +155,11 @@ ROWS = {
        for name, oracle, keeps in (
            ("softmax_gradient", softmax_gradient, "g z"), ("log_softmax_gradient", log_softmax_gradient, ""))},
     "cross_entropy": [
-        Case((real(3, 4), integers(1, 3, 1)), {"smoothing": smoothing, "dtype": "float32"}, cross_entropy, "logits")
+        Case((real(3, 4), integers(1, 3, 1)), {"smoothing": smoothing, "dtype": "float64"}, cross_entropy, "logits",
+             casts=True)
         for smoothing in (0.0, 0.1)],
     "soft_cross_entropy": [
-        Case((real(3, 4), Real((3, 4), 0, 1)), {"dtype": "float32"}, soft_cross_entropy, "logits labels")],
+        Case((real(3, 4), Real((3, 4), 0, 1)), {"dtype": "float64"}, soft_cross_entropy, "logits labels", casts=True)],
     "cross_entropy_gradient": [
         Case((real(3), real(3), real(3, 4), integers(1, 3, 1), Real((3,), 1, 3)), {"smoothing": smoothing},
              cross_entropy_gradient, "")

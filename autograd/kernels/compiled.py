@@ -1,0 +1,189 @@
+"""Loops over NumPy arrays in Python, which numba compiles where it is installed: one pass over memory, on all cores.
+
+Without numba (extra `cpu`), or with CUOBJAX_NUMBA=0, kernels have their way in NumPy, and so they do for small arrays,
+which are not worth the time that compiling takes at the first call.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import os
+import threading
+import types
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy
+
+from . import scalars
+
+__all__ = ["Loop", "each", "is_worth_it", "parts_of", "reduction", "threads"]
+
+LEAST = 1 << 12  # elements
+PART = 1 << 16  # elements of one array that one call of a loop has: they stay in the second-level cache
+
+
+@functools.cache
+def is_there() -> bool:
+    """Whether numba is installed and wanted."""
+    return os.environ.get("CUOBJAX_NUMBA", "1") != "0" and importlib.util.find_spec("numba") is not None
+
+
+def is_worth_it(*arrays: Any) -> bool:
+    """Whether loops take these arrays: in memory without gaps, all float32 or all float64, not all small."""
+    largest = 0
+    for a in arrays:
+        if a.dtype.num not in (11, 12) or a.dtype.num != arrays[0].dtype.num or not a.flags.c_contiguous:
+            return False
+        largest = max(largest, a.size)
+    return largest >= LEAST and is_there()
+
+
+@functools.cache
+def threads() -> int:
+    """How many threads work: CUOBJAX_THREADS, else OMP_NUM_THREADS, else the cores that this process may use."""
+    number = os.environ.get("CUOBJAX_THREADS") or os.environ.get("OMP_NUM_THREADS", "")
+    if number.isdecimal() and int(number) > 0:
+        return int(number)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+
+
+def _forget_pool() -> None:
+    """A process that was forked has no threads of the pool."""
+    global _pool
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+def _helpers() -> ThreadPoolExecutor:
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(max(1, threads() - 1), "autograd pool")
+        return _pool
+
+
+def each(work: Callable[[int], Any], count: int) -> None:
+    """Calls `work(i)` for every i below `count`, on several threads: it has to release the lock of Python."""
+    helpers = min(threads(), count) - 1
+    numbers = iter(range(count))
+
+    def some() -> None:
+        for i in numbers:
+            work(i)
+
+    others = [_helpers().submit(some) for _ in range(helpers)] if helpers > 0 else []
+    some()
+    for other in others:
+        other.result()
+
+
+class Loop:
+    """A loop over rows of arrays: `function(part, start, stop, *arguments)` has the rows from start to stop.
+
+    The text of the function is Python. Compiled for float32 or float64, its names `exp`, `tanh` and others of `scalars`
+    are functions of a number, `Real` is the type, functions that it calls are compiled, too, and numbers that are
+    constants of their modules have that type. Results are rounded as the text says, but for a product and a sum that
+    one instruction computes, and for the order of sums in a function that is a `reduction`.
+
+    Args:
+        loop: The loop.
+        names: What further names in it stand for, functions of numbers: their numbers are `Real` without saying so.
+    """
+
+    def __init__(self, loop: Callable[..., None], /, **names: Callable[..., Any]) -> None:
+        self.function, self.names = loop, names
+        self._compiled: dict[int, Any] = {}
+
+    def __call__(self, size: int, rows: int, *arguments: Any) -> None:
+        """Runs the loop over all rows of `size` elements; arguments are arrays of one dtype first, and others."""
+        of_part = parts_of(size, rows)
+        loop = self.of(arguments[0].dtype)
+        each(
+            lambda part: loop(part, part * of_part, min(rows, (part + 1) * of_part), *arguments),
+            -(-rows // of_part),
+        )
+
+    def of(self, dtype: Any) -> Any:
+        """The compiled function for a dtype."""
+        found = self._compiled.get(dtype.num)
+        if found is None:
+            with _lock:
+                found = self._compiled[dtype.num] = _compile(self.function, dtype.type, self.names)
+        return found
+
+
+def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a function that a loop calls: its sums may be taken in any order, and so by vector instructions."""
+    function.any_order = True  # type: ignore[attr-defined]
+    return function
+
+
+def parts_of(size: int, rows: int) -> int:
+    """How many rows of `size` elements a part has; it does not depend on the number of threads, as sums must not."""
+    return max(1, PART // max(1, size))
+
+
+def _compile(function, real, names, is_called=False, bare=False):
+    import numba  # it takes half a second
+
+    text, bound = _bound(function, real, names, bare)
+    known = types.FunctionType(text, function.__globals__ | bound, function.__name__)
+    # numba keeps what it compiled on disk, by this name: it must change with all that the text depends on.
+    known.__qualname__ = f"{function.__name__}_{_digest(text, bound)}"
+    known.__module__ = function.__module__
+    options: dict[str, Any] = {
+        "nogil": True,
+        "forceinline": is_called,
+        "error_model": "numpy",
+        "fastmath": {"contract"},
+    }
+    if hasattr(function, "any_order"):
+        options["fastmath"].add("reassoc")
+    try:
+        return numba.njit(cache=True, **options)(known)
+    except RuntimeError:  # no folder can be written
+        return numba.njit(**options)(known)
+
+
+def _bound(function, real, names, bare):
+    """The code of a function and what its names are bound to, for one type of numbers."""
+    table = scalars.SINGLE_PRECISION if real is numpy.float32 else scalars.DOUBLE_PRECISION
+    bound: dict[str, Any] = {}
+    for name in function.__code__.co_names:
+        value = function.__globals__.get(name)
+        if name == "Real":
+            bound[name] = real
+        elif name in names:
+            bound[name] = _compile(names[name], real, {}, True, True)
+        elif name in table:
+            plain = type(table[name]) is types.FunctionType
+            bound[name] = _compile(table[name], real, {}, True) if plain else table[name]
+        elif type(value) is types.FunctionType:
+            bound[name] = _compile(value, real, names, True, bare)
+        elif type(value) is float:
+            bound[name] = real(value)
+    text = function.__code__
+    if bare:
+        text = text.replace(co_consts=tuple([real(c) if type(c) in (int, float) else c for c in text.co_consts]))
+    return text, bound
+
+
+def _digest(text, bound):
+    parts = [
+        text.co_code,
+        text.co_consts,
+        text.co_names,
+        *[(name, getattr(value, "__qualname__", value)) for name, value in sorted(bound.items())],
+    ]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,319 @@
+"""Compiled loops give what NumPy gives, and their functions of numbers are right to some units in the last place."""
+
+import math
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import autograd.numpy as anp
+from autograd import testing
+from autograd.kernels import activation, compiled, normalization, softmax
+from autograd.ops.normalization import normalize
+from autograd.ops.softmax import softmax as softmax_of_rows
+
+numba = pytest.importorskip("numba")
+rng = np.random.default_rng(0)
+DTYPES = ["float32", "float64"]
+
+
+@pytest.fixture(autouse=True)
+def always(monkeypatch):
+    """Small arrays, too, and several parts."""
+    monkeypatch.setattr(compiled, "LEAST", 0)
+    monkeypatch.setattr(compiled, "PART", 64)
+    monkeypatch.setattr(compiled, "threads", lambda: 3)
+    monkeypatch.setattr(compiled, "is_there", lambda: True)
+
+
+@pytest.fixture
+def both(monkeypatch, always):
+    """Calls a function of the module numpy and arguments in both ways."""
+
+    def run(function, *arguments, **parameters):
+        with monkeypatch.context() as patched:
+            patched.setattr(compiled, "is_there", lambda: False)
+            expected = function(np, *arguments, **parameters)
+        return function(np, *arguments, **parameters), expected
+
+    return run
+
+
+def normal(*shape, dtype="float32"):
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def close(found, expected, digits=1e-5):
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == b.dtype
+        assert a.shape == b.shape
+        np.testing.assert_allclose(
+            a, b, rtol=digits if a.dtype == "float32" else 1e-11, atol=digits * np.nanmax(np.abs(b))
+        )
+
+
+LAYOUTS = {
+    "layer": ((6, 5, 40), (2,), (40,)),
+    "last axes": ((4, 5, 40), (1, 2), (5, 40)),
+    "leading ones": ((4, 5, 40), (2,), (1, 1, 40)),
+    "without a scale": ((4, 5, 40), (1, 2), None),
+    "batch": ((4, 3, 5, 8), (0, 2, 3), (3, 1, 1)),
+    "group": ((2, 3, 4, 5, 6), (2, 3, 4), (3, 4, 1, 1)),
+    "instance": ((2, 3, 40), (2,), (3, 1)),
+    "constant on some": ((2, 4, 40), (1, 2), (1, 40)),  # left to NumPy, as the next ones
+    "of columns": ((40, 3), (0,), (3,)),
+    "of a middle axis": ((4, 40, 3), (1,), (3,)),
+}
+
+
+@pytest.mark.parametrize("centered", [True, False])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_normalize(name, dtype, centered, both):
+    shape, axis, of_scale = LAYOUTS[name]
+    x, g = normal(*shape, dtype=dtype) * 3 + 1, normal(*shape, dtype=dtype)
+    scale, shift = (1, 0) if of_scale is None else (normal(*of_scale, dtype=dtype), normal(*of_scale, dtype=dtype))
+    known = {"axis": axis, "eps": 1e-3, "centered": centered}
+    found, expected = both(normalization.normalize, x, scale, shift, dtype="float32", **known)
+    close(found, expected)
+    mean, variance = expected[1:]
+    of_mean, of_variance = normal(*mean.shape, dtype=dtype), normal(*mean.shape, dtype=dtype)
+    for wanted in [(0,)] if of_scale is None else [(0,), (1,), (0, 1, 2), (2, 0)]:
+        for others in [(0, 0), (of_mean, of_variance)]:
+            known |= {"wanted": wanted}
+            close(*both(normalization.normalize_gradients, g, *others, x, scale, mean, variance, **known))
+
+
+@pytest.mark.parametrize("name", ["layer", "batch", "group"])
+def test_arrays_with_gaps(name, both):
+    shape, axis, of_scale = LAYOUTS[name]
+    x, g = (normal(*shape[::-1]).transpose() for _ in range(2))
+    scale, shift = normal(*of_scale), normal(*of_scale)
+    known = {"axis": axis, "eps": 1e-3, "centered": True}
+    found, expected = both(normalization.normalize, x, scale, shift, dtype="float32", **known)
+    close(found, expected)
+    for cotangent in (g, np.broadcast_to(np.float32(2), shape)):
+        close(
+            *both(
+                normalization.normalize_gradients, cotangent, 0, 0, x, scale, *expected[1:], wanted=(0, 1, 2), **known
+            )
+        )
+
+
+def test_statistics_of_many_numbers_far_from_zero():
+    x = (1e3 + rng.standard_normal((2, 3, 400, 500))).astype("float32")
+    known = {"axis": (0, 2, 3), "eps": 0.0, "centered": True, "dtype": "float32"}
+    scale = np.ones((3, 1, 1), "float32")
+    _, mean, variance = normalization.normalize(np, x, scale, 0 * scale, **known)
+    exact = x.astype(float)
+    np.testing.assert_allclose(mean, exact.mean((0, 2, 3), keepdims=True), rtol=1e-7)
+    np.testing.assert_allclose(variance, exact.var((0, 2, 3), keepdims=True), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(7, 30), (1, 300), (30, 1), (3, 4, 30), (5000,)])
+def test_softmax(shape, dtype, both):
+    x, g = normal(*shape, dtype=dtype) * 5, normal(*shape, dtype=dtype)
+    axis = (len(shape) - 1,)
+    for forward, gradient in (
+        (softmax.softmax, softmax.softmax_gradient),
+        (softmax.log_softmax, softmax.log_softmax_gradient),
+    ):
+        y, expected = both(forward, x, axis=axis)
+        close([y], [expected])
+        close(*([a] for a in both(gradient, g, y, axis=axis)))
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_rows_without_a_sum(log, both):
+    """NaN and infinite numbers spoil their row alone; -inf is the probability 0."""
+    x = normal(6, 20)
+    x[0, 3], x[1, 4], x[2], x[3, :10], x[4, 0] = math.nan, math.inf, -math.inf, -math.inf, math.nan
+    with np.errstate(all="ignore"):
+        y, expected = both(softmax.log_softmax if log else softmax.softmax, x, axis=(1,))
+    np.testing.assert_allclose(y, expected, rtol=1e-5)
+    assert np.isfinite(y[5]).all()
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_cross_entropy(dtype, smoothing, both):
+    x, labels = normal(40, 11, dtype=dtype) * 4, rng.integers(0, 11, 40)
+    labels[:2] = -1, 11  # no classes
+    found, expected = both(softmax.cross_entropy, x, labels, smoothing=smoothing, dtype="float64")
+    close(found, expected)
+    g, g_total = normal(40, dtype=dtype), normal(40, dtype=dtype)
+    for cotangents in [(g, 0), (g, g_total), (0, g_total), (1.0, 0)]:
+        close(
+            *(
+                [a]
+                for a in both(softmax.cross_entropy_gradient, *cotangents, x, labels, expected[1], smoothing=smoothing)
+            )
+        )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_soft_cross_entropy(dtype, both):
+    x, labels = normal(40, 11, dtype=dtype) * 4, rng.random((40, 11)).astype(dtype)
+    found, expected = both(softmax.soft_cross_entropy, x, labels, dtype="float64")
+    close(found, expected)
+    g, g_total = normal(40, dtype=dtype), normal(40, dtype=dtype)
+    for cotangents in [(g, 0), (g, g_total)]:
+        close(*([a] for a in both(softmax.soft_cross_entropy_gradient, *cotangents, x, labels, expected[1])))
+
+
+NUMBERS = {"elu": {"alpha": 1.5, "rate": 0.7, "scale": 1.1}}
+SPECIAL = [0.0, -0.0, math.inf, -math.inf, math.nan, 1e-30, 90, -90, 1e5, -1e5]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", activation.VALUES)
+def test_activations(name, dtype, both):
+    x = np.concatenate([SPECIAL, 4 * rng.standard_normal(1000)]).astype(dtype)
+    numbers = NUMBERS.get(name, {})
+    with np.errstate(all="ignore"):
+        y, expected = both(activation.VALUES[name], x, **numbers)
+        slope, expected_slope = both(activation.GRADIENTS[name], np.ones_like(x), x, **numbers)
+    for found, known in ((y, expected), (slope, expected_slope)):
+        assert found.dtype == dtype
+        digits = 40 * np.finfo(dtype).eps
+        np.testing.assert_allclose(found, known, rtol=digits, atol=digits)
+        assert (np.signbit(found) == np.signbit(known))[np.abs(known) > 0].all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_functions_of_several_arrays(dtype, both):
+    x, labels, g = 4 * normal(1000, dtype=dtype), rng.random(1000).astype(dtype), normal(1000, dtype=dtype)
+    for function, arguments in (
+        (activation.sigmoid_cross_entropy, (x, labels)),
+        (activation.sigmoid_cross_entropy_gradient, (g, x, labels)),
+        (activation.lerp, (x, g, labels)),
+    ):
+        close(*([a] for a in both(function, *arguments)))
+
+
+def at_every(name, x):
+    """A function of numbers for every element."""
+    loop = compiled.Loop(activation._one, function=eval(f"lambda x: {name}(x)"))
+    y = np.empty_like(x)
+    loop(1, x.size, y, x, ())
+    return y
+
+
+EXACT = {
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "tanh": np.tanh,
+    "softplus": lambda x: np.logaddexp(x, 0),
+    "normal_cdf": np.vectorize(lambda x: math.erfc(-x * math.sqrt(0.5)) / 2),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_functions_of_numbers(name):
+    """Within 4 units in the last place of float64; below 1/4 the distribution function has the units of 1/4."""
+    x = np.concatenate(
+        [SPECIAL, [88.7, 88.8, -103.9, -104.1], *[rng.standard_normal(4000) * 4**i for i in range(-6, 4)]]
+    )
+    x = x.astype(np.float32)
+    with np.errstate(all="ignore"):
+        exact = EXACT[name](x.astype(float))
+        found, rounded = at_every(name, x), exact.astype(np.float32)
+    regular = np.isfinite(rounded)
+    np.testing.assert_array_equal(found[~regular], rounded[~regular])
+    least = 0.25 if name == "normal_cdf" else 1e-37
+    unit = np.spacing(np.maximum(np.abs(rounded[regular]), np.float32(least)))
+    assert (np.abs(found[regular] - exact[regular]) / unit).max() < 4
+
+
+def test_losses_of_logits_far_from_zero(both):
+    """What all logits share changes nothing: the gradient keeps the digits of their differences."""
+    x, labels = normal(50, 8), rng.integers(0, 8, 50)
+    far = x + np.float32(2**20)
+    near = far - np.float32(2**20)  # exactly what is left of x
+    exact = np.exp(near.astype(float)) / np.exp(near.astype(float)).sum(1, keepdims=True) - np.eye(8)[labels]
+
+    def gradient(xp):
+        _, total = softmax.cross_entropy(xp, far, labels, smoothing=0.0, dtype="float64")
+        return softmax.cross_entropy_gradient(xp, 1.0, 0, far, labels, total, smoothing=0.0)
+
+    for found in both(gradient):
+        np.testing.assert_allclose(found, exact, atol=1e-6)
+
+
+def test_results_do_not_depend_on_threads(monkeypatch):
+    x, g = normal(50, 40), normal(50, 40)
+    scale = normal(40)
+
+    def run():
+        return normalization.normalize_gradients(
+            np, g, 0, 0, x, scale, x[:, :1], x[:, :1] ** 2, wanted=(0, 1, 2), axis=(1,), eps=1e-3, centered=True
+        )
+
+    first = run()
+    monkeypatch.setattr(compiled, "threads", lambda: 1)
+    for a, b in zip(first, run(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_an_error_in_a_thread_is_raised():
+    def work(i):
+        if i == 2:
+            raise ValueError("part 2")
+
+    with pytest.raises(ValueError, match="part 2"):
+        compiled.each(work, 8)
+
+
+def test_many_threads_at_once():
+    x = normal(64, 64)
+    expected, found = softmax.softmax(np, x, axis=(1,)), []
+    threads = [threading.Thread(target=lambda: found.append(softmax.softmax(np, x, axis=(1,)))) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(found) == 8
+    assert all((y == expected).all() for y in found)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+def test_after_a_fork():
+    program = (
+        "import os, numpy, warnings; warnings.simplefilter('ignore'); from autograd.kernels import compiled, softmax\n"
+        "compiled.threads = lambda: 2; x = numpy.ones((400, 1000), 'float32'); softmax.softmax(numpy, x, axis=(1,))\n"
+        "child = os.fork()\n"
+        "y = softmax.softmax(numpy, x, axis=(1,))\n"
+        "if not child: os._exit(0)\n"
+        "print(os.waitpid(child, 0)[1], y[0, 0])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=True)
+    assert found.stdout.split() == ["0", "0.001"]
+
+
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_numba_is_loaded_for_large_arrays_only(value):
+    program = (
+        "import sys, numpy, cuobjax; from autograd.kernels import softmax\n"
+        "softmax.softmax(numpy, numpy.ones((3, 4), 'float32'), axis=(1,)); print('numba' in sys.modules)\n"
+        "softmax.softmax(numpy, numpy.ones((300, 400), 'float32'), axis=(1,)); print('numba' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"CUOBJAX_NUMBA": value},
+        timeout=100, check=True,
+    )  # fmt: skip
+    assert found.stdout.split() == ["False", str(value == "1")]
+
+
+def test_gradients_of_the_whole():
+    """Second derivatives use formulas on top of what loops gave."""
+    x, scale = normal(6, 40, dtype="float64"), normal(40, dtype="float64")
+
+    def f(x, scale):
+        y, _, _ = normalize(x, scale, scale, axis=(1,), eps=1e-3, centered=True, dtype="float32")
+        return anp.sum(softmax_of_rows(y, axis=(1,)) ** 2)
+
+    testing.check_grads(f, (x, scale), order=2)
