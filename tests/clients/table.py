@@ -144,6 +144,7 @@ CLIENTS = [
             )
         ),
         checkout="https://github.com/geomstats/geomstats",
+        options=("-k", "not TestLieCholeskyMetric"),  # which fails and hangs at random, on HIPS autograd, too
         settings={"GEOMSTATS_BACKEND": "autograd"},
         known=dict.fromkeys(
             ["test_unary_op_given_array", "test_func_out_bool['is_array'-[array([1., 1.])]-True]"], _CLASS
