@@ -37,6 +37,7 @@ GROWING = {
     # By doubling, of numbers with exponents of their own, so that gradients do not overflow (`autograd.ops.scaled`):
     "prod": 72,  # 3 more steps of two products of 12 launches
     "cumprod": 150,  # 3 more steps of a product and a recurrence
+    "ctc_gradient": 5040,  # its own derivative is that of operations for each step of time, 28 more here
     "recurrence_gradient": 98,  # a kernel and a product for each step of time
 }
 
