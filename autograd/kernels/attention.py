@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from . import random
+from . import loops, random
+from .compiled import is_worth_it
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -62,11 +63,7 @@ def attention(
         for queries, seen in problem.rows():
             place = *part, slice(None), queries
             p = problem.scores(place, seen, problem.cast(problem.grouped(q)[place], scale), k_part)
-            top = p.max(-1, keepdims=True)
-            if not problem.sees_all:
-                top = xp.where(top == -math.inf, xp.asarray(0, top.dtype), top)
-            p -= top
-            xp.exp(p, out=p)
+            top = problem.powers(p)
             if keep < 1:
                 total = p.sum(-1, keepdims=True)
                 p *= problem.kept(place, seen)
@@ -117,7 +114,7 @@ def attention_gradient(
             place = *part, slice(None), queries
             q_rows = problem.extended(problem.grouped(q)[place], -problem.grouped(sums)[place], scale)
             p = problem.scores(place, seen, q_rows, k_part)
-            xp.exp(p, out=p)
+            problem.powers(p, is_shifted=True)
             g_rest = problem.grouped(rest)[place]
             g_rows = _rows(problem.extended(problem.grouped(g)[place], g_rest if keep == 1 else 0, 1 / keep))
             dp = g_rows @ v_part[:, :, seen].swapaxes(2, 3)
@@ -223,6 +220,24 @@ class _Problem:
             hidden = self.hidden_ones(q.shape[3], s.shape[-1])
             by_head[..., by_head.shape[-1] - hidden.shape[-1] :] += hidden
         return s
+
+    def powers(self, p: Any, is_shifted: bool = False) -> Any:
+        """Writes exp(p - top) over p and returns top, the largest number of each row and 0 where that is -inf.
+
+        With `is_shifted` that has been subtracted already.
+        """
+        if self.xp is numpy and p.size and p.flags.c_contiguous and is_worth_it(p):
+            size, tops = p.shape[-1], numpy.zeros((*p.shape[:-1], 1), p.dtype)
+            loops.powers(size, tops.size, p.reshape((-1, size)), tops.reshape(-1), is_shifted)
+            return tops
+        top: Any = 0
+        if not is_shifted:
+            top = p.max(-1, keepdims=True)
+            if not self.sees_all:
+                top = self.xp.where(top == -math.inf, self.xp.asarray(0, top.dtype), top)
+            p -= top
+        self.xp.exp(p, out=p)
+        return top
 
     def hidden_ones(self, rows, seen):
         """-inf where one of so many rows does not see one of the last keys of as many, else 0."""

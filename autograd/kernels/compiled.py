@@ -33,10 +33,10 @@ def is_there() -> bool:
 
 
 def is_worth_it(*arrays: Any) -> bool:
-    """Whether loops take these arrays: in memory without gaps, all float32 or all float64, not all small."""
+    """Whether loops take these arrays, without gaps in memory: all float32 or all float64, not all small."""
     largest = 0
     for a in arrays:
-        if a.dtype.num not in (11, 12) or a.dtype.num != arrays[0].dtype.num or not a.flags.c_contiguous:
+        if a.dtype.num not in (11, 12) or a.dtype.num != arrays[0].dtype.num:
             return False
         largest = max(largest, a.size)
     return largest >= LEAST and is_there()

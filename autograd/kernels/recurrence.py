@@ -4,9 +4,10 @@ One product is for the inputs of all steps, one for the hidden state in each ste
 gives the cotangent of the hidden state, and those of the weights are products over all steps.
 
 Sequences are x (T, N, C), states (N, H). Weights have the gates of a step side by side: of "lstm" input, forget, cell
-and output, of "gru" reset, update and new; "tanh" and "relu" have one. Here each gate has memory of its own, (T, gates,
-N, H). Sources: Elman 1990; Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000; Cho et al. 2014,
-with the reset gate after the product, as in cuDNN.
+and output, of "gru" reset, update and new; "tanh" and "relu" have one. Gates are (T, gates, N, H): in memory each has
+its own part, but for an LSTM in compiled loops, where they are side by side. Sources: Elman 1990; Hochreiter &
+Schmidhuber 1997 with the forget gate of Gers et al. 2000; Cho et al. 2014, with the reset gate after the product, as in
+cuDNN.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from . import loops
 from . import recurrence_device as device
+from .compiled import is_worth_it
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -185,6 +188,8 @@ def recurrence(
     kind = CELLS[cell]
     count, n, _ = x.shape
     size = w_hidden.shape[0]
+    if xp is numpy and cell == "lstm" and not getattr(mask, "ndim", 0) and is_worth_it(x, w_input, w_hidden, *states):
+        return _lstm_by_loops(x, w_input, w_hidden, b, states, reverse)
     gates = _products(xp, x, w_input, kind.gates)
     reached = [xp.empty((count, n, size), gates.dtype) for _ in range(kind.states)]
     kept = xp.empty((count, kind.kept, n, size), gates.dtype)
@@ -206,6 +211,21 @@ def recurrence(
                     after[...] = xp.where(mask[t][:, None], after, before)
             old = new
     return (reached[0], *[y.copy() for y in old], gates, *reached[1:], kept)
+
+
+def _lstm_by_loops(x, w_input, w_hidden, b, states, reverse):
+    """`recurrence` of an LSTM without a mask."""
+    (count, n, _), size, dtype = x.shape, w_hidden.shape[0], x.dtype
+    gates = numpy.matmul(_rows(numpy, x), w_input).reshape((count, n, 4, size))
+    h, c, out = (numpy.empty((count, n, size), dtype) for _ in range(3))
+    bias = numpy.ascontiguousarray(numpy.broadcast_to(b, 4 * size), dtype).reshape((4, size))
+    hidden, step = numpy.empty((n, 4, size), dtype), loops.lstm.of(dtype)
+    before = [numpy.ascontiguousarray(y) for y in states]
+    for t in reversed(range(count)) if reverse else range(count):
+        numpy.matmul(before[0], w_hidden, out=hidden.reshape((n, 4 * size)))
+        step(0, 0, n, gates[t], hidden, bias, before[1], c[t], out[t], h[t])
+        before = [h[t], c[t]]
+    return h, before[0].copy(), before[1].copy(), gates.transpose((0, 2, 1, 3)), c, out[:, None]
 
 
 def _products(xp, x, w, gates):
@@ -262,6 +282,8 @@ def recurrence_gradient(
     to_inputs = xp.empty((count, n, size), gates.dtype) if cell == "gru" else [None] * count
     cotangents = [xp.zeros((n, size), gates.dtype) + end for end in ends]
     masked, back = getattr(mask, "ndim", 0), w_hidden.T
+    side_by_side = gates.transpose((0, 2, 1, 3))
+    compiled = xp is numpy and cell == "lstm" and side_by_side.flags.c_contiguous and is_worth_it(gates, *first)
     for t in range(count) if reverse else reversed(range(count)):
         before = t + 1 if reverse else t - 1
         old = [y[before] for y in reached] if 0 <= before < count else first
@@ -272,7 +294,11 @@ def recurrence_gradient(
             seen = mask[t][:, None]
             given, passed = [[c * s for c in cotangents] for s in (seen, ~seen)]
         of_step = to_gates[t].reshape((n, kind.gates, size))
-        if xp is numpy:
+        if compiled:
+            cell_before = numpy.ascontiguousarray(old[1])
+            loops.lstm_gradient.of(gates.dtype)(0, 0, n, side_by_side[t], cell_before, kept[t, 0], *given, of_step)
+            cotangents = [0, given[1]]
+        elif xp is numpy:
             cotangents = kind.backward(xp, gates[t], old, kept[t], given, of_step, to_inputs[t])
         else:
             cotangents = device.backward(xp, cell, gates[t], old, kept[t], given, of_step, to_inputs[t])
