@@ -35,7 +35,7 @@ def of_elements(
     Args:
         name: Its name.
         arguments: The names of the arrays and, after a "*", of numbers, which are parameters.
-        host: The function of pieces of NumPy arrays, and of the numbers; what it calls has names of their own.
+        host: The function of pieces of NumPy arrays, and of the numbers; it may call only functions of modules.
         device: The same as an expression in CUDA, in which `Real` is float or double; statements may come before it.
         times: Whether `host` gives what the first array is multiplied by.
     """
@@ -114,15 +114,15 @@ def _is_small(args):
     return True
 
 
-def _by_pieces(function, args, dtype, wide):
-    """`function` of pieces of the arrays in the dtype `wide`."""
+def _by_pieces(compute, args, dtype, wide):
+    """`compute` of pieces of the arrays in the dtype `wide`."""
     shape = numpy.broadcast_shapes(*[a.shape for a in args])
     flat = [numpy.broadcast_to(a, shape).reshape(-1) if a.ndim else a.astype(wide) for a in args]
     y = numpy.empty(math.prod(shape), dtype)
     with numpy.errstate(over="ignore", under="ignore"):  # where exp is inf, the results are the right limits
         for start in range(0, y.size, PIECE // 4):
             part = slice(start, start + PIECE // 4)  # there are several temporaries
-            y[part] = function(*[a[part].astype(wide, copy=False) if a.ndim else a for a in flat])
+            y[part] = compute(*[a[part].astype(wide, copy=False) if a.ndim else a for a in flat])
     return y.reshape(shape)
 
 

@@ -1,7 +1,7 @@
 """Loops over NumPy arrays in Python, which numba compiles where it is installed: one pass over memory, on all cores.
 
-Without numba (extra `cpu`), or with CUOBJAX_NUMBA=0, kernels have their way in NumPy, and so they do for small arrays,
-which are not worth the time that compiling takes at the first call.
+Without numba (extra `cpu`), or with CUOBJAX_NUMBA=0, kernels use NumPy. They also do for small arrays: compiling a loop
+takes longer than it would save.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import os
 import threading
 import types
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy
 
 from . import scalars
 
-__all__ = ["Loop", "each", "is_worth_it", "parts_of", "reduction", "threads"]
+__all__ = ["PART", "Loop", "each", "is_worth_it", "parts_of", "reduction", "threads"]
 
 LEAST = 1 << 12  # elements
 PART = 1 << 16  # elements of one array that one call of a loop has: they stay in the second-level cache
@@ -33,10 +33,13 @@ def is_there() -> bool:
 
 
 def is_worth_it(*arrays: Any) -> bool:
-    """Whether loops take these arrays, without gaps in memory: all float32 or all float64, not all small."""
+    """Whether loops take these arrays, without gaps in memory: all float32 or all float64, not all small.
+
+    Loops do not check indices: whoever calls one makes sure that the shapes fit.
+    """
     largest = 0
     for a in arrays:
-        if a.dtype.num not in (11, 12) or a.dtype.num != arrays[0].dtype.num:
+        if a.dtype.num not in (11, 12) or a.dtype.num != arrays[0].dtype.num or not a.dtype.isnative:
             return False
         largest = max(largest, a.size)
     return largest >= LEAST and is_there()
@@ -45,7 +48,7 @@ def is_worth_it(*arrays: Any) -> bool:
 @functools.cache
 def threads() -> int:
     """How many threads work: CUOBJAX_THREADS, else OMP_NUM_THREADS, else the cores that this process may use."""
-    number = os.environ.get("CUOBJAX_THREADS") or os.environ.get("OMP_NUM_THREADS", "")
+    number = os.environ.get("CUOBJAX_THREADS") or os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     if number.isdecimal() and int(number) > 0:
         return int(number)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -56,9 +59,9 @@ _pool: ThreadPoolExecutor | None = None
 
 
 def _forget_pool() -> None:
-    """A process that was forked has no threads of the pool."""
-    global _pool
-    _pool = None
+    """A process that was forked has no threads of the pool, nor the one that may have held the lock."""
+    global _lock, _pool
+    _lock, _pool = threading.Lock(), None
 
 
 if hasattr(os, "register_at_fork"):
@@ -74,7 +77,7 @@ def _helpers() -> ThreadPoolExecutor:
 
 
 def each(work: Callable[[int], Any], count: int) -> None:
-    """Calls `work(i)` for every i below `count`, on several threads: it has to release the lock of Python."""
+    """Calls `work(i)` for every i below `count`, on several threads; `work` should release the GIL."""
     helpers = min(threads(), count) - 1
     numbers = iter(range(count))
 
@@ -83,22 +86,25 @@ def each(work: Callable[[int], Any], count: int) -> None:
             work(i)
 
     others = [_helpers().submit(some) for _ in range(helpers)] if helpers > 0 else []
-    some()
+    try:
+        some()
+    finally:
+        wait(others)  # they write to the caller's arrays
     for other in others:
         other.result()
 
 
 class Loop:
-    """A loop over rows of arrays: `function(part, start, stop, *arguments)` has the rows from start to stop.
+    """A loop over rows of arrays: `function(part, start, stop, *arguments)` works on the rows from start to stop - 1.
 
-    The text of the function is Python. Compiled for float32 or float64, its names `exp`, `tanh` and others of `scalars`
-    are functions of a number, `Real` is the type, functions that it calls are compiled, too, and numbers that are
-    constants of their modules have that type. Results are rounded as the text says, but for a product and a sum that
-    one instruction computes, and for the order of sums in a function that is a `reduction`.
+    The text of the function is Python. It is compiled for float32 or float64: then `Real` in it is that type, `exp`,
+    `tanh` and others of `scalars` are functions of one number, functions that it calls are compiled with it, and
+    floating-point constants of its module are `Real`. Results are rounded as the text says, with two exceptions: a
+    product and a sum may be one instruction, and a function that is a `reduction` may add in any order.
 
     Args:
         loop: The loop.
-        names: What further names in it stand for, functions of numbers: their numbers are `Real` without saying so.
+        names: What further names in it stand for: functions of numbers, whose own constants become `Real`.
     """
 
     def __init__(self, loop: Callable[..., None], /, **names: Callable[..., Any]) -> None:
@@ -137,19 +143,13 @@ def parts_of(size: int, rows: int) -> int:
 def _compile(function, real, names, is_called=False, bare=False):
     import numba  # it takes half a second
 
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "forceinline": is_called}
+    options["fastmath"] = {"contract", "reassoc"} if hasattr(function, "any_order") else {"contract"}
     text, bound = _bound(function, real, names, bare)
     known = types.FunctionType(text, function.__globals__ | bound, function.__name__)
-    # numba keeps what it compiled on disk, by this name: it must change with all that the text depends on.
-    known.__qualname__ = f"{function.__name__}_{_digest(text, bound)}"
+    # numba keeps what it compiled on disk, by this name: it must change with all that the result depends on.
+    known.__qualname__ = f"{function.__name__}_{_digest(text, bound, function.__globals__, options)}"
     known.__module__ = function.__module__
-    options: dict[str, Any] = {
-        "nogil": True,
-        "forceinline": is_called,
-        "error_model": "numpy",
-        "fastmath": {"contract"},
-    }
-    if hasattr(function, "any_order"):
-        options["fastmath"].add("reassoc")
     try:
         return numba.njit(cache=True, **options)(known)
     except RuntimeError:  # no folder can be written
@@ -179,11 +179,17 @@ def _bound(function, real, names, bare):
     return text, bound
 
 
-def _digest(text, bound):
+def _digest(text, bound, known, options):
+    if any(type(c) is types.CodeType for c in text.co_consts):  # its text would have an address in memory
+        raise TypeError(f"{text.co_name}: expected a loop without functions in it. Move them to the module.")
+    kinds = int | float | numpy.generic
+    constants = [(name, known[name]) for name in text.co_names if isinstance(known.get(name), kinds)]
     parts = [
         text.co_code,
         text.co_consts,
         text.co_names,
+        constants,
+        [(name, sorted(value) if isinstance(value, set) else value) for name, value in options.items()],
         *[(name, getattr(value, "__qualname__", value)) for name, value in sorted(bound.items())],
     ]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

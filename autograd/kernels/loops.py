@@ -53,7 +53,7 @@ def _product(a, b, i, mean):
 
 @reduction
 def _squares(x, i, mean):
-    """The sum of the squares of what is above the mean."""
+    """The sum of the squares of differences from the mean."""
     total, n = 0.0, x.shape[1]
     for first in range(0, n, SPAN):
         s = Real(0)
@@ -141,7 +141,7 @@ def _slopes(part, start, stop, g, x, y, mean, factor, slope, shift):
 # Softmax and cross entropy of rows.
 @reduction
 def _top(x, i):
-    """The largest number of row i; NaN where there is none."""
+    """The largest number of row i. NaN only where the first one is NaN; a later one makes the sum NaN."""
     top = x[i, 0]
     for j in range(x.shape[1]):
         top = x[i, j] if x[i, j] > top else top
@@ -161,7 +161,7 @@ def _exponentials(x, i, top):
 
 
 def _powers(part, start, stop, x, top, is_known):
-    """Writes exp(x - top) over x; finds the largest number of each row, 0 where that is -inf, unless it `is_known`."""
+    """Writes exp(x - top) over x. Unless it is known, top becomes the largest number of a row, 0 where that is -inf."""
     for i in range(start, stop):
         if not is_known:
             found = _top(x, i)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy
 
 from . import loops
-from .compiled import is_worth_it, parts_of
+from .compiled import PART, is_worth_it, parts_of
 from .pieces import is_number
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Layout", "gradients", "layout", "normalize"]
 
+MOST_ROWS = 512  # of a part, where sums of columns are taken in float32
 SHORTEST = 8  # spans of fewer elements are left to NumPy
 
 
@@ -125,9 +126,10 @@ def gradients(
     target, rows = y.reshape((-1, of.size)), len(matrix)
     if not of.spans:
         numbers = [of.of_rows(a, x.dtype) for a in (mean, variance, g_mean, g_variance)]
-        of_parts = [numpy.zeros((-(-rows // parts_of(of.size, rows)), of.size), x.dtype) for _ in range(2)]
+        size = max(of.size, PART // MOST_ROWS)
+        of_parts = [numpy.zeros((-(-rows // parts_of(size, rows)), of.size), x.dtype) for _ in range(2)]
         columns = of.of_columns(scale, x.dtype)
-        loops.layer_gradient(of.size, rows, g, matrix, columns, *numbers, target, *of_parts, eps, centered)
+        loops.layer_gradient(size, rows, g, matrix, columns, *numbers, target, *of_parts, eps, centered)
         shape = [n if i in of.axis else 1 for i, n in enumerate(of.shape)]
         product, total = (a.sum(0, dtype=numpy.float64).reshape(shape) for a in of_parts)
         return {0: y, 1: product, 2: total}

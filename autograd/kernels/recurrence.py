@@ -188,7 +188,8 @@ def recurrence(
     kind = CELLS[cell]
     count, n, _ = x.shape
     size = w_hidden.shape[0]
-    if xp is numpy and cell == "lstm" and not getattr(mask, "ndim", 0) and is_worth_it(x, w_input, w_hidden, *states):
+    fits = cell == "lstm" and not getattr(mask, "ndim", 0) and all(y.shape == (n, size) for y in states)
+    if xp is numpy and fits and is_worth_it(x, w_input, w_hidden, *states):
         return _lstm_by_loops(x, w_input, w_hidden, b, states, reverse)
     gates = _products(xp, x, w_input, kind.gates)
     reached = [xp.empty((count, n, size), gates.dtype) for _ in range(kind.states)]
@@ -283,7 +284,8 @@ def recurrence_gradient(
     cotangents = [xp.zeros((n, size), gates.dtype) + end for end in ends]
     masked, back = getattr(mask, "ndim", 0), w_hidden.T
     side_by_side = gates.transpose((0, 2, 1, 3))
-    compiled = xp is numpy and cell == "lstm" and side_by_side.flags.c_contiguous and is_worth_it(gates, *first)
+    fits = cell == "lstm" and side_by_side.flags.c_contiguous and all(y.shape == (n, size) for y in first)
+    compiled = xp is numpy and fits and is_worth_it(gates, *first)
     for t in range(count) if reverse else reversed(range(count)):
         before = t + 1 if reverse else t - 1
         old = [y[before] for y in reached] if 0 <= before < count else first

@@ -160,7 +160,7 @@ def cross_entropy(
         share = wide.type(smoothing / max(1, classes))
         _sums(xp, wide.name, "label")(logits, labels[:, None], share, wide.type(1 - smoothing), loss, total, axis=1)
         return loss, total
-    if classes and is_worth_it(logits):
+    if classes and labels.shape == (rows,) and labels.dtype.kind in "iu" and is_worth_it(logits):
         loops.cross_entropy(classes, rows, *_matrices(logits), loss, total, labels.astype(numpy.int64), smoothing)
         return loss, total
     for place, _ in pieces(logits.shape, (1,)):
@@ -198,7 +198,7 @@ def cross_entropy_gradient(
         shares = wide.type(smoothing / max(1, classes)), wide.type(1 - smoothing)
         kernel(g, g_total, logits, _long(total), labels[:, None], classes, *shares, x)
         return x
-    if classes and is_worth_it(logits, x):
+    if classes and labels.shape == (rows,) and labels.dtype.kind in "iu" and is_worth_it(logits, x):
         numbers, labels = _of_rows(rows, wide, g, g + g_total), labels.astype(numpy.int64)
         loops.cross_entropy_gradient(classes, rows, *_matrices(logits, x), *numbers, total, labels, smoothing)
         return x
@@ -236,7 +236,7 @@ def soft_cross_entropy(xp: ModuleType, logits: RawArray, labels: RawArray, *, dt
     if xp is not numpy:
         _sums(xp, wide.name, "probabilities")(logits, labels, loss, total, axis=1)
         return loss, total
-    if logits.size and is_worth_it(logits, labels):
+    if logits.size and labels.shape == logits.shape and is_worth_it(logits, labels):
         loops.soft_cross_entropy(*_rows_of(logits), *_matrices(logits, labels), loss, total)
         return loss, total
     for place, _ in pieces(logits.shape, (1,)):
@@ -257,7 +257,7 @@ def soft_cross_entropy_gradient(
         plain, (g, g_total) = (is_number(g), is_number(g_total)), (_column(a, wide) for a in (g, g_total))
         _gradient(xp, plain, "L label", "R(label)", wide.name)(g, g_total, logits, _long(total), labels, x)
         return x
-    if logits.size and is_worth_it(logits, labels, x):
+    if logits.size and labels.shape == logits.shape and is_worth_it(logits, labels, x):
         numbers = _of_rows(len(x), wide, g, g + g_total)
         loops.soft_cross_entropy_gradient(*_rows_of(x), *_matrices(logits, labels, x), *numbers, total)
         return x
@@ -288,7 +288,7 @@ _C_TYPES = {"float32": "float", "float64": "double"}
 
 
 def _real(wide):
-    """Says what R is also where no argument has that type."""
+    """Defines R, also where no argument has that type."""
     return f"typedef {_C_TYPES[wide]} R;"
 
 

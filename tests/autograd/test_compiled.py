@@ -350,3 +350,22 @@ def test_gradients_of_the_whole():
         return anp.sum(softmax_of_rows(y, axis=(1,)) ** 2)
 
     testing.check_grads(f, (x, scale), order=2)
+
+
+def test_shapes_that_loops_do_not_take(both):
+    """NumPy broadcasts, or raises: a loop would read beyond the end."""
+    x = normal(40, 11)
+    close(*both(softmax.soft_cross_entropy, x, np.full((1, 11), 1 / 11, "float32"), dtype="float64"))
+    for labels in (np.zeros(3, int), np.full(40, 1.7)):
+        with pytest.raises(IndexError):
+            softmax.cross_entropy(np, x, labels, smoothing=0.0, dtype="float64")
+    close(*([y] for y in both(softmax.softmax, x.astype(np.dtype("float32").newbyteorder()), axis=(1,))))
+
+
+def test_constants_are_part_of_the_name(monkeypatch):
+    def name():
+        return compiled._compile(activation._one, np.float32, {"function": activation._ROWS["gelu"][1]}).__qualname__
+
+    before = name()
+    monkeypatch.setattr(compiled.scalars, "_A0", np.float32(5))
+    assert name() != before
