@@ -194,7 +194,7 @@ class Collections(RuleBasedStateMachine):
             tensors.insert(i, jn.zeros(7))
         else:
             right = tensors[i]
-            tensors[i] = {"shape": jn.zeros(7), "dtype": right.astype("float64"), "type": right.tolist()}[wrong]
+            tensors[i] = {"shape": jn.zeros(7), "dtype": right.astype("float64"), "type": [right.tolist()]}[wrong]
         first_name = next(name for name, number in model.pairs.items() if number == model.unique()[i])
         counted = wrong in ("count", "more")
         message = "Failed to assign a list with" if counted else f"VarCollection.assign to {first_name}: "
