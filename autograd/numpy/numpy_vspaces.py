@@ -1,9 +1,9 @@
 """Vector spaces under HIPS autograd's names: the shapes and dtypes of nested arrays, and what can be done to them.
 
 >>> import numpy
->>> space = vspace((numpy.ones(2), 3.0))
+>>> space = vspace((numpy.ones(2), numpy.ones(1)))
 >>> space.size, space.zeros()
-(3, (array([0., 0.]), np.float64(0.0)))
+(3, (array([0., 0.]), array([0.])))
 """
 
 from __future__ import annotations
