@@ -55,7 +55,8 @@ def ways(function, count):
     every = tuple(range(count))
 
     def loss(*args):
-        return sum(anp.sum(anp.real(anp.multiply(y, anp.conj(y)))) for y in tree.flatten(function(*args))[0])
+        squares = [anp.sum(anp.real(anp.multiply(y, anp.conj(y)))) for y in tree.flatten(function(*args))[0]]
+        return functools.reduce(anp.add, squares)
 
     def lanes(function):
         return lambda *args: autograd.vmap(function)(*[x[None] for x in args])
