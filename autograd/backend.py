@@ -30,8 +30,9 @@ __all__ = [
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
 _DLPACK_CUDA = 2  # DLPack's number of devices of CUDA
 
-# Once a block of this size was freed, glibc keeps as much free memory. Before, it gives the memory of small arrays back
-# to the system and gets it again page by page, cleared, in each step of a loop.
+# Once a block of this size was freed, glibc takes smaller ones from its heap, of which it gives back what is free at
+# the end, beyond twice this size. Before, it gives the memory of small arrays back to the system and gets it again page
+# by page, cleared, in each step of a loop. MALLOC_MMAP_THRESHOLD_ in the environment turns this off.
 numpy.empty(31 << 20, numpy.uint8)
 
 

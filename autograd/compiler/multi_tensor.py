@@ -188,7 +188,7 @@ class _Device:
 
     def _run(self, xp, lists, places, numbers):
         """Stores the outputs for lists at their places."""
-        given = self._numbers(numbers)
+        given = self._numbers(xp, numbers)
         reduces = bool(self._known.reductions)
         for start in range(0, len(lists), self._length):
             some = [[backend.contiguous(x) for x in arrays] for arrays in lists[start : start + self._length]]
@@ -218,13 +218,13 @@ class _Device:
         for kernel in self._kernels:
             kernel((blocks,), (THREADS,), (table[()], *partial, *numbers))
 
-    def _numbers(self, given):
-        """The arguments of the kernels behind the table."""
+    def _numbers(self, xp, given):
+        """The arguments of the kernels behind the table: Python's numbers, or arrays of which they get the address."""
         known = {**self._graph.constants, **dict(zip(self._graph.inputs[self._count :], given, strict=True))}
         for operation in self._of_python:
             y = operation.primitive(*[known[n] for n in operation.inputs], **operation.params)
             known.update(zip(operation.outputs, y if operation.multiple_results else (y,), strict=True))
-        return [known[n] if backend.is_array(known[n]) else float(known[n]) for n in self._arguments]
+        return [xp.asarray(known[n]) if backend.is_array(known[n]) else float(known[n]) for n in self._arguments]
 
 
 def _reduced(known):

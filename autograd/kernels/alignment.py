@@ -277,21 +277,20 @@ def _occupancy(xp, *plain):
     for (int t = 0; t < own; ++t) {{
         {turned}
         R whole = 0;
-        for (int s = 2 * threadIdx.x; s <= last; s += {2 * THREADS}) whole += {p}[s];
+        for (int s = threadIdx.x; s <= last; s += {THREADS})
+            if (s % 2 == 0 || labels[n * length + s / 2] == blank) whole += {p}[s];
         parts[threadIdx.x] = whole;
         for (int k = {THREADS // 2}; k; k /= 2) {{
             __syncthreads();
             if (threadIdx.x < k) parts[threadIdx.x] += parts[threadIdx.x + k];
         }}
         const long long step = n * time + own - 1 - t;
-        for (int j = threadIdx.x; j <= last / 2; j += {THREADS}) {{
-            const bool is_blank = j == last / 2;
-            const long long label = is_blank ? (long long)blank : (long long)labels[n * length + j];
-            if ((!is_blank && !links[(n * 2 + 1) * length + j]) || label < 0 || label >= classes) continue;
+        for (int j = threadIdx.x; j < last / 2; j += {THREADS}) {{
+            const long long label = labels[n * length + j];
+            if (!links[(n * 2 + 1) * length + j] || label < 0 || label >= classes) continue;
             R found = 0;
-            for (int k = is_blank ? -1 : j; k >= 0; k = links[n * 2 * length + k]) found += {p}[2 * k + 1];
-            if (!is_blank)
-                y[step * classes + label] = Y(R(g[n]) * (exp(R(logits[step * classes + label]) - total[step]) - found));
+            for (int k = j; k >= 0; k = links[n * 2 * length + k]) found += {p}[2 * k + 1];
+            y[step * classes + label] = Y(R(g[n]) * (exp(R(logits[step * classes + label]) - total[step]) - found));
         }}
         if (threadIdx.x == 0)
             y[step * classes + blank] = Y(R(g[n]) * (exp(R(logits[step * classes + blank]) - total[step]) - parts[0]));

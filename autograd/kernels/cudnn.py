@@ -28,6 +28,7 @@ __all__ = ["computed", "status"]
 
 VERSIONS = (1, 18), (1, 29)
 PLANS = 512  # kept in each thread
+ALIGNMENT = 16  # bytes: what the frontend promises to cuDNN of all tensors, if it is not told otherwise
 X, W, Y = 1, 2, 3  # numbers of the tensors in every graph
 # {what is computed: (method of a graph, its arguments, the result)}
 _OPERATIONS = {
@@ -75,6 +76,8 @@ def computed(xp: Any, what: str, a: RawArray, b: RawArray, plan: Plan) -> RawArr
             plans.popitem(last=False)
         made = plans[key]
         return None if made is None else _run(xp, library, _handle(library, gpu), made, what, (a, b), plan)
+    except xp.cuda.memory.OutOfMemoryError:  # at another time there may be room
+        return None
     except Exception:  # of several kinds, by version: the general way is right for all of them
         plans[key] = None
         return None
@@ -187,10 +190,15 @@ def _planned(library, handle, what, plan, dtype, tf32):
     return graph, graph.get_workspace_size()
 
 
+def _aligned(array):
+    """The array, or a copy where cuDNN may read it: parts of arrays begin anywhere."""
+    return array.copy() if array.data.ptr % ALIGNMENT else array
+
+
 def _run(xp, library, handle, made, what, arrays, plan):
     graph, workspace = made
     _, inputs, result = _OPERATIONS[what]
-    arrays = [xp.ascontiguousarray(array) for array in arrays]
+    arrays = [_aligned(xp.ascontiguousarray(array)) for array in arrays]
     y = xp.empty({X: plan.x_shape, W: plan.w_shape, Y: plan.y_shape}[result], arrays[0].dtype)
     memory = xp.cuda.alloc(workspace)
     library.set_stream(handle=handle, stream=xp.cuda.get_current_stream().ptr)

@@ -73,9 +73,9 @@ def stacked(arrays: Sequence[Array]) -> Array:
     """Arrays of one shape, dtype and device as one array; without a copy if they are the parts of one, in order."""
     raw = [x._value for x in arrays]
     whole = raw[0].base if type(arrays[0]) is Array else None
-    if whole is not None and whole.shape == (len(raw), *raw[0].shape) and whole.flags.c_contiguous:
-        parts = [(_address(x), x.flags.c_contiguous) for x in raw]
-        if parts == [(_address(x), True) for x in whole]:
+    if whole is not None and _is_like_stack(whole, raw) and whole.flags.c_contiguous:
+        start, step = _address(whole), raw[0].nbytes
+        if all(_address(x) == start + i * step and x.flags.c_contiguous for i, x in enumerate(raw)):
             return wrapped(whole)
     lists = [(x,) for x in arrays]
     ((runner, _),) = _groups(_same, lists, (), always=True)
@@ -84,6 +84,11 @@ def stacked(arrays: Sequence[Array]) -> Array:
 
 def _same(x: Array) -> tuple[Array, ...]:
     return (x,)
+
+
+def _is_like_stack(whole, raw):
+    """Whether an array has the shape and the dtype of the stack of others."""
+    return whole.shape == (len(raw), *raw[0].shape) and whole.dtype == raw[0].dtype
 
 
 def _address(x):

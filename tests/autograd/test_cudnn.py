@@ -108,6 +108,7 @@ class Graph:
         cupy = self.library.cupy
         dtype = self.library.dtypes[tensor.data_type]
         size = int(np.prod(tensor.dim)) * np.dtype(dtype).itemsize
+        assert pointers[tensor.uid] % 16 == 0
         memory = cupy.cuda.UnownedMemory(pointers[tensor.uid], size, None)
         array = cupy.ndarray(tuple(tensor.dim), dtype, cupy.cuda.MemoryPointer(memory, 0))
         assert [s // array.itemsize for s in array.strides] == tensor.stride
@@ -195,6 +196,31 @@ def test_views_are_copied(library):
     for got, wanted in zip(of_arrays(library.cupy, CASES["2-d"], *arrays), expected, strict=True):
         np.testing.assert_allclose(host(got), wanted, rtol=0, atol=1e-12)
     assert len(library.executed) == 3
+
+
+@pytest.mark.gpu
+def test_arrays_that_begin_between_multiples_of_16_bytes_are_copied(library):
+    x, w, g, *expected = example(CASES["2-d"])
+    memory = [library.cupy.empty(array.size + 1) for array in (x, w, g)]
+    arrays = [m[1:].reshape(array.shape) for m, array in zip(memory, (x, w, g), strict=True)]
+    for array, values in zip(arrays, (x, w, g), strict=True):
+        array.set(values)
+    for got, wanted in zip(of_arrays(library.cupy, CASES["2-d"], *arrays), expected, strict=True):
+        np.testing.assert_allclose(host(got), wanted, rtol=0, atol=1e-12)
+    assert len(library.executed) == 3
+
+
+@pytest.mark.gpu
+def test_it_is_tried_again_after_a_lack_of_memory(library, monkeypatch):
+    def full(size):
+        raise library.cupy.cuda.memory.OutOfMemoryError(size, 0, 0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(library.cupy.cuda, "alloc", full)
+        computed(library, "2-d")
+    assert library.executed == []
+    computed(library, "2-d")
+    assert library.executed == ["convolution", "convolution_input", "convolution_kernel"]
 
 
 @pytest.mark.gpu

@@ -117,3 +117,11 @@ def test_what_cannot_be_meant_is_refused(clip):
     ]:
         with pytest.raises(TypeError, match=f"^{name}: {message}"):
             clip(gradients, 1.0)
+
+
+@pytest.mark.parametrize("limit", [np.float32(0.5), np.array(0.5, "float32")])
+@pytest.mark.parametrize("clip", [clip_by_global_norm, clip_by_norm, clip_by_value])
+def test_limits_of_numpy(clip, limit):
+    grads = [jn.array([3.0]), jn.array([0.0, 4.0])]
+    for x, y in zip(clip(grads, limit), clip(grads, 0.5), strict=True):
+        np.testing.assert_array_equal(x, y)

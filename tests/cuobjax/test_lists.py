@@ -7,7 +7,8 @@ import pytest
 import autograd
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.optimizer.lists import _programs, over_lists, summed_over_lists
+from autograd.core import wrapped
+from cuobjax.optimizer.lists import _programs, over_lists, stacked, summed_over_lists
 
 DTYPES = ["float32", "float32", "float16", "bfloat16", "float64", "complex64", "int32", "float32", "float32"]
 SHAPES = [(3, 4), (5000,), (4,), (2, 2), (3,), (2,), (6,), (), (0, 3)]
@@ -23,7 +24,7 @@ def arrays():
     return [tuple(jn.array(rng.normal(size=s) * 9, dtype="float32").astype(d) for _ in "ab") for s, d in pairs]
 
 
-@pytest.mark.parametrize("weight", [0.25, jn.array(0.25)])
+@pytest.mark.parametrize("weight", [0.25, np.float32(0.25), jn.array(0.25)])
 def test_the_results_are_those_for_each_list(weight):
     lists, limit = arrays(), jn.array(1.0)
     for found, pair in zip(over_lists(moved, lists, weight, limit), lists, strict=True):
@@ -76,3 +77,14 @@ def test_what_depends_on_shapes_or_is_traced_is_computed_for_each_list():
     np.testing.assert_allclose(by_number(jn.array(0.5))[0], 2)
     with autograd.debug():
         assert [x.tolist() for (x,) in over_lists(summed, lists)] == [[3, 6], [9]]
+
+
+def test_parts_of_an_array_are_stacked_in_their_own_dtype():
+    complex_numbers = jn.array([[1.5 + 2j], [3 + 4j]])._value
+    found = stacked([wrapped(x.real) for x in complex_numbers])
+    assert found.dtype == complex_numbers.real.dtype and found.tolist() == [[1.5], [3]]
+    rows = jn.array([[1.0, 2.0], [3.0, 4.0]])._value
+    assert stacked([wrapped(x) for x in rows])._value is rows
+    assert stacked([wrapped(rows[i]) for i in (1, 0)]).tolist() == [[3, 4], [1, 2]]
+    numbers = jn.array([1.0, 2.0])._value
+    assert stacked([wrapped(numbers[i, ...]) for i in (0, 1)]).tolist() == [1, 2]
