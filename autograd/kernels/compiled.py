@@ -113,7 +113,7 @@ class Loop:
 
     def __call__(self, size: int, rows: int, *arguments: Any) -> None:
         """Runs the loop over all rows of `size` elements; arguments are arrays of one dtype first, and others."""
-        of_part = parts_of(size, rows)
+        of_part = parts_of(size)
         loop = self.of(arguments[0].dtype)
         each(
             lambda part: loop(part, part * of_part, min(rows, (part + 1) * of_part), *arguments),
@@ -135,7 +135,7 @@ def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def parts_of(size: int, rows: int) -> int:
+def parts_of(size: int) -> int:
     """How many rows of `size` elements a part has; it does not depend on the number of threads, as sums must not."""
     return max(1, PART // max(1, size))
 

@@ -54,8 +54,9 @@ def to_kernel(xp: ModuleType, x: RawArray, g: RawArray, plan: Plan) -> RawArray:
     outputs, count = plan.w_shape[0], len(x) * plan.length
     parts = 1 if math.prod(plan.kernel) <= UNROLLED else plan.kernel[0]
     shares = max(1, min(-(-BLOCKS // (outputs * parts)), -(-count // SHARE)))
-    sums = xp.empty((shares, *plan.w_shape), xp.result_type(x, "float32"))
-    kernel = _sum_kernel(xp, (plan.kernel[0] // parts, *plan.kernel[1:]), plan.strides, plan.dilation, _accumulator(x))
+    accumulator = _accumulator(x)
+    sums = xp.empty((shares, *plan.w_shape), "float32" if accumulator == "float" else x.dtype)
+    kernel = _sum_kernel(xp, (plan.kernel[0] // parts, *plan.kernel[1:]), plan.strides, plan.dilation, accumulator)
     sizes = outputs, outputs // plan.groups, parts, count, -(-count // shares)
     kernel(x, g, *sizes, *_arguments(plan), sums, size=shares * outputs * parts * THREADS, block_size=THREADS)
     return sums.sum(0).astype(x.dtype, copy=False)

@@ -127,7 +127,7 @@ def gradients(
     if not of.spans:
         numbers = [of.of_rows(a, x.dtype) for a in (mean, variance, g_mean, g_variance)]
         size = max(of.size, PART // MOST_ROWS)
-        of_parts = [numpy.zeros((-(-rows // parts_of(size, rows)), of.size), x.dtype) for _ in range(2)]
+        of_parts = [numpy.zeros((-(-rows // parts_of(size)), of.size), x.dtype) for _ in range(2)]
         columns = of.of_columns(scale, x.dtype)
         loops.layer_gradient(size, rows, g, matrix, columns, *numbers, target, *of_parts, eps, centered)
         shape = [n if i in of.axis else 1 for i, n in enumerate(of.shape)]

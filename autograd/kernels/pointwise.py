@@ -41,8 +41,8 @@ def to_kernel(xp: ModuleType, x: RawArray, g: RawArray, plan: Plan) -> RawArray:
     _, outputs, inputs = plan.matrix_shape
     if plan.length * (outputs + inputs) < outputs * inputs:  # a copy is smaller than the products of all images
         g, x = (a.transpose(1, 2, 0, 3).reshape(1, a.shape[1], a.shape[2], -1) for a in (g, x))
-    wide = xp.result_type(x, "float32")
-    return stacked(xp, g, x.swapaxes(2, 3), wide).sum(0).reshape(plan.w_shape)
+    wide = "float32" if x.dtype.name in ("float16", "bfloat16") else x.dtype
+    return stacked(xp, g, x.swapaxes(2, 3), wide).sum(0, dtype=wide).reshape(plan.w_shape)
 
 
 def _read(plan):

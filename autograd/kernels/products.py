@@ -69,11 +69,12 @@ def _matrix(shape: Sequence[int], strides: Sequence[int]) -> tuple[bool, int] | 
 
 
 def _step(stack: Sequence[int], strides: Sequence[int]) -> int | None:
-    """The distance of one matrix from the next; None if it is not the same everywhere."""
+    """The distance of one matrix from the next; None if it is not the same everywhere, or negative."""
     axes = [(n, s) for n, s in zip(stack, strides, strict=True) if n > 1]
     if any(s != n * inner for (_, s), (n, inner) in itertools.pairwise(axes)):
         return None
-    return axes[-1][1] if axes else 0
+    step = axes[-1][1] if axes else 0
+    return step if step >= 0 else None
 
 
 def _multiply(xp: Any, first: tuple[Any, ...], second: tuple[Any, ...], y: RawArray) -> None:

@@ -140,6 +140,16 @@ def test_dtype_is_kept(xp, name, dtype):
         np.testing.assert_allclose(host(got), expected, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("name", ["2-d", "depthwise", "1x1", "1x1 in groups"])
+def test_gradients_of_integers_are_exact(xp, name):
+    """Also beyond 2**53, where float64 is not."""
+    case, many = CASES[name], 2**54 + 1
+    x, w, g = (np.ones(array.shape, "int64") for array in example(case)[:3])
+    _, _, counts = of_arrays(xp, case, x, w, g)
+    _, _, found = of_arrays(xp, case, x, w, many * g)
+    np.testing.assert_array_equal(host(found), many * host(counts))
+
+
 def test_complex_arrays_are_not_conjugated(xp):
     x, w = xp.asarray([[[1j, 2.0]]]), xp.asarray([[[1j, 1j]]])
     params = {"strides": (1,), "padding": ((0, 0),), "dilation": (1,), "groups": 1}

@@ -183,7 +183,8 @@ def test_a_name_that_is_missing_brings_those_that_are_like_it():
 )
 @pytest.mark.parametrize("x", [None, "text", {"a": 1}, [None]])
 def test_a_layer_names_itself_where_it_is_given_no_array(layer, x):
-    with pytest.raises(TypeError, match=rf"^{type(layer).__name__}: .*got ({type(x).__name__}|{x!r})"):
+    shown = repr(x) if x is None or type(x) is str else type(x).__name__
+    with pytest.raises(TypeError, match=rf"^{type(layer).__name__}: .*got {shown}"):
         layer(x)
 
 
