@@ -47,10 +47,17 @@ def is_worth_it(*arrays: Any) -> bool:
 
 @functools.cache
 def threads() -> int:
-    """How many threads work: CUOBJAX_THREADS, else OMP_NUM_THREADS, else the cores that this process may use."""
-    number = os.environ.get("CUOBJAX_THREADS") or os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    """How many threads work: CUOBJAX_THREADS, else OMP_NUM_THREADS, else the cores that this process may use.
+
+    Raises:
+        ValueError: If CUOBJAX_THREADS is no positive number.
+    """
+    wanted, usual = os.environ.get("CUOBJAX_THREADS"), os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    number = wanted or usual
     if number.isdecimal() and int(number) > 0:
         return int(number)
+    if wanted:
+        raise ValueError(f"CUOBJAX_THREADS: expected a positive number of threads, got {wanted!r}.")
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

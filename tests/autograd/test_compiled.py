@@ -301,6 +301,27 @@ def test_an_error_in_a_thread_is_raised():
         compiled.each(work, 8)
 
 
+@pytest.mark.parametrize(("wanted", "usual", "number"), [("3", "2", 3), (None, "2", 2), (None, "4,1", 4), ("", "5", 5)])
+def test_number_of_threads(monkeypatch, wanted, usual, number):
+    monkeypatch.undo()
+    compiled.threads.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setenv("OMP_NUM_THREADS", usual)
+        if wanted is not None:
+            patched.setenv("CUOBJAX_THREADS", wanted)
+        assert compiled.threads() == number
+    compiled.threads.cache_clear()
+
+
+@pytest.mark.parametrize("wanted", ["two", "0", "-1", "1.5"])
+def test_a_number_of_threads_that_is_none(monkeypatch, wanted):
+    monkeypatch.undo()
+    monkeypatch.setenv("CUOBJAX_THREADS", wanted)
+    compiled.threads.cache_clear()
+    with pytest.raises(ValueError, match=f"^CUOBJAX_THREADS: expected a positive number of threads, got '{wanted}'"):
+        compiled.threads()
+
+
 def test_many_threads_at_once():
     x = normal(64, 64)
     expected, found = softmax.softmax(np, x, axis=(1,)), []
