@@ -1,5 +1,6 @@
 """A graph as one Python function of NumPy calls: without dispatch, with memory that is planned beforehand."""
 
+import functools
 import itertools
 import keyword
 import linecache
@@ -27,6 +28,16 @@ _numbers = itertools.count()
 _LARGE = 1024  # bytes: NumPy caches smaller pieces of memory
 
 
+class _Lines(list[str]):
+    """Lines of a program, which leave `linecache` with it, without Python code in which an interrupt could be lost.
+
+    Attributes:
+        program: A reference to it, whose callback is the removal.
+    """
+
+    program: "weakref.ref[HostProgram]"
+
+
 class HostProgram:
     """The program of a graph, on NumPy arrays. It has no state between calls, so any threads may call it.
 
@@ -51,8 +62,9 @@ class HostProgram:
         exec(compile(self.source, file, "exec"), namespace)
         self._run = namespace["program"]
         self._recorded = writer.recorded
-        linecache.cache[file] = len(self.source), None, self.source.splitlines(keepends=True), file
-        weakref.finalize(self, linecache.cache.pop, file, None)
+        lines = _Lines(self.source.splitlines(keepends=True))
+        lines.program = weakref.ref(self, functools.partial(linecache.cache.pop, file))
+        linecache.cache[file] = len(self.source), None, lines, file
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
         """The raw outputs for raw inputs."""

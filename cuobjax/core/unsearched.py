@@ -29,7 +29,8 @@ _DICTIONARIES = (dict, collections.UserDict, collections.ChainMap, types.Mapping
 _LISTS = (list, tuple, set, frozenset, collections.deque, collections.UserList, type({}.values()), onp.ndarray)
 _CONTAINERS = frozenset([*_DICTIONARIES, *_LISTS, functools.partial])
 _MOST = 1000  # parts that are looked at: a long list of numbers shall cost little
-_warned: dict[int, set[str]] = {}  # places by the identity of their module, until it is gone
+# A reference to a module and places, by the identity of the module, until it is gone.
+_warned: dict[int, tuple[weakref.ref[Any], set[str]]] = {}
 
 
 def is_container(value: Any) -> bool:
@@ -172,9 +173,9 @@ def _first_time(module: Any, where: str) -> bool:
     """Whether it is the first warning of this place."""
     if id(module) not in _warned:
         with contextlib.suppress(TypeError):  # of a class without weak references, it is warned of again
-            weakref.finalize(module, _warned.pop, id(module), None).atexit = False
-            _warned[id(module)] = set()
-    places = _warned.get(id(module), set())
+            # The callback is no Python code, in which an interrupt could be lost.
+            _warned[id(module)] = weakref.ref(module, functools.partial(_warned.pop, id(module))), set()
+    _, places = _warned.get(id(module), (None, set()))
     if where in places:
         return False
     places.add(where)
