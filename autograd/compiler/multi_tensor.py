@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["MultiTensorProgram", "OverLists", "is_of_any_shape"]
 
 PER_BLOCK = 4096
+MOST_SHAPES = 256  # whose programs for the CPU are kept
 MOST_BLOCKS = 1024  # of a list whose elements are reduced: each block joins what all of them left
 TABLE = 4000  # bytes
 
@@ -111,9 +112,12 @@ class MultiTensorProgram:
         """The program for NumPy arrays of a shape."""
         if self._whole is not None:
             return self._whole
-        if shape not in self._of_shapes:
-            self._of_shapes[shape] = HostProgram(of_shape(self.graph, self._known, shape), self.name)
-        return self._of_shapes[shape]
+        program = self._of_shapes.get(shape)
+        if program is None:
+            if len(self._of_shapes) >= MOST_SHAPES:
+                self._of_shapes.clear()
+            program = self._of_shapes[shape] = HostProgram(of_shape(self.graph, self._known, shape), self.name)
+        return program
 
     def launch(self, xp: ModuleType, blocks: int) -> None:
         """Runs the kernels for a table without arrays: what `benchmarks.kernels` compiles."""

@@ -175,8 +175,9 @@ class Optimizer(Module):
         """
         raise NotImplementedError(f"{type(self).__name__}: has no update. Define update(self, p, g, lr).")
 
+    @stepping
     def apply(self, lr: Hyperparameter, grads: Gradients, **hyperparameters: Any) -> None:
-        """Checks all arguments, then calls `update` for each variable: what `__call__` does.
+        """Checks all arguments, then calls `update` for each variable: what `__call__` does, with the same errors.
 
         Args:
             lr: As for `__call__`.

@@ -7,6 +7,7 @@ import pytest
 import autograd
 import cuobjax as objax
 import cuobjax.numpy as jn
+from autograd.compiler.multi_tensor import MOST_SHAPES
 from autograd.core import wrapped
 from cuobjax.optimizer.lists import _programs, over_lists, stacked, summed_over_lists
 
@@ -88,3 +89,15 @@ def test_parts_of_an_array_are_stacked_in_their_own_dtype():
     assert stacked([wrapped(rows[i]) for i in (1, 0)]).tolist() == [[3, 4], [1, 2]]
     numbers = jn.array([1.0, 2.0])._value
     assert stacked([wrapped(numbers[i, ...]) for i in (0, 1)]).tolist() == [1, 2]
+
+
+def test_programs_for_arrays_of_many_shapes_are_dropped():
+    def normalized(a):
+        return (a / a.sum(),)
+
+    def kept():
+        return sum(len(p._of_shapes) for key, p in _programs.items() if p is not None and key[0] is normalized)
+
+    for n in range(1, 2 * MOST_SHAPES, 3):
+        over_lists(normalized, [(jn.ones(n),), (jn.ones((n, 2)),)])
+        assert kept() <= MOST_SHAPES

@@ -389,8 +389,9 @@ class Counting(Optimizer):
             raise self.fails
 
 
+@pytest.mark.parametrize("step", [Counting.__call__, Counting.apply])
 @pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()])
-def test_a_step_that_fails_in_the_middle_changes_nothing(error):
+def test_a_step_that_fails_in_the_middle_changes_nothing(step, error):
     net = objax.nn.Linear(2, 3)
     opt = Counting(net.vars())
     gradients = [jn.ones(3), jn.ones((2, 3))]
@@ -398,7 +399,7 @@ def test_a_step_that_fails_in_the_middle_changes_nothing(error):
     before = state(net, opt)
     opt.fails = error
     with pytest.raises(type(error)):
-        opt(0.1, gradients)
+        step(opt, 0.1, gradients)
     for key, value in state(net, opt).items():
         np.testing.assert_array_equal(value, before[key])
     opt.fails = None
