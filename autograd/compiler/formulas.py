@@ -10,7 +10,7 @@ from ..core import kind_of
 from ..graph import Graph, Operation
 from ..primitive import Primitive
 
-__all__ = ["HEADERS", "OPTIONS", "statement", "type_of"]
+__all__ = ["HEADERS", "OPTIONS", "refusal", "statement", "type_of"]
 
 TYPES = {"float32": "float", "float64": "double", "float16": "float16", "bfloat16": "bfloat16", "bool": "bool"}
 TYPES |= {"int32": "int", "uint32": "unsigned int"}
@@ -41,25 +41,43 @@ def type_of(graph: Graph, position: int) -> str | None:
     return TYPES.get("float64" if value.weak in (int, float) else value.dtype.name)
 
 
-def statement(graph: Graph, operation: Operation) -> str | None:
-    """The definition of the result, `v<its position>`, of an operation; None if it has no formula for its dtypes."""
-    primitive, (n, *others) = operation.primitive, operation.outputs
-    if not isinstance(primitive, Primitive) or not primitive.cuda or others:
-        return None
-    values = [graph.values[i] for i in operation.inputs]
-    dtypes = {v.dtype.name for v in values if not v.weak} - {"bool"}
-    if not dtypes:  # conditions alone: numbers next to them have the dtype of the result
-        dtypes = {graph.values[n].dtype.name}
-        if dtypes == {"bool"} and any(v.weak for v in values):
-            return None
-    known = {v.dtype.name for v in (*values, graph.values[n]) if not v.weak}
-    if len(dtypes) != 1 or not known.issubset(TYPES) or any(v.weak is complex for v in values):
-        return None
+def refusal(graph: Graph, operation: Operation) -> str:
+    """Why an operation has no statement; "" if it has one."""
+    primitive = operation.primitive
+    if not isinstance(primitive, Primitive) or not primitive.cuda:
+        return "it has no formula"
+    if len(operation.outputs) > 1:
+        return "it has several results"
+    values, result = [graph.values[i] for i in operation.inputs], graph.values[operation.outputs[0]]
+    dtypes = _dtypes(graph, operation)
+    known = {v.dtype.name for v in (*values, result) if not v.weak}
+    if strange := known.difference(TYPES) or {"complex128" for v in values if v.weak is complex}:
+        return f"there is no kernel of {', '.join(sorted(strange))}"
+    if dtypes == {"bool"} and any(v.weak for v in values):
+        return "it is of conditions and numbers"
+    if len(dtypes) != 1:
+        return f"its arguments are {' and '.join(sorted(dtypes))}"
     (dtype,) = dtypes
     if dtype in INTEGERS and primitive.name not in (OF_UNSIGNED if dtype == "uint32" else OF_INTEGERS):
+        return f"its formula is not for {dtype}"
+    if result.dtype.name in INTEGERS and dtype not in (result.dtype.name, "bool"):
+        return f"it makes {result.dtype.name} of {dtype}"
+    return ""
+
+
+def _dtypes(graph, operation):
+    """The dtypes of the arguments of an operation that its formula is for: one, if it has a statement."""
+    values = [graph.values[i] for i in operation.inputs]
+    dtypes = {v.dtype.name for v in values if not v.weak} - {"bool"}
+    return dtypes or {graph.values[operation.outputs[0]].dtype.name}  # numbers next to conditions have its dtype
+
+
+def statement(graph: Graph, operation: Operation) -> str | None:
+    """The definition of the result, `v<its position>`, of an operation; None if it has no formula for its dtypes."""
+    if refusal(graph, operation):
         return None
-    if graph.values[n].dtype.name in INTEGERS and dtype not in (graph.values[n].dtype.name, "bool"):
-        return None
+    primitive, (n,), (dtype,) = operation.primitive, operation.outputs, _dtypes(graph, operation)
+    values = [graph.values[i] for i in operation.inputs]
     kind = TYPES[dtype]
     operands = {"T": kind}
     for name, x in operation.params.items():

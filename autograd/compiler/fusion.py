@@ -32,11 +32,12 @@ class FusedKernel:
         graph: The operations; its inputs are the arguments.
     """
 
-    has_effect = False
+    has_effect, kind, launches = False, "kernel", 1
 
     def __init__(self, graph: Graph) -> None:
         self.graph: Graph = graph
-        self.name: str = f"fused({', '.join(dict.fromkeys(o.primitive.name for o in graph.operations))})"
+        self.operations: list[str] = [o.primitive.name for o in graph.operations]
+        self.name: str = f"fused({', '.join(dict.fromkeys(self.operations))})"
         self._kernel: Any = None
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:

@@ -43,6 +43,7 @@ class HostProgram:
 
     Attributes:
         borrowed: Positions of inputs whose memory an output may share.
+        graph: The graph that it runs.
         peak_bytes: The most memory that results, outputs included, take at once.
         source: The text of the function.
     """
@@ -52,6 +53,7 @@ class HostProgram:
     borrowed: frozenset[int]
 
     def __init__(self, graph: Graph, name: str) -> None:
+        self.graph: Graph = graph
         memory = Memory(graph)
         writer = _Writer(graph, memory)
         self.source = f"# {name}\n{writer.source()}"

@@ -104,6 +104,11 @@ class MultiTensorProgram:
             operations.append((getattr(o.primitive, "function", o.primitive), o.inputs, repr(params), o.outputs))
         return operations, repr(self.graph.constants), self.graph.inputs, self.graph.outputs
 
+    def launches(self, lists: int) -> int | None:
+        """The number of kernels that are launched for lists of arrays on one GPU; None without kernels."""
+        sources, length = self._device.sources, self._device.length
+        return len(sources) * -(-lists // length) if sources else None
+
     def _is_launched(self, arrays):
         """Whether kernels compute the outputs of a list; there is no maximum of an empty array."""
         return self._device.sources and backend.is_cupy(arrays[0]) and (self._elementwise or arrays[0].size)
@@ -137,7 +142,18 @@ class OverLists:
 
     def __init__(self, program: MultiTensorProgram, lists: int, stacked: bool = False) -> None:
         self.name: str = f"{lists} x {program.name}"
+        self.operations: list[str] = [o.primitive.name for o in program.graph.operations] * lists
         self._program, self._lists, self._stacked = program, lists, stacked
+
+    @property
+    def launches(self) -> int | None:
+        """The number of kernels that it launches; None without kernels."""
+        return self._program.launches(self._lists)
+
+    @property
+    def kind(self) -> str:
+        """What it is in a list of steps: see `steps.Step`."""
+        return "kernel" if self.launches else "call"
 
     def __call__(self, *arrays: Any) -> Any:
         """The results for raw arrays, one list after the other; or for values that other transformations trace."""
@@ -158,6 +174,7 @@ class _Device:
     What Python's operators make of numbers is computed before the launches, all else in the kernels.
 
     Attributes:
+        length: The number of lists in a table.
         sources: Their texts, one after the other; None if there are none.
         table: The dtype of the table.
     """
@@ -167,7 +184,7 @@ class _Device:
         self._of_python = [o for o in graph.operations if not isinstance(o.primitive, Primitive)]
         self._arguments = [*graph.inputs[count:], *[n for o in self._of_python for n in o.outputs]]
         outputs = len(graph.outputs)
-        self._length = n = TABLE // (8 * (count + outputs) + 12)
+        self.length = n = TABLE // (8 * (count + outputs) + 12)
         fields = [("x", "i8", (n, count)), ("y", "i8", (n, outputs)), ("size", "i8", n), ("end", "i4", n)]
         self.table = numpy.dtype(fields, align=True)
         self.sources = None if graph.on_host else kernels(graph, known, count, self._arguments, n)
@@ -194,15 +211,15 @@ class _Device:
         """Stores the outputs for lists at their places."""
         given = self._numbers(xp, numbers)
         reduces = bool(self._known.reductions)
-        for start in range(0, len(lists), self._length):
-            some = [[backend.contiguous(x) for x in arrays] for arrays in lists[start : start + self._length]]
+        for start in range(0, len(lists), self.length):
+            some = [[backend.contiguous(x) for x in arrays] for arrays in lists[start : start + self.length]]
             sizes = [arrays[0].size for arrays in some]
             blocks = [-(-size // PER_BLOCK) for size in sizes]
             ends = [*itertools.accumulate([min(n, MOST_BLOCKS) for n in blocks] if reduces else blocks)]
             if ends[-1]:
                 table = numpy.zeros((), self.table)
                 table["x"][: len(some)] = [[x.data.ptr for x in arrays] for arrays in some]
-                table["y"][: len(some)] = places[start : start + self._length]
+                table["y"][: len(some)] = places[start : start + self.length]
                 table["size"][: len(some)], table["end"][: len(some)] = sizes, ends
                 self.launch(xp, ends[-1], table, given)
 
