@@ -8,8 +8,9 @@ from __future__ import annotations
 import builtins as _python
 from typing import Any
 
-from .core import Tracer
-from .rules import notrace_primitive
+import numpy
+
+from .core import Array, Tracer, bare, library
 
 __all__ = ["DictBox", "SequenceBox", "dict", "isinstance", "list", "tuple", "type"]
 
@@ -19,17 +20,15 @@ dict = _python.dict
 
 
 def isinstance(x: Any, kinds: Any) -> bool:
-    """Whether a value, or the raw array under a traced one, is an instance of a class, or of one in a tuple."""
-    return _isinstance(x, kinds)
+    """Whether a value, or the raw array under an Array, is an instance of a class, or of one in a tuple."""
+    return issubclass(type(x), kinds) if _python.isinstance(x, Array) else _python.isinstance(x, kinds)
 
 
 def type(x: Any) -> Any:
-    """The class of a value, or of the raw array under a traced one."""
-    return _type(x)
-
-
-_isinstance = notrace_primitive(_python.isinstance)
-_type = notrace_primitive(_python.type)
+    """The class of a value, or of the raw array under an Array: under `vmap` that of one lane."""
+    raw = bare(x)
+    one_of_lanes = raw is not x and raw.ndim and not x.ndim and library(x) is numpy
+    return raw.dtype.type if one_of_lanes else _python.type(raw)
 
 
 class _WithTraced(_python.type):

@@ -20,7 +20,7 @@ from numpy import (
     clongdouble, complex64, complex128, complexfloating, csingle, double, dtype, e, errstate, euler_gamma, finfo,
     flatiter, flexible, float16, float32, float64, floating, generic, get_include, get_printoptions, getbufsize,
     geterr, geterrcall, half, iinfo, index_exp, inexact, inf, info, int8, int16, int32, int64, int_, intc, integer,
-    intp, isdtype, isscalar, issubdtype, iterable, little_endian, long, longdouble, longlong, mintypecode, nan,
+    intp, isdtype, isscalar, issubdtype, iterable, little_endian, long, longdouble, longlong, mintypecode, nan, ndarray,
     ndindex, nditer, nested_iters, newaxis, number, object_, pi, printoptions, promote_types, random, s_,
     sctypeDict, set_printoptions, setbufsize, seterr, seterrcall, short, show_config, show_runtime, signedinteger,
     single, str_, test, typecodes, typename, ubyte, ufunc, uint, uint8, uint16, uint32, uint64, uintc, uintp, ulong,
@@ -64,7 +64,6 @@ from ._host import (
     savez, savez_compressed, shares_memory,
 )  # fmt: skip
 from ._indexing import compress, diag, diagflat, diagonal, take, take_along_axis, trace
-from ._ndarray import ndarray
 from ._nan import (
     nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar,
 )  # fmt: skip
