@@ -37,6 +37,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers", type=names(PEERS), default=list(PEERS), help=f"of {','.join(PEERS)} (all)")
     parser.add_argument("--repeat", type=int, default=9, metavar="N", help="rounds of each timed case (9)")
     parser.add_argument("--seconds", type=float, default=0.1, help="length of a peer's turn in a round (0.1)")
+    parser.add_argument("--memory", action="store_true", help="measure memory in place of time, of the models, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample and ratio there as well")
     return parser.parse_args()
 
@@ -56,15 +57,16 @@ def start(peers: list[str], stack: ExitStack) -> dict[str, Process]:
     return processes
 
 
-def measure(cases: list[str], processes: dict[str, Process], rounds: int, seconds: float) -> list[Row]:
+def measure(options: argparse.Namespace, processes: dict[str, Process]) -> list[Row]:
     print("measuring ...", file=sys.stderr)
-    times = timed([case for case in cases if CASES[case].warm_up is None], processes, rounds, seconds)
+    by_time = [] if options.memory else [case for case in options.cases if CASES[case].timed]
+    times = timed(by_time, processes, options.repeat, options.seconds)
     rows = {case: Row(f"{case} ms", samples) for case, samples in times.items()}
     per_op = scaling(rows["chain"], rows["chain100k"]) if {"chain", "chain100k"} <= rows.keys() else []
     peaks = [
         Row(f"{case} {unit}", memory(case, processes, method, repeat))
-        for case in cases
-        if CASES[case].warm_up is not None
+        for case in options.cases
+        if CASES[case].warm_up and case not in by_time
         for unit, (method, repeat) in MEMORY.items()
     ]
     return [row for row in [*rows.values(), *per_op, *peaks] if row.samples]
@@ -89,7 +91,7 @@ def main() -> int:
     with ExitStack() as stack:
         try:
             processes = start(options.peers, stack)
-            rows = measure(options.cases, processes, options.repeat, options.seconds)
+            rows = measure(options, processes)
         except FailedPeer as failure:
             print(failure, file=sys.stderr)
             return 1

@@ -33,7 +33,7 @@ def timed(cases: list[str], processes: dict[str, Process], rounds: int, seconds:
 
 
 def memory(case: str, processes: dict[str, Process], method: str, rounds: int) -> Samples:
-    """Peak MiB of one call above what was in use before it, each time in a fresh process; `Worker` has the methods."""
+    """Peak MiB of a case above what was in use before it, each time in a fresh process; `Worker` has the methods."""
     samples: Samples = {}
     for peer in agreeing(case, processes):
         if method == "traced_bytes" and not PEERS[peer].traced:
