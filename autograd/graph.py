@@ -45,6 +45,10 @@ class Value(NamedTuple):
             size *= n
         return size
 
+    def __str__(self) -> str:
+        """ "float32[4, 3]"; of a Python number its type."""
+        return self.weak.__name__ if self.weak else f"{self.dtype}{list(self.shape)}"
+
 
 class Operation(NamedTuple):
     """An application of a primitive to values, which stand by their positions in `Graph.values`.

@@ -24,7 +24,7 @@ class Step(NamedTuple):
             or a convolution, "view" if it moves no element, "number" for Python numbers, "call" for any other function
             of NumPy or CuPy.
         operations: The names of the operations that were recorded and that it computes, in their order.
-        launches: How many kernels it launches on a GPU; None if that is not known beforehand.
+        launches: How many kernels it launches: none on a CPU, None if that is not known beforehand.
         read, written: The bytes of its arguments and of its results, each array once.
         reason: Why it is no part of a kernel or loop, where others like it are; else "".
         line: The line of the user that applied it, or the last one of them: "file:line in function".
@@ -55,12 +55,12 @@ def _step(graph: Graph, operation: Operation) -> Step:
     if kind == "call" and not graph.on_host and getattr(primitive, "kind", "") == "elementwise":
         reason = refusal(graph, operation)
     moves = kind not in ("view", "number")
-    launches = None if kind in ("call", "product") else 0
+    launches = None if kind in ("call", "product") and not graph.on_host else 0
     return Step(
         primitive.name,
         kind,
         tuple(getattr(primitive, "operations", (primitive.name,))),
-        getattr(primitive, "launches", launches),
+        launches if graph.on_host else getattr(primitive, "launches", launches),
         _bytes(graph, operation.inputs) * moves,
         _bytes(graph, operation.outputs) * moves,
         reason,

@@ -17,7 +17,7 @@ from ..core.call import as_arrays, call
 from ..core.module import Module, walk
 from ..core.variable import TrainVar
 from ..util import class_name
-from ..util.tables import html_table
+from ..util.tables import html_table, text_table
 
 __all__ = ["Row", "Summary", "summary"]
 
@@ -64,14 +64,7 @@ class Summary(list[Row]):
 
     def __str__(self) -> str:
         rows, total = self._cells()
-        widths = [max(map(len, column)) for column in zip(self._HEAD, *rows, total, strict=True)]
-        aligned = [*[str.ljust] * 4, *[str.rjust] * 4]
-        lines = [
-            "  ".join(align(text, width) for align, text, width in zip(aligned, row, widths, strict=True))
-            for row in (self._HEAD, *rows, total)
-        ]
-        rule = "-" * len(lines[0])
-        return "\n".join(line.rstrip() for line in (lines[0], rule, *lines[1:-1], rule, lines[-1]))
+        return "\n".join(text_table(self._HEAD, rows, total, left=4))
 
     def __repr__(self) -> str:
         return str(self)

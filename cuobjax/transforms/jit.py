@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import reprlib
+import time
 import weakref
 from collections.abc import Callable, Hashable, Sequence, Set
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
@@ -29,9 +30,10 @@ from ..core.variable import BaseVar, TrainRef, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function, to_positions
 from ..util.signatures import explained
+from .explanation import Explanation
 from .methods import Transform, without_self
 from .program import Program, below
-from .recordings import MOST_PROGRAMS, Recordings
+from .recordings import MOST_PROGRAMS, Recordings, Shown
 from .signature import ForeignArray, cache_key, is_input, key_part, paths, require_keys
 
 __all__ = ["Jit"]
@@ -207,6 +209,7 @@ class Jit(Transform, Generic[P, R]):
             given: The arguments.
             late: Unlisted variables that the first recording wrote to: they are recorded again, as inputs.
         """
+        started = time.perf_counter()
         staging = Staging()
         leaves, nesting = tree.flatten(given.traced)
         labels = paths(nesting, _names_of(self.__wrapped__))
@@ -229,12 +232,14 @@ class Jit(Transform, Generic[P, R]):
         written = {v for v in (reference() for reference in constants) if v in changes}.difference(made)
         if written and not late:  # once, as `f` may make variables
             return self._record(key, given, written)
-        program = Program(repr_function(self.__wrapped__), staging, outputs, reads, constants, changes, modes)
+        name = repr_function(self.__wrapped__)
+        program = Program(name, staging, outputs, reads, constants, changes, modes, started)
         module_changes.young.clear()
         if self._version != module_changes.version:  # what `f` itself changed belongs to its program
             self._forget()
         self._recordings += 1
-        self._history.add(repr_function(self.__wrapped__), given.described(labels, leaves), self._dropped, bool(made))
+        described = given.described(labels, leaves)
+        program.causes = self._history.add(name, described, program, self.names, self._dropped, bool(made))
         if made:  # by the next call, too, if this program ran again
             self._notes["some calls were not stored: they made variables, which later calls use"] = True
         elif program.closed:
@@ -263,19 +268,25 @@ class Jit(Transform, Generic[P, R]):
             found += find_used_variables(f.f).items()
         return {v: name for name, v in reversed(found)}
 
-    def explain(self, source: bool = False) -> str:
-        """What was recorded, and what runs, as text.
+    def explain(self, source: bool = False) -> Explanation:
+        """What was recorded, why, and what runs: an object with attributes, which prints as a table.
+
+        It does not wait for a GPU.
 
         Args:
-            source: Include the programs.
+            source: Print the programs, too.
         """
         programs = [program for found in self._programs.values() for program in found]
-        dropped = f", {self._dropped} were dropped as modules changed" * bool(self._dropped)
-        lines = [f"{self!r}", f"recorded {self._recordings} times, {len(programs)} programs{dropped}"]
-        for i, program in enumerate(programs):
-            lines += [f"program {i}:", *("  " + line for line in program.described(source))]
-        again = [f"recorded again for something new in: {self._history}"] if self._history.causes else []
-        return "\n".join([*lines, *again, *self._notes])
+        names = self.names() if programs else {}
+        return Explanation(
+            name=repr(self),
+            recordings=self._recordings,
+            programs=tuple([program.explained(names) for program in programs]),
+            dropped=self._dropped,
+            causes=dict(self._history.causes.most_common(3)),
+            notes=tuple(self._notes),
+            source=source,
+        )
 
 
 class _Given(NamedTuple):
@@ -287,9 +298,9 @@ class _Given(NamedTuple):
 
     def described(self, labels: Sequence[str], leaves: Sequence[Any]) -> dict[str, Any]:
         """What the key of the call depends on, by description."""
-        static = {f"argument {i}": reprlib.repr(x) for i, x in self.static.items()}
-        static |= {f"argument {name!r}": reprlib.repr(x) for name, x in self.named.items()}
-        defaults = {"the default dtype": str(default_dtype()), "the default device": str(default_device())}
+        static = {f"argument {i}": Shown(reprlib.repr(x)) for i, x in self.static.items()}
+        static |= {f"argument {name!r}": Shown(reprlib.repr(x)) for name, x in self.named.items()}
+        defaults = {"the default dtype": Shown(default_dtype()), "the default device": Shown(default_device())}
         return dict(zip(labels, leaves, strict=True)) | static | defaults
 
     def filled(self, traced: tuple[tuple[Any, ...], dict[str, Any]]) -> tuple[list[Any], dict[str, Any]]:

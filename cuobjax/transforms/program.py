@@ -3,8 +3,10 @@
 import copy
 import itertools
 import operator
+import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as onp
@@ -13,15 +15,18 @@ from autograd import tree
 from autograd.backend import copied, is_array
 from autograd.boundary import lowered
 from autograd.compiler import compiled, simplified
+from autograd.compiler.steps import steps
 from autograd.core import Array, Tracer, lift
 from autograd.debugging import is_watching
-from autograd.graph import Graph, StagedTracer, Staging, Value, recording
+from autograd.graph import Graph, StagedTracer, Staging, recording
 from autograd.mapping import keys_in_lanes, shared_by_lanes
 
 from ..core.random_state import RandomState, borrowing
 from ..core.scope import Values, is_open, read, write
 from ..core.training_mode import Modes, unchanged
 from ..core.variable import BaseVar
+from ..util import class_name
+from .explanation import ProgramExplanation
 from .signature import described
 
 __all__ = ["Program", "below"]
@@ -41,10 +46,13 @@ class Program:
         constants: The variables that were read as constants.
         changes: The variables that were written, with their new values.
         modes: The modules whose training mode was read, with these modes.
+        started: When the recording began, as `time.perf_counter` says it.
 
     Attributes:
         first: The results of the recorded call: outputs, then values of variables. The caller takes them out.
+        causes: Why it was recorded, as texts.
         closed: Whether it can run again.
+        when, recording_seconds, compiling_seconds: When it was recorded, as `time.time` says it, and what that took.
         used: When it ran last, as a number that grows with each run of any program.
         draws: The random states that are inputs, by their positions.
     """
@@ -58,7 +66,11 @@ class Program:
         constants: Iterable[weakref.ref[BaseVar]],
         changes: Values,
         modes: Modes,
+        started: float,
     ) -> None:
+        self.when: float = time.time()
+        self.recording_seconds: float = time.perf_counter() - started
+        self.causes: tuple[str, ...] = ()
         leaves, structure = tree.flatten(outputs)
         for x in leaves:
             lowered(staging, x, "Jit")
@@ -90,6 +102,7 @@ class Program:
             self.graph: Graph = simplified(graph)
             self.effects = any(getattr(operation.primitive, "has_effect", False) for operation in graph.operations)
             self.run_raw: Any = compiled(self.graph, name)
+            self.compiling_seconds: float = time.perf_counter() - started - self.recording_seconds
 
     def inputs(self, leaves: Sequence[Any]) -> list[Any] | None:
         """The inputs, given those among the arguments; None if variables or modes of modules have changed."""
@@ -143,19 +156,52 @@ class Program:
             write(dict(zip(self.writes, results[self.count :], strict=True)))
         return self.assemble(results)
 
-    def described(self, source: bool) -> Iterator[str]:
-        """Lines of text about the program, with its source if that is true."""
-        graph, values = self.graph, self.graph.values
-        labels = [getattr(label, "name", None) or str(label) for label in self.labels]
-        shown = [f"{label}: {_shown(values[n])}" for label, n in zip(labels, graph.inputs, strict=True)]
-        yield f"{len(graph.inputs)} inputs: " + "; ".join(shown[:20] + ["..."] * (len(shown) > 20))
-        yield f"{len(self.checks)} variables read, {len(self.writes)} written, {self.count} outputs"
-        yield f"{self.recorded} operations recorded, {len(graph.operations)} after the passes"
-        constants = sum(getattr(x, "nbytes", 0) for x in graph.constants.values())
-        peak = self.run_raw.peak_bytes
-        yield f"{constants} bytes of constants, {'?' if peak is None else peak} of results at most; {self.calls} calls"
-        if source:
-            yield from self.run_raw.source.splitlines()
+    def explained(self, names: Mapping[BaseVar, str]) -> ProgramExplanation:
+        """What there is to say of the program, given names of variables."""
+        graph = self.graph
+        first = len(graph.inputs) - len(self.checks)
+        types = [str(graph.values[n]) for n in graph.inputs]
+        results = [str(graph.values[n]) for n in graph.outputs]
+        return ProgramExplanation(
+            inputs=dict(zip(map(str, self.labels[:first]), types, strict=False)),
+            outputs=tuple(results[: len(results) - len(self.writes)]),
+            read=_named(names, [variable for variable, *_ in self.checks], types[first:]),
+            written=_named(names, self.writes, results[len(results) - len(self.writes) :]),
+            causes=self.causes,
+            when=datetime.fromtimestamp(self.when),
+            recording_seconds=self.recording_seconds,
+            compiling_seconds=self.compiling_seconds,
+            recorded=self.recorded,
+            steps=steps(self.run_raw),
+            constant_bytes=sum(getattr(x, "nbytes", 0) for x in graph.constants.values()),
+            peak_bytes=self.run_raw.peak_bytes,
+            calls=self.calls,
+            source=self.run_raw.source,
+        )
+
+    def conditions(self, names: Mapping[BaseVar, str]) -> dict[str, str]:
+        """What it was recorded for besides the arguments, {description: value}, given names of variables."""
+        modes = _distinct([f"the training mode of {class_name(module)}" for module, _ in self.modes])
+        found = dict(zip(modes, [str(training) for _, training in self.modes], strict=True))
+        types = [str(self.graph.values[n]) for n in self.graph.inputs][len(self.graph.inputs) - len(self.checks) :]
+        read = _named(names, [variable for variable, *_ in self.checks], types)
+        return found | {f"the shape or dtype of {name}": kind for name, kind in read.items()}
+
+
+def _named(names, variables, types):
+    """{name of a variable: type}; the kind of a variable is the name of one that is not in `names`."""
+    shown = [names.get(v, f"a {type(v).__name__} of shape {v.shape}") for v in variables]
+    return dict(zip(_distinct(shown), types, strict=True))
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names, those that have been there before with apostrophes."""
+    found: dict[str, None] = {}
+    for name in names:
+        while name in found:
+            name += "'"
+        found[name] = None
+    return list(found)
 
 
 def _assembler(structure: Any, start: int) -> tuple[Callable[[Sequence[Any]], Any], int]:
@@ -185,7 +231,3 @@ def below(x: Any) -> Any:
     if isinstance(x, Array):
         return x._value if type(x) is Array else x
     return copied(x) if is_array(x) else x
-
-
-def _shown(value: Value) -> str:
-    return value.weak.__name__ if value.weak else f"{value.dtype}{list(value.shape)}"

@@ -1,9 +1,9 @@
-"""Tables for notebooks."""
+"""Tables as text and for notebooks."""
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["html_table"]
+__all__ = ["html_table", "text_table"]
 
 
 def html_table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -13,6 +13,18 @@ def html_table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
         return "<tr>" + "".join(f"<{tag}{_right(cell)}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
 
     return "<table>" + row(head, "th") + "".join(row(cells, "td") for cells in rows) + "</table>"
+
+
+def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str], left: int) -> list[str]:
+    """The lines of a table of texts, of which the first `left` columns are aligned to the left."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, total, strict=True)]
+    aligned = [str.ljust] * left + [str.rjust] * (len(head) - left)
+    lines = [
+        "  ".join(align(text, width) for align, text, width in zip(aligned, row, widths, strict=True))
+        for row in (head, *rows, total)
+    ]
+    rule = "-" * len(lines[0])
+    return [line.rstrip() for line in (lines[0], rule, *lines[1:-1], rule, lines[-1])]
 
 
 def _right(cell):

@@ -68,7 +68,7 @@ def test_a_module_gives_the_same_and_is_recorded_once():
     for x in (X, jn.array(X), 2 * X):
         close(jitted(x), layer(x))
         assert isinstance(jitted(x), cuobjax.Array)
-    assert "recorded 1 times" in jitted.explain()
+    assert "recorded 1 times" in str(jitted.explain())
 
 
 def test_names_and_text():
@@ -553,22 +553,11 @@ def test_pickle_and_copy_drop_the_programs():
     jitted = Jit(nn.Linear(3, 2))
     expected = jitted(X)
     for other in (pickle.loads(pickle.dumps(jitted)), copy.deepcopy(jitted)):
-        assert "recorded 0 times" in other.explain()
+        assert "recorded 0 times" in str(other.explain())
         close(other(X), expected)
         other.__wrapped__.b.assign(other.__wrapped__.b.value + 1)
         close(other(X), expected + 1)
     close(jitted(X), expected)
-
-
-def test_explain():
-    layer = nn.Linear(3, 2)
-    jitted = Jit(lambda x, s: (jn.tanh(layer(x)) * s, jn.exp(x) * 0)[0])
-    jitted(X, 2.0)
-    text = jitted.explain(source=True)
-    assert "argument 0 (x): float32[4, 3]; argument 1 (s): float" in text
-    assert "2 variables read, 0 written, 1 outputs" in text
-    assert "6 operations recorded, 4 after the passes" in text
-    assert "tanh" in text and "exp(" not in text
 
 
 @on_numpy
@@ -744,7 +733,7 @@ def test_a_variable_in_the_place_of_none_and_one_that_was_deleted():
     del layer.b
     layer.b = None
     close(jitted(X), before)
-    assert "recorded 3 times" in jitted.explain() and "2 were dropped" in jitted.explain()
+    assert "recorded 3 times" in str(jitted.explain()) and "2 were dropped" in str(jitted.explain())
 
 
 def test_a_module_that_asks_whether_it_is_in_training():
@@ -958,14 +947,6 @@ def test_messages_name_variables_and_parameters():
         Jit(lambda: bool(net[0].w.sum() > 0), net[0].vars())()
     assert "static_argnums" not in str(caught.value)
     assert "where(condition, x, y)" in str(caught.value)
-
-
-def test_explain_names_variables():
-    layer = nn.Linear(3, 2)
-    for jitted, names in ((Jit(layer), ("(Linear).w", "(Linear).b")), (Jit(lambda x: layer(x)), ("layer.(Linear).w",))):
-        jitted(X)
-        for name in names:
-            assert f"; {name}: float32" in jitted.explain()
 
 
 def test_numpy_arrays_go_to_the_device_of_the_variables_that_a_function_reaches(xp):

@@ -76,14 +76,14 @@ def test_one_warning_names_what_was_new_in_twenty_recordings(cause):
         warnings.simplefilter("error")
         for i in range(20, 50):
             call(i)
-    assert "recorded again for something new in: " in jitted.explain()
+    assert "recorded again for something new in: " in str(jitted.explain())
 
 
 def test_calls_of_known_programs_warn_of_nothing():
     jitted = Jit(lambda x, k: x * k)
     for i in range(100):
         jitted(jn.ones(i % 3), float(i))
-    assert "recorded 3 times, 3 programs" in jitted.explain()
+    assert "recorded 3 times, 3 programs" in str(jitted.explain())
 
 
 @pytest.mark.filterwarnings("ignore:Jit. .* has been recorded 20 times")
@@ -95,7 +95,7 @@ def test_the_least_recently_used_program_goes_first():
     for n in range(2 * MOST_PROGRAMS):
         jitted(np.ones(n))
         jitted(used)
-    assert f"{MOST_PROGRAMS} programs" in jitted.explain()
+    assert f"{MOST_PROGRAMS} programs" in str(jitted.explain())
     assert runs.count(1000) == 1
     jitted(np.ones(2 * MOST_PROGRAMS - 1))
     assert runs.count(2 * MOST_PROGRAMS - 1) == 1

@@ -125,7 +125,7 @@ def test_jit_has_one_operation_for_all_steps():
     net = nn.LSTM(3, 4)
     step = cuobjax.Jit(cuobjax.GradValues(lambda x: net(x)[0].sum(), net.vars()))
     step(jn.ones((2, 50, 3)))
-    source = step.explain(source=True)
+    source = str(step.explain(source=True))
     assert source.count("recurrence(") == source.count("recurrence_gradient(") == 1
 
 
