@@ -36,8 +36,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+from collections import deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -52,8 +54,8 @@ if TYPE_CHECKING:
     from .typing import DTypeLike, RawArray
 
 __all__ = [
-    "KERNELS", "Array", "Interpreter", "NeedsValue", "Reference", "TracedNumber", "Tracer", "bare", "beside",
-    "concrete", "dereferenced", "escaped", "kind_of", "library", "lift", "resolved", "wrapped",
+    "KERNELS", "Array", "Interpreter", "NeedsValue", "Reference", "TracedNumber", "Tracer", "all_wrapped", "bare",
+    "beside", "concrete", "dereferenced", "escaped", "kind_of", "library", "lift", "resolved", "wrapped",
 ]  # fmt: skip
 
 KERNELS: str = "A kernel of your own, which needs raw arrays, is an autograd.primitive."
@@ -223,6 +225,9 @@ class Array(Operators):
         return backend.contiguous(self._value) if backend.is_cupy(self._value) else self._value
 
 
+_set_value = vars(Array)["_value"].__set__
+
+
 class Tracer(Array):
     """An array inside a transformation: `_trace` is its interpreter, `_value` its value one level below."""
 
@@ -354,6 +359,13 @@ def wrapped(raw: Any) -> Array:
     array = _new(Array)
     array._value = raw
     return array
+
+
+def all_wrapped(raw: Sequence[Any]) -> list[Array]:
+    """An Array of each of many raw arrays, in fewer calls than `wrapped`."""
+    arrays = list(map(_new, repeat(Array, len(raw))))
+    deque(map(_set_value, arrays, raw), maxlen=0)
+    return arrays
 
 
 def bare(x: Any) -> Any:

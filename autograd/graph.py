@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as onp
 
 from . import backend
-from .core import KERNELS, Array, Interpreter, TracedNumber, Tracer, dereferenced, kind_of, resolved
+from .core import KERNELS, Array, Interpreter, TracedNumber, Tracer, bare, dereferenced, kind_of, resolved
 from .errors import line_of_user, note_recorded, recorded_at
 
 if TYPE_CHECKING:
@@ -31,11 +31,18 @@ class ConcretizationError(TypeError):
 
 
 class Value(NamedTuple):
-    """An abstract value: shape and dtype; `weak` is the type of a Python number, None for an array."""
+    """An abstract value: shape and dtype.
+
+    Attributes:
+        shape, dtype: Those of the array.
+        weak: The type of a Python number, None for an array.
+        gpu: The number of the GPU where the array is, None on the host.
+    """
 
     shape: tuple[int, ...]
     dtype: onp.dtype[Any]
     weak: type | None = None
+    gpu: int | None = None
 
     @property
     def nbytes(self) -> int:
@@ -267,8 +274,7 @@ class Staging(Interpreter):
     def _new_value(self, value):
         with self._lock:
             self.graph.values.append(value_of(value))
-            if backend.is_cupy(value):
-                self.graph.on_host = False
+            self.graph.on_host &= self.graph.values[-1].gpu is None
             return len(self.graph.values) - 1
 
     def _traced(self, value):
@@ -373,7 +379,10 @@ def recording() -> Staging | None:
 def value_of(x: Any) -> Value:
     """The abstract value of an array or a Python number."""
     kind = kind_of(x)
-    return Value(tuple(x.shape), x.dtype) if kind is None else Value((), onp.result_type(kind), kind)
+    if kind is not None:
+        return Value((), onp.result_type(kind), kind)
+    raw = bare(x)
+    return Value(tuple(x.shape), x.dtype, None, raw.data.device_id if backend.is_cupy(raw) else None)
 
 
 def baked(raw: RawArray) -> RawArray:

@@ -131,7 +131,7 @@ class Primitive:
         self._kernels = {}
         self._floats: dict[Any, bool] = {}  # see _makes_floats
         self._as_numpy: set[Any] = set()  # dtypes of arguments for which NumPy's rules are those of `autograd.dtypes`
-        self.host = self._kernel(numpy)
+        self.host = self.kernel(numpy)
 
     def __get__(self, instance: Any, owner: Any = None) -> Primitive:
         """The primitive itself. With this method it is a routine to `help`, which then shows its own text, not that of
@@ -299,9 +299,9 @@ class Primitive:
                 if isinstance(args, list):
                     args[:] = numbers  # so that they are residuals as well
                 if not backend.several_gpus():
-                    return self._kernel(xp)(*numbers, **params)
+                    return self.kernel(xp)(*numbers, **params)
                 with backend.on_gpu_of(*numbers, *params.values(), where=self.name):
-                    return self._kernel(xp)(*numbers, **params)
+                    return self.kernel(xp)(*numbers, **params)
             y = self.host(*args, **params)
         except ValueError as error:  # NumPy's and CuPy's
             shapes = [str(numpy.shape(a)) for a in args if backend.is_array(a)]
@@ -320,7 +320,7 @@ class Primitive:
         """`memory` for arguments of these shapes and dtypes, and these parameters: "new", "view" or ""."""
         return self.memory(*args, **params) if callable(self.memory) else self.memory
 
-    def _kernel(self, xp):
+    def kernel(self, xp: Any) -> Callable[..., Any]:
         """The forward function bound to an array library."""
         kernel = self._kernels.get(xp)
         if kernel is None:

@@ -2,17 +2,18 @@
 
 from .. import backend
 from ..graph import Graph
-from . import host, stepwise
+from .device import DeviceProgram
 from .fusion import fused
+from .host import HostProgram, LineProgram
 from .passes import simplified
 
 __all__ = ["compiled", "simplified"]
 
 
-def compiled(graph: Graph, name: str) -> host.HostProgram | stepwise.StepwiseProgram:
+def compiled(graph: Graph, name: str) -> LineProgram:
     """A program `(raw inputs) -> raw outputs` of a simplified graph; `name` heads its `source`.
 
     No later run writes to the memory of an output; this may be a constant, or memory of an input in `borrowed`.
     """
     on_host = not any(map(backend.is_cupy, graph.constants.values())) and graph.on_host
-    return host.HostProgram(graph, name) if on_host else stepwise.StepwiseProgram(fused(graph), name)
+    return HostProgram(graph, name) if on_host else DeviceProgram(fused(graph), name)

@@ -51,9 +51,13 @@ class FusedKernel:
 
     def launch(self, xp: ModuleType, arrays: Sequence[Any]) -> Any:
         """What the kernel of an array library gives for raw arrays of its GPU, and numbers."""
+        return self.kernel(xp)(*arrays)
+
+    def kernel(self, xp: ModuleType) -> Any:
+        """The kernel as a function of an array library, for arrays of the current GPU and numbers."""
         if self._kernel is None:
             self._kernel = self._compiled(xp)
-        return self._kernel(*arrays)
+        return self._kernel
 
     def _compiled(self, xp):
         graph = self.graph

@@ -10,21 +10,29 @@ import textwrap
 import weakref
 from collections import defaultdict
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy
 
 from ..errors import note_recorded
-from ..graph import Graph, applied
+from ..fused import Fused, Joint
+from ..graph import Graph, Operation, applied
 from ..ops import elementwise, indexing, product, reduction, shape
 from ..ops.indexing import ARRAY
 from ..primitive import Primitive
 from .memory import Memory, is_fresh, is_view, ufunc_of
 
-__all__ = ["HostProgram"]
+__all__ = ["HostProgram", "LineProgram", "Writer"]
 
 _OUT = "%out%"  # in the text of a call
 _numbers = itertools.count()
+_DIRECT = (
+    Primitive,
+    Fused,
+    Joint,
+    type(elementwise.sign),
+)  # with raw arrays they call the forward function, and do nothing else
 _LARGE = 1024  # bytes: NumPy caches smaller pieces of memory
 
 
@@ -35,11 +43,11 @@ class _Lines(list[str]):
         program: A reference to it, whose callback is the removal.
     """
 
-    program: "weakref.ref[HostProgram]"
+    program: "weakref.ref[LineProgram]"
 
 
-class HostProgram:
-    """The program of a graph, on NumPy arrays. It has no state between calls, so any threads may call it.
+class LineProgram:
+    """A graph as a function of a line for each operation. It has no state between calls: any threads may call it.
 
     Attributes:
         borrowed: Positions of inputs whose memory an output may share.
@@ -48,14 +56,14 @@ class HostProgram:
         source: The text of the function.
     """
 
+    graph: Graph
     source: str
     peak_bytes: int
     borrowed: frozenset[int]
 
-    def __init__(self, graph: Graph, name: str) -> None:
-        self.graph: Graph = graph
-        memory = Memory(graph)
-        writer = _Writer(graph, memory)
+    def __init__(self, graph: Graph, name: str, writer: "Writer") -> None:
+        memory = writer.memory
+        self.graph = graph
         self.source = f"# {name}\n{writer.source()}"
         self.peak_bytes = writer.peak_bytes
         self.borrowed = memory.borrowed
@@ -84,33 +92,45 @@ class HostProgram:
         return self._recorded.get(traceback.tb_lineno, "") if traceback else ""
 
 
-class _Writer:
-    """Writes the function of a graph.
+class HostProgram(LineProgram):
+    """The program of a graph on NumPy arrays."""
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        super().__init__(graph, name, Writer(graph))
+
+
+class Writer:
+    """Writes the function of a graph, on NumPy arrays.
 
     An elementwise result is written over an argument that is a result itself and is not used afterwards. Other results
     are bound to registers, variables of the function. These are reused, so that the array they held is freed; large
     arrays are freed at once.
 
     Attributes:
+        graph, memory: The graph, and how its values share memory.
         names: Functions and constants that the program uses, by name.
+        lines: Those written so far.
         text: The expression of each value, by number.
-        peak_bytes: See `HostProgram`.
+        peak_bytes: See `LineProgram`.
         recorded: The line of the user for each line of the program with an operation, {number: text}.
     """
 
-    def __init__(self, graph, memory):
-        self.graph, self.memory = graph, memory
-        self.names, self.lines, self.recorded = {}, [], {}
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.memory = graph, Memory(graph)
+        self.names: dict[str, Any] = {}
+        self.lines: list[str] = []
+        self.recorded: dict[int, str] = {}
         self.peak_bytes = self._bytes = 0
-        self.text = {n: f"x{i}" for i, n in enumerate(graph.inputs)}
-        self._held, self._free = {}, []  # the value that each register holds; registers to reuse
-        self._fresh = set()  # values with memory that nothing else refers to
-        self._numbers = {}  # names of constants, and of numbers as arrays
+        self.text: dict[int, str] = {n: f"x{i}" for i, n in enumerate(graph.inputs)}
+        self._held: dict[str, int] = {}  # the value that each register holds
+        self._free: list[str] = []  # registers to reuse
+        self._fresh: set[int] = set()  # values with memory that nothing else refers to
+        self._numbers: dict[Any, str] = {}  # names of constants, and of numbers as arrays
 
-    def source(self):
+    def source(self) -> str:
         """The text of the function."""
         for n, x in self.graph.constants.items():
-            self.text[n] = self._constant(x)
+            self.text[n] = self.constant(x)
         unused, dead = defaultdict(list), defaultdict(list)
         for found, ends in ((unused, self.graph.last_uses()), (dead, self.memory.last)):
             for n, position in ends.items():
@@ -128,7 +148,7 @@ class _Writer:
 
     def _write(self, position, operation):
         """Adds the line for an operation."""
-        call, takes_out = self._call(operation)
+        call, takes_out = self.call(operation)
         over = self._overwritten(position, operation) if takes_out else None
         if over is not None:
             word = "out=" if call.startswith(("maximum(", "minimum(")) else ""  # NumPy requires it for these alone
@@ -169,7 +189,7 @@ class _Writer:
         made = [n for n in dead if n in self.memory.made]
         self._bytes -= sum(self.graph.values[n].nbytes for n in made)
 
-    def _call(self, operation):
+    def call(self, operation: Operation) -> tuple[str, bool]:
         """The expression of an operation, and whether `_OUT` in it stands for an array for the result."""
         primitive, params = operation.primitive, operation.params
         values = [self.graph.values[n] for n in operation.inputs]
@@ -179,40 +199,50 @@ class _Writer:
         ufunc = numpy.matmul if primitive is product.matmul and not product.is_stack(*values) else ufunc_of(primitive)
         if ufunc is not None:
             args = self._arguments(ufunc, operation, values)
-            return f"{self._named(ufunc, primitive.name)}({', '.join(args)}{_OUT})", True
+            return f"{self.named(ufunc, primitive.name)}({', '.join(args)}{_OUT})", True
         if primitive is reduction.mean and exact and result.dtype.itemsize > 2:
             return self._mean(args[0], values[0], **params)
         if isinstance(primitive, Primitive) and primitive.ufunc and exact and result.dtype.itemsize > 2:
             reduce, keepdims = self._reduce(primitive.ufunc), params["keepdims"]
             return f"{reduce}({args[0]}, {_axes(**params)}, None{_OUT}, keepdims={keepdims})", True
         if primitive is elementwise.power_of and exact and params["exponent"] == 2:
-            return f"{self._named(numpy.square, 'square')}({args[0]}{_OUT})", True
+            return f"{self.named(numpy.square, 'square')}({args[0]}{_OUT})", True
         if primitive is elementwise.relu and exact:
-            return f"{self._named(numpy.maximum, 'maximum')}({args[0]}, {self._number(0, result.dtype)}{_OUT})", True
-        if primitive is shape.reshape and not values[0].weak:
-            return f"{args[0]}.reshape({params['shape']})", False
+            return f"{self.named(numpy.maximum, 'maximum')}({args[0]}, {self._number(0, result.dtype)}{_OUT})", True
+        return self.view(operation) or self.function(operation, numpy, args), False
+
+    def view(self, operation: Operation) -> str:
+        """The expression of an operation that is a method of arrays of any library; "" for others."""
+        primitive, params = operation.primitive, operation.params
+        x, *_ = [self.text[n] for n in operation.inputs] or [""]
+        if primitive is shape.reshape and not self.graph.values[operation.inputs[0]].weak:
+            return f"{x}.reshape({params['shape']})"
         if primitive is shape.transpose:
             axes = params["axes"]
-            return f"{args[0]}.T" if axes == (1, 0) else f"{args[0]}.transpose({axes})", False
+            return f"{x}.T" if axes == (1, 0) else f"{x}.transpose({axes})"
         if primitive is indexing.getitem and ARRAY not in params["index"]:
-            return f"{args[0]}[{self._constant(params['index'])}]", False
-        if type(primitive) is Primitive:
-            function = self._named(primitive.host, primitive.name)
-            given = [f"{name}={self._constant(x)}" for name, x in params.items()]
-            return f"{function}({', '.join(args + given)})", False
-        function = self._named(lambda *args: applied(primitive, args, params), primitive.name)
-        return f"{function}({', '.join(args)})", False
+            return f"{x}[{self.constant(params['index'])}]"
+        return ""
+
+    def function(self, operation: Operation, xp: ModuleType, args: list[str]) -> str:
+        """The call of a forward function, or of a primitive that does more with raw arrays than to call it."""
+        primitive, params = operation.primitive, operation.params
+        if type(primitive) in _DIRECT:
+            given = [f"{name}={self.constant(x)}" for name, x in params.items()]
+            return f"{self.named(primitive.kernel(xp), primitive.name)}({', '.join(args + given)})"
+        function = self.named(lambda *args: applied(primitive, args, params), primitive.name)
+        return f"{function}({', '.join(args)})"
 
     def _reduce(self, ufunc):
         """The name of the method that reduces with a ufunc."""
-        return self._named(getattr(numpy, ufunc).reduce, f"{ufunc}_reduce")
+        return self.named(getattr(numpy, ufunc).reduce, f"{ufunc}_reduce")
 
     def _mean(self, x, value, axis, keepdims):
         """A mean as the array's method computes it."""
         count = math.prod(value.shape[i] for i in axis)
         if not count:
-            return f"{self._named(reduction.mean.host, 'mean')}({x}, axis={axis}, keepdims={keepdims})", False
-        divide, count = self._named(numpy.divide, "divide"), self._number(count, value.dtype)
+            return f"{self.named(reduction.mean.host, 'mean')}({x}, axis={axis}, keepdims={keepdims})", False
+        divide, count = self.named(numpy.divide, "divide"), self._number(count, value.dtype)
         return f"{divide}({self._reduce('add')}({x}, {_axes(axis)}, None, None, {keepdims}), {count}{_OUT})", True
 
     def _arguments(self, ufunc, operation, values):
@@ -236,14 +266,14 @@ class _Writer:
         name = self._numbers.get((n, dtype))
         if name is None:
             name = self._numbers[n, dtype] = f"n{n}_{dtype.name}"
-            asarray = self._named(numpy.asarray, "asarray")
-            self.lines.append(f"{name} = {asarray}({self.text[n]}, {self._constant(dtype)})")
+            asarray = self.named(numpy.asarray, "asarray")
+            self.lines.append(f"{name} = {asarray}({self.text[n]}, {self.constant(dtype)})")
         return name
 
     def _number(self, x, dtype):
-        return self._constant(numpy.asarray(x, dtype))
+        return self.constant(numpy.asarray(x, dtype))
 
-    def _constant(self, x):
+    def constant(self, x: Any) -> str:
         """The text of a constant: its repr, or a name."""
         if _is_plain(x):
             return repr(x)
@@ -253,7 +283,7 @@ class _Writer:
             self.names[self._numbers[key]] = x
         return self._numbers[key]
 
-    def _named(self, function, name):
+    def named(self, function: Any, name: str) -> str:
         """The name of a function in the program."""
         name = name if name.isidentifier() and not keyword.iskeyword(name) else "function"
         name += "_" if re.fullmatch(r"[rcbxn]\d+.*|values|program", name) else ""

@@ -7,22 +7,22 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as onp
 
 from autograd import tree
-from autograd.backend import copied, is_array
+from autograd.backend import Device, copied, is_array
 from autograd.boundary import lowered
 from autograd.compiler import compiled, simplified
 from autograd.compiler.steps import steps
-from autograd.core import Array, Tracer, lift
+from autograd.core import Array, Tracer, all_wrapped, bare, lift
 from autograd.debugging import is_watching
 from autograd.graph import Graph, StagedTracer, Staging, recording
 from autograd.mapping import keys_in_lanes, shared_by_lanes
 
 from ..core.random_state import RandomState, borrowing
-from ..core.scope import Values, is_open, read, write
+from ..core.scope import Values, is_open, read, read_all, write
 from ..core.training_mode import Modes, unchanged
 from ..core.variable import BaseVar
 from ..util import class_name
@@ -33,6 +33,30 @@ __all__ = ["Program", "below"]
 
 
 _runs = itertools.count()
+
+
+class _Check(NamedTuple):
+    """What a variable's value must be like.
+
+    Attributes:
+        variable: The variable.
+        shape, dtype, device: See `described`.
+        kind: The type of a raw array for which the rest need not be found out.
+        gpu: The number of its GPU, None on the host.
+    """
+
+    variable: BaseVar
+    shape: tuple[int, ...]
+    dtype: onp.dtype[Any]
+    device: Device | None
+    kind: type
+    gpu: int | None
+
+    @classmethod
+    def of(cls, variable, value):
+        raw = bare(value)
+        found = described(value)
+        return cls(variable, *found, type(raw), None if found[2] is None else found[2].index)
 
 
 class Program:
@@ -84,12 +108,12 @@ class Program:
         self.static: dict[int, Any] = {i: _fresh(x) for i, x in enumerate(results) if not isinstance(x, Array)}
         graph = staging.finished([x for i, x in enumerate(results) if i not in self.static])
         self.modes: Modes = modes
-        self.checks: list[tuple[Any, ...]] = []  # (variable, shape, dtype, device) of each that is an input
+        self.checks: list[_Check] = []  # for each variable that is an input
         self.constants: list[BaseVar] = [v for v in (reference() for reference in constants) if v is not None]
         for reference, tracer in reads.items():
             variable = reference()
             if variable is not None:
-                self.checks.append((variable, *described(staging.lower(tracer))))
+                self.checks.append(_Check.of(variable, staging.lower(tracer)))
                 continue
             staging.as_constant(tracer)  # `f` made the variable for itself
         first = len(staging.graph.inputs) - len(self.checks)
@@ -101,6 +125,7 @@ class Program:
             self.recorded: int = len(graph.operations)
             self.graph: Graph = simplified(graph)
             self.effects = any(getattr(operation.primitive, "has_effect", False) for operation in graph.operations)
+            self.gives_numbers = any(graph.values[n].weak for n in graph.outputs)
             self.run_raw: Any = compiled(self.graph, name)
             self.compiling_seconds: float = time.perf_counter() - started - self.recording_seconds
 
@@ -113,12 +138,13 @@ class Program:
         if self.draws and any(keys_in_lanes(read(v))[1] is not None for v in self.draws.values()):
             raise shared_by_lanes()
         inputs = list(leaves)
-        for variable, shape, dtype, device in self.checks:
-            value = read(variable)
+        values = read_all([check.variable for check in self.checks])
+        for value, (_, shape, dtype, device, kind, gpu) in zip(values, self.checks, strict=True):
             raw = value._value if type(value) is Array else value
             if raw.shape != shape or raw.dtype != dtype:
                 return None
-            if type(raw) is not onp.ndarray and described(value)[2] != device:
+            known = type(raw) is kind and (gpu is None or raw.data.device_id == gpu)
+            if not known and described(value)[2] != device:
                 return None
             inputs.append(value)
         return inputs
@@ -139,13 +165,14 @@ class Program:
         self.calls += 1
         self.used = next(_runs)
         raw = [x._value if type(x) is Array else x for x in inputs]
-        if is_watching() or (self.effects and recording() is not None) or any(isinstance(x, Array) for x in raw):
-            results = self.graph.interpret([below(x) for x in inputs], as_recorded=True)
+        traced = any(map(isinstance, raw, itertools.repeat(Array)))
+        if traced or is_watching() or (self.effects and recording() is not None):
+            results = list(map(lift, self.graph.interpret([below(x) for x in inputs], as_recorded=True)))
         else:
             for i in self.run_raw.borrowed:
                 raw[i] = below(inputs[i])
             results = self.run_raw(raw)
-        results = list(map(lift, results))
+            results = list(map(lift, results)) if self.gives_numbers else all_wrapped(results)
         for i, x in self.static.items():
             results.insert(i, _fresh(x))
         return self.finished(results)
