@@ -151,7 +151,7 @@ _REFUSED: tuple[tuple[Callable[[Any], bool], str], ...] = (
     ),
     (lambda x: isinstance(x, numpy.matrix), "Its products are others. Convert it with numpy.asarray(x)"),
     (
-        lambda x: getattr(x, "requires_grad", False) is True,
+        lambda x: getattr(x, "requires_grad", False) is True and not isinstance(x, numpy.ndarray),
         "Its gradient would be lost. Where it is not wanted, pass x.detach()",
     ),
 )

@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from .typing import Tree
 
 __all__ = [
-    "TapedRun", "copied", "elementwise_grad", "flatten", "grad", "named", "one_array", "scalar_seed", "select",
-    "stop_gradient", "value_and_grad", "vjp",
+    "FIRST", "TapedRun", "copied", "elementwise_grad", "flatten", "given_argnums", "grad", "named", "one_array",
+    "scalar_seed", "select", "stop_gradient", "value_and_grad", "vjp",
 ]  # fmt: skip
 
 P = ParamSpec("P")
+FIRST: int = type("int", (int,), {})(0)
+"""0, as the value of `argnums` that nobody gave."""
 
 
 class _Closing:
@@ -221,9 +223,28 @@ def named(f: Any, operator: str, argnums: int | Sequence[int]) -> Callable[[Call
     return rename
 
 
+def given_argnums(argnums: int | Sequence[int], argnum: int | Sequence[int] | None, where: str) -> int | Sequence[int]:
+    """The positions to differentiate, which have two spellings.
+
+    Args:
+        where: The transformation, for the error.
+
+    Raises:
+        TypeError: If both are given.
+    """
+    if argnum is None:
+        return 0 if argnums is FIRST else argnums
+    if argnums is not FIRST:
+        raise TypeError(
+            f"{where}: expected argnums or argnum, which mean the same, got both, {argnums} and {argnum}. "
+            "Leave one out."
+        )
+    return argnum
+
+
 def value_and_grad(
     f: Callable[P, Any],
-    argnums: int | Sequence[int] = 0,
+    argnums: int | Sequence[int] = FIRST,
     has_aux: bool = False,
     holomorphic: bool = False,
     *,
@@ -239,7 +260,7 @@ def value_and_grad(
     """
 
     require_function(f, "grad")
-    argnums = argnums if argnum is None else argnum
+    argnums = given_argnums(argnums, argnum, "value_and_grad")
 
     @named(f, "value_and_grad", argnums)
     def value_and_gradient(*args: P.args, **kwargs: P.kwargs) -> tuple[Any, Any]:
@@ -260,7 +281,7 @@ def value_and_grad(
 
 def grad(
     f: Callable[P, Any],
-    argnums: int | Sequence[int] = 0,
+    argnums: int | Sequence[int] = FIRST,
     has_aux: bool = False,
     holomorphic: bool = False,
     *,
@@ -291,9 +312,10 @@ def grad(
         >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
         array([2., 4.])
     """
-    both = value_and_grad(f, argnums, has_aux, holomorphic, argnum=argnum)
+    argnums = given_argnums(argnums, argnum, "grad")
+    both = value_and_grad(f, argnums, has_aux, holomorphic)
 
-    @named(f, "grad", argnums if argnum is None else argnum)
+    @named(f, "grad", argnums)
     def gradient(*args: P.args, **kwargs: P.kwargs) -> Any:
         value, gradients = both(*args, **kwargs)
         return (gradients, value[1]) if has_aux else gradients
@@ -311,7 +333,7 @@ def one_array(run: TapedRun, y: Any, where: str) -> Any:
 
 
 def elementwise_grad(
-    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, argnum: int | Sequence[int] | None = None
+    f: Callable[P, Any], argnums: int | Sequence[int] = FIRST, *, argnum: int | Sequence[int] | None = None
 ) -> Callable[P, Any]:
     """The function that computes the gradient of the sum of the outputs of `f`, an array.
 
@@ -329,8 +351,7 @@ def elementwise_grad(
         >>> elementwise_grad(np.sqrt)(np.array([1.0, 4.0]))
         array([0.5 , 0.25])
     """
-
-    argnums = argnums if argnum is None else argnum
+    argnums = given_argnums(argnums, argnum, "elementwise_grad")
 
     @named(f, "elementwise_grad", argnums)
     def derivative(*args: P.args, **kwargs: P.kwargs) -> Any:

@@ -14,7 +14,7 @@ from .core import Array, NeedsValue, beside, library, lift
 from .dtypes import follows_numpy, is_inexact, numpy_rules
 from .errors import shortened
 from .forward import Forward, ForwardTracer, zeros_like
-from .gradients import TapedRun, copied, grad, named, select
+from .gradients import FIRST, TapedRun, copied, given_argnums, grad, named, select
 from .numpy import moveaxis, stack
 from .ops.elementwise import astype
 from .ops.shape import reshape
@@ -172,7 +172,7 @@ def _transposed(run, outputs):
 
 def jacobian(
     f: Callable[P, Any],
-    argnums: int | Sequence[int] = 0,
+    argnums: int | Sequence[int] = FIRST,
     has_aux: bool = False,
     holomorphic: bool = False,
     *,
@@ -201,7 +201,7 @@ def jacobian(
         array([[2., 0.],
                [0., 4.]])
     """
-    argnums = argnums if argnum is None else argnum
+    argnums = given_argnums(argnums, argnum, "jacobian")
     return _recorded(f, argnums, has_aux, holomorphic, "jacobian", lambda inputs, outputs: inputs < outputs)
 
 
@@ -371,7 +371,7 @@ def _in_lanes(f, directions, size):
 
 
 def hessian(
-    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, argnum: int | Sequence[int] | None = None
+    f: Callable[P, Any], argnums: int | Sequence[int] = FIRST, *, argnum: int | Sequence[int] | None = None
 ) -> Callable[P, Any]:
     """The function that computes all second derivatives of `f`, whose output is a real scalar.
 
@@ -389,7 +389,7 @@ def hessian(
         array([[4., 2.],
                [2., 0.]])
     """
-    argnums = argnums if argnum is None else argnum
+    argnums = given_argnums(argnums, argnum, "hessian")
     return named(f, "hessian", argnums)(jacobian(grad(f, argnums), argnums))
 
 

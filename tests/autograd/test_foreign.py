@@ -67,7 +67,7 @@ FOREIGN = {
     "memoryview": memoryview,
     "array.array": lambda data: array.array("f", np.asarray(data).tolist()),
     "range": lambda data: range(4, 7),
-    "subclass": lambda data: np.asarray(data).view(type("Subclass", (np.ndarray,), {})),
+    "subclass": lambda data: np.asarray(data).view(type("Subclass", (np.ndarray,), {"requires_grad": True})),
 }
 BINARY = {
     "x * o": lambda x, o: x * o,

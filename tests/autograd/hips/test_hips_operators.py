@@ -96,6 +96,9 @@ def test_argnum_is_argnums(operator):
     f = lambda a, b: a * anp.sum(b**2)
     for place in (0, 1, (1, 0)):
         np.testing.assert_equal(operator(f, argnum=place)(2.0, X), operator(f, place)(2.0, X))
+    for place in (0, 1):
+        with pytest.raises(TypeError, match=rf"{operator.__name__}: .*which mean the same, got both, {place} and 1\."):
+            operator(f, place, argnum=1)
 
 
 def test_operators_of_your_own():
