@@ -4,7 +4,7 @@ from typing import Any
 
 from autograd.absent import Remedies, declare, of_module
 
-__all__ = ["LOSS_SCALE", "MODULE", "OPTIMIZER", "SCHEDULER", "STEP", "VARIABLE", "declare", "of_package"]
+__all__ = ["LOSS_SCALE", "METRIC", "MODULE", "OPTIMIZER", "SCHEDULER", "STEP", "VARIABLE", "declare", "of_package"]
 
 _SAVE = 'Write cuobjax.io.save_var_collection("net.npz", net.vars())'
 _LOAD = 'Write cuobjax.io.load_var_collection("net.npz", net.vars())'
@@ -78,6 +78,11 @@ LOSS_SCALE: Remedies = {
     "unscale_ unscale": "Write scaling.unscaled(gradients); scaling.step(opt, lr, gradients) does it by itself",
     "update": "Leave it out: scaling.step(opt, lr, gradients) finds the next scale",
     "get_scale": "Write scaling.scale.value",
+}
+METRIC: Remedies = {
+    "compute result": "Read metric.value",
+    "update_state": "Write metric.update(outputs, labels)",
+    "reset_state reset_states": "Write metric.reset()",
 }
 SCHEDULER: Remedies = {
     "step get_lr get_last_lr": "Write opt(schedule(step), gradients), with the number of the step",

@@ -19,7 +19,7 @@ MODULES = [
     "autograd.scipy.fft", "autograd.scipy.linalg", "autograd.scipy.signal", "autograd.scipy.special",
     "autograd.scipy.stats", "autograd.testing", "autograd.tree", "autograd.typing", "cuobjax", "cuobjax.constants",
     "cuobjax.constraint", "cuobjax.functional", "cuobjax.functional.divergence", "cuobjax.functional.loss",
-    "cuobjax.functional.parallel", "cuobjax.io", "cuobjax.nn", "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.numpy.fft",
+    "cuobjax.functional.parallel", "cuobjax.io", "cuobjax.metrics", "cuobjax.nn", "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.numpy.fft",
     "cuobjax.numpy.linalg", "cuobjax.optimizer", "cuobjax.optimizer.scheduler", "cuobjax.precision", "cuobjax.random",
     "cuobjax.typing",
     "cuobjax.util", "cuobjax.util.check", "cuobjax.util.image",
@@ -33,7 +33,7 @@ NAMES = {
         optimizer random typing util
         Array ConstrainedVar Device DeviceError FrozenVar Remat constraint debug_print default_device default_dtype
         device
-        device_put freeze functional_call merge numpy precision replace set_default_dtype split stop_gradient summary
+        device_put freeze functional_call merge metrics numpy precision replace set_default_dtype split stop_gradient summary
         unfreeze""",
     "cuobjax.functional": """
         adaptive_average_pool adaptive_max_pool attention average_pool average_pool_1d average_pool_2d average_pool_3d
@@ -52,6 +52,8 @@ NAMES = {
         sigmoid_cross_entropy_logits smooth_l1 triplet""",
     "cuobjax.functional.divergence": "kl",
     "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin psum",
+    "cuobjax.metrics": """
+        AUC Accuracy ConfusionMatrix F1 Mean Metric PerClass Perplexity Precision Recall TopK Total roc_auc""",
     "cuobjax.constraint": "Constraint interval positive unit_norm",
     "cuobjax.nn": """
         GRU LSTM MLP RNN BatchNorm BatchNorm0D BatchNorm1D BatchNorm2D BatchNorm3D Conv Conv1D Conv2D Conv3D

@@ -60,7 +60,7 @@ def joined(
     if same is not None and reduction in (None, reduce_mean):
         return same
     if reduction is not None:
-        return in_dtype(variable, reduction(stacked()))
+        return in_dtype(variable, variable.joined(stacked(), variable.value))
     (transform, lanes), shape = where, variable.shape
     name = next((name for name, v in names.items() if v is variable), f"a {type(variable).__name__} of shape {shape}")
     raise ValueError(

@@ -52,7 +52,7 @@ def replicate(vc: Iterable[Any]) -> Iterator[None]:
 
     def joined(v: BaseVar) -> Array:
         unchanged = v.value is within[v] or v.value is before[v]
-        return before[v] if v.reduction is None or unchanged else in_dtype(v, v.reduction(v.value))
+        return before[v] if v.reduction is None or unchanged else in_dtype(v, v.joined(v.value, before[v]))
 
     try:
         with exclusive:

@@ -118,6 +118,10 @@ class BaseVar(Reference):
         if self.reduction is not None:
             self.assign(self.reduction(tensors), check=False)
 
+    def joined(self, values: Array, before: Array) -> Array:
+        """One value of those of all devices or lanes, stacked along axis 0, each of which began with `before`."""
+        return values if self.reduction is None else self.reduction(values)
+
     def checked(self, tensor: Any, where: str | None = None) -> Array:
         """`tensor` as a value that may be assigned to this variable; raises as `assign` does, naming `where`."""
         old = self.value

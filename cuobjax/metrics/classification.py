@@ -1,0 +1,256 @@
+"""Figures of classes: outputs against labels."""
+
+from typing import Literal, get_args
+
+import cuobjax.numpy as jn
+from autograd import Array, stop_gradient
+
+from ..functional.loss.arguments import require_between
+from ..typing import ArrayLike
+from .base import Metric, Total, as_figure, labels_of, poisoned, ratio, weights_of
+
+__all__ = ["F1", "Accuracy", "ConfusionMatrix", "PerClass", "Precision", "Recall", "TopK"]
+
+NONE = -1  # the class of a row of outputs with NaN
+Average = Literal["binary", "macro", "micro", "weighted"] | None
+AVERAGES = get_args(Literal["binary", "macro", "micro", "weighted"]) + (None,)
+
+
+def predictions(where: str, outputs: ArrayLike, labels: Array, threshold: float | None) -> Array:
+    """The class of each row of outputs.
+
+    Args:
+        where: Who asks, for errors.
+        outputs: Scores (..., classes), of which the largest wins; or classes (...), integers or booleans; or, with a
+            threshold, scores (...) of class 1.
+        labels: The labels.
+        threshold: Above it, a score means class 1: 0.5 for probabilities, 0 for logits.
+    """
+    x = stop_gradient(jn.asarray(outputs))
+    numbers = x.dtype.kind in "biu"
+    if not numbers and threshold is None and x.ndim == labels.ndim + 1 and x.shape[:-1] == labels.shape and x.shape[-1]:
+        return jn.where(jn.isnan(x).any(-1), NONE, x.argmax(-1))
+    if x.shape == labels.shape and x.dtype.kind != "c" and (numbers or threshold is not None):
+        return x.astype("int64") if numbers else jn.where(jn.isnan(x), NONE, x > threshold)
+    if x.shape == labels.shape and threshold is None:
+        remedy = f"Write {where}(threshold=0.5) for probabilities of class 1, threshold=0 for logits."
+    else:
+        remedy = "Scores have one more axis than labels, that of the classes."
+    expected = f"outputs of shape {(*labels.shape, 'classes')}".replace("'", "") if threshold is None else "scores"
+    got = f"{x.dtype} of shape {x.shape} and labels of shape {labels.shape}"
+    raise ValueError(f"{where}: expected {expected} and labels of shape (...), got {got}. {remedy}")
+
+
+class Accuracy(Metric):
+    """The part of the rows whose largest output is that of their label.
+
+    `update(outputs, labels, weights=None)`, here and for the other classes of this module: scores (..., classes), or
+    integer classes (...), and integer labels (...); `weights` (...) say how much each row counts, 0 leaves it out.
+    A row of outputs with NaN has no class: it counts as wrong.
+
+    Args:
+        threshold: For scores (...) of class 1, those above it mean class 1: 0.5 for probabilities, 0 for logits.
+
+    Raises:
+        TypeError: If labels are no integers.
+        ValueError: If shapes do not fit.
+    """
+
+    correct: Total
+    count: Total
+
+    def __init__(self, threshold: float | None = None) -> None:
+        self.threshold = threshold
+        self.correct, self.count = Total(), Total()
+
+    def update(self, outputs: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> None:
+        """Adds a batch: see `Accuracy`."""
+        y = labels_of("Accuracy", labels)
+        w = weights_of("Accuracy", weights, y.shape)
+        self._add(predictions("Accuracy", outputs, y, self.threshold) == y, w)
+
+    def _add(self, correct: Array, w: Array) -> None:
+        self.correct.value += jn.where(correct, w, 0).sum()
+        self.count.value += w.sum()
+
+    @property
+    def value(self) -> Array:
+        """The accuracy, from 0 to 1; NaN of nothing."""
+        return as_figure(ratio(self.correct.value, self.count.value))
+
+
+class TopK(Accuracy):
+    """The part of the rows whose label is among the k largest of their scores (..., classes).
+
+    Of equal scores the later class is the larger one, as for scikit-learn. See `Accuracy` for `update`.
+
+    Args:
+        k: How many classes are looked at.
+
+    Raises:
+        ValueError: If `k` is less than 1, or a label at hand is no class.
+    """
+
+    def __init__(self, k: int = 5) -> None:
+        if k < 1:
+            raise ValueError(f"TopK: expected k of at least 1, got {k}.")
+        super().__init__()
+        self.k = k
+
+    def update(self, outputs: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> None:
+        """Adds a batch: see `Accuracy`."""
+        x = stop_gradient(jn.asarray(outputs))
+        if not x.ndim or x.dtype.kind in "biuc":
+            raise ValueError(f"TopK: expected scores of shape (..., classes), got {x.dtype} of shape {x.shape}.")
+        classes = x.shape[-1]
+        y = labels_of("TopK", labels, classes)
+        if x.shape[:-1] != y.shape:
+            raise ValueError(f"TopK: expected labels of shape {x.shape[:-1]}, got {y.shape}.")
+        own = jn.arange(classes) == y[..., None]
+        score = jn.where(own, x, -jn.inf).max(-1, keepdims=True)
+        larger = (x > score) | ((x == score) & (jn.arange(classes) > y[..., None]))
+        w = weights_of("TopK", weights, y.shape)
+        self._add((larger.sum(-1) < self.k) & ~jn.isnan(x).any(-1), poisoned(w, ~own.any(-1)))
+
+
+class _OfClasses(Metric):
+    """Figures that need the number of classes."""
+
+    def __init__(self, classes: int, threshold: float | None) -> None:
+        if threshold is not None and classes != 2:
+            raise ValueError(f"{type(self).__name__}: expected 2 classes with a threshold, got {classes}.")
+        self.classes, self.threshold = classes, threshold
+
+    def _pairs(self, outputs, labels, weights):
+        """Labels, predicted classes and weights of all rows, flat. The class of a row with NaN is NONE."""
+        where, n = type(self).__name__, self.classes
+        y = labels_of(where, labels, n)
+        w = weights_of(where, weights, y.shape)
+        x = jn.asarray(outputs)
+        if x.ndim > y.ndim and x.shape[-1] != n:
+            raise ValueError(f"{where}: expected scores of {n} classes, got outputs of shape {x.shape}.")
+        if x.dtype.kind in "iu":
+            require_between(where, "classes", x, 0, n - 1, f"Make {where} with the number of all classes.")
+        found = predictions(where, x, y, self.threshold)
+        w = poisoned(w, (y < 0) | (y >= n) | (found < NONE) | (found >= n))
+        return y.reshape(-1), found.reshape(-1), w.reshape(-1)
+
+
+def _counted(index, weights, n):
+    """The sum of the weights at each index from 0 to n - 1; all others are added to the first one."""
+    return jn.zeros(n, "float64").at[jn.where((index < 0) | (index >= n), 0, index)].add(weights)
+
+
+class ConfusionMatrix(_OfClasses):
+    """How many rows of each label (first axis) have each class (second axis).
+
+    See `Accuracy` for `update`. A row of outputs with NaN is in no column.
+
+    Args:
+        classes: The number of classes.
+        threshold: See `Accuracy`.
+
+    Raises:
+        ValueError: If a label or class at hand is none.
+    """
+
+    counts: Total
+
+    def __init__(self, classes: int, threshold: float | None = None) -> None:
+        super().__init__(classes, threshold)
+        self.counts = Total((classes, classes))
+
+    def update(self, outputs: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> None:
+        """Adds a batch: see `Accuracy`."""
+        y, found, w = self._pairs(outputs, labels, weights)
+        w = jn.where(found == NONE, 0, w)
+        self.counts.value += _counted(y * self.classes + found, w, self.classes**2).reshape(self.counts.shape)
+
+    @property
+    def value(self) -> Array:
+        """The counts (classes, classes), in float64, which is exact up to 2**53."""
+        return self.counts.value
+
+
+class PerClass(_OfClasses):
+    """A figure of each class, and their average, which are scikit-learn's.
+
+    Args:
+        classes: The number of classes.
+        average: "binary": the figure of class 1 of 2 classes. "macro": the mean of the figures of all classes that
+            occur among labels or predictions; "weighted": their mean, weighted by the numbers of their labels; "micro":
+            the figure of the counts of all classes together; None: the figure of each class, (classes,).
+        threshold: See `Accuracy`.
+    """
+
+    hits: Total
+    predicted: Total
+    actual: Total
+
+    def __init__(self, classes: int = 2, average: Average = "binary", threshold: float | None = None) -> None:
+        where = type(self).__name__
+        if average not in AVERAGES:
+            raise ValueError(f"{where}: expected average as one of {', '.join(map(repr, AVERAGES))}, got {average!r}.")
+        if average == "binary" and classes != 2:
+            raise ValueError(f"{where}: expected average='macro', 'micro', 'weighted' or None for {classes} classes.")
+        super().__init__(classes, threshold)
+        self.average = average
+        self.hits, self.predicted, self.actual = Total(classes), Total(classes), Total(classes)
+
+    def update(self, outputs: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> None:
+        """Adds a batch: see `Accuracy`."""
+        y, found, w = self._pairs(outputs, labels, weights)
+        self.hits.value += _counted(y, jn.where(y == found, w, 0), self.classes)
+        self.predicted.value += _counted(found, jn.where(found == NONE, 0, w), self.classes)
+        self.actual.value += _counted(y, w, self.classes)
+
+    @property
+    def value(self) -> Array:
+        """The figure, from 0 to 1; 0 for a class without what it is divided by, NaN of nothing."""
+        counts = self.hits.value, self.predicted.value, self.actual.value
+        if self.average == "micro":
+            counts = tuple([x.sum() for x in counts])
+        _, predicted, actual = counts  # NaN, if there was a row that is wrong
+        figures = jn.where(actual.sum() > 0, ratio(*self._parts(*counts), 0), jn.nan)
+        if self.average == "binary":
+            figures = figures[1]
+        elif self.average == "macro":
+            occurs = predicted + actual > 0
+            figures = jn.where(occurs, figures, 0).sum() / occurs.sum()
+        elif self.average == "weighted":
+            figures = (figures * actual).sum() / actual.sum()
+        return as_figure(figures)
+
+    def _parts(self, hits, predicted, actual):
+        """The numerator and the denominator of the figure."""
+        raise NotImplementedError
+
+
+class Precision(PerClass):
+    """Of the rows that have a class by prediction, the part whose label it is.
+
+    See `PerClass` for the arguments, and `Accuracy` for `update`.
+    """
+
+    def _parts(self, hits, predicted, actual):
+        return hits, predicted
+
+
+class Recall(PerClass):
+    """Of the rows whose label is a class, the part that has it by prediction.
+
+    See `PerClass` for the arguments, and `Accuracy` for `update`.
+    """
+
+    def _parts(self, hits, predicted, actual):
+        return hits, actual
+
+
+class F1(PerClass):
+    """The harmonic mean of precision and recall, of each class.
+
+    See `PerClass` for the arguments, and `Accuracy` for `update`.
+    """
+
+    def _parts(self, hits, predicted, actual):
+        return 2 * hits, predicted + actual
