@@ -21,6 +21,7 @@ from .core.random_state import RandomState
 from .core.surgery import FrozenVar, freeze, replace, unfreeze
 from .core.variable import BaseState, BaseVar, ConstrainedVar, StateVar, TrainRef, TrainVar
 from .dtypes import default_dtype, set_default_dtype
+from .tools.graph import make_graph
 from .tools.summary import summary
 from .transforms.functional_call import functional_call, merge, split
 from .transforms.gradient import Grad, GradValues, Hessian, Jacobian
@@ -33,8 +34,8 @@ __all__ = [
     "Array", "BaseState", "BaseVar", "ConstrainedVar", "ConvPadding", "Device", "DeviceError", "ForceArgs",
     "FrozenVar", "Function", "Grad", "GradValues", "Hessian", "Jacobian", "Jit", "Module", "ModuleDict",
     "ModuleList", "Parallel", "RandomState", "Remat", "StateVar", "TrainRef", "TrainVar", "VarCollection",
-    "Vectorize", "constants", "constraint", "debug_print", "default_device", "default_dtype", "device",
-    "device_put", "freeze", "functional", "functional_call", "io", "merge", "metrics", "nn", "numpy", "optimizer",
+    "Vectorize", "constants", "constraint", "debug_print", "default_device", "default_dtype", "device", "device_put",
+    "freeze", "functional", "functional_call", "io", "make_graph", "merge", "metrics", "nn", "numpy", "optimizer",
     "precision", "random", "replace", "set_default_dtype", "split", "stop_gradient", "summary", "typing", "unfreeze",
     "util",
 ]  # fmt: skip

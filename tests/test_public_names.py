@@ -33,7 +33,8 @@ NAMES = {
         optimizer random typing util
         Array ConstrainedVar Device DeviceError FrozenVar Remat constraint debug_print default_device default_dtype
         device
-        device_put freeze functional_call merge metrics numpy precision replace set_default_dtype split stop_gradient summary
+        device_put freeze functional_call make_graph merge metrics numpy precision replace set_default_dtype split
+        stop_gradient summary
         unfreeze""",
     "cuobjax.functional": """
         adaptive_average_pool adaptive_max_pool attention average_pool average_pool_1d average_pool_2d average_pool_3d

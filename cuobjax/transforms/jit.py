@@ -6,7 +6,7 @@ import functools
 import reprlib
 import time
 import weakref
-from collections.abc import Callable, Hashable, Sequence, Set
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import numpy as onp
@@ -31,8 +31,9 @@ from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function, to_positions
 from ..util.signatures import explained
 from .explanation import Explanation
+from .lowered import Lowered
 from .methods import Transform, without_self
-from .program import Program, below
+from .program import Program, Recording, below
 from .recordings import MOST_PROGRAMS, Recordings, Shown
 from .signature import ForeignArray, cache_key, is_input, key_part, paths, require_keys
 
@@ -132,24 +133,7 @@ class Jit(Transform, Generic[P, R]):
             if self._version != module_changes.version:
                 self._dropped += sum(map(len, self._programs.values()))
                 self._forget()
-            options: Any = dict(sorted(kwargs.items())) if len(kwargs) > 1 else kwargs
-            static = self._static(args) if self.static_argnums else ()
-            named = {name: options[name] for name in self._static_names if name in options}
-            options = {name: x for name, x in options.items() if name not in named} if named else options
-            traced: Any = tuple([None if i in static else a for i, a in enumerate(args)]) if static else args
-            if self._on_gpu or default_device() != CPU:
-                traced, options = tree.tree_map(self._placed, (traced, options))
-            statics: tuple[Hashable, ...] = tuple([(i, cache_key(args[i], f"argument {i}")) for i in static])
-            statics += tuple([(name, cache_key(x, f"argument {name!r}")) for name, x in named.items()])
-            try:
-                parts, leaves = self._parts(traced, options)
-            except ForeignArray:
-                traced, options = tree.tree_map(lambda x: argument(x, "Jit", copy=True), (traced, options))
-                parts, leaves = self._parts(traced, options)
-            if any(is_array(x) and undecided(x.dtype) for x in leaves):
-                traced, options = tree.tree_map(self._entered, (traced, options))
-                parts, leaves = self._parts(traced, options)
-            key = default_dtype(), default_device(), place(), statics, parts
+            key, given, leaves = self._given(args, kwargs)
             for program in self._programs.get(key, ()):
                 if program.draws:
                     results = program.results(leaves)
@@ -159,10 +143,32 @@ class Jit(Transform, Generic[P, R]):
                 inputs = program.inputs(leaves)
                 if inputs is not None:
                     return program.run(inputs)
-            return self._record(key, _Given((traced, options), {i: args[i] for i in static}, named))
+            return self._record(key, given)
         except Exception as error:
             shortened(error)
             raise
+
+    def _given(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Hashable, _Given, list[Any]]:
+        """What programs for a call are stored under, its arguments, and the inputs in them."""
+        options: Any = dict(sorted(kwargs.items())) if len(kwargs) > 1 else kwargs
+        static = self._static(args) if self.static_argnums else ()
+        named = {name: options[name] for name in self._static_names if name in options}
+        options = {name: x for name, x in options.items() if name not in named} if named else options
+        traced: Any = tuple([None if i in static else a for i, a in enumerate(args)]) if static else args
+        if self._on_gpu or default_device() != CPU:
+            traced, options = tree.tree_map(self._placed, (traced, options))
+        statics: tuple[Hashable, ...] = tuple([(i, cache_key(args[i], f"argument {i}")) for i in static])
+        statics += tuple([(name, cache_key(x, f"argument {name!r}")) for name, x in named.items()])
+        try:
+            parts, leaves = self._parts(traced, options)
+        except ForeignArray:
+            traced, options = tree.tree_map(lambda x: argument(x, "Jit", copy=True), (traced, options))
+            parts, leaves = self._parts(traced, options)
+        if any(is_array(x) and undecided(x.dtype) for x in leaves):
+            traced, options = tree.tree_map(self._entered, (traced, options))
+            parts, leaves = self._parts(traced, options)
+        key = default_dtype(), default_device(), place(), statics, parts
+        return key, _Given((traced, options), {i: args[i] for i in static}, named), leaves
 
     def _parts(self, traced: Any, options: Any) -> tuple[Hashable, list[Any]]:
         """The part of the key that the arguments decide, and the inputs in them."""
@@ -200,12 +206,28 @@ class Jit(Transform, Generic[P, R]):
         return as_value(x, "Jit", *self._on_gpu) if isinstance(x, onp.ndarray) and holds_numbers(x) else x
 
     @borrowing
-    def _record(self, key: Hashable, given: _Given, late: Set[BaseVar] = frozenset()) -> Any:
-        """Runs `f`, and stores what it did as a program.
+    def _record(self, key: Hashable, given: _Given) -> Any:
+        """Runs `f`, and stores what it did as a program under `key`."""
+        recording = self._recorded(given)
+        program = Program(repr_function(self.__wrapped__), recording)
+        module_changes.young.clear()
+        if self._version != module_changes.version:  # what `f` itself changed belongs to its program
+            self._forget()
+        self._recordings += 1
+        made, described = bool(recording.made), given.described(recording.labels, recording.leaves)
+        program.causes = self._history.add(program.name, described, program, self.names, self._dropped, made)
+        if made:  # by the next call, too, if this program ran again
+            self._notes["some calls were not stored: they made variables, which later calls use"] = True
+        elif program.closed:
+            self._store(key, program)
+        else:
+            self._notes["some calls were not stored: they use values from outside that are traced there"] = True
+        return program.finished(program.__dict__.pop("first"))
+
+    def _recorded(self, given: _Given, late: Set[BaseVar] = frozenset()) -> Recording:
+        """Runs `f`, and records what it does.
 
         Args:
-            key: What the program is stored under: default dtype and device, place in a group, static values, and the
-                structure of the arguments.
             given: The arguments.
             late: Unlisted variables that the first recording wrote to: they are recorded again, as inputs.
         """
@@ -231,22 +253,8 @@ class Jit(Transform, Generic[P, R]):
             outputs, changes, _ = call(self.__wrapped__, args, kwargs, first_read=first_read, made=made, recorded=True)
         written = {v for v in (reference() for reference in constants) if v in changes}.difference(made)
         if written and not late:  # once, as `f` may make variables
-            return self._record(key, given, written)
-        name = repr_function(self.__wrapped__)
-        program = Program(name, staging, outputs, reads, constants, changes, modes, started)
-        module_changes.young.clear()
-        if self._version != module_changes.version:  # what `f` itself changed belongs to its program
-            self._forget()
-        self._recordings += 1
-        described = given.described(labels, leaves)
-        program.causes = self._history.add(name, described, program, self.names, self._dropped, bool(made))
-        if made:  # by the next call, too, if this program ran again
-            self._notes["some calls were not stored: they made variables, which later calls use"] = True
-        elif program.closed:
-            self._store(key, program)
-        else:
-            self._notes["some calls were not stored: they use values from outside that are traced there"] = True
-        return program.finished(program.__dict__.pop("first"))
+            return self._recorded(given, written)
+        return Recording(started, staging, labels, leaves, outputs, reads, constants, changes, modes, made)
 
     def _store(self, key: Hashable, program: Program) -> None:
         """Adds a program; lets the least recently used one go if there are too many."""
@@ -267,6 +275,44 @@ class Jit(Transform, Generic[P, R]):
         if isinstance(f, Function):
             found += find_used_variables(f.f).items()
         return {v: name for name, v in reversed(found)}
+
+    def lower(self, *args: P.args, **kwargs: P.kwargs) -> Lowered:
+        """The program for these arguments, without running or storing it: a `Lowered`, to look at, to run and to save.
+
+        `f` runs once, to be recorded; variables keep their values.
+
+        Raises:
+            ConcretizationError: If `f` needs the numbers in its inputs.
+            ValueError: If the call makes variables that live on, or uses values that another transformation traces.
+        """
+        try:
+            key, given, _ = self._given(args, kwargs)
+            recording = self._unstored(given)
+            program = Program(repr_function(self.__wrapped__), recording)
+            if recording.made or not program.closed:
+                what = "makes variables that live on" if recording.made else "uses values that are traced outside of it"
+                raise ValueError(f"Jit.lower: {program.name} {what}. Call it once before, outside of transformations.")
+            program.causes = ("lower",)
+            names = self.names()
+            return Lowered(program, names, recording, given, lambda *args, **kwargs: self._checked(key, args, kwargs))
+        except Exception as error:
+            shortened(error)
+            raise
+
+    @borrowing
+    def _unstored(self, given: _Given) -> Recording:
+        """The recording of a call whose random numbers are drawn again."""
+        return self._recorded(given)
+
+    def _checked(self, key: Hashable, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+        """The inputs in the arguments of a call, if programs under `key` are for it."""
+        own, _, leaves = self._given(args, kwargs)
+        if own != key:
+            raise ValueError(
+                "Lowered: expected arguments of the structure, shapes, dtypes and static values that it was made for "
+                "(default dtype and device count, too), got others. Write jit.lower(*args) for these."
+            )
+        return leaves
 
     def explain(self, source: bool = False) -> Explanation:
         """What was recorded, why, and what runs: an object with attributes, which prints as a table.

@@ -1,11 +1,13 @@
 """A recorded call: which variables it reads and writes, and the program that runs in its place."""
 
+from __future__ import annotations
+
 import copy
 import itertools
 import operator
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -29,7 +31,7 @@ from ..util import class_name
 from .explanation import ProgramExplanation
 from .signature import described
 
-__all__ = ["Program", "below"]
+__all__ = ["Program", "Recording", "below", "distinct_names"]
 
 
 _runs = itertools.count()
@@ -59,20 +61,42 @@ class _Check(NamedTuple):
         return cls(variable, *found, type(raw), None if found[2] is None else found[2].index)
 
 
-class Program:
-    """A recorded call, and the program that runs in its place.
+class Recording(NamedTuple):
+    """A call that was recorded.
 
-    Args:
-        name: The name of the function.
+    Attributes:
+        started: When that began, as `time.perf_counter` says it.
         staging: What was recorded.
+        labels, leaves: The leaves of its arguments, and descriptions of them.
         outputs: What the function returned.
         reads: The tracers of the variables that are inputs.
         constants: The variables that were read as constants.
         changes: The variables that were written, with their new values.
         modes: The modules whose training mode was read, with these modes.
-        started: When the recording began, as `time.perf_counter` says it.
+        made: The variables that it made and that live on.
+    """
+
+    started: float
+    staging: Staging
+    labels: list[str]
+    leaves: list[Any]
+    outputs: Any
+    reads: Mapping[weakref.ref[BaseVar], StagedTracer]
+    constants: Sequence[weakref.ref[BaseVar]]
+    changes: Values
+    modes: Modes
+    made: list[BaseVar]
+
+
+class Program:
+    """A recorded call, and the program that runs in its place.
+
+    Args:
+        name: The name of the function.
+        call: The call.
 
     Attributes:
+        name: The name of the function.
         first: The results of the recorded call: outputs, then values of variables. The caller takes them out.
         causes: Why it was recorded, as texts.
         closed: Whether it can run again.
@@ -81,20 +105,12 @@ class Program:
         draws: The random states that are inputs, by their positions.
     """
 
-    def __init__(
-        self,
-        name: str,
-        staging: Staging,
-        outputs: Any,
-        reads: Mapping[weakref.ref[BaseVar], StagedTracer],
-        constants: Iterable[weakref.ref[BaseVar]],
-        changes: Values,
-        modes: Modes,
-        started: float,
-    ) -> None:
+    def __init__(self, name: str, call: Recording) -> None:
+        self.name: str = name
         self.when: float = time.time()
-        self.recording_seconds: float = time.perf_counter() - started
+        self.recording_seconds: float = time.perf_counter() - call.started
         self.causes: tuple[str, ...] = ()
+        staging, outputs, changes = call.staging, call.outputs, call.changes
         leaves, structure = tree.flatten(outputs)
         for x in leaves:
             lowered(staging, x, "Jit")
@@ -107,10 +123,10 @@ class Program:
         self.first: list[Any] = [staging.lower(x) for x in results]
         self.static: dict[int, Any] = {i: _fresh(x) for i, x in enumerate(results) if not isinstance(x, Array)}
         graph = staging.finished([x for i, x in enumerate(results) if i not in self.static])
-        self.modes: Modes = modes
+        self.modes: Modes = call.modes
         self.checks: list[_Check] = []  # for each variable that is an input
-        self.constants: list[BaseVar] = [v for v in (reference() for reference in constants) if v is not None]
-        for reference, tracer in reads.items():
+        self.constants: list[BaseVar] = [v for v in (reference() for reference in call.constants) if v is not None]
+        for reference, tracer in call.reads.items():
             variable = reference()
             if variable is not None:
                 self.checks.append(_Check.of(variable, staging.lower(tracer)))
@@ -127,7 +143,7 @@ class Program:
             self.effects = any(getattr(operation.primitive, "has_effect", False) for operation in graph.operations)
             self.gives_numbers = any(graph.values[n].weak for n in graph.outputs)
             self.run_raw: Any = compiled(self.graph, name)
-            self.compiling_seconds: float = time.perf_counter() - started - self.recording_seconds
+            self.compiling_seconds: float = time.perf_counter() - call.started - self.recording_seconds
 
     def inputs(self, leaves: Sequence[Any]) -> list[Any] | None:
         """The inputs, given those among the arguments; None if variables or modes of modules have changed."""
@@ -216,9 +232,13 @@ class Program:
 
 
 def _named(names, variables, types):
-    """{name of a variable: type}; the kind of a variable is the name of one that is not in `names`."""
-    shown = [names.get(v, f"a {type(v).__name__} of shape {v.shape}") for v in variables]
-    return dict(zip(_distinct(shown), types, strict=True))
+    """{name of a variable: type}."""
+    return dict(zip(distinct_names(names, variables), types, strict=True))
+
+
+def distinct_names(names: Mapping[BaseVar, str], variables: Sequence[BaseVar]) -> list[str]:
+    """The names of variables; the kind of a variable is the name of one that is not in `names`."""
+    return _distinct([names.get(v, f"a {type(v).__name__} of shape {v.shape}") for v in variables])
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -1,0 +1,82 @@
+"""A program for some arguments as an object: to look at, to run, to save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..core.variable import BaseVar
+from .explanation import ProgramExplanation
+from .program import Program, Recording, distinct_names
+from .recorded_graph import RecordedGraph
+
+__all__ = ["Lowered"]
+
+
+class Lowered:
+    """The program of a `Jit` for some arguments; `Jit.lower` makes it.
+
+    Attributes:
+        graph: What was recorded: printed, a line for each operation.
+    """
+
+    graph: RecordedGraph
+
+    def __init__(
+        self,
+        program: Program,
+        names: Mapping[BaseVar, str],
+        recording: Recording,
+        given: Any,
+        inputs: Callable[..., list[Any]],
+    ) -> None:
+        self._program, self._names, self._given, self._inputs = program, names, given, inputs
+        self._outputs = recording.outputs
+        graph = recording.staging.graph
+        read = distinct_names(names, [variable for variable, *_ in program.checks])
+        labels = [str(label) for label in program.labels[: len(graph.inputs) - len(read)]]
+        written = distinct_names(names, program.writes)
+        count = len(graph.outputs) - len(written)
+        self.graph = RecordedGraph(
+            program.name,
+            graph,
+            dict(zip([*labels, *read], graph.inputs, strict=True)),
+            dict(zip(written, graph.outputs[count:], strict=True)),
+            graph.outputs[:count],
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the program, as `Jit` does: it reads variables, and writes them.
+
+        Raises:
+            ValueError: If it is not for these arguments, or if variables have other shapes, or modules other training
+                modes, than when it was made.
+        """
+        results = self._program.results(self._inputs(*args, **kwargs))
+        if results is None:
+            raise ValueError(
+                "Lowered: expected variables of the shapes and dtypes, and modules in the training modes, that it was "
+                "made for. Write jit.lower(*args) again."
+            )
+        return results[0]
+
+    def explain(self) -> ProgramExplanation:
+        """What it runs, as an object that prints as a table."""
+        return self._program.explained(self._names)
+
+    @property
+    def source(self) -> str:
+        """The text of the program."""
+        return str(self._program.run_raw.source)
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The most memory that its results, outputs included, take at once; None if that is not known."""
+        found: int | None = self._program.run_raw.peak_bytes
+        return found
+
+    def __repr__(self) -> str:
+        return f"<program of {self.graph.name}, {len(self.graph)} operations recorded>"
+
+    def __str__(self) -> str:
+        return str(self.explain())
