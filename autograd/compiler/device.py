@@ -12,6 +12,7 @@ from ..graph import Graph, Operation
 from ..ops import product, reduction
 from .fusion import FusedKernel
 from .host import LineProgram, Writer
+from .multi_tensor import OverLists
 
 __all__ = ["DeviceProgram"]
 
@@ -69,6 +70,10 @@ class _DeviceWriter(Writer):
             name = re.sub(r"\W+", "_", primitive.name).strip("_")[:60]
             call = f"{self.named(primitive.kernel(xp), name)}({', '.join(args)})"
             return call if len(operation.outputs) > 1 else f"({call},)"
+        if isinstance(primitive, OverLists):
+            launch = primitive.bound([self.graph.values[n] for n in operation.inputs])
+            if launch is not None:
+                return f"{self.named(launch, 'over_lists')}({', '.join(args)})"
         if primitive in _METHODS and values[0].dtype.kind != "V":
             return f"{args[0]}.{primitive.name}({params['axis']}, keepdims={params['keepdims']})"
         if primitive is product.matmul:

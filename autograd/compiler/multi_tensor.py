@@ -1,12 +1,7 @@
-"""One program over many lists of arrays: in a loop on the CPU, in few launches on a GPU.
-
-The kernels get a table by value: where the arrays of each list are, how long they are, and which blocks work on them.
-Source: PyTorch's multi-tensor apply, whose table is as long as the 4 KB of a kernel's arguments allow, too.
-"""
+"""One program over many lists of arrays: in a loop on the CPU, in few launches on a GPU."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -15,12 +10,11 @@ import numpy
 
 from .. import backend
 from ..core import Array
-from ..graph import Graph
+from ..graph import Graph, Value
 from ..numpy import stack
-from ..primitive import Primitive
-from .any_shape import THREADS, AnyShape, analysed, kernels, of_shape
-from .formulas import OPTIONS
+from .any_shape import AnyShape, analysed, of_shape
 from .host import HostProgram
+from .list_kernels import ListKernels, ListLaunch
 from .passes import simplified
 
 if TYPE_CHECKING:
@@ -28,10 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MultiTensorProgram", "OverLists", "is_of_any_shape"]
 
-PER_BLOCK = 4096
 MOST_SHAPES = 256  # whose programs for the CPU are kept
-MOST_BLOCKS = 1024  # of a list whose elements are reduced: each block joins what all of them left
-TABLE = 4000  # bytes
 
 
 def is_of_any_shape(graph: Graph, count: int) -> bool:
@@ -60,13 +51,14 @@ class MultiTensorProgram:
         self._elementwise = not known.reductions
         self._whole = HostProgram(self.graph, name) if self._elementwise and graph.on_host else None
         self._of_shapes: dict[tuple[int, ...], HostProgram] = {}
-        self._device = _Device(self.graph, known, count)
+        self.kernels = ListKernels(self.graph, known, count)
 
     def __call__(self, lists: Sequence[Sequence[RawArray]], numbers: Sequence[Any]) -> list[Sequence[RawArray]]:
         """The raw outputs for each of some lists of raw arrays; `numbers` serve all lists."""
         if self.graph.on_host:
             return [self._on_host(arrays[0].shape)([*arrays, *numbers]) for arrays in lists]
         outputs: list[Any] = [None] * len(lists)
+        count = len(self.graph.outputs)
         together: dict[Any, list[int]] = {}
         for i, arrays in enumerate(lists):
             if self._is_launched(arrays):
@@ -75,8 +67,10 @@ class MultiTensorProgram:
                 outputs[i] = self.interpreted(arrays, numbers)
         for device, own in together.items():
             with device.current():
-                for i, y in zip(own, self._device.outputs([lists[i] for i in own], numbers), strict=True):
-                    outputs[i] = y
+                launch = self.kernels.launches(tuple([lists[i][0].shape for i in own]))
+                found = launch(*[x for i in own for x in lists[i]], *numbers)
+            for place, i in enumerate(own):
+                outputs[i] = found[place * count : (place + 1) * count]
         return outputs
 
     def interpreted(self, arrays: Sequence[Any], numbers: Sequence[Any]) -> list[Any]:
@@ -87,7 +81,8 @@ class MultiTensorProgram:
         """The first output of all lists as one array; the lists are on one device and of one shape, if that counts."""
         if not self.graph.on_host and all(map(self._is_launched, lists)):
             with backend.device_of(lists[0][0]).current():
-                return self._device.stacked(lists, numbers)
+                launch = self.kernels.launches(tuple([arrays[0].shape for arrays in lists]), stacked=True)
+                return launch(*[x for arrays in lists for x in arrays], *numbers)
         outputs = [y[0] for y in self(lists, numbers)]
         return backend.library(outputs).stack(outputs)
 
@@ -106,12 +101,12 @@ class MultiTensorProgram:
 
     def launches(self, lists: int) -> int | None:
         """The number of kernels that are launched for lists of arrays on one GPU; None without kernels."""
-        sources, length = self._device.sources, self._device.length
+        sources, length = self.kernels.sources, self.kernels.length
         return len(sources) * -(-lists // length) if sources else None
 
     def _is_launched(self, arrays):
         """Whether kernels compute the outputs of a list; there is no maximum of an empty array."""
-        return self._device.sources and backend.is_cupy(arrays[0]) and (self._elementwise or arrays[0].size)
+        return self.kernels.sources and backend.is_cupy(arrays[0]) and (self._elementwise or arrays[0].size)
 
     def _on_host(self, shape):
         """The program for NumPy arrays of a shape."""
@@ -126,7 +121,7 @@ class MultiTensorProgram:
 
     def launch(self, xp: ModuleType, blocks: int) -> None:
         """Runs the kernels for a table without arrays: what `benchmarks.kernels` compiles."""
-        self._device.launch(xp, blocks, numpy.zeros((), self._device.table), ())
+        self.kernels.launch(xp, blocks, numpy.zeros((), self.kernels.table), ())
 
 
 class OverLists:
@@ -155,6 +150,17 @@ class OverLists:
         """What it is in a list of steps: see `steps.Step`."""
         return "kernel" if self.launches else "call"
 
+    def bound(self, values: Sequence[Value]) -> ListLaunch | None:
+        """What does the same for raw arguments of these shapes; None if no kernels do."""
+        program, end = self._program, self._program.count * self._lists
+        shapes = tuple([v.shape for v in values[: end : program.count]])
+        gpus = {v.gpu for v in values[:end]}
+        if len(gpus) != 1 or None in gpus or not program.kernels.sources:
+            return None
+        if program.reduces and any(0 in shape for shape in shapes):
+            return None
+        return program.kernels.launches(shapes, self._stacked)
+
     def __call__(self, *arrays: Any) -> Any:
         """The results for raw arrays, one list after the other; or for values that other transformations trace."""
         program, count = self._program, self._program.count
@@ -166,88 +172,3 @@ class OverLists:
         if self._stacked:
             return program.stacked(lists, numbers)
         return tuple([y for own in program(lists, numbers) for y in own])
-
-
-class _Device:
-    """The kernels of a graph.
-
-    What Python's operators make of numbers is computed before the launches, all else in the kernels.
-
-    Attributes:
-        length: The number of lists in a table.
-        sources: Their texts, one after the other; None if there are none.
-        table: The dtype of the table.
-    """
-
-    def __init__(self, graph, known, count):
-        self._graph, self._known, self._count = graph, known, count
-        self._of_python = [o for o in graph.operations if not isinstance(o.primitive, Primitive)]
-        self._arguments = [*graph.inputs[count:], *[n for o in self._of_python for n in o.outputs]]
-        outputs = len(graph.outputs)
-        self.length = n = TABLE // (8 * (count + outputs) + 12)
-        fields = [("x", "i8", (n, count)), ("y", "i8", (n, outputs)), ("size", "i8", n), ("end", "i4", n)]
-        self.table = numpy.dtype(fields, align=True)
-        self.sources = None if graph.on_host else kernels(graph, known, count, self._arguments, n)
-        self._kernels: Any = None
-        self._partial = "f8" if any(graph.values[i].dtype.itemsize > 4 for i in _reduced(known)) else "f4"
-
-    def outputs(self, lists, numbers):
-        """The outputs for each of some lists of arrays of the current device."""
-        xp, values = backend.library(lists[0]), [self._graph.values[n] for n in self._graph.outputs]
-        kinds = [(n in self._known.elements, v.dtype) for n, v in zip(self._graph.outputs, values, strict=True)]
-        outputs = [[xp.empty(arrays[0].shape if whole else (), d) for whole, d in kinds] for arrays in lists]
-        self._run(xp, lists, [[y.data.ptr for y in own] for own in outputs], numbers)
-        return outputs
-
-    def stacked(self, lists, numbers):
-        """The only output for each of the lists as one array."""
-        xp, output = backend.library(lists[0]), self._graph.outputs[0]
-        shape = lists[0][0].shape if output in self._known.elements else ()
-        y = xp.empty((len(lists), *shape), self._graph.values[output].dtype)
-        self._run(xp, lists, [[y.data.ptr + i * (y.nbytes // len(lists))] for i in range(len(lists))], numbers)
-        return y
-
-    def _run(self, xp, lists, places, numbers):
-        """Stores the outputs for lists at their places."""
-        given = self._numbers(xp, numbers)
-        reduces = bool(self._known.reductions)
-        for start in range(0, len(lists), self.length):
-            some = [[backend.contiguous(x) for x in arrays] for arrays in lists[start : start + self.length]]
-            sizes = [arrays[0].size for arrays in some]
-            blocks = [-(-size // PER_BLOCK) for size in sizes]
-            ends = [*itertools.accumulate([min(n, MOST_BLOCKS) for n in blocks] if reduces else blocks)]
-            if ends[-1]:
-                table = numpy.zeros((), self.table)
-                table["x"][: len(some)] = [[x.data.ptr for x in arrays] for arrays in some]
-                table["y"][: len(some)] = places[start : start + self.length]
-                table["size"][: len(some)], table["end"][: len(some)] = sizes, ends
-                self.launch(xp, ends[-1], table, given)
-
-    def launch(self, xp, blocks, table, numbers):
-        """Runs the kernels.
-
-        Args:
-            xp: The array library.
-            blocks: How many blocks of threads run.
-            table: Where the arrays are.
-            numbers: The arguments behind the table.
-        """
-        if self._kernels is None:
-            self._kernels = [xp.RawKernel(text, "multi_tensor", options=OPTIONS) for text in self.sources or ()]
-        count = len(self._known.reductions)
-        partial = (xp.empty(count * blocks, self._partial),) if count else ()
-        for kernel in self._kernels:
-            kernel((blocks,), (THREADS,), (table[()], *partial, *numbers))
-
-    def _numbers(self, xp, given):
-        """The arguments of the kernels behind the table: Python's numbers, or arrays of which they get the address."""
-        known = {**self._graph.constants, **dict(zip(self._graph.inputs[self._count :], given, strict=True))}
-        for operation in self._of_python:
-            y = operation.primitive(*[known[n] for n in operation.inputs], **operation.params)
-            known.update(zip(operation.outputs, y if operation.multiple_results else (y,), strict=True))
-        return [xp.asarray(known[n]) if backend.is_array(known[n]) else float(known[n]) for n in self._arguments]
-
-
-def _reduced(known):
-    """The values that are reduced."""
-    return [o.inputs[0] for o in known.reductions.values()]

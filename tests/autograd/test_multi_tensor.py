@@ -6,7 +6,7 @@ import pytest
 import autograd.numpy as anp
 from autograd import Array, default_device
 from autograd.backend import is_cupy
-from autograd.compiler import multi_tensor
+from autograd.compiler import list_kernels
 from autograd.compiler.multi_tensor import MultiTensorProgram, is_of_any_shape
 from autograd.graph import Staging
 from autograd.primitive import PRIMITIVES
@@ -47,7 +47,7 @@ def test_formulas_give_the_bits_of_the_operations(dtype):
     graph = recorded(all_of_them, arrays)
     assert is_of_any_shape(graph, 3)
     program = MultiTensorProgram(graph, 3, "all")
-    assert program._device.sources
+    assert program.kernels.sources
     for name, x, y in zip(names, program([arrays], [])[0], all_of_them(*map(Array, arrays)), strict=True):
         found, expected = [a.astype("float32") if a.dtype.kind == "V" else a for a in (host(x), host(y.raw))]
         onp.testing.assert_array_equal(found, expected, err_msg=name, strict=True)
@@ -146,8 +146,8 @@ def assert_close(x, y):
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_a_program_with_reductions_serves_lists_of_all_shapes(dtype, monkeypatch):
-    monkeypatch.setattr(multi_tensor, "PER_BLOCK", 256)
-    monkeypatch.setattr(multi_tensor, "MOST_BLOCKS", 3)
+    monkeypatch.setattr(list_kernels, "PER_BLOCK", 256)
+    monkeypatch.setattr(list_kernels, "MOST_BLOCKS", 3)
     lists = lists_of((3, 4), (5,), (2000,), (1,), (7, 3, 2), *[(9, n) for n in range(1, 90)], dtype=dtype)
     lists += [[x.T for x in lists[0]]]
     program = MultiTensorProgram(recorded(normalized, lists[0], (0.5,)), 2, "normalized")
