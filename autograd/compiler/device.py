@@ -7,7 +7,6 @@ from typing import Any
 
 from .. import backend
 from ..backend import Device
-from ..gpus import current_gpu
 from ..graph import Graph, Operation
 from ..ops import product, reduction
 from .fusion import FusedKernel
@@ -28,12 +27,12 @@ class DeviceProgram(LineProgram):
     def __init__(self, graph: Graph, name: str) -> None:
         writer = _DeviceWriter(graph)
         super().__init__(graph, name, writer)
-        self._changes_gpu = writer.gpu is not None
+        self._gpu: Any = None if writer.gpu is None else Device("gpu").library.cuda.Device
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
-        if not self._changes_gpu:
+        if self._gpu is None:
             return super().__call__(values)
-        with current_gpu():
+        with self._gpu():  # the one that is current now is so again at the end
             return super().__call__(values)
 
 

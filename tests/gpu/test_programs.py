@@ -9,7 +9,8 @@ import autograd
 import cuobjax
 import cuobjax.numpy as jn
 from autograd import device_put, grad
-from cuobjax import Jit, TrainVar, functional
+from cuobjax import Jit, TrainVar, functional, optimizer
+from tests.gpu.steps import mlp
 
 pytestmark = pytest.mark.gpu
 
@@ -168,3 +169,29 @@ class TestSeveral:
         with pytest.raises(TypeError):
             jitted(x)
         assert self.cupy.cuda.runtime.getDevice() == 0
+
+
+def test_memory_that_runs_out_changes_nothing(on_cupy):
+    """While a step is recorded, compiled or replayed, with any amount of free memory."""
+    step = mlp(optimizer.Adam, width=256)
+    pool, variables, done = on_cupy.get_default_memory_pool(), list(step.variables), {"record": 0, "replay": 0}
+    for what in done:
+        jitted = Jit(step)
+        for _ in range(0 if what == "record" else 2):
+            jitted()
+        for room in range(0, 4 << 20, 64 << 10):
+            before = [v.value for v in variables]
+            pool.free_all_blocks()
+            pool.set_limit(size=pool.total_bytes() + room + 1)
+            try:
+                jitted()
+                break
+            except on_cupy.cuda.memory.OutOfMemoryError:
+                assert all(v.value is old for v, old in zip(variables, before, strict=True))
+                done[what] += 1
+            finally:
+                pool.set_limit(size=0)
+        else:
+            pytest.fail("this was enough memory")
+        jitted()
+    assert min(done.values()) > 3
