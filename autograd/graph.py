@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .typing import RawArray
 
 __all__ = [
-    "ConcretizationError", "Graph", "Operation", "StagedNumber", "StagedTracer", "Staging", "Value", "applied", "baked",
-    "recording", "shrunk", "value_of",
+    "ConcretizationError", "Graph", "Operation", "PythonOperator", "StagedNumber", "StagedTracer", "Staging", "Value",
+    "applied", "baked", "recording", "shrunk", "to_array", "value_of",
 ]  # fmt: skip
 
 _new = object.__new__
@@ -149,15 +149,16 @@ def applied(primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
     return dispatch(args) if dispatch else primitive(*args, **params)
 
 
-class _PythonOperator:
+class PythonOperator:
     """An operator of Python on Python numbers, whose results have the types that they had when it was recorded."""
 
     kinds: tuple[Any, ...] | None = None  # of the results, once it has run
 
-    def __init__(self, function):
-        self.function, self.name = function, getattr(function, "__name__", "operator")
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function: Callable[..., Any] = function
+        self.name: str = getattr(function, "__name__", "operator")
 
-    def __call__(self, *numbers):
+    def __call__(self, *numbers: Any) -> Any:
         y = self.function(*numbers)
         kinds: tuple[Any, ...] = tuple(map(kind_of, y)) if type(y) is tuple else (kind_of(y),)
         self.kinds = self.kinds or kinds
@@ -181,7 +182,8 @@ class _ToArray:
             return device.library.asarray(x, dtype)
 
 
-_to_array = _ToArray()
+to_array: _ToArray = _ToArray()
+"""What is recorded where a Python number becomes an array."""
 
 
 class StagedTracer(Tracer):
@@ -293,11 +295,11 @@ class Staging(Interpreter):
 
     def compute(self, function: Callable[..., Any], numbers: Sequence[Any]) -> Any:
         """Applies an operator of Python to Python numbers, and records it."""
-        return self.record(_PythonOperator(function), numbers, {})
+        return self.record(PythonOperator(function), numbers, {})
 
     def array(self, number: TracedNumber, dtype: onp.dtype[Any]) -> Any:
         """A Python number as an array of this dtype on the default device, recorded."""
-        return self.record(_to_array, [number], {"dtype": dtype, "device": backend.default_device()})
+        return self.record(to_array, [number], {"dtype": dtype, "device": backend.default_device()})
 
     def record(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Applies a primitive, or something that can be called like one, and records it.

@@ -85,7 +85,9 @@ NAMES = {
         map_to_device multi_host_barrier override_args_kwargs positional_args_names re_sign repr_function
         to_interpolate to_padding to_positions to_tuple""",
     "cuobjax.constants": "ConvPadding Interpolate",
-    "cuobjax.io": "Checkpoint DamagedFileError Loaded load_state_dict load_var_collection save_var_collection",
+    "cuobjax.io": """
+        Checkpoint DamagedFileError Loaded LoadedProgram load_program load_state_dict load_var_collection
+        save_var_collection""",
     "cuobjax.typing": """
         ConvPaddingInt FileOrStr JaxArray JaxDType
         ArrayLike Axes DTypeLike DeviceLike Padding RawArray Scalar Shape Tree""",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from autograd import tree
+
 from ..core.variable import BaseVar
 from .explanation import ProgramExplanation
+from .plain import Slot
 from .program import Program, Recording, distinct_names
+from .program_file import Content, write_program
 from .recorded_graph import RecordedGraph
+from .signature import is_input
 
 __all__ = ["Lowered"]
 
@@ -31,7 +37,7 @@ class Lowered:
         inputs: Callable[..., list[Any]],
     ) -> None:
         self._program, self._names, self._given, self._inputs = program, names, given, inputs
-        self._outputs = recording.outputs
+        self._recording = recording
         graph = recording.staging.graph
         read = distinct_names(names, [variable for variable, *_ in program.checks])
         labels = [str(label) for label in program.labels[: len(graph.inputs) - len(read)]]
@@ -59,6 +65,38 @@ class Lowered:
                 "made for. Write jit.lower(*args) again."
             )
         return results[0]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Saves the program to a file, with the values that the variables have now: `cuobjax.io.load_program` reads it.
+
+        It is plain data: the graph of autograd's operations, and arrays. A file at the path is replaced when the new
+        one is safe on the disk.
+
+        Raises:
+            TypeError: If an operation of your own or an object is in it, which has no form as plain data.
+        """
+        program, given, leaves = self._program, self._given, self._recording.leaves
+        read = [check.variable for check in program.checks]
+        variables = [*dict.fromkeys([*read, *program.writes])]
+        place = {v: i for i, v in enumerate(variables)}
+        names = distinct_names(self._names, variables)
+        slots = map(Slot, range(len(leaves)))
+        _, nesting = tree.flatten(given.traced)
+        args, kwargs = given.filled(tree.unflatten(nesting, [next(slots) if is_input(x) else x for x in leaves]))
+        results, structure = tree.flatten(self._recording.outputs)
+        slots = map(Slot, range(len(results)))
+        returned = [program.static[i] if i in program.static else next(slots) for i in range(len(results))]
+        content = Content(
+            program.name,
+            program.graph,
+            (tuple(args), kwargs),
+            list(self.graph.inputs)[: len(self.graph.inputs) - len(read)],
+            tree.unflatten(structure, returned),
+            [(name, type(v), v.value.raw) for name, v in zip(names, variables, strict=True)],
+            [place[v] for v in read],
+            [place[v] for v in program.writes],
+        )
+        write_program(path, content, [*filter(is_input, leaves), *[v.value for v in read]])
 
     def explain(self) -> ProgramExplanation:
         """What it runs, as an object that prints as a table."""
