@@ -10,7 +10,21 @@ _check_autograd()  # before anything imports autograd
 import autograd as _autograd
 from autograd import Array, Device, DeviceError, debug_print, default_device, device, device_put, stop_gradient
 
-from . import constants, constraint, functional, io, metrics, nn, numpy, optimizer, precision, random, typing, util
+from . import (
+    constants,
+    constraint,
+    data,
+    functional,
+    io,
+    metrics,
+    nn,
+    numpy,
+    optimizer,
+    precision,
+    random,
+    typing,
+    util,
+)
 from .absent import of_package as _of_package
 from .constants import ConvPadding
 from .core.collection import VarCollection
@@ -34,10 +48,10 @@ __all__ = [
     "Array", "BaseState", "BaseVar", "ConstrainedVar", "ConvPadding", "Device", "DeviceError", "ForceArgs",
     "FrozenVar", "Function", "Grad", "GradValues", "Hessian", "Jacobian", "Jit", "Module", "ModuleDict",
     "ModuleList", "Parallel", "RandomState", "Remat", "StateVar", "TrainRef", "TrainVar", "VarCollection",
-    "Vectorize", "constants", "constraint", "debug_print", "default_device", "default_dtype", "device", "device_put",
-    "freeze", "functional", "functional_call", "io", "make_graph", "merge", "metrics", "nn", "numpy", "optimizer",
-    "precision", "random", "replace", "set_default_dtype", "split", "stop_gradient", "summary", "typing", "unfreeze",
-    "util",
+    "Vectorize", "constants", "constraint", "data", "debug_print", "default_device", "default_dtype", "device",
+    "device_put", "freeze", "functional", "functional_call", "io", "make_graph", "merge", "metrics", "nn", "numpy",
+    "optimizer", "precision", "random", "replace", "set_default_dtype", "split", "stop_gradient", "summary",
+    "typing", "unfreeze", "util",
 ]  # fmt: skip
 
 if _typing.TYPE_CHECKING:

@@ -4,7 +4,18 @@ from typing import Any
 
 from autograd.absent import Remedies, declare, of_module
 
-__all__ = ["LOSS_SCALE", "METRIC", "MODULE", "OPTIMIZER", "SCHEDULER", "STEP", "VARIABLE", "declare", "of_package"]
+__all__ = [
+    "LOADER",
+    "LOSS_SCALE",
+    "METRIC",
+    "MODULE",
+    "OPTIMIZER",
+    "SCHEDULER",
+    "STEP",
+    "VARIABLE",
+    "declare",
+    "of_package",
+]
 
 _SAVE = 'Write cuobjax.io.save_var_collection("net.npz", net.vars())'
 _LOAD = 'Write cuobjax.io.load_var_collection("net.npz", net.vars())'
@@ -78,6 +89,14 @@ LOSS_SCALE: Remedies = {
     "unscale_ unscale": "Write scaling.unscaled(gradients); scaling.step(opt, lr, gradients) does it by itself",
     "update": "Leave it out: scaling.step(opt, lr, gradients) finds the next scale",
     "get_scale": "Write scaling.scale.value",
+}
+LOADER: Remedies = {
+    "dataset": "Keep the data in a name of your own",
+    "batch_size": "Read loader.batch",
+    "num_workers": "Read loader.workers, which are threads",
+    "set_epoch": "Leave it out: each epoch draws its order from the generator",
+    "state_dict": "loader.vars() are its place: save them with those of the network",
+    "load_state_dict": "loader.vars() are its place: load them with those of the network",
 }
 METRIC: Remedies = {
     "compute result": "Read metric.value",

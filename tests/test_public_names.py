@@ -18,11 +18,11 @@ MODULES = [
     "autograd", "autograd.extend", "autograd.numpy", "autograd.numpy.fft", "autograd.numpy.linalg", "autograd.scipy",
     "autograd.scipy.fft", "autograd.scipy.linalg", "autograd.scipy.signal", "autograd.scipy.special",
     "autograd.scipy.stats", "autograd.testing", "autograd.tree", "autograd.typing", "cuobjax", "cuobjax.constants",
-    "cuobjax.constraint", "cuobjax.functional", "cuobjax.functional.divergence", "cuobjax.functional.loss",
-    "cuobjax.functional.parallel", "cuobjax.io", "cuobjax.metrics", "cuobjax.nn", "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.numpy.fft",
-    "cuobjax.numpy.linalg", "cuobjax.optimizer", "cuobjax.optimizer.scheduler", "cuobjax.precision", "cuobjax.random",
-    "cuobjax.typing",
-    "cuobjax.util", "cuobjax.util.check", "cuobjax.util.image",
+    "cuobjax.constraint", "cuobjax.data", "cuobjax.functional", "cuobjax.functional.divergence",
+    "cuobjax.functional.loss", "cuobjax.functional.parallel", "cuobjax.io", "cuobjax.metrics", "cuobjax.nn",
+    "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.numpy.fft", "cuobjax.numpy.linalg", "cuobjax.optimizer",
+    "cuobjax.optimizer.scheduler", "cuobjax.precision", "cuobjax.random", "cuobjax.typing", "cuobjax.util",
+    "cuobjax.util.check", "cuobjax.util.image",
 ]  # fmt: skip
 
 # Objax 1.8's names in the modules that exist so far, and what is ours.
@@ -31,7 +31,7 @@ NAMES = {
         BaseState BaseVar ConvPadding ForceArgs Function Grad GradValues Hessian Jacobian Jit Module ModuleDict
         ModuleList Parallel RandomState StateVar TrainRef TrainVar VarCollection Vectorize constants functional io nn
         optimizer random typing util
-        Array ConstrainedVar Device DeviceError FrozenVar Remat constraint debug_print default_device default_dtype
+        Array ConstrainedVar Device DeviceError FrozenVar Remat constraint data debug_print default_device default_dtype
         device
         device_put freeze functional_call make_graph merge metrics numpy precision replace set_default_dtype split
         stop_gradient summary
@@ -53,6 +53,8 @@ NAMES = {
         sigmoid_cross_entropy_logits smooth_l1 triplet""",
     "cuobjax.functional.divergence": "kl",
     "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin psum",
+    "cuobjax.data": """
+        Loader Progress brightness contrast cutout flip mixup prefetch progress random_crop saturation""",
     "cuobjax.metrics": """
         AUC Accuracy ConfusionMatrix F1 Mean Metric PerClass Perplexity Precision Recall TopK Total roc_auc""",
     "cuobjax.constraint": "Constraint interval positive unit_norm",

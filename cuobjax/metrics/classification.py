@@ -30,8 +30,10 @@ def predictions(where: str, outputs: ArrayLike, labels: Array, threshold: float 
     numbers = x.dtype.kind in "biu"
     if not numbers and threshold is None and x.ndim == labels.ndim + 1 and x.shape[:-1] == labels.shape and x.shape[-1]:
         return jn.where(jn.isnan(x).any(-1), NONE, x.argmax(-1))
-    if x.shape == labels.shape and x.dtype.kind != "c" and (numbers or threshold is not None):
-        return x.astype("int64") if numbers else jn.where(jn.isnan(x), NONE, x > threshold)
+    if x.shape == labels.shape and numbers:
+        return x.astype("int64")
+    if x.shape == labels.shape and threshold is not None and x.dtype.kind != "c":
+        return jn.where(jn.isnan(x), NONE, x > threshold)
     if x.shape == labels.shape and threshold is None:
         remedy = f"Write {where}(threshold=0.5) for probabilities of class 1, threshold=0 for logits."
     else:
@@ -207,11 +209,11 @@ class PerClass(_OfClasses):
     @property
     def value(self) -> Array:
         """The figure, from 0 to 1; 0 for a class without what it is divided by, NaN of nothing."""
-        counts = self.hits.value, self.predicted.value, self.actual.value
+        hits, predicted, actual = self.hits.value, self.predicted.value, self.actual.value
         if self.average == "micro":
-            counts = tuple([x.sum() for x in counts])
-        _, predicted, actual = counts  # NaN, if there was a row that is wrong
-        figures = jn.where(actual.sum() > 0, ratio(*self._parts(*counts), 0), jn.nan)
+            hits, predicted, actual = hits.sum(), predicted.sum(), actual.sum()
+        above, below = self._parts(hits, predicted, actual)
+        figures = jn.where(actual.sum() > 0, ratio(above, below, empty=0), jn.nan)  # NaN, too, of a row that is wrong
         if self.average == "binary":
             figures = figures[1]
         elif self.average == "macro":
@@ -221,7 +223,7 @@ class PerClass(_OfClasses):
             figures = (figures * actual).sum() / actual.sum()
         return as_figure(figures)
 
-    def _parts(self, hits, predicted, actual):
+    def _parts(self, hits: Array, predicted: Array, actual: Array) -> tuple[Array, Array]:
         """The numerator and the denominator of the figure."""
         raise NotImplementedError
 
@@ -232,7 +234,7 @@ class Precision(PerClass):
     See `PerClass` for the arguments, and `Accuracy` for `update`.
     """
 
-    def _parts(self, hits, predicted, actual):
+    def _parts(self, hits: Array, predicted: Array, actual: Array) -> tuple[Array, Array]:
         return hits, predicted
 
 
@@ -242,7 +244,7 @@ class Recall(PerClass):
     See `PerClass` for the arguments, and `Accuracy` for `update`.
     """
 
-    def _parts(self, hits, predicted, actual):
+    def _parts(self, hits: Array, predicted: Array, actual: Array) -> tuple[Array, Array]:
         return hits, actual
 
 
@@ -252,5 +254,5 @@ class F1(PerClass):
     See `PerClass` for the arguments, and `Accuracy` for `update`.
     """
 
-    def _parts(self, hits, predicted, actual):
+    def _parts(self, hits: Array, predicted: Array, actual: Array) -> tuple[Array, Array]:
         return 2 * hits, predicted + actual

@@ -1,0 +1,196 @@
+"""A loader: the batches of a data set, epoch after epoch."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as onp
+
+import cuobjax.numpy as jn
+from autograd import Array, device, device_put
+from autograd.typing import DeviceLike
+
+from ..absent import LOADER, declare
+from ..core.module import Module
+from ..core.variable import StateVar
+from ..random.discrete import permutation
+from ..random.generator import DEFAULT_GENERATOR, Generator, KeySource, new_key
+from ..util import class_name
+from ..util.signatures import explained
+from .ahead import converted, in_threads, on_device, require_count
+from .sources import Stream, collated, source
+
+__all__ = ["Loader"]
+
+
+def first(x: Array) -> Array:
+    """The first of the values of several devices or lanes, which are all the same."""
+    return x[0]
+
+
+class Loader(Module):
+    """Batches of a data set, as Arrays: each `for` over it goes through one epoch.
+
+    Its place is in variables: the number of the epoch, the batches of it that were given out, and the key of its order.
+    A checkpoint of `loader.vars()` that is loaded in another process goes on with the next batch of the same order.
+    A loop that ends early, by `break` or an exception, ends the epoch: the next one begins anew.
+
+    Args:
+        data: A tuple, dictionary or dataclass of arrays, nested, whose first axes count the examples, or one array; or
+            a list or another sequence of examples (`len(data)`, `data[i]`); or a function that returns an iterator over
+            the examples of an epoch. Arrays may be of any library; on a GPU they are indexed there.
+        batch: The number of examples in a batch; the last one of an epoch may be smaller.
+        shuffle: Whether each epoch has an order of its own, drawn from `generator`. For a function, an int: the size of
+            a buffer, out of which examples are taken at random.
+        drop_last: Leave out a last batch that is smaller.
+        transform: `f(batch)` or `f(batch, generator)` gives the batch to use; `generator` is a Generator for this batch
+            alone, so that what it draws does not depend on threads. It gets NumPy's arrays or what `collate` gave.
+        collate: Makes a batch of a list of examples; by default it stacks arrays and numbers.
+        workers: The number of threads that make batches; 0: they are made when they are asked for.
+        ahead: How many batches they make beforehand; by default two for each thread.
+        generator: Where the order comes from.
+        to: The device of the batches, the default one if it is None.
+
+    Attributes:
+        epoch: The number of complete epochs.
+        position: The number of batches of the present epoch that were given out.
+        key: The key of the present epoch.
+
+    Raises:
+        TypeError: If `data` are none of these.
+        ValueError: If a number is out of range, or arrays have different numbers of examples.
+    """
+
+    epoch: StateVar
+    position: StateVar
+    key: StateVar
+    generator: KeySource
+
+    @explained(
+        "Write Loader((x, y), batch=32), for instance.",
+        batch_size="Write batch.",
+        collate_fn="Write collate.",
+        num_workers="Write workers, which are threads.",
+        pin_memory="Leave it out: batches for a GPU are copied from such memory.",
+        prefetch_factor="Write ahead.",
+        sampler="Pass the examples in your order, as a list or a function.",
+        seed="Write generator=cuobjax.random.Generator(seed).",
+    )
+    def __init__(
+        self,
+        data: Any,
+        batch: int,
+        shuffle: bool | int = False,
+        drop_last: bool = False,
+        transform: Callable[..., Any] | None = None,
+        collate: Callable[[list[Any]], Any] = collated,
+        workers: int = 0,
+        ahead: int | None = None,
+        generator: KeySource = DEFAULT_GENERATOR,
+        to: DeviceLike | None = None,
+    ) -> None:
+        for name, count in (("batch", batch), ("workers", workers), ("ahead", ahead or 0)):
+            require_count("Loader", name, count)
+        if not batch:
+            raise ValueError("Loader: expected batch of at least 1, got 0.")
+        self._source = source(data, collate)
+        if isinstance(self._source, Stream) and shuffle is True:
+            raise ValueError("Loader: expected shuffle as the size of a buffer for a function, such as 1000, got True.")
+        self.batch, self.shuffle, self.drop_last, self.workers, self.to = batch, shuffle, drop_last, workers, to
+        self.ahead = 2 * workers if ahead is None else ahead
+        self.transform, self.collate, self.generator = transform, collate, generator
+        with device("cpu"):  # to read them is no wait
+            self.epoch, self.position = StateVar(jn.array(0), first), StateVar(jn.array(0), first)
+            self.key = StateVar(jn.zeros(2, "uint32"), first)
+
+    def __len__(self) -> int:
+        """The number of batches of an epoch; TypeError for a function, which does not say it."""
+        if isinstance(self._source, Stream):
+            raise TypeError("Loader: a function does not say how many examples there are.")
+        n = len(self._source)
+        return n // self.batch if self.drop_last else -(-n // self.batch)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches that remain of the present epoch: all of them, but where a checkpoint was loaded."""
+        with device("cpu"):
+            if int(self.position.value) == 0:
+                draws = self.shuffle or self._takes_generator()
+                self.key.value = device_put(new_key(self.generator), "cpu") if draws else jn.zeros(2, "uint32")
+            start, key = int(self.position.value), self.key.value
+        threads = 0 if getattr(self._source, "on_gpu", False) else self.workers
+        batches = on_device(in_threads(self._tasks(start, key), threads, self.ahead), self.to)
+        place = self.position.value
+        try:
+            for number, batch in enumerate(batches, start + 1):
+                with device("cpu"):
+                    place = self.position.value = jn.array(number)
+                yield batch
+            with device("cpu"):
+                self.epoch.value += 1
+        finally:
+            batches.close()
+            if self.position.value is place:  # nobody has loaded another one
+                with device("cpu"):
+                    self.position.value = jn.array(0)
+
+    def _tasks(self, start, key):
+        """A function for each batch of an epoch, from batch `start` on."""
+        if isinstance(self._source, Stream):
+            examples = self._source.make()
+            if self.shuffle:
+                examples = _mixed(examples, self.shuffle, onp.random.default_rng(_seeds(key)))
+            examples, number = iter(examples), 0
+            while some := [*islice(examples, self.batch)]:
+                if number >= start and not (self.drop_last and len(some) < self.batch):
+                    yield partial(self._made, self.collate, some, number, key)
+                number += 1
+            return
+        n = len(self._source)
+        with device("cpu"):
+            order = onp.asarray(permutation(n, generator=lambda: key)) if self.shuffle else onp.arange(n)
+        for number in range(start, len(self)):
+            places = order[number * self.batch : (number + 1) * self.batch]
+            yield partial(self._made, self._source.batch, places, number, key)
+
+    def _made(self, make, of, number, key):
+        """Batch `number`: what `make` gives, transformed, with Arrays."""
+        owned = self._source.owned
+        with device("cpu"):
+            found = make(of)
+            if self.transform is not None:
+                owned = False
+                generator = [Generator(int(_seeds(key, number).generate_state(1, onp.uint64)[0]))]
+                found = self.transform(found, *generator[: self._takes_generator()])
+            return converted(found, owned)
+
+    def _takes_generator(self):
+        """Whether `transform` has a parameter `generator`."""
+        return self.transform is not None and "generator" in inspect.signature(self.transform).parameters
+
+    def __repr__(self) -> str:
+        """The options, without the data."""
+        names = "batch", "shuffle", "drop_last", "workers", "ahead"
+        return f"{class_name(self)}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+
+declare(Loader, LOADER)
+
+
+def _seeds(key, *numbers):
+    """Seeds of the key of an epoch and numbers."""
+    return onp.random.SeedSequence([*map(int, onp.asarray(key)), *numbers])
+
+
+def _mixed(examples, size, random):
+    """Examples in another order: each one is taken at random out of a buffer, which then is filled up."""
+    buffer = []
+    for example in examples:
+        buffer.append(example)
+        if len(buffer) > size:
+            i = int(random.integers(len(buffer)))
+            buffer[i], buffer[-1] = buffer[-1], buffer[i]
+            yield buffer.pop()
+    for i in random.permutation(len(buffer)):
+        yield buffer[i]

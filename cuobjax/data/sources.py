@@ -1,0 +1,114 @@
+"""Where examples come from: columns of arrays, sequences of examples, or functions that give them one by one."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as onp
+
+from autograd import Array, tree
+from autograd.backend import is_array
+from autograd.foreign import argument, is_array_like
+
+__all__ = ["Columns", "Examples", "Stream", "collated", "source"]
+
+
+class Columns:
+    """Nested arrays whose first axis counts the examples."""
+
+    owned = True  # nobody else has the arrays of a batch
+
+    def __init__(self, data: Any) -> None:
+        leaves, self.structure = tree.flatten(data)
+        self.leaves: list[Any] = [argument(x, "Loader") for x in leaves]
+        lengths = [x.shape[0] if getattr(x, "ndim", 0) else None for x in self.leaves]
+        if not lengths or None in lengths or len({*lengths}) > 1:
+            shapes = ", ".join(str(getattr(x, "shape", type(x).__name__)) for x in self.leaves) or "nothing"
+            raise ValueError(
+                f"Loader: expected arrays with one number of examples as their first axis, got {shapes}. Tuples and "
+                "dictionaries are containers of arrays, a list is one of examples."
+            )
+        self.length: int = lengths[0] or 0
+        self.on_gpu = any(isinstance(x, Array) and x.device.kind != "cpu" for x in self.leaves)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def batch(self, indices: onp.ndarray[Any, Any]) -> Any:
+        """The examples at some places."""
+        return tree.unflatten(self.structure, [x[indices] for x in self.leaves])
+
+
+class Examples:
+    """A sequence of examples, such as a dataset of PyTorch."""
+
+    on_gpu = False
+
+    def __init__(self, data: Sequence[Any], collate: Callable[[list[Any]], Any]) -> None:
+        self.data, self.collate = data, collate
+        self.owned: bool = collate is collated
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def batch(self, indices: onp.ndarray[Any, Any]) -> Any:
+        """The examples at some places, put together."""
+        return self.collate([self.data[i] for i in indices.tolist()])
+
+
+class Stream:
+    """A function that gives an iterator over the examples of an epoch, in an order of its own."""
+
+    on_gpu = False
+
+    def __init__(self, make: Callable[[], Iterator[Any]], collate: Callable[[list[Any]], Any]) -> None:
+        self.make, self.collate = make, collate
+        self.owned: bool = collate is collated
+
+
+def source(data: Any, collate: Callable[[list[Any]], Any]) -> Columns | Examples | Stream:
+    """The source that some data are.
+
+    Raises:
+        TypeError: If they are none.
+    """
+    if is_array_like(data) or isinstance(data, Array | tuple | Mapping) or hasattr(data, "__dataclass_fields__"):
+        return Columns(data)
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        return Examples(data, collate)
+    if callable(data):
+        return Stream(data, collate)
+    remedy = "Pass a function that returns it anew for each epoch" if hasattr(data, "__iter__") else "Pass arrays"
+    raise TypeError(f"Loader: expected arrays, a sequence or a function, got {type(data).__name__}. {remedy}.")
+
+
+def collated(examples: list[Any]) -> Any:
+    """Nested examples as one batch: arrays and numbers stacked along a new first axis, other things in lists.
+
+    Raises:
+        ValueError: If the examples differ in structure or in the shapes of their arrays.
+    """
+    flat = [tree.flatten(example) for example in examples]
+    structure = flat[0][1]
+    for i, (_, other) in enumerate(flat):
+        if other != structure:
+            raise ValueError(f"Loader: example {i} of a batch is another structure than the first one. Pass collate=f.")
+    columns = [_stacked(column) for column in zip(*[leaves for leaves, _ in flat], strict=True)]
+    return tree.unflatten(structure, columns)
+
+
+def _stacked(column):
+    column = [argument(x, "Loader") for x in column]
+    if isinstance(column[0], bool | int | float | complex | onp.generic):
+        return onp.array(column)
+    if not isinstance(column[0], Array) and not is_array(column[0]):
+        return column
+    shapes = {x.shape: i for i, x in reversed([*enumerate(column)])}
+    if len(shapes) > 1:
+        (first, _), (other, i) = sorted(shapes.items(), key=lambda item: item[1])[:2]
+        raise ValueError(
+            f"Loader: expected arrays of one shape in a batch, got {first} and, in example {i}, {other}. Pad them, or "
+            "pass collate=f, which makes a batch of a list of examples."
+        )
+    if any(isinstance(x, Array) for x in column):
+        column = [onp.asarray(x) for x in column]
+    return onp.stack(column)
