@@ -10,7 +10,8 @@ each of the three has the other two, with the same parameters, as its own transp
 In general they are an implicit GEMM (Chellapilla et al. 2006): `im2col.unfold` lays the windows of the outputs into a
 matrix that one matrix product per group contracts. That matrix is never built whole: blocks of the batch, and of the
 output's rows where one image alone is too large, bound the workspace. `pointwise` has no windows to lay out,
-`depthwise` too little to multiply; `cudnn` takes the general way's place on a GPU where it is installed.
+`depthwise` too little to multiply, `winograd` multiplies less; `cudnn` takes the general way's place on a GPU where it
+is installed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from . import cudnn, depthwise, pointwise
+from . import cudnn, depthwise, pointwise, winograd
 from .im2col import Plan, fold, unfold
 from .products import stacked
 from .windows import output_shape, same_padding
@@ -57,6 +58,8 @@ def convolution(
         return pointwise.forward(xp, x, w, plan).astype(dtype, copy=False)
     if (found := cudnn.computed(xp, "forward", x, w, plan)) is not None:
         return found
+    if winograd.suits(xp, plan, x, w) and (found := winograd.forward(x, w, plan)) is not None:
+        return found.astype(dtype, copy=False)
     pieces = _pieces(w, plan, plan.shifts(xp))
     y = xp.empty(plan.y_shape, dtype)
     for block in plan.blocks(xp, x.dtype, len(pieces)):
@@ -88,6 +91,8 @@ def convolution_input(
         return pointwise.to_input(xp, g, w, plan).astype(dtype, copy=False)
     if (found := cudnn.computed(xp, "to_input", g, w, plan)) is not None:
         return found
+    if winograd.suits(xp, plan, g, w) and (found := winograd.to_input(g, w, plan)) is not None:
+        return found.astype(dtype, copy=False)
     if plan.is_cheaper_reversed():
         return _reversed_convolution(xp, g, w, plan).astype(dtype, copy=False)
     x = xp.zeros(shape, g.dtype)
@@ -117,6 +122,8 @@ def convolution_kernel(
         return pointwise.to_kernel(xp, x, g, plan).astype(dtype, copy=False)
     if (found := cudnn.computed(xp, "to_kernel", x, g, plan)) is not None:
         return found
+    if winograd.suits(xp, plan, x, g) and (found := winograd.to_kernel(x, g, plan)) is not None:
+        return found.astype(dtype, copy=False)
     w = xp.zeros(shape, x.dtype)
     pieces = _split(w, plan, plan.shifts(xp)).transpose(3, 0, 2, 4, 1)
     for block in plan.blocks(xp, x.dtype, len(pieces)):
