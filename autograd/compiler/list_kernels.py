@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy
 
-from ..backend import Device, contiguous, is_array
+from ..backend import Device, is_array
 from ..graph import Graph
 from ..primitive import Primitive
 from .any_shape import THREADS, AnyShape, kernels
@@ -129,6 +129,7 @@ class ListLaunch:
 
     def __init__(self, kernels: ListKernels, shapes: Sequence[tuple[int, ...]], stacked: bool) -> None:
         self._kernels, self._lists, self._stacked = kernels, len(shapes), stacked
+        self._xp = Device("gpu").library
         values = [(kernels.graph.values[n].dtype, n in kernels.known.elements) for n in kernels.graph.outputs]
         self._shapes = [shape if whole else () for shape in shapes for _, whole in values]
         self._dtypes = [dtype for dtype, _ in values] * len(shapes)
@@ -147,11 +148,11 @@ class ListLaunch:
 
     def __call__(self, *arrays: Any) -> RawArray | tuple[RawArray, ...]:
         """The outputs of all lists, one list after the other, for the arrays of all lists and then the numbers."""
-        kernels, xp = self._kernels, Device("gpu").library
+        kernels, xp = self._kernels, self._xp
         end = kernels.count * self._lists
         numbers, arrays = kernels.numbers(xp, arrays[end:]) if len(arrays) > end else (), arrays[:end]
         if not all(map(_is_contiguous, arrays)):
-            arrays = tuple(map(contiguous, arrays))
+            arrays = tuple([x if x.flags.c_contiguous else x.copy() for x in arrays])
         if self._stacked:
             outputs = xp.ndarray((self._lists, *self._shapes[0]), self._dtypes[0])
             places = outputs.data.ptr + numpy.arange(self._lists) * (outputs.nbytes // self._lists)

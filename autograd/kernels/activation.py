@@ -18,7 +18,7 @@ import numpy
 from numpy import exp, expm1, minimum, tanh, where
 
 from .compiled import Loop, is_worth_it
-from .pieces import PIECE, common_dtype, is_number
+from .pieces import PIECE, is_number, promoted
 from .special import SINGLE, erf
 
 if TYPE_CHECKING:
@@ -47,24 +47,22 @@ def of_elements(
         if xp is numpy and _is_small(args):
             with numpy.errstate(over="ignore", under="ignore"):
                 return compute(*[args[0].dtype.type(a) if type(a) is float else a for a in args], **params)
-        plain = tuple([is_number(a) for a in args])
-        dtype = common_dtype(*args)
-        if dtype.kind == "c":
-            raise TypeError(f"{name}: expected real numbers, got {dtype}.")
-        dtype = numpy.dtype(numpy.float64) if dtype.kind in "biu" else dtype
-        wide = numpy.result_type(dtype, numpy.float32)
+        if xp is not numpy:
+            dtypes = tuple([a.dtype if isinstance(a, xp.ndarray) else None for a in args])
+            dtype, wide, kernel = _kernel(xp, name, tuple(arrays), dtypes, tuple(numbers), device)
+            shapes = [a.shape for a, of_array in zip(args, dtypes, strict=True) if of_array is not None]
+            y = xp.ndarray(shapes[0] if len(set(shapes)) == 1 else numpy.broadcast_shapes(*shapes), dtype)
+            args = [wide(a) if of_array is None else a for a, of_array in zip(args, dtypes, strict=True)]
+            kernel(*args, *[wide(params[number]) for number in numbers], y)
+            return y
+        dtype, wide = _real(name, *[a.dtype for a in args if not is_number(a)])
         args = tuple([wide.type(a) if is_number(a) else a for a in args])
-        if xp is numpy and len({getattr(a, "shape", None) for a in args}) == 1 and args[0].size and is_worth_it(*args):
+        if len({getattr(a, "shape", None) for a in args}) == 1 and args[0].size and is_worth_it(*args):
             y = numpy.empty(args[0].shape, wide)
             flat = [numpy.ascontiguousarray(a).reshape(-1) for a in args]
             loop(1, y.size, y.reshape(-1), *flat, tuple([wide.type(params[number]) for number in numbers]))
             return y
-        if xp is numpy:
-            return _by_pieces(functools.partial(compute, **params), args, dtype, wide)
-        y = xp.empty(numpy.broadcast_shapes(*[a.shape for a in args]), dtype)
-        kernel = _kernel(xp, name, tuple(arrays), plain, tuple(numbers), device, wide.name)
-        kernel(*args, *[wide.type(params[number]) for number in numbers], y)
-        return y
+        return _by_pieces(functools.partial(compute, **params), args, dtype, wide)
 
     kinds = inspect.Parameter
     parameters = [kinds(a, kinds.POSITIONAL_OR_KEYWORD) for a in ("xp", *arrays)]
@@ -126,15 +124,26 @@ def _by_pieces(compute, args, dtype, wide):
     return y.reshape(shape)
 
 
+def _real(name, *dtypes):
+    """The dtype of the result for arrays of these dtypes, and the one to compute in."""
+    dtype = promoted(*dtypes)
+    if dtype.kind == "c":
+        raise TypeError(f"{name}: expected real numbers, got {dtype}.")
+    dtype = numpy.dtype(numpy.float64) if dtype.kind in "biu" else dtype
+    return dtype, numpy.result_type(dtype, numpy.float32)
+
+
 @functools.cache
-def _kernel(xp, name, arrays, plain, numbers, device, wide):
-    real = {"float32": "float", "float64": "double"}[wide]
-    kinds = [wide if is_plain else letter for letter, is_plain in zip("ABCDE", plain, strict=False)]
-    inputs = [f"{kind} {a}_" for kind, a in zip(kinds, arrays, strict=True)] + [f"{wide} {n}" for n in numbers]
+def _kernel(xp, name, arrays, dtypes, numbers, device):
+    """The dtype of the result for arrays of these dtypes, None for a number; the type of numbers; and the kernel."""
+    dtype, wide = _real(name, *[each for each in dtypes if each is not None])
+    real = {"float32": "float", "float64": "double"}[wide.name]
+    kinds = [wide.name if each is None else letter for letter, each in zip("ABCDE", dtypes, strict=False)]
+    inputs = [f"{kind} {a}_" for kind, a in zip(kinds, arrays, strict=True)] + [f"{wide.name} {n}" for n in numbers]
     declared = "".join(f"const Real {a} = Real({a}_); " for a in arrays)
     *statements, expression = device.split(";")
     text = f"{declared}{''.join(f'{s}; ' for s in statements)}y = Y({expression})".replace("Real", real)
-    return xp.ElementwiseKernel(", ".join(inputs), "Y y", text, f"autograd_{name}")
+    return dtype, wide.type, xp.ElementwiseKernel(", ".join(inputs), "Y y", text, f"autograd_{name}")
 
 
 lerp: Callable[..., RawArray] = of_elements(

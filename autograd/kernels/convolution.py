@@ -16,6 +16,7 @@ is installed.
 
 from __future__ import annotations
 
+import functools
 import math
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -134,6 +135,7 @@ def convolution_kernel(
     return w.astype(dtype, copy=False)
 
 
+@functools.lru_cache(1024)
 def _plan(where, x_shape, w_shape, strides, padding, dilation, groups, y_shape=None):
     x_shape, w_shape = tuple(x_shape), tuple(w_shape)
     if len(x_shape) < 3 or len(w_shape) != len(x_shape):

@@ -59,10 +59,8 @@ _thread = _Thread()
 def computed(xp: Any, what: str, a: RawArray, b: RawArray, plan: Plan) -> RawArray | None:
     """What `convolution` ("forward": x, w), `convolution_input` ("to_input": g, w) or `convolution_kernel`
     ("to_kernel": x, g) returns for two arrays of one dtype; None where cuDNN is not there or does not do it."""
-    if not hasattr(xp, "cuda") or not _suits(plan, a.dtype.name):
-        return None
-    library = _found(xp)[0]
-    if library is None:
+    library = _found(xp)[0] if hasattr(xp, "cuda") else None
+    if library is None or not _suits(plan, a.dtype.name):
         return None
     gpu, tf32 = xp.cuda.runtime.getDevice(), _has_tf32(xp, a.dtype.name)
     key, plans = (what, plan, a.dtype.name, gpu, tf32), _thread.plans

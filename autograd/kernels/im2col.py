@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
 from itertools import product
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,7 +28,7 @@ HOST_WORKSPACE = 2**20
 DEVICE_WORKSPACE = 512 * 2**20
 
 
-class Plan(NamedTuple):
+class _Given(NamedTuple):
     """The shapes and parameters of one convolution; `out` is its spatial shape."""
 
     x_shape: tuple[int, ...]
@@ -40,21 +39,25 @@ class Plan(NamedTuple):
     dilation: tuple[int, ...]
     groups: int
 
-    @property
+
+class Plan(_Given):
+    """What follows from the shapes and parameters of one convolution, found once."""
+
+    @functools.cached_property
     def kernel(self) -> tuple[int, ...]:
         """The spatial shape of w."""
         return self.w_shape[2:]
 
-    @property
+    @functools.cached_property
     def length(self) -> int:
         """The number of outputs in a plane."""
         return math.prod(self.out)
 
-    @property
+    @functools.cached_property
     def y_shape(self) -> tuple[int, ...]:
         return (self.x_shape[0], self.w_shape[0], *self.out)
 
-    @property
+    @functools.cached_property
     def matrix_shape(self) -> tuple[int, int, int]:
         """The shape of w as one matrix per group."""
         return self.groups, self.w_shape[0] // self.groups, math.prod(self.w_shape[1:])
@@ -70,28 +73,38 @@ class Plan(NamedTuple):
         folded = xp is numpy and len(self.kernel) > 1 and self.strides[0] == 1 and windows >= 4 * outputs
         return self.kernel[0] if folded else 1
 
-    def blocks(self, xp: ModuleType, dtype: DTypeLike, shifts: int) -> Iterator[Block]:
+    def blocks(self, xp: ModuleType, dtype: DTypeLike, shifts: int) -> tuple[Block, ...]:
         """Cuts the batch, and each image's output along its first axis, so that the workspace suffices."""
-        batch, channels, size = self.x_shape[:3]
         workspace = HOST_WORKSPACE if xp is numpy else DEVICE_WORKSPACE
-        row = channels * math.prod(self.kernel) // shifts * self.length // self.out[0] * numpy.dtype(dtype).itemsize
-        rows = max(1, workspace // max(1, row))
-        images, rows = max(1, rows // self.out[0]), min(rows, self.out[0])
-        stride, reach, low = self.strides[0], (self.kernel[0] - 1) * self.dilation[0], self.padding[0][0]
-        for n, o in product(range(0, batch, images), range(0, self.out[0], rows)):
-            part, stop = slice(n, min(n + images, batch)), min(o + rows, self.out[0])
-            first = min(max(0, o * stride - low), size)
-            last = max(first, min(size, (stop - 1) * stride + reach + 1 - low))
-            yield Block(
-                self,
+        return _blocks(self, workspace // numpy.dtype(dtype).itemsize, shifts)
+
+
+@functools.lru_cache(256)
+def _blocks(plan: Plan, workspace: int, shifts: int) -> tuple[Block, ...]:
+    """`Plan.blocks` for a workspace of so many elements."""
+    batch, channels, size = plan.x_shape[:3]
+    row = channels * math.prod(plan.kernel) // shifts * plan.length // plan.out[0]
+    rows = max(1, workspace // max(1, row))
+    images, rows = max(1, rows // plan.out[0]), min(rows, plan.out[0])
+    stride, reach, low = plan.strides[0], (plan.kernel[0] - 1) * plan.dilation[0], plan.padding[0][0]
+    blocks = []
+    for n, o in product(range(0, batch, images), range(0, plan.out[0], rows)):
+        part, stop = slice(n, min(n + images, batch)), min(o + rows, plan.out[0])
+        first = min(max(0, o * stride - low), size)
+        last = max(first, min(size, (stop - 1) * stride + reach + 1 - low))
+        blocks.append(
+            Block(
+                plan,
                 shifts,
                 part.stop - n,
-                (stop - o, *self.out[1:]),
-                (last - first, *self.x_shape[3:]),
-                (first + low - o * stride, *(lo for lo, _ in self.padding[1:])),
+                (stop - o, *plan.out[1:]),
+                (last - first, *plan.x_shape[3:]),
+                (first + low - o * stride, *(lo for lo, _ in plan.padding[1:])),
                 (part, slice(None), slice(first, last)),
                 (part, slice(None), slice(o, stop)),
             )
+        )
+    return tuple(blocks)
 
 
 class Block(NamedTuple):

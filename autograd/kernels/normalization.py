@@ -10,17 +10,19 @@ from __future__ import annotations
 import functools
 import math
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy
 
 from . import normalization_loops
-from .pieces import common_dtype, is_number, pieces
+from .pieces import common_dtype, is_number, pieces, promoted
 
 if TYPE_CHECKING:
     from ..typing import RawArray
 
 __all__ = ["normalize", "normalize_gradients", "standardize", "summed_axes"]
+
+_SINGLE = numpy.dtype("float32")
 
 
 def normalize(
@@ -39,17 +41,12 @@ def normalize(
     Without `centered` the mean counts as 0, so that the variance is the mean square. `scale` is an array or 1, `shift`
     one of the same shape or 0; `dtype` is the least precision of the statistics, "float32".
     """
+    if xp is not numpy:
+        return _normalize_on_device(xp, x, scale, shift, axis, eps, centered, dtype)
     common = common_dtype(x, scale, shift)
     wide = numpy.result_type(common, dtype)
-    y = xp.empty(x.shape, common)
-    mean, variance = (xp.empty(_kept(x.shape, axis), wide) for _ in range(2))
-    if xp is not numpy:
-        real = _C_TYPES[wide.name]
-        _moments(xp, real, centered)(x, mean, variance, axis=axis, keepdims=True)
-        plain = is_number(scale), is_number(shift)
-        scale, shift = _typed(scale, wide), _typed(shift, wide)
-        _affine(xp, real, centered, plain)(x, scale, shift, mean, variance, wide.type(eps), y)
-        return y, mean, variance
+    y = numpy.empty(x.shape, common)
+    mean, variance = (numpy.empty(_kept(x.shape, axis), wide) for _ in range(2))
     layout = normalization_loops.layout(x, scale, axis) if x.dtype == common == wide else None
     if layout is not None:
         normalization_loops.normalize(layout, x, scale, shift, y, mean, variance, eps, centered)
@@ -74,6 +71,26 @@ def normalize(
         if z.dtype != y.dtype:
             y[place] = z
     return y, mean, variance
+
+
+def _normalize_on_device(xp, x, scale, shift, axis, eps, centered, dtype):
+    dtypes = tuple([a.dtype if isinstance(a, xp.ndarray) else None for a in (x, scale, shift)])
+    common, wide, kept, moments, affine = _planned(xp, x.shape, dtypes, axis, centered, dtype)
+    y, mean, variance = xp.ndarray(x.shape, common), xp.ndarray(kept, wide), xp.ndarray(kept, wide)
+    moments(x, mean, variance, axis=axis, keepdims=True)
+    real = wide.type  # of numbers, so that no kernel has a double in it
+    scale, shift = real(scale) if dtypes[1] is None else scale, real(shift) if dtypes[2] is None else shift
+    affine(x, scale, shift, mean, variance, real(eps), y)
+    return y, mean, variance
+
+
+@functools.lru_cache(4096)
+def _planned(xp, shape, dtypes, axis, centered, dtype):
+    """The dtypes of the result and of the statistics, the shape of these, and the kernels."""
+    common = promoted(*[each for each in dtypes if each is not None])
+    wide = numpy.result_type(common, dtype)
+    real, plain = _C_TYPES[wide.name], (dtypes[1] is None, dtypes[2] is None)
+    return common, wide, _kept(shape, axis), _moments(xp, real, centered), _affine(xp, real, centered, plain)
 
 
 def standardize(
@@ -115,8 +132,8 @@ def normalize_gradients(
     With n elements, z = (x - mean) r, r = 1 / sqrt(variance + eps) and h = g scale, that of x is
     r h - a - z b of a = (r sum(h) - g_mean) / n and b = (r sum(h z) - 2 g_variance / r) / n; a = 0 if not `centered`.
     """
-    wide = numpy.result_type(variance.dtype, numpy.float32)
-    mean, variance = (a.astype(wide, copy=False) for a in (mean, variance))
+    wide = promoted(variance.dtype, _SINGLE)
+    mean, variance = mean.astype(wide, copy=False), variance.astype(wide, copy=False)
     gradients = _on_host if xp is numpy else functools.partial(_on_device, xp)
     found = gradients(g, g_mean, g_variance, x, scale, mean, variance, wanted, axis, eps, centered, wide)
     return tuple([found[i] for i in wanted])
@@ -168,27 +185,63 @@ def _sums(h, z, axis):
 
 
 def _on_device(xp, g, g_mean, g_variance, x, scale, mean, variance, wanted, axis, eps, centered, wide):
-    real, axes, constant = _C_TYPES[wide.name], summed_axes(scale, x.ndim), _is_constant(scale, x.ndim, axis)
-    found, rows = {}, (mean, variance, wide.type(eps))
-    g = xp.asarray(g)
-    factor, outer = (1, scale) if constant else (scale, 1)
-    if 0 in wanted:
-        sums = [xp.empty(mean.shape, wide) for _ in range(2)]
-        _weighted(xp, real, centered, is_number(factor))(
-            g, x, _typed(factor, wide), *rows, *sums, axis=axis, keepdims=True
-        )
-        found[0] = xp.empty(x.shape, x.dtype)
-        others = factor, outer, g_mean, g_variance
-        factor, outer, *of_statistics = [_typed(a, wide) for a in others]
-        kernel = _input(xp, real, centered, tuple(map(is_number, others)))
-        kernel(g, x, factor, outer, *rows, *sums, *of_statistics, wide.type(_count(x.shape, axis)), found[0])
+    others = scale, g_mean, g_variance
+    of_scale, *of_statistics = [a.shape if isinstance(a, xp.ndarray) else None for a in others]
+    plain = tuple([shape is None for shape in of_statistics])
+    plan = _planned_gradients(xp, x.shape, of_scale, plain, wanted, axis, centered, wide)
+    number, found = wide.type, {}
+    scale, g_mean, g_variance = [a if isinstance(a, xp.ndarray) else number(a) for a in others]
+    factor, outer = (number(1), scale) if plan.is_constant else (scale, number(1))
+    g, eps, sums = g if isinstance(g, xp.ndarray) else xp.asarray(g), number(eps), ()
+    if plan.to_x is not None:
+        sums = xp.ndarray(mean.shape, wide), xp.ndarray(mean.shape, wide)
+        plan.weighted(g, x, factor, mean, variance, eps, *sums, axis=axis, keepdims=True)
+        found[0] = xp.ndarray(x.shape, x.dtype)
+        plan.to_x(
+            g, x, factor, outer, mean, variance, eps, *sums, g_mean, g_variance, number(plan.count), found[0]
+        )  # fmt: skip
+    if plan.to_scale is not None:
+        sums = xp.ndarray(plan.padded, scale.dtype), xp.ndarray(plan.padded, scale.dtype)
+        plan.to_scale(g, x, number(1), mean, variance, eps, *sums, axis=plan.axes, keepdims=True)
     if 1 in wanted or 2 in wanted:
-        if 0 not in wanted or axes != axis:
-            padded = (1,) * (x.ndim - scale.ndim) + scale.shape
-            sums = [xp.empty(padded, scale.dtype) for _ in range(2)]
-            _weighted(xp, real, centered, True)(g, x, wide.type(1), *rows, *sums, axis=axes, keepdims=True)
-        found[1], found[2] = (a.reshape(scale.shape).astype(scale.dtype, copy=False) for a in sums)
+        found[1], found[2] = [a.reshape(of_scale).astype(scale.dtype, copy=False) for a in sums]
     return found
+
+
+class _Gradients(NamedTuple):
+    """How the gradients of arrays of known shapes are computed.
+
+    Attributes:
+        is_constant: Whether the scale is constant along the axes of the statistics.
+        count: The number of elements of each statistic.
+        axes: Those that the gradient of the scale is summed over.
+        padded: The shape of the scale with as many axes as x has.
+        weighted, to_x: The kernels of the gradient of x: None without it.
+        to_scale: That of the gradients of scale and shift; None if these are the sums of `weighted`.
+    """
+
+    is_constant: bool
+    count: int
+    axes: tuple[int, ...]
+    padded: tuple[int, ...]
+    weighted: Any
+    to_x: Any
+    to_scale: Any
+
+
+@functools.lru_cache(4096)
+def _planned_gradients(xp, shape, of_scale, plain, wanted, axis, centered, wide):
+    ndim, real = len(shape), _C_TYPES[wide.name]
+    axes = _summed_axes(of_scale, ndim)
+    constant, weighted, to_x, to_scale = set(axis) <= set(axes), None, None, None
+    outer_is_number = of_scale is None or not constant
+    if 0 in wanted:
+        weighted = _weighted(xp, real, centered, constant or of_scale is None)
+        to_x = _input(xp, real, centered, (constant or of_scale is None, outer_is_number, *plain))
+    if wanted != (0,) and (0 not in wanted or axes != axis):
+        to_scale = _weighted(xp, real, centered, True)
+    padded = (1,) * (ndim - len(of_scale or ())) + (of_scale or ())
+    return _Gradients(constant, _count(shape, axis), axes, padded, weighted, to_x, to_scale)
 
 
 def _at(a, place):
@@ -209,10 +262,14 @@ def _count(shape, axis):
 
 def summed_axes(scale: Any, ndim: int) -> tuple[int, ...]:
     """The axes of an array of `ndim` axes that the gradient of `scale` is summed over."""
-    if is_number(scale):
+    return _summed_axes(getattr(scale, "shape", None), ndim)
+
+
+def _summed_axes(shape, ndim):
+    if shape is None:
         return tuple(range(ndim))
-    added = ndim - scale.ndim
-    return tuple([i for i in range(ndim) if i < added or scale.shape[i - added] == 1])
+    added = ndim - len(shape)
+    return tuple([i for i in range(ndim) if i < added or shape[i - added] == 1])
 
 
 def _is_constant(scale, ndim, axis):
@@ -226,11 +283,6 @@ def _sum_of_products(a, b, axis):
     axes = list(range(a.ndim))
     kept = [i for i in axes if i not in axis]
     return numpy.einsum(a, axes, b, axes, kept).reshape(_kept(a.shape, axis))
-
-
-def _typed(x, wide):
-    """A number as a scalar of NumPy, so that a kernel has no double in it; an array as it is."""
-    return wide.type(x) if is_number(x) else x
 
 
 # CUDA. X, S, ... are types of elements, R is that of the statistics.

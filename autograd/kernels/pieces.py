@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy
 
-__all__ = ["PIECE", "common_dtype", "is_number", "pieces"]
+__all__ = ["PIECE", "common_dtype", "is_number", "pieces", "promoted"]
 
 PIECE = 1 << 16  # elements
 
@@ -20,7 +21,12 @@ def is_number(x: Any) -> bool:
 
 def common_dtype(*arrays: Any) -> numpy.dtype[Any]:
     """The dtype that arrays promote to; float64 for numbers alone, float32 for float16 with bfloat16."""
-    dtypes = [a.dtype for a in arrays if not is_number(a)]
+    return promoted(*[a.dtype for a in arrays if not is_number(a)])
+
+
+@functools.lru_cache(4096)
+def promoted(*dtypes: numpy.dtype[Any]) -> numpy.dtype[Any]:
+    """The dtype that these promote to: see `common_dtype`."""
     try:
         return numpy.result_type(*dtypes) if dtypes else numpy.dtype(numpy.float64)
     except numpy.exceptions.DTypePromotionError:
