@@ -50,8 +50,8 @@ __all__ = [
     "ModuleList", "Parallel", "RandomState", "Remat", "StateVar", "TrainRef", "TrainVar", "VarCollection",
     "Vectorize", "constants", "constraint", "data", "debug_print", "default_device", "default_dtype", "device",
     "device_put", "freeze", "functional", "functional_call", "io", "make_graph", "merge", "metrics", "nn", "numpy",
-    "optimizer", "precision", "random", "replace", "set_default_dtype", "split", "stop_gradient", "summary",
-    "typing", "unfreeze", "util",
+    "optimizer", "precision", "privacy", "random", "replace", "set_default_dtype", "split", "stop_gradient",
+    "summary", "typing", "unfreeze", "util",
 ]  # fmt: skip
 
 if _typing.TYPE_CHECKING:

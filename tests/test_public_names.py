@@ -21,8 +21,8 @@ MODULES = [
     "cuobjax.constraint", "cuobjax.data", "cuobjax.functional", "cuobjax.functional.divergence",
     "cuobjax.functional.loss", "cuobjax.functional.parallel", "cuobjax.io", "cuobjax.metrics", "cuobjax.nn",
     "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.numpy.fft", "cuobjax.numpy.linalg", "cuobjax.optimizer",
-    "cuobjax.optimizer.scheduler", "cuobjax.precision", "cuobjax.random", "cuobjax.typing", "cuobjax.util",
-    "cuobjax.util.check", "cuobjax.util.image",
+    "cuobjax.optimizer.scheduler", "cuobjax.precision", "cuobjax.privacy", "cuobjax.privacy.dpsgd",
+    "cuobjax.random", "cuobjax.typing", "cuobjax.util", "cuobjax.util.check", "cuobjax.util.image",
 ]  # fmt: skip
 
 # Objax 1.8's names in the modules that exist so far, and what is ours.
@@ -32,9 +32,8 @@ NAMES = {
         ModuleList Parallel RandomState StateVar TrainRef TrainVar VarCollection Vectorize constants functional io nn
         optimizer random typing util
         Array ConstrainedVar Device DeviceError FrozenVar Remat constraint data debug_print default_device default_dtype
-        device
-        device_put freeze functional_call make_graph merge metrics numpy precision replace set_default_dtype split
-        stop_gradient summary
+        device device_put freeze functional_call make_graph merge metrics numpy precision privacy replace
+        set_default_dtype split stop_gradient summary
         unfreeze""",
     "cuobjax.functional": """
         adaptive_average_pool adaptive_max_pool attention average_pool average_pool_1d average_pool_2d average_pool_3d
@@ -53,6 +52,10 @@ NAMES = {
         sigmoid_cross_entropy_logits smooth_l1 triplet""",
     "cuobjax.functional.divergence": "kl",
     "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin psum",
+    "cuobjax.privacy": "dpsgd",
+    "cuobjax.privacy.dpsgd": """
+        PrivateGradValues analyze_dp analyze_dp_sample_without_replacement analyze_renyi
+        analyze_renyi_sample_without_replacement convert_renyidp_to_dp poisson_batches""",
     "cuobjax.data": """
         Loader Progress brightness contrast cutout flip mixup prefetch progress random_crop saturation""",
     "cuobjax.metrics": """

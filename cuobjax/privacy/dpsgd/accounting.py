@@ -1,0 +1,151 @@
+"""How much steps of `PrivateGradValues` give away: epsilon and delta, by Google's dp-accounting (extra `privacy`).
+
+Steps are those of a Gaussian mechanism on a random part of the examples, whose budgets of Renyi differential privacy
+add up (Mironov 2017) and are then turned into (epsilon, delta). In all functions `q` is the part of the examples that
+takes part in a step, `noise_multiplier` that of `PrivateGradValues`, `steps` their number, `orders` those of the Renyi
+divergence that are tried, `delta` the probability with which the bound may fail: less than 1 / (number of examples).
+"""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "analyze_dp", "analyze_dp_sample_without_replacement", "analyze_renyi", "analyze_renyi_sample_without_replacement",
+    "convert_renyidp_to_dp",
+]  # fmt: skip
+
+ORDERS = (1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0, 4.5, *map(float, range(5, 21)))
+
+
+def analyze_dp(
+    q: float, noise_multiplier: float, steps: int, orders: Sequence[float] = ORDERS, delta: float = 1e-5
+) -> float:
+    """The epsilon of steps on batches in which each example is with probability `q` (see `poisson_batches`).
+
+    Neighbouring data sets differ by one example more or less. Without noise it is infinite.
+
+    >>> from cuobjax.privacy import dpsgd
+    >>> round(dpsgd.analyze_dp(q=0.01, noise_multiplier=1.1, steps=1000), 3)
+    1.725
+
+    Raises:
+        ValueError: If a number is out of range.
+        ModuleNotFoundError: If dp-accounting is missing.
+    """
+    return _epsilon(_poisson, q, noise_multiplier, steps, orders, delta)
+
+
+def analyze_dp_sample_without_replacement(
+    q: float, noise_multiplier: float, steps: int, orders: Sequence[float] = ORDERS, delta: float = 1e-5
+) -> float:
+    """The epsilon of steps on batches of a fixed size, drawn without replacement in each step anew.
+
+    Neighbouring data sets have one example replaced. Source: Wang et al. 2019. See `analyze_dp` for errors.
+
+    >>> from cuobjax.privacy import dpsgd
+    >>> round(dpsgd.analyze_dp_sample_without_replacement(q=0.01, noise_multiplier=1.1, steps=1000), 3)
+    3.19
+    """
+    return _epsilon(_without_replacement, q, noise_multiplier, steps, orders, delta)
+
+
+def analyze_renyi(q: float, noise_multiplier: float, steps: int, orders: float | Sequence[float]) -> Any:
+    """The Renyi divergence of steps as in `analyze_dp`, of one order or, as an array, of several."""
+    return _divergences(_poisson, q, noise_multiplier, steps, orders)
+
+
+def analyze_renyi_sample_without_replacement(
+    q: float, noise_multiplier: float, steps: int, orders: float | Sequence[float]
+) -> Any:
+    """The Renyi divergence of steps as in `analyze_dp_sample_without_replacement`: see `analyze_renyi`."""
+    return _divergences(_without_replacement, q, noise_multiplier, steps, orders)
+
+
+def convert_renyidp_to_dp(
+    orders: float | Sequence[float],
+    rdp: float | Sequence[float],
+    target_eps: float | None = None,
+    target_delta: float | None = None,
+) -> tuple[float, float, float]:
+    """(epsilon, delta, best order) of Renyi divergences, for a given epsilon or a given delta.
+
+    Source: Canonne et al. 2020, Proposition 12, as dp-accounting computes it.
+
+    Args:
+        orders: The orders.
+        rdp: The divergence of each.
+        target_eps: The epsilon.
+        target_delta: The delta.
+
+    Raises:
+        ValueError: If both or neither of epsilon and delta are given, or the lengths differ.
+    """
+    if (target_eps is None) == (target_delta is None):
+        which = "Neither is" if target_eps is not None else "Both are"
+        raise ValueError(f"Exactly one out of eps and delta must be None. ({which}).")
+    orders, rdp = np.atleast_1d(np.asarray(orders, float)), np.atleast_1d(np.asarray(rdp, float))
+    if orders.shape != rdp.shape:
+        raise ValueError(f"convert_renyidp_to_dp: expected one divergence for each of {len(orders)} orders, got {rdp}.")
+    accounting = _library().rdp.rdp_privacy_accountant
+    if target_delta is not None:
+        eps, order = accounting.compute_epsilon(orders, rdp, target_delta)
+        return float(eps), float(target_delta), float(order)
+    delta, order = accounting.compute_delta(orders, rdp, target_eps)
+    return float(target_eps or 0.0), float(delta), float(order)
+
+
+def _library() -> ModuleType:
+    try:
+        import dp_accounting
+    except ModuleNotFoundError as missing:
+        if missing.name != "dp_accounting":
+            raise
+        raise ModuleNotFoundError(
+            "dpsgd: dp-accounting is missing. Install it: pip install 'cuobjax[privacy]'.", name="dp_accounting"
+        ) from None
+    return dp_accounting
+
+
+def _poisson(dp, q, gaussian):
+    return dp.NeighboringRelation.ADD_OR_REMOVE_ONE, dp.PoissonSampledDpEvent(q, gaussian)
+
+
+def _without_replacement(dp, q, gaussian):
+    part = Fraction(q).limit_denominator(10**9)  # the divergence depends on the quotient alone
+    event = dp.SampledWithoutReplacementDpEvent(part.denominator, part.numerator, gaussian)
+    return dp.NeighboringRelation.REPLACE_ONE, event
+
+
+def _accountant(sampling, q, noise_multiplier, steps, orders):
+    if not 0 <= q <= 1:
+        raise ValueError(f"dpsgd: expected q, the part of the examples in a batch, from 0 to 1, got {q}.")
+    if not noise_multiplier > 0:
+        raise ValueError(f"dpsgd: expected noise_multiplier greater than 0, got {noise_multiplier}.")
+    if not isinstance(steps, int | np.integer) or steps < 0:
+        raise ValueError(f"dpsgd: expected steps as an int of at least 0, got {steps!r}.")
+    if len(orders) == 0 or min(orders) <= 1:
+        raise ValueError(f"dpsgd: expected orders greater than 1, got {[*orders]}.")
+    dp = _library()
+    neighbours, event = sampling(dp, float(q), dp.GaussianDpEvent(float(noise_multiplier)))
+    accountant = dp.rdp.RdpAccountant([*map(float, orders)], neighbours)
+    if steps and q:
+        accountant.compose(event, int(steps))
+    return accountant
+
+
+def _epsilon(sampling, q, noise_multiplier, steps, orders, delta):
+    if not 0 < delta < 1:
+        raise ValueError(f"dpsgd: expected delta between 0 and 1, got {delta}.")
+    if noise_multiplier == 0:
+        return math.inf
+    return float(_accountant(sampling, q, noise_multiplier, steps, orders).get_epsilon(delta))
+
+
+def _divergences(sampling, q, noise_multiplier, steps, orders):
+    found = np.asarray(_accountant(sampling, q, noise_multiplier, steps, np.atleast_1d(orders)).rdp)
+    return found if np.ndim(orders) else float(found[0])
