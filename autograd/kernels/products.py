@@ -28,24 +28,54 @@ _TYPES = {
 }  # fmt: skip
 
 
-def stacked(xp: ModuleType, a: RawArray, b: RawArray, dtype: DTypeLike | None = None) -> RawArray:
-    """a @ b of matrices (..., n, k) and (..., k, m) with the same number of axes, of which the first ones broadcast.
+def stacked(
+    xp: ModuleType,
+    a: RawArray,
+    b: RawArray,
+    dtype: DTypeLike | None = None,
+    *,
+    factor: float = 1,
+    out: Any = None,
+    adds: bool = False,
+) -> RawArray:
+    """factor * a @ b of matrices (..., n, k) and (..., k, m) with as many axes, of which the first ones broadcast.
 
     Args:
         dtype: That of the result; float32 keeps what float16 and bfloat16 are summed in.
+        factor: A number that the product is multiplied by before it is rounded.
+        out: An array for the result, which has its dtype.
+        adds: Whether the result is added to what is in `out`.
     """
     common = xp.result_type(a, b)
-    dtype = numpy.dtype(common if dtype is None else dtype)
-    if not hasattr(xp, "cuda") or common.name not in _TYPES:
-        return xp.matmul(a, b).astype(dtype, copy=False)
     stack = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    y = xp.empty((*stack, a.shape[-2], b.shape[-1]), dtype)
-    if y.size and a.shape[-1]:
-        first, second = (_laid_out(xp, x.astype(common, copy=False), stack) for x in (a, b))
-        _multiply(xp, first, second, y)
+    if out is None:
+        dtype = numpy.dtype(common if dtype is None else dtype)
+        y = xp.empty((*stack, a.shape[-2], b.shape[-1]), dtype)
     else:
-        y.fill(0)
+        y, dtype = out, out.dtype
+    if not y.size or not a.shape[-1]:
+        y[...] = y if adds else 0
+        return y
+    if not hasattr(xp, "cuda") or common.name not in _TYPES:
+        product = xp.matmul(a, b)
+        product = (product if factor == 1 else product * product.dtype.type(factor)).astype(dtype, copy=False)
+    elif (place := _place(y)) is not None:
+        first, second = (_laid_out(xp, x.astype(common, copy=False), stack) for x in (a, b))
+        _multiply(xp, first, second, (y, *place), factor, adds)
+        return y
+    else:
+        product = stacked(xp, a, b, dtype, factor=factor)
+    if out is None:
+        return product
+    y[...] = y + product if adds else product
     return y
+
+
+def _place(y):
+    """Where cuBLAS writes matrices: the distances of their rows and of one from the next; None if it cannot."""
+    strides = [s // y.itemsize for s in y.strides]
+    step, matrix = _step(y.shape[:-2], strides[:-2]), _matrix(y.shape[-2:], strides[-2:])
+    return None if step is None or matrix is None or matrix[0] else (matrix[1], step)
 
 
 def _laid_out(xp, x, stack):
@@ -77,16 +107,17 @@ def _step(stack: Sequence[int], strides: Sequence[int]) -> int | None:
     return step if step >= 0 else None
 
 
-def _multiply(xp: Any, first: tuple[Any, ...], second: tuple[Any, ...], y: RawArray) -> None:
+def _multiply(xp: Any, first: tuple[Any, ...], second: tuple[Any, ...], result: tuple[Any, ...], factor, adds) -> None:
     """y = a @ b, which cuBLAS, whose matrices have their columns one after the other, computes as y.T = b.T @ a.T."""
     cublas, (a, a_transposed, a_row, a_step), (b, b_transposed, b_row, b_step) = xp.cuda.cublas, first, second
+    y, y_row, y_step = result
     n, m = y.shape[-2:]
     wide = _TYPES[a.dtype.name][1]
-    one, zero = numpy.ones((), wide), numpy.zeros((), wide)
+    alpha, beta = numpy.asarray(factor, wide), numpy.asarray(adds, wide)
     cublas.gemmStridedBatchedEx(
         xp.cuda.device.get_cublas_handle(), int(b_transposed), int(a_transposed), m, n, a.shape[-1],
-        one.ctypes.data, b.data.ptr, _kind(xp, b), b_row, b_step, a.data.ptr, _kind(xp, a), a_row, a_step,
-        zero.ctypes.data, y.data.ptr, _kind(xp, y), m, n * m, math.prod(y.shape[:-2]), _arithmetic(xp, wide),
+        alpha.ctypes.data, b.data.ptr, _kind(xp, b), b_row, b_step, a.data.ptr, _kind(xp, a), a_row, a_step,
+        beta.ctypes.data, y.data.ptr, _kind(xp, y), y_row, y_step, math.prod(y.shape[:-2]), _arithmetic(xp, wide),
         cublas.CUBLAS_GEMM_DEFAULT,
     )  # fmt: skip
 

@@ -40,9 +40,9 @@ def _product(a, b):
     return _kernel(cupy)(a.astype(dtype, copy=False), b.astype(dtype, copy=False), y)
 
 
-def _multiply(xp, first, second, y):
+def _multiply(xp, first, second, result, *rest):
     """In the place of the call of cuBLAS that makes y."""
-    _kernel(xp)(first[0], second[0], y)
+    _kernel(xp)(first[0], second[0], result[0])
 
 
 @contextlib.contextmanager

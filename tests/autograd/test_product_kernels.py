@@ -52,6 +52,21 @@ def test_shared_and_reversed_matrices(xp, rng):
         np.testing.assert_array_equal(host(stacked(xp, left, right)), host(left) @ host(right))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "complex64", "int32"])
+def test_products_are_multiplied_and_added_to_what_is_there(xp, rng, dtype):
+    a, b = (xp.asarray(rng.integers(-3, 4, shape).astype(dtype)) for shape in ((3, 4, 5), (3, 5, 6)))
+    whole = xp.ones((3, 8, 2, 6), dtype)
+    for place in (whole[:, :4, 0], whole[:, ::2, 1], whole.transpose(0, 3, 2, 1)[:, :4, 1, :6]):  # all but the last fit
+        before, right = host(place).copy(), 2 * (host(a) @ host(b))
+        assert stacked(xp, a, b, factor=2, out=place, adds=True) is place
+        np.testing.assert_array_equal(host(place), before + right)
+        stacked(xp, a, b, factor=2, out=place)
+        np.testing.assert_array_equal(host(place), right)
+    empty = xp.ones((3, 4, 6), dtype)
+    np.testing.assert_array_equal(host(stacked(xp, a[..., :0], b[:, :0], out=empty, adds=True)), 1)
+    np.testing.assert_array_equal(host(stacked(xp, a[..., :0], b[:, :0], out=empty)), 0)
+
+
 def test_the_result_may_be_wider(xp):
     """3000 ones: float16 has no 2049."""
     a, b = xp.ones((2, 1, 2049), "float16"), xp.ones((2, 2049, 1), "float16")

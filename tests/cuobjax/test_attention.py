@@ -48,6 +48,29 @@ def test_many_blocks_are_one():
     np.testing.assert_allclose(on_host(attention(q, k, k, causal=True)), formula(q, k, k, causal=True), atol=2e-5)
 
 
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+@pytest.mark.parametrize("biased", [False, True])
+def test_gradients_of_many_blocks_are_those_of_the_formula(kv_heads, biased):
+    """Three blocks of queries, each with other keys."""
+    q, k, v = (cuobjax.random.normal((2, n, length, 8)) for n, length in ((4, 150), (kv_heads, 160), (kv_heads, 160)))
+    bias = cuobjax.random.normal((4, 1, 160)) if biased else jn.zeros((1, 1, 1))
+    g = cuobjax.random.normal((2, 4, 150, 8))
+
+    def direct(q, k, v, bias):
+        k, v = jn.repeat(k, 4 // kv_heads, 1), jn.repeat(v, 4 // kv_heads, 1)
+        seen = jn.tril(jn.ones((150, 160), dtype=bool), 10)
+        scores = jn.where(seen, q @ k.swapaxes(2, 3) * 8**-0.5 + bias, -1e30)
+        p = jn.exp(scores - scores.max(-1, keepdims=True)) * seen
+        return (p / jn.maximum(p.sum(-1, keepdims=True), 1e-30) @ v * g).sum()
+
+    def ours(q, k, v, bias):
+        return (attention(q, k, v, bias=bias if biased else None, causal=True) * g).sum()
+
+    wanted = (0, 1, 2, 3) if biased else (0, 1, 2)
+    for found, right in zip(*[autograd.grad(f, wanted)(q, k, v, bias) for f in (ours, direct)], strict=True):
+        np.testing.assert_allclose(on_host(found), on_host(right), atol=2e-4, rtol=2e-3)
+
+
 @pytest.mark.parametrize("dtype", ["float16", ml_dtypes.bfloat16])
 def test_half_precision_has_sums_in_single(dtype):
     q = (cuobjax.random.normal((2, 2, 70, 16)) * 3).astype(dtype)

@@ -60,6 +60,7 @@ def operations():
         ("group_norm(a, 2, gamma, beta)", lambda a, *b: f.group_norm(a, 2, *b), image, image[1:2], image[1:2]),
         ("a @ b", anp.matmul, m, m[::-1]),
         ("a @ b, stacked", anp.matmul, (3, 8, 4), (3, 4, 8)),
+        ("attention(a, b, b, causal=True)", lambda a, b: f.attention(a, b, b, causal=True), (2, 4, 6, 8), (2, 4, 6, 8)),
         ("a[labels]", lambda a, i: a[i], m, labels),
         ("concatenate([a, b])", lambda a, b: anp.concatenate([a, b]), m, m),
         ("Linear(32, 16)", dense, m),
