@@ -152,7 +152,7 @@ class _Nested(NamedTuple):
 
     def arrays(self, derivative: Any, of: str) -> list[Any]:
         """What a cotangent or tangent, nested in the same way, has in the places of the arrays; None for zero."""
-        leaves = tree.leaves_along(self.structure, derivative, none_for_all=True)
+        leaves = tree.leaves_along(self.structure, derivative, none_for_all=True, array_for_rows=True)
         if leaves is None:
             raise TypeError(f"expected a derivative in the structure of {of}.")
         return [leaves[i] for i in self.places]

@@ -145,7 +145,9 @@ def count(structure: Structure) -> int:
     return sum(map(count, parts.values() if isinstance(parts, dict) else parts))
 
 
-def leaves_along(structure: Structure, tree: Tree, none_for_all: bool = False) -> list[Any] | None:
+def leaves_along(
+    structure: Structure, tree: Tree, none_for_all: bool = False, array_for_rows: bool = False
+) -> list[Any] | None:
     """The leaves of `tree` in the order of `structure`; None if `tree` does not have this structure.
 
     Lists and tuples stand for each other, and so do dictionaries in any order of keys. Where `structure` has a leaf,
@@ -153,11 +155,14 @@ def leaves_along(structure: Structure, tree: Tree, none_for_all: bool = False) -
 
     Args:
         none_for_all: None in place of a part of `tree` stands for None in the place of each of its leaves.
+        array_for_rows: An array in place of a list stands for the list of its rows.
     """
     if structure is None or structure is _LEAF:
         return [tree] if structure is _LEAF else None if tree is not None else []
     if tree is None and none_for_all:
         return [None] * count(structure)
+    if array_for_rows and getattr(tree, "shape", ()):
+        tree = list(tree)
     kind, parts = structure
     if type(kind) is Rebuilt:
         like = dict if issubclass(kind.base, dict) else (list, tuple, collections.deque)
@@ -171,7 +176,7 @@ def leaves_along(structure: Structure, tree: Tree, none_for_all: bool = False) -
         return None
     if isinstance(tree, dict) and tree.keys() != set(keys):
         return None
-    below: list[Any] = [leaves_along(parts[key], tree[key], none_for_all) for key in keys]
+    below: list[Any] = [leaves_along(parts[key], tree[key], none_for_all, array_for_rows) for key in keys]
     return None if None in below else [leaf for leaves in below for leaf in leaves]
 
 

@@ -80,10 +80,10 @@ def packages(report: Report) -> None:
     report.attempt("NumPy", _package, "numpy")
     report.attempt("BLAS", _blas)
     report.attempt("autograd", _autograd)
+    served = "served by cuobjax" if report.attempt("cuobjax", _package, "cuobjax") else "not served by cuobjax"
     if dependents := _dependents("autograd"):  # on HIPS autograd, by their metadata
         missing = "" if _version("autograd") else "; pip misses HIPS autograd and installs it with the next of them"
-        report.line("needed by", f"{dependents}: served by cuobjax{missing}")
-    report.attempt("cuobjax", _package, "cuobjax")
+        report.line("needed by", f"{dependents}: {served}{missing}")
     for extra, names in _extras().items():
         report.line(f"extra {extra}", _installed(extra, names))
     for name in filter(os.environ.__contains__, VARIABLES):

@@ -87,25 +87,28 @@ class Result:
         numbers: What tests computed, for those that say it.
         seconds: How long they took.
         trouble: Why there is no more to say.
+        commit: Of ours, when they ran.
     """
 
     outcomes: dict[str, str]
     numbers: dict[str, list[float]]
     seconds: float
     trouble: str = ""
+    commit: str = ""
 
     def count(self, outcome):
         return sum(found == outcome for found in self.outcomes.values())
 
 
-def run(client, folder, library):
-    """The result of a client's tests; with HIPS autograd they run the first time alone, as all versions are fixed."""
-    report = BUILD / "reports" / f"{re.sub('[^a-z]+', '-', client.name.lower())}-{library}.xml"
+def run(client, folder, library, again):
+    """The result of a client's tests, which run if it is not there or if they shall run `again`."""
+    report = BUILD / "reports" / f"{re.sub('[^a-z0-9]+', '-', client.name.lower())}-{library}.xml"
     log = report.with_suffix(".log")
-    if library == "ours" or not report.exists():
+    if again or not report.exists():
         say(f"{client.name} on {library}")
         report.parent.mkdir(exist_ok=True)
         report.unlink(missing_ok=True)
+        report.with_suffix(".commit").write_text(commit())
         try:
             with log.open("w") as printed:
                 subprocess.run(
@@ -113,8 +116,9 @@ def run(client, folder, library):
                     stdout=printed, stderr=printed, timeout=SECONDS, check=False,
                 )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return Result({}, {}, SECONDS, f"no end within {SECONDS} s")
+            return Result({}, {}, SECONDS, f"no end within {SECONDS} s", commit())
     result = read(report) if report.exists() else Result({}, {}, 0)
+    result.commit = report.with_suffix(".commit").read_text()
     if not result.outcomes:
         report.unlink(missing_ok=True)
         result.trouble = log.read_text().strip().splitlines()[-1]
@@ -194,15 +198,16 @@ HEAD = """| client | version | pass: HIPS | these on ours | on ours alone | fail
 | --- | --- | --- | --- | --- | --- | --- |"""
 
 
+def commit():
+    found = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(found, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def title():
-    today, python = time.strftime("%F"), sys.version.split()[0]
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
     return (
-        f"# Clients of HIPS autograd, {today}\n\nTheir own tests on HIPS autograd ({HIPS}) and on ours "
-        f"({commit.stdout.strip()}), Python {python}; written by `make clients`. Tests that HIPS autograd fails, too, "
-        "are left out of the third and fourth column.\n"
+        f"# Clients of HIPS autograd, {time.strftime('%F')}\n\nTheir own tests on HIPS autograd ({HIPS}) and on ours "
+        f"({commit()}), Python {sys.version.split()[0]}; written by `make clients`. Tests that HIPS autograd fails, "
+        "too, are left out of the third and fourth column.\n"
     )
 
 
@@ -228,6 +233,7 @@ def main():
     parser.add_argument("names", nargs="*", metavar="client", help="these alone, by a part of their names")
     parser.add_argument("--quick", action="store_true", help="the clients that take seconds")
     parser.add_argument("--ours", action="store_true", help="on ours alone, as if all tests passed with HIPS autograd")
+    parser.add_argument("--go-on", action="store_true", help="after a stop: run what has no result yet, on ours, too")
     parser.add_argument("--checkouts", type=Path, default=BUILD / "checkouts", help="the folder of checkouts")
     parser.add_argument("--output", type=Path, help="a file for the table")
     options = parser.parse_args()
@@ -236,16 +242,18 @@ def main():
     lines += ["HIPS autograd: not run, its results are taken to be right"] * options.ours
     rows, unexpected = [HEAD], 0
     for client, folder in clients:
-        ours = run(client, folder, "ours")
+        ours = run(client, folder, "ours", not options.go_on)
         expected = {name: outcome.replace("failed", "passed") for name, outcome in ours.outcomes.items()}
         theirs = Result(expected, ours.numbers, 0)
         if not options.ours:
-            theirs = run(client, folder, "HIPS")
+            theirs = run(client, folder, "HIPS", again=False)  # whose version is fixed
         rows.append(row(client, theirs, ours))
         found, new = differences(client, theirs, ours)
         troubles = [f"{client.name}: {result.trouble}" for result in (theirs, ours) if result.trouble]
         lines += troubles + found
         unexpected += new + len(troubles)
+        if ours.commit != commit():
+            lines.append(f"{client.name}: on ours at {ours.commit}")
     text = "\n".join([*rows, "", *(f"- {line}" for line in lines)])
     print(text)
     if options.output:

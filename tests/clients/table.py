@@ -39,6 +39,19 @@ _SYMMETRIC = "the gradient of eigh is symmetric, as in JAX and PyTorch; the test
 _CLASS = "`type(x) is ndarray`: autograd.numpy.ndarray is not NumPy's, so that isinstance is true of traced values, too"
 _REMOVED = "names that HIPS autograd has declared obsolete"
 
+_SURPYVAL = """
+    univariate/parametric/test_censored_hessian univariate/parametric/test_custom_distribution
+    univariate/parametric/test_fixed univariate/parametric/test_mps univariate/parametric/test_offset_bound
+    univariate/parametric/test_uniform univariate/regression/test_accelerated_life
+    univariate/regression/test_additive_hazards_parametric univariate/regression/test_general_log_linear
+    univariate/regression/test_parametric_tvc utils/test_autograd_where utils/test_incomplete_beta utils/test_normal"""
+
+_PENNYLANE = """
+    test_grad.py test_autograd_grad.py test_classical_gradients.py numpy math optimize gradients/core/test_vjp.py
+    gradients/core/test_jvp.py workflow/interfaces/execute/test_autograd.py
+    workflow/interfaces/qnode/test_autograd_qnode.py workflow/interfaces/qnode/test_autograd_qnode_shot_vector.py
+    workflow/interfaces/run/test_autograd_run.py"""
+
 CLIENTS = [
     Client(
         "HIPS autograd's tests",
@@ -121,7 +134,7 @@ CLIENTS = [
     Client(
         "surpyval",
         "surpyval==0.25",
-        tuple(f"surpyval/tests/{part}" for part in ("univariate/parametric", "univariate/regression", "utils")),
+        tuple(f"surpyval/tests/{part}.py" for part in _SURPYVAL.split()),  # of 5,000 tests those that take gradients
     ),
     Client(
         "lifelines",
@@ -149,5 +162,26 @@ CLIENTS = [
         known=dict.fromkeys(
             ["test_unary_op_given_array", "test_func_out_bool['is_array'-[array([1., 1.])]-True]"], _CLASS
         ),
+    ),
+    Client(
+        "lifetimes",
+        "lifetimes==0.11.3",
+        checkout="https://github.com/CamDavidsonPilon/lifetimes",
+        options=("--ignore=tests/test_plotting.py",),
+    ),
+    Client(
+        "legume",
+        "legume-gme==1.0.3",
+        tuple(f"tests/test_{name}.py" for name in ("gme_grad", "primitives", "guided_modes", "gme_1layer")),
+        checkout="https://github.com/fancompute/legume",
+    ),
+    Client("paragami", "paragami==0.42", ("paragami/tests",), checkout="https://github.com/rgiordan/paragami"),
+    Client("vittles", "vittles==0.173", ("vittles/tests",), checkout="https://github.com/rgiordan/vittles"),
+    Client(
+        "pennylane",
+        "pennylane==0.45.1",
+        tuple(f"tests/{part}" for part in _PENNYLANE.split()),
+        checkout="https://github.com/PennyLaneAI/pennylane",
+        options=("-m", "not torch and not tf and not jax", "-o", "xfail_strict=false"),
     ),
 ]

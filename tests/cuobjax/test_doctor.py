@@ -118,9 +118,11 @@ def test_conflict_ends_the_module_with_the_reason_and_the_remedy(foreign):
 
 
 def test_conflict_does_not_end_the_file(foreign):
+    _distribution(foreign, "survival", "1.2", "survival", "autograd>=1.5")
     status, lines, _ = _run(ROOT / "cuobjax" / "doctor.py", folder=foreign)
     assert status == 1
     assert "autograd 1.9" in lines["autograd"] and f"({foreign / 'autograd'})" in lines["autograd"]
+    assert lines["needed by"] == "survival 1.2: not served by cuobjax"
     for label in ("cuobjax", "examine cpu"):
         assert lines[label].startswith("FAILED: ImportError: cuobjax: expected its own package autograd")
 

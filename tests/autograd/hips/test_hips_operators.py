@@ -125,3 +125,7 @@ def test_names_say_what_is_computed(name):
     assert found.__doc__.startswith(f"The {name} of loss with respect to argument (0, 1)")
     assert found.__doc__.endswith("What is to be small.")
     assert list(inspect.signature(found).parameters) == ["weights", "data"]
+
+
+def test_operators_have_their_own_parameters():
+    assert list(inspect.signature(make_vjp).parameters) == ["fun", "argnum", "more", "options"]

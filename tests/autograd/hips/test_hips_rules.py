@@ -230,6 +230,16 @@ class TestWithoutDerivatives:
         with pytest.raises(TypeError, match="defvjp: expected what `primitive` returned, got int"):
             defvjp(3, lambda y, x: lambda g: g)
 
+    def test_an_array_in_place_of_a_list(self):
+        @primitive
+        def total(parts):
+            return parts[0][0] * parts[1][0] + parts[1][1]
+
+        defvjp(total, lambda y, parts: lambda g: ([g * parts[1][0]], g * anp.array([parts[0][0], 1.0])))
+        f = lambda a, b, c: total(([a], [b, c])) ** 2
+        np.testing.assert_allclose(grad(f, (0, 1, 2))(2.0, 3.0, 4.0), [60.0, 40.0, 20.0])
+        check_grads(f, (2.0, 3.0, 4.0))
+
     def test_wrong_structures(self):
         @primitive
         def total(parts):
