@@ -11,6 +11,7 @@ import pytest
 
 import autograd
 from autograd.dtypes import set_default_dtype
+from autograd.kernels.inner_loops import loader
 from autograd.primitive import PRIMITIVES
 
 collect_ignore = ["data"]  # programs that make reference values, with libraries that are not installed here
@@ -48,6 +49,14 @@ def pytest_collection_modifyitems(config, items):
         left_out = [item for item, out in zip(items, on_the_cpu, strict=True) if out]
         items[:] = [item for item, out in zip(items, on_the_cpu, strict=True) if not out]
         config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine():
+    """Loads what runs stretches of programs on the CPU; `loader.run` is None where it cannot be there."""
+    if not os.environ.get("CUOBJAX_DEVICE", "").startswith("gpu"):
+        loader.start()
+        loader.wait()
 
 
 @pytest.fixture

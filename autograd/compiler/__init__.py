@@ -6,6 +6,7 @@ from .device import DeviceProgram
 from .fusion import fused
 from .host import HostProgram, LineProgram
 from .passes import simplified
+from .stretches import stretched
 
 __all__ = ["compiled", "simplified"]
 
@@ -16,4 +17,4 @@ def compiled(graph: Graph, name: str) -> LineProgram:
     No later run writes to the memory of an output; this may be a constant, or memory of an input in `borrowed`.
     """
     on_host = not any(map(backend.is_cupy, graph.constants.values())) and graph.on_host
-    return HostProgram(graph, name) if on_host else DeviceProgram(fused(graph), name)
+    return HostProgram(stretched(graph), name) if on_host else DeviceProgram(fused(graph), name)

@@ -162,7 +162,7 @@ class Writer:
             if is_fresh(operation, self.graph) and self.graph.values[n].shape:
                 self._fresh.add(n)
             self._bytes += 0 if is_view(operation, self.graph) else self.graph.values[n].nbytes
-        self.peak_bytes = max(self.peak_bytes, self._bytes)
+        self.peak_bytes = max(self.peak_bytes, self._bytes + getattr(operation.primitive, "work_bytes", 0))
         target = "".join(f"{name}, " for name in names) if operation.multiple_results else names[0]
         self.lines.append(f"{target} = {call.replace(_OUT, '')}")
 
