@@ -8,6 +8,7 @@ description: it is called with `_Symbol`s, which note what NumPy is asked to do.
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -59,9 +60,22 @@ class _Number(NamedTuple):
 
 def root_of(view: numpy.ndarray) -> numpy.ndarray:
     """The array whose memory a view shows."""
-    while view.base is not None:
-        view = view.base  # type: ignore[assignment]
+    while isinstance(view.base, numpy.ndarray):
+        view = view.base
     return view
+
+
+class _Memory:
+    """Memory that is never touched, and so takes none: all arrays that stand for others begin where it does."""
+
+    def __init__(self) -> None:
+        self._mapped = mmap.mmap(-1, 1 << 20)
+
+    def array(self, shape: Sequence[int], dtype: Any) -> numpy.ndarray:
+        size = math.prod(shape) * numpy.dtype(dtype).itemsize
+        if size > len(self._mapped):
+            self._mapped = mmap.mmap(-1, size)
+        return numpy.ndarray(tuple(shape), dtype, self._mapped)
 
 
 def axes_of(view: numpy.ndarray, shape: Sequence[int] | None = None) -> list[tuple[int, int]]:
@@ -119,6 +133,7 @@ class Lowering:
 
     def __init__(self, graph: Graph, views: dict[int, Operation], orders: dict[int, tuple[int, ...]]) -> None:
         self._graph, self._views, self.orders = graph, views, orders
+        self.memory = _Memory()
         self.inputs, self.constants, self.steps, self.views, self.operations = [], [], [], {}, []
         self.made: set[int] = set()
         self.resolved: dict[int, Operation] = {}
@@ -199,7 +214,7 @@ class Lowering:
             self.inputs.append((n, None))
             order = self.orders.get(n)
             self.input_roots.append(
-                numpy.empty([value.shape[i] for i in order or range(len(value.shape))], value.dtype)
+                self.memory.array([value.shape[i] for i in order or range(len(value.shape))], value.dtype)
             )
             root = self.input_roots[-1]
             self.views[n] = root if order is None else root.transpose(numpy.argsort(order))
@@ -224,7 +239,7 @@ class Lowering:
 
     def _constant(self, x):
         self.constants.append(x)
-        self.constant_roots.append(numpy.empty(x.shape, x.dtype))
+        self.constant_roots.append(self.memory.array(x.shape, x.dtype))
         return self.constant_roots[-1]
 
     def _number(self, number, dtype):
@@ -235,7 +250,7 @@ class Lowering:
                 self._numbers[key] = self._constant(numpy.asarray(number.constant, dtype))
             else:
                 self.inputs.append((number.position, dtype))
-                self.input_roots.append(numpy.empty((), dtype))
+                self.input_roots.append(self.memory.array((), dtype))
                 self._numbers[key] = self.input_roots[-1]
         return self._numbers[key]
 
@@ -277,7 +292,7 @@ class Lowering:
         order = _order(arrays)
         if order is not None:
             arrays = [numpy.broadcast_to(a, shape).transpose(order) for a in arrays]
-        y = numpy.empty(shape if order is None else [shape[i] for i in order], dtype)
+        y = self.memory.array(shape if order is None else [shape[i] for i in order], dtype)
         if any(len(axes_of(a, y.shape)) > MOST_AXES for a in arrays):
             raise NotLowered
         self.steps.append(Step(kind, (*arrays, y), loop, ignored))
@@ -296,7 +311,7 @@ class Lowering:
         loop = loop_of(numpy.matmul, a.dtype, b.dtype)
         if loop is None or a.dtype.char not in "fd":
             raise NotLowered
-        y = numpy.empty((a.shape[0], b.shape[1]), loop.dtypes[-1])
+        y = self.memory.array((a.shape[0], b.shape[1]), loop.dtypes[-1])
         self.steps.append(Step("matmul", (a, b, y), loop, sizes=(1, a.shape[0], a.shape[1], b.shape[1])))
         return y
 
@@ -308,7 +323,7 @@ class Lowering:
         summed = [i for i in axis if x.shape[i] > 1]
         if others or loop is None or not x.flags.c_contiguous or not summed:
             raise NotLowered
-        y = numpy.empty([1 if i in axis else n for i, n in enumerate(x.shape)], x.dtype)
+        y = self.memory.array([1 if i in axis else n for i, n in enumerate(x.shape)], x.dtype)
         count, rest, size = math.prod(x.shape[i] for i in summed), math.prod(kept), x.itemsize
         if sorted(summed) == long[len(kept) :]:
             start, inner, along = x.reshape(rest, count)[:, 0], (0, size), (size, count * size)

@@ -71,6 +71,7 @@ class Table:
     calls: list[tuple[int, int, int]]
 
     def __init__(self, lowering: Lowering, outputs: Sequence[numpy.ndarray]) -> None:
+        self._memory = lowering.memory
         self._group_of: dict[int, int] = {}  # that makes a root
         self._groups: list[_Group] = []
         self._latest: dict[tuple[int, ...], int] = {}  # the last group of a shape
@@ -128,7 +129,7 @@ class Table:
 
     def _copied(self, x, shape):
         """A copy without gaps, broadcast."""
-        y = numpy.empty(shape, x.dtype)
+        y = self._memory.array(shape, x.dtype)
         self._kept.append(y)
         axes = axes_of(x, shape)[::-1] + [(1, 0)] * 3
         sizes, steps, size = tuple([n for n, _ in axes[:3]]), [s for _, s in axes[:3]], x.itemsize

@@ -17,6 +17,7 @@ import cuobjax
 import cuobjax.functional as F
 import cuobjax.numpy as jn
 from autograd.graph import ConcretizationError
+from autograd.kernels import compiled
 from cuobjax import GradValues, StateVar, TrainVar, VarCollection, nn
 from cuobjax.transforms.jit import Jit
 
@@ -577,7 +578,9 @@ def test_memory_of_a_step_is_at_most_the_eager_one():
 
 
 @on_numpy
-def test_remat_saves_memory_in_jit():
+@pytest.mark.parametrize("by_inner_loops", [True, False])
+def test_remat_saves_memory_in_jit(by_inner_loops, monkeypatch):
+    monkeypatch.setattr(compiled, "is_there", lambda: by_inner_loops)
     w = TrainVar(jn.eye(64))
 
     def block(x):
@@ -601,7 +604,8 @@ def test_remat_saves_memory_in_jit():
         close(a, b)
     bytes_of = [next(iter(j._programs.values()))[0].run_raw.peak_bytes for j in (plain, remat)]
     assert bytes_of[1] < 0.7 * bytes_of[0]
-    assert peak(remat, x) < 0.7 * peak(plain, x)
+    if not by_inner_loops:  # these keep memory from call to call
+        assert peak(remat, x) < 0.7 * peak(plain, x)
 
 
 def peak(f, x, warm=1):
