@@ -107,14 +107,17 @@ class Stretch:
         outputs: Which results are needed.
 
     Attributes:
+        kind, operations: See `steps.Step`.
         work_bytes: The memory that it needs beside its results.
     """
 
     has_effect = False
+    kind = "loop"
 
     def __init__(self, graph: Graph, lowering: Lowering, outputs: Sequence[int]) -> None:
         names = ", ".join(dict.fromkeys(o.primitive.name for o in lowering.operations))
         self.name: str = f"stretch of {len(lowering.operations)}({names})"
+        self.operations: tuple[str, ...] = tuple([o.primitive.name for o in lowering.operations])
         self.graph: Graph = _part(graph, lowering, outputs)
         self._table = Table(lowering, [lowering.views[n] for n in outputs])
         self.work_bytes: int = self._table.between + self._table.within
