@@ -11,6 +11,7 @@ values. Sums and exponentials of half precision are computed in float32.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import numpy
 
 from . import attention_device, loops, random
 from .attention_blocks import Blocks, block_of, rows_of
+from .blas import in_threads
 from .compiled import is_worth_it
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ def attention(
     y = numpy.empty((n, length, heads, width), q.dtype).transpose(0, 2, 1, 3)  # heads are joined later
     sums = numpy.empty((n, heads, length), problem.dtype)
     largest = numpy.finfo(problem.dtype).max / 4  # not infinite, as products would make NaN of that
-    for part in problem.parts():
+
+    def work(part: tuple[slice, slice]) -> None:
         k_part, v_part = problem.cast(k[part]), problem.extended(v[part], 1)
         for queries, seen in problem.rows():
             place = *part, slice(None), queries
@@ -75,6 +78,8 @@ def attention(
             if not problem.sees_all:
                 numpy.minimum(logarithms, largest, out=logarithms)
             _put(problem.grouped(sums), place, logarithms[..., 0])
+
+    problem.for_each_part(work)
     return y, sums
 
 
@@ -106,7 +111,8 @@ def attention_gradient(
     rest = g_sums - (problem.cast(g) * y).sum(-1)
     to_q = numpy.empty((n, length, heads, width), q.dtype).transpose(0, 2, 1, 3)
     to_k, to_v = [numpy.empty((n, m, h, w), x.dtype).transpose(0, 2, 1, 3) for x in (k, v) for n, h, m, w in (x.shape,)]
-    for part in problem.parts():
+
+    def work(part: tuple[slice, slice]) -> None:
         k_part, v_part = problem.extended(k[part], 1), problem.extended(v[part], 1)
         k_sum, v_sum = [
             numpy.zeros((*x.shape[:2], w, x.shape[2]), x.dtype) for x, w in ((k_part, width), (v_part, v.shape[3]))
@@ -132,6 +138,8 @@ def attention_gradient(
             if to_bias:
                 problem.add_to_bias(of_bias, place, seen, dp)
         to_k[part], to_v[part] = k_sum.swapaxes(2, 3), v_sum.swapaxes(2, 3)
+
+    problem.for_each_part(work, in_order=to_bias)
     return tuple([to_q, to_k, to_v] + [of_bias] * to_bias)
 
 
@@ -146,6 +154,15 @@ class _Problem(Blocks):
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.hidden = {}
+
+    def for_each_part(self, work: Callable[[tuple[slice, slice]], Any], in_order: bool = False) -> None:
+        """Calls `work` with each part, in several threads unless the order matters."""
+        parts = list(self.parts())
+        if not in_order:
+            in_threads(lambda i: work(parts[i]), len(parts))
+            return
+        for part in parts:
+            work(part)
 
     def cast(self, x, factor=1):
         """x in `dtype`, times a factor."""

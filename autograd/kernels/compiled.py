@@ -14,6 +14,7 @@ import threading
 import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import numpy
@@ -83,20 +84,32 @@ def _helpers() -> ThreadPoolExecutor:
         return _pool
 
 
+_in_threads: ContextVar[bool] = ContextVar("in_threads", default=False)
+
+
 def each(work: Callable[[int], Any], count: int) -> None:
-    """Calls `work(i)` for every i below `count`, on several threads; `work` should release the GIL."""
-    helpers = min(threads(), count) - 1
+    """Calls `work(i)` for every i below `count`, on several threads; `work` should release the GIL.
+
+    Within `work` it takes no further threads, for which that would wait.
+    """
+    helpers = 0 if _in_threads.get() else min(threads(), count) - 1
+    if helpers < 1:
+        for i in range(count):
+            work(i)
+        return
     numbers = iter(range(count))
 
     def some() -> None:
         for i in numbers:
             work(i)
 
-    others = [_helpers().submit(some) for _ in range(helpers)] if helpers > 0 else []
+    token = _in_threads.set(True)
+    others = [_helpers().submit(copy_context().run, some) for _ in range(helpers)]  # with NumPy's treatment of errors
     try:
         some()
     finally:
         wait(others)  # they write to the caller's arrays
+        _in_threads.reset(token)
     for other in others:
         other.result()
 

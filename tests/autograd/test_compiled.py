@@ -11,7 +11,7 @@ import pytest
 
 import autograd.numpy as anp
 from autograd import testing
-from autograd.kernels import activation, attention, compiled, normalization, recurrence, softmax
+from autograd.kernels import activation, attention, attention_blocks, compiled, normalization, recurrence, softmax
 from autograd.ops.normalization import normalize
 from autograd.ops.softmax import softmax as softmax_of_rows
 
@@ -290,6 +290,35 @@ def test_results_do_not_depend_on_threads(monkeypatch):
     monkeypatch.setattr(compiled, "threads", lambda: 1)
     for a, b in zip(first, run(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_attention_does_not_depend_on_threads(monkeypatch):
+    q, k, v, g = (normal(3, 4, 70, 8) for _ in range(4))
+    monkeypatch.setattr(attention_blocks, "HOST_SCORES", 1000)
+    results = []
+    for number in (1, 3):
+        monkeypatch.setattr(compiled, "threads", lambda number=number: number)
+        y, sums = attention.attention(np, q, k, v, 0, 0, scale=0.3, causal=True, keep=1.0)
+        arguments = g, 0, q, k, v, 0, 0, y, sums
+        back = attention.attention_gradient(np, *arguments, scale=0.3, causal=True, keep=1.0, to_bias=False)
+        results.append([y, sums, *back])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_work_in_threads_may_ask_for_threads(monkeypatch):
+    monkeypatch.setattr(compiled, "threads", lambda: 3)
+    found = []
+    compiled.each(lambda i: compiled.each(lambda j: found.append((i, j)), 4), 5)
+    assert sorted(found) == [(i, j) for i in range(5) for j in range(4)]
+
+
+def test_threads_treat_floating_point_errors_as_the_caller(monkeypatch):
+    monkeypatch.setattr(compiled, "threads", lambda: 3)
+    with np.errstate(divide="ignore"):
+        compiled.each(lambda i: np.log(np.zeros(4)), 20)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        compiled.each(lambda i: np.log(np.zeros(4)), 20)
 
 
 def test_an_error_in_a_thread_is_raised():
