@@ -46,6 +46,10 @@ _LOSSES = (
 )
 _ATTENTION = "Write cuobjax.functional.attention(q, k, v), of arrays (..., heads, positions, features)"
 _SQUARED = "Write " + _LOSS.format("mean_squared_error(x, y).mean()")
+_PROGRAM = (
+    "Write program = cuobjax.Jit(f).lower(*args); program.save(path) writes it, cuobjax.io.load_program(path) reads it"
+)
+_ONNX = "Write cuobjax.util.to_onnx(net, *example)"
 _OWN = "Derive yours from cuobjax.optimizer.Optimizer, whose docstring shows how"
 
 VARIABLE: Remedies = {
@@ -56,6 +60,8 @@ VARIABLE: Remedies = {
     "requires_grad trainable": "Write cuobjax.freeze(net, pattern) to keep variables as they are",
 }
 MODULE: Remedies = {
+    "trace script lower": _PROGRAM,
+    "export to_onnx": _ONNX,
     "buffers named_parameters params parameters trainable_variables variables weights": "Write net.vars()",
     "save state_dict": _SAVE,
     "load": _LOAD,
@@ -164,6 +170,10 @@ _MODULES: dict[str, Remedies] = {
         "pmap DataParallel": "Write cuobjax.Parallel(f)",
         "jacobian jacfwd jacrev hessian": "Write autograd.{name}; of variables cuobjax.Jacobian, Hessian",
         "jvp vjp checkpoint": "Write autograd.{name}",
+        "make_jaxpr fx": "Write cuobjax.make_graph(f)(*args)",
+        "onnx export to_onnx": _ONNX,
+        "load_program": "Write cuobjax.io.load_program(path)",
+        "trace script lower aot_compile": _PROGRAM,
         "no_grad inference_mode enable_grad": _NO_RECORD,
         "tensor Tensor as_tensor from_numpy": _ARRAY,
         "array asarray zeros ones arange linspace stack concatenate": _JN,
@@ -349,7 +359,7 @@ _MODULES: dict[str, Remedies] = {
         "LayerNorm Linear MultiHeadAttention PReLU RMSNorm Sequential": "Layers are in cuobjax.nn",
     },
     "cuobjax.functional.loss": {**_FUNCTIONS},
-    "cuobjax.io": {"save save_npz": _SAVE, "load load_npz": _LOAD},
+    "cuobjax.io": {"save save_npz": _SAVE, "load load_npz": _LOAD, "save_program export": _PROGRAM, "to_onnx": _ONNX},
     "cuobjax.random": {
         "manual_seed": _SEED,
         "rand randn random": _NUMBERS,

@@ -88,7 +88,7 @@ NAMES = {
     "cuobjax.util": """
         EasyDict Renamer args_indexes check class_name dummy_context_mgr get_local_devices ilog2 image local_kwargs
         map_to_device multi_host_barrier override_args_kwargs positional_args_names re_sign repr_function
-        to_interpolate to_padding to_positions to_tuple""",
+        to_interpolate to_onnx to_padding to_positions to_tuple""",
     "cuobjax.constants": "ConvPadding Interpolate",
     "cuobjax.io": """
         Checkpoint DamagedFileError Loaded LoadedProgram load_program load_state_dict load_var_collection

@@ -24,9 +24,11 @@ class Lowered:
 
     Attributes:
         graph: What was recorded: printed, a line for each operation.
+        variables: The variables that it reads, by their names in `graph`.
     """
 
     graph: RecordedGraph
+    variables: dict[str, BaseVar]
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class Lowered:
         self._recording = recording
         graph = recording.staging.graph
         read = distinct_names(names, [variable for variable, *_ in program.checks])
+        self.variables = dict(zip(read, [check.variable for check in program.checks], strict=True))
         labels = [str(label) for label in program.labels[: len(graph.inputs) - len(read)]]
         written = distinct_names(names, program.writes)
         count = len(graph.outputs) - len(written)
