@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy
 
-from .windows import overlap, scan_arguments, scan_covering, scan_parameters, scan_window
+from .windows import overlap
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, RawArray
@@ -150,12 +150,10 @@ class Block(NamedTuple):
         return array[index].transpose(*first, *range(3, array.ndim))
 
 
-def unfold(xp: ModuleType, x: RawArray, block: Block) -> list[RawArray]:
+def unfold(x: RawArray, block: Block) -> list[RawArray]:
     """The windows of this block of x (N, C, *spatial): `block.shifts` matrices (C // groups * K / shifts, n * L) per
     group."""
     groups, _, rows = block.plan.matrix_shape
-    if xp is not numpy:
-        return [_device_unfold(xp, x[block.inputs], block).reshape(groups, rows, -1)]
     current, rank = block.input(x), len(block.out)
     if block.shifts == 1:
         for axis in reversed(range(rank)):
@@ -187,10 +185,8 @@ def _unfold_axis(current, axis, out, overlaps):
     return unfolded
 
 
-def fold(xp: ModuleType, columns: RawArray, x: RawArray, block: Block) -> None:
+def fold(columns: RawArray, x: RawArray, block: Block) -> None:
     """The transpose of `unfold` in full: adds columns (groups, C // groups * K, n * L) to this block of x."""
-    if xp is not numpy:
-        return _device_fold(xp, columns, x[block.inputs], block)
     target, rank = block.input(x), len(block.out)
     current = columns.reshape(target.shape[0], *block.plan.kernel, block.batch, *block.out)
     for axis in range(rank):
@@ -202,69 +198,3 @@ def fold(xp: ModuleType, columns: RawArray, x: RawArray, block: Block) -> None:
         for k, (outputs, inputs) in enumerate(block.overlaps(axis)):
             folded[..., inputs, *tail] += current[:, k][..., outputs, *tail]
         current = folded
-
-
-def _device_unfold(xp, x, block):
-    """(n, C, *spatial) to (C, K, n, *out)."""
-    plan, channels = block.plan, x.shape[1]
-    columns = xp.empty((channels, math.prod(plan.kernel), block.batch, *block.out), x.dtype)
-    _unfold_kernel(xp, plan.kernel, plan.strides, plan.dilation)(
-        x,
-        block.batch,
-        channels,
-        *scan_arguments(block.spatial, block.out, block.low),
-        columns,
-        size=channels * block.batch * math.prod(block.out),
-    )
-    return columns
-
-
-def _device_fold(xp, columns, x, block):
-    """Adds (C, K, n, *out) to (n, C, *spatial): each thread gathers one element of x, so that sums have one order."""
-    plan = block.plan
-    accumulator = "float" if x.dtype.name in ("float16", "bfloat16") else "T"
-    _fold_kernel(xp, plan.kernel, plan.strides, plan.dilation, accumulator)(
-        columns, block.batch, x.shape[1], *scan_arguments(block.spatial, block.out, block.low), x
-    )
-
-
-@functools.cache
-def _unfold_kernel(xp, kernel, strides, dilation):
-    return xp.ElementwiseKernel(
-        f"raw T x, int32 batch, int32 channels, {scan_parameters(len(kernel))}",
-        "raw T columns",
-        scan_window(
-            kernel,
-            strides,
-            dilation,
-            f"""
-            const int channel = plane / batch, image = plane % batch;
-            const ptrdiff_t start = ((ptrdiff_t) image * channels + channel) * inputs;
-            columns[{_element(kernel)}] = inside ? x[start + input] : T(0);""",
-        ),
-        "unfold",
-    )
-
-
-@functools.cache
-def _fold_kernel(xp, kernel, strides, dilation, accumulator):
-    return xp.ElementwiseKernel(
-        f"raw T columns, int32 batch, int32 channels, {scan_parameters(len(kernel))}",
-        "T x",
-        f"{accumulator} total = 0;"
-        + scan_covering(
-            kernel,
-            strides,
-            dilation,
-            f"""
-            const int channel = plane % channels, image = plane / channels;
-            total += {accumulator}(columns[{_element(kernel)}]);""",
-        )
-        + f"x = T({accumulator}(x) + total);",
-        "fold",
-    )
-
-
-def _element(kernel):
-    """CUDA expression of the index into (C, K, n, L)."""
-    return f"((ptrdiff_t) (channel * {math.prod(kernel)} + offset) * batch + image) * outputs + output"

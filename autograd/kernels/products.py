@@ -47,28 +47,26 @@ def stacked(
         adds: Whether the result is added to what is in `out`.
     """
     common = xp.result_type(a, b)
-    stack = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    if out is None:
-        dtype = numpy.dtype(common if dtype is None else dtype)
-        y = xp.empty((*stack, a.shape[-2], b.shape[-1]), dtype)
-    else:
-        y, dtype = out, out.dtype
-    if not y.size or not a.shape[-1]:
-        y[...] = y if adds else 0
-        return y
+    dtype = numpy.dtype(common if dtype is None else dtype) if out is None else out.dtype
     if not hasattr(xp, "cuda") or common.name not in _TYPES:
         product = xp.matmul(a, b)
         product = (product if factor == 1 else product * product.dtype.type(factor)).astype(dtype, copy=False)
-    elif (place := _place(y)) is not None:
-        first, second = (_laid_out(xp, x.astype(common, copy=False), stack) for x in (a, b))
-        _multiply(xp, first, second, (y, *place), factor, adds)
-        return y
-    else:
-        product = stacked(xp, a, b, dtype, factor=factor)
-    if out is None:
-        return product
-    y[...] = y + product if adds else product
+        return product if out is None else _stored(product, out, adds)
+    stack = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    y = xp.empty((*stack, a.shape[-2], b.shape[-1]), dtype) if out is None else out
+    if not y.size or not a.shape[-1]:
+        return y if adds else _stored(0, y, False)
+    place = _place(y)
+    if place is None:
+        return _stored(stacked(xp, a, b, dtype, factor=factor), y, adds)
+    first, second = (_laid_out(xp, x.astype(common, copy=False), stack) for x in (a, b))
+    _multiply(xp, first, second, (y, *place), factor, adds)
     return y
+
+
+def _stored(product, out, adds):
+    out[...] = out + product if adds else product
+    return out
 
 
 def _place(y):
