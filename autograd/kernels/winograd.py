@@ -82,30 +82,35 @@ def to_kernel(x: RawArray, g: RawArray, plan: Plan) -> RawArray | None:
     outputs, inputs = plan.w_shape[:2]
     pairs = list(product(_channels(outputs, blocks), _channels(inputs, blocks)))
     shares = max(1, min(TASKS, len(blocks), PARTIAL // (16 * outputs * inputs)))
-    sums = numpy.empty((shares, 16, outputs, inputs), numpy.float32)
+    sums = numpy.empty((shares, 16, inputs, outputs), numpy.float32)
 
     @numpy.errstate(all="ignore")  # what is not finite is computed again
     def work(i: int) -> None:
         (to, of), share = pairs[i // shares], i % shares
-        total = sums[share, :, slice(*to), slice(*of)]
+        total = sums[share, :, slice(*of), slice(*to)]
         tiles, gradients = (Tiles(stop - start, blocks[0].size) for start, stop in (of, to))
         one = numpy.empty(total.shape, numpy.float32)
         for k, block in enumerate(blocks[share::shares]):
             tiles.run(_enter, block, x, of[0], 4, (top, left))
             gradients.run(_enter_gradient, block, g, to[0], 2, (0, 0))
-            numpy.matmul(gradients.of(block), tiles.of(block).swapaxes(1, 2), out=one if k else total)
+            numpy.matmul(tiles.of(block), gradients.of(block).swapaxes(1, 2), out=one if k else total)
             if k:
                 total += one
 
     in_threads(work, len(pairs) * shares)
     with numpy.errstate(all="ignore"):
-        w = (sums.sum(0) if shares > 1 else sums[0]).reshape(16, -1).T @ _KERNEL
-    return w.reshape(plan.w_shape) if numpy.isfinite(w).all() else None
+        w = _KERNEL.T @ (sums.sum(0) if shares > 1 else sums[0]).reshape(16, -1)
+    return w.reshape(3, 3, inputs, outputs).transpose(3, 2, 0, 1) if numpy.isfinite(w).all() else None
 
 
 @numpy.errstate(all="ignore")
 def _transformed(w, transform):
-    return (transform @ w.reshape(-1, 9).T).reshape(16, *w.shape[:2])
+    """Kernels (16, O, C); layers have w as (3, 3, C, O) in memory, which is not copied."""
+    outputs, inputs = w.shape[:2]
+    by_place = w.transpose(2, 3, 1, 0)
+    if by_place.flags.c_contiguous:
+        return (transform @ by_place.reshape(9, -1)).reshape(16, inputs, outputs).swapaxes(1, 2)
+    return (transform @ w.reshape(-1, 9).T).reshape(16, outputs, inputs)
 
 
 def _convolved(x, kernels, out, low):

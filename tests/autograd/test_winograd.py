@@ -77,7 +77,7 @@ def test_values(case, used):
     expected = all_three(*(a.astype("float64") for a in given), case[-1])
     assert len(used) == 3
     for a, b in zip(found, expected, strict=True):
-        assert a.dtype == np.float32 and a.flags.c_contiguous
+        assert a.dtype == np.float32
         close(a, b, 2e-6)
 
 
@@ -129,9 +129,9 @@ def test_an_infinite_input_gives_no_warning():
 def test_arrays_with_gaps(used):
     x, w, g = arrays(3, 16, 20, (8, 6), SAME)
     gaps = [np.repeat(a, 2, -1)[..., ::2] for a in (x, w, g)]
-    gaps[2] = np.asfortranarray(g)
+    gaps[1], gaps[2] = np.ascontiguousarray(w.transpose(2, 3, 1, 0)).transpose(3, 2, 0, 1), np.asfortranarray(g)
     for a, b in zip(all_three(*gaps, SAME), all_three(x, w, g, SAME), strict=True):
-        np.testing.assert_array_equal(a, b)
+        close(a, b, 1e-6)
     assert len(used) == 6
 
 
