@@ -97,12 +97,15 @@ def nothing_leaks():
     assert after == before
 
 
+_STAY = ("autograd pool", "autograd compiler")  # threads that outlive the call that began them
+
+
 def _global_state():
     scopes = sys.modules.get("cuobjax.core.scope")
     return {
         "default device": autograd.default_device(),
         "scope": scopes and scopes.innermost.get(),
-        "threads": {t for t in threading.enumerate() if not t.name.startswith("autograd pool")},  # these stay
+        "threads": {t for t in threading.enumerate() if not t.name.startswith(_STAY)},
         "error state": numpy.geterr(),
         "print options": str(numpy.get_printoptions()),
     }

@@ -59,7 +59,8 @@ def _array(x):
     return x
 
 
-def _recorded(module, arrays) -> tuple[Lowered, Graph]:
+def _recorded(module: Callable[..., Any], arrays: tuple[Any, ...]) -> tuple[Lowered, Graph]:
+    """The program of a call in evaluation mode, and its graph."""
     evaluating = module.mode(training=False) if isinstance(module, Module) else contextlib.nullcontext()
     with evaluating:
         lowered = Jit(module).lower(*arrays)
@@ -176,7 +177,7 @@ def _distinct(labels, taken):
     """Names of inputs: those of the parameters, as far as they are known."""
     found: dict[int, str] = {}
     for n, label in labels.items():
-        number, name, rest = re.fullmatch(r"argument (\d+)(?: \((\w+)\))?(.*)", label, re.DOTALL).groups()
+        number, name, rest = re.findall(r"argument (\d+)(?: \((\w+)\))?(.*)", label, re.DOTALL)[0]
         name = "_".join([name or f"argument_{number}", *re.findall(r"\w+", rest)])
         while name in taken or name in found.values():
             name += "_"

@@ -341,7 +341,9 @@ def _for_each_head(w, n, heads, groups, count):
     return w.emit("Reshape", x, w.indices(0, heads, count, width))
 
 
-_CELLS = {  # the node, the order of its gates among ours, more attributes
+_CELLS: dict[
+    str, tuple[str, tuple[int, ...], dict[str, Any]]
+] = {  # the node, the order of its gates among ours, more attributes
     "lstm": ("LSTM", (0, 3, 1, 2), {}),
     "gru": ("GRU", (1, 0, 2), {"linear_before_reset": 1}),
     "tanh": ("RNN", (0,), {"activations": ["Tanh"]}),

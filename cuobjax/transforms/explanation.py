@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from autograd.compiler.steps import Step
 
@@ -100,7 +102,11 @@ class ProgramExplanation:
         yield from _listed("memory", memory)
         yield from _listed("operations", [f"{self.recorded} recorded", f"{len(self.steps)} steps after the passes"])
         yield from _steps_table(self.steps)
-        for (name, reason), steps in _grouped(self.alone, lambda step: (step.name, step.reason)):
+        made = [step for step in self.steps if step.kind in ("kernel", "loop")]
+        for (kind, operations), alike in _grouped(made, lambda step: (step.kind, step.operations))[:_TEXTS]:
+            counts = [f"{name} {n} times" if n > 1 else name for name, n in Counter(operations).items()]
+            yield from _listed(f"{len(alike)} {kind}{'s' * (len(alike) > 1)} of", counts)
+        for (name, reason), steps in _grouped(self.alone, lambda step: (step.name, step.reason))[:_TEXTS]:
             yield from _listed("alone", [f"{name}, {len(steps)} times", reason, steps[0].line])
 
 
@@ -153,11 +159,12 @@ def _listed(label: str, texts: Iterable[str]) -> list[str]:
     return [line.removesuffix(";") if line is lines[-1] else line for line in lines]
 
 
-def _grouped(steps, key):
-    groups: dict = {}
+def _grouped(steps: Sequence[Step], key: Callable[[Step], Any]) -> list[tuple[Any, list[Step]]]:
+    """Pairs (key, steps of this key)."""
+    groups: dict[Any, list[Step]] = {}
     for step in steps:
         groups.setdefault(key(step), []).append(step)
-    return groups.items()
+    return [*groups.items()]
 
 
 def _steps_table(steps: Sequence[Step]) -> list[str]:
@@ -167,7 +174,10 @@ def _steps_table(steps: Sequence[Step]) -> list[str]:
     rows = [_row(own[0].name, own[0].kind, own) for own in groups[:_ROWS]]
     if rest := [step for own in groups[_ROWS:] for step in own]:
         rows.append(_row(f"{len(groups) - _ROWS} more", "", rest))
-    return text_table(_HEAD, rows, _row("all steps", "", steps), left=2)
+    rows = [_HEAD, *rows, _row("all steps", "", steps)]
+    if all(step.launches == 0 for step in steps):  # on a CPU
+        rows = [row[:4] + row[5:] for row in rows]
+    return text_table(rows[0], rows[1:-1], rows[-1], left=2)
 
 
 def _row(name, kind, steps):

@@ -154,7 +154,8 @@ def plain_graph(graph: Graph, arrays: list[Any]) -> dict[str, Any]:
 
 
 def _plain_operation(o, arrays):
-    primitive, inputs, params = o.primitive, o.inputs, o.params
+    primitive: Any = o.primitive
+    inputs, params = o.inputs, o.params
     if isinstance(primitive, PythonOperator) and primitive.name in _PYTHON:
         inputs = inputs[::-1] if hasattr(primitive.function, "__wrapped__") else inputs  # its arguments are swapped
         return [f"python {primitive.name}", list(inputs), {}, list(o.outputs), o.multiple_results]

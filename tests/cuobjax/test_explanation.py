@@ -53,6 +53,19 @@ def test_it_is_data_and_a_table():
     assert "source:" not in str(jitted.explain())
 
 
+def test_what_was_put_together():
+    w = jn.ones((300, 300))
+    jitted = Jit(lambda x: jn.tanh(x @ w * 2.0 + 1.0) * 3.0)
+    jitted(np.ones((64, 300), "float32"))
+    (program,) = jitted.explain().programs
+    made = [step for step in program.steps if step.kind in ("kernel", "loop")]
+    assert {"add", "tanh"} <= {name for step in made for name in step.operations}
+    text = str(program)
+    assert f"1 {made[0].kind} of " in text
+    assert "multiply 2 times; add; tanh" in text
+    assert ("launches" in text) == is_cupy(w.raw)
+
+
 def test_before_the_first_call():
     explanation = Jit(lambda x: x + 1).explain()
     assert (explanation.recordings, explanation.programs) == (0, ())
