@@ -85,7 +85,10 @@ def grad_and_aux(fun, x):
 
 def grad_named(fun: Callable[..., Any], argname: str) -> Callable[..., Any]:
     """The gradient with respect to the argument of this name, which is passed by position."""
-    return grad(fun, list(inspect.signature(fun).parameters).index(argname))
+    names = list(inspect.signature(fun).parameters)
+    if argname not in names:
+        raise ValueError(f"grad_named: expected one of the arguments {', '.join(names)}, got {argname!r}.")
+    return grad(fun, names.index(argname))
 
 
 def multigrad_dict(fun: Callable[..., Any]) -> Callable[..., Any]:

@@ -83,7 +83,12 @@ class TapedRun:
         lasting: bool = False,
         transposes: bool = False,
     ) -> None:
-        argnums = tuple(argnums) if isinstance(argnums, (tuple, list)) else operator.index(argnums)
+        try:
+            argnums = (
+                tuple(map(operator.index, argnums)) if isinstance(argnums, (tuple, list)) else operator.index(argnums)
+            )
+        except TypeError:
+            raise TypeError(f"{where}: expected argnums, a position or a tuple of them, got {argnums!r}.") from None
         self.tape, self._where, self._lasting = Tape(transposes), where, lasting
         self._closing = _Closing(self.tape) if lasting else None
         selected, rest = select(args, kwargs, argnums, where)

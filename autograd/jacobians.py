@@ -322,8 +322,11 @@ def _check_kinds(inputs, outputs, holomorphic):
 
 
 def _rows(run, outputs):
-    """For each output its derivatives with respect to all inputs: one pullback of all rows."""
+    """For each output its derivatives with respect to all inputs: one pullback, of all rows together."""
     for y in outputs:
+        if not y.ndim:
+            yield tree.flatten(run.gradients([y], [library(y).ones((), y.dtype)], consume=False))[0]
+            continue
         basis = library(y).eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
         pulled = _in_lanes(lambda g, y=y: tree.flatten(run.gradients([y], g, consume=False))[0], [basis], y.size)
         yield [reshape(g, shape=(*y.shape, *g.shape[1:])) for g in pulled]
@@ -373,15 +376,15 @@ def _in_lanes(f, directions, size):
 def hessian(
     f: Callable[P, Any], argnums: int | Sequence[int] = FIRST, *, argnum: int | Sequence[int] | None = None
 ) -> Callable[P, Any]:
-    """The function that computes all second derivatives of `f`, whose output is a real scalar.
+    """The function that computes all second derivatives of `f`: the Jacobian of its Jacobian.
 
     Args:
-        f: A function of nested arrays.
+        f: A function of nested arrays that returns real ones, in general a scalar.
         argnums, argnum: Position of the argument to differentiate, or a tuple of positions.
 
     Returns:
-        A function with the arguments of `f` that returns an array of shape `input.shape + input.shape`; with a tuple of
-        positions a tuple of tuples.
+        A function with the arguments of `f` that returns an array of shape `output.shape + input.shape + input.shape`;
+        with a tuple of positions a tuple of tuples.
 
     Example:
         >>> import autograd.numpy as np
@@ -390,7 +393,7 @@ def hessian(
                [2., 0.]])
     """
     argnums = given_argnums(argnums, argnum, "hessian")
-    return named(f, "hessian", argnums)(jacobian(grad(f, argnums), argnums))
+    return named(f, "hessian", argnums)(jacobian(jacobian(f, argnums), argnums))
 
 
 def hvp(f: Callable[..., Any], primals: Tree, tangents: Tree) -> Tree:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple, overload
 
 from . import backend, tree
+from .batch import BatchTracer
 from .core import Array, Interpreter, Tracer, library
 from .errors import line_of_user, noted
 from .forward import total, zeros_like
@@ -296,10 +297,19 @@ class _Pull:
         else:
             of_arguments = call.operation.joint(positions, *self._known)(g)
         found: dict[int, Any] = {}
+        in_lanes = next((x for x in tree.flatten(g)[0] if isinstance(x, BatchTracer)), None)
         for i, c in zip(positions, of_arguments, strict=True):
+            if in_lanes is not None and _ignores_lanes(c):
+                raise in_lanes._trace.forced(in_lanes, f"the derivative of {call.name}")
             arrays = call.given[i].arrays(c, f"argument {i} of {call.name}")
             found.update(zip([k for k, of in enumerate(call.argument_of) if of == i], arrays, strict=True))
         return {k: found[k] for k in self._wanted}
+
+
+def _ignores_lanes(c):
+    """Whether raw arrays, nested, are not all 0: cotangents that a rule has made of all lanes of a `_value`."""
+    leaves = tree.flatten(c)[0]
+    return not any(isinstance(x, Tracer) for x in leaves) and any(backend.is_array(x) and bool(x.any()) for x in leaves)
 
 
 def _transposing(push, i, y, *args, **params):

@@ -56,10 +56,9 @@ def unary_to_nary(unary_operator: Callable[..., Any]) -> Callable[..., Any]:
     def operator(
         fun: Callable[..., Any], argnum: int | Sequence[int] = 0, *more: Any, **options: Any
     ) -> Callable[..., Any]:
+        name = get_name(unary_operator)
         if not isinstance(argnum, int | tuple | list):
-            raise TypeError(
-                f"{get_name(unary_operator)}: expected argnum, a position or a tuple of them, got {argnum}."
-            )
+            raise TypeError(f"{name}: expected argnum, a position or a tuple of them, got {argnum}.")
 
         @functools.wraps(fun, assigned=("__module__",), updated=())
         def applied(*args: Any, **kwargs: Any) -> Any:
@@ -68,10 +67,14 @@ def unary_to_nary(unary_operator: Callable[..., Any]) -> Callable[..., Any]:
                 pairs = [(argnum, x)] if isinstance(argnum, int) else zip(argnum, x, strict=True)
                 return fun(*subvals(args, pairs), **kwargs)
 
+            for i in [argnum] if isinstance(argnum, int) else argnum:
+                if not -len(args) <= i < len(args):
+                    raise TypeError(
+                        f"{name}: expected a positional argument {i} to differentiate, got {len(args)} of them."
+                    )
             x = args[argnum] if isinstance(argnum, int) else tuple([args[i] for i in argnum])
             return unary_operator(of_one, x, *more, **options)
 
-        name = get_name(unary_operator)
         text = f"{name} of function {{fun}} with respect to argument number {argnum}; takes the arguments of {{fun}}."
         return wraps(fun, f"{name}_of_{{fun}}_wrt_argnum_{argnum}", text)(applied)
 

@@ -15,6 +15,7 @@ import numpy as onp
 
 from .. import backend
 from ..core import Array, kind_of, library, lift
+from ..foreign import NUMBERS, is_no_array
 from ..ops.elementwise import absolute, equal, floor, isfinite, log10, power, where
 from ..ops.elementwise import device_put as _device_put
 from ..typing import ArrayLike, DeviceLike, DTypeLike, Result, Shape
@@ -61,8 +62,9 @@ def _of_objects(x, dtype):
 
 
 def _holds_objects(nested):
-    parts = [_holds_objects(x) if isinstance(x, list | tuple) else x is None or isinstance(x, str) for x in nested]
-    return any(parts)
+    return any(
+        _holds_objects(x) if isinstance(x, list | tuple) else type(x) not in NUMBERS and is_no_array(x) for x in nested
+    )
 
 
 def asarray(

@@ -184,6 +184,16 @@ class TestJacobians:
         check_grads(lambda x: jacobian(lambda x: anp.tanh(W @ x))(x), X, order=1)
         check_grads(lambda x: jacfwd(lambda x: anp.outer(x, anp.sin(x)))(x), X, order=1)
 
+    def test_hessian_of_arrays(self):
+        """Of each element, as with HIPS autograd; the second derivative of sin is -sin."""
+        expected = np.zeros((3, 3, 3))
+        expected[range(3), range(3), range(3)] = -np.sin(X)
+        np.testing.assert_allclose(hessian(anp.sin)(X), expected)
+        np.testing.assert_allclose(
+            hessian(lambda x: {"y": anp.sum(anp.sin(x), keepdims=True)})(X)["y"][0].sum(0), -np.sin(X)
+        )
+        np.testing.assert_allclose(hessian(lambda x, y: x * y * anp.ones(2), (0, 1))(2.0, 3.0)[0], [[0, 0], [1, 1]])
+
     def test_hessian_and_its_product(self):
         f = lambda x, y: anp.sum(anp.sin(x) * y) ** 2
         matrix = hessian(f)(X, X + 1)

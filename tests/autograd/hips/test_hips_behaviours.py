@@ -85,7 +85,7 @@ class TestOutputs:
         value, gradient = value_and_grad(f)(x)
         assert value.shape == shape and gradient.dtype == dtype
         np.testing.assert_allclose(gradient, 3 * x**2, rtol=1e-6)
-        np.testing.assert_allclose(hessian(f)(x), np.diag(6 * x), rtol=1e-6)
+        np.testing.assert_allclose(hessian(f)(x), np.reshape(np.diag(6 * x), (*shape, 3, 3)), rtol=1e-6)
         with pytest.raises(TypeError, match=r"real scalar, got an output of shape \(2,\). Add .mean\(\) or .sum\(\)"):
             grad(lambda x: x[:2])(x)
 
@@ -163,6 +163,7 @@ class TestCreation:
     def test_objects(self):
         assert anp.array(["a", "b"]).tolist() == ["a", "b"]
         assert anp.asarray([None, 3]).dtype == object
+        assert anp.array([[print], [Labelled]]).shape == (2, 1)
         assert anp.array("text").shape == () and anp.array([1, 2], dtype=object).dtype == object
         with pytest.raises(TypeError, match="array: expected numbers"):
             anp.sum(["a"])

@@ -127,5 +127,16 @@ def test_names_say_what_is_computed(name):
     assert list(inspect.signature(found).parameters) == ["weights", "data"]
 
 
+@pytest.mark.parametrize("operator", [autograd.grad, make_vjp])
+def test_positions_that_are_none(operator):
+    name = operator.__name__
+    with pytest.raises(TypeError, match=f"{name}: expected a positional argument 2 to differentiate, got 1 of them"):
+        operator(anp.sum, 2)(X)
+    with pytest.raises(TypeError, match=rf"{name}: expected argnums?, a position or a tuple of them, got .*x"):
+        operator(anp.sum, "x")(X)
+    with pytest.raises(ValueError, match="grad_named: expected one of the arguments a, b, got 'c'"):
+        grad_named(lambda a, b: a, "c")
+
+
 def test_operators_have_their_own_parameters():
     assert list(inspect.signature(make_vjp).parameters) == ["fun", "argnum", "more", "options"]

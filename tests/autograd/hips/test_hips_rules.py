@@ -258,6 +258,12 @@ def test_values_in_a_rule_that_runs_for_all_rows_of_a_jacobian():
     defvjp(double, lambda y, x: lambda g: getval(g) * 2)
     np.testing.assert_allclose(jacobian(double)(X), 2 * np.eye(3))
     np.testing.assert_allclose(jacobian(lambda x: double(x) ** 2)(X[:2]), np.diag(8 * X[:2]))
+    attribute = primitive(lambda x: 2 * x)
+    defvjp(attribute, lambda y, x: lambda g: getattr(g, "_value", g) * 2)
+    np.testing.assert_allclose(jacobian(attribute)(X), 2 * np.eye(3))
+    attribute.batch = lambda primitive, size, values, batched, params: primitive(*values)
+    with pytest.raises(TypeError, match=r"vmap: the derivative of .* needs one value"):
+        vmap(grad(lambda x: anp.sum(attribute(x) * x)))(np.stack([X, V]))
     found = vmap(grad(lambda x: anp.sum(x * getval(x))))(np.stack([X, V]))
     np.testing.assert_allclose(found, np.stack([X, V]))
 
