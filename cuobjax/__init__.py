@@ -16,11 +16,14 @@ from . import (
     data,
     functional,
     io,
+    jaxboard,
     metrics,
     nn,
     numpy,
     optimizer,
+    plot,
     precision,
+    privacy,
     random,
     typing,
     util,
@@ -49,9 +52,9 @@ __all__ = [
     "FrozenVar", "Function", "Grad", "GradValues", "Hessian", "Jacobian", "Jit", "Module", "ModuleDict",
     "ModuleList", "Parallel", "RandomState", "Remat", "StateVar", "TrainRef", "TrainVar", "VarCollection",
     "Vectorize", "constants", "constraint", "data", "debug_print", "default_device", "default_dtype", "device",
-    "device_put", "freeze", "functional", "functional_call", "io", "make_graph", "merge", "metrics", "nn", "numpy",
-    "optimizer", "precision", "privacy", "random", "replace", "set_default_dtype", "split", "stop_gradient",
-    "summary", "typing", "unfreeze", "util",
+    "device_put", "freeze", "functional", "functional_call", "io", "jaxboard", "make_graph", "merge", "metrics",
+    "nn", "numpy", "optimizer", "plot", "precision", "privacy", "random", "replace", "set_default_dtype", "split",
+    "stop_gradient", "summary", "typing", "unfreeze", "util",
 ]  # fmt: skip
 
 if _typing.TYPE_CHECKING:

@@ -19,10 +19,11 @@ MODULES = [
     "autograd.scipy.fft", "autograd.scipy.linalg", "autograd.scipy.signal", "autograd.scipy.special",
     "autograd.scipy.stats", "autograd.testing", "autograd.tree", "autograd.typing", "cuobjax", "cuobjax.constants",
     "cuobjax.constraint", "cuobjax.data", "cuobjax.functional", "cuobjax.functional.divergence",
-    "cuobjax.functional.loss", "cuobjax.functional.parallel", "cuobjax.io", "cuobjax.metrics", "cuobjax.nn",
-    "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.numpy.fft", "cuobjax.numpy.linalg", "cuobjax.optimizer",
-    "cuobjax.optimizer.scheduler", "cuobjax.precision", "cuobjax.privacy", "cuobjax.privacy.dpsgd",
-    "cuobjax.random", "cuobjax.typing", "cuobjax.util", "cuobjax.util.check", "cuobjax.util.image",
+    "cuobjax.functional.loss", "cuobjax.functional.parallel", "cuobjax.io", "cuobjax.jaxboard", "cuobjax.metrics",
+    "cuobjax.nn", "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.numpy.fft", "cuobjax.numpy.linalg",
+    "cuobjax.optimizer", "cuobjax.optimizer.scheduler", "cuobjax.plot", "cuobjax.precision", "cuobjax.privacy",
+    "cuobjax.privacy.dpsgd", "cuobjax.random", "cuobjax.typing", "cuobjax.util", "cuobjax.util.check",
+    "cuobjax.util.image",
 ]  # fmt: skip
 
 # Objax 1.8's names in the modules that exist so far, and what is ours.
@@ -32,8 +33,8 @@ NAMES = {
         ModuleList Parallel RandomState StateVar TrainRef TrainVar VarCollection Vectorize constants functional io nn
         optimizer random typing util
         Array ConstrainedVar Device DeviceError FrozenVar Remat constraint data debug_print default_device default_dtype
-        device device_put freeze functional_call make_graph merge metrics numpy precision privacy replace
-        set_default_dtype split stop_gradient summary
+        device device_put freeze functional_call jaxboard make_graph merge metrics numpy plot precision privacy
+        replace set_default_dtype split stop_gradient summary
         unfreeze""",
     "cuobjax.functional": """
         adaptive_average_pool adaptive_max_pool attention average_pool average_pool_1d average_pool_2d average_pool_3d
@@ -52,6 +53,8 @@ NAMES = {
         sigmoid_cross_entropy_logits smooth_l1 triplet""",
     "cuobjax.functional.divergence": "kl",
     "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin psum",
+    "cuobjax.jaxboard": "DelayedScalar Image Reducer Summary SummaryWriter Text",
+    "cuobjax.plot": "activations confusion curves gradients images",
     "cuobjax.privacy": "dpsgd",
     "cuobjax.privacy.dpsgd": """
         PrivateGradValues analyze_dp analyze_dp_sample_without_replacement analyze_renyi

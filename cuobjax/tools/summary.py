@@ -1,12 +1,8 @@
 """A table of the modules of a network: output shapes and dtypes, parameters, memory, operations and time."""
 
-import contextlib
-import functools
 import importlib
 import math
-import threading
 import time
-from contextvars import ContextVar
 from typing import Any, ClassVar, NamedTuple
 
 from autograd import tree
@@ -18,11 +14,9 @@ from ..core.module import Module, walk
 from ..core.variable import TrainVar
 from ..util import class_name
 from ..util.tables import html_table, text_table
+from .calls import watching
 
 __all__ = ["Row", "Summary", "summary"]
-
-_watch: "ContextVar[_Watch | None]" = ContextVar("cuobjax.tools.summary", default=None)
-_lock = threading.RLock()
 
 
 class Row(NamedTuple):
@@ -118,9 +112,8 @@ def summary(module: Module, *args: Any, **kwargs: Any) -> Summary:
         values = {v: tally.counted(v.value) for v in module.vars()}
         inputs = as_arrays((args, kwargs), "summary")
         counted = tree.tree_map(lambda x: tally.counted(x) if isinstance(x, Array) else x, inputs)
-        with _calls_of(found):
-            calls.run(module, counted, values)
-            timed.run(module, inputs, {})
+        calls.run(module, counted, values)
+        timed.run(module, inputs, {})
     return Summary(_row(path, part, calls.of(part), timed.of(part)) for path, part in found)
 
 
@@ -147,7 +140,8 @@ class _Watch:
     """Watches the calls of modules in one run."""
 
     def __init__(self, found):
-        self.calls = {id(module): _Calls() for _, module in found}
+        self.modules = [module for _, module in found]
+        self.calls = {id(module): _Calls() for module in self.modules}
         self.tally = _Tally()
 
     def of(self, module):
@@ -155,11 +149,8 @@ class _Watch:
 
     def run(self, module, inputs, values):
         args, kwargs = inputs
-        token = _watch.set(self)
-        try:
+        with watching(self.modules, self.called):
             call(module, args, kwargs, values)
-        finally:
-            _watch.reset(token)
 
     def called(self, function, module, args, kwargs):
         calls = self.calls.get(id(module))
@@ -178,30 +169,6 @@ class _Watch:
         calls.dtype = _dtypes(leaves)
         calls.output = tree.unflatten(structure, [tuple(getattr(leaf, "shape", ())) for leaf in leaves])
         return output
-
-
-@contextlib.contextmanager
-def _calls_of(found):
-    """Replaces `__call__` of the classes of the modules by one that asks the watch of its thread, if it has one."""
-    with _lock:
-        owners = {next(kind for kind in type(m).__mro__ if "__call__" in vars(kind)) for _, m in found}
-        originals = {owner: vars(owner)["__call__"] for owner in owners}
-        try:
-            for owner, original in originals.items():
-                owner.__call__ = _watched(original)
-            yield
-        finally:
-            for owner, original in originals.items():
-                owner.__call__ = original
-
-
-def _watched(original):
-    @functools.wraps(original)
-    def watched(self, *args, **kwargs):
-        watch = _watch.get()
-        return original(self, *args, **kwargs) if watch is None else watch.called(original, self, args, kwargs)
-
-    return watched
 
 
 class _Counted(Tracer):

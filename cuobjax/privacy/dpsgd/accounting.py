@@ -88,14 +88,14 @@ def convert_renyidp_to_dp(
     if (target_eps is None) == (target_delta is None):
         which = "Neither is" if target_eps is not None else "Both are"
         raise ValueError(f"Exactly one out of eps and delta must be None. ({which}).")
-    orders, rdp = np.atleast_1d(np.asarray(orders, float)), np.atleast_1d(np.asarray(rdp, float))
-    if orders.shape != rdp.shape:
-        raise ValueError(f"convert_renyidp_to_dp: expected one divergence for each of {len(orders)} orders, got {rdp}.")
+    places, divergences = np.atleast_1d(np.asarray(orders, float)), np.atleast_1d(np.asarray(rdp, float))
+    if places.shape != divergences.shape:
+        raise ValueError(f"convert_renyidp_to_dp: expected one divergence for each of {len(places)} orders, got {rdp}.")
     accounting = _library().rdp.rdp_privacy_accountant
     if target_delta is not None:
-        eps, order = accounting.compute_epsilon(orders, rdp, target_delta)
+        eps, order = accounting.compute_epsilon(places, divergences, target_delta)
         return float(eps), float(target_delta), float(order)
-    delta, order = accounting.compute_delta(orders, rdp, target_eps)
+    delta, order = accounting.compute_delta(places, divergences, target_eps)
     return float(target_eps or 0.0), float(delta), float(order)
 
 

@@ -1,0 +1,107 @@
+"""Pictures: that they draw what they are given."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+
+import cuobjax as objax
+import cuobjax.numpy as jn
+from cuobjax.plot import activations, confusion, curves, gradients, images
+
+pytest.importorskip("matplotlib")
+
+
+def drawn(figure):
+    """The only axes of a figure, which could be drawn."""
+    figure.savefig(io.BytesIO(), format="png", dpi=30)
+    (axes,) = figure.axes
+    return axes
+
+
+def test_curves():
+    axes = drawn(curves({"train": [3.0, 2.0, 1.0], "test": ([0, 2], [jn.array(4.0), jn.array(2.0)])}, against="epoch"))
+    lines = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+    assert lines == {"train": [[1, 3], [2, 2], [3, 1]], "test": [[0, 4], [2, 2]]}
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("epoch", "loss", "linear")
+    assert drawn(curves([1.0, 1e-3])).get_yscale() == "log"
+    assert drawn(curves([1.0, 1e-3], logarithmic=False)).get_yscale() == "linear"
+
+
+def test_long_curves_have_a_moving_average():
+    y = np.arange(200.0)
+    _, line = drawn(curves(jn.array(y), "accuracy")).lines
+    np.testing.assert_allclose(line.get_xdata() - 1, line.get_ydata(), atol=0.51)
+    assert len(line.get_xdata()) == 191 and line.get_label() == "accuracy, moving average"
+    assert drawn(curves([1.0, np.nan, np.inf, 2.0])).lines
+
+
+def test_a_confusion_matrix():
+    metric = objax.metrics.ConfusionMatrix(3)
+    metric.update(jn.array([0, 1, 1, 2]), jn.array([0, 1, 2, 2]))
+    axes = drawn(confusion(metric, ["cat", "dog", "horse"]))
+    assert axes.get_title() == "75.00% right of 4"
+    assert {(*t.get_position(), t.get_text()) for t in axes.texts} == {
+        (0, 0, "1"),
+        (1, 1, "1"),
+        (1, 2, "1"),
+        (2, 2, "1"),
+    }
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["cat", "dog", "horse"]
+    assert not drawn(confusion(np.eye(100))).texts
+
+
+@pytest.mark.parametrize("x", [
+    np.random.default_rng(0).random((5, 3, 4, 6)), np.zeros((5, 1, 4, 6), "uint8"), np.zeros((5, 4, 6)) - 0.5,
+])  # fmt: skip
+def test_images(x):
+    figure = images(jn.array(x), titles=range(5))
+    figure.savefig(io.BytesIO(), format="png", dpi=30)
+    shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    assert len(shown) == 5 and shown[0].shape[:2] == (4, 6)
+    expected = x[0].transpose(1, 2, 0) if x.shape[1:2] == (3,) else np.full((4, 6), 0.25 if x.min() < 0 else 0.0)
+    np.testing.assert_allclose(shown[0], expected, rtol=1e-6)
+    assert figure.axes[4].get_title() == "4"
+
+
+def test_gradients_and_activations():
+    net = objax.nn.Sequential([objax.nn.Linear(3, 2), jn.tanh, objax.nn.Linear(2, 1), objax.nn.Dropout(0.5)])
+    net[2].w.assign(jn.zeros((2, 1)))
+    g = objax.Grad(lambda x: net(x, training=False).sum(), net.vars())(jn.ones((4, 3)))
+    axes = drawn(gradients(net.vars(), g))
+    names = [t.get_text() for t in axes.get_yticklabels()]
+    assert names == [*net.vars().subset(objax.TrainVar).keys()]
+    widths = [bar.get_width() for bar in axes.patches]
+    np.testing.assert_allclose(widths[2], np.sqrt(np.mean(np.asarray(g[2]) ** 2)), rtol=1e-6)
+    named = dict(zip(names, g, strict=True))
+    assert [bar.get_width() for bar in drawn(gradients(net.vars(), named)).patches] == widths
+    key = net[3].keygen.key.value
+    axes = drawn(activations(net, jn.ones((4, 3)), training=True))
+    names = [t.get_text() for t in axes.get_yticklabels()]
+    assert names == ["[0]", "[2]", "[3].keygen", "[3]", "Sequential"]
+    np.testing.assert_array_equal(net[3].keygen.key.value, key)
+    np.testing.assert_allclose(
+        axes.patches[0].get_width(), np.sqrt(np.mean(np.asarray(net[0](jn.ones((4, 3)))) ** 2)), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: curves({}), "curves: expected numbers to draw"),
+    (lambda: curves({"a": ([1, 2], [1, 2, 3])}), "expected as many places as numbers for 'a', got 2 and 3"),
+    (lambda: confusion(np.ones((2, 3))), r"expected counts of shape \(classes, classes\), got \(2, 3\)"),
+    (lambda: confusion(np.ones((2, 2)), ["a"]), "confusion: expected 2 labels, got 1"),
+    (lambda: images(np.ones((2, 5, 4, 4))), "with 1 or 3 channels"),
+    (lambda: images(np.ones((2, 3, 4, 4)), ["a"]), "images: expected 2 titles, got 1"),
+    (lambda: gradients(objax.nn.Linear(2, 1).vars(), [1]), "gradients: expected 2 gradients, got 1"),
+])  # fmt: skip
+def test_wrong_arguments(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ModuleNotFoundError, match=r"Install it: pip install 'cuobjax\[plot\]'"):
+        curves([1.0])
