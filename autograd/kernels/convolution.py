@@ -10,8 +10,8 @@ each of the three has the other two, with the same parameters, as its own transp
 In general they are an implicit GEMM (Chellapilla et al. 2006): `im2col.unfold` lays the windows of the outputs into a
 matrix that one matrix product per group contracts. That matrix is never built whole: blocks of the batch, and of the
 output's rows where one image alone is too large, bound the workspace. `pointwise` has no windows to lay out,
-`depthwise` too little to multiply, `winograd` multiplies less; `cudnn` takes the general way's place on a GPU where it
-is installed.
+`depthwise` and `depthwise_loops` too little to multiply, `winograd` multiplies less; `cudnn` takes the general way's
+place on a GPU where it is installed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from . import cudnn, depthwise, im2col_device, pointwise, winograd
+from . import cudnn, depthwise, depthwise_loops, im2col_device, pointwise, winograd
 from .im2col import Plan, fold, unfold
 from .products import stacked
 from .windows import output_shape, same_padding
@@ -59,7 +59,7 @@ def convolution(
         return pointwise.forward(xp, x, w, plan).astype(dtype, copy=False)
     if (found := cudnn.computed(xp, "forward", x, w, plan)) is not None:
         return found
-    if winograd.suits(xp, plan, x, w) and (found := winograd.forward(x, w, plan)) is not None:
+    if (found := _by_loops(xp, "forward", x, w, plan)) is not None:
         return found.astype(dtype, copy=False)
     if xp is not numpy:
         return im2col_device.forward(xp, x, w, plan)
@@ -94,7 +94,7 @@ def convolution_input(
         return pointwise.to_input(xp, g, w, plan).astype(dtype, copy=False)
     if (found := cudnn.computed(xp, "to_input", g, w, plan)) is not None:
         return found
-    if winograd.suits(xp, plan, g, w) and (found := winograd.to_input(g, w, plan)) is not None:
+    if (found := _by_loops(xp, "to_input", g, w, plan)) is not None:
         return found.astype(dtype, copy=False)
     if xp is not numpy:
         return im2col_device.to_input(xp, g, w, plan)
@@ -127,7 +127,7 @@ def convolution_kernel(
         return pointwise.to_kernel(xp, x, g, plan).astype(dtype, copy=False)
     if (found := cudnn.computed(xp, "to_kernel", x, g, plan)) is not None:
         return found
-    if winograd.suits(xp, plan, x, g) and (found := winograd.to_kernel(x, g, plan)) is not None:
+    if (found := _by_loops(xp, "to_kernel", x, g, plan)) is not None:
         return found.astype(dtype, copy=False)
     if xp is not numpy:
         return im2col_device.to_kernel(xp, x, g, plan)
@@ -167,6 +167,14 @@ def _plan(where, x_shape, w_shape, strides, padding, dilation, groups, y_shape=N
             f"{w_shape}, got {tuple(y_shape)}."
         )
     return plan
+
+
+def _by_loops(xp, name, a, b, plan):
+    """What a module of compiled loops makes of its operands; None if none of them fits."""
+    for way in (winograd, depthwise_loops):
+        if way.suits(xp, plan, a, b):
+            return getattr(way, name)(a, b, plan)
+    return None
 
 
 def _arithmetic(xp, a, b):

@@ -1,8 +1,9 @@
 """Depthwise convolution on a GPU: each output channel reads one input channel, w is (C * m, 1, *kernel).
 
 There is too little to multiply for a product of matrices. Outputs and the gradient of x are gathered by a thread for
-each element, in one order; half precision is summed in float32. On the CPU columns and products stay faster: rows of
-shifted images, added one offset after the other, took 0.6 to 3 times as long (float32, kernels of 3 to 49 elements).
+each element, in one order; half precision is summed in float32. On the CPU it has `depthwise_loops`; without numba,
+columns and products: rows of shifted images, added one offset after the other, took 0.6 to 3 times as long (float32,
+kernels of 3 to 49 elements).
 """
 
 from __future__ import annotations
