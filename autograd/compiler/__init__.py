@@ -2,6 +2,7 @@
 
 from .. import backend
 from ..graph import Graph
+from . import captured
 from .device import DeviceProgram
 from .fusion import fused
 from .host import HostProgram, LineProgram
@@ -17,4 +18,7 @@ def compiled(graph: Graph, name: str) -> LineProgram:
     No later run writes to the memory of an output; this may be a constant, or memory of an input in `borrowed`.
     """
     on_host = not any(map(backend.is_cupy, graph.constants.values())) and graph.on_host
-    return HostProgram(stretched(graph), name) if on_host else DeviceProgram(fused(graph), name)
+    if on_host:
+        return HostProgram(stretched(graph), name)
+    kind = captured.CapturedProgram if captured.is_wanted() else DeviceProgram
+    return kind(fused(graph), name)

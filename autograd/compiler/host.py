@@ -23,11 +23,11 @@ from ..ops.indexing import ARRAY
 from ..primitive import Primitive
 from .memory import Memory, is_fresh, is_view, ufunc_of
 
-__all__ = ["HostProgram", "LineProgram", "Writer"]
+__all__ = ["DIRECT", "HostProgram", "LineProgram", "Writer"]
 
 _OUT = "%out%"  # in the text of a call
 _numbers = itertools.count()
-_DIRECT = (
+DIRECT = (
     Primitive,
     Fused,
     Joint,
@@ -227,7 +227,7 @@ class Writer:
     def function(self, operation: Operation, xp: ModuleType, args: list[str]) -> str:
         """The call of a forward function, or of a primitive that does more with raw arrays than to call it."""
         primitive, params = operation.primitive, operation.params
-        if type(primitive) in _DIRECT:
+        if type(primitive) in DIRECT:
             given = [f"{name}={self.constant(x)}" for name, x in params.items()]
             return f"{self.named(primitive.kernel(xp), primitive.name)}({', '.join(args + given)})"
         function = self.named(lambda *args: applied(primitive, args, params), primitive.name)

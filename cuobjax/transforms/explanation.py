@@ -40,6 +40,8 @@ class ProgramExplanation:
         peak_bytes: The most memory that its results, outputs included, take at once; None if that is not known.
         calls: How often it ran since it was recorded.
         source: Its text.
+        graphs: How many launches each of its CUDA graphs replaces, with CUOBJAX_CUDA_GRAPH=1.
+        unrecorded: Why operations are in none of these, {name of an operation: reason}.
     """
 
     inputs: Mapping[str, str]
@@ -56,6 +58,8 @@ class ProgramExplanation:
     peak_bytes: int | None
     calls: int
     source: str = field(default="", compare=False)
+    graphs: tuple[int, ...] = ()
+    unrecorded: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bytes_read(self) -> int:
@@ -108,6 +112,9 @@ class ProgramExplanation:
             yield from _listed(f"{len(alike)} {kind}{'s' * (len(alike) > 1)} of", counts)
         for (name, reason), steps in _grouped(self.alone, lambda step: (step.name, step.reason))[:_TEXTS]:
             yield from _listed("alone", [f"{name}, {len(steps)} times", reason, steps[0].line])
+        yield from _listed("CUDA graphs", [f"one of {n} launches" for n in self.graphs])
+        for name, reason in self.unrecorded.items():
+            yield from _listed("in no CUDA graph", [name, reason])
 
 
 @dataclass(frozen=True, repr=False)

@@ -220,6 +220,8 @@ class Program:
             peak_bytes=self.run_raw.peak_bytes,
             calls=self.calls,
             source=self.run_raw.source,
+            graphs=tuple(getattr(self.run_raw, "launches", ())),
+            unrecorded=getattr(self.run_raw, "uncaptured", {}),
         )
 
     def conditions(self, names: Mapping[BaseVar, str]) -> dict[str, str]:
