@@ -182,6 +182,8 @@ def devices(report: Report) -> None:
             report.line("GPUs", f"none, {count}")
         elif count:
             report.attempt("convolution by cuDNN", _cudnn)
+            report.attempt("order of sums", _order_of_sums)
+            report.attempt("products of float32", _products)
     report.attempt("default device", lambda: importlib.import_module("autograd").default_device())
 
 
@@ -198,6 +200,19 @@ def _cupy():
 
 def _cudnn():
     return importlib.import_module("autograd.kernels.cudnn").status(importlib.import_module("cupy"))
+
+
+def _order_of_sums():
+    scatter = importlib.import_module("autograd.kernels.scatter")
+    if scatter.is_deterministic():
+        return "always the same, by CUOBJAX_DETERMINISTIC"
+    return "by chance in gradients of indexing; CUOBJAX_DETERMINISTIC=1 or autograd.deterministic() makes it the same"
+
+
+def _products():
+    if importlib.import_module("autograd.kernels.products").has_tf32(importlib.import_module("cupy")):
+        return "in TF32, by CUPY_TF32; CUPY_TF32=0 keeps all digits"
+    return "in float32; CUPY_TF32=1 lets GPUs that have it use TF32"
 
 
 def _value_or_error(function):

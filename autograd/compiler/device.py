@@ -75,7 +75,7 @@ class _DeviceWriter(Writer):
                 return f"{self.named(launch, 'over_lists')}({', '.join(args)})"
         if primitive in _METHODS and values[0].dtype.kind != "V":
             return f"{args[0]}.{primitive.name}({params['axis']}, keepdims={params['keepdims']})"
-        if primitive is product.matmul:
+        if primitive is product.matmul and not product.are_stacks(*values):
             return _product(*args, *[v.shape for v in values])
         return self.view(operation) or self.function(operation, xp, args)
 

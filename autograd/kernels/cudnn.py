@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .im2col import DEVICE_WORKSPACE, Plan
+from .products import has_tf32
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -62,7 +63,7 @@ def computed(xp: Any, what: str, a: RawArray, b: RawArray, plan: Plan) -> RawArr
     library = _found(xp)[0] if hasattr(xp, "cuda") else None
     if library is None or not _suits(plan, a.dtype.name):
         return None
-    gpu, tf32 = xp.cuda.runtime.getDevice(), _has_tf32(xp, a.dtype.name)
+    gpu, tf32 = xp.cuda.runtime.getDevice(), a.dtype.name == "float32" and has_tf32(xp)
     key, plans = (what, plan, a.dtype.name, gpu, tf32), _thread.plans
     try:
         if key not in plans:
@@ -122,11 +123,6 @@ def _handle(library, gpu):
     if gpu not in _thread.handles:
         _thread.handles[gpu] = library.create_handle()
     return _thread.handles[gpu]
-
-
-def _has_tf32(xp, dtype):
-    core = xp._core
-    return dtype == "float32" and core.get_compute_type(dtype) == core._routines_linalg.COMPUTE_TYPE_TF32
 
 
 def _shapes(plan):

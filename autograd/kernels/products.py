@@ -18,7 +18,7 @@ import numpy
 if TYPE_CHECKING:
     from ..typing import DTypeLike, RawArray
 
-__all__ = ["stacked"]
+__all__ = ["has_tf32", "stacked"]
 
 # {dtype: (CUDA's name of it, dtype of what is computed)}
 _TYPES = {
@@ -115,8 +115,8 @@ def _multiply(xp: Any, first: tuple[Any, ...], second: tuple[Any, ...], result: 
     cublas.gemmStridedBatchedEx(
         xp.cuda.device.get_cublas_handle(), int(b_transposed), int(a_transposed), m, n, a.shape[-1],
         alpha.ctypes.data, b.data.ptr, _kind(xp, b), b_row, b_step, a.data.ptr, _kind(xp, a), a_row, a_step,
-        beta.ctypes.data, y.data.ptr, _kind(xp, y), y_row, y_step, math.prod(y.shape[:-2]), _arithmetic(xp, wide),
-        cublas.CUBLAS_GEMM_DEFAULT,
+        beta.ctypes.data, y.data.ptr, _kind(xp, y), y_row, y_step, math.prod(y.shape[:-2]),
+        _arithmetic(xp, a.dtype.name), cublas.CUBLAS_GEMM_DEFAULT,
     )  # fmt: skip
 
 
@@ -124,11 +124,15 @@ def _kind(xp, x):
     return getattr(xp.cuda.runtime, _TYPES[x.dtype.name][0])
 
 
-def _arithmetic(xp, wide):
-    """What cuBLAS computes in: TF32 only where CuPy's own products do, with CUPY_TF32=1."""
-    if wide in ("float64", "complex128"):
+def _arithmetic(xp, dtype):
+    """What cuBLAS computes products of arrays of a dtype in: half precision in float32, which is not TF32."""
+    if dtype in ("float64", "complex128"):
         return xp.cuda.cublas.CUBLAS_COMPUTE_64F
+    fast = dtype in ("float32", "complex64") and has_tf32(xp, dtype)
+    return xp.cuda.cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if fast else xp.cuda.cublas.CUBLAS_COMPUTE_32F
+
+
+def has_tf32(xp: Any, dtype: str = "float32") -> bool:
+    """Whether products of such arrays may be computed in TF32: CuPy's own switch, CUPY_TF32=1, decides for all."""
     core = xp._core
-    if core.get_compute_type(wide) == core._routines_linalg.COMPUTE_TYPE_TF32:
-        return xp.cuda.cublas.CUBLAS_COMPUTE_32F_FAST_TF32
-    return xp.cuda.cublas.CUBLAS_COMPUTE_32F
+    return core.get_compute_type(dtype) == core._routines_linalg.COMPUTE_TYPE_TF32

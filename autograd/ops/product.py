@@ -8,11 +8,12 @@ import numpy
 
 from ..core import library
 from ..families import multilinear
+from ..kernels.products import stacked
 from ..primitive import Primitive
 from ..typing import Result
 from .shape import reshape, transpose, with_ndim
 
-__all__ = ["einsum", "is_stack", "matmul", "rows", "swap"]
+__all__ = ["are_stacks", "einsum", "is_stack", "matmul", "rows", "swap"]
 
 
 def swap(x: Any) -> Result:
@@ -70,9 +71,17 @@ def is_stack(a: Any, b: Any) -> bool:
     return len(b.shape) == 2 < len(a.shape)
 
 
+def are_stacks(a: Any, b: Any) -> bool:
+    """Whether `b` has many matrices, and `a` has one for all of them, or many, too."""
+    return len(b.shape) > 2 and len(a.shape) > 1
+
+
 def _matmul(xp, a, b):
     if getattr(b, "ndim", 0) == 2 < getattr(a, "ndim", 0):  # one product of large matrices
         return xp.matmul(a.reshape((math.prod(a.shape[:-1]), a.shape[-1])), b).reshape((*a.shape[:-1], b.shape[1]))
+    if xp is not numpy and are_stacks(a, b):  # `cupy.matmul` would copy what is transposed or has half precision
+        ndim = max(a.ndim, b.ndim)
+        return stacked(xp, *[x.reshape((1,) * (ndim - x.ndim) + x.shape) for x in (a, b)])
     return xp.matmul(a, b)
 
 

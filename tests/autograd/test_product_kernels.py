@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from autograd.kernels.products import stacked
+from autograd.ops.product import matmul
+from cuobjax import Jit
 
 SHAPES = [
     ((3, 4, 5), (3, 5, 6)),
@@ -89,8 +91,37 @@ def test_tf32_is_used_where_cupy_uses_it(monkeypatch, compute):
     monkeypatch.setattr(cublas, "gemmStridedBatchedEx", lambda *args: (calls.append(args[-2]), original(*args)))
     core.set_compute_type("float32", getattr(types, compute))
     try:
-        stacked(cupy, cupy.ones((2, 3, 4), "f4"), cupy.ones((2, 4, 5), "f4"))
+        for dtype in ("float32", "float16"):
+            stacked(cupy, cupy.ones((2, 3, 4), dtype), cupy.ones((2, 4, 5), dtype))
     finally:
         core.set_compute_type("float32", before)
     fast = compute == "COMPUTE_TYPE_TF32"
-    assert calls == [cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if fast else cublas.CUBLAS_COMPUTE_32F]
+    assert calls == [
+        cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if fast else cublas.CUBLAS_COMPUTE_32F,
+        cublas.CUBLAS_COMPUTE_32F,
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "complex64", "int32"])
+@pytest.mark.parametrize(
+    "shapes", [((3, 4, 5), (3, 5, 6)), ((4, 5), (3, 5, 6)), ((2, 1, 4, 5), (3, 5, 6)), ((5,), (3, 5, 6))]
+)
+def test_matmul_of_stacks_gives_the_same_under_jit(xp, rng, shapes, dtype):
+    a, b = (operand(xp, rng, shape, dtype, len(shape) > 1, False) for shape in shapes)
+    right = host(a) @ host(b)
+    for y in (matmul(a, b), Jit(lambda a, b: matmul(a, b))(a, b)):
+        np.testing.assert_array_equal(host(getattr(y, "raw", y)), right)
+        assert y.dtype == right.dtype
+
+
+@pytest.mark.gpu
+def test_half_precision_is_multiplied_without_copies():
+    cupy = pytest.importorskip("cupy")
+    if not cupy.cuda.is_available():
+        pytest.skip("needs a GPU, or CuPy's stand-in on the CPU")
+    from benchmarks.gpu.capture import peak_bytes
+
+    a, b = cupy.ones((64, 64, 64), "float16"), cupy.ones((64, 64, 64), "float16")
+    matmul(a, b)
+    for left, right in ((a, b), (a, b.swapaxes(1, 2)), (a[0], b)):
+        assert peak_bytes(lambda left=left, right=right: matmul(left, right)) <= a.nbytes

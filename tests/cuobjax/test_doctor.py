@@ -87,7 +87,17 @@ def test_gpu_is_reported_and_examined(tmp_path):
     assert status == 0, lines
     assert "compute capability" in lines["gpu:0"]
     assert lines["default device"] == "gpu:0"
+    assert lines["order of sums"].startswith("by chance in gradients of indexing")
+    assert lines["products of float32"].startswith("in float32")
     assert set(_examined(lines, "gpu:0").values()) == {"ok"}
+
+
+@pytest.mark.gpu
+def test_what_was_chosen_for_all_gpus_is_shown(tmp_path):
+    pytest.importorskip("cupy")
+    _, lines, _ = _doctor(tmp_path, "devices", CUOBJAX_DETERMINISTIC="1", CUPY_TF32="1")
+    assert lines["order of sums"] == "always the same, by CUOBJAX_DETERMINISTIC"
+    assert lines["products of float32"].startswith("in TF32")
 
 
 @pytest.fixture
