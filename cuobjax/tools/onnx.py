@@ -21,7 +21,7 @@ from ..core.module import Module
 from ..transforms.jit import Jit
 from ..transforms.lowered import Lowered
 from .onnx_operations import OPERATIONS, NoForm
-from .onnx_writer import Writer
+from .onnx_writer import Nameless, Writer
 
 __all__ = ["onnx_model"]
 
@@ -138,9 +138,7 @@ def _model(onnx, lowered, graph, varying, opset):
         writer.memo["batch"] = arguments[first], graph.values[first].shape[0]
     for operation in graph.operations:
         _write(writer, operation)
-    outputs = {f"output_{i}": n for i, n in enumerate(graph.outputs)}
-    for name, n in outputs.items():
-        writer.nodes.append(onnx.helper.make_node("Identity", [writer.name(n)], [name]))
+    outputs = _write_outputs(writer)
     used = {name for node in writer.nodes for name in node.input}
     arrays = writer.constants | {name: known[n] for n, name in weights.items()}
     built = onnx.helper.make_graph(
@@ -157,20 +155,35 @@ def _model(onnx, lowered, graph, varying, opset):
 def _write(writer, operation):
     """Adds the nodes of an operation."""
     name = getattr(operation.primitive, "name", "this")
-    handler = OPERATIONS.get(name)
-    known = PRIMITIVES.get(name) is operation.primitive
-    what = ""
-    if handler is not None and known:
-        try:
-            return writer.done(operation, handler(writer, operation, **operation.params))
-        except NoForm as error:
-            what = f" {error}"
-        except KeyError as error:  # a value that its operation did not give, such as what a gradient needs
-            what = f" of {error.args[0]}"
-    raise ValueError(
-        f"to_onnx: expected operations that have a form in ONNX, got {name}{what} ({operation.line}). Write that part "
-        "with other operations, or export the network without it."
+    if name not in OPERATIONS or PRIMITIVES.get(name) is not operation.primitive:
+        raise _without_form(name, operation)
+    try:
+        if any(writer.dtype(n).kind == "c" for n in (*operation.inputs, *operation.outputs)):
+            raise NoForm("of complex numbers")
+        writer.done(operation, OPERATIONS[name](writer, operation, **operation.params))
+    except NoForm as error:
+        raise _without_form(f"{name} {error}", operation) from None
+    except Nameless as error:
+        raise _without_form(f"{name} of {error}", operation) from None
+
+
+def _without_form(what, operation):
+    return ValueError(
+        f"to_onnx: expected operations that have a form in ONNX, got {what} ({operation.line}). Write that part with "
+        "other operations, or export the network without it."
     )
+
+
+def _write_outputs(writer):
+    """Adds the nodes that give the outputs their names; returns these, with the positions of the outputs."""
+    outputs = {f"output_{i}": n for i, n in enumerate(writer.graph.outputs)}
+    for name, n in outputs.items():
+        try:
+            writer.nodes.append(writer.onnx.helper.make_node("Identity", [writer.name(n)], [name]))
+        except Nameless as error:
+            operation = next(o for o in writer.graph.operations if n in o.outputs)
+            raise _without_form(f"{name}, {error}", operation) from None
+    return outputs
 
 
 def _distinct(labels, taken):

@@ -83,9 +83,11 @@ def _where(w, o):
 
 def _bitwise(kind: str) -> Handler:
     def handler(w, o):
-        if w.common(o).kind != "b":
-            raise NoForm(f"of {w.common(o)}")
-        return w.emit(kind, *w.arguments(o))
+        if w.common(o).kind == "b":
+            return w.emit(kind, *w.arguments(o))
+        if w.opset < 18:
+            raise NoForm(f"of {w.common(o)} before opset=18")
+        return w.emit(f"Bitwise{kind}", *w.arguments(o))
 
     return handler
 
@@ -159,16 +161,22 @@ def _pad(w, o, width):
     return w.emit("Pad", x, w.indices(*[a for a, _ in width], *[b for _, b in width]), mode="constant")
 
 
+def _transpose(w, o, axes):
+    return w.emit("Transpose", w.name(o.inputs[0]), **({"perm": list(axes)} if axes else {}))
+
+
 def _flip(w, o, axis):
     axes = list(axis) if isinstance(axis, tuple) else [axis]
+    if not axes:
+        return w.emit("Identity", w.name(o.inputs[0]))
     ends = [w.indices(*[x] * len(axes)) for x in (-1, -(2**62))]
     return w.emit("Slice", w.name(o.inputs[0]), *ends, w.indices(*axes), w.indices(*[-1] * len(axes)))
 
 
 def _repeat(w, o, repeats, axis):
     shape = w.graph.values[o.inputs[0]].shape
-    if type(repeats) is not int or axis is None:
-        raise NoForm("of other numbers for each element")
+    if type(repeats) is not int or axis is None or not repeats:
+        raise NoForm("zero times, or of other numbers for each element")
     x = w.emit("Unsqueeze", w.name(o.inputs[0]), w.indices(axis + 1))
     x = w.emit("Expand", x, w.indices(*[repeats if i == axis + 1 else 1 for i in range(len(shape) + 1)]))
     return w.reshaped(x, w.graph.values[o.outputs[0]].shape, w.varying.get(o.outputs[0], ()))
@@ -384,8 +392,6 @@ def _is_zero(w, n):
 
 
 def _identity(w, o, **params):
-    if w.dtype(o.inputs[0]).kind == "c":
-        raise NoForm("of complex numbers")
     return w.emit("Identity", w.name(o.inputs[0]))
 
 
@@ -454,7 +460,7 @@ OPERATIONS: dict[str, Handler] = {
     "std": _deviation,
     "sum": _reduction("ReduceSum"),
     "take_along_axis": _take_along_axis,
-    "transpose": lambda w, o, axes: w.emit("Transpose", w.name(o.inputs[0]), perm=list(axes)),
+    "transpose": _transpose,
     "triangle": _triangle,
     "var": _variance,
     "where": _where,

@@ -9,7 +9,11 @@ import numpy as onp
 
 from autograd.graph import Graph, Operation
 
-__all__ = ["Writer"]
+__all__ = ["Nameless", "Writer"]
+
+
+class Nameless(Exception):
+    """A value that no node gives, such as what only a gradient needs; the text says which."""
 
 
 class Writer:
@@ -85,7 +89,8 @@ class Writer:
         if n in self._names:
             return self._names[n] if dtype is None or dtype == value.dtype else self.cast(self._names[n], dtype)
         if n not in self.known:
-            raise KeyError(n)
+            made = next(o for o in self.graph.operations if n in o.outputs)
+            raise Nameless(f"result {made.outputs.index(n)} of {made.primitive.name}")
         x = onp.asarray(self.known[n], dtype or (None if value.weak is None else value.dtype))
         return self.constant(x)
 
@@ -121,7 +126,8 @@ class Writer:
 
     def reshaped(self, x: str, shape: Sequence[int], varying: Iterable[int] = ()) -> str:
         """The name of a value in another shape, of which an axis may be the batch."""
-        return self.emit("Reshape", x, self.indices(*[-1 if i in varying else n for i, n in enumerate(shape)]))
+        sizes = [-1 if i in varying else n for i, n in enumerate(shape)]
+        return self.emit("Reshape", x, self.indices(*sizes), allowzero=int(0 in shape))
 
     def done(self, operation: Operation, results: str | Sequence[str | None]) -> None:
         """Names the results of an operation; None for one that there is not."""
