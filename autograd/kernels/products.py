@@ -7,6 +7,7 @@ matrices, and steps through memory for stacks, 0 for a shared matrix.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -46,22 +47,35 @@ def stacked(
         out: An array for the result, which has its dtype.
         adds: Whether the result is added to what is in `out`.
     """
-    common = xp.result_type(a, b)
-    dtype = numpy.dtype(common if dtype is None else dtype) if out is None else out.dtype
-    if not hasattr(xp, "cuda") or common.name not in _TYPES:
+    common = _common(a.dtype, b.dtype) if hasattr(xp, "cuda") else None
+    if common is None:
         product = xp.matmul(a, b)
-        product = (product if factor == 1 else product * product.dtype.type(factor)).astype(dtype, copy=False)
+        product = product if factor == 1 else product * product.dtype.type(factor)
+        product = product.astype(product.dtype if dtype is None else dtype, copy=False)
         return product if out is None else _stored(product, out, adds)
-    stack = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    y = xp.empty((*stack, a.shape[-2], b.shape[-1]), dtype) if out is None else out
+    stack, y = _stack(a.shape[:-2], b.shape[:-2]), out
+    if y is None:
+        y = xp.ndarray((*stack, a.shape[-2], b.shape[-1]), common if dtype is None else numpy.dtype(dtype))
     if not y.size or not a.shape[-1]:
         return y if adds else _stored(0, y, False)
-    place = _place(y)
-    if place is None:
-        return _stored(stacked(xp, a, b, dtype, factor=factor), y, adds)
-    first, second = (_laid_out(xp, x.astype(common, copy=False), stack) for x in (a, b))
-    _multiply(xp, first, second, (y, *place), factor, adds)
+    step, matrix = _layout(y.shape, y.strides, y.itemsize, stack)
+    if step is None or matrix is None or matrix[0]:
+        return _stored(stacked(xp, a, b, y.dtype, factor=factor), y, adds)
+    a, b = a.astype(common, copy=False), b.astype(common, copy=False)
+    _multiply(xp, _laid_out(xp, a, stack), _laid_out(xp, b, stack), (y, matrix[1], step), factor, adds)
     return y
+
+
+@functools.lru_cache(256)
+def _common(*dtypes: numpy.dtype[Any]) -> numpy.dtype[Any] | None:
+    """The dtype that matrices of these dtypes are multiplied in; None if cuBLAS does not have it."""
+    common = numpy.result_type(*dtypes)
+    return common if common.name in _TYPES else None
+
+
+@functools.lru_cache(4096)
+def _stack(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    return numpy.broadcast_shapes(*shapes)
 
 
 def _stored(product, out, adds):
@@ -69,22 +83,23 @@ def _stored(product, out, adds):
     return out
 
 
-def _place(y):
-    """Where cuBLAS writes matrices: the distances of their rows and of one from the next; None if it cannot."""
-    strides = [s // y.itemsize for s in y.strides]
-    step, matrix = _step(y.shape[:-2], strides[:-2]), _matrix(y.shape[-2:], strides[-2:])
-    return None if step is None or matrix is None or matrix[0] else (matrix[1], step)
-
-
 def _laid_out(xp, x, stack):
     """x and how cuBLAS finds its matrices, or a copy of which it can: (x, transposed, row, step), in elements."""
-    broadcast = xp.broadcast_to(x, (*stack, *x.shape[-2:]))
-    strides = [s // x.itemsize for s in broadcast.strides]
-    step, matrix = _step(stack, strides[:-2]), _matrix(x.shape[-2:], strides[-2:])
+    step, matrix = _layout(x.shape, x.strides, x.itemsize, stack)
     if step is None or matrix is None:
-        x = xp.ascontiguousarray(broadcast if step is None else x)
+        x = xp.ascontiguousarray(xp.broadcast_to(x, (*stack, *x.shape[-2:])) if step is None else x)
         return _laid_out(xp, x, stack)
     return (x, *matrix, step)
+
+
+@functools.lru_cache(4096)
+def _layout(
+    shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int, stack: tuple[int, ...]
+) -> tuple[int | None, tuple[bool, int] | None]:
+    """`_step` and `_matrix` of an array that is broadcast to a stack of matrices."""
+    elements = [s // itemsize for s in strides]
+    own = [0 if n == 1 else s for n, s in zip(shape[:-2], elements[:-2], strict=True)]
+    return _step(stack, [0] * (len(stack) - len(own)) + own), _matrix(shape[-2:], elements[-2:])
 
 
 def _matrix(shape: Sequence[int], strides: Sequence[int]) -> tuple[bool, int] | None:
@@ -110,18 +125,28 @@ def _multiply(xp: Any, first: tuple[Any, ...], second: tuple[Any, ...], result: 
     cublas, (a, a_transposed, a_row, a_step), (b, b_transposed, b_row, b_step) = xp.cuda.cublas, first, second
     y, y_row, y_step = result
     n, m = y.shape[-2:]
-    wide = _TYPES[a.dtype.name][1]
-    alpha, beta = numpy.asarray(factor, wide), numpy.asarray(adds, wide)
+    name, kind, wide = _types(xp, a.dtype)
+    (_alpha, alpha_address), (_beta, beta_address) = _number(factor, wide), _number(adds, wide)
     cublas.gemmStridedBatchedEx(
         xp.cuda.device.get_cublas_handle(), int(b_transposed), int(a_transposed), m, n, a.shape[-1],
-        alpha.ctypes.data, b.data.ptr, _kind(xp, b), b_row, b_step, a.data.ptr, _kind(xp, a), a_row, a_step,
-        beta.ctypes.data, y.data.ptr, _kind(xp, y), y_row, y_step, math.prod(y.shape[:-2]),
-        _arithmetic(xp, a.dtype.name), cublas.CUBLAS_GEMM_DEFAULT,
+        alpha_address, b.data.ptr, kind, b_row, b_step, a.data.ptr, kind, a_row, a_step,
+        beta_address, y.data.ptr, _types(xp, y.dtype)[1], y_row, y_step, math.prod(y.shape[:-2]),
+        _arithmetic(xp, name), cublas.CUBLAS_GEMM_DEFAULT,
     )  # fmt: skip
 
 
-def _kind(xp, x):
-    return getattr(xp.cuda.runtime, _TYPES[x.dtype.name][0])
+@functools.lru_cache(256)
+def _types(xp: Any, dtype: numpy.dtype[Any]) -> tuple[str, int, str]:
+    """The name of a dtype, CUDA's number for it, and the dtype of what is computed."""
+    name, wide = _TYPES[dtype.name]
+    return dtype.name, getattr(xp.cuda.runtime, name), wide
+
+
+@functools.lru_cache(256)
+def _number(x: float, wide: str) -> tuple[Any, int]:
+    """A number in the dtype of what is computed, and its address on the host."""
+    array = numpy.asarray(x, wide)
+    return array, array.ctypes.data
 
 
 def _arithmetic(xp, dtype):
