@@ -21,6 +21,7 @@ import importlib.util
 import math
 import platform
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -87,6 +88,7 @@ def packages(report: Report) -> None:
         report.line("needed by", f"{dependents}: {served}{missing}")
     for extra, names in _extras().items():
         report.line(f"extra {extra}", _installed(extra, names))
+    report.line("Graphviz", shutil.which("dot") or "not installed: make_graph draws with its program dot")
     for name in filter(os.environ.__contains__, VARIABLES):
         report.line(name, os.environ[name])
     report.line("variables not set", ", ".join(name for name in VARIABLES if name not in os.environ))

@@ -292,7 +292,7 @@ class Jit(Transform, Generic[P, R]):
             if recording.made or not program.closed:
                 what = "makes variables that live on" if recording.made else "uses values that are traced outside of it"
                 raise ValueError(f"Jit.lower: {program.name} {what}. Call it once before, outside of transformations.")
-            program.causes = ("lower",)
+            program.causes = ("a call of lower",)
             names = self.names()
             return Lowered(program, names, recording, given, lambda *args, **kwargs: self._checked(key, args, kwargs))
         except Exception as error:

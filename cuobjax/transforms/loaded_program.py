@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from autograd import default_device, tree
@@ -15,6 +14,7 @@ from ..core.collection import VarCollection
 from ..core.module import Module
 from ..core.random_state import RandomState
 from ..core.variable import BaseVar
+from ..typing import FileOrStr
 from .jit import Jit
 from .plain import Slot
 from .program_file import Content, read_program
@@ -109,14 +109,17 @@ def _shown(given):
     return f"({', '.join([*map(repr, args), *[f'{name}={x!r}' for name, x in kwargs.items()]])})"
 
 
-def load_program(path: str | os.PathLike[str]) -> LoadedProgram:
-    """The program that `Jit(f).lower(*args).save(path)` wrote, as a module; its arrays are on the default device.
+def load_program(file: FileOrStr) -> LoadedProgram:
+    """The program that `Jit(f).lower(*args).save(file)` wrote, as a module; its arrays are on the default device.
 
     No code comes from the file: it can only name autograd's operations. Whatever the file holds, a call may compute
     for long and need much memory.
+
+    Args:
+        file: A path, or a binary file.
 
     Raises:
         DamagedFileError: If the file is damaged or of another kind.
         ValueError: If a later version of cuobjax wrote it.
     """
-    return LoadedProgram(read_program(path))
+    return LoadedProgram(read_program(file))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from autograd import tree
 
 from ..core.variable import BaseVar
+from ..typing import FileOrStr
 from .explanation import ProgramExplanation
 from .plain import Slot
 from .program import Program, Recording, distinct_names
@@ -69,11 +69,13 @@ class Lowered:
             )
         return results[0]
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, file: FileOrStr) -> None:
         """Saves the program to a file, with the values that the variables have now: `cuobjax.io.load_program` reads it.
 
-        It is plain data: the graph of autograd's operations, and arrays. A file at the path is replaced when the new
-        one is safe on the disk.
+        It is plain data: the graph of autograd's operations, and arrays.
+
+        Args:
+            file: A path, where a file is replaced when the new one is safe on the disk; or a binary file.
 
         Raises:
             TypeError: If an operation of your own or an object is in it, which has no form as plain data.
@@ -99,7 +101,7 @@ class Lowered:
             [place[v] for v in read],
             [place[v] for v in program.writes],
         )
-        write_program(path, content, [*filter(is_input, leaves), *[v.value for v in read]])
+        write_program(file, content, [*filter(is_input, leaves), *[v.value for v in read]])
 
     def explain(self) -> ProgramExplanation:
         """What it runs, as an object that prints as a table."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from autograd.primitive import Primitive
 from ..core.random_state import RandomState, random_key
 from ..core.variable import BaseVar, StateVar, TrainVar
 from ..io.formats import DamagedFileError, read_npz, replacement, write_npz
+from ..typing import FileOrStr
 from .plain import NotPlain, Slot, decoded, encoded, graph_from_plain, plain_graph
 
 __all__ = ["Content", "read_program", "write_program"]
@@ -49,10 +51,12 @@ class Content(NamedTuple):
     written: list[int]
 
 
-def write_program(path: str | os.PathLike[str], content: Content, inputs: Sequence[Any]) -> None:
-    """Writes a program to a file.
+def write_program(file: FileOrStr, content: Content, inputs: Sequence[Any]) -> None:
+    """Writes a program to a file, which is replaced when the new one is whole, or to a binary file that is open.
 
     Args:
+        file: A path, or a binary file.
+        content: The program.
         inputs: Inputs of the graph, with which it runs once if there is something in it that has to be taken apart.
 
     Raises:
@@ -78,8 +82,12 @@ def write_program(path: str | os.PathLike[str], content: Content, inputs: Sequen
             "the variables alone with cuobjax.io.save_var_collection, or write it with operations that are there."
         ) from None
     named = {f"array {i}": x for i, x in enumerate(arrays)}
-    with replacement(os.fsdecode(path)) as file:
-        write_npz(file, {"program": onp.frombuffer(json.dumps(text, allow_nan=False).encode(), onp.uint8), **named})
+    named = {"program": onp.frombuffer(json.dumps(text, allow_nan=False).encode(), onp.uint8), **named}
+    if isinstance(file, str | os.PathLike):
+        with replacement(os.fsdecode(file)) as new:
+            write_npz(new, named)
+    else:
+        write_npz(file, named)
 
 
 def _kind(kind):
@@ -96,15 +104,16 @@ def _of_primitives(graph, inputs):
     return staging.finished(outputs)
 
 
-def read_program(path: str | os.PathLike[str]) -> Content:
+def read_program(file: FileOrStr) -> Content:
     """What is in a file that `write_program` wrote.
 
     Raises:
         DamagedFileError: If it is damaged or of another kind.
         ValueError: If a later version wrote it.
     """
-    with open(path, "rb") as file:
-        named = read_npz(file)
+    with open(file, "rb") if isinstance(file, str | os.PathLike) else contextlib.nullcontext(file) as opened:
+        named = read_npz(opened)
+    name = os.fsdecode(file) if isinstance(file, str | os.PathLike) else "the file"
     try:
         text = json.loads(named["program"].tobytes())
         if text["format"] != _FORMAT:
@@ -115,12 +124,11 @@ def read_program(path: str | os.PathLike[str]) -> Content:
         raise
     except Exception as error:  # whatever a damaged or hostile text leads to
         raise DamagedFileError(
-            f"{os.fsdecode(path)}: expected a program, got a damaged file or one of another kind "
-            f"({type(error).__name__}: {error})."
+            f"{name}: expected a program, got a damaged file or one of another kind ({type(error).__name__}: {error})."
         ) from error
     if content is None:
         raise ValueError(
-            f"{os.fsdecode(path)}: expected version {_VERSION} of programs, got {version!r}. Save it with this version "
+            f"{name}: expected version {_VERSION} of programs, got {version!r}. Save it with this version "
             "of cuobjax, or load it with a later one."
         )
     return content

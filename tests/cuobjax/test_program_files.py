@@ -4,6 +4,7 @@ import contextlib
 import copy
 import dataclasses
 import functools
+import io
 import json
 import pickle
 
@@ -192,6 +193,31 @@ def test_from_one_device_to_another(tmp_path, xp):
         found = program(X)
         assert not is_cupy(found.raw)
         np.testing.assert_allclose(found, y, rtol=1e-5)
+
+
+def test_a_step_from_one_device_to_another(tmp_path):
+    net = nn.Linear(4, 2)
+    gradients = cuobjax.GradValues(lambda x: (net(x) ** 2).mean(), net.vars())
+    optimizer = cuobjax.optimizer.Adam(net.vars())
+    step = Jit(lambda x: (gradients(x)[1][0], optimizer(0.1, gradients(x)[0]))[0])
+    step.lower(T[0]).save(tmp_path / "step.npz")
+    with cuobjax.device("cpu"):
+        program = load_program(tmp_path / "step.npz")
+        found = [on_host(program(T[0])) for _ in range(3)]
+    np.testing.assert_allclose(found, [on_host(step(T[0])) for _ in range(3)], rtol=1e-5)
+    assert found[0] > found[2]
+
+
+def test_open_files_and_constants():
+    net = nn.Linear(4, 2)
+    file = io.BytesIO()
+    Jit(net, cuobjax.VarCollection()).lower(T[0]).save(file)
+    file.seek(0)
+    program = load_program(file)
+    assert not program.vars()
+    same(program(T[0]), net(T[0]))
+    with pytest.raises(DamagedFileError, match=r"^the file: expected variables, got a damaged file"):
+        load_program(io.BytesIO(b"text"))
 
 
 @autograd.extend.primitive
