@@ -94,8 +94,8 @@ NAMES = {
         to_interpolate to_onnx to_padding to_positions to_tuple""",
     "cuobjax.constants": "ConvPadding Interpolate",
     "cuobjax.io": """
-        Checkpoint DamagedFileError Loaded LoadedProgram load_program load_state_dict load_var_collection
-        save_var_collection""",
+        Checkpoint DamagedFileError Loaded LoadedProgram Stored list_variables load_program load_state_dict
+        load_var_collection save_var_collection""",
     "cuobjax.typing": """
         ConvPaddingInt FileOrStr JaxArray JaxDType
         ArrayLike Axes DTypeLike DeviceLike Padding RawArray Scalar Shape Tree""",

@@ -5,13 +5,13 @@ import typing as _typing
 from ..absent import of_package as _of_package
 from ..transforms.loaded_program import LoadedProgram, load_program
 from .checkpoint import Checkpoint
-from .collection import Loaded, load_var_collection, save_var_collection
-from .formats import DamagedFileError
+from .collection import Loaded, list_variables, load_var_collection, save_var_collection
+from .formats import DamagedFileError, Stored
 from .pretrained import load_state_dict
 
 __all__ = [
-    "Checkpoint", "DamagedFileError", "Loaded", "LoadedProgram", "load_program", "load_state_dict",
-    "load_var_collection", "save_var_collection",
+    "Checkpoint", "DamagedFileError", "Loaded", "LoadedProgram", "Stored", "list_variables", "load_program",
+    "load_state_dict", "load_var_collection", "save_var_collection",
 ]  # fmt: skip
 
 if not _typing.TYPE_CHECKING:

@@ -1,25 +1,35 @@
 """Checkpoints of a training run: numbered files, of which the newest ones stay."""
 
 import errno
+import json
+import math
 import operator
 import os
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+import numpy as onp
 
 from ..core.collection import VarCollection
-from .collection import Loaded, load_var_collection, save_var_collection
+from ..core.variable import BaseVar
+from ..random.generator import DEFAULT_GENERATOR
+from .background import Background, as_variable, snapshot
+from .collection import Loaded, list_variables, load_var_collection, read_variable, save_var_collection
 from .formats import DamagedFileError, sweep
 
 __all__ = ["Checkpoint"]
+
+_GENERATOR, _RUN = "(Checkpoint).generator", "(Checkpoint).run"
 
 
 class Checkpoint:
     """Saves variables now and then, and restores them when training continues.
 
-    The checkpoint of index 7 is `<logdir>/ckpt/0000000007.npz`. Subclasses may choose other names and another format:
+    The checkpoint of index 7 is `<logdir>/ckpt/0000000007.npz`. It has the state of `random.DEFAULT_GENERATOR` as well,
+    and what the run wants to remember. Subclasses may choose other names and another format:
     `FILE_MATCH, FILE_FORMAT = "*.safetensors", "%010d.safetensors"`. One process at a time saves to a folder.
 
     Args:
@@ -27,9 +37,13 @@ class Checkpoint:
         keep_ckpts: How many checkpoints stay, 0 for all: the one saved last and the others of the highest indices.
         makedir: Make the folder.
         verbose: Print which file is restored.
+        best: "max" or "min": the checkpoint with the largest or smallest metric stays, too.
+        asynchronous: Write files in a thread, while training goes on: `save` takes the values and returns. An error of
+            the thread is raised by the next `save`, `restore` or `wait`, or printed at the end of the program, which
+            waits for the file. Numbers of a GPU are brought to the host by `save`.
 
     Raises:
-        ValueError: If `keep_ckpts` is negative.
+        ValueError: If `keep_ckpts` is negative, or `best` another word.
 
     Attributes:
         DIR_NAME: The folder of the checkpoints, within `logdir`.
@@ -38,6 +52,7 @@ class Checkpoint:
         LOAD_FN: Loads a file to a VarCollection; raises `DamagedFileError` for a file that `restore` is to skip.
         SAVE_FN: Saves a VarCollection to a file.
         loaded: What LOAD_FN returned when a checkpoint was restored: a `Loaded`; None before that.
+        run: What `save` was given as `run`, of the checkpoint that was restored; {} before that.
     """
 
     DIR_NAME: ClassVar[str] = "ckpt"
@@ -49,17 +64,31 @@ class Checkpoint:
     logdir: str | os.PathLike[str]
     keep_ckpts: int
     verbose: bool
+    best: Literal["max", "min"] | None
+    asynchronous: bool
     loaded: Loaded | None
+    run: dict[str, Any]
 
     def __init__(
-        self, logdir: str | os.PathLike[str], keep_ckpts: int, makedir: bool = True, verbose: bool = True
+        self,
+        logdir: str | os.PathLike[str],
+        keep_ckpts: int,
+        makedir: bool = True,
+        verbose: bool = True,
+        best: Literal["max", "min"] | None = None,
+        asynchronous: bool = False,
     ) -> None:
         if operator.index(keep_ckpts) < 0:
             raise ValueError(f"Checkpoint: expected keep_ckpts of at least 0, got {keep_ckpts}. 0 keeps all.")
         self.logdir = logdir
         self.keep_ckpts = keep_ckpts
         self.verbose = verbose
-        self.loaded = None
+        if best not in (None, "max", "min"):
+            raise ValueError(f"Checkpoint: expected best as 'max', 'min' or None, got {best!r}.")
+        self.best, self.asynchronous = best, asynchronous
+        self.loaded, self.run = None, {}
+        self._metrics: dict[int, float] = {}
+        self._background = Background(f"checkpoints in {os.fspath(logdir)}")
         if makedir:
             os.makedirs(os.path.join(logdir, self.DIR_NAME), exist_ok=True)
 
@@ -69,17 +98,22 @@ class Checkpoint:
         before, after = re.split(r"%\d*d", cls.FILE_FORMAT)
         return int(os.path.basename(filename).removeprefix(before).removesuffix(after))
 
-    def restore(self, vc: VarCollection, idx: int | None = None, strict: bool = True) -> tuple[int, str]:
+    def restore(
+        self, vc: VarCollection, idx: int | Literal["best"] | None = None, strict: bool = True
+    ) -> tuple[int, str]:
         """Assigns the values of a checkpoint to variables, to all of them or, after an error, to none.
+
+        The default generator goes on as when the checkpoint was saved.
 
         Args:
             vc: The VarCollection.
-            idx: The index of the checkpoint; None: the newest one that is not damaged. A warning names each one that is
-                skipped.
+            idx: The index of the checkpoint; "best": that with the best metric; None: the newest one that is not
+                damaged. A warning names each one that is skipped.
             strict: False: variables that are not in the checkpoint keep their values.
 
         Returns:
-            (idx, path) of the checkpoint, (0, "") if there is none. The attribute `loaded` has the names that matched.
+            (idx, path) of the checkpoint, (0, "") if there is none. The attribute `loaded` has the names that matched,
+            `run` what else was saved.
 
         Raises:
             TypeError: If `vc` is no VarCollection.
@@ -88,6 +122,11 @@ class Checkpoint:
             ValueError: If it does not fit the variables, see `load_var_collection`.
         """
         _require_collection(vc, "restore")
+        self.wait()
+        if idx == "best":
+            idx = self._best()
+            if idx is None:
+                raise FileNotFoundError(errno.ENOENT, "There is no checkpoint with a metric", self._path(0))
         if idx is not None:
             return self._load(vc, operator.index(idx), strict)
         indices = self._indices()
@@ -102,34 +141,90 @@ class Checkpoint:
             print("No checkpoints found. Skipping restoring variables.")
         return 0, ""
 
-    def save(self, vc: VarCollection, idx: int) -> None:
+    def save(self, vc: VarCollection, idx: int, run: Mapping[str, Any] | None = None, metric: Any = None) -> None:
         """Saves variables as a checkpoint, then deletes the oldest ones if there are more than `keep_ckpts`.
 
         Args:
             vc: The VarCollection.
             idx: The index of the checkpoint, which replaces one of the same index.
+            run: What else the run needs to go on, such as {"epoch": 3, "losses": losses, "options": options}: nested
+                dictionaries with texts as keys, lists, texts and numbers; arrays become lists.
+            metric: A number that says how good it is, for `best`.
 
         Raises:
-            TypeError: If `vc` is no VarCollection.
+            TypeError: If `vc` is no VarCollection, or `run` has something else in it.
+            ValueError: If there is no metric though `best` is set.
         """
         _require_collection(vc, "save")
         idx = operator.index(idx)
+        if self.best and metric is None:
+            raise ValueError(f"Checkpoint.save: expected a metric, as best={self.best!r}. Give metric=x.")
+        number = math.nan if metric is None else float(metric)
+        content = None if run is None and metric is None else _encoded({"run": run or {}, "metric": number})
+        self.wait()
+        everything = _and(vc, {_GENERATOR: DEFAULT_GENERATOR.key})
+        if self.asynchronous:
+            everything = snapshot(everything)
+        if content is not None:
+            everything = _and(everything, {_RUN: content})
+        if self.asynchronous:
+            self._background.start(lambda: self._save(everything, idx, number))
+        else:
+            self._save(everything, idx, number)
+
+    def wait(self) -> None:
+        """Waits until what was saved is in its file; raises what writing it raised."""
+        self._background.wait()
+
+    def _save(self, vc, idx, metric):
         self.SAVE_FN(self._path(idx), vc)
+        self._metrics[idx] = metric
         sweep(os.path.join(self.logdir, self.DIR_NAME))
         if self.keep_ckpts:
+            kept = {idx, self._best() if self.best else idx}
             others = [i for i in self._indices() if i != idx]
             for i in others[: max(0, len(others) + 1 - self.keep_ckpts)]:
-                os.remove(self._path(i))
+                if i not in kept:
+                    os.remove(self._path(i))
+
+    def _best(self):
+        """The index with the best metric, the later one of equal ones; None if there is none."""
+        known = {i: self._metric(i) for i in self._indices()}
+        sign = -1 if self.best == "min" else 1
+        found = [(sign * x, i) for i, x in known.items() if not math.isnan(x)]
+        return max(found)[1] if found else None
+
+    def _metric(self, idx):
+        if idx not in self._metrics:
+            try:
+                self._metrics[idx] = _decoded(read_variable(self._path(idx), _RUN)).get("metric", math.nan)
+            except (DamagedFileError, OSError):
+                self._metrics[idx] = math.nan
+        return self._metrics[idx]
 
     def _load(self, vc, idx, strict):
         path = self._path(idx)
         if not os.path.exists(path):
             there = ", ".join(map(str, self._indices())) or "none"
             raise FileNotFoundError(errno.ENOENT, f"There is no checkpoint {idx}. Those that are there: {there}", path)
+        stored = self._stored(path)
+        if _GENERATOR in stored:
+            vc = _and(vc, {_GENERATOR: DEFAULT_GENERATOR.key})
+        run = _decoded(read_variable(path, _RUN)) if _RUN in stored else {}
         self.loaded = self.LOAD_FN(path, vc, **({} if strict else {"strict": False}))
+        self.run = run.get("run", {})
+        if isinstance(self.loaded, Loaded):
+            self.loaded = _without_own(self.loaded)
         if self.verbose:
             print("Resuming from", path)
         return idx, path
+
+    def _stored(self, path):
+        """The names in a file; of a format that is not ours, none."""
+        try:
+            return list_variables(path)
+        except (DamagedFileError, ImportError):
+            return {}
 
     def _path(self, idx):
         return os.path.join(self.logdir, self.DIR_NAME, self.FILE_FORMAT % idx)
@@ -150,3 +245,31 @@ class Checkpoint:
 def _require_collection(vc, verb):
     if not isinstance(vc, VarCollection):
         raise TypeError(f"Must pass a VarCollection to {verb}; received type {type(vc)}.")
+
+
+def _and(vc: VarCollection, others: dict[str, BaseVar]) -> VarCollection:
+    """A collection with others that are not in it under a name of their own."""
+    known = {id(v) for v in vc}
+    return VarCollection([*vc.items(), *((name, v) for name, v in others.items() if id(v) not in known)])
+
+
+def _encoded(content):
+    """Plain data as a variable: the bytes of their JSON."""
+    try:
+        text = json.dumps(content, default=lambda x: x.tolist())
+    except (AttributeError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"Checkpoint.save: expected run as nested dictionaries, lists, texts and numbers. {error}."
+        ) from None
+    return as_variable(onp.frombuffer(text.encode(), onp.uint8))
+
+
+def _decoded(x):
+    return {} if x is None else json.loads(onp.asarray(x).tobytes())
+
+
+def _without_own(loaded):
+    """What was loaded, without what a Checkpoint adds."""
+    own = {_GENERATOR, _RUN}
+    matched = {name: stored for name, stored in loaded.matched.items() if stored not in own}
+    return Loaded(matched, loaded.missing, [name for name in loaded.unused if name not in own])

@@ -3,7 +3,7 @@
 import os
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
 import numpy as onp
@@ -14,11 +14,24 @@ from ..core.collection import VarCollection, Variables, assign_all
 from ..core.random_state import RandomState
 from ..core.replication import replicated
 from ..core.scope import at_once
-from ..core.variable import TrainRef
+from ..core.variable import BaseVar, TrainRef
 from ..typing import FileOrStr
-from .formats import read_npz, read_safetensors, replacement, write_npz, write_safetensors
+from .formats import (
+    Stored,
+    listed_npz,
+    listed_safetensors,
+    one_of_npz,
+    one_of_safetensors,
+    read_npz,
+    read_safetensors,
+    replacement,
+    write_npz,
+    write_safetensors,
+)
 
-__all__ = ["Loaded", "load_var_collection", "save_var_collection"]
+__all__ = [
+    "Loaded", "host_array", "list_variables", "load_var_collection", "read_variable", "save_var_collection",
+]  # fmt: skip
 
 
 class Loaded(NamedTuple):
@@ -57,7 +70,7 @@ def save_var_collection(file: FileOrStr, vc: Variables) -> None:
     named = _named(_in_order("save_var_collection", file, vc))
     if not replicated().isdisjoint(named):
         raise ValueError("save_var_collection: expected variables of one value, got replicas. Save after replicate().")
-    arrays = {names[0]: _host_array(variable) for variable, names in named.items()}
+    arrays = _HostArrays({names[0]: variable for variable, names in named.items()})
     if _is_path(file):
         with replacement(os.fsdecode(file)) as new:
             (write_safetensors if _is_safetensors(file) else write_npz)(new, arrays)
@@ -153,7 +166,49 @@ def _named(vc):
     return found
 
 
-def _host_array(variable):
+class _HostArrays(Mapping[str, onp.ndarray[Any, Any]]):
+    """The values of variables in host memory; those of a GPU are brought there when they are asked for."""
+
+    def __init__(self, variables: dict[str, BaseVar]) -> None:
+        self._variables = variables
+
+    def __getitem__(self, name: str) -> onp.ndarray[Any, Any]:
+        return host_array(self._variables[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+
+def list_variables(file: FileOrStr) -> dict[str, Stored]:
+    """What a file of `save_var_collection` or of Objax has, {name: (shape, dtype)}, without reading the values.
+
+    >>> import os, tempfile
+    >>> import cuobjax
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "net.npz")
+    ...     cuobjax.io.save_var_collection(path, cuobjax.nn.Linear(3, 1).vars())
+    ...     cuobjax.io.list_variables(path)["(Linear).w"]
+    Stored(shape=(3, 1), dtype='float32')
+
+    Args:
+        file: A path or, of an .npz file, a binary file.
+
+    Raises:
+        DamagedFileError: If it is no such file.
+    """
+    return _of_file(file, listed_npz, listed_safetensors)
+
+
+def read_variable(file: FileOrStr, name: str) -> onp.ndarray[Any, Any] | None:
+    """One value of a file, None if it has none of that name."""
+    return _of_file(file, lambda opened: one_of_npz(opened, name), lambda opened: one_of_safetensors(opened, name))
+
+
+def host_array(variable: BaseVar) -> onp.ndarray[Any, Any]:
+    """The value of a variable in host memory; of one that is there, itself."""
     raw = variable.value.raw
     return CPU.put(raw) if is_cupy(raw) else onp.asarray(raw)
 
@@ -167,10 +222,15 @@ def _is_safetensors(path):
 
 
 def _read(file):
+    return _of_file(file, read_npz, read_safetensors)
+
+
+def _of_file(file, npz, safetensors):
+    """What a function of an open file gives, the one for its format."""
     if not _is_path(file):
-        return read_npz(file)
+        return npz(file)
     with open(file, "rb") as opened:
-        return (read_safetensors if _is_safetensors(file) else read_npz)(opened)
+        return (safetensors if _is_safetensors(file) else npz)(opened)
 
 
 def _renamed(stored, renamer):

@@ -12,13 +12,13 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, NamedTuple, TypeAlias
 
 import numpy as onp
 
 __all__ = [
-    "Arrays", "DamagedFileError", "read_npz", "read_safetensors", "replacement", "sweep", "write_npz",
-    "write_safetensors",
+    "Arrays", "DamagedFileError", "Stored", "listed_npz", "listed_safetensors", "one_of_npz", "one_of_safetensors",
+    "read_npz", "read_safetensors", "replacement", "sweep", "write_npz", "write_safetensors",
 ]  # fmt: skip
 
 Arrays: TypeAlias = Mapping[str, onp.ndarray[Any, Any]]
@@ -41,12 +41,54 @@ def write_npz(file: Any, arrays: Arrays) -> None:
     """Writes {name: array} as Objax does: `names`, and each array under the number of its name.
 
     Arrays of dtypes that NumPy does not bring along, such as bfloat16, are written as integers of the same bits; a
-    member `dtypes`, which other files lack, then has the names of all dtypes.
+    member `dtypes`, which other files lack, then has the names of all dtypes. One array after the other is asked for,
+    so that a mapping that makes them needs memory for one at a time.
     """
-    members: dict[str, Any] = {"names": onp.array([*arrays], str)}
-    if any(_is_foreign(a.dtype) for a in arrays.values()):
-        members["dtypes"] = onp.array([a.dtype.name for a in arrays.values()])
-    onp.savez(file, **members, **{str(i): _bits(a) for i, a in enumerate(arrays.values())})
+    dtypes = []
+    with zipfile.ZipFile(file, "w") as archive:
+        _write_member(archive, "names", onp.array([*arrays], str))
+        for i, a in enumerate(arrays.values()):
+            dtypes.append(a.dtype)
+            _write_member(archive, str(i), _bits(a))
+        if any(map(_is_foreign, dtypes)):
+            _write_member(archive, "dtypes", onp.array([dtype.name for dtype in dtypes]))
+
+
+def _write_member(archive, name, array):
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        onp.lib.format.write_array(member, onp.asanyarray(array), allow_pickle=False)
+
+
+class Stored(NamedTuple):
+    """What a file says of an array in it."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def listed_npz(file: IO[bytes]) -> dict[str, Stored]:
+    """What is in a file that `write_npz` or Objax wrote, without reading the arrays."""
+    with _noticing_damage(file), onp.load(file, allow_pickle=False) as archive:
+        names = archive["names"].tolist()
+        headers = [_header(archive.zip, f"{i}.npy") for i in range(len(names))]
+        dtypes = archive["dtypes"].tolist() if "dtypes" in archive else [dtype.name for _, dtype in headers]
+        return {name: Stored(shape, d) for name, (shape, _), d in zip(names, headers, dtypes, strict=True)}
+
+
+def _header(archive, name):
+    """The shape and the dtype of a member."""
+    with archive.open(name) as member:
+        version = onp.lib.format.read_magic(member)
+        read = onp.lib.format.read_array_header_1_0 if version == (1, 0) else onp.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+    return shape, dtype
+
+
+def one_of_npz(file: IO[bytes], name: str) -> onp.ndarray[Any, Any] | None:
+    """One array of a file, None if there is none of that name; the others are not read."""
+    with _noticing_damage(file), onp.load(file, allow_pickle=False) as archive:
+        names = archive["names"].tolist()
+        return archive[str(names.index(name))] if name in names else None
 
 
 def read_npz(file: IO[bytes]) -> dict[str, onp.ndarray[Any, Any]]:
@@ -88,6 +130,37 @@ def read_safetensors(file: IO[bytes]) -> dict[str, onp.ndarray[Any, Any]]:
         return arrays
 
 
+def listed_safetensors(file: IO[bytes]) -> dict[str, Stored]:
+    """What is in a file, without reading the arrays."""
+    with _noticing_damage(file):
+        header = _safetensors_header(file)
+        header.pop("__metadata__", None)
+        return {name: Stored(tuple(x["shape"]), _stored_as(x["dtype"])[1]) for name, x in header.items()}
+
+
+def one_of_safetensors(file: IO[bytes], name: str) -> onp.ndarray[Any, Any] | None:
+    """One array of a file, None if there is none of that name; the others are not read."""
+    with _noticing_damage(file):
+        header = _safetensors_header(file)
+        if name not in header:
+            return None
+        start, end = header[name]["data_offsets"]
+        file.seek(start, os.SEEK_CUR)
+        return _from_bytes({**header[name], "data": file.read(end - start)})
+
+
+def _safetensors_header(file):
+    length = int.from_bytes(file.read(8), "little")
+    if length > 100 << 20:  # the limit of the format
+        raise ValueError(f"a header of {length} bytes")
+    return json.loads(file.read(length))
+
+
+def _stored_as(dtype):
+    """What NumPy reads of a dtype, and the dtype of these bits."""
+    return _SAFETENSORS.get(dtype) or 2 * (_LETTERS[dtype[0]] + dtype[1:],)
+
+
 def _safetensors():
     try:
         import safetensors.numpy
@@ -97,8 +170,7 @@ def _safetensors():
 
 
 def _from_bytes(tensor):
-    dtype = tensor["dtype"]
-    stored, name = _SAFETENSORS.get(dtype) or 2 * (_LETTERS[dtype[0]] + dtype[1:],)
+    stored, name = _stored_as(tensor["dtype"])
     return _as_named(onp.frombuffer(tensor["data"], stored).reshape(tensor["shape"]), name)
 
 

@@ -3,11 +3,13 @@
 import errno
 import inspect
 import io as std_io
+import math
 import os
 import platform
 import subprocess
 import sys
 import threading
+import weakref
 import zlib
 
 import numpy as np
@@ -321,8 +323,8 @@ def test_nothing_is_unpickled(tmp_path):
     [
         (save_var_collection, "file vc"),
         (load_var_collection, "file vc renamer strict"),
-        (Checkpoint, "logdir keep_ckpts makedir verbose"),
-        (Checkpoint.save, "self vc idx"),
+        (Checkpoint, "logdir keep_ckpts makedir verbose best asynchronous"),
+        (Checkpoint.save, "self vc idx run metric"),
         (Checkpoint.restore, "self vc idx strict"),
         (Checkpoint.checkpoint_idx, "filename"),
     ],
@@ -331,6 +333,161 @@ def test_parameters_are_objaxs_and_more(function, names):
     assert list(inspect.signature(function).parameters) == names.split()
     fields = Checkpoint.DIR_NAME, Checkpoint.FILE_MATCH, Checkpoint.FILE_FORMAT
     assert fields == ("ckpt", "*.npz", "%010d.npz")
+
+
+# Whole runs.
+
+
+def numbers(vc):
+    return {name: np.asarray(v.value).tobytes() for name, v in vc.items()}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+def test_a_run_goes_on_bit_for_bit(tmp_path, asynchronous, ending):
+    class Own(Checkpoint):
+        FILE_MATCH, FILE_FORMAT = f"*.{ending}", f"%010d.{ending}"
+
+    def begun():
+        cuobjax.random.seed(len(asynchronous * "x"))
+        net = cuobjax.nn.Sequential([cuobjax.nn.Linear(3, 4), cuobjax.nn.Dropout(0.5), cuobjax.nn.Linear(4, 1)])
+        optimizer = cuobjax.optimizer.Adam(net.vars())
+        gradients = cuobjax.GradValues(lambda x: (net(x, training=True) ** 2).mean(), net.vars())
+
+        def step():
+            g, v = gradients(cuobjax.random.normal((8, 3)))
+            optimizer(0.1, g)
+            return float(v[0])
+
+        return net.vars() + optimizer.vars(), step
+
+    vc, step = begun()
+    checkpoint = Own(tmp_path, 2, verbose=False, asynchronous=asynchronous)
+    losses = [step() for _ in range(3)]
+    checkpoint.save(vc, 3, run={"epoch": 3, "losses": losses, "options": {"lr": 0.1, "name": "é"}, "x": np.ones(2)})
+    expected = [step() for _ in range(4)], numbers(vc)
+    vc, step = begun()
+    cuobjax.random.seed(99)
+    other = Own(tmp_path, 2, verbose=False)
+    assert other.run == {}
+    checkpoint.wait()
+    assert other.restore(vc)[0] == 3
+    assert other.run == {"epoch": 3, "losses": losses, "options": {"lr": 0.1, "name": "é"}, "x": [1, 1]}
+    assert not other.loaded.unused and not other.loaded.missing
+    assert ([step() for _ in range(4)], numbers(vc)) == expected
+
+
+def saved(path):
+    return sorted(int(name.stem) for name in (path / "ckpt").iterdir())
+
+
+@pytest.mark.parametrize(("best", "kept"), [("max", [2, 5, 6]), ("min", [3, 5, 6])])
+def test_the_best_one_stays(tmp_path, best, kept):
+    v = StateVar(jn.zeros(()))
+    vc = VarCollection(v=v)
+    for i, metric in enumerate([5, 9, 1, 3, math.nan, 2], 1):
+        v.value = jn.array(float(i))
+        checkpoint = Checkpoint(tmp_path, 2, verbose=False, best=best)  # each one reads the metrics of the files
+        checkpoint.save(vc, i, metric=jn.array(metric))
+    assert saved(tmp_path) == kept
+    checkpoint = Checkpoint(tmp_path, 2, verbose=False, best=best)
+    assert checkpoint.restore(vc, "best")[0] == kept[0] == float(v.value)
+    with pytest.raises(ValueError, match=f"expected a metric, as best='{best}'"):
+        checkpoint.save(vc, 7)
+    with pytest.raises(FileNotFoundError, match="There is no checkpoint with a metric"):
+        Checkpoint(tmp_path / "other", 1).restore(vc, "best")
+
+
+def test_values_are_those_of_the_moment(tmp_path):
+    v, gate, writing = StateVar(jn.ones(3)), threading.Event(), threading.Event()
+
+    class Slow(Checkpoint):
+        @staticmethod
+        def SAVE_FN(path, vc):
+            writing.set()
+            assert gate.wait(30)
+            save_var_collection(path, vc)
+
+    checkpoint = Slow(tmp_path, 3, verbose=False, asynchronous=True)
+    checkpoint.save(VarCollection(v=v), 1)
+    assert writing.wait(30) and saved(tmp_path) == []
+    v.value = jn.zeros(3)
+    gate.set()
+    checkpoint.restore(VarCollection(v=v))
+    np.testing.assert_array_equal(v.value, 1)
+
+
+def test_errors_of_the_thread_arrive(tmp_path):
+    class Broken(Checkpoint):
+        @staticmethod
+        def SAVE_FN(path, vc):
+            raise OSError(28, "No space left on device", path)
+
+    vc = VarCollection(v=StateVar(jn.ones(3)))
+    checkpoint = Broken(tmp_path, 3, verbose=False, asynchronous=True)
+    for call in (checkpoint.wait, lambda: checkpoint.save(vc, 2), lambda: checkpoint.restore(vc)):
+        checkpoint.save(vc, 1)
+        with pytest.raises(OSError, match="No space left"):
+            call()
+    assert checkpoint.restore(vc) == (0, "")
+
+
+def test_a_program_that_ends_says_what_was_not_saved(tmp_path):
+    program = """
+import sys
+import cuobjax, cuobjax.numpy as jn
+
+class Broken(cuobjax.io.Checkpoint):
+    @staticmethod
+    def SAVE_FN(path, vc):
+        raise OSError(28, "No space left on device", path)
+
+vc = cuobjax.VarCollection(v=cuobjax.StateVar(jn.ones(3)))
+Broken(sys.argv[1], 3, asynchronous=True).save(vc, 1)
+cuobjax.io.Checkpoint(sys.argv[1], 3, asynchronous=True).save(vc, 2)
+"""
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
+    assert "the last one was not saved. OSError: [Errno 28] No space left on device" in done.stderr
+    assert saved(tmp_path) == [2]
+
+
+def test_replicas_are_not_saved_in_a_thread(tmp_path):
+    vc = VarCollection(v=StateVar(jn.ones(3)))
+    with vc.replicate(), pytest.raises(ValueError, match="expected variables of one value, got replicas"):
+        Checkpoint(tmp_path, 3, asynchronous=True).save(vc, 1)
+
+
+def test_what_a_run_may_remember(tmp_path):
+    with pytest.raises(TypeError, match="expected run as nested dictionaries, lists, texts and numbers"):
+        Checkpoint(tmp_path, 3).save(VarCollection(v=StateVar(jn.ones(3))), 1, run={"f": len})
+    with pytest.raises(ValueError, match="expected best as 'max', 'min' or None, got 'most'"):
+        Checkpoint(tmp_path, 3, best="most")
+    assert saved(tmp_path) == []
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+def test_what_is_in_a_file(tmp_path, ending):
+    vc = VarCollection(a=StateVar(jn.ones((2, 3))), b=StateVar(jn.ones((), dtype="bfloat16")), c=StateVar(jn.arange(3)))
+    save_var_collection(tmp_path / f"v.{ending}", vc)
+    expected = {"a": ((2, 3), "float32"), "b": ((), "bfloat16"), "c": ((3,), "int32")}
+    assert cuobjax.io.list_variables(tmp_path / f"v.{ending}") == expected
+    (tmp_path / f"w.{ending}").write_bytes((tmp_path / f"v.{ending}").read_bytes()[:30])
+    with pytest.raises(DamagedFileError, match="damaged file"):
+        cuobjax.io.list_variables(tmp_path / f"w.{ending}")
+
+
+def test_arrays_of_a_gpu_are_brought_one_by_one(tmp_path, monkeypatch):
+    alive = []
+
+    def host(variable):
+        x = np.array(variable.value)
+        alive.append(weakref.ref(x))
+        assert sum(r() is not None for r in alive) <= 2
+        return x
+
+    monkeypatch.setattr("cuobjax.io.collection.host_array", host)
+    save_var_collection(tmp_path / "v.npz", VarCollection({str(i): StateVar(jn.ones(50)) for i in range(9)}))
+    assert len(alive) == 9
 
 
 # Networks that have changed since.

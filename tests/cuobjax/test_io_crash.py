@@ -24,7 +24,8 @@ warnings.simplefilter("error")
 folder, rounds = sys.argv[1], int(sys.argv[2])
 rng = random.Random(rounds)
 vc = VarCollection({f"v{i}": StateVar(np.zeros(40 * i)) for i in range(5)} | {"step": TrainVar(np.int64(0))})
-checkpoint = Checkpoint(folder, 2, verbose=False)
+asynchronous = sys.argv[3] == "True"  # then a save is in its file when the next one has returned
+checkpoint = Checkpoint(folder, 2, verbose=False, asynchronous=asynchronous)
 
 
 def assign(step):
@@ -49,19 +50,21 @@ def kill_a_child(step):
         finally:
             os._exit(1)
     os.close(writer)
-    os.read(reader, 8)
+    for _ in range(1 + asynchronous):  # one save is in its file, and the oldest one deleted
+        os.read(reader, 8)
     time.sleep(rng.uniform(0, 2) * duration)
     os.kill(child, signal.SIGKILL)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
     with open(reader, "rb") as pipe:
         said = pipe.read()
-    return int.from_bytes(said[-8:], "big") if said else step + 1
+    return int.from_bytes(said[-8:], "big") if said else step + 1 + asynchronous
 
 
 began = time.perf_counter()
 for step in range(1, 6):
     assign(step)
     checkpoint.save(vc, step)
+checkpoint.wait()
 duration = (time.perf_counter() - began) / 5
 halfway = 0
 for _ in range(rounds):
@@ -69,7 +72,7 @@ for _ in range(rounds):
     halfway += any(name.endswith(".tmp") for name in os.listdir(f"{folder}/ckpt"))
     assign(-1)
     step, path = checkpoint.restore(vc)
-    assert saved <= step <= saved + 1, (saved, step)
+    assert saved - asynchronous <= step <= saved + 1, (saved, step)
     assert all((np.asarray(v.value) == step).all() for v in vc), (step, vc.tensors())
     assert len([name for name in os.listdir(f"{folder}/ckpt") if name.endswith(".npz")]) <= 3
 print(json.dumps({"rounds": rounds, "halfway": halfway, "saves": step}))
@@ -77,11 +80,12 @@ print(json.dumps({"rounds": rounds, "halfway": halfway, "saves": step}))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_killed_runs_find_a_whole_checkpoint():
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_killed_runs_find_a_whole_checkpoint(asynchronous):
     environment = os.environ | {"CUOBJAX_DEVICE": "cpu", "OPENBLAS_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         done = subprocess.run(
-            [sys.executable, "-c", LOOP, folder, str(ROUNDS)],
+            [sys.executable, "-c", LOOP, folder, str(ROUNDS), str(asynchronous)],
             cwd=Path(__file__).parents[2],
             env=environment,
             capture_output=True,
