@@ -154,18 +154,17 @@ def plain_graph(graph: Graph, arrays: list[Any]) -> dict[str, Any]:
 
 
 def _plain_operation(o, arrays):
-    primitive: Any = o.primitive
-    inputs, params = o.inputs, o.params
-    if isinstance(primitive, PythonOperator) and primitive.name in _PYTHON:
+    primitive, inputs, name = o.primitive, list(o.inputs), getattr(o.primitive, "name", str(o.primitive))
+    if isinstance(primitive, PythonOperator) and name in _PYTHON:
         inputs = inputs[::-1] if hasattr(primitive.function, "__wrapped__") else inputs  # its arguments are swapped
-        return [f"python {primitive.name}", list(inputs), {}, list(o.outputs), o.multiple_results]
-    if primitive is not to_array and PRIMITIVES.get(getattr(primitive, "name", "")) is not primitive:
-        raise NotPlain(f"{getattr(primitive, 'name', primitive)}, which is none of autograd's operations ({o.line})")
+        return [f"python {name}", inputs, {}, list(o.outputs), o.multiple_results]
+    if primitive is not to_array and PRIMITIVES.get(name) is not primitive:
+        raise NotPlain(f"{name}, which is none of autograd's operations ({o.line})")
     try:
-        plain = {name: encoded(x, arrays) for name, x in params.items()}
+        params = {key: encoded(x, arrays) for key, x in o.params.items()}
     except NotPlain as error:
-        raise NotPlain(f"a parameter of {primitive.name}, {error} ({o.line})") from None
-    return [primitive.name, list(inputs), plain, list(o.outputs), o.multiple_results]
+        raise NotPlain(f"a parameter of {name}, {error} ({o.line})") from None
+    return [name, inputs, params, list(o.outputs), o.multiple_results]
 
 
 def graph_from_plain(plain: Any, arrays: Sequence[onp.ndarray[Any, Any]]) -> Graph:
