@@ -90,7 +90,7 @@ def _varying(graph: Graph, other: Graph) -> dict[int, dict[int, bool]]:
     for own, its in zip(graph.operations, other.operations, strict=True):
         constants = [pair for pair in zip(own.inputs, its.inputs, strict=True) if pair[0] not in pairs]
         zeros = own.primitive.name == "recurrence"  # its first states are zeros as in ONNX, of any shape
-        same = all(_same(graph.constants[n], other.constants[m], zeros) for n, m in constants)
+        same = all(_same(graph.constants.get(n), other.constants.get(m), zeros) for n, m in constants)
         wired = all(pairs.get(n, m) == m for n, m in zip(own.inputs, its.inputs, strict=True))
         if not same or not wired or not _same_params(own, its):
             raise ValueError(
@@ -99,7 +99,7 @@ def _varying(graph: Graph, other: Graph) -> dict[int, dict[int, bool]]:
             )
         pairs.update(zip(own.outputs, its.outputs, strict=True))
     fixed = [pair for pair in zip(graph.outputs, other.outputs, strict=True) if pair[0] not in pairs]
-    if not all(_same(graph.constants[n], other.constants[m], False) for n, m in fixed):
+    if not all(_same(graph.constants.get(n), other.constants.get(m), False) for n, m in fixed):
         raise ValueError("to_onnx: expected results that depend on the input, got constants. Leave dynamic_batch out.")
     batches = [graph.values[graph.inputs[0]].shape[0] for graph in (graph, other)]
     varying = {}
@@ -110,7 +110,9 @@ def _varying(graph: Graph, other: Graph) -> dict[int, dict[int, bool]]:
 
 
 def _same(a, b, zeros):
-    """Whether constants are equal, or zeros of any shapes if that serves as well."""
+    """Whether constants are equal, or zeros of any shapes if that serves as well; None is no constant."""
+    if a is None or b is None:
+        return False
     a, b = onp.asarray(_on_host(a)), onp.asarray(_on_host(b))
     return onp.array_equal(a, b) or (zeros and a.ndim == b.ndim and not a.any() and not b.any())
 
