@@ -7,6 +7,7 @@ from .device import DeviceProgram
 from .fusion import fused
 from .host import HostProgram, LineProgram
 from .passes import simplified
+from .recomputation import recomputed
 from .stretches import stretched
 
 __all__ = ["compiled", "simplified"]
@@ -21,4 +22,4 @@ def compiled(graph: Graph, name: str) -> LineProgram:
     if on_host:
         return HostProgram(stretched(graph), name)
     kind = captured.CapturedProgram if captured.is_wanted() else DeviceProgram
-    return kind(fused(graph), name)
+    return kind(fused(recomputed(graph)), name)

@@ -19,6 +19,7 @@ from ..core import beside
 from ..graph import Graph, Operation
 from .formulas import HEADERS, OPTIONS, statement, type_of
 from .multi_tensor import MultiTensorProgram, OverLists
+from .recomputation import Gaps
 
 __all__ = ["FusedKernel", "fused"]
 
@@ -108,6 +109,7 @@ class _Groups:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._gaps = Gaps(graph)
         self._users: dict[int, set[int]] = {n: {-1} for n in graph.outputs}
         self._maker: dict[int, int] = {}
         self._in: list[int] = list(range(len(graph.operations)))  # the group of an operation
@@ -131,7 +133,7 @@ class _Groups:
             return
         for n in dict.fromkeys(self._graph.operations[i].inputs):
             maker = self._maker.get(n)
-            if maker is None or self._shape(maker) != shape:
+            if maker is None or self._shape(maker) != shape or self._waits(i, n, maker):
                 continue
             own, other = self._in[i], self._in[maker]
             small = len(self.members[own]) + len(self.members[other]) <= MOST
@@ -140,9 +142,18 @@ class _Groups:
 
     def _shape(self, i):
         """The shape of the result of an operation that can be in a kernel, else None."""
-        operation = self._graph.operations[i]
-        value = self._graph.values[operation.outputs[0]]
-        return value.shape if not value.weak and 0 not in value.shape and statement(self._graph, operation) else None
+        return self._gaps.shapes[i]
+
+    def _waits(self, i, n, maker):
+        """Whether an operation is left to the kernel of those that use its result.
+
+        That costs nothing where its argument `n` is held for others beyond what runs in between, and saves memory.
+        """
+        gaps, end = self._gaps, len(self._graph.operations)
+        users = gaps.users.get(self._graph.operations[i].outputs[0], [end])
+        joined = all(u < end and gaps.shapes[u] == gaps.shapes[i] and not gaps.between(i, u) for u in users)
+        held = any(u != i and gaps.between(maker, u) for u in gaps.users[n])
+        return joined and held and gaps.between(maker, i)
 
     def _between(self, late, early):
         """Whether a group other than these two needs `early` and is needed by `late`."""
