@@ -123,10 +123,13 @@ class Checkpoint:
         """
         _require_collection(vc, "restore")
         self.wait()
-        if idx == "best":
-            idx = self._best()
-            if idx is None:
+        if isinstance(idx, str):
+            if idx != "best":
+                raise ValueError(f"Checkpoint.restore: expected an index or 'best', got {idx!r}.")
+            best = self._best()
+            if best is None:
                 raise FileNotFoundError(errno.ENOENT, "There is no checkpoint with a metric", self._path(0))
+            return self._load(vc, best, strict)
         if idx is not None:
             return self._load(vc, operator.index(idx), strict)
         indices = self._indices()

@@ -394,6 +394,8 @@ def test_the_best_one_stays(tmp_path, best, kept):
     assert checkpoint.restore(vc, "best")[0] == kept[0] == float(v.value)
     with pytest.raises(ValueError, match=f"expected a metric, as best='{best}'"):
         checkpoint.save(vc, 7)
+    with pytest.raises(ValueError, match="expected an index or 'best', got 'last'"):
+        checkpoint.restore(vc, "last")
     with pytest.raises(FileNotFoundError, match="There is no checkpoint with a metric"):
         Checkpoint(tmp_path / "other", 1).restore(vc, "best")
 
