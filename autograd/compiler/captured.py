@@ -42,7 +42,7 @@ class CapturedProgram(DeviceProgram):
     Calls in several threads run one after the other.
 
     Attributes:
-        launches: How many operations each CUDA graph has; empty before the second call.
+        launches: How many launches each CUDA graph replaces; empty before the second call.
         uncaptured: Why operations are in no CUDA graph, {name: reason}.
     """
 
@@ -51,7 +51,8 @@ class CapturedProgram(DeviceProgram):
 
     def __init__(self, graph: Graph, name: str) -> None:
         super().__init__(graph, name)
-        self._name, self._calls, self._lock = name, 0, threading.Lock()
+        self._name, self._calls, self._lock = name, 0, threading.RLock()
+        self._runs = False
         self._captured: DeviceProgram | None = None
         self._end: Any = None  # an event behind the last call that used the memory of the CUDA graphs
         self.launches, self.uncaptured = [], {}
@@ -68,7 +69,9 @@ class CapturedProgram(DeviceProgram):
         cuda = Device("gpu").library.cuda
         with self._lock, cuda.Device(self._only):
             stream = cuda.get_current_stream()
-            if stream.ptr and stream.is_capturing():  # what is recorded there must not wait for other calls
+            # What is recorded in a stream must not wait for other calls. A call may come from within another one, from
+            # a function of the user or a finalizer.
+            if self._runs or (stream.ptr and stream.is_capturing()):
                 return super().__call__(values)
             if self._captured is not None:
                 return self._replayed(self._captured, values, cuda, stream)
@@ -84,8 +87,10 @@ class CapturedProgram(DeviceProgram):
             self._end = cuda.Event(disable_timing=True)
         stream.wait_event(self._end)
         try:
+            self._runs = True
             return program(values)
         finally:
+            self._runs = False
             self._end.record(stream)
 
     def _capture(self, values, outputs):
@@ -116,7 +121,7 @@ def _text(error):
 
 
 class _Recorder:
-    """Records what is launched within `recording`, with memory of its own."""
+    """Records what functions launch, in CUDA graphs that share memory of their own."""
 
     def __init__(self) -> None:
         cuda = Device("gpu").library.cuda
@@ -246,7 +251,6 @@ class _Segments:
         self._graph, self._layouts, self._recorder = graph, layouts, recorder
         self._reasons = reasons
         self._last = graph.last_uses()
-        self._maker = {n: i for i, o in enumerate(graph.operations) for n in o.outputs}
         self._static: dict[int, RawArray] = {}  # the array with a value, at the same address in each call
         self._launches: list[int] = []
 

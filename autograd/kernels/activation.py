@@ -52,7 +52,7 @@ def of_elements(
             dtype, wide, kernel = _kernel(xp, name, tuple(arrays), dtypes, tuple(numbers), device)
             shapes = [a.shape for a, of_array in zip(args, dtypes, strict=True) if of_array is not None]
             y = xp.ndarray(shapes[0] if len(set(shapes)) == 1 else numpy.broadcast_shapes(*shapes), dtype)
-            args = [wide(a) if of_array is None else a for a, of_array in zip(args, dtypes, strict=True)]
+            args = tuple([wide(a) if of_array is None else a for a, of_array in zip(args, dtypes, strict=True)])
             kernel(*args, *[wide(params[number]) for number in numbers], y)
             return y
         dtype, wide = _real(name, *[a.dtype for a in args if not is_number(a)])

@@ -192,13 +192,14 @@ def _on_device(xp, g, g_mean, g_variance, x, scale, mean, variance, wanted, axis
     number, found = wide.type, {}
     scale, g_mean, g_variance = [a if isinstance(a, xp.ndarray) else number(a) for a in others]
     factor, outer = (number(1), scale) if plan.is_constant else (scale, number(1))
-    g, eps, sums = g if isinstance(g, xp.ndarray) else xp.asarray(g), number(eps), ()
+    g, eps = g if isinstance(g, xp.ndarray) else xp.asarray(g), number(eps)
+    sums: tuple[Any, ...] = ()
     if plan.to_x is not None:
         sums = xp.ndarray(mean.shape, wide), xp.ndarray(mean.shape, wide)
         plan.weighted(g, x, factor, mean, variance, eps, *sums, axis=axis, keepdims=True)
         found[0] = xp.ndarray(x.shape, x.dtype)
         plan.to_x(
-            g, x, factor, outer, mean, variance, eps, *sums, g_mean, g_variance, number(plan.count), found[0]
+            g, x, factor, outer, mean, variance, eps, *sums, g_mean, g_variance, number(plan.length), found[0]
         )  # fmt: skip
     if plan.to_scale is not None:
         sums = xp.ndarray(plan.padded, scale.dtype), xp.ndarray(plan.padded, scale.dtype)
@@ -213,7 +214,7 @@ class _Gradients(NamedTuple):
 
     Attributes:
         is_constant: Whether the scale is constant along the axes of the statistics.
-        count: The number of elements of each statistic.
+        length: The number of elements of each statistic.
         axes: Those that the gradient of the scale is summed over.
         padded: The shape of the scale with as many axes as x has.
         weighted, to_x: The kernels of the gradient of x: None without it.
@@ -221,7 +222,7 @@ class _Gradients(NamedTuple):
     """
 
     is_constant: bool
-    count: int
+    length: int
     axes: tuple[int, ...]
     padded: tuple[int, ...]
     weighted: Any

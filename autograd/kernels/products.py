@@ -120,7 +120,9 @@ def _step(stack: Sequence[int], strides: Sequence[int]) -> int | None:
     return step if step >= 0 else None
 
 
-def _multiply(xp: Any, first: tuple[Any, ...], second: tuple[Any, ...], result: tuple[Any, ...], factor, adds) -> None:
+def _multiply(
+    xp: Any, first: tuple[Any, ...], second: tuple[Any, ...], result: tuple[Any, ...], factor: float, adds: bool
+) -> None:
     """y = a @ b, which cuBLAS, whose matrices have their columns one after the other, computes as y.T = b.T @ a.T."""
     cublas, (a, a_transposed, a_row, a_step), (b, b_transposed, b_row, b_step) = xp.cuda.cublas, first, second
     y, y_row, y_step = result

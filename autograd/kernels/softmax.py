@@ -26,8 +26,16 @@ __all__ = [
 ]  # fmt: skip
 
 
+_NAMES = {numpy.dtype(name): name for name in ("float32", "float64")}  # NumPy is slow to find them
+
+
 def _wide(x):
-    return numpy.result_type(x.dtype if x.dtype.kind in "fcV" else numpy.float64, numpy.float32)
+    return _wide_of(x.dtype)
+
+
+@functools.cache
+def _wide_of(dtype):
+    return numpy.result_type(dtype if dtype.kind in "fcV" else numpy.float64, numpy.float32)
 
 
 def _kept(shape, axis):
@@ -53,9 +61,9 @@ def _softmax(xp, x, axis, log):
         return y if math.prod([x.shape[i] for i in axis]) else x.max(axis)  # raises: there is no maximum
     if xp is not numpy:
         top, total = (xp.empty(_kept(x.shape, axis), wide) for _ in range(2))
-        _sums(xp, wide.name, "")(x, top, total, axis=axis, keepdims=True)
+        _sums(xp, _NAMES[wide], "")(x, top, total, axis=axis, keepdims=True)
         expression = "R(x) - top - log(total)" if log else "exp(R(x) - top) / total"
-        _elements(xp, "softmax", "X x, R top, R total", f"y = Y({expression})", wide.name)(x, top, total, y)
+        _elements(xp, "softmax", "X x, R top, R total", f"y = Y({expression})", _NAMES[wide])(x, top, total, y)
         return y
     if axis == (x.ndim - 1,) and is_worth_it(x, y):
         loop = loops.log_softmax if log else loops.softmax
@@ -135,8 +143,8 @@ def log_softmax_gradient(xp: ModuleType, g: RawArray, z: RawArray, *, axis: tupl
 def _on_device(xp, name, product, expression, g, z, x, axis, wide):
     """The sum of `product` along axes, then `expression` of each element."""
     total = xp.empty(_kept(z.shape, axis), wide)
-    _product_sum(xp, wide.name, product)(g, z, total, axis=axis, keepdims=True)
-    _elements(xp, name, "G g, Z z, R total", f"y = Y({expression})", wide.name)(g, z, total, x)
+    _product_sum(xp, _NAMES[wide], product)(g, z, total, axis=axis, keepdims=True)
+    _elements(xp, name, "G g, Z z, R total", f"y = Y({expression})", _NAMES[wide])(g, z, total, x)
     return x
 
 
@@ -158,7 +166,7 @@ def cross_entropy(
     loss, total = xp.empty(rows, logits.dtype), xp.empty(rows, dtype)
     if xp is not numpy:
         share = wide.type(smoothing / max(1, classes))
-        _sums(xp, wide.name, "label")(logits, labels[:, None], share, wide.type(1 - smoothing), loss, total, axis=1)
+        _sums(xp, _NAMES[wide], "label")(logits, labels[:, None], share, wide.type(1 - smoothing), loss, total, axis=1)
         return loss, total
     if classes and labels.shape == (rows,) and labels.dtype.kind in "iu" and is_worth_it(logits):
         loops.cross_entropy(classes, rows, *_matrices(logits), loss, total, labels.astype(numpy.int64), smoothing)
@@ -194,7 +202,8 @@ def cross_entropy_gradient(
     if xp is not numpy:
         plain, (g, g_total) = (is_number(g), is_number(g_total)), (_column(a, wide) for a in (g, g_total))
         target = "(i % n == label ? share + more : share)"
-        kernel = _gradient(xp, plain, f"L label, int64 n, {wide} share, {wide} more", target, wide.name)
+        real = _NAMES[wide]
+        kernel = _gradient(xp, plain, f"L label, int64 n, {real} share, {real} more", target, real)
         shares = wide.type(smoothing / max(1, classes)), wide.type(1 - smoothing)
         kernel(g, g_total, logits, _long(total), labels[:, None], classes, *shares, x)
         return x
@@ -234,7 +243,7 @@ def soft_cross_entropy(xp: ModuleType, logits: RawArray, labels: RawArray, *, dt
     wide = numpy.result_type(common, numpy.float32)
     loss, total = xp.empty(rows, common), xp.empty(rows, dtype)
     if xp is not numpy:
-        _sums(xp, wide.name, "probabilities")(logits, labels, loss, total, axis=1)
+        _sums(xp, _NAMES[wide], "probabilities")(logits, labels, loss, total, axis=1)
         return loss, total
     if logits.size and labels.shape == logits.shape and is_worth_it(logits, labels):
         loops.soft_cross_entropy(*_rows_of(logits), *_matrices(logits, labels), loss, total)
@@ -255,7 +264,7 @@ def soft_cross_entropy_gradient(
     x = xp.empty(logits.shape, logits.dtype)
     if xp is not numpy:
         plain, (g, g_total) = (is_number(g), is_number(g_total)), (_column(a, wide) for a in (g, g_total))
-        _gradient(xp, plain, "L label", "R(label)", wide.name)(g, g_total, logits, _long(total), labels, x)
+        _gradient(xp, plain, "L label", "R(label)", _NAMES[wide])(g, g_total, logits, _long(total), labels, x)
         return x
     if logits.size and labels.shape == logits.shape and is_worth_it(logits, labels, x):
         numbers = _of_rows(len(x), wide, g, g + g_total)

@@ -9,7 +9,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as onp
 
@@ -55,10 +55,10 @@ class _Check(NamedTuple):
     gpu: int | None
 
     @classmethod
-    def of(cls, variable, value):
-        raw = bare(value)
-        found = described(value)
-        return cls(variable, *found, type(raw), None if found[2] is None else found[2].index)
+    def of(cls, variable: BaseVar, value: Array) -> Self:
+        """What the value of a variable is like."""
+        shape, dtype, device = described(value)
+        return cls(variable, shape, dtype, device, type(bare(value)), None if device is None else device.index)
 
 
 class Recording(NamedTuple):
@@ -156,10 +156,12 @@ class Program:
         inputs = list(leaves)
         values = read_all([check.variable for check in self.checks])
         for value, (_, shape, dtype, device, kind, gpu) in zip(values, self.checks, strict=True):
-            raw = value._value if type(value) is Array else value
+            raw: Any = value._value if type(value) is Array else value
             if raw.shape != shape or raw.dtype != dtype:
                 return None
-            known = type(raw) is kind and (gpu is None or raw.data.device_id == gpu)
+            known = type(raw) is kind
+            if known and gpu is not None:
+                known = raw.data.device_id == gpu
             if not known and described(value)[2] != device:
                 return None
             inputs.append(value)

@@ -1,5 +1,6 @@
 """Programs of Jit on CuPy: straight lines of calls, on the GPU where the arrays are."""
 
+import functools
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import autograd
 import cuobjax
 import cuobjax.numpy as jn
+import cuobjax.zoo
 from autograd import device_put, grad
 from cuobjax import Jit, TrainVar, functional, optimizer
 from tests.gpu.steps import mlp
@@ -59,6 +61,29 @@ def test_operations_are_called_without_dispatch():
     program, raw = program_of(jitted), [x.raw]
     program(raw)  # compiles kernels
     assert [name.split(":")[-1] for name in called(lambda: program(raw))] == ["__call__", "__call__", "program"]
+
+
+def gpt(make):
+    """A step of training a transformer of two blocks."""
+    net = cuobjax.zoo.GPT(ntokens=16, length=8, nfeatures=16, heads=2, layers=2)
+    tokens, update = jn.array(np.arange(16).reshape(2, 8)), make(net.vars())
+    loss = functional.loss.cross_entropy_logits_sparse
+    gradients = cuobjax.GradValues(lambda: loss(net(tokens).reshape((-1, 16)), tokens.reshape(-1)).mean(), net.vars())
+    return lambda: update(1e-3, gradients()[0])
+
+
+@pytest.mark.parametrize(("net", "most"), [(functools.partial(mlp, layers=8), 1.5), (gpt, 3)])
+def test_few_functions_are_called_for_an_operation(net, most):
+    """Those within kernels included, such as the choice of a kernel by dtypes."""
+    jitted = Jit(net(optimizer.Adam))
+    for _ in range(3):
+        jitted()
+    program, inputs = program_of(jitted), []
+    owner = next(p for found in jitted._programs.values() for p in found)
+    owner.run_raw = lambda values: inputs.append(values) or program(values)
+    owner.run_raw.borrowed = program.borrowed
+    jitted()
+    assert len(called(lambda: program(inputs[0]))) <= most * len(program.graph.operations)
 
 
 def test_numbers_and_arrays_of_the_host_beside_those_of_a_gpu():
