@@ -60,7 +60,9 @@ class Primitive:
         shape_from: `(*args)` gives the arguments whose values decide the shape of the result, such as a boolean index;
             `Jit` refuses traced ones.
         cuda: Its formula in CUDA C++, in the names of its arguments and numbers among its parameters, all of one
-            floating type `T`, to which a formula of several steps rounds each of them; "" if it is not fused.
+            floating type `T`, to which a formula of several steps rounds each of them; "" if it is not fused. `Real` is
+            the type in which half precision is computed; numbers have it in a formula that names it. It may be a
+            function of the parameters that gives this text. A forward function of one formula has it as its attribute.
         has_effect: Whether a pass over a program must keep an application although nothing uses its result.
         host: `forward` bound to NumPy.
 
@@ -81,7 +83,7 @@ class Primitive:
     ufunc: str = ""
     index_ranges: Callable[..., Any] | None = None
     shape_from: Callable[..., Any] | None = None
-    cuda: str = ""
+    cuda: str | Callable[..., str] = ""
     has_effect: bool = False
     host: Callable[..., Any]
     _count: int = 0  # of `arguments`
@@ -102,7 +104,7 @@ class Primitive:
         ufunc: str = "",
         index_ranges: Callable[..., Any] | None = None,
         shape_from: Callable[..., Any] | None = None,
-        cuda: str = "",
+        cuda: str | Callable[..., str] = "",
     ) -> None:
         name = name or (forward if isinstance(forward, str) else forward.__name__.lstrip("_"))
         self.__name__ = self.__qualname__ = self.name = name
@@ -119,7 +121,8 @@ class Primitive:
         if kind and active and len(active) < len(self.vjps):
             self._numbers = slice(active[0], active[-1] + 1)
         self.flops, self.memory, self.ufunc = flops, memory, ufunc
-        self.index_ranges, self.shape_from, self.cuda = index_ranges, shape_from, cuda
+        self.index_ranges, self.shape_from = index_ranges, shape_from
+        self.cuda = cuda or getattr(forward, "cuda", "")
         documented = not isinstance(forward, str) and forward.__doc__
         self.__doc__ = documented or _numpys_summary(name) or f"The operation {name}."
         self.__signature__: inspect.Signature = _signature(self)

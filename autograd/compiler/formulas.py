@@ -8,20 +8,20 @@ from typing import Any
 
 from ..core import kind_of
 from ..graph import Graph, Operation
+from ..kernels.activation import OPTIONS
 from ..primitive import Primitive
 
 __all__ = ["HEADERS", "OPTIONS", "refusal", "statement", "type_of"]
 
 TYPES = {"float32": "float", "float64": "double", "float16": "float16", "bfloat16": "bfloat16", "bool": "bool"}
 TYPES |= {"int32": "int", "uint32": "unsigned int"}
+WIDE = {"float16": "float", "bfloat16": "float", "float": "float", "double": "double"}
 INTEGERS = frozenset(["int32", "uint32"])
 # What formulas for floating-point numbers say of integers as well; sums of signed integers are not defined in C++ where
 # NumPy's wrap around.
 OF_INTEGERS = frozenset("astype equal greater greater_equal less less_equal not_equal where".split())
 OF_UNSIGNED = OF_INTEGERS | {"add", "multiply", "subtract"}
 
-# Without contraction each operation is rounded, as in a kernel of its own.
-OPTIONS = ("--fmad=false",)
 HEADERS = """
 #include <cupy/carray.cuh>
 #if __has_include(<cupy/float16.cuh>)
@@ -44,7 +44,7 @@ def type_of(graph: Graph, position: int) -> str | None:
 def refusal(graph: Graph, operation: Operation) -> str:
     """Why an operation has no statement; "" if it has one."""
     primitive = operation.primitive
-    if not isinstance(primitive, Primitive) or not primitive.cuda:
+    if not isinstance(primitive, Primitive) or not _formula(operation):
         return "it has no formula"
     if len(operation.outputs) > 1:
         return "it has several results"
@@ -79,15 +79,24 @@ def statement(graph: Graph, operation: Operation) -> str | None:
     primitive, (n,), (dtype,) = operation.primitive, operation.outputs, _dtypes(graph, operation)
     values = [graph.values[i] for i in operation.inputs]
     kind = TYPES[dtype]
-    operands = {"T": kind}
+    operands = {"T": kind, "Real": WIDE.get(kind, "double")}
+    formula = _formula(operation)
+    of_numbers = "Real" if "Real" in formula else "T"
     for name, x in operation.params.items():
         if kind_of(x) in (int, float):
-            operands[name] = f"(({kind}){_constant(x)})"
+            operands[name] = f"(({operands[of_numbers]}){_constant(x)})"
     for name, i, value in zip(primitive.arguments, operation.inputs, values, strict=True):
         text = _constant(graph.constants[i]) if i in graph.constants and not value.shape else f"v{i}"
-        operands[name] = f"(({kind}){text})" if value.weak or value.dtype.name != "bool" else text
-    formula = re.sub(r"[A-Za-z]\w*", lambda word: operands.get(word[0], word[0]), primitive.cuda)
-    return f"const {type_of(graph, n)} v{n} = {formula};"
+        own = operands[of_numbers] if value.weak else kind
+        operands[name] = f"(({own}){text})" if value.weak or value.dtype.name != "bool" else text
+    text = re.sub(r"[A-Za-z]\w*", lambda word: operands.get(word[0], word[0]), formula)
+    return f"const {type_of(graph, n)} v{n} = {text};"
+
+
+def _formula(operation):
+    """`Primitive.cuda` for the parameters of an operation."""
+    cuda = operation.primitive.cuda
+    return cuda(**operation.params) if callable(cuda) else cuda
 
 
 def _constant(x: Any) -> str:

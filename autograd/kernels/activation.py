@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import re
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,18 @@ from .special import SINGLE, erf
 if TYPE_CHECKING:
     from ..typing import RawArray
 
-__all__ = ["GRADIENTS", "VALUES", "lerp", "of_elements", "sigmoid_cross_entropy", "sigmoid_cross_entropy_gradient"]
+__all__ = [
+    "GRADIENTS",
+    "OPTIONS",
+    "VALUES",
+    "lerp",
+    "of_elements",
+    "sigmoid_cross_entropy",
+    "sigmoid_cross_entropy_gradient",
+]
+
+# Without contraction each operation of a kernel is rounded: kernels that compute several formulas give the same bits.
+OPTIONS = ("--fmad=false",)
 
 
 def of_elements(
@@ -69,7 +81,17 @@ def of_elements(
     parameters += [kinds(number, kinds.KEYWORD_ONLY) for number in numbers]
     forward.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     forward.__name__ = forward.__qualname__ = name
+    forward.cuda = _formula(arrays, device)  # type: ignore[attr-defined]
     return forward
+
+
+def _formula(arrays, device):
+    """The expression of a kernel, in which each array is converted; statements before it stand in a function."""
+    text = re.sub(rf"\b({'|'.join(arrays)})\b", r"Real(\1)", device)
+    *statements, expression = text.split(";")
+    if not statements:
+        return f"T({expression})"
+    return f"T([&] {{ {''.join(f'{s}; ' for s in statements)}return Real({expression}); }}())"
 
 
 def _one(part, start, stop, y, a, numbers):

@@ -38,13 +38,16 @@ divide: Primitive = elementwise("divide", lambda g, b: g / b, lambda g, y, b: -g
 negative: Primitive = elementwise("negative", lambda g: -g, cuda="-x")
 positive: Primitive = elementwise("positive", lambda g: g, flops=moves, cuda="x")
 remainder: Primitive = elementwise("remainder", lambda g: g, lambda g, a, b: -g * floor_divide(a, b))
-fmod: Primitive = elementwise("fmod", lambda g: g, lambda g, a, b: -g * trunc(a / b))
+fmod: Primitive = elementwise(
+    "fmod", lambda g: g, lambda g, a, b: -g * trunc(a / b), cuda="fmod(Real(T(a)), Real(T(b)))"
+)
 reciprocal: Primitive = elementwise("reciprocal", lambda g, y: -g * y * y, cuda="1 / x")
 square: Primitive = elementwise("square", lambda g, x: g * (2 * x), cuda="x * x")
 power: Primitive = elementwise(
     "power",
     lambda g, a, b: g * where(equal(b, 0), 0, b * power(a, where(equal(b, 0), 1, b - 1))),
     lambda g, y, a, b: g * where(equal(a, 0), 0, y * log(where(equal(a, 0), 1, a))),
+    cuda="pow(Real(T(a)), Real(T(b)))",
 )
 
 
@@ -59,27 +62,34 @@ power_of: Primitive = elementwise(
     _power_of,
     lambda g, x, exponent: g * (exponent * power_of(x, exponent=exponent - 1)) if exponent else g * 0,
     memory="new",
+    cuda=lambda exponent: {2: "x * x", 0.5: "sqrt(x)"}.get(exponent, ""),  # others may depend on being constants
 )
 absolute: Primitive = elementwise(
     "absolute", lambda g, x: g * (_phase(x) if x.dtype.kind == "c" else sign(x)), cuda="abs(x)"
 )
-hypot: Primitive = elementwise("hypot", lambda g, y, a: g * _ratio(a, y), lambda g, y, b: g * _ratio(b, y))
+hypot: Primitive = elementwise(
+    "hypot", lambda g, y, a: g * _ratio(a, y), lambda g, y, b: g * _ratio(b, y), cuda="hypot(a, b)"
+)
 
 # Exponentials and logarithms.
 exp: Primitive = elementwise("exp", lambda g, y: g * y, cuda="exp(x)")
-exp2: Primitive = elementwise("exp2", lambda g, y: g * (math.log(2) * y), cuda="exp2(x)")
+exp2: Primitive = elementwise("exp2", lambda g, y: g * (math.log(2) * y), cuda="pow(T(2), x)")
 expm1: Primitive = elementwise("expm1", lambda g, x: g * exp(x), cuda="expm1(x)")
 log: Primitive = elementwise("log", lambda g, x: g / x, cuda="log(x)")
 log2: Primitive = elementwise("log2", lambda g, x: g / (math.log(2) * x), cuda="log2(x)")
 log10: Primitive = elementwise("log10", lambda g, x: g / (math.log(10) * x), cuda="log10(x)")
 log1p: Primitive = elementwise("log1p", lambda g, x: g / (x + 1), cuda="log1p(x)")
 logaddexp: Primitive = elementwise(
-    "logaddexp", lambda g, a, b: g * sigmoid(_difference(a, b)), lambda g, a, b: g * sigmoid(_difference(b, a))
+    "logaddexp",
+    lambda g, a, b: g * sigmoid(_difference(a, b)),
+    lambda g, a, b: g * sigmoid(_difference(b, a)),
+    cuda="a == b ? T(a + log(2.0)) : T(fmax(a, b) + log1p(exp(-fabs(a - b))))",
 )
 logaddexp2: Primitive = elementwise(
     "logaddexp2",
     lambda g, a, b: g * sigmoid(_difference(a, b) * math.log(2)),
     lambda g, a, b: g * sigmoid(_difference(b, a) * math.log(2)),
+    cuda="a == b ? T(a + 1.0) : T(fmax(a, b) + log2(1 + exp2(-fabs(a - b))))",
 )
 sqrt: Primitive = elementwise("sqrt", lambda g, y: g / (2 * y), cuda="sqrt(x)")
 cbrt: Primitive = elementwise("cbrt", lambda g, y: g / (3 * y * y), cuda="cbrt(x)")
@@ -88,23 +98,25 @@ cbrt: Primitive = elementwise("cbrt", lambda g, y: g / (3 * y * y), cuda="cbrt(x
 sin: Primitive = elementwise("sin", lambda g, x: g * cos(x), cuda="sin(x)")
 cos: Primitive = elementwise("cos", lambda g, x: -g * sin(x), cuda="cos(x)")
 tan: Primitive = elementwise("tan", lambda g, y: g * (y * y + 1), cuda="tan(x)")
-arcsin: Primitive = elementwise("arcsin", lambda g, x: g / _root_of_1_minus_square(x))
-arccos: Primitive = elementwise("arccos", lambda g, x: -g / _root_of_1_minus_square(x))
+arcsin: Primitive = elementwise("arcsin", lambda g, x: g / _root_of_1_minus_square(x), cuda="asin(x)")
+arccos: Primitive = elementwise("arccos", lambda g, x: -g / _root_of_1_minus_square(x), cuda="acos(x)")
 arctan: Primitive = elementwise(
-    "arctan", lambda g, x: g / (x + 1j) / (x - 1j) if x.dtype.kind == "c" else g / (x * x + 1)
+    "arctan", lambda g, x: g / (x + 1j) / (x - 1j) if x.dtype.kind == "c" else g / (x * x + 1), cuda="atan(x)"
 )
 arctan2: Primitive = elementwise(
-    "arctan2", lambda g, a, b: g * _over_square(b, a, b), lambda g, a, b: -g * _over_square(a, a, b)
+    "arctan2", lambda g, a, b: g * _over_square(b, a, b), lambda g, a, b: -g * _over_square(a, a, b), cuda="atan2(a, b)"
 )
 sinh: Primitive = elementwise("sinh", lambda g, x: g * cosh(x), cuda="sinh(x)")
 cosh: Primitive = elementwise("cosh", lambda g, x: g * sinh(x), cuda="cosh(x)")
 tanh: Primitive = elementwise("tanh", lambda g, y: g * (1 - y * y), cuda="tanh(x)")
 arcsinh: Primitive = elementwise("arcsinh", lambda g, x: g / _root_of_1_plus_square(x), cuda="asinh(x)")
-arccosh: Primitive = elementwise("arccosh", lambda g, x: g / (sqrt(x - 1) * sqrt(x - -1)))
-arctanh: Primitive = elementwise("arctanh", lambda g, x: g / (1 - x) / (1 + x))
-deg2rad: Primitive = elementwise("deg2rad", lambda g: g * (math.pi / 180))
-rad2deg: Primitive = elementwise("rad2deg", lambda g: g * (180 / math.pi))
-sinc: Primitive = elementwise("sinc", lambda g, y, x: g * _slope_of_sinc(y, x))
+arccosh: Primitive = elementwise("arccosh", lambda g, x: g / (sqrt(x - 1) * sqrt(x - -1)), cuda="acosh(x)")
+arctanh: Primitive = elementwise("arctanh", lambda g, x: g / (1 - x) / (1 + x), cuda="atanh(x)")
+deg2rad: Primitive = elementwise("deg2rad", lambda g: g * (math.pi / 180), cuda="x * T(M_PI / 180)")
+rad2deg: Primitive = elementwise("rad2deg", lambda g: g * (180 / math.pi), cuda="x * T(180 / M_PI)")
+sinc: Primitive = elementwise(
+    "sinc", lambda g, y, x: g * _slope_of_sinc(y, x), cuda="abs(x) > 1e-9 ? T(sinpi(x) / (M_PI * x)) : T(1)"
+)
 
 # Choice. At a tie each operand gets half of the gradient.
 maximum: Primitive = elementwise(
@@ -137,8 +149,12 @@ at_most: Primitive = elementwise(
     _at_most, lambda g, a, b: where(greater(a, b), 0, g), lambda g, a, b: where(greater(a, b), g, 0), cuda=minimum.cuda
 )
 
-fmax: Primitive = elementwise("fmax", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
-fmin: Primitive = elementwise("fmin", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y))
+fmax: Primitive = elementwise(
+    "fmax", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y), cuda="fmax(a, b)"
+)
+fmin: Primitive = elementwise(
+    "fmin", lambda g, y, a, b: g * _share(a, b, y), lambda g, y, a, b: g * _share(b, a, y), cuda="fmin(a, b)"
+)
 
 where: Primitive = elementwise(
     "where",
@@ -227,7 +243,11 @@ def _within(x, low, high):
     return inside
 
 
-clip: Primitive = elementwise(_clip, lambda g, x, low, high: where(_within(x, low, high), g, 0))
+clip: Primitive = elementwise(
+    _clip,
+    lambda g, x, low, high: where(_within(x, low, high), g, 0),
+    cuda=lambda low, high: "" if None in (low, high) else "low > high ? high : x < low ? low : x > high ? high : x",
+)
 
 
 # Functions of neural networks and statistics that NumPy lacks.
@@ -251,7 +271,12 @@ def _leaky_relu(xp, x, *, negative_slope):
 sigmoid: Primitive = elementwise(
     _sigmoid, lambda g, y: g * (y * (1 - y)), memory="new", cuda="T(1) / T(T(exp(T(-x))) + T(1))"
 )
-softplus: Primitive = elementwise(_softplus, lambda g, x: g * sigmoid(x), memory="new")
+softplus: Primitive = elementwise(
+    _softplus,
+    lambda g, x: g * sigmoid(x),
+    memory="new",
+    cuda="x == T(0) ? T(x + log(2.0)) : T(fmax(x, T(0)) + log1p(exp(-fabs(x - T(0)))))",
+)
 relu: Primitive = elementwise(
     _relu, lambda g, y: where(greater(y, 0), g, 0), memory="new", cuda="isnan(x) ? x : max(x, T(0))"
 )
@@ -269,9 +294,13 @@ def _bell(xp, x):
 
 
 bell: Primitive = elementwise(_bell, lambda g, y, x: g * unless_zero(y, -2 * x), memory="new", cuda="exp(T(x * T(-x)))")
-erf: Primitive = elementwise(special.erf, lambda g, x: g * (bell(x) * (2 / math.sqrt(math.pi))))
-erfc: Primitive = elementwise(special.erfc, lambda g, x: g * (bell(x) * (-2 / math.sqrt(math.pi))))
-erfinv: Primitive = elementwise(special.erfinv, lambda g, y: g * (exp(y * y) * (math.sqrt(math.pi) / 2)))
+erf: Primitive = elementwise(special.erf, lambda g, x: g * (bell(x) * (2 / math.sqrt(math.pi))), cuda="erf(Real(x))")
+erfc: Primitive = elementwise(
+    special.erfc, lambda g, x: g * (bell(x) * (-2 / math.sqrt(math.pi))), cuda="erfc(Real(x))"
+)
+erfinv: Primitive = elementwise(
+    special.erfinv, lambda g, y: g * (exp(y * y) * (math.sqrt(math.pi) / 2)), cuda="erfinv(Real(x))"
+)
 
 
 # Complex numbers and dtypes.
@@ -280,7 +309,7 @@ def _astype(xp, x, *, dtype):
 
 
 conj: Primitive = elementwise("conj", lambda g: conj(g), cuda="x")
-real: Primitive = elementwise("real", lambda g: g, arguments=("val",), flops=moves)
+real: Primitive = elementwise("real", lambda g: g, arguments=("val",), flops=moves, cuda="val")
 # Not -1j * g: for a numpy.float64 that would be a Python number.
 imag: Primitive = elementwise("imag", lambda g: g * -1j, arguments=("val",), flops=moves)
 astype: Primitive = linear(_astype, lambda g: g, flops=moves, memory="new", cuda="x")
@@ -327,8 +356,8 @@ _OF_DIRECTIONS: tuple[Vjp] = (Vjp(_turn_back, sign),)
 floor: Primitive = elementwise("floor", None, cuda="floor(x)")
 ceil: Primitive = elementwise("ceil", None, cuda="ceil(x)")
 trunc: Primitive = elementwise("trunc", None, cuda="trunc(x)")
-rint: Primitive = elementwise("rint", None)
-signbit: Primitive = elementwise("signbit", None)
+rint: Primitive = elementwise("rint", None, cuda="rint(x)")
+signbit: Primitive = elementwise("signbit", None, cuda="signbit(x)")
 isnan: Primitive = elementwise("isnan", None, cuda="isnan(x)")
 isinf: Primitive = elementwise("isinf", None, cuda="isinf(x)")
 isfinite: Primitive = elementwise("isfinite", None, cuda="isfinite(x)")
@@ -342,7 +371,7 @@ greater: Primitive = elementwise("greater", None, None, cuda="a > b")
 greater_equal: Primitive = elementwise("greater_equal", None, None, cuda="a >= b")
 logical_and: Primitive = elementwise("logical_and", None, None, cuda="a && b")
 logical_or: Primitive = elementwise("logical_or", None, None, cuda="a || b")
-logical_xor: Primitive = elementwise("logical_xor", None, None)
+logical_xor: Primitive = elementwise("logical_xor", None, None, cuda="!a != !b")
 floor_divide: Primitive = elementwise("floor_divide", None, None)
 bitwise_and: Primitive = elementwise("bitwise_and", None, None)
 bitwise_or: Primitive = elementwise("bitwise_or", None, None)
@@ -372,4 +401,4 @@ def _stop_gradient(xp, x):
 
 round: Primitive = elementwise(_round, None)
 isclose: Primitive = elementwise(_isclose, None, None)
-stop_gradient: Primitive = elementwise(_stop_gradient, None, flops=moves)
+stop_gradient: Primitive = elementwise(_stop_gradient, None, flops=moves, cuda="x")
