@@ -143,14 +143,15 @@ def _activate(dtype, xp):
 
 def _fuse(dtype, xp):
     """All formulas of operations, whose names are in the order of their definitions."""
-    staging, x = Staging(), numpy.ones(8, dtype)
-    primitives = [p for p in PRIMITIVES.values() if p.cuda and p.parameters.issubset({"negative_slope"})]
-    with staging.recording():
+    staging, x = Staging(), numpy.full(8, 0.5, dtype)
+    params = {"negative_slope": 0.1, "low": 0.1, "high": 0.9, "exponent": 2, "alpha": 1.6, "rate": 0.9, "scale": 1.05}
+    primitives = [p for p in PRIMITIVES.values() if p.cuda and p.parameters.issubset(params)]
+    with staging.recording(), numpy.errstate(all="ignore"):
         a, b, condition = [staging.input(array, "input") for array in (x, x, x == 1)]
-        given = {"a": a, "b": b, "x": a, "val": a, "condition": condition}
-        slope = {"negative_slope": 0.1}
+        given = dict.fromkeys(["a", "g", "x", "val"], a) | dict.fromkeys(["b", "weight", "labels"], b)
+        given["condition"] = condition
         results = [
-            p(*[given[name] for name in p.arguments], **{name: slope[name] for name in p.parameters})
+            p(*[given[name] for name in p.arguments], **{name: params[name] for name in p.parameters})
             for p in primitives
         ]
     graph = staging.finished(results)

@@ -13,7 +13,11 @@ from autograd.primitive import PRIMITIVES
 
 on_gpu = pytest.mark.skipif(default_device().kind == "cpu", reason="about CuPy's kernels")
 FORMULAS = sorted(name for name, primitive in PRIMITIVES.items() if primitive.cuda and name != "astype")
-PARAMETERS = {"leaky_relu": {"negative_slope": 0.1}}
+_ELU = {"alpha": 1.6, "rate": 0.9, "scale": 1.05}
+PARAMETERS = {
+    "leaky_relu": [{"negative_slope": 0.1}], "elu": [_ELU], "elu_gradient": [_ELU],
+    "clip": [{"low": -0.5, "high": 1.25}, {"low": 2, "high": -1}], "power_of": [{"exponent": 2}, {"exponent": 0.5}],
+}  # fmt: skip
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.1, -0.3, 2.5, 3e4, -7.0, 1e-3, onp.inf, -onp.inf, onp.nan]
 
 
@@ -38,17 +42,21 @@ def test_formulas_give_the_bits_of_the_operations(dtype):
     numbers = [raw(x, dtype) for x in zip(*[(x, y) for x in SPECIAL for y in SPECIAL], strict=True)]
 
     def all_of_them(condition, a, b):
-        arrays = {"condition": condition, "a": a, "b": b, "x": a, "val": a}
-        given = [(PRIMITIVES[n], [arrays[a] for a in PRIMITIVES[n].arguments]) for n in names]
-        return tuple([primitive(*args, **PARAMETERS.get(primitive.name, {})) for primitive, args in given])
+        arrays = {"condition": condition, "a": a, "g": a, "b": b, "labels": b, "weight": b, "x": a, "val": a}
+        return tuple(
+            [primitive(*[arrays[a] for a in primitive.arguments], **params) for primitive, params in operations]
+        )
 
     names = [name for name in FORMULAS if dtype != "bfloat16" or name in ("add", "multiply", "negative", "where")]
+    operations = [(PRIMITIVES[name], params) for name in names for params in PARAMETERS.get(name, [{}])]
     arrays = [raw(onp.arange(numbers[0].size) % 2, "bool"), *numbers]
     graph = recorded(all_of_them, arrays)
     assert is_of_any_shape(graph, 3)
     program = MultiTensorProgram(graph, 3, "all")
     assert program.kernels.sources
-    for name, x, y in zip(names, program([arrays], [])[0], all_of_them(*map(Array, arrays)), strict=True):
+    expected_of_all = all_of_them(*map(Array, arrays))
+    for (primitive, _), x, y in zip(operations, program([arrays], [])[0], expected_of_all, strict=True):
+        name = primitive.name
         found, expected = [a.astype("float32") if a.dtype.kind == "V" else a for a in (host(x), host(y.raw))]
         onp.testing.assert_array_equal(found, expected, err_msg=name, strict=True)
         if expected.dtype.kind != "b":
