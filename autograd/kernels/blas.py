@@ -24,6 +24,9 @@ _NAMES = [f"{prefix}openblas_%s_num_threads{suffix}" for prefix in ("scipy_", ""
 
 def in_threads(work: Callable[[int], Any], count: int) -> None:
     """Calls `work(i)` for every i below `count`, in several threads if products in them can take one thread each."""
+    if count == 1:
+        work(0)
+        return
     with one_thread() as alone:
         if alone:
             each(work, count)

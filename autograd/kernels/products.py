@@ -1,4 +1,4 @@
-"""Products of stacks of matrices; on CuPy by one call of cuBLAS.
+"""Products of stacks of matrices; on CuPy by one call of cuBLAS, on NumPy in several threads if they are long.
 
 `cupy.matmul` copies transposed matrices, writes tables of pointers for a matrix that all products share, takes no
 bfloat16 in stacks and computes float16 in copies of float32. cuBLAS needs none of that: it has flags for transposed
@@ -16,10 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from .blas import in_threads
+
 if TYPE_CHECKING:
     from ..typing import DTypeLike, RawArray
 
 __all__ = ["has_tf32", "stacked"]
+
+WORK = 1 << 22  # multiplications that are worth several threads
+PARTS = 16  # of a stack
 
 # {dtype: (CUDA's name of it, dtype of what is computed)}
 _TYPES = {
@@ -49,7 +54,7 @@ def stacked(
     """
     common = _common(a.dtype, b.dtype) if hasattr(xp, "cuda") else None
     if common is None:
-        product = xp.matmul(a, b)
+        product = _by_threads(a, b) if xp is numpy else xp.matmul(a, b)
         product = product if factor == 1 else product * product.dtype.type(factor)
         product = product.astype(product.dtype if dtype is None else dtype, copy=False)
         return product if out is None else _stored(product, out, adds)
@@ -81,6 +86,23 @@ def _stack(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 def _stored(product, out, adds):
     out[...] = out + product if adds else product
     return out
+
+
+def _by_threads(a, b):
+    """a @ b, parts of the stack in several threads."""
+    stack = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    count = stack[0] if stack else 1
+    if count == 1 or math.prod(stack) * a.shape[-2] * a.shape[-1] * b.shape[-1] < WORK:
+        return numpy.matmul(a, b)
+    y = numpy.empty((*stack, a.shape[-2], b.shape[-1]), numpy.result_type(a, b))
+    step = -(-count // PARTS)
+
+    def work(i: int) -> None:
+        part = slice(i * step, (i + 1) * step)
+        numpy.matmul(*[x[part] if len(x) == count else x for x in (a, b)], out=y[part])
+
+    in_threads(work, -(-count // step))
+    return y
 
 
 def _laid_out(xp, x, stack):

@@ -79,7 +79,7 @@ def are_stacks(a: Any, b: Any) -> bool:
 def _matmul(xp, a, b):
     if getattr(b, "ndim", 0) == 2 < getattr(a, "ndim", 0):  # one product of large matrices
         return xp.matmul(a.reshape((math.prod(a.shape[:-1]), a.shape[-1])), b).reshape((*a.shape[:-1], b.shape[1]))
-    if xp is not numpy and are_stacks(a, b):  # `cupy.matmul` would copy what is transposed or has half precision
+    if are_stacks(a, b):  # `cupy.matmul` would copy what is transposed or has half precision
         ndim = max(a.ndim, b.ndim)
         return stacked(xp, *[x.reshape((1,) * (ndim - x.ndim) + x.shape) for x in (a, b)])
     return xp.matmul(a, b)

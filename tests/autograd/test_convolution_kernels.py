@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from autograd.kernels import depthwise
+from autograd.kernels import compiled, depthwise, products
 from autograd.kernels import im2col as columns
 from autograd.kernels.convolution import (
     convolution,
@@ -332,3 +332,28 @@ def test_transposes_refuse_a_g_that_is_not_of_the_output_shape(xp):
 def test_planes_beyond_32_bits_are_refused():
     with pytest.raises(ValueError, match=r"fewer than 2\*\*31 elements"):
         output_shape((2**16, 2**16), (1, 1), strides=(1, 1), padding=((0, 0), (0, 0)))
+
+
+@pytest.mark.parametrize("name", ["2-d strided", "2-d", "2-d of many channels", "3-d", "1x1", "2-d in groups, strided"])
+def test_results_do_not_depend_on_threads(name, monkeypatch):
+    x_shape, w_shape, strides, padding, dilation, groups = CASES[name]
+    options = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((7, *x_shape[1:])).astype("float32")
+    w = rng.standard_normal(w_shape).astype("float32")
+    out = output_shape(x_shape[2:], w_shape[2:], strides=strides, padding=padding, dilation=dilation)
+    g = rng.standard_normal((7, w_shape[0], *out)).astype("float32")
+    monkeypatch.setattr(columns, "HOST_WORKSPACE", 2000)
+    monkeypatch.setattr(products, "WORK", 1)
+    results = []
+    for number in (1, 3):
+        monkeypatch.setattr(compiled, "threads", lambda number=number: number)
+        results.append(
+            [
+                convolution(np, x, w, **options),
+                convolution_input(np, g, w, shape=x.shape, **options),
+                convolution_kernel(np, x, g, shape=w.shape, **options),
+            ]
+        )
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
