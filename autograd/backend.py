@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CPU", "Device", "DeviceError", "Portable", "as_device", "beside_gpu", "contiguous", "copied", "default_device",
     "device", "device_of", "from_library", "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices",
-    "nccl", "on_gpu_of", "portable", "raising_linalg", "scipy_function", "several_gpus", "synchronize",
+    "nccl", "nvtx", "on_gpu_of", "portable", "raising_linalg", "scipy_function", "several_gpus", "synchronize",
 ]  # fmt: skip
 
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
@@ -346,6 +346,19 @@ def nccl() -> ModuleType | None:
         warnings.simplefilter("ignore")  # that it is not installed
         found = importlib.import_module("cupy.cuda.nccl")
     return found if getattr(found, "available", False) else None
+
+
+def nvtx() -> ModuleType | None:
+    """CuPy's functions for ranges that NVIDIA's profilers show; None where no GPU is in use, or NVIDIA's library is not
+    there."""
+    if not gpu_in_use():
+        return None
+    found = _cupy().cuda.nvtx
+    try:
+        found.Mark("cuobjax")
+    except Exception:
+        return None
+    return found
 
 
 def synchronize(value: Any) -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TextIO
 
 import numpy
 
@@ -22,7 +22,7 @@ from .reverse import Tape
 if TYPE_CHECKING:
     from .typing import Tree
 
-__all__ = ["Row", "debug", "debug_nans", "is_watching", "trace_report"]
+__all__ = ["Observer", "Row", "debug", "debug_nans", "is_watching", "observing", "trace_report"]
 
 _lock = threading.RLock()
 _open = []  # the contexts that are open
@@ -36,10 +36,37 @@ class _Watch:
         nans: Whether to raise where a NaN or an infinity comes from.
         indices: Whether to raise for integer indices that are out of range.
         seconds: How long the operations took since the last value was recorded; None to measure no time.
+        observer: What is told of each operation, None: nobody.
+        checks: Whether it looks for mistakes.
     """
 
-    def __init__(self, nans=False, indices=False, seconds=None):
-        self.nans, self.indices, self.seconds = nans, indices, seconds
+    def __init__(self, nans=False, indices=False, seconds=None, observer=None):
+        self.nans, self.indices, self.seconds, self.observer = nans, indices, seconds, observer
+        self.checks = observer is None
+
+
+class Observer(Protocol):
+    """What `observing` tells of operations."""
+
+    def began(self, name: str) -> None:
+        """An operation begins."""
+
+    def ended(self, name: str, line: str, started: float, y: Any) -> None:
+        """It has ended: the line of the user, `time.perf_counter()` at its beginning, results, () after an error."""
+
+    def traced(self) -> Any:
+        """What `observed` needs of the moment in which an operation is recorded."""
+
+    def observed(self, at: Any) -> AbstractContextManager[Any]:
+        """The context in which the gradient of that operation runs."""
+
+
+def observing(observer: Observer) -> AbstractContextManager[None]:
+    """Tells an observer of all operations within the context, in all threads, and of the gradients of operations.
+
+    Each is waited for on a GPU. Programs of `Jit` run operation by operation meanwhile.
+    """
+    return _watching(_Watch(observer=observer))
 
 
 @contextlib.contextmanager
@@ -118,6 +145,9 @@ def _install():
 def _run(self, original, args, params):
     if self.index_ranges is not None and any(watch.indices for watch in _open):
         _require_in_range(self.name, self.index_ranges(*args, **params))
+    observers = [watch.observer for watch in _open if watch.observer is not None]
+    if observers:
+        return _observed(observers, self.name, line_of_user(), lambda: original(self, args, params))
     started = time.perf_counter()
     y = original(self, args, params)
     for watch in _open:
@@ -126,6 +156,22 @@ def _run(self, original, args, params):
             watch.seconds += time.perf_counter() - started
     if any(watch.nans for watch in _open):
         _require_finite(self.name, args, y, line_of_user())
+    return y
+
+
+def _observed(observers, name, line, run):
+    """The results of an operation, of which observers are told."""
+    for observer in observers:
+        observer.began(name)
+    started, y = time.perf_counter(), ()
+    try:
+        y = run()
+        for part in y if type(y) is tuple else (y,):
+            if backend.is_array(part):
+                backend.synchronize(part)
+    finally:
+        for observer in observers:
+            observer.ended(name, line, started, y)
     return y
 
 
@@ -178,10 +224,14 @@ def _not_finite(x):
 def _recorded(self, original, primitive, edges, value):
     line = line_of_user()
     name = f"gradient of {primitive.name if primitive else 'a part'}"
-    edges = [
-        (to, functools.partial(_checked, vjp, _copies(residuals), name, line), residuals)
-        for to, vjp, residuals in edges
-    ]
+    if any(watch.checks for watch in _open):
+        edges = [
+            (to, functools.partial(_checked, vjp, _copies(residuals), name, line), residuals)
+            for to, vjp, residuals in edges
+        ]
+    for observer in [watch.observer for watch in _open if watch.observer is not None]:
+        at = observer.traced()
+        edges = [(to, functools.partial(_told, vjp, observer, at, name, line), r) for to, vjp, r in edges]
     tracer = original(self, primitive, edges, value)
     seconds = [watch.seconds for watch in _open if watch.seconds is not None]
     self.lines = {} if self.lines is None else self.lines
@@ -204,6 +254,12 @@ def _checked(vjp, copies, name, line, g, *residuals):
     if any(watch.nans for watch in _open):
         _require_finite(name, (g, *residuals), c, line)
     return c
+
+
+def _told(vjp, observer, at, name, line, g, *residuals):
+    """Applies a vjp, of which an observer is told."""
+    with observer.observed(at):
+        return _observed([observer], name, line, lambda: vjp(g, *residuals))
 
 
 class Row(NamedTuple):

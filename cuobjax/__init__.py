@@ -39,6 +39,7 @@ from .core.surgery import FrozenVar, freeze, replace, unfreeze
 from .core.variable import BaseState, BaseVar, ConstrainedVar, StateVar, TrainRef, TrainVar
 from .dtypes import default_dtype, set_default_dtype
 from .tools.graph import make_graph
+from .tools.profile import profile
 from .tools.summary import summary
 from .transforms.functional_call import functional_call, merge, split
 from .transforms.gradient import Grad, GradValues, Hessian, Jacobian
@@ -53,8 +54,8 @@ __all__ = [
     "ModuleList", "Parallel", "RandomState", "Remat", "StateVar", "TrainRef", "TrainVar", "VarCollection",
     "Vectorize", "constants", "constraint", "data", "debug_print", "default_device", "default_dtype", "device",
     "device_put", "freeze", "functional", "functional_call", "io", "jaxboard", "make_graph", "merge", "metrics",
-    "nn", "numpy", "optimizer", "plot", "precision", "privacy", "random", "replace", "set_default_dtype", "split",
-    "stop_gradient", "summary", "typing", "unfreeze", "util",
+    "nn", "numpy", "optimizer", "plot", "precision", "privacy", "profile", "random", "replace", "set_default_dtype",
+    "split", "stop_gradient", "summary", "typing", "unfreeze", "util",
 ]  # fmt: skip
 
 if _typing.TYPE_CHECKING:

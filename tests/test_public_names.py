@@ -34,7 +34,7 @@ NAMES = {
         optimizer random typing util
         Array ConstrainedVar Device DeviceError FrozenVar Remat constraint data debug_print default_device default_dtype
         device device_put freeze functional_call jaxboard make_graph merge metrics numpy plot precision privacy
-        replace set_default_dtype split stop_gradient summary
+        profile replace set_default_dtype split stop_gradient summary
         unfreeze""",
     "cuobjax.functional": """
         adaptive_average_pool adaptive_max_pool attention average_pool average_pool_1d average_pool_2d average_pool_3d
@@ -54,7 +54,7 @@ NAMES = {
     "cuobjax.functional.divergence": "kl",
     "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin psum",
     "cuobjax.jaxboard": "DelayedScalar Image Reducer Summary SummaryWriter Text",
-    "cuobjax.plot": "activations confusion curves gradients images",
+    "cuobjax.plot": "activations confusion curves gradients images profile",
     "cuobjax.privacy": "dpsgd",
     "cuobjax.privacy.dpsgd": """
         PrivateGradValues analyze_dp analyze_dp_sample_without_replacement analyze_renyi

@@ -6,6 +6,6 @@
 'loss'
 """
 
-from .pictures import activations, confusion, curves, gradients, images
+from .pictures import activations, confusion, curves, gradients, images, profile
 
-__all__ = ["activations", "confusion", "curves", "gradients", "images"]
+__all__ = ["activations", "confusion", "curves", "gradients", "images", "profile"]

@@ -13,13 +13,14 @@ from ..core.module import Module, walk
 from ..metrics.classification import ConfusionMatrix
 from ..optimizer.gradients import Gradients
 from ..tools.calls import watching
+from ..tools.profile import Profile
 from ..transforms.functional_call import functional_call
 from ..typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["activations", "confusion", "curves", "gradients", "images"]
+__all__ = ["activations", "confusion", "curves", "gradients", "images", "profile"]
 
 _INK, _MUTED, _BLUE = "#222222", "#8a8f98", "#2a6fbb"
 _COLORS = (_BLUE, "#d1495b", "#3a8f5c", "#b8860b", "#7b5ea7", "#4aa3a2")
@@ -232,6 +233,46 @@ def activations(module: Module, *args: Any, **kwargs: Any) -> "Figure":
     if not means:
         raise ValueError("activations: expected a network whose modules give arrays, got none.")
     return _bars([*means], {"result": [*means.values()]}, "root mean square")
+
+
+def profile(p: Profile) -> "Figure":
+    """A profile along its time: calls of modules, those within others below them, and operations at the bottom.
+
+    The operations that took most of the time have colours of their own; gradients are hatched.
+
+    Args:
+        p: What `cuobjax.profile` measured.
+
+    Raises:
+        ValueError: If nothing happened in it.
+    """
+    if not p.events:
+        raise ValueError("profile: expected a profile with events, got one of a context in which nothing ran.")
+    longest = [name.removeprefix("gradient of ") for name in p.by(lambda e: e.name.removeprefix("gradient of "))]
+    colors = dict(zip(longest, _COLORS, strict=False))
+    thread = max(p.events, key=lambda e: e.seconds).thread
+    depth = max((len(e.modules) + 1 for e in p.events if e.kind == "module"), default=0)
+    figure = _figure(11, 1.8 + 0.35 * (depth + 1))
+    axes = figure.subplots()
+    for e in p.events:
+        if e.thread != thread:
+            continue
+        span = [(e.start * 1e3, e.seconds * 1e3)]
+        if e.kind == "module":
+            place = len(e.modules)
+            axes.broken_barh(span, (place, 0.9), facecolor="#dbe7f3", edgecolor="white", linewidth=0.5)
+            if e.seconds > 0.04 * p.seconds:
+                axes.text(sum(span[0]) - span[0][1] / 2, place + 0.45, e.name, ha="center", va="center", fontsize=7)
+        else:
+            color = colors.get(e.name.removeprefix("gradient of "), _MUTED)
+            hatch = "////" if e.kind == "gradient" else None
+            axes.broken_barh(span, (depth, 0.9), facecolor=color, edgecolor="white", linewidth=0.2, hatch=hatch)
+    for name, color in colors.items():
+        axes.broken_barh([], (0, 0), facecolor=color, label=name)
+    axes.set(xlabel="time [ms]", yticks=[], ylim=(depth + 1, 0), xlim=(0, p.seconds * 1e3))
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=7, ncols=len(colors), loc="lower left", bbox_to_anchor=(0, 1))
+    return figure
 
 
 def _root_mean_square(x):
