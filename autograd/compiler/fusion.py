@@ -2,8 +2,8 @@
 
 Operations that have a formula (`Primitive.cuda`) and results of one shape join the kernel of an operation whose result
 they use, where no other operation has to run in between. Then kernels of the same text that do not depend on each
-other, such as the updates of many variables, run together as a `MultiTensorProgram`. Each operation rounds as it does
-alone, so a fused program gives the same bits.
+other, such as the updates of many variables, run together as a `MultiTensorProgram`, and others on arrays of one shape
+as one kernel. Each operation rounds as it does alone, so a fused program gives the same bits.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from ..core import beside
 from ..graph import Graph, Operation
 from .formulas import HEADERS, OPTIONS, statement, type_of
 from .multi_tensor import MultiTensorProgram, OverLists
+from .passes import SMALL
 from .recomputation import Gaps
 
 __all__ = ["FusedKernel", "fused"]
 
 MOST = 64  # operations in a kernel: more take long to compile
+MOST_ARGUMENTS = 24  # of a kernel of groups beside each other
+NEAR = 8  # how many groups of a shape are tried
 
 
 class FusedKernel:
@@ -74,6 +77,7 @@ def fused(graph: Graph) -> Graph:
     for i in range(len(graph.operations)):
         groups.join(i)
     groups.put_alike_together()
+    groups.put_beside_each_other()
     new = Graph(graph.values, graph.inputs, graph.constants, map(groups.operation, groups.in_order()), graph.outputs)
     new.on_host = graph.on_host
     return new
@@ -200,6 +204,38 @@ class _Groups:
                         self._merge(first, other)
                         self.kernels[first] += self.kernels.pop(other)
                 groups = rest
+
+    def put_beside_each_other(self) -> None:
+        """Merges groups of one shape that do not depend on each other, where that holds hardly more memory."""
+        recent: dict[Any, list[int]] = {}
+        for group in sorted(self.kernels, key=lambda group: self.members[group][-1]):
+            if len(self.kernels[group]) > 1:
+                continue
+            near = recent.setdefault(self._shape(self.members[group][0]), [])
+            for other in reversed(near[-NEAR:]):
+                if self._goes_with(other, group):
+                    self._merge(other, group)
+                    del self.kernels[group]
+                    self.kernels[other] = [self._kernel(self.members[other])]
+                    break
+            else:
+                near.append(group)
+
+    def _goes_with(self, early, late):
+        """Whether a group may run as late as another one, in its kernel."""
+        (first,), (second,) = self.kernels[early], self.kernels[late]
+        arguments = {*first.inputs, *first.outputs, *second.inputs, *second.outputs}
+        if len(self.members[early]) + len(self.members[late]) > MOST or len(arguments) > MOST_ARGUMENTS:
+            return False
+        if self._needs(late, early) or self._needs(early, late):
+            return False
+        end = self.members[late][-1]
+        if any(u < end for n in first.outputs for u in self._gaps.users[n] if not self._gaps.is_view(u)):
+            return False
+        values, own = self._graph.values, set(self.members[early])
+        dying = [n for n in first.inputs if n in self._maker and own.issuperset(self._gaps.users[n])]
+        made = sum(values[n].nbytes for n in first.outputs)
+        return sum(values[n].nbytes for n in dying) <= made + SMALL
 
     def _kernel(self, members):
         graph = self._graph

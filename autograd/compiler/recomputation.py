@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 
 from ..graph import Graph, Operation
+from ..ops.shape import reshape
 from .formulas import statement
 from .memory import is_view
 from .passes import without_dead_code
@@ -33,15 +34,20 @@ class Gaps:
 
     def __init__(self, graph: Graph) -> None:
         self.shapes = [_shape(graph, o) for o in graph.operations]
-        work = [shape is None and not is_view(o, graph) for shape, o in zip(self.shapes, graph.operations, strict=True)]
+        self._views = [is_view(o, graph) or o.primitive is reshape for o in graph.operations]
+        work = [shape is None and not view for shape, view in zip(self.shapes, self._views, strict=True)]
         self._work = [0, *itertools.accumulate(work)]  # how many operations before each one are not in kernels
         self.users = {n: [len(graph.operations)] for n in graph.outputs}
         for i in reversed(range(len(graph.operations))):
             operation = graph.operations[i]
-            through = self.users.get(operation.outputs[0], []) if is_view(operation, graph) else []
+            through = self.users.get(operation.outputs[0], []) if self._views[i] else []
             for n in dict.fromkeys(operation.inputs):
                 self.users.setdefault(n, []).extend([i, *through])
         self.users = {n: sorted(set(users)) for n, users in self.users.items()}
+
+    def is_view(self, operation: int) -> bool:
+        """Whether an operation, not the end, gives a view, or reshapes."""
+        return operation < len(self._views) and self._views[operation]
 
     def between(self, first: int, second: int) -> bool:
         """Whether an operation that is in no kernel runs between two."""

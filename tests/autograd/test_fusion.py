@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import autograd.numpy as anp
 from autograd import Array, default_device, grad
 from autograd.backend import is_cupy
-from autograd.compiler import simplified
+from autograd.compiler import fusion, simplified
 from autograd.compiler.fusion import FusedKernel, fused
 from autograd.compiler.multi_tensor import OverLists
 from autograd.graph import Staging
@@ -102,6 +102,40 @@ def test_kernels_that_depend_on_each_other_run_one_after_the_other():
     graph = recorded(f, X)
     assert not any(isinstance(o.primitive, OverLists) for o in fused(graph).operations)
     assert_same_bits(graph, [X])
+
+
+def test_kernels_of_one_shape_beside_each_other_run_together():
+    def f(x, y, row):
+        first, second = x @ y.T, y @ x.T  # of which each would have a kernel of its own
+        return anp.sum((first + row[:2]) @ (anp.tanh(second) * 2.0 + row[1:]), 0)
+
+    graph = recorded(f, X, Y, ROW)
+    assert [name for name in names(fused(graph)) if "add" in name] == ["fused(add, tanh, multiply)"]
+    assert_same_bits(graph, [X, Y, ROW])
+
+
+def test_a_kernel_does_not_wait_for_another_one_while_its_result_is_wanted():
+    def f(x, y, row):
+        first = anp.tanh(x @ y.T + row[:2])
+        total = anp.sum(first, 0)  # runs before the second product
+        return total, anp.exp(y @ x.T) * row[1:]
+
+    graph = recorded(f, X, Y, ROW)
+    assert {"fused(add, tanh)", "fused(exp, multiply)"} < set(names(fused(graph)))
+    assert_same_bits(graph, [X, Y, ROW])
+
+
+def test_a_kernel_does_not_wait_where_its_arguments_would_be_held(monkeypatch):
+    monkeypatch.setattr(fusion, "SMALL", 0)
+
+    def f(x, y):
+        z = x @ y.T
+        early = z * anp.cumsum(z, 0) + anp.cumsum(z, 1)  # three arrays make one
+        return anp.exp(anp.cumsum(y @ x.T, 0)) * 2.0, early
+
+    graph = recorded(f, X, Y)
+    assert {"fused(multiply, add)", "fused(exp, multiply)"} < set(names(fused(graph)))
+    assert_same_bits(graph, [X, Y])
 
 
 @pytest.mark.parametrize("dtype", ["int32", "complex64"])
