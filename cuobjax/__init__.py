@@ -38,6 +38,7 @@ from .core.random_state import RandomState
 from .core.surgery import FrozenVar, freeze, replace, unfreeze
 from .core.variable import BaseState, BaseVar, ConstrainedVar, StateVar, TrainRef, TrainVar
 from .dtypes import default_dtype, set_default_dtype
+from .tools.early_stopping import EarlyStopping
 from .tools.graph import make_graph
 from .tools.profile import profile
 from .tools.summary import summary
@@ -49,13 +50,13 @@ from .transforms.remat import Remat
 from .transforms.vectorize import Vectorize
 
 __all__ = [
-    "Array", "BaseState", "BaseVar", "ConstrainedVar", "ConvPadding", "Device", "DeviceError", "ForceArgs",
-    "FrozenVar", "Function", "Grad", "GradValues", "Hessian", "Jacobian", "Jit", "Module", "ModuleDict",
-    "ModuleList", "Parallel", "RandomState", "Remat", "StateVar", "TrainRef", "TrainVar", "VarCollection",
-    "Vectorize", "constants", "constraint", "data", "debug_print", "default_device", "default_dtype", "device",
-    "device_put", "freeze", "functional", "functional_call", "io", "jaxboard", "make_graph", "merge", "metrics",
-    "nn", "numpy", "optimizer", "plot", "precision", "privacy", "profile", "random", "replace", "set_default_dtype",
-    "split", "stop_gradient", "summary", "typing", "unfreeze", "util",
+    "Array", "BaseState", "BaseVar", "ConstrainedVar", "ConvPadding", "Device", "DeviceError", "EarlyStopping",
+    "ForceArgs", "FrozenVar", "Function", "Grad", "GradValues", "Hessian", "Jacobian", "Jit", "Module",
+    "ModuleDict", "ModuleList", "Parallel", "RandomState", "Remat", "StateVar", "TrainRef", "TrainVar",
+    "VarCollection", "Vectorize", "constants", "constraint", "data", "debug_print", "default_device",
+    "default_dtype", "device", "device_put", "freeze", "functional", "functional_call", "io", "jaxboard",
+    "make_graph", "merge", "metrics", "nn", "numpy", "optimizer", "plot", "precision", "privacy", "profile",
+    "random", "replace", "set_default_dtype", "split", "stop_gradient", "summary", "typing", "unfreeze", "util",
 ]  # fmt: skip
 
 if _typing.TYPE_CHECKING:

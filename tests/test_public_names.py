@@ -32,7 +32,8 @@ NAMES = {
         BaseState BaseVar ConvPadding ForceArgs Function Grad GradValues Hessian Jacobian Jit Module ModuleDict
         ModuleList Parallel RandomState StateVar TrainRef TrainVar VarCollection Vectorize constants functional io nn
         optimizer random typing util
-        Array ConstrainedVar Device DeviceError FrozenVar Remat constraint data debug_print default_device default_dtype
+        Array ConstrainedVar Device DeviceError EarlyStopping FrozenVar Remat constraint data debug_print default_device
+        default_dtype
         device device_put freeze functional_call jaxboard make_graph merge metrics numpy plot precision privacy
         profile replace set_default_dtype split stop_gradient summary
         unfreeze""",

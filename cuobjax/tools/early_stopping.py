@@ -1,0 +1,81 @@
+"""Early stopping: the best values of a network, and when to stop looking for better ones."""
+
+import math
+from typing import Any, Literal
+
+from autograd import Array
+
+from ..core.collection import VarCollection, Variables, assign_all
+from ..core.scope import at_once
+from ..core.variable import BaseVar, TrainRef
+
+__all__ = ["EarlyStopping"]
+
+
+class EarlyStopping:
+    """Keeps the values of variables that gave the best metric, and says when there was none better for some time.
+
+    Arrays never change, so that the best values cost no copy, only their memory.
+
+    >>> import cuobjax
+    >>> import cuobjax.numpy as jn
+    >>> v = cuobjax.StateVar(jn.zeros(()))
+    >>> early = cuobjax.EarlyStopping({"v": v}, patience=2)
+    >>> for epoch, loss in enumerate([3.0, 1.0, 2.0, 1.5, 0.5]):
+    ...     v.value = jn.array(float(epoch))
+    ...     if early(loss):
+    ...         break
+    >>> epoch, early.best, early.restore(), float(v.value)
+    (3, 1.0, None, 1.0)
+
+    Args:
+        vc: The variables; those of a network, such as running means, as well as the trained ones.
+        patience: After how many metrics that are not better it says so.
+        mode: "min" for losses, "max" for accuracies.
+        min_delta: By how much a metric must be better to count.
+
+    Attributes:
+        best: The best metric so far; NaN before there is one.
+        count: How many metrics there were since.
+
+    Raises:
+        ValueError: If `patience` is less than 1, `mode` another word, or `min_delta` negative.
+    """
+
+    best: float
+    count: int
+
+    def __init__(
+        self, vc: Variables, patience: int, mode: Literal["min", "max"] = "min", min_delta: float = 0.0
+    ) -> None:
+        if not isinstance(patience, int) or patience < 1:
+            raise ValueError(f"EarlyStopping: expected patience as an int of at least 1, got {patience!r}.")
+        if mode not in ("min", "max"):
+            raise ValueError(f"EarlyStopping: expected mode 'min' or 'max', got {mode!r}.")
+        if not min_delta >= 0:
+            raise ValueError(f"EarlyStopping: expected min_delta of at least 0, got {min_delta}.")
+        self.patience, self.mode, self.min_delta = patience, mode, min_delta
+        self.best, self.count = math.nan, 0
+        self._variables = [*dict.fromkeys(v.ref if isinstance(v, TrainRef) else v for v in VarCollection(vc))]
+        self._values: dict[BaseVar, Array] | None = None
+
+    def __call__(self, metric: Any) -> bool:
+        """Takes the metric of an epoch; whether to stop. NaN is not better than anything.
+
+        Args:
+            metric: A number, or an array of one number, which is read.
+        """
+        number = float(metric)
+        gain = (self.best - number) if self.mode == "min" else (number - self.best)
+        if gain > self.min_delta or (math.isnan(self.best) and not math.isnan(number)):
+            self.best, self.count = number, 0
+            self._values = {v: v.value for v in self._variables}
+        else:
+            self.count += 1
+        return self.count >= self.patience
+
+    def restore(self) -> None:
+        """Assigns the best values; ValueError if there was no metric yet."""
+        if self._values is None:
+            raise ValueError("EarlyStopping.restore: expected a metric before. Call early(metric) after each epoch.")
+        at_once(assign_all, self._values)
