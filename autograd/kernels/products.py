@@ -21,7 +21,7 @@ from .blas import in_threads
 if TYPE_CHECKING:
     from ..typing import DTypeLike, RawArray
 
-__all__ = ["has_tf32", "stacked"]
+__all__ = ["WORK", "has_tf32", "stacked"]
 
 WORK = 1 << 22  # multiplications that are worth several threads
 PARTS = 16  # of a stack

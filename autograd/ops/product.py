@@ -8,7 +8,7 @@ import numpy
 
 from ..core import library
 from ..families import multilinear
-from ..kernels.products import stacked
+from ..kernels.products import WORK, stacked
 from ..primitive import Primitive
 from ..typing import Result
 from .shape import reshape, transpose, with_ndim
@@ -79,7 +79,9 @@ def are_stacks(a: Any, b: Any) -> bool:
 def _matmul(xp, a, b):
     if getattr(b, "ndim", 0) == 2 < getattr(a, "ndim", 0):  # one product of large matrices
         return xp.matmul(a.reshape((math.prod(a.shape[:-1]), a.shape[-1])), b).reshape((*a.shape[:-1], b.shape[1]))
-    if are_stacks(a, b):  # `cupy.matmul` would copy what is transposed or has half precision
+    if are_stacks(a, b) and (
+        xp is not numpy or a.size * b.shape[-1] >= WORK
+    ):  # `cupy.matmul` would copy what is transposed or has half precision
         ndim = max(a.ndim, b.ndim)
         return stacked(xp, *[x.reshape((1,) * (ndim - x.ndim) + x.shape) for x in (a, b)])
     return xp.matmul(a, b)
