@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from numpy import ndarray
 
 from .backend import several_gpus
-from .core import Array, Interpreter, Tracer, bare, escaped, library, lift
+from .core import Array, Interpreter, NeedsValue, Tracer, bare, escaped, library, lift
 from .dtypes import follows_numpy
 from .fused import Pullback
 from .gpus import current_gpu, use_gpu_of
@@ -153,12 +153,24 @@ class Tape(Interpreter):
                 named = vjp.residuals
                 edges.append((position, vjp.function, named(y, values, params, i) if named else ()))
         if not edges:
+            if self.transposes and sources:
+                raise self.forced(None, primitive.name)
             return without_derivative(y, values)
         if self.ended:
             raise escaped(primitive)
         if type(y) is tuple:
             return self._record_parts(primitive, edges, y)
         return self._recorded(primitive, edges, y)
+
+    def forced(self, x: Any, use: str) -> TypeError:
+        """The error for a use that needs numbers: a cotangent whose pullback is recorded has none."""
+        if not self.transposes:
+            return super().forced(x, use)
+        return NeedsValue(
+            f"jvp: {use} needs a value, but in forward mode, where a vjp is transposed, a cotangent has none. Write the "
+            "rule without its value, or give the operation a forward mode by defjvp.",
+            self,
+        )
 
     def _keep(self, foreign, values, vjps):
         """Keeps arrays of the caller, at the positions `foreign` of `values`, as they are if a vjp has residuals."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from . import tree
-from .core import Array, NeedsValue, Tracer, dereferenced
+from .core import Array, Tracer, dereferenced
 from .gradients import stop_gradient
 from .operation import Operation, UndefinedDerivative
 from .reverse import TapeTracer
@@ -171,11 +171,7 @@ def getval(x: Any) -> Any:
         if isinstance(found, Tracer) and not found._trace.differentiates:
             return stop_gradient(x)
         if isinstance(found, TapeTracer) and found._trace.transposes:
-            raise NeedsValue(
-                "getval: expected a value, got a cotangent in forward mode, where a vjp is transposed. Write the rule "
-                "without its value, or give the operation a forward mode by defjvp.",
-                found._trace,
-            )
+            raise found._trace.forced(found, "getval")
         found = dereferenced(found)._value
     return found
 

@@ -217,7 +217,7 @@ class TestWithoutDerivatives:
         wide = lambda x: anp.concatenate([square(x), x])
         np.testing.assert_allclose(jacobian(wide)(X), np.vstack([np.diag(2 * X), np.eye(3)]))
         for transform in (jacfwd(wide), lambda x: jvp(wide, x, V), lambda x: linearize(wide, x)):
-            with pytest.raises(TypeError, match="getval: expected a value, got a cotangent in forward mode"):
+            with pytest.raises(TypeError, match="jvp: getval needs a value, but in forward mode"):
                 transform(X)
 
     def test_rules_of_what_is_no_operation(self):
@@ -266,6 +266,25 @@ def test_values_in_a_rule_that_runs_for_all_rows_of_a_jacobian():
         vmap(grad(lambda x: anp.sum(attribute(x) * x)))(np.stack([X, V]))
     found = vmap(grad(lambda x: anp.sum(x * getval(x))))(np.stack([X, V]))
     np.testing.assert_allclose(found, np.stack([X, V]))
+
+
+class TestRulesThatBranchOnCotangents:
+    """Such as `if no element of g is not 0: return zeros`: in a transposed vjp g has no values."""
+
+    @pytest.mark.parametrize(
+        "is_zero", [lambda g: not anp.any(g), lambda g: anp.allclose(g, 0), lambda g: not (g != 0).any()]
+    )
+    def test_their_jacobians(self, is_zero):
+        @primitive
+        def double(x):
+            return 2 * x
+
+        defvjp(double, lambda y, x: lambda g: np.zeros(1) if is_zero(g) else 2 * g)
+        np.testing.assert_array_equal(jacobian(lambda x: double(x) * anp.ones(3))(X[:1]), np.full((3, 1), 2.0))
+        np.testing.assert_array_equal(grad(lambda x: double(x)[0])(X[:1]), [2.0])
+        for forward in (lambda: jvp(double, X[:1], X[:1]), lambda: linearize(double, X[:1])):
+            with pytest.raises(TypeError, match=r"needs a value, but in forward mode, .* or give .* by defjvp"):
+                forward()
 
 
 class TestSpellingsBefore2017:
