@@ -167,8 +167,8 @@ class Tape(Interpreter):
         if not self.transposes:
             return super().forced(x, use)
         return NeedsValue(
-            f"jvp: {use} needs a value, but in forward mode, where a vjp is transposed, a cotangent has none. Write the "
-            "rule without its value, or give the operation a forward mode by defjvp.",
+            f"jvp: {use} needs a value, but in forward mode, where a vjp is transposed, a cotangent has none. Write "
+            "the rule without its value, or give the operation a forward mode by defjvp.",
             self,
         )
 
