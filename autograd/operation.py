@@ -18,6 +18,7 @@ from .gradients import copied, vjp
 from .numpy._common import as_array
 from .numpy.numpy_vspaces import vspace
 from .primitive import Primitive
+from .reverse import unread
 
 __all__ = ["Operation", "UndefinedDerivative", "primitive"]
 
@@ -292,12 +293,14 @@ class _Pull:
     def _cotangents(self, g):
         """The cotangents of all arrays that are wanted."""
         call, positions = self.call, list(self._pulls)
-        if call.operation.joint is None:
-            of_arguments = [pull(g) for pull in self._pulls.values()]
-        else:
-            of_arguments = call.operation.joint(positions, *self._known)(g)
+        cotangents = tree.flatten(g)[0]
+        with unread(cotangents):
+            if call.operation.joint is None:
+                of_arguments = [pull(g) for pull in self._pulls.values()]
+            else:
+                of_arguments = call.operation.joint(positions, *self._known)(g)
         found: dict[int, Any] = {}
-        in_lanes = next((x for x in tree.flatten(g)[0] if isinstance(x, BatchTracer)), None)
+        in_lanes = next((x for x in cotangents if isinstance(x, BatchTracer)), None)
         for i, c in zip(positions, of_arguments, strict=True):
             if in_lanes is not None and _ignores_lanes(c):
                 raise in_lanes._trace.forced(in_lanes, f"the derivative of {call.name}")

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .primitive import Primitive
 
-__all__ = ["Tape", "TapeTracer", "conformed", "follow", "live_tapes", "without_derivative"]
+__all__ = ["Tape", "TapeTracer", "conformed", "follow", "live_tapes", "unread", "without_derivative"]
 
 _new = object.__new__
 _thread = threading.local()
@@ -66,20 +66,22 @@ class Tape(Interpreter):
         nested: Whether values on this tape may be tracers of other interpreters.
         lines: {position: (line of the user, seconds)} within a context of `autograd.debugging`, else None.
         transposes: Whether it records a pullback, at zero: the values on it mean nothing.
+        unread: How many rules of a user's run on it that must not look at values.
         replaying: The lock of a backward pass if there are checkpoints, which record again at the end of `nodes`.
     """
 
-    __slots__ = ("__weakref__", "_held", "lines", "nested", "nodes", "replaying", "transposes")
+    __slots__ = ("__weakref__", "_held", "lines", "nested", "nodes", "replaying", "transposes", "unread")
     differentiates: bool = True
     nodes: list[tuple[Any, Sequence[tuple[int, Any, tuple[Any, ...]]], Any, Any]]
     nested: bool
     lines: dict[int, tuple[str, float]] | None
     replaying: threading.RLock | None
     transposes: bool
+    unread: int
 
     def __init__(self, transposes: bool = False) -> None:
         super().__init__()
-        self.transposes = transposes
+        self.transposes, self.unread = transposes, 0
         self.nodes = []
         self._held: Held | None = None
         self.lines = self.replaying = None
@@ -153,7 +155,7 @@ class Tape(Interpreter):
                 named = vjp.residuals
                 edges.append((position, vjp.function, named(y, values, params, i) if named else ()))
         if not edges:
-            if self.transposes and sources:
+            if self.unread and type(y) is not tuple and y.dtype.kind == "b":  # on which the rule would branch
                 raise self.forced(None, primitive.name)
             return without_derivative(y, values)
         if self.ended:
@@ -277,6 +279,24 @@ class Tape(Interpreter):
             line, _ = self.lines.get(position) or self.lines.get(position + 1, ("an unknown line", 0))
             return f"in the gradient of {name}, called at {line}"
         return f"in the gradient of {name}; within autograd.debug() this note names the line that called it"
+
+
+@contextlib.contextmanager
+def unread(cotangents: Iterable[Any]) -> Iterator[None]:
+    """A context in which comparing one of these cotangents raises if a vjp is transposed, as they have no values."""
+    tapes = []
+    for x in cotangents:
+        while isinstance(x, Array):
+            if isinstance(x, TapeTracer) and x._trace.transposes:
+                tapes.append(x._trace)
+            x = x._value
+    for tape in tapes:
+        tape.unread += 1
+    try:
+        yield
+    finally:
+        for tape in tapes:
+            tape.unread -= 1
 
 
 def _position(nodes, node):

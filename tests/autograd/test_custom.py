@@ -121,3 +121,13 @@ class TestValuesFromOutside:
             return anp.sum(grad(lambda x: anp.sum(f(x)))(anp.ones(2)))
 
         assert grad(of_inner)(np.ones(2)).tolist() == [1.0, 1.0]
+
+
+def test_backward_functions_that_branch_on_cotangents():
+    """Where a vjp is transposed a cotangent has no values; a Jacobian goes by rows there."""
+    double = custom_vjp(lambda x: 2 * x)
+    double.defvjp(lambda x: (2 * x, None), lambda r, g: (2 * g if anp.any(g) else anp.zeros(1),))
+    wide = lambda x: double(x) * anp.ones(3)
+    np.testing.assert_array_equal(jacobian(wide)(np.ones(1)), np.full((3, 1), 2.0))
+    with pytest.raises(TypeError, match=r"jvp: .* needs a value, but in forward mode, where a vjp is transposed"):
+        jvp(wide, np.ones(1), np.ones(1))
