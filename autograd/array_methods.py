@@ -323,7 +323,14 @@ def __array__(self, dtype=None, copy=None):
 
 def __dlpack__(self, **kwargs):
     raw = concrete(self, "DLPack")
-    return (raw if backend.is_cupy(raw) else _read_only(raw)).__dlpack__(**kwargs)
+    if backend.is_cupy(raw):
+        return raw.__dlpack__(**kwargs)
+    try:
+        return _read_only(raw).__dlpack__(**kwargs)
+    except BufferError:  # the other library's DLPack cannot say that memory is read-only
+        if kwargs.get("copy") is False:
+            raise
+        return onp.array(raw).__dlpack__(**kwargs)
 
 
 def _read_only(raw):

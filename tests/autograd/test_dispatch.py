@@ -317,6 +317,26 @@ def test_dlpack_hands_out_what_cannot_be_written():
         shared[0] = 5.0
 
 
+def test_dlpack_copies_for_libraries_that_know_no_read_only_memory():
+    class Seen:
+        """An array whose DLPack another library asks for in the old way, as JAX does."""
+
+        def __init__(self, x):
+            self.x = x
+
+        def __dlpack__(self, **options):
+            return self.x.__dlpack__()
+
+        def __dlpack_device__(self):
+            return self.x.__dlpack_device__()
+
+    x = Array(np.arange(3.0))
+    taken = np.from_dlpack(Seen(x))
+    assert taken.tolist() == [0.0, 1.0, 2.0] and not np.shares_memory(taken, x.raw)
+    with pytest.raises(BufferError):
+        x.__dlpack__(copy=False)
+
+
 def test_result_type_and_round():
     x = Array(np.array([1.26, 2.34], "float32"))
     assert anp.result_type(x, 1.0) == np.float32 == anp.result_type(x, np.int8)
