@@ -202,6 +202,25 @@ def test_memory_that_runs_out_while_it_is_recorded(on_cupy, monkeypatch):
     assert not program.launches and "OutOfMemoryError" in program.uncaptured["program"]
 
 
+def test_a_call_that_fails_between_cuda_graphs():
+    jitted, w = Jit(mixed), normal(3, 3, seed=1)
+    for _ in range(3):
+        jitted(normal(4, 3), w, 0.5)
+    run = program_of(jitted)._captured._run
+    names, functions = run.__code__.co_varnames[1:], run.__defaults__
+
+    def fail(*args):
+        raise MemoryError("out of memory")
+
+    run.__defaults__ = tuple([fail if name == "multiply" else f for name, f in zip(names, functions, strict=False)])
+    with pytest.raises(MemoryError, match="out of memory") as caught:
+        jitted(normal(4, 3), w, 0.5)
+    assert any(" in mixed" in note for note in caught.value.__notes__)
+    run.__defaults__ = functions
+    args = normal(4, 3, seed=2), w, 1.5
+    assert_same(jitted(*args), mixed(*args))
+
+
 def test_what_runs_without_cuda_graphs():
     short = Jit(lambda x: F.softmax(x) + 1)
     printing = Jit(lambda x: (autograd.debug_print("", x), long(x))[1])
