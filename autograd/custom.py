@@ -15,7 +15,7 @@ from .custom_call import Call, Layout, Nested, put_arrays, take_arrays
 from .gradients import copied
 from .numpy._common import as_array
 from .ops.elementwise import astype
-from .reverse import unread
+from .reverse import generic
 
 if TYPE_CHECKING:
     from .typing import Tree
@@ -148,9 +148,8 @@ class custom_vjp(_Custom[P, R]):
             return (*outputs, *map(copied, residuals))
 
         def pull(residuals, cotangents):
-            g = put_arrays(layout.output, cotangents)
-            with unread(cotangents):
-                pulled = self._bwd(*static.values(), put_arrays(layout.residuals, residuals), g)
+            g = put_arrays(layout.output, [generic(c) for c in cotangents])
+            pulled = self._bwd(*static.values(), put_arrays(layout.residuals, residuals), g)
             return self._leaves(pulled, layout, cotangents[0])
 
         return Call(self.__name__, primal, forward, pull, None, layout)

@@ -18,7 +18,7 @@ from .gradients import copied, vjp
 from .numpy._common import as_array
 from .numpy.numpy_vspaces import vspace
 from .primitive import Primitive
-from .reverse import unread
+from .reverse import generic, without_value
 
 __all__ = ["Operation", "UndefinedDerivative", "primitive"]
 
@@ -293,24 +293,28 @@ class _Pull:
     def _cotangents(self, g):
         """The cotangents of all arrays that are wanted."""
         call, positions = self.call, list(self._pulls)
-        cotangents = tree.flatten(g)[0]
-        with unread(cotangents):
-            if call.operation.joint is None:
-                of_arguments = [pull(g) for pull in self._pulls.values()]
-            else:
-                of_arguments = call.operation.joint(positions, *self._known)(g)
+        g = tree.tree_map(generic, g)
+        if call.operation.joint is None:
+            of_arguments = [pull(g) for pull in self._pulls.values()]
+        else:
+            of_arguments = call.operation.joint(positions, *self._known)(g)
         found: dict[int, Any] = {}
-        in_lanes = next((x for x in cotangents if isinstance(x, BatchTracer)), None)
+        unknown = next((x for x in map(_without_one_value, tree.flatten(g)[0]) if x is not None), None)
         for i, c in zip(positions, of_arguments, strict=True):
-            if in_lanes is not None and _ignores_lanes(c):
-                raise in_lanes._trace.forced(in_lanes, f"the derivative of {call.name}")
+            if unknown is not None and _is_constant(c):
+                raise unknown._trace.forced(unknown, f"the derivative of {call.name}")
             arrays = call.given[i].arrays(c, f"argument {i} of {call.name}")
             found.update(zip([k for k, of in enumerate(call.argument_of) if of == i], arrays, strict=True))
         return {k: found[k] for k in self._wanted}
 
 
-def _ignores_lanes(c):
-    """Whether raw arrays, nested, are not all 0: cotangents that a rule has made of all lanes of a `_value`."""
+def _without_one_value(x):
+    """The tracer in a cotangent that has many values, or none; None for others."""
+    return x if isinstance(x, BatchTracer) else without_value(x)
+
+
+def _is_constant(c):
+    """Whether cotangents, nested, are raw and not all 0: a rule has made them of the `_value` of its cotangent."""
     leaves = tree.flatten(c)[0]
     return not any(isinstance(x, Tracer) for x in leaves) and any(backend.is_array(x) and bool(x.any()) for x in leaves)
 

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from .primitive import Primitive
 
-__all__ = ["Tape", "TapeTracer", "conformed", "follow", "live_tapes", "unread", "without_derivative"]
+__all__ = [
+    "Tape", "TapeTracer", "conformed", "follow", "generic", "live_tapes", "without_derivative", "without_value",
+]  # fmt: skip
 
 _new = object.__new__
 _thread = threading.local()
@@ -66,22 +68,20 @@ class Tape(Interpreter):
         nested: Whether values on this tape may be tracers of other interpreters.
         lines: {position: (line of the user, seconds)} within a context of `autograd.debugging`, else None.
         transposes: Whether it records a pullback, at zero: the values on it mean nothing.
-        unread: How many rules of a user's run on it that must not look at values.
         replaying: The lock of a backward pass if there are checkpoints, which record again at the end of `nodes`.
     """
 
-    __slots__ = ("__weakref__", "_held", "lines", "nested", "nodes", "replaying", "transposes", "unread")
+    __slots__ = ("__weakref__", "_held", "lines", "nested", "nodes", "replaying", "transposes")
     differentiates: bool = True
     nodes: list[tuple[Any, Sequence[tuple[int, Any, tuple[Any, ...]]], Any, Any]]
     nested: bool
     lines: dict[int, tuple[str, float]] | None
     replaying: threading.RLock | None
     transposes: bool
-    unread: int
 
     def __init__(self, transposes: bool = False) -> None:
         super().__init__()
-        self.transposes, self.unread = transposes, 0
+        self.transposes = transposes
         self.nodes = []
         self._held: Held | None = None
         self.lines = self.replaying = None
@@ -155,8 +155,6 @@ class Tape(Interpreter):
                 named = vjp.residuals
                 edges.append((position, vjp.function, named(y, values, params, i) if named else ()))
         if not edges:
-            if self.unread and type(y) is not tuple and y.dtype.kind == "b":  # on which the rule would branch
-                raise self.forced(None, primitive.name)
             return without_derivative(y, values)
         if self.ended:
             raise escaped(primitive)
@@ -281,22 +279,21 @@ class Tape(Interpreter):
         return f"in the gradient of {name}; within autograd.debug() this note names the line that called it"
 
 
-@contextlib.contextmanager
-def unread(cotangents: Iterable[Any]) -> Iterator[None]:
-    """A context in which comparing one of these cotangents raises if a vjp is transposed, as they have no values."""
-    tapes = []
-    for x in cotangents:
-        while isinstance(x, Array):
-            if isinstance(x, TapeTracer) and x._trace.transposes:
-                tapes.append(x._trace)
-            x = x._value
-    for tape in tapes:
-        tape.unread += 1
-    try:
-        yield
-    finally:
-        for tape in tapes:
-            tape.unread -= 1
+def without_value(x: Any) -> Tracer | None:
+    """The tracer in `x`, through all levels, that stands for a cotangent while a vjp is transposed; None in others."""
+    while isinstance(x, Array):
+        if isinstance(x, TapeTracer) and x._trace.transposes:
+            return x
+        x = x._value
+    return None
+
+
+def generic(g: Any) -> Any:
+    """A cotangent for a rule of a user's: the same, but no zero where a vjp is transposed.
+
+    A rule is linear, so that it has the same derivative there; but it may take a short way for zeros and ones.
+    """
+    return g if without_value(g) is None else g + 0.7390851332151607
 
 
 def _position(nodes, node):
