@@ -85,21 +85,24 @@ class Metric(Module):
 
         Raises:
             TypeError: If it is of another class.
-            ValueError: If its totals have other shapes.
+            ValueError: If it has other arguments, or totals of other shapes.
         """
         where = type(self).__name__
         if type(other) is not type(self):
             raise TypeError(f"{where}.merge: expected a {where}, got {type(other).__name__}.")
         own, others = self._totals(), other._totals()
-        if [t.shape for t in own] != [t.shape for t in others]:
+        if self._arguments() != other._arguments() or [t.shape for t in own] != [t.shape for t in others]:
             raise ValueError(f"{where}.merge: expected a metric with the same arguments, {self!r}, got {other!r}.")
         for total, value in zip(own, [t.value for t in others], strict=True):
             total.value += value
 
     def __repr__(self) -> str:
-        """The arguments of the constructor."""
-        arguments = [f"{name}={getattr(self, name)!r}" for name in inspect.signature(type(self)).parameters]
-        return f"{class_name(self)}({', '.join(arguments)})"
+        """The arguments of the constructor that are attributes."""
+        return f"{class_name(self)}({self._arguments()})"
+
+    def _arguments(self):
+        names = [name for name in inspect.signature(type(self)).parameters if hasattr(self, name)]
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
 
     def _totals(self):
         return [v for v in self.vars() if isinstance(v, Total)]
@@ -134,7 +137,7 @@ def weights_of(where: str, weights: ArrayLike | None, shape: tuple[int, ...]) ->
 
 
 def labels_of(where: str, labels: ArrayLike, classes: int | None = None) -> Array:
-    """Labels as an Array of integers.
+    """Labels as an Array of int64: products with the number of classes would not fit into bytes.
 
     Raises:
         TypeError: If they are no integers or booleans.
@@ -146,7 +149,7 @@ def labels_of(where: str, labels: ArrayLike, classes: int | None = None) -> Arra
             f"{where}: expected labels of integers, got dtype {labels.dtype}. For one-hot vectors or probabilities "
             "write labels.argmax(-1)."
         )
-    labels = labels.astype("int32") if labels.dtype == bool else labels
+    labels = labels.astype("int64")
     if classes is not None:
         require_between(where, "labels", labels, 0, classes - 1, "For rows that shall not count give weights of 0.")
     return labels

@@ -22,7 +22,7 @@ def predictions(where: str, outputs: ArrayLike, labels: Array, threshold: float 
     Args:
         where: Who asks, for errors.
         outputs: Scores (..., classes), of which the largest wins; or classes (...), integers or booleans; or, with a
-            threshold, scores (...) of class 1.
+            threshold, scores (...) of class 1, which may be integers.
         labels: The labels.
         threshold: Above it, a score means class 1: 0.5 for probabilities, 0 for logits.
     """
@@ -30,14 +30,14 @@ def predictions(where: str, outputs: ArrayLike, labels: Array, threshold: float 
     numbers = x.dtype.kind in "biu"
     if not numbers and threshold is None and x.ndim == labels.ndim + 1 and x.shape[:-1] == labels.shape and x.shape[-1]:
         return jn.where(jn.isnan(x).any(-1), NONE, x.argmax(-1))
-    if x.shape == labels.shape and numbers:
+    if x.shape == labels.shape and numbers and (threshold is None or x.dtype.kind == "b"):
         return x.astype("int64")
     if x.shape == labels.shape and threshold is not None and x.dtype.kind != "c":
         return jn.where(jn.isnan(x), NONE, x > threshold)
     if x.shape == labels.shape and threshold is None:
         remedy = f"Write {where}(threshold=0.5) for probabilities of class 1, threshold=0 for logits."
     else:
-        remedy = "Scores have one more axis than labels, that of the classes."
+        remedy = "Scores are floating-point numbers with one more axis than labels, that of the classes."
     expected = f"outputs of shape {(*labels.shape, 'classes')}".replace("'", "") if threshold is None else "scores"
     got = f"{x.dtype} of shape {x.shape} and labels of shape {labels.shape}"
     raise ValueError(f"{where}: expected {expected} and labels of shape (...), got {got}. {remedy}")
@@ -131,7 +131,7 @@ class _OfClasses(Metric):
         x = jn.asarray(outputs)
         if x.ndim > y.ndim and x.shape[-1] != n:
             raise ValueError(f"{where}: expected scores of {n} classes, got outputs of shape {x.shape}.")
-        if x.dtype.kind in "iu":
+        if x.dtype.kind in "iu" and self.threshold is None:
             require_between(where, "classes", x, 0, n - 1, f"Make {where} with the number of all classes.")
         found = predictions(where, x, y, self.threshold)
         w = poisoned(w, (y < 0) | (y >= n) | (found < NONE) | (found >= n))

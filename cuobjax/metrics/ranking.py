@@ -29,7 +29,7 @@ def roc_auc(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = No
     x, y, w = _checked("roc_auc", scores, labels, weights)
     order = jn.argsort(x)
     x, y, w = x[order], y[order], w[order]
-    below = jn.concatenate([jn.zeros(1, "float64"), jn.cumsum(jn.where(y == 0, w, 0))])
+    below = jn.concatenate([jn.zeros(1, "float64"), jn.cumsum(jn.where(y == 1, 0, w))])
     first, last = jn.searchsorted(x, x, "left"), jn.searchsorted(x, x, "right")
     positive = jn.where(y == 1, w, 0)
     area = (positive * (below[first] + below[last]) / 2).sum()

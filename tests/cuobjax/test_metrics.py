@@ -94,6 +94,22 @@ def test_the_confusion_matrix_is_that_of_scikit_learn():
         np.testing.assert_allclose(found, expected)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint16", "int64", "uint64"])
+def test_labels_of_any_integers_are_counted(dtype):
+    rng = np.random.default_rng(0)
+    labels, classes = rng.integers(0, 50, 300), rng.integers(0, 50, 300)  # 50 * 50 does not fit into a byte
+    expected = sklearn().confusion_matrix(labels, classes)
+    scores = np.eye(50, dtype="float32")[classes]
+    for outputs in (scores, classes.astype(dtype)):
+        np.testing.assert_array_equal(updated(ConfusionMatrix(50), outputs, labels.astype(dtype)).value, expected)
+
+
+def test_integer_scores_have_a_threshold():
+    scores = np.array([5, -3, 2, -1])
+    for metric in (Accuracy(0), Precision(threshold=0)):
+        assert float(updated(metric, scores, np.array([1, 0, 1, 0])).value) == 1
+
+
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_top_k_with_equal_scores_is_that_of_scikit_learn(k):
     scores = np.random.default_rng(0).integers(0, 3, (50, 4)).astype("float32")
@@ -233,6 +249,7 @@ def test_metrics_in_a_step_of_training():
     (lambda: Mean().update(RANKED * 1j), "Mean: expected real numbers"),
     (lambda: Accuracy().merge(Mean()), "Accuracy.merge: expected a Accuracy, got Mean"),
     (lambda: F1(5, None).merge(F1(4, None)), r"F1.merge: expected a metric with the same arguments, .*F1\(classes=5"),
+    (lambda: TopK(1).merge(TopK(2)), "TopK.merge: expected a metric with the same arguments"),
     (lambda: Metric().update(), "Metric: has no update. Define update"),
     (lambda: Metric().value, "Metric: has no value. Define it as a property"),
     (lambda: Accuracy().compute(), "Read metric.value"),
@@ -261,6 +278,17 @@ def test_labels_that_are_no_classes(wrong):
         assert np.isnan(np.asarray(metric.value)).any()
 
 
+@pytest.mark.parametrize("area", [metrics.roc_auc, lambda scores, labels: updated(AUC(), scores, labels).value])
+def test_a_traced_label_that_is_no_class_gives_no_area(area):
+    assert np.isnan(float(objax.Jit(area, {})(jn.array(RANKED), jn.array(np.where(RANKED > 0.7, 2, BINARY)))))
+
+
 def test_arguments_are_shown():
     assert repr(TopK(3)).endswith("TopK(k=3)")
+
+    class Renamed(Metric):
+        def __init__(self, size):
+            self.width = size
+
+    assert repr(Renamed(3)).endswith("Renamed()")
     assert repr(F1(3, "macro")).endswith("F1(classes=3, average='macro', threshold=None)")
