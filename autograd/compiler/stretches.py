@@ -144,7 +144,7 @@ class Stretch:
         outputs = [numpy.empty(shape, dtype) for shape, dtype, _ in self._outputs]
         between = self._between()
         values = [*given, *self._constants, *outputs, between]
-        status = self._run(numpy.fromiter(map(id, values), numpy.int64, len(values)))
+        status = self._run(values)
         if between.size <= MOST_KEPT:
             self._kept.append(between)
         if status and (status >= ERROR or loader.reported(status)):
@@ -152,8 +152,9 @@ class Stretch:
             return self._by_numpy(arrays)  # it warns or raises
         return tuple([_shown(y, order) for y, (*_, order) in zip(outputs, self._outputs, strict=True)])
 
-    def _run(self, addresses):
+    def _run(self, values):
         table, run, status = self._table, loader.run, 0
+        addresses = numpy.fromiter(map(id, values), numpy.int64, len(values))
         for first, stop, blocks in table.calls:
             if not blocks:
                 memory = numpy.empty(table.within, numpy.uint8)
@@ -161,19 +162,19 @@ class Stretch:
                     table.groups, table.code, addresses, table.counts, first, stop, 0, -1, id(memory), loader.flags
                 )
             else:
-                status |= self._in_threads(addresses, first, stop, blocks)
+                status |= self._in_threads(values, addresses, first, stop, blocks)
             if status >= ERROR:
                 return status
         return status
 
-    def _in_threads(self, addresses, first, stop, blocks):
+    def _in_threads(self, values, addresses, first, stop, blocks):
         """Runs a group; what a part does, depends on the number of blocks alone."""
         table, run = self._table, loader.run
         parts = min(blocks, max(2, -(-blocks * BLOCK // PART)))
         ends = [blocks * i // parts for i in range(parts + 1)]
         found = [0] * parts
 
-        def part(i):
+        def part(i, values=values):  # threads outlive a call that is interrupted
             memory = numpy.empty(table.within, numpy.uint8)
             begin, end = ends[i], ends[i + 1]
             found[i] = run(

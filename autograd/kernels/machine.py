@@ -206,9 +206,7 @@ def run(groups, code, arrays, counts, first, stop, begin, end, memory, flags):
                     base = memory if code[i, o] < 0 else addresses[code[i, o]]
                     data[a] = base + code[i, o + 1] + row * code[i, o + 3] + column * code[i, o + 4]
                     strides[a] = code[i, o + 2]
-                what, ignored = code[i, 0], code[i, IGNORED]
-                if ignored:
-                    status |= _call_with_number(test, mask)
+                what = code[i, 0]
                 if what == CALL:
                     sizes[0] = n
                     status |= _called(code, i, data, sizes.ctypes.data, strides)
@@ -226,10 +224,8 @@ def run(groups, code, arrays, counts, first, stop, begin, end, memory, flags):
                     _cast(what - CAST, n, data[0], strides[0], data[1], strides[1])
                 else:
                     status = _nested(code, i, data, sizes, strides, status)
-                if ignored:
-                    status |= _call_with_number(test, mask) & ~ignored
+                raised = _call_with_number(test, mask)
+                if raised:  # now, as loops of comparisons clear all flags
+                    status |= raised & ~code[i, IGNORED]
                     _call_with_number(clear, mask)
-    raised = _call_with_number(test, mask)
-    if raised:
-        _call_with_number(clear, mask)
-    return status | raised
+    return status

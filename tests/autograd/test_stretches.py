@@ -4,6 +4,7 @@ import gc
 import math
 import os
 import threading
+import tracemalloc
 import warnings
 
 import numpy as onp
@@ -183,6 +184,9 @@ def test_a_result_is_not_the_memory_of_another_call():
 @pytest.mark.parametrize(("f", "message"), [
     (lambda x: anp.log(x - 1.0), "divide by zero"), (lambda x: anp.exp(x * 1e4) + 1.0, "overflow"),
     (lambda x: anp.sqrt(x - 2.0), "invalid value"), (lambda x: x * 1e38 * 1e38, "overflow"),
+    (lambda x: anp.maximum(anp.log(x - 1.0), 0.0), "divide by zero"),  # maximum clears all flags
+    (lambda x: anp.where(x * 1e38 * 1e38 > x, x, 0.0), "overflow"),
+    (lambda x: anp.max(x * 1e38 * 1e38), "overflow"), (lambda x: ops.sigmoid(anp.log(x - 1.0)), "divide by zero"),
 ])  # fmt: skip
 def test_flags_are_reported_as_numpy_does(f, message):
     x = onp.ones(3000, "float32")
@@ -339,6 +343,27 @@ def test_loops_that_need_casts_or_python_are_none():
     assert loop_of(onp.add, single, single).dtypes == (single,) * 3
     assert loop_of(onp.add, single, double) is None
     assert loop_of(onp.add, thing, thing) is None
+
+
+def test_memory_that_threads_use_lives_on_after_an_interrupt(monkeypatch):
+    x = numbers(1 << 20)
+    new = stretched(recorded(lambda x: anp.exp(x) + 1.0, x))
+    left = []
+
+    def each(work, count):
+        left.append(work)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compiled, "each", each)
+    tracemalloc.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            new.interpret([x])
+        assert tracemalloc.get_traced_memory()[0] >= x.nbytes
+        left.clear()
+        assert tracemalloc.get_traced_memory()[0] < x.nbytes
+    finally:
+        tracemalloc.stop()
 
 
 def test_programs_leave_no_memory_behind():
