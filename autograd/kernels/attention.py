@@ -102,7 +102,7 @@ def attention_gradient(
 ) -> tuple[RawArray, ...]:
     """The cotangents of q, k, v and, if `to_bias`, of the bias, for those of both results of `attention`."""
     blocks = Blocks if xp is not numpy else _Problem
-    problem = blocks(xp, q, k, bias, keys, causal, keep)
+    problem: Any = blocks(xp, q, k, bias, keys, causal, keep)
     of_bias = xp.zeros(bias.shape, problem.dtype) if to_bias else None
     if xp is not numpy:
         found = attention_device.backward(xp, problem, g, g_sums, q, k, v, y, sums, scale, of_bias)

@@ -99,7 +99,8 @@ def _by_threads(a, b):
 
     def work(i: int) -> None:
         part = slice(i * step, (i + 1) * step)
-        numpy.matmul(*[x[part] if len(x) == count else x for x in (a, b)], out=y[part])
+        first, second = (x[part] if len(x) == count else x for x in (a, b))
+        numpy.matmul(first, second, out=y[part])
 
     in_threads(work, -(-count // step))
     return y

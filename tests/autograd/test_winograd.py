@@ -145,12 +145,16 @@ def test_results_do_not_depend_on_threads(monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("what", ["no images", "few channels", "one row", "strided", "float64", "unwanted"])
+@pytest.mark.parametrize(
+    "what", ["no images", "few channels", "one row", "wide rows", "strided", "float64", "unwanted"]
+)
 def test_what_is_left_to_the_general_way(what, used, monkeypatch):
     channels, images = 4 if what == "few channels" else 16, 0 if what == "no images" else 2
     x, w, _ = arrays(images, channels, 16, (3 if what == "one row" else 6, 6), SAME)
     if what == "unwanted":
         monkeypatch.setattr(winograd, "is_wanted", lambda: False)
+    if what == "wide rows":
+        monkeypatch.setattr(winograd, "WIDEST", 5)
     if what == "float64":
         x = x.astype(what)
     strides, padding = (2, 2) if what == "strided" else (1, 1), NO_PADDING if what == "one row" else SAME
