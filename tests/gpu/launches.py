@@ -203,6 +203,20 @@ def step_kernels():
     return {name: names(make()) for name, make in STEPS.items()}
 
 
+def jitted_steps():
+    """{network: launches, besides products, of a training step with Adam under Jit}; of a stand-in alone."""
+    from benchmarks.gpu.capture import driver, names
+    from tests.gpu.steps import jitted
+
+    if driver() is not None:
+        return {}
+    found = {}
+    for name, step in jitted().items():
+        step()
+        found[name] = len(names(step))
+    return found
+
+
 def rendered(rows):
     """The table as Markdown."""
     lines = ["| operation | forward | backward |", "| --- | --- | --- |"]
@@ -212,7 +226,8 @@ def rendered(rows):
 
 def main():
     if sys.argv[1:] == ["counts"]:
-        print(json.dumps({"table": table(), "scaling": scaling(), "kernels": step_kernels()}))
+        counts = {"table": table(), "scaling": scaling(), "kernels": step_kernels(), "jitted": jitted_steps()}
+        print(json.dumps(counts))
         return
     text = f"{BEGIN}\n{rendered(table())}\n{END}"
     DOCS.write_text(re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: text, DOCS.read_text(), flags=re.S))

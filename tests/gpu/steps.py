@@ -6,7 +6,7 @@ import numpy as np
 
 import cuobjax
 import cuobjax.numpy as jn
-from cuobjax import functional, nn, optimizer
+from cuobjax import functional, nn, optimizer, zoo
 from cuobjax.random import Generator
 
 mean_loss = functional.loss.cross_entropy_logits_sparse
@@ -52,3 +52,26 @@ STEPS = {
     for net in (mlp, convnet)
     for make in (optimizer.SGD, optimizer.Momentum, optimizer.Adam)
 }
+
+
+def jitted():
+    """{network: its training step with Adam as one program}."""
+    rng = np.random.default_rng(0)
+    image, features = (rng.normal(size=shape).astype(np.float32) for shape in ((2, 3, 32, 32), (8, 12)))
+    tokens, labels = np.arange(18).reshape(3, 6) % 11, np.arange(8) % 10
+    dense = [part for n in (12, 16) for part in (nn.Linear(n, 16), functional.relu)]
+    networks = {
+        "mlp": (nn.Sequential([*dense, nn.Linear(16, 10)]), features, labels),
+        "transformer": (zoo.GPT(ntokens=11, length=8, nfeatures=16, heads=4, layers=2), tokens, tokens),
+        "resnet": (zoo.ResNet18(3, 10), image, labels[:2]),
+    }
+    return {name: _program(net, jn.array(x), jn.array(y)) for name, (net, x, y) in networks.items()}
+
+
+def _program(net, x, labels):
+    def loss(x, labels):
+        return mean_loss(net(x, training=True), labels).mean()
+
+    gradients, update = cuobjax.GradValues(loss, net.vars()), optimizer.Adam(net.vars())
+    step = cuobjax.Jit(lambda x, labels: update(0.01, gradients(x, labels)[0]), net.vars() + update.vars())
+    return functools.partial(step, x, labels)

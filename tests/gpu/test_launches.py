@@ -78,3 +78,10 @@ def test_float32_stays_float32(counts):
     for step, names in counts["kernels"].items():
         assert len(names) > 10, step
         assert not [name for name in names if "float64" in name or "double" in name], step
+
+
+def test_programs_of_training_steps_launch_few_kernels(counts):
+    """Today 13, 77 and 244."""
+    most = {"mlp": 14, "transformer": 80, "resnet": 250}
+    assert not counts["jitted"] or counts["jitted"].keys() == most.keys()
+    assert all(counts["jitted"][name] <= most[name] for name in counts["jitted"]), counts["jitted"]
