@@ -34,7 +34,6 @@ __all__ = ["Stretch", "stretched"]
 LEAST_OPERATIONS = 8  # a call costs as much as some operations of NumPy
 LARGE = 1 << 14  # elements; with fewer operations memory is saved
 MOST_MISSES = 3  # inputs with gaps, before NumPy runs it for good
-MOST_KEPT = 1 << 25  # bytes of memory between operations that stay from call to call
 
 
 def stretched(graph: Graph) -> Graph:
@@ -99,7 +98,7 @@ def _joined(graph, parts):
 
 
 class Stretch:
-    """Operations as one that takes and gives raw arrays; it has no state between calls but memory.
+    """Operations as one that takes and gives raw arrays; it has no state between calls.
 
     Args:
         graph: The graph with the operations.
@@ -129,7 +128,6 @@ class Stretch:
         self._loops = [step.loop for step in lowering.steps]  # keeps them alive
         positions = [n for n, _ in lowering.inputs]
         self._first = [positions.index(n) for n in self.graph.inputs]
-        self._kept: list[numpy.ndarray] = []
         self._misses = 0
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
@@ -142,11 +140,9 @@ class Stretch:
         for i, order in self._orders:
             given[i] = given[i].transpose(order)
         outputs = [numpy.empty(shape, dtype) for shape, dtype, _ in self._outputs]
-        between = self._between()
+        between = numpy.empty(self._table.between, numpy.uint8)
         values = [*given, *self._constants, *outputs, between]
         status = self._run(values)
-        if between.size <= MOST_KEPT:
-            self._kept.append(between)
         if status and (status >= ERROR or loader.reported(status)):
             self._misses += status >= ERROR
             return self._by_numpy(arrays)  # it warns or raises
@@ -183,13 +179,6 @@ class Stretch:
 
         compiled.each(part, parts)
         return functools.reduce(operator.or_, found)
-
-    def _between(self):
-        """Memory for what later groups need."""
-        try:
-            return self._kept.pop()
-        except IndexError:
-            return numpy.empty(self._table.between, numpy.uint8)
 
     @functools.cached_property
     def _program(self):
