@@ -47,6 +47,10 @@ PEERS = {
         "HIPS autograd", "numpy_style", environment="CUOBJAX_BENCH_HIPS_PYTHON", venv=".venv-hips", fallback=False
     ),
     "torch": Peer("PyTorch", "pytorch", traced=False, environment="CUOBJAX_BENCH_TORCH_PYTHON", venv=".venv-torch"),
+    "compile": Peer(
+        "torch.compile", "torch_compiled", traced=False, environment="CUOBJAX_BENCH_TORCH_PYTHON", venv=".venv-torch"
+    ),
+    "jax": Peer("JAX jit", "jax_jit", traced=False, environment="CUOBJAX_BENCH_JAX_PYTHON", venv=".venv-jax"),
     "autograd": Peer("autograd (ours)", "numpy_style", ours=True),
     "cuobjax": Peer("cuobjax (ours)", "modules", ours=True),
     "jit": Peer("cuobjax Jit", "jitted", ours=True),

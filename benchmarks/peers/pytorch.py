@@ -15,10 +15,12 @@ VERSION = str(torch.__version__)  # its own class would need torch to unpickle
 torch.set_num_threads(THREADS)
 
 
-def prepare(case: Case, inputs: Inputs) -> Callable[[], Any]:
+def prepare(
+    case: Case, inputs: Inputs, compiled: Callable[[Any], Any] = lambda function: function
+) -> Callable[[], Any]:
     if case.function == "adam":
         return adam(inputs)
-    function = globals()[case.function]
+    function = compiled(globals()[case.function])
     tensors = [torch.from_numpy(array).requires_grad_(case.gradient) for array in inputs.differentiated]
     fixed = {
         name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
