@@ -7,10 +7,18 @@ import torch
 
 from benchmarks.cases import Case, Inputs
 from benchmarks.peers import pytorch
-
-from benchmarks.peers.pytorch import (  # isort: skip
-    VERSION, block, conv, cross_entropy, deep50, depthwise, layer_norm, mlp, resnet, to_numpy,
-)  # fmt: skip
+from benchmarks.peers.pytorch import (
+    VERSION,
+    block,
+    conv,
+    cross_entropy,
+    deep50,
+    depthwise,
+    layer_norm,
+    mlp,
+    resnet,
+    to_numpy,
+)
 
 # Without the chains and the RNN, whose hundreds of operations compile for minutes.
 __all__ = [
