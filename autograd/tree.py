@@ -22,7 +22,13 @@ __all__ = ["Rebuilt", "Structure", "count", "flatten", "leaves_along", "tree_map
 
 Structure: TypeAlias = Any
 """A tree without its leaves. Two structures are equal if their trees differ in the leaves alone."""
-_LEAF = object()
+
+
+class _Leaf:
+    """The place of a leaf in a structure: a class, which is the same object in copies and pickles."""
+
+
+_LEAF = _Leaf
 _BASES = (collections.OrderedDict, collections.defaultdict, dict, list, tuple, collections.deque, types.SimpleNamespace)
 _CONTAINERS = frozenset([tuple, list, dict, type(None)])
 

@@ -5,13 +5,14 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from itertools import repeat
 from typing import Any
 
 import numpy as onp
 
 import cuobjax.numpy as jn
-from autograd import Array, Device, default_device, device, tree
+from autograd import Array, Device, default_device, device, device_put, tree
 from autograd.backend import as_device, is_array
 from autograd.core import wrapped
 from autograd.foreign import argument, holds_numbers
@@ -40,7 +41,7 @@ def prefetch(batches: Iterable[Any], ahead: int = 2, to: DeviceLike | None = Non
     Args:
         batches: The iterable; exceptions that it raises arrive in its place.
         ahead: How many batches wait at most; 0: no thread.
-        to: The device, the default one if it is None.
+        to: The device. None: the default one; Arrays of a GPU stay there.
     """
     require_count("prefetch", "ahead", ahead)
     batches = iter(batches)
@@ -98,13 +99,18 @@ def converted(batch: Any, owned: bool = False) -> Any:
 
 
 def on_device(batches: Generator[Any, None, None], to: DeviceLike | None = None) -> Generator[Any, None, None]:
-    """Batches with their Arrays of the CPU on a device, on a GPU copied before they are asked for."""
+    """Batches with their Arrays of the CPU on a device, on a GPU copied before they are asked for.
+
+    Arrays of a GPU stay there, but where another device is given.
+    """
     target = default_device() if to is None else as_device(to)
     with contextlib.closing(batches):
-        if target.kind == "cpu":
-            yield from batches
-        else:
-            yield from _uploaded(batches, target)
+        there = batches if target.kind == "cpu" else _uploaded(batches, target)
+        yield from there if to is None else (tree.tree_map(partial(_put, target), batch) for batch in there)
+
+
+def _put(target, x):
+    return device_put(x, target) if isinstance(x, Array) and x.device != target else x
 
 
 def _uploaded(batches, target):

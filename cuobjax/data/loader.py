@@ -35,7 +35,8 @@ class Loader(Module):
 
     Its place is in variables: the number of the epoch, the batches of it that were given out, and the key of its order.
     A checkpoint of `loader.vars()` that is loaded in another process goes on with the next batch of the same order.
-    A loop that ends early, by `break` or an exception, ends the epoch: the next one begins anew.
+    A loop that ends early, by `break` or an exception, ends the epoch: the next one begins anew. There is one loop at a
+    time: one that goes on after another has begun, or after its place was loaded, raises RuntimeError.
 
     Args:
         data: A tuple, dictionary or dataclass of arrays, nested, whose first axes count the examples, or one array; or
@@ -45,13 +46,13 @@ class Loader(Module):
         shuffle: Whether each epoch has an order of its own, drawn from `generator`. For a function, an int: the size of
             a buffer, out of which examples are taken at random.
         drop_last: Leave out a last batch that is smaller.
-        transform: `f(batch)` or `f(batch, generator)` gives the batch to use; `generator` is a Generator for this batch
-            alone, so that what it draws does not depend on threads. It gets NumPy's arrays or what `collate` gave.
+        transform: `f(batch)` or `f(batch, generator=g)` gives the batch to use; `g` is a Generator for this batch,
+            so that what it draws does not depend on threads. `f` gets NumPy's arrays or what `collate` gave.
         collate: Makes a batch of a list of examples; by default it stacks arrays and numbers.
         workers: The number of threads that make batches; 0: they are made when they are asked for.
         ahead: How many batches they make beforehand; by default two for each thread.
         generator: Where the order comes from.
-        to: The device of the batches, the default one if it is None.
+        to: The device of the batches. None: the default one; arrays of a GPU stay there.
 
     Attributes:
         epoch: The number of complete epochs.
@@ -104,6 +105,7 @@ class Loader(Module):
         with device("cpu"):  # to read them is no wait
             self.epoch, self.position = StateVar(jn.array(0), first), StateVar(jn.array(0), first)
             self.key = StateVar(jn.zeros(2, "uint32"), first)
+        self._given: Array | None = None  # the position, if a loop of this loader has set it
 
     def __len__(self) -> int:
         """The number of batches of an epoch; TypeError for a function, which does not say it."""
@@ -115,6 +117,8 @@ class Loader(Module):
     def __iter__(self) -> Iterator[Any]:
         """The batches that remain of the present epoch: all of them, but where a checkpoint was loaded."""
         with device("cpu"):
+            if self.position.value is self._given:  # the loop before is still open: an exception keeps its frame alive
+                self.position.value = jn.array(0)
             if int(self.position.value) == 0:
                 draws = self.shuffle or self._takes_generator()
                 self.key.value = device_put(new_key(self.generator), "cpu") if draws else jn.zeros(2, "uint32")
@@ -125,8 +129,13 @@ class Loader(Module):
         try:
             for number, batch in enumerate(batches, start + 1):
                 with device("cpu"):
-                    place = self.position.value = jn.array(number)
+                    place = self._given = self.position.value = jn.array(number)
                 yield batch
+                if self.position.value is not place:
+                    raise RuntimeError(
+                        "Loader: expected one loop at a time, got a position that another loop or a checkpoint has set "
+                        "since the last batch. Begin a new loop, or give each loop a Loader of its own."
+                    )
             with device("cpu"):
                 self.epoch.value += 1
         finally:
@@ -161,13 +170,24 @@ class Loader(Module):
             found = make(of)
             if self.transform is not None:
                 owned = False
-                generator = [Generator(int(_seeds(key, number).generate_state(1, onp.uint64)[0]))]
-                found = self.transform(found, *generator[: self._takes_generator()])
+                found = self.transform(found, **self._generator_of(key, number))
             return converted(found, owned)
+
+    def _generator_of(self, key, number):
+        """The generator of batch `number` for `transform`, by name: other parameters may stand before it."""
+        if not self._takes_generator():
+            return {}
+        return {"generator": Generator(int(_seeds(key, number).generate_state(1, onp.uint64)[0]))}
 
     def _takes_generator(self):
         """Whether `transform` has a parameter `generator`."""
-        return self.transform is not None and "generator" in inspect.signature(self.transform).parameters
+        try:
+            return self.transform is not None and "generator" in inspect.signature(self.transform).parameters
+        except ValueError:  # a built-in function, which does not say its parameters
+            return False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_given": None}  # a copy goes on in the middle of an epoch
 
     def __repr__(self) -> str:
         """The options, without the data."""

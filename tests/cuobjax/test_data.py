@@ -1,9 +1,11 @@
 """Loaders, augmentations and bars of progress."""
 
 import collections
+import copy
 import gc
 import io
 import itertools
+import pickle
 import sys
 import threading
 import time
@@ -14,6 +16,7 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
+from autograd.backend import CPU, local_devices
 from cuobjax.data import Loader, brightness, contrast, cutout, flip, mixup, prefetch, progress, random_crop, saturation
 
 N = 10
@@ -124,6 +127,48 @@ def test_a_loop_that_ends_early_ends_the_epoch():
     assert len([*loader]) == 3 and int(loader.epoch) == 1
 
 
+def test_an_exception_that_is_at_hand_ends_the_epoch():
+    loader = Loader(columns(), 4)
+    try:
+        for _ in loader:
+            raise ZeroDivisionError
+    except ZeroDivisionError:  # whose traceback has the frame of the loop
+        assert len([*loader]) == 3
+    opened = iter(loader)
+    next(opened)
+    assert len([*loader]) == 3 and (int(loader.epoch), int(loader.position)) == (2, 0)
+    with pytest.raises(RuntimeError, match="Loader: expected one loop at a time, got a position that another loop"):
+        next(opened)
+    assert len([*loader]) == 3 and (int(loader.epoch), int(loader.position)) == (3, 0)
+
+
+def test_two_loops_at_once():
+    loader = Loader(columns(), 4)
+    with pytest.raises(RuntimeError, match="give each loop a Loader of its own"):
+        [*zip(loader, loader, strict=True)]
+    assert len([*loader]) == 3
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_copies_of_a_loader_go_on(copied):
+    loader = Loader(columns(), 3, shuffle=True)
+    running = iter(loader)
+    next(running)
+    other = copied(loader)
+    assert seen(other) == seen(running)
+    assert int(other.epoch) == int(loader.epoch) == 1
+
+
+def test_augmentations_and_builtins_are_transforms():
+    images = np.arange(32, dtype="float32").reshape(8, 1, 2, 2)
+    loaders = [Loader(images, 8, transform=flip, generator=objax.random.Generator(3)) for _ in range(2)]
+    first, again = (np.asarray(*loader) for loader in loaders)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, images)
+    (found,) = Loader({"x": images}, 8, transform=dict)
+    assert found["x"].shape == images.shape
+
+
 def test_examples_are_put_together():
     data = [{"x": np.ones(2) * i, "n": i, "s": f"text {i}", "t": (float(i), None)} for i in range(4)]
     (batch,) = Loader(data, 4)
@@ -154,6 +199,12 @@ def test_arrays_of_a_device_are_indexed_there():
     found = [batch["x"] for batch in loader]
     assert {y.device for y in found} == {x.device}
     assert sorted(np.concatenate(found).tolist()) == np.asarray(x).tolist()
+
+
+@pytest.mark.parametrize("to", {CPU, local_devices()[-1]}, ids=str)
+def test_arrays_of_one_device_are_put_on_another(to):
+    for batches in (Loader(jn.arange(4), 2, to=to), prefetch([jn.arange(2)], to=to), Loader(np.arange(4), 2, to=to)):
+        assert {x.device for x in batches} == {to}
 
 
 def test_workers_work_beside_each_other_and_ahead():
