@@ -54,6 +54,8 @@ power: Primitive = elementwise(
 def _power_of(xp, x, *, exponent):
     if xp is not numpy and x.dtype.kind in "iub" and isinstance(exponent, int) and exponent < 0:  # CuPy would give 0
         raise ValueError("Integers to negative integer powers are not allowed.")
+    if isinstance(x, numpy.generic):  # NumPy rounds powers of its scalars in another way
+        x = numpy.asarray(x)
     return x**exponent
 
 

@@ -284,6 +284,15 @@ def test_numbers_empty_arrays_and_integers():
     in_stretches(lambda x, n: (x * n, x + (n * 2 + 1)), numbers(30), 2)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("exponent", [2, 0.5, -1])
+def test_powers_of_scalars_are_those_of_arrays(exponent, dtype):
+    x = onp.abs(numbers(5000, dtype=dtype))
+    powers = [ops.power_of(scalar, exponent=exponent) for scalar in x]
+    assert onp.array_equal(powers, ops.power_of(x, exponent=exponent))
+    in_stretches(lambda x: (anp.max(x) ** exponent, x[0] ** exponent), x)
+
+
 def test_a_child_process_uses_the_function():
     x = numbers(300, 300)
     new = stretched(recorded(lambda x: anp.tanh(x @ x) * 2.0, x))
