@@ -175,7 +175,7 @@ def test_products_take_one_thread_and_the_usual_number_afterwards(monkeypatch):
     monkeypatch.setattr(blas, "_library", lambda: (lambda: number[0], lambda n: number.__setitem__(0, n)))
     with blas.one_thread():
         with pytest.raises(ZeroDivisionError):
-            blas.in_threads(lambda i: seen.append(number[0] / i), 2)
+            blas.in_threads(lambda i: number[0] / i, 2)
         blas.in_threads(lambda i: seen.append(number[0]), 3)
         assert number == [1]
     assert number == [4] and seen == [1, 1, 1]
