@@ -182,7 +182,7 @@ def _arithmetic(xp, dtype):
     return xp.cuda.cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if fast else xp.cuda.cublas.CUBLAS_COMPUTE_32F
 
 
-def has_tf32(xp: Any, dtype: str = "float32") -> bool:
+def has_tf32(library: Any, dtype: str = "float32") -> bool:
     """Whether products of such arrays may be computed in TF32: CuPy's own switch, CUPY_TF32=1, decides for all."""
-    core = xp._core
+    core = library._core
     return core.get_compute_type(dtype) == core._routines_linalg.COMPUTE_TYPE_TF32
