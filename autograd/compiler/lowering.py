@@ -97,9 +97,10 @@ def _order(arrays):
     """The axes in the order in which NumPy lays out the result of elementwise operations; None for rows after rows."""
     if all(a.flags.c_contiguous for a in arrays):
         return None
-    flags = [["readonly"]] * len(arrays) + [["writeonly", "allocate"]]
+    flags: Any = [["readonly"]] * len(arrays) + [["writeonly", "allocate"]]
     dtypes = [a.dtype for a in (*arrays, arrays[0])]
-    y = numpy.nditer([*arrays, None], [], flags, order="K", op_dtypes=dtypes).operands[-1]
+    operands: Any = [*arrays, None]
+    y = numpy.nditer(operands, [], flags, order="K", op_dtypes=dtypes).operands[-1]
     return None if y.flags.c_contiguous else order_of(y)
 
 
@@ -119,7 +120,6 @@ class Lowering:
     Attributes:
         inputs: What the steps need from outside: a position in the graph, and the dtype of a Python number or None.
         constants: Arrays that are known.
-        known: The root of each input and constant, in this order.
         steps: The steps.
         views: The views that are values of the graph, by their positions.
         operations: The operations that were lowered.

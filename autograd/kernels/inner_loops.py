@@ -61,7 +61,7 @@ def loop_of(ufunc: numpy.ufunc, *dtypes: numpy.dtype[Any]) -> InnerLoop | None:
     if needs_python or found[: len(dtypes)] != dtypes:
         return None
     function, context, data = (ctypes.c_void_p * 3).from_address(start)
-    return InnerLoop((function, context or 0, data or 0), found, info)
+    return InnerLoop((function or 0, context or 0, data or 0), found, info)
 
 
 class Loader:
@@ -92,7 +92,7 @@ class Loader:
 
     def reported(self, status: int) -> bool:
         """Whether NumPy would report the flags that a run returns, as it is set in this context."""
-        wanted = numpy.geterr()
+        wanted: dict[str, Any] = {**numpy.geterr()}
         return any(status & mask and wanted[name] != "ignore" for name, mask in _MASKS.items())
 
     def _load(self) -> None:

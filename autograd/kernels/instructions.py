@@ -25,7 +25,7 @@ __all__ = [
     "OPERANDS", "SIZES", "WHERE", "WIDTH",
 ]  # fmt: skip
 
-BLOCK = 2048  # elements of an array that an instruction works on: some arrays fit into the first-level cache
+BLOCK = 4096  # elements of an array that an instruction works on: some arrays fit into the first-level cache
 
 CALL, NEST, COPY, MATMUL, EXPAND, WHERE, CAST = range(7)
 CASTS = {name: CAST + i for i, name in enumerate(("?f", "?d", "if", "id", "fd", "df"))}  # from a dtype to another

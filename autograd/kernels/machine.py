@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
-from numba.extending import intrinsic
+from numba.extending import intrinsic as _intrinsic
 
 from .instructions import CALL, CAST, COPY, COUNT, ERROR, EXPAND, GAPS, IGNORED, LOOP, MATMUL, OPERANDS, SIZES, WHERE
 
@@ -16,6 +16,7 @@ __all__ = ["run"]
 _HEAD = object.__basicsize__  # of an array, as of all Python objects; pointers to data, shape, strides ... follow
 _IS_PLAIN = 0x1 | 0x100  # flags of an array: without gaps, aligned
 _long = types.int64
+intrinsic: Any = _intrinsic  # what it makes is called without the first argument
 
 
 @intrinsic
