@@ -31,7 +31,7 @@ def complete_axis(axis: int, ndim: int) -> int:
 
 
 def complete_axes(axis: Axes, ndim: int) -> tuple[int, ...]:
-    """`axis` (None for all, a number or a tuple) as a tuple of distinct numbers from 0 to ndim - 1.
+    """`axis` (None for all, a number, a tuple or a NumPy array) as a tuple of distinct numbers from 0 to ndim - 1.
 
     Raises:
         AxisError: If there is no such axis.
@@ -39,6 +39,8 @@ def complete_axes(axis: Axes, ndim: int) -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(ndim))
+    if isinstance(axis, onp.ndarray) and axis.ndim == 1 and axis.dtype.kind in "iu":
+        axis = axis.tolist()
     axes = tuple(complete_axis(a, ndim) for a in (axis if isinstance(axis, tuple | list) else (axis,)))
     if len(set(axes)) != len(axes):
         raise ValueError(f"axis: expected distinct axes, got {axis}.")

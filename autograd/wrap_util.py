@@ -78,5 +78,5 @@ def unary_to_nary(unary_operator: Callable[..., Any]) -> Callable[..., Any]:
         text = f"{name} of function {{fun}} with respect to argument number {argnum}; takes the arguments of {{fun}}."
         return wraps(fun, f"{name}_of_{{fun}}_wrt_argnum_{argnum}", text)(applied)
 
-    del operator.__wrapped__  # type: ignore[attr-defined] # whose parameters are others
+    del operator.__wrapped__  # whose parameters are others
     return operator

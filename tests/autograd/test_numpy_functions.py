@@ -255,3 +255,10 @@ def test_floating_point_neighbours():
     mantissa, power = anp.frexp(Array(Z.real))
     np.testing.assert_array_equal(anp.ldexp(mantissa, power), Z.real)
     check_grads(lambda x: anp.frexp(x)[0], (A,))
+
+
+def test_axes_in_an_array():
+    x = np.arange(24.0).reshape(2, 3, 4)
+    there = np.arange(2)
+    np.testing.assert_array_equal(anp.moveaxis(Array(x), there, there[::-1]), np.moveaxis(x, there, there[::-1]))
+    np.testing.assert_array_equal(anp.flip(Array(x), there), np.flip(x, (0, 1)))

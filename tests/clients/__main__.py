@@ -132,7 +132,8 @@ def command(client, report):
 def environment(client, folder, library):
     if client.tests == (EXAMPLES,):
         shutil.copy(HERE / "inside" / EXAMPLES, folder)  # away from this project's conftest.py
-    path = [BUILD / library, HERE / "inside", folder / ("examples" if client.distribution == HIPS else client.root)]
+    roots = ["examples"] if client.distribution == HIPS else client.root.split()
+    path = [BUILD / library, HERE / "inside", *(folder / root for root in roots)]
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))},
         "PYTHONPATH": os.pathsep.join(map(str, path)),
