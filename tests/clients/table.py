@@ -34,10 +34,8 @@ class Client:
     known: dict[str, str] = field(default_factory=dict)
 
 
-_OBJECTS = "NumPy arrays of traced values as objects are refused, as gradients could be lost in them"
 _SYMMETRIC = "the gradient of eigh is symmetric, as in JAX and PyTorch; the test perturbs one triangle"
 _SUBCLASS = "its arrays, left of an operator, take NumPy's NotImplemented for the result"
-_REMOVED = "names that HIPS autograd has declared obsolete"
 
 _SURPYVAL = """
     univariate/parametric/test_censored_hessian univariate/parametric/test_custom_distribution
@@ -69,19 +67,6 @@ CLIENTS = [
             ),
             "test_cast_to_int": "numpy.int64(x) of a traced value: write x.astype(int)",
             "test_sqrtm": "the root of a real matrix is real or NaN; that of a complex one is SciPy's",
-            **dict.fromkeys(
-                [
-                    f"test_grad_through_{part}"
-                    for part in (
-                        "dataarray_binary_ufunc dataarray_unary_ufunc dataarray_transcendental_ufunc dataarray_exp "
-                        "dataarray_maximum box_times_dataarray_holding_box"
-                    ).split()
-                ],
-                _OBJECTS,
-            ),
-            **dict.fromkeys(
-                [f"test_deprecated_{name}_wrapper" for name in ("defgrad", "defvjp", "defvjp_is_zero")], _REMOVED
-            ),
             **dict.fromkeys(
                 [
                     "test_custom_where_dtypes[int-True-1-2]",
