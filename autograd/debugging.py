@@ -146,10 +146,11 @@ def _run(self, original, args, params):
     if self.index_ranges is not None and any(watch.indices for watch in _open):
         _require_in_range(self.name, self.index_ranges(*args, **params))
     observers = [watch.observer for watch in _open if watch.observer is not None]
-    if observers:
-        return _observed(observers, self.name, line_of_user(), lambda: original(self, args, params))
     started = time.perf_counter()
-    y = original(self, args, params)
+    if observers:
+        y = _observed(observers, self.name, line_of_user(), lambda: original(self, args, params))
+    else:
+        y = original(self, args, params)
     for watch in _open:
         if watch.seconds is not None:
             backend.synchronize(y)

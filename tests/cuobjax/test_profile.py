@@ -6,8 +6,10 @@ import threading
 import numpy as np
 import pytest
 
+import autograd
 import cuobjax as objax
 import cuobjax.numpy as jn
+from autograd.debugging import debug
 
 
 def network():
@@ -100,6 +102,14 @@ def test_threads_and_nested_profiles():
     assert sorted(e.name for e in inner.events) == ["sin"] * 3
     assert [e.name for e in outer.events].count("sin") == 3 and outer.events[-1].name == "cos"
     assert len({e.thread for e in outer.events}) >= 2
+
+
+def test_checks_go_on_within_a_profile():
+    x = -jn.ones(3)
+    with pytest.raises(FloatingPointError, match="log: made nan"), debug(nans=True), objax.profile():
+        jn.log(x)
+    with pytest.raises(FloatingPointError, match="gradient of sqrt: made -inf"), objax.profile(), debug(nans=True):
+        autograd.grad(lambda x: jn.sqrt(x).sum())(0 * x)
 
 
 def test_a_trace_is_saved(tmp_path):
