@@ -11,6 +11,8 @@ import numpy as onp
 
 import cuobjax.numpy as jn
 from autograd import Array, device_put
+from autograd.backend import is_cupy
+from autograd.core import dereferenced
 
 from ..typing import ArrayLike
 from ..util.image import to_png
@@ -101,19 +103,20 @@ class Summary(dict[str, Any]):
 
         Args:
             tag: Its name.
-            value: A number or an array of one element, which is read when it is written.
+            value: A number, a variable or an array of one element, which is read when it is written.
             reduce: What makes one number of all that were added; that of the first time counts.
 
         Raises:
             ValueError: If it is an array of several elements, or complex.
         """
         shape = jn.shape(value)
-        if math.prod(shape) != 1 or getattr(value, "dtype", onp.dtype(float)).kind not in "fiubV":
+        kind = getattr(getattr(value, "dtype", None), "kind", "f")  # other libraries' dtypes have none
+        if math.prod(shape) != 1 or kind not in "fiubV":
             raise ValueError(f"Summary.scalar: expected a real number for {tag!r}, got an array of shape {shape}.")
         known = self.setdefault(tag, DelayedScalar(reduce))
         if not isinstance(known, DelayedScalar):
             raise ValueError(f"Summary.scalar: {tag!r} is the tag of a {type(known).__name__}. Take another one.")
-        known.values.append(value)
+        known.values.append(_of_now(value))
 
     def image(self, tag: str, image: ArrayLike) -> None:
         """Adds an image (C, H, W) of floating-point numbers from -1 to 1, or (H, W, C) of uint8."""
@@ -225,6 +228,13 @@ def _set_text(value, text):
     value.tensor.dtype = protocol("compat.proto.types_pb2").DT_STRING
     value.tensor.tensor_shape.dim.add(size=1)
     value.tensor.string_val.append(text.encode())
+
+
+def _of_now(x):
+    """A number that does not change any more: variables and buffers may, before it is read."""
+    if isinstance(x, Array):
+        return dereferenced(x)
+    return jn.array(x) if is_cupy(x) else onp.asarray(x).item()
 
 
 def host(x: ArrayLike) -> onp.ndarray[Any, Any]:

@@ -43,6 +43,15 @@ def test_scalars(tmp_path):
     assert not np.isnan([e.wall_time for e in found.Scalars("mean")]).any()
 
 
+def test_scalars_are_those_of_the_time_when_they_were_given():
+    summary, buffer, v = Summary(), np.zeros(1), objax.StateVar(jn.zeros(()))
+    for i in range(3):
+        buffer[0], v.value = i, jn.array(float(i))
+        for tag, x in (("buffer", buffer), ("variable", v), ("expression", v * 1)):
+            summary.scalar(tag, x)
+    assert [summary[tag]() for tag in summary] == [1, 1, 1]
+
+
 def test_images_texts_and_figures(tmp_path):
     Image = pytest.importorskip("PIL.Image")
     Figure = pytest.importorskip("matplotlib.figure").Figure
