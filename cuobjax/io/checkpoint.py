@@ -119,13 +119,17 @@ class Checkpoint:
             TypeError: If `vc` is no VarCollection.
             FileNotFoundError: If there is no checkpoint of that index.
             DamagedFileError: If that checkpoint is damaged, or, without an index, all are.
-            ValueError: If it does not fit the variables, see `load_var_collection`.
+            ValueError: If it does not fit the variables, see `load_var_collection`; for "best" if `best` is not set.
         """
         _require_collection(vc, "restore")
         self.wait()
         if isinstance(idx, str):
             if idx != "best":
                 raise ValueError(f"Checkpoint.restore: expected an index or 'best', got {idx!r}.")
+            if self.best is None:
+                raise ValueError(
+                    "Checkpoint.restore: expected best='max' or 'min' in Checkpoint(...) for 'best', got None."
+                )
             best = self._best()
             if best is None:
                 raise FileNotFoundError(errno.ENOENT, "There is no checkpoint with a metric", self._path(0))

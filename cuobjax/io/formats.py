@@ -4,6 +4,7 @@ import contextlib
 import errno
 import importlib
 import json
+import math
 import os
 import platform
 import re
@@ -30,6 +31,7 @@ _SAFETENSORS = {
     "F8_E4M3": ("uint8", "float8_e4m3fn"),
     "F8_E5M2": ("uint8", "float8_e5m2"),
 }
+_MOST_COMPRESSED = 1100  # deflate, with which NumPy compresses, makes at most 1,032 bytes out of one
 _LETTERS = {"F": "float", "I": "int", "U": "uint", "C": "complex"}
 
 
@@ -69,24 +71,37 @@ class Stored(NamedTuple):
 def listed_npz(file: IO[bytes]) -> dict[str, Stored]:
     """What is in a file that `write_npz` or Objax wrote, without reading the arrays."""
     with _noticing_damage(file), onp.load(file, allow_pickle=False) as archive:
+        _require_sizes(archive.zip)
         names = archive["names"].tolist()
-        headers = [_header(archive.zip, f"{i}.npy") for i in range(len(names))]
+        headers = [_header(archive.zip, f"{i}.npy")[:2] for i in range(len(names))]
         dtypes = archive["dtypes"].tolist() if "dtypes" in archive else [dtype.name for _, dtype in headers]
         return {name: Stored(shape, d) for name, (shape, _), d in zip(names, headers, dtypes, strict=True)}
 
 
 def _header(archive, name):
-    """The shape and the dtype of a member."""
+    """The shape and the dtype of a member, and how many bytes it has with them."""
     with archive.open(name) as member:
         version = onp.lib.format.read_magic(member)
         read = onp.lib.format.read_array_header_1_0 if version == (1, 0) else onp.lib.format.read_array_header_2_0
         shape, _, dtype = read(member)
-    return shape, dtype
+        return shape, dtype, member.tell() + math.prod(shape) * dtype.itemsize
+
+
+def _require_sizes(archive):
+    """Raises ValueError where more is declared than can be there, for which NumPy would take memory first."""
+    for member in archive.infolist():
+        if member.file_size > _MOST_COMPRESSED * archive.start_dir:
+            raise ValueError(f"{member.file_size} bytes in {member.filename}")
+        if member.filename.endswith(".npy"):
+            shape, dtype, size = _header(archive, member.filename)
+            if size != member.file_size and not dtype.hasobject:
+                raise ValueError(f"{member.file_size} bytes in {member.filename} for {dtype.name} {shape}")
 
 
 def one_of_npz(file: IO[bytes], name: str) -> onp.ndarray[Any, Any] | None:
     """One array of a file, None if there is none of that name; the others are not read."""
     with _noticing_damage(file), onp.load(file, allow_pickle=False) as archive:
+        _require_sizes(archive.zip)
         names = archive["names"].tolist()
         return archive[str(names.index(name))] if name in names else None
 
@@ -96,6 +111,7 @@ def read_npz(file: IO[bytes]) -> dict[str, onp.ndarray[Any, Any]]:
     with _noticing_damage(file):
         start = file.tell()
         with zipfile.ZipFile(file) as archive:
+            _require_sizes(archive)
             if damaged := archive.testzip():  # NumPy checks only members that it reads
                 raise ValueError(f"wrong checksum of {damaged}")
         file.seek(start)

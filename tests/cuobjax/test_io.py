@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import weakref
+import zipfile
 import zlib
 
 import numpy as np
@@ -397,7 +398,9 @@ def test_the_best_one_stays(tmp_path, best, kept):
     with pytest.raises(ValueError, match="expected an index or 'best', got 'last'"):
         checkpoint.restore(vc, "last")
     with pytest.raises(FileNotFoundError, match="There is no checkpoint with a metric"):
-        Checkpoint(tmp_path / "other", 1).restore(vc, "best")
+        Checkpoint(tmp_path / "other", 1, best=best).restore(vc, "best")
+    with pytest.raises(ValueError, match=r"expected best='max' or 'min' in Checkpoint\(...\) for 'best', got None"):
+        Checkpoint(tmp_path, 2).restore(vc, "best")
 
 
 def test_values_are_those_of_the_moment(tmp_path):
@@ -869,8 +872,24 @@ def test_damage_to_the_size_of_an_array_is_noticed(tmp_path):
     content = (tmp_path / "v.npz").read_bytes()
     assert content.count(b"'shape': (2,)") == 1  # the names
     (tmp_path / "v.npz").write_bytes(content.replace(b"'shape': (2,)", b"'shape': (1,)"))
-    with pytest.raises(DamagedFileError, match=r"wrong checksum of names\.npy"):
+    with pytest.raises(DamagedFileError, match=r"names\.npy"):
         load_var_collection(tmp_path / "v.npz", VarCollection(p=StateVar(np.ones(1))))
+
+
+@pytest.mark.parametrize("read", [
+    lambda path: load_var_collection(path, VarCollection(v=StateVar(np.ones(2)))), cuobjax.io.list_variables,
+])  # fmt: skip
+@pytest.mark.parametrize(("names", "numbers"), [(2**58, 2), (1, 2**60)])
+def test_a_giant_declared_shape_takes_no_memory(tmp_path, read, names, numbers):
+    path = tmp_path / "v.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, dtype, size, content in ("names", "<U1", names, b"v\0\0\0"), ("0", "<f8", numbers, bytes(16)):
+            with archive.open(f"{name}.npy", "w") as member:
+                header = {"descr": dtype, "fortran_order": False, "shape": (size,)}
+                np.lib.format.write_array_header_1_0(member, header)
+                member.write(content)
+    with pytest.raises(DamagedFileError, match=rf"bytes in (names|0)\.npy for \w+ \({max(names, numbers)},\)"):
+        read(path)
 
 
 @given(data=st.data())
