@@ -167,7 +167,7 @@ def leaves_along(
         return [tree] if structure is _LEAF else None if tree is not None else []
     if tree is None and none_for_all:
         return [None] * count(structure)
-    if array_for_rows and getattr(tree, "shape", ()):
+    if array_for_rows and getattr(tree, "shape", None):
         tree = list(tree)
     kind, parts = structure
     if type(kind) is Rebuilt:
