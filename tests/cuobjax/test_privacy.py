@@ -107,6 +107,17 @@ def test_half_precision_keeps_its_dtype():
     assert private(jn.ones((4, 3), dtype="float16"))[0][0].dtype == "float16"
 
 
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_both_parts_of_complex_gradients_are_noisy(accumulate):
+    w = objax.TrainVar(jn.ones(2000, dtype="complex64"))
+    private = PrivateGradValues(
+        lambda x: (x.mean() * jn.real(w.value)).sum(), {"w": w}, 3.0, 1.0, 1, use_norm_accumulation=accumulate
+    )
+    g = private(X[:1])[0][0]
+    assert g.dtype == "complex64"
+    np.testing.assert_allclose([np.std(g.real), np.std(g.imag)], 3, rtol=0.1)
+
+
 def test_training_learns():
     net = objax.nn.Linear(3, 1)
     optimizer = objax.optimizer.SGD(net.vars())
@@ -169,7 +180,8 @@ def test_conversion():
     (lambda: PrivateGradValues(len, {}, 1.0, 0.0, 1), "expected l2_norm_clip greater than 0, got 0.0"),
     (lambda: PrivateGradValues(len, {}, 1.0, 1.0, 0), "expected microbatch as an int of at least 1, got 0"),
     (lambda: PrivateGradValues(len, objax.nn.Linear(3, 1).vars(), 1.0, 1.0, 3)(X), r"microbatch=3 divides, got shape"),
-    (lambda: next(poisson_batches(10, 0.0)), "expected q from 0 to 1, got 0.0"),
+    (lambda: PrivateGradValues(len, {}, 1.0, 1.0, 1, batch_size=0), "expected batch_size greater than 0, got 0"),
+    (lambda: poisson_batches(10, 0.0), "expected q from 0 to 1, got 0.0"),
     (lambda: next(poisson_batches(100, 0.9, 10)), "expected at most size=10 examples, got"),
     (lambda: analyze_dp(2, 1.0, 1), "dpsgd: expected q, the part of the examples in a batch, from 0 to 1, got 2"),
     (lambda: analyze_dp(0.1, -1.0, 1), "dpsgd: expected noise_multiplier greater than 0, got -1.0"),

@@ -77,6 +77,8 @@ class PrivateGradValues(Module):
             raise ValueError(f"PrivateGradValues: expected l2_norm_clip greater than 0, got {l2_norm_clip}.")
         if not isinstance(microbatch, int) or microbatch < 1:
             raise ValueError(f"PrivateGradValues: expected microbatch as an int of at least 1, got {microbatch!r}.")
+        if batch_size is not None and not batch_size > 0:
+            raise ValueError(f"PrivateGradValues: expected batch_size greater than 0, got {batch_size}.")
         self.f, self.noise_multiplier, self.l2_norm_clip = f, noise_multiplier, l2_norm_clip
         self.microbatch, self.batch_axis, self.keygen = microbatch, batch_axis, keygen
         self.use_norm_accumulation, self.batch_size, self.axis_name = use_norm_accumulation, batch_size, axis_name
@@ -134,7 +136,10 @@ class PrivateGradValues(Module):
     def _noisy(self, g, std):
         if not std:
             return g
-        return g + (std * normal(g.shape, generator=self.keygen)).astype(g.dtype)
+        noise = normal(g.shape, generator=self.keygen)
+        if g.dtype.kind == "c":
+            noise = noise + 1j * normal(g.shape, generator=self.keygen)
+        return g + (std * noise).astype(g.dtype)
 
     def __repr__(self) -> str:
         names = "noise_multiplier", "l2_norm_clip", "microbatch", "batch_axis", "use_norm_accumulation"

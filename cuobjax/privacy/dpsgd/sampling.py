@@ -32,14 +32,18 @@ def poisson_batches(
             mask is 0. The loss of each example times its mask leaves these out.
         generator: Where the batches come from.
 
-    Yields:
-        The places of the examples, int64, and the mask, float32: 1 for each of them.
+    Returns:
+        An iterator of the places of the examples, int64, and the mask, float32: 1 for each of them.
 
     Raises:
-        ValueError: If `q` is out of range, or a batch has more than `size` examples.
+        ValueError: If `q` is out of range, or, later, a batch has more than `size` examples.
     """
     if not 0 < q <= 1:
         raise ValueError(f"poisson_batches: expected q from 0 to 1, got {q}.")
+    return _batches(n, q, size, generator)
+
+
+def _batches(n, q, size, generator):
     while True:
         with device("cpu"):
             places = np.flatnonzero(np.asarray(bernoulli((n,), q, generator=generator)))
