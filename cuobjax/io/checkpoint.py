@@ -160,7 +160,8 @@ class Checkpoint:
 
         Raises:
             TypeError: If `vc` is no VarCollection, or `run` has something else in it.
-            ValueError: If there is no metric though `best` is set.
+            ValueError: If there is no metric though `best` is set, or SAVE_FN has written a file in a format of its
+                own, out of which neither `run` nor `metric` could be read again.
         """
         _require_collection(vc, "save")
         idx = operator.index(idx)
@@ -185,6 +186,11 @@ class Checkpoint:
 
     def _save(self, vc, idx, metric):
         self.SAVE_FN(self._path(idx), vc)
+        if _RUN in vc and _RUN not in self._stored(self._path(idx)):
+            raise ValueError(
+                "Checkpoint.save: expected a SAVE_FN that writes .npz or .safetensors, out of which run and metric can "
+                "be read again, got another format. Leave them out, and save what the run needs as variables."
+            )
         self._metrics[idx] = metric
         sweep(os.path.join(self.logdir, self.DIR_NAME))
         if self.keep_ckpts:
@@ -215,8 +221,8 @@ class Checkpoint:
             there = ", ".join(map(str, self._indices())) or "none"
             raise FileNotFoundError(errno.ENOENT, f"There is no checkpoint {idx}. Those that are there: {there}", path)
         stored = self._stored(path)
-        if _GENERATOR in stored:
-            vc = _and(vc, {_GENERATOR: DEFAULT_GENERATOR.key})
+        if _GENERATOR in stored:  # perhaps a second name of a variable of the network
+            vc = VarCollection([*vc.items(), (_GENERATOR, DEFAULT_GENERATOR.key)])
         run = _decoded(read_variable(path, _RUN)) if _RUN in stored else {}
         self.loaded = self.LOAD_FN(path, vc, **({} if strict else {"strict": False}))
         self.run = run.get("run", {})
@@ -263,12 +269,25 @@ def _and(vc: VarCollection, others: dict[str, BaseVar]) -> VarCollection:
 def _encoded(content):
     """Plain data as a variable: the bytes of their JSON."""
     try:
+        _require_texts(content)
         text = json.dumps(content, default=lambda x: x.tolist())
     except (AttributeError, TypeError, ValueError) as error:
         raise TypeError(
             f"Checkpoint.save: expected run as nested dictionaries, lists, texts and numbers. {error}."
         ) from None
     return as_variable(onp.frombuffer(text.encode(), onp.uint8))
+
+
+def _require_texts(content):
+    """Raises TypeError for keys that are no texts, which JSON would make of them."""
+    if isinstance(content, Mapping):
+        for key, x in content.items():
+            if not isinstance(key, str):
+                raise TypeError(f"The key {key!r} is no text")
+            _require_texts(x)
+    elif isinstance(content, list | tuple):
+        for x in content:
+            _require_texts(x)
 
 
 def _decoded(x):

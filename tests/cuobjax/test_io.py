@@ -462,9 +462,29 @@ def test_replicas_are_not_saved_in_a_thread(tmp_path):
         Checkpoint(tmp_path, 3, asynchronous=True).save(vc, 1)
 
 
+@pytest.mark.parametrize("given", [{"run": {"epoch": 1}}, {"metric": 3}])
+def test_another_format_keeps_nothing_of_a_run(tmp_path, given):
+    class Texts(Checkpoint):
+        FILE_MATCH, FILE_FORMAT = "*.txt", "%d.txt"
+        SAVE_FN = staticmethod(lambda file, vc: np.savetxt(file, np.asarray(vc["v"].value)))
+
+    with pytest.raises(ValueError, match=r"expected a SAVE_FN that writes .npz or .safetensors, out of which run"):
+        Texts(tmp_path, 3).save(VarCollection(v=StateVar(jn.ones(3))), 1, **given)
+
+
+def test_a_network_that_has_got_a_dropout_goes_on_with_the_default_generator(tmp_path):
+    net, checkpoint = Linear(2, 1), Checkpoint(tmp_path, 3, verbose=False)
+    checkpoint.save(Sequential([net]).vars(), 1)
+    expected = cuobjax.random.normal((3,))
+    checkpoint.restore(Sequential([net, cuobjax.nn.Dropout(0.5)]).vars())
+    assert (cuobjax.random.normal((3,)) == expected).all()
+
+
 def test_what_a_run_may_remember(tmp_path):
     with pytest.raises(TypeError, match="expected run as nested dictionaries, lists, texts and numbers"):
         Checkpoint(tmp_path, 3).save(VarCollection(v=StateVar(jn.ones(3))), 1, run={"f": len})
+    with pytest.raises(TypeError, match=r"lists, texts and numbers\. The key 5 is no text"):
+        Checkpoint(tmp_path, 3).save(VarCollection(v=StateVar(jn.ones(3))), 1, run={"history": [{5: 0.1}]})
     with pytest.raises(ValueError, match="expected best as 'max', 'min' or None, got 'most'"):
         Checkpoint(tmp_path, 3, best="most")
     assert saved(tmp_path) == []
