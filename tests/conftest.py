@@ -11,7 +11,7 @@ import pytest
 
 import autograd
 from autograd.dtypes import set_default_dtype
-from autograd.kernels.inner_loops import loader
+from autograd.kernels.loading import loader
 from autograd.primitive import PRIMITIVES
 
 collect_ignore = ["data"]  # programs that make reference values, with libraries that are not installed here

@@ -19,8 +19,8 @@ import numpy
 from ..graph import Graph, Operation
 from ..kernels import compiled
 from ..kernels.compiled import PART
-from ..kernels.inner_loops import loader
 from ..kernels.instructions import BLOCK, ERROR
+from ..kernels.loading import loader
 from ..ops import shape
 from ..primitive import Primitive
 from .host import HostProgram

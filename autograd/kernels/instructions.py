@@ -21,8 +21,8 @@ A base is the position of an array, or -1 for memory of a block. There are
 from __future__ import annotations
 
 __all__ = [
-    "BLOCK", "CALL", "CAST", "CASTS", "COPY", "COUNT", "ERROR", "EXPAND", "GAPS", "IGNORED", "LOOP", "MATMUL", "NEST",
-    "OPERANDS", "SIZES", "WHERE", "WIDTH",
+    "AXES", "BLOCK", "CALL", "CAST", "CASTS", "COPY", "COUNT", "ERROR", "EXPAND", "FLAGS", "GAPS", "IGNORED", "LOOP",
+    "MATMUL", "NEST", "OPERANDS", "SHAPE", "SIZES", "WHERE", "WIDTH",
 ]  # fmt: skip
 
 BLOCK = 4096  # elements of an array that an instruction works on: some arrays fit into the first-level cache
@@ -32,3 +32,5 @@ CASTS = {name: CAST + i for i, name in enumerate(("?f", "?d", "if", "id", "fd", 
 LOOP, IGNORED, COUNT, SIZES, OPERANDS, WIDTH = 1, 4, 5, 6, 10, 30
 # What a run returns beside flags of arithmetic: an input has gaps or is not aligned; a loop has failed.
 GAPS, ERROR = 1 << 30, 1 << 29
+# Where the fields of an array are, in bytes after the first one, the pointer to its data.
+AXES, SHAPE, FLAGS = 8, 16, 48

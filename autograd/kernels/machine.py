@@ -1,4 +1,4 @@
-"""What runs programs of `instructions`, compiled by numba: only `inner_loops` imports it, where numba is there."""
+"""What runs programs of `instructions`, compiled by numba: only `loading` imports it, where numba is there."""
 
 from __future__ import annotations
 
@@ -9,11 +9,28 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic as _intrinsic
 
-from .instructions import CALL, CAST, COPY, COUNT, ERROR, EXPAND, GAPS, IGNORED, LOOP, MATMUL, OPERANDS, SIZES, WHERE
+from .instructions import (
+    AXES,
+    CALL,
+    CAST,
+    COPY,
+    COUNT,
+    ERROR,
+    EXPAND,
+    FLAGS,
+    GAPS,
+    IGNORED,
+    LOOP,
+    MATMUL,
+    OPERANDS,
+    SHAPE,
+    SIZES,
+    WHERE,
+)  # fmt: skip
 
 __all__ = ["run"]
 
-_HEAD = object.__basicsize__  # of an array, as of all Python objects; pointers to data, shape, strides ... follow
+_HEAD = object.__basicsize__  # of an array, as of all Python objects; its fields follow
 _IS_PLAIN = 0x1 | 0x100  # flags of an array: without gaps, aligned
 _long = types.int64
 intrinsic: Any = _intrinsic  # what it makes is called without the first argument
@@ -157,17 +174,25 @@ def _nested(code, i, data, sizes, strides, status):
 @njit(nogil=True)
 def _is_plain(fields, count):
     """Whether an array, given the address of its fields, has no gaps, is aligned and has that many elements."""
-    shape = _load(fields + 16, numpy.int64)
+    shape = _load(fields + SHAPE, numpy.int64)
     size = 1
-    for i in range(_load(fields + 8, numpy.int32)):
+    for i in range(_load(fields + AXES, numpy.int32)):
         size *= _load(shape + 8 * i, numpy.int64)
-    return size == count and (_load(fields + 48, numpy.int32) & _IS_PLAIN) == _IS_PLAIN
+    return size == count and (_load(fields + FLAGS, numpy.int32) & _IS_PLAIN) == _IS_PLAIN
 
 
 _TABLE, _LIST = _long[:, ::1], _long[::1]
 
 
-@njit(_long(_TABLE, _TABLE, _LIST, _LIST, _long, _long, _long, _long, _long, _LIST), nogil=True, cache=True)
+def _compiled(function):
+    kind = _long(_TABLE, _TABLE, _LIST, _LIST, _long, _long, _long, _long, _long, _LIST)
+    try:
+        return njit(kind, nogil=True, cache=True)(function)
+    except RuntimeError:  # no folder can be written
+        return njit(kind, nogil=True)(function)
+
+
+@_compiled
 def run(groups, code, arrays, counts, first, stop, begin, end, memory, flags):
     """Runs the groups from `first` to `stop` - 1.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import cuobjax
 import cuobjax.numpy as jn
-from autograd.kernels.inner_loops import loader
+from autograd.kernels.loading import loader
 from benchmarks.cases import Case, Inputs
 from benchmarks.peers import modules
 from benchmarks.peers.modules import VERSION, chained, to_numpy

@@ -18,7 +18,8 @@ from autograd.compiler import simplified, stretches
 from autograd.compiler.stretches import Stretch, stretched
 from autograd.graph import Staging
 from autograd.kernels import compiled
-from autograd.kernels.inner_loops import loader, loop_of
+from autograd.kernels.inner_loops import loop_of
+from autograd.kernels.loading import loader
 from autograd.ops import elementwise as ops
 
 
