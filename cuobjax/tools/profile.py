@@ -5,8 +5,9 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from autograd.backend import nvtx
@@ -19,7 +20,9 @@ from .calls import watching
 __all__ = ["Event", "Profile", "profile"]
 
 _SHOWN = 15  # rows of a table
-_inside: ContextVar[tuple[str, ...]] = ContextVar("cuobjax.tools.profile", default=())
+_inside: ContextVar[Mapping["Profile", tuple[str, ...]]] = ContextVar(
+    "cuobjax.tools.profile", default=MappingProxyType({})
+)
 
 
 class Event(NamedTuple):
@@ -129,12 +132,12 @@ class Profile:
 
     def traced(self) -> tuple[str, ...]:
         """See `autograd.debugging.Observer`."""
-        return _inside.get()
+        return _inside.get().get(self, ())
 
     @contextlib.contextmanager
     def observed(self, at: tuple[str, ...]) -> Iterator[None]:
         """See `autograd.debugging.Observer`."""
-        token = _inside.set(at)
+        token = _inside.set({**_inside.get(), self: at})
         try:
             yield
         finally:
@@ -144,7 +147,7 @@ class Profile:
         """What a call of a module of these names is replaced by."""
 
         def called(function, module, args, kwargs):
-            name, outer = names.get(id(module)), _inside.get()
+            name, outer = names.get(id(module)), self.traced()
             if name is None or outer[-1:] == (name,):  # of a network that was not named; a method of a base class
                 return function(module, *args, **kwargs)
             self.began(name)
@@ -166,7 +169,7 @@ class Profile:
         if self._ranges is not None:
             self._ranges.RangePop()
         thread = threading.get_ident()
-        event = Event(kind, name, _inside.get(), line, started - self._began, seconds, own, size, thread)
+        event = Event(kind, name, self.traced(), line, started - self._began, seconds, own, size, thread)
         with self._lock:
             self.events.append(event)
 
@@ -193,7 +196,13 @@ def profile(*modules: Module) -> Iterator[Profile]:
 
     Args:
         modules: Networks whose modules are named by their paths; calls of other ones are not shown.
+
+    Raises:
+        TypeError: If one is no module.
     """
+    for m in modules:
+        if not isinstance(m, Module):
+            raise TypeError(f"profile: expected modules, got {type(m).__name__}. Call a function within the context.")
     names = {id(part): path.lstrip(".") or type(part).__name__ for m in modules for path, part in walk(m)}
     found = Profile()
     parts: Sequence[Module] = [part for m in modules for _, part in walk(m)]

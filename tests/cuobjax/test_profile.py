@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -102,6 +103,43 @@ def test_threads_and_nested_profiles():
     assert sorted(e.name for e in inner.events) == ["sin"] * 3
     assert [e.name for e in outer.events].count("sin") == 3 and outer.events[-1].name == "cos"
     assert len({e.thread for e in outer.events}) >= 2
+
+
+def test_profiles_of_a_network_nest():
+    net, x = network(), jn.ones((5, 3))
+    method = vars(objax.nn.Sequential)["__call__"]
+    with objax.profile(net) as outer:
+        with objax.profile(net) as inner:
+            net(x)
+            assert "Linear" in str(objax.summary(net, x))
+        objax.plot.activations(net, x)
+    expected = ["[0]", "[2]", "Sequential"]
+    assert [e.name for e in inner.events if e.kind == "module"][:3] == expected
+    assert [e.name for e in outer.events if e.kind == "module"][:3] == expected
+    for p in (inner, outer):
+        assert p.events[0].modules == ("Sequential", "[0]")
+    assert vars(objax.nn.Sequential)["__call__"] is method
+
+
+def test_threads_have_profiles_of_their_own():
+    net, x, both = network(), jn.ones((5, 3)), threading.Barrier(2, timeout=30)
+
+    def measured():
+        with objax.profile(net) as p:
+            both.wait()
+            net(x)
+            both.wait()
+        return [e.name for e in p.events if e.kind == "module"]
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(measured) for _ in range(2)]
+    assert [f.result() for f in found] == [["[0]", "[2]", "Sequential"]] * 2
+    net(x)
+
+
+def test_only_modules_have_parts():
+    with pytest.raises(TypeError, match="profile: expected modules, got function"), objax.profile(lambda x: x):
+        pass
 
 
 def test_checks_go_on_within_a_profile():
