@@ -11,6 +11,9 @@
 (2, 1, 8, 8) float32 (2,) int32
 """
 
+import typing as _typing
+
+from ..absent import of_package as _of_package
 from .ahead import prefetch
 from .augment import brightness, contrast, cutout, flip, mixup, random_crop, saturation
 from .loader import Loader
@@ -20,3 +23,6 @@ __all__ = [
     "Loader", "Progress", "brightness", "contrast", "cutout", "flip", "mixup", "prefetch", "progress", "random_crop",
     "saturation",
 ]  # fmt: skip
+
+if not _typing.TYPE_CHECKING:
+    __getattr__ = _of_package(__name__)

@@ -9,6 +9,9 @@
 0.667
 """
 
+import typing as _typing
+
+from ..absent import of_package as _of_package
 from .base import Metric, Total
 from .classification import F1, Accuracy, ConfusionMatrix, PerClass, Precision, Recall, TopK
 from .means import Mean, Perplexity
@@ -18,3 +21,6 @@ __all__ = [
     "AUC", "F1", "Accuracy", "ConfusionMatrix", "Mean", "Metric", "PerClass", "Perplexity", "Precision", "Recall",
     "TopK", "Total", "roc_auc",
 ]  # fmt: skip
+
+if not _typing.TYPE_CHECKING:
+    __getattr__ = _of_package(__name__)
