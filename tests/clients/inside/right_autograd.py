@@ -19,5 +19,8 @@ def pytest_runtest_setup():
     numpy.random.seed(0)  # noqa: NPY002 - what the tests draw from
 
 
+pytest_configure = pytest_runtest_setup  # as names of tests may hold what they draw
+
+
 def pytest_runtest_teardown():
     pytest_collection_finish()
