@@ -95,7 +95,7 @@ def curves(
 
 def _line(label, of):
     places = None
-    if isinstance(of, tuple) and len(of) == 2 and all(onp.size(_numbers(x)) > 1 or hasattr(x, "__len__") for x in of):
+    if isinstance(of, tuple) and len(of) == 2 and all(isinstance(x, Sequence) or getattr(x, "ndim", 0) for x in of):
         places, of = _numbers(of[0]), of[1]
     y = _numbers(of)
     x = onp.arange(1, len(y) + 1) if places is None else places
@@ -139,7 +139,7 @@ def confusion(counts: ArrayLike | ConfusionMatrix, labels: Sequence[str] | None 
     rotation = 90 if max(map(len, names)) > 3 else 0
     axes.set_xticks(ticks, [names[i] for i in ticks], rotation=rotation)
     axes.set_yticks(ticks, [names[i] for i in ticks])
-    axes.set(xlabel="predicted", ylabel="label", title=f"{x.trace() / x.sum():.2%} right of {x.sum():g}")
+    axes.set(xlabel="predicted", ylabel="label", title=f"{x.trace() / max(x.sum(), 1e-300):.2%} right of {x.sum():g}")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return figure
@@ -203,6 +203,8 @@ def gradients(vc: Variables, grads: Gradients) -> "Figure":
     """
     names = names_of(trained(vc, "gradients"))
     first = [every[0] for every in names.values()]
+    if isinstance(grads, Mapping) and (missing := {*first} - {*grads}):
+        raise ValueError(f"gradients: expected gradients of all variables, got none of {', '.join(sorted(missing))}.")
     given: list[Any] = [dict(grads)[name] for name in first] if isinstance(grads, Mapping) else [*grads]
     if len(given) != len(names):
         raise ValueError(f"gradients: expected {len(names)} gradients, got {len(given)}.")

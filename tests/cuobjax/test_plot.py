@@ -25,6 +25,8 @@ def test_curves():
     lines = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
     assert lines == {"train": [[1, 3], [2, 2], [3, 1]], "test": [[0, 4], [2, 2]]}
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("epoch", "loss", "linear")
+    two = drawn(curves((jn.array(3.0), jn.array(2.0)))).lines[0]  # no place and number
+    assert two.get_xydata().tolist() == [[1, 3], [2, 2]]
     assert drawn(curves([1.0, 1e-3])).get_yscale() == "log"
     assert drawn(curves([1.0, 1e-3], logarithmic=False)).get_yscale() == "linear"
 
@@ -50,6 +52,7 @@ def test_a_confusion_matrix():
     }
     assert [t.get_text() for t in axes.get_yticklabels()] == ["cat", "dog", "horse"]
     assert not drawn(confusion(np.eye(100))).texts
+    assert drawn(confusion(objax.metrics.ConfusionMatrix(3))).get_title() == "0.00% right of 0"
 
 
 @pytest.mark.parametrize("x", [
@@ -94,6 +97,7 @@ def test_gradients_and_activations():
     (lambda: images(np.ones((2, 5, 4, 4))), "with 1 or 3 channels"),
     (lambda: images(np.ones((2, 3, 4, 4)), ["a"]), "images: expected 2 titles, got 1"),
     (lambda: gradients(objax.nn.Linear(2, 1).vars(), [1]), "gradients: expected 2 gradients, got 1"),
+    (lambda: gradients(objax.nn.Linear(2, 1).vars(), {"w": 1}), r"got none of \(Linear\).b, \(Linear\).w"),
 ])  # fmt: skip
 def test_wrong_arguments(call, message):
     with pytest.raises(ValueError, match=message):
