@@ -93,8 +93,8 @@ def _others(dtype: Any) -> Iterator[tuple[Any, ...]]:
     sums = [(1, 0, 0, size, 0), (0, 0, size, 7 * size, 0), (1, 0, 0, size, 0)]
     yield alone, [_row(NEST, sums, numpy.add, dtype, (7, 5, 1))], (x, y), x.sum(1), 0
     transposed = [(0, 0, size, 7 * size, 0), (1, 0, 5 * size, size, 0)]
-    arrays = x, numpy.empty((7, 5), dtype)
-    yield alone, [_row(COPY, transposed, sizes=(7, 5, 1, size))], arrays, x.T.copy(), 0
+    copy = numpy.empty((7, 5), dtype)
+    yield alone, [_row(COPY, transposed, sizes=(7, 5, 1, size))], (x, copy), x.T.copy(), 0
     arrays = x[:3].copy(), x.T.copy(), numpy.empty((3, 5), dtype)
     product = [(i, 0, 0, *a.strides) for i, a in enumerate(arrays)]
     yield alone, [_row(MATMUL, product, numpy.matmul, dtype, (1, 3, 7, 5))], arrays, arrays[0] @ arrays[1], 0
