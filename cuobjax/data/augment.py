@@ -14,6 +14,7 @@ from ..random.continuous import beta, uniform
 from ..random.discrete import bernoulli, permutation, randint
 from ..random.generator import DEFAULT_GENERATOR, KeySource
 from ..typing import ArrayLike
+from .ahead import require_count
 
 __all__ = ["brightness", "contrast", "cutout", "flip", "mixup", "random_crop", "saturation"]
 
@@ -65,7 +66,7 @@ def random_crop(
         ValueError: If the part is larger than an image with its border.
     """
     images = _images("random_crop", x)
-    height, width = images.shape[2:] if size is None else (size, size) if isinstance(size, int) else size
+    height, width = images.shape[2:] if size is None else size if isinstance(size, tuple | list) else (size, size)
     if padding:
         images = jn.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)), mode)
     n, channels, *whole = images.shape
@@ -91,8 +92,16 @@ def cutout(
         value: Its value.
         p: The probability that an image gets one.
         generator: See the module.
+
+    Raises:
+        ValueError: If the size is negative, `p` is no probability, or the value is none of the dtype of the images.
     """
     images = _images("cutout", x)
+    require_count("cutout", "size", size)
+    if not 0 <= p <= 1:
+        raise ValueError(f"cutout: expected p from 0 to 1, got {p}.")
+    if images.dtype.kind in "iu" and value != int(value):
+        raise ValueError(f"cutout: expected an integer for images of {images.dtype}, got value={value}.")
     n, _, height, width = images.shape
     top = randint((n, 1, 1, 1), 0, height, generator=generator) - size // 2
     left = randint((n, 1, 1, 1), 0, width, generator=generator) - size // 2
@@ -119,8 +128,10 @@ def mixup(
 
     Raises:
         TypeError: If `x` or `y` are integers.
-        ValueError: If they have different numbers of examples.
+        ValueError: If they have different numbers of examples, or `alpha` is not positive.
     """
+    if not alpha > 0:
+        raise ValueError(f"mixup: expected alpha greater than 0, got {alpha}. Without mixing, leave it out.")
     x, y = jn.asarray(x), jn.asarray(y)
     for name, array in (("x", x), ("y", y)):
         if array.dtype.kind in "biu":

@@ -92,7 +92,7 @@ class Loader(Module):
         generator: KeySource = DEFAULT_GENERATOR,
         to: DeviceLike | None = None,
     ) -> None:
-        for name, count in (("batch", batch), ("workers", workers), ("ahead", ahead or 0)):
+        for name, count in (("batch", batch), ("shuffle", shuffle), ("workers", workers), ("ahead", ahead or 0)):
             require_count("Loader", name, count)
         if not batch:
             raise ValueError("Loader: expected batch of at least 1, got 0.")
@@ -123,6 +123,11 @@ class Loader(Module):
                 draws = self.shuffle or self._takes_generator()
                 self.key.value = device_put(new_key(self.generator), "cpu") if draws else jn.zeros(2, "uint32")
             start, key = int(self.position.value), self.key.value
+        if not isinstance(self._source, Stream) and not 0 <= start <= len(self):
+            raise ValueError(
+                f"Loader: expected a position of at most {len(self)} batches, got {start}. Load one of a Loader of "
+                "the same data and batch."
+            )
         threads = 0 if getattr(self._source, "on_gpu", False) else self.workers
         batches = on_device(in_threads(self._tasks(start, key), threads, self.ahead), self.to)
         place = self.position.value

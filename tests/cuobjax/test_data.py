@@ -142,6 +142,14 @@ def test_an_exception_that_is_at_hand_ends_the_epoch():
     assert len([*loader]) == 3 and (int(loader.epoch), int(loader.position)) == (3, 0)
 
 
+def test_a_place_of_other_batches_is_refused():
+    loader = Loader(columns(), 4)
+    loader.position.value = jn.array(4)
+    with pytest.raises(ValueError, match="Loader: expected a position of at most 3 batches, got 4"):
+        next(iter(loader))
+    assert int(loader.position) == 4 and int(loader.epoch) == 0
+
+
 def test_two_loops_at_once():
     loader = Loader(columns(), 4)
     with pytest.raises(RuntimeError, match="give each loop a Loader of its own"):
@@ -299,6 +307,7 @@ def test_a_loader_trains_a_network_under_jit():
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: Loader(columns(), 0), "Loader: expected batch of at least 1, got 0"),
     (lambda: Loader(columns(), 2.5), "Loader: expected batch as an int of at least 0, got 2.5"),
+    (lambda: Loader(columns(), 2, shuffle="yes"), "Loader: expected shuffle as an int of at least 0, got 'yes'"),
     (lambda: Loader(columns(), 2, workers=-1), "expected workers as an int of at least 0"),
     (lambda: Loader((np.ones(3), np.ones(4)), 2), r"one number of examples as their first axis, got \(3,\), \(4,\)"),
     (lambda: Loader((np.ones(3), 5), 2), "one number of examples as their first axis, got .*int"),
@@ -316,6 +325,10 @@ def test_a_loader_trains_a_network_under_jit():
     (lambda: flip(np.ones((3, 4))), r"flip: expected images of shape \(..., C, H, W\), got \(3, 4\)"),
     (lambda: flip(np.ones((1, 3, 4)), axis=0), "flip: expected axis -1, left to right, or -2"),
     (lambda: random_crop(np.ones((1, 3, 4)), 0, 4), r"expected a size of at most \(3, 4\), got \(4, 4\)"),
+    (lambda: cutout(np.ones((1, 3, 4)), -1), "cutout: expected size as an int of at least 0, got -1"),
+    (lambda: cutout(np.ones((1, 3, 4)), 1, p=2), "cutout: expected p from 0 to 1, got 2"),
+    (lambda: cutout(np.ones((1, 3, 4), "uint8"), 1, 0.5), "expected an integer for images of uint8, got value=0.5"),
+    (lambda: mixup(np.ones((2, 3)), np.ones((2, 2)), 0), "mixup: expected alpha greater than 0, got 0"),
     (lambda: brightness(np.ones((1, 3, 4), "uint8")), "expected floating-point images, got dtype uint8. Write x / 255"),
     (lambda: contrast(np.ones((1, 3, 4)), 2), "contrast: expected amount from 0 to 1, got 2"),
     (lambda: mixup(np.ones((2, 3)), np.arange(2)), r"expected floating-point y, got .*functional.one_hot\(y, classes"),
