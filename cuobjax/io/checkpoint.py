@@ -210,7 +210,7 @@ class Checkpoint:
     def _metric(self, idx):
         if idx not in self._metrics:
             try:
-                self._metrics[idx] = _decoded(read_variable(self._path(idx), _RUN)).get("metric", math.nan)
+                self._metrics[idx] = _decoded(read_variable(self._path(idx), _RUN))["metric"]
             except (DamagedFileError, OSError):
                 self._metrics[idx] = math.nan
         return self._metrics[idx]
@@ -223,9 +223,9 @@ class Checkpoint:
         stored = self._stored(path)
         if _GENERATOR in stored:  # perhaps a second name of a variable of the network
             vc = VarCollection([*vc.items(), (_GENERATOR, DEFAULT_GENERATOR.key)])
-        run = _decoded(read_variable(path, _RUN)) if _RUN in stored else {}
+        run = _decoded(read_variable(path, _RUN) if _RUN in stored else None)["run"]
         self.loaded = self.LOAD_FN(path, vc, **({} if strict else {"strict": False}))
-        self.run = run.get("run", {})
+        self.run = run
         if isinstance(self.loaded, Loaded):
             self.loaded = _without_own(self.loaded)
         if self.verbose:
@@ -291,7 +291,12 @@ def _require_texts(content):
 
 
 def _decoded(x):
-    return {} if x is None else json.loads(onp.asarray(x).tobytes())
+    """What `_encoded` made a variable of; a file whose checksums are right may still have something else there."""
+    try:
+        content = {} if x is None else json.loads(onp.asarray(x).tobytes())
+        return {"run": content.get("run", {}), "metric": float(content.get("metric", math.nan))}
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise DamagedFileError(f"{_RUN}: expected what Checkpoint.save writes, got other bytes ({error}).") from None
 
 
 def _without_own(loaded):

@@ -150,7 +150,6 @@ def listed_safetensors(file: IO[bytes]) -> dict[str, Stored]:
     """What is in a file, without reading the arrays."""
     with _noticing_damage(file):
         header = _safetensors_header(file)
-        header.pop("__metadata__", None)
         return {name: Stored(tuple(x["shape"]), _stored_as(x["dtype"])[1]) for name, x in header.items()}
 
 
@@ -169,7 +168,17 @@ def _safetensors_header(file):
     length = int.from_bytes(file.read(8), "little")
     if length > 100 << 20:  # the limit of the format
         raise ValueError(f"a header of {length} bytes")
-    return json.loads(file.read(length))
+    header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    begin = file.tell()
+    room = file.seek(0, os.SEEK_END) - begin
+    file.seek(begin)
+    for name, x in header.items():
+        (start, end), shape = x["data_offsets"], x["shape"]
+        size = math.prod(shape) * onp.dtype(_stored_as(x["dtype"])[0]).itemsize
+        if any(type(n) is not int or n < 0 for n in shape) or not 0 <= start <= end <= room or end - start != size:
+            raise ValueError(f"bytes {start} to {end} of {room} for {name}, {x['dtype']} {shape}")
+    return header
 
 
 def _stored_as(dtype):

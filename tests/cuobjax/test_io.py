@@ -3,9 +3,11 @@
 import errno
 import inspect
 import io as std_io
+import json
 import math
 import os
 import platform
+import struct
 import subprocess
 import sys
 import threading
@@ -22,6 +24,7 @@ import cuobjax
 import cuobjax.numpy as jn
 from cuobjax import RandomState, StateVar, TrainRef, TrainVar, VarCollection
 from cuobjax.io import Checkpoint, DamagedFileError, formats, load_var_collection, save_var_collection
+from cuobjax.io.collection import read_variable
 from cuobjax.io.formats import replacement
 from cuobjax.nn import BatchNorm0D, Linear, Sequential
 from cuobjax.optimizer import Adam
@@ -910,6 +913,28 @@ def test_a_giant_declared_shape_takes_no_memory(tmp_path, read, names, numbers):
                 member.write(content)
     with pytest.raises(DamagedFileError, match=rf"bytes in (names|0)\.npy for \w+ \({max(names, numbers)},\)"):
         read(path)
+
+
+@needs_safetensors
+@pytest.mark.parametrize("wrong", [{"shape": [2**60]}, {"shape": [-2]}, {"shape": [2.0]}, {"data_offsets": [8, 0]}])
+def test_a_header_that_lies_is_noticed_without_the_arrays(tmp_path, wrong):
+    header = json.dumps({"v": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], **wrong}}).encode()
+    path = tmp_path / "v.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    for call in (lambda: cuobjax.io.list_variables(path), lambda: read_variable(path, "v")):
+        with pytest.raises(DamagedFileError, match=r"bytes \d to \d of 8 for v, F32"):
+            call()
+
+
+@pytest.mark.parametrize("content", [b"[1", b"[1]", b"\xff", b'{"metric": []}'])
+def test_other_bytes_for_a_run_are_damage(tmp_path, content):
+    checkpoint = Checkpoint(tmp_path, 3, best="max", verbose=False)
+    vc = VarCollection({"(Checkpoint).run": StateVar(np.frombuffer(content, np.uint8))})
+    save_var_collection(tmp_path / "ckpt" / "0000000001.npz", vc)
+    with pytest.raises(DamagedFileError, match=r"\(Checkpoint\).run: expected what Checkpoint.save writes"):
+        checkpoint.restore(VarCollection())
+    with pytest.raises(FileNotFoundError, match="no checkpoint with a metric"):
+        checkpoint.restore(VarCollection(), "best")
 
 
 @given(data=st.data())
