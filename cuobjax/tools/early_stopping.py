@@ -6,6 +6,7 @@ from typing import Any, Literal
 from autograd import Array
 
 from ..core.collection import VarCollection, Variables, assign_all
+from ..core.replication import replicated
 from ..core.scope import at_once
 from ..core.variable import BaseVar, TrainRef
 
@@ -64,7 +65,11 @@ class EarlyStopping:
 
         Args:
             metric: A number, or an array of one number, which is read.
+
+        Raises:
+            ValueError: If a variable has a value for each device, within `VarCollection.replicate`.
         """
+        self._require_one_value()
         number = float(metric)
         gain = (self.best - number) if self.mode == "min" else (number - self.best)
         if gain > self.min_delta or (math.isnan(self.best) and not math.isnan(number)):
@@ -75,7 +80,12 @@ class EarlyStopping:
         return self.count >= self.patience
 
     def restore(self) -> None:
-        """Assigns the best values; ValueError if there was no metric yet."""
+        """Assigns the best values; ValueError if there was no metric yet, or within `VarCollection.replicate`."""
+        self._require_one_value()
         if self._values is None:
             raise ValueError("EarlyStopping.restore: expected a metric before. Call early(metric) after each epoch.")
         at_once(assign_all, self._values)
+
+    def _require_one_value(self):
+        if not replicated().isdisjoint(self._variables):
+            raise ValueError("EarlyStopping: expected variables of one value, got replicas. Call it after replicate().")

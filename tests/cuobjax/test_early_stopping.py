@@ -49,3 +49,14 @@ def test_small_gains_do_not_count():
 def test_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         EarlyStopping({}, **options)
+
+
+def test_replicas_are_refused():
+    v = objax.StateVar(jn.zeros(1))
+    early, vc = EarlyStopping({"v": v}, 2), objax.VarCollection(v=v)
+    early(1.0)
+    for call in (lambda: early(0.5), early.restore):
+        with vc.replicate(), pytest.raises(ValueError, match=r"got replicas\. Call it after replicate\(\)"):
+            call()
+    early.restore()
+    assert v.shape == (1,) and early.best == 1
