@@ -121,17 +121,19 @@ def ratio(a: Array, b: Array, empty: float = math.nan) -> Array:
     return jn.where(b == 0, empty, a / jn.where(b == 0, 1, b))
 
 
-def weights_of(where: str, weights: ArrayLike | None, shape: tuple[int, ...]) -> Array:
-    """The weight of each row, 1 where none are given, in float64.
+def weights_of(where: str, weights: ArrayLike | None, rows: Array) -> Array:
+    """The weight of each row, 1 where none are given, in float64, on the device of the rows.
 
     Raises:
         ValueError: If they do not have the shape of the rows, or one at hand is negative.
     """
     if weights is None:
-        return jn.ones(shape, "float64")
+        return jn.ones_like(rows, dtype="float64")
     weights = stop_gradient(jn.asarray(weights))
-    if weights.shape != shape:
-        raise ValueError(f"{where}: expected weights of shape {shape}, got {weights.shape}. Give each row a number.")
+    if weights.shape != rows.shape:
+        raise ValueError(
+            f"{where}: expected weights of shape {rows.shape}, got {weights.shape}. Give each row a number."
+        )
     require_between(where, "weights", weights, 0, math.inf, "Rows that shall not count have the weight 0.")
     return weights.astype("float64")
 

@@ -3,7 +3,7 @@
 from typing import Literal, get_args
 
 import cuobjax.numpy as jn
-from autograd import Array, stop_gradient
+from autograd import Array, device, stop_gradient
 
 from ..functional.loss.arguments import require_between
 from ..typing import ArrayLike
@@ -68,7 +68,7 @@ class Accuracy(Metric):
     def update(self, outputs: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> None:
         """Adds a batch: see `Accuracy`."""
         y = labels_of("Accuracy", labels)
-        w = weights_of("Accuracy", weights, y.shape)
+        w = weights_of("Accuracy", weights, y)
         self._add(predictions("Accuracy", outputs, y, self.threshold) == y, w)
 
     def _add(self, correct: Array, w: Array) -> None:
@@ -108,10 +108,12 @@ class TopK(Accuracy):
         y = labels_of("TopK", labels, classes)
         if x.shape[:-1] != y.shape:
             raise ValueError(f"TopK: expected labels of shape {x.shape[:-1]}, got {y.shape}.")
-        own = jn.arange(classes) == y[..., None]
+        with device(y.device):
+            places = jn.arange(classes)
+        own = places == y[..., None]
         score = jn.where(own, x, -jn.inf).max(-1, keepdims=True)
-        larger = (x > score) | ((x == score) & (jn.arange(classes) > y[..., None]))
-        w = weights_of("TopK", weights, y.shape)
+        larger = (x > score) | ((x == score) & (places > y[..., None]))
+        w = weights_of("TopK", weights, y)
         self._add((larger.sum(-1) < self.k) & ~jn.isnan(x).any(-1), poisoned(w, ~own.any(-1)))
 
 
@@ -127,7 +129,7 @@ class _OfClasses(Metric):
         """Labels, predicted classes and weights of all rows, flat. The class of a row with NaN is NONE."""
         where, n = type(self).__name__, self.classes
         y = labels_of(where, labels, n)
-        w = weights_of(where, weights, y.shape)
+        w = weights_of(where, weights, y)
         x = jn.asarray(outputs)
         if x.ndim > y.ndim and x.shape[-1] != n:
             raise ValueError(f"{where}: expected scores of {n} classes, got outputs of shape {x.shape}.")
@@ -138,9 +140,11 @@ class _OfClasses(Metric):
         return y.reshape(-1), found.reshape(-1), w.reshape(-1)
 
 
-def _counted(index, weights, n):
-    """The sum of the weights at each index from 0 to n - 1; all others are added to the first one."""
-    return jn.zeros(n, "float64").at[jn.where((index < 0) | (index >= n), 0, index)].add(weights)
+def _count(total, index, weights):
+    """Adds each weight to the element of a total at an index of the flat one, those at any other to the first one."""
+    counts = total.value.reshape(-1)
+    places = jn.where((index < 0) | (index >= counts.size), 0, index)
+    total.value = counts.at[places].add(weights).reshape(total.shape)
 
 
 class ConfusionMatrix(_OfClasses):
@@ -166,7 +170,7 @@ class ConfusionMatrix(_OfClasses):
         """Adds a batch: see `Accuracy`."""
         y, found, w = self._pairs(outputs, labels, weights)
         w = jn.where(found == NONE, 0, w)
-        self.counts.value += _counted(y * self.classes + found, w, self.classes**2).reshape(self.counts.shape)
+        _count(self.counts, y * self.classes + found, w)
 
     @property
     def value(self) -> Array:
@@ -202,9 +206,9 @@ class PerClass(_OfClasses):
     def update(self, outputs: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> None:
         """Adds a batch: see `Accuracy`."""
         y, found, w = self._pairs(outputs, labels, weights)
-        self.hits.value += _counted(y, jn.where(y == found, w, 0), self.classes)
-        self.predicted.value += _counted(found, jn.where(found == NONE, 0, w), self.classes)
-        self.actual.value += _counted(y, w, self.classes)
+        _count(self.hits, y, jn.where(y == found, w, 0))
+        _count(self.predicted, found, jn.where(found == NONE, 0, w))
+        _count(self.actual, y, w)
 
     @property
     def value(self) -> Array:

@@ -42,7 +42,7 @@ class Mean(Metric):
         x = stop_gradient(jn.asarray(x))
         if x.dtype.kind == "c":
             raise TypeError(f"Mean: expected real numbers, got dtype {x.dtype}. Take jn.real(x), or jn.abs(x).")
-        w = weights_of(type(self).__name__, weights, x.shape)
+        w = weights_of(type(self).__name__, weights, x)
         self.sum.value += jn.where(w == 0, 0, w * x.astype("float64")).sum()
         self.weight.value += w.sum()
 

@@ -29,7 +29,7 @@ def roc_auc(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = No
     x, y, w = _checked("roc_auc", scores, labels, weights)
     order = jn.argsort(x)
     x, y, w = x[order], y[order], w[order]
-    below = jn.concatenate([jn.zeros(1, "float64"), jn.cumsum(jn.where(y == 1, 0, w))])
+    below = jn.pad(jn.cumsum(jn.where(y == 1, 0, w)), (1, 0))
     first, last = jn.searchsorted(x, x, "left"), jn.searchsorted(x, x, "right")
     positive = jn.where(y == 1, w, 0)
     area = (positive * (below[first] + below[last]) / 2).sum()
@@ -64,9 +64,8 @@ class AUC(Metric):
         x, y, w = _checked("AUC", scores, labels, weights)
         place = jn.clip(jn.floor((x - self.low) * (self.bins / (self.high - self.low))), 0, self.bins - 1)
         place = jn.where(jn.isnan(x), 0, place).astype("int32")
-        zeros = jn.zeros(self.bins, "float64")
-        self.positive.value += zeros.at[place].add(jn.where(y == 1, w, 0))
-        self.negative.value += zeros.at[place].add(jn.where(y == 1, 0, w))
+        self.positive.value = self.positive.value.at[place].add(jn.where(y == 1, w, 0))
+        self.negative.value = self.negative.value.at[place].add(jn.where(y == 1, 0, w))
 
     @property
     def value(self) -> Array:
@@ -83,7 +82,7 @@ def _checked(where, scores, labels, weights):
     if x.shape != y.shape or x.dtype.kind == "c":
         got = f"{x.dtype} of shape {x.shape} and labels of shape {y.shape}"
         raise ValueError(f"{where}: expected scores and labels of one shape, got {got}. Of two logits take x[..., 1].")
-    w = weights_of(where, weights, y.shape)
+    w = weights_of(where, weights, y)
     wrong = (y < 0) | (y > 1) | jn.isnan(x)
     w = poisoned(w, wrong & (w != 0))
     return jn.where(w == 0, 0, x).reshape(-1), y.reshape(-1), w.reshape(-1)

@@ -9,6 +9,7 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
+from autograd.backend import local_devices
 from cuobjax import metrics
 from cuobjax.metrics import (
     AUC,
@@ -210,6 +211,17 @@ def test_devices_add_to_the_totals(metric, columns, monkeypatch):
         update(*arrays)
         update(*arrays)
     np.testing.assert_allclose(metric.value, expected.value * (2 if type(metric) is ConfusionMatrix else 1))
+
+
+@pytest.mark.parametrize(("metric", "columns"), ALL)
+def test_totals_of_another_device_than_the_default_one(metric, columns):
+    last, expected = local_devices()[-1], updated(copy.deepcopy(metric), *columns).value
+    arrays = [objax.device_put(jn.array(x), last) for x in columns]
+    with objax.device(last):
+        there = eval(repr(metric), {"cuobjax": objax})
+    there.update(*arrays)
+    assert there.value.device == last
+    np.testing.assert_allclose(np.asarray(there.value), np.asarray(expected), rtol=1e-6)
 
 
 def test_metrics_in_a_step_of_training():
