@@ -76,7 +76,7 @@ class Metric(Module):
         raise NotImplementedError(f"{type(self).__name__}: has no value. Define it as a property.")
 
     def reset(self) -> None:
-        """Forgets all batches."""
+        """Forgets all batches. Call it outside of `Vectorize` and `Parallel`, whose lanes and devices only add."""
         for total in self._totals():
             total.value = jn.zeros_like(total.value)
 
