@@ -111,6 +111,7 @@ class Summary(dict[str, Any]):
         """
         shape = jn.shape(value)
         kind = getattr(getattr(value, "dtype", None), "kind", "f")  # other libraries' dtypes have none
+        kind = "c" if isinstance(value, complex) else kind
         if math.prod(shape) != 1 or kind not in "fiubV":
             raise ValueError(f"Summary.scalar: expected a real number for {tag!r}, got an array of shape {shape}.")
         known = self.setdefault(tag, DelayedScalar(reduce))

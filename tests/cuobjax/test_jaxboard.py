@@ -52,6 +52,12 @@ def test_scalars_are_those_of_the_time_when_they_were_given():
     assert [summary[tag]() for tag in summary] == [1, 1, 1]
 
 
+def test_a_complex_number_is_no_scalar():
+    for x in (1j, np.array(1j), jn.array(1j)):
+        with pytest.raises(ValueError, match=r"Summary\.scalar: expected a real number for 'x'"):
+            Summary().scalar("x", x)
+
+
 def test_images_texts_and_figures(tmp_path):
     Image = pytest.importorskip("PIL.Image")
     Figure = pytest.importorskip("matplotlib.figure").Figure
