@@ -24,6 +24,10 @@ class Absent:
         remedy: A sentence without its period.
     """
 
+    owner: type
+    name: str
+    remedy: str
+
     def __init__(self, owner: type, name: str, remedy: str) -> None:
         self.owner, self.name, self.remedy = owner, name, remedy
 

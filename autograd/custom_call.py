@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from . import backend, tree
@@ -52,7 +53,7 @@ class Layout:
     like: list[tuple[Any, Any]] = dataclasses.field(init=False)
 
     @property
-    def outputs(self):
+    def outputs(self) -> int:
         """The number of arrays in the output."""
         return len(self.output.places)
 
@@ -72,7 +73,20 @@ class Call(Primitive):
         layout: Filled in by `primal` and `forward`.
     """
 
-    def __init__(self, name, primal, forward, pull, push, layout):
+    primal: Callable[..., Any]
+    pull: Any
+    push: Any
+    layout: Layout
+
+    def __init__(
+        self,
+        name: str,
+        primal: Callable[..., Any],
+        forward: Callable[..., Any],
+        pull: Callable[..., Any] | None,
+        push: Callable[..., Any] | None,
+        layout: Layout,
+    ) -> None:
         self.name, self.kind, self.arguments, self.variadic = name, "", (), "args"
         self.primal, self.forward = in_these_rules(primal), in_these_rules(forward)
         self.pull, self.push = pull and in_these_rules(pull), push and in_these_rules(push)
@@ -82,10 +96,10 @@ class Call(Primitive):
         self._level: float = 0  # of the transformation that applies the derivative
 
     @property
-    def jvp(self):
+    def jvp(self) -> Any:
         return self.push and self._tangents
 
-    def dispatch(self, args):
+    def dispatch(self, args: Sequence[Any]) -> Any:
         """The outputs for arrays; the innermost transformation of the arguments applies the derivative."""
         trace = max((a._trace for a in args if isinstance(a, Array)), key=lambda trace: trace.level, default=None)
         if trace is None:
@@ -95,11 +109,11 @@ class Call(Primitive):
         self._level = level
         return results[: self.layout.outputs]  # without residuals
 
-    def __call__(self, *args, **params):
+    def __call__(self, *args: Any, **params: Any) -> Any:
         """What an interpreter applies one level below: residuals must have derivatives there, so `fwd` itself runs."""
         return self.dispatch(args) if self.push else self.run(args, params)
 
-    def run(self, args, params):
+    def run(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
         return self._applied(self.forward, args)
 
     def _applied(self, function, args):
@@ -117,7 +131,7 @@ class Call(Primitive):
 
     vjps = ()
 
-    def residuals(self, y, args, params, i):
+    def residuals(self, y: Any, args: Sequence[Any], params: dict[str, Any], i: int) -> Any:
         """One function for all arguments, so that it runs once, and the argument."""
         residuals = tuple(args) if self.push else y[self.layout.outputs :]
         known, pull = self._shared
@@ -128,7 +142,7 @@ class Call(Primitive):
         return pull, i
 
     @staticmethod
-    def function(g, pull, i):
+    def function(g: Any, pull: Callable[..., Any], i: int) -> Any:
         return pull(g)[i]
 
     applied = Vjp.applied
@@ -190,7 +204,7 @@ def _batch_call(call, size, values, batched, params):
     return Call(call.name, primal, forward, pull, push, call.layout).dispatch(values)
 
 
-def take_arrays(nested, numbers=False):
+def take_arrays(nested: Any, numbers: bool = False) -> Any:
     """A nested structure without its arrays, and these; with `numbers`, its real and complex Python numbers, too."""
     leaves, structure = tree.flatten(nested)
     if numbers:
@@ -201,7 +215,7 @@ def take_arrays(nested, numbers=False):
     return Nested(others, structure, places), [leaves[i] for i in places]
 
 
-def put_arrays(nested, arrays):
+def put_arrays(nested: Any, arrays: Sequence[Any]) -> Any:
     """The nested structure with these arrays in its places."""
     leaves = list(nested.leaves)
     for i, x in zip(nested.places, arrays, strict=True):

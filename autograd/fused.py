@@ -35,7 +35,7 @@ class Joint(Primitive):
     ) -> None:
         super().__init__(forward, **known)
         self.pull = pull
-        self.named = Vjp(functools.partial(pull, ()), self).residuals
+        self.named: Callable[..., tuple[Any, ...]] | None = Vjp(functools.partial(pull, ()), self).residuals
         self.active = active
 
     def vjps_of(self, args: Sequence[Any]) -> tuple[Any, ...]:
@@ -55,6 +55,10 @@ class Pullback:
     """
 
     __slots__ = ("i", "known", "primitive", "wanted")
+    i: int
+    known: dict[int, tuple[Any, dict[int, Any]]]
+    primitive: Any  # the Joint
+    wanted: list[int]
 
     def __init__(
         self, primitive: Joint, i: int, wanted: list[int], known: dict[int, tuple[Any, dict[int, Any]]]
@@ -69,7 +73,7 @@ class Pullback:
     def residuals(self, y: Any, args: Sequence[Any], params: dict[str, Any], i: int) -> tuple[Any, ...]:
         """What the pullback of the operation names; from now on the cotangent of this argument is wanted."""
         self.wanted.append(i)
-        return self.primitive.named(y, args, params, i)  # type: ignore[misc]
+        return self.primitive.named(y, args, params, i)
 
     def __call__(self, g: Any, *residuals: Any) -> Any:
         """The cotangent of the argument for `g`; the first one that is asked for computes those of all arguments."""
@@ -86,7 +90,7 @@ class Pullback:
 
     def applied(self, g: Any, y: Any, args: Sequence[Any], params: dict[str, Any], i: int) -> Any:
         """As `Vjp.applied`."""
-        return self.primitive.pull((i,), g, *self.primitive.named(y, args, params, i))[0]  # type: ignore[misc]
+        return self.primitive.pull((i,), g, *self.primitive.named(y, args, params, i))[0]
 
 
 class Fused(Primitive):

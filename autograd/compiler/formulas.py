@@ -20,6 +20,7 @@ INTEGERS = frozenset(["int32", "uint32"])
 # What formulas for floating-point numbers say of integers as well; sums of signed integers are not defined in C++ where
 # NumPy's wrap around.
 OF_INTEGERS = frozenset("astype equal greater greater_equal less less_equal not_equal where".split())
+OF_CONDITIONS = OF_INTEGERS | set("logical_and logical_not logical_or logical_xor".split())
 OF_UNSIGNED = OF_INTEGERS | {"add", "multiply", "subtract"}
 
 HEADERS = """
@@ -55,6 +56,8 @@ def refusal(graph: Graph, operation: Operation) -> str:
         return f"there is no kernel of {', '.join(sorted(strange))}"
     if dtypes == {"bool"} and any(v.weak for v in values):
         return "it is of conditions and numbers"
+    if {v.dtype.name for v in values} == {"bool"} and primitive.name not in OF_CONDITIONS:
+        return "its formula is not for bool"
     if len(dtypes) != 1:
         return f"its arguments are {' and '.join(sorted(dtypes))}"
     (dtype,) = dtypes

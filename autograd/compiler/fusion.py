@@ -36,7 +36,9 @@ class FusedKernel:
         graph: The operations; its inputs are the arguments.
     """
 
-    has_effect, kind, launches = False, "kernel", 1
+    has_effect: bool = False
+    kind: str = "kernel"
+    launches: int = 1
 
     def __init__(self, graph: Graph) -> None:
         self.graph: Graph = graph

@@ -115,6 +115,10 @@ class Writer:
         recorded: The line of the user for each line of the program with an operation, {number: text}.
     """
 
+    graph: Graph
+    memory: Memory
+    peak_bytes: int
+
     def __init__(self, graph: Graph) -> None:
         self.graph, self.memory = graph, Memory(graph)
         self.names: dict[str, Any] = {}

@@ -50,6 +50,9 @@ class ListKernels:
         table: The dtype of the table.
     """
 
+    graph: Graph
+    known: AnyShape
+    count: int
     length: int
     sources: list[str] | None
     table: numpy.dtype[Any]

@@ -125,6 +125,7 @@ class Lowering:
         operations: The operations that were lowered.
     """
 
+    orders: dict[int, tuple[int, ...]]
     inputs: list[tuple[int, numpy.dtype[Any] | None]]
     constants: list[numpy.ndarray]
     steps: list[Step]
@@ -133,7 +134,7 @@ class Lowering:
 
     def __init__(self, graph: Graph, views: dict[int, Operation], orders: dict[int, tuple[int, ...]]) -> None:
         self._graph, self._views, self.orders = graph, views, orders
-        self.memory = _Memory()
+        self.memory: _Memory = _Memory()
         self.inputs, self.constants, self.steps, self.views, self.operations = [], [], [], {}, []
         self.made: set[int] = set()
         self.resolved: dict[int, Operation] = {}

@@ -51,7 +51,7 @@ class MultiTensorProgram:
         self._elementwise = not known.reductions
         self._whole = HostProgram(self.graph, name) if self._elementwise and graph.on_host else None
         self._of_shapes: dict[tuple[int, ...], HostProgram] = {}
-        self.kernels = ListKernels(self.graph, known, count)
+        self.kernels: ListKernels = ListKernels(self.graph, known, count)
 
     def __call__(self, lists: Sequence[Sequence[RawArray]], numbers: Sequence[Any]) -> list[Sequence[RawArray]]:
         """The raw outputs for each of some lists of raw arrays; `numbers` serve all lists."""

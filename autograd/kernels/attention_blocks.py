@@ -27,6 +27,19 @@ class Blocks:
         sees_all: Whether every query sees a key in any case.
     """
 
+    xp: Any
+    dtype: Any
+    examples: int
+    length: int
+    groups: int
+    count: int
+    of_group: int
+    bias: Any
+    causal: bool
+    sees_all: bool
+    keep: float
+    height: int
+
     def __init__(self, xp: Any, q: Any, k: Any, bias: Any, keys: Any, causal: bool, keep: float) -> None:
         self.xp, self.causal, self.keep = xp, causal, keep
         self.dtype = numpy.dtype(numpy.float32) if q.dtype.itemsize < 4 else q.dtype

@@ -127,6 +127,9 @@ class Loop:
         names: What further names in it stand for: functions of numbers, whose own constants become `Real`.
     """
 
+    function: Callable[..., None]
+    names: dict[str, Callable[..., Any]]
+
     def __init__(self, loop: Callable[..., None], /, **names: Callable[..., Any]) -> None:
         self.function, self.names = loop, names
         self._compiled: dict[int, Any] = {}

@@ -176,6 +176,11 @@ def _channels(count, blocks):
 class Tiles:
     """Memory for the tiles of a block (16, channels, T), and for loops that make them or use them."""
 
+    channels: int
+    pitch: int
+    memory: RawArray
+    values: RawArray
+
     def __init__(self, channels: int, most: int) -> None:
         self.channels, self.pitch = channels, most + GAP
         self.memory = numpy.empty((16, channels * self.pitch + GAP), numpy.float32)

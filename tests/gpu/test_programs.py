@@ -220,3 +220,13 @@ def test_memory_that_runs_out_changes_nothing(on_cupy):
             pytest.fail("this was enough memory")
         jitted()
     assert min(done.values()) > 3
+
+
+@pytest.mark.parametrize("name", "trunc floor ceil rint isnan isinf isfinite signbit sqrt exp".split())
+def test_functions_of_conditions_are_those_of_eager_code(name):
+    f = lambda x: getattr(jn, name)(jn.logical_not(x))
+    x = jn.array([True, False, True])
+    expected, compiled = f(x), cuobjax.Jit(f)
+    for _ in range(2):
+        found = compiled(x)
+        assert found.dtype == expected.dtype and np.asarray(found).tobytes() == np.asarray(expected).tobytes()
