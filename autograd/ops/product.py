@@ -73,7 +73,7 @@ def is_stack(a: Any, b: Any) -> bool:
 
 def are_stacks(a: Any, b: Any) -> bool:
     """Whether `b` has many matrices, and `a` has one for all of them, or many, too."""
-    return len(b.shape) > 2 and len(a.shape) > 1
+    return len(getattr(b, "shape", ())) > 2 and len(getattr(a, "shape", ())) > 1  # numbers have none
 
 
 def _matmul(xp, a, b):
