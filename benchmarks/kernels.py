@@ -123,7 +123,8 @@ def launches():
         yield dtype, partial(_align, dtype)
         for centered, scale in itertools.product((True, False), ((1, 8), (4, 1), None)):
             yield f"{dtype} {'centered ' * centered}{scale}", partial(_normalize, dtype, centered, scale)
-        yield f"fused {dtype}", partial(_fuse, dtype)
+        for part in range(PARTS):
+            yield f"fused {dtype} {part}", partial(_fuse, dtype, part)
         yield f"reduced {dtype}", partial(_reduce, dtype)
         yield dtype, partial(_attend, dtype)
         for cell in recurrence.CELLS:
@@ -141,11 +142,14 @@ def _activate(dtype, xp):
     activation.sigmoid_cross_entropy_gradient(xp, x, x, x)
 
 
-def _fuse(dtype, xp):
-    """All formulas of operations, whose names are in the order of their definitions."""
+PARTS = 8  # kernels that the formulas are in: one of all of them would need more registers than there are
+
+
+def _fuse(dtype, part, xp):
+    """A part of all formulas of operations, whose names are in the order of their definitions."""
     staging, x = Staging(), numpy.full(8, 0.5, dtype)
     params = {"negative_slope": 0.1, "low": 0.1, "high": 0.9, "exponent": 2, "alpha": 1.6, "rate": 0.9, "scale": 1.05}
-    primitives = [p for p in PRIMITIVES.values() if p.cuda and p.parameters.issubset(params)]
+    primitives = [p for p in PRIMITIVES.values() if p.cuda and p.parameters.issubset(params)][part::PARTS]
     with staging.recording(), numpy.errstate(all="ignore"):
         a, b, condition = [staging.input(array, "input") for array in (x, x, x == 1)]
         given = dict.fromkeys(["a", "g", "x", "val"], a) | dict.fromkeys(["b", "weight", "labels"], b)

@@ -232,6 +232,9 @@ def _share(a, b, y):
     return astype(equal(a, y), dtype=y.dtype) * (1 - 0.5 * astype(equal(a, b), dtype=y.dtype))
 
 
+_CLIP = "low > high ? high : x < low ? low : x > high ? high : x"
+
+
 def _clip(xp, x, *, low, high):
     return xp.clip(x, low, high)
 
@@ -248,7 +251,7 @@ def _within(x, low, high):
 clip: Primitive = elementwise(
     _clip,
     lambda g, x, low, high: where(_within(x, low, high), g, 0),
-    cuda=lambda low, high: "" if None in (low, high) else "low > high ? high : x < low ? low : x > high ? high : x",
+    cuda=lambda low, high: _CLIP if isinstance(low, int | float) and isinstance(high, int | float) else "",
 )
 
 

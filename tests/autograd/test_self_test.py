@@ -13,7 +13,8 @@ from autograd.kernels.loading import Loader, loader
 def test_the_machine_is_there_where_numba_is():
     if not compiled.is_there() or platform.machine() not in ("x86_64", "aarch64"):
         pytest.skip("needs the extra cpu")
-    assert loader.run is not None
+    loader.start()
+    assert loader.wait() and loader.run is not None
 
 
 @pytest.fixture
