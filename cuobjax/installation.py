@@ -1,14 +1,18 @@
-"""The check for another package under the name of ours: PyPI's HIPS autograd has the import name `autograd`, too.
+"""What is installed: whether `autograd` is this package, and packages of extras.
+
+PyPI's HIPS autograd has the import name `autograd`, too.
 
 The one that was installed last has its files there. Ours over HIPS autograd is whole, and pip finds what it demands for
 others' sake; HIPS autograd over ours is neither of the two, and its `__init__.py` shows it.
 """
 
+import importlib
 import importlib.util
 import pathlib
 import sys
+from typing import Any
 
-__all__ = ["check_autograd"]
+__all__ = ["check_autograd", "optional"]
 
 _OURS, _HIPS = "families.py", "numpy/random.py"  # a file that only our package has, and one that only HIPS autograd has
 
@@ -33,3 +37,24 @@ def check_autograd() -> None:
         "name, and ours serves packages that are made for HIPS autograd, too. Run: python -m pip uninstall --yes "
         "autograd; then: python -m pip install --force-reinstall --no-deps cuobjax"
     )
+
+
+def optional(module: str, where: str, extra: str) -> Any:
+    """A module of a package that an extra brings along.
+
+    Args:
+        module: Its name.
+        where: Who needs it, for the error.
+        extra: The extra.
+
+    Raises:
+        ModuleNotFoundError: If the package is missing.
+    """
+    package = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        if str(missing.name).partition(".")[0] != package:
+            raise
+        message = f"{where}: expected the package {package}. Run `pip install cuobjax[{extra}]`."
+        raise ModuleNotFoundError(message, name=package) from None

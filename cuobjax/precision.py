@@ -25,9 +25,8 @@ from .core.module import Module, module_changes, parts, walk
 from .core.random_state import borrowing
 from .core.scope import at_once, scope, write
 from .core.surgery import FrozenVar
-from .core.variable import BaseVar, ConstrainedVar, StateVar, TrainVar
+from .core.variable import BaseVar, ConstrainedVar, StateVar, TrainVar, reduce_first
 from .functional.half_precision import single
-from .optimizer.base import first
 from .optimizer.gradients import Gradients, unpacked
 from .optimizer.hyperparameters import Hyperparameter, in_range, number
 from .optimizer.lists import over_lists, summed_over_lists
@@ -307,8 +306,8 @@ class LossScale(Module):
             raise ValueError(f"LossScale: expected {wanted}, got {got}.")
         self.growth, self.backoff, self.interval, self.least, self.most = growth, backoff, interval, least, most
         self._first = float(scale)
-        self.scale = StateVar(jn.array(scale, dtype="float32"), reduce=first)
-        self.good = StateVar(jn.array(0, dtype="float32"), reduce=first)
+        self.scale = StateVar(jn.array(scale, dtype="float32"), reduce=reduce_first)
+        self.good = StateVar(jn.array(0, dtype="float32"), reduce=reduce_first)
 
     def scaled(self, loss: ArrayLike) -> Array:
         """The loss times the scale, in float32 if it is of half precision: what to differentiate."""

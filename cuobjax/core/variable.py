@@ -25,7 +25,7 @@ from .value import KEEPS_ITS_DTYPE, as_value
 
 __all__ = [
     "BaseState", "BaseVar", "ConstrainedVar", "Reduction", "StateVar", "StoredVar", "Tensor", "TrainRef",
-    "TrainVar", "as_value", "constant", "reduce_mean",
+    "TrainVar", "as_value", "constant", "reduce_first", "reduce_mean",
 ]  # fmt: skip
 
 Tensor: TypeAlias = Array | onp.ndarray[Any, Any] | onp.generic
@@ -37,6 +37,11 @@ Reduction: TypeAlias = Callable[[Array], Array]
 def reduce_mean(x: Array) -> Array:
     """The mean over the first axis: how most variables' values of several devices or lanes become one."""
     return x.mean(0)
+
+
+def reduce_first(x: Array) -> Array:
+    """The first along the first axis: for values of several devices or lanes that are all the same."""
+    return x[0]
 
 
 def short_text(value: Array) -> str:

@@ -19,7 +19,9 @@ from autograd.foreign import argument, holds_numbers
 from autograd.typing import DeviceLike
 from autograd.upload import Upload
 
-__all__ = ["converted", "in_threads", "on_device", "prefetch", "require_count"]
+from ..util.convert import require_integers
+
+__all__ = ["converted", "in_threads", "on_device", "prefetch"]
 
 _END = object()
 
@@ -43,7 +45,7 @@ def prefetch(batches: Iterable[Any], ahead: int = 2, to: DeviceLike | None = Non
         ahead: How many batches wait at most; 0: no thread.
         to: The device. None: the default one; Arrays of a GPU stay there.
     """
-    require_count("prefetch", "ahead", ahead)
+    require_integers("prefetch", 0, ahead=ahead)
     batches = iter(batches)
 
     def following():
@@ -148,9 +150,3 @@ class _Uploaded:
         for i, raw in zip(self.places, self.copies.finished(), strict=True):
             self.leaves[i] = wrapped(raw)
         return tree.unflatten(self.structure, self.leaves)
-
-
-def require_count(where: str, name: str, count: int) -> None:
-    """Raises ValueError unless a number is an int of at least 0."""
-    if not isinstance(count, int) or count < 0:
-        raise ValueError(f"{where}: expected {name} as an int of at least 0, got {count!r}.")

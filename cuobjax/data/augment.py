@@ -14,7 +14,7 @@ from ..random.continuous import beta, uniform
 from ..random.discrete import bernoulli, permutation, randint
 from ..random.generator import DEFAULT_GENERATOR, KeySource
 from ..typing import ArrayLike
-from .ahead import require_count
+from ..util.convert import require_integers
 
 __all__ = ["brightness", "contrast", "cutout", "flip", "mixup", "random_crop", "saturation"]
 
@@ -97,7 +97,7 @@ def cutout(
         ValueError: If the size is negative, `p` is no probability, or the value is none of the dtype of the images.
     """
     images = _images("cutout", x)
-    require_count("cutout", "size", size)
+    require_integers("cutout", 0, size=size)
     if not 0 <= p <= 1:
         raise ValueError(f"cutout: expected p from 0 to 1, got {p}.")
     if images.dtype.kind in "iu" and value != int(value):

@@ -14,20 +14,16 @@ from autograd.typing import DeviceLike
 
 from ..absent import LOADER, declare
 from ..core.module import Module
-from ..core.variable import StateVar
+from ..core.variable import StateVar, reduce_first
 from ..random.discrete import permutation
 from ..random.generator import DEFAULT_GENERATOR, Generator, KeySource, new_key
 from ..util import class_name
+from ..util.convert import require_integers
 from ..util.signatures import explained
-from .ahead import converted, in_threads, on_device, require_count
+from .ahead import converted, in_threads, on_device
 from .sources import Stream, collated, source
 
 __all__ = ["Loader"]
-
-
-def first(x: Array) -> Array:
-    """The first of the values of several devices or lanes, which are all the same."""
-    return x[0]
 
 
 class Loader(Module):
@@ -92,10 +88,9 @@ class Loader(Module):
         generator: KeySource = DEFAULT_GENERATOR,
         to: DeviceLike | None = None,
     ) -> None:
-        for name, count in (("batch", batch), ("shuffle", shuffle), ("workers", workers), ("ahead", ahead or 0)):
-            require_count("Loader", name, count)
-        if not batch:
-            raise ValueError("Loader: expected batch of at least 1, got 0.")
+        require_integers("Loader", 1, batch=batch)
+        buffer = int(shuffle) if isinstance(shuffle, bool) else shuffle
+        require_integers("Loader", 0, shuffle=buffer, workers=workers, ahead=0 if ahead is None else ahead)
         self._source = source(data, collate)
         if isinstance(self._source, Stream) and shuffle is True:
             raise ValueError("Loader: expected shuffle as the size of a buffer for a function, such as 1000, got True.")
@@ -103,8 +98,8 @@ class Loader(Module):
         self.ahead = 2 * workers if ahead is None else ahead
         self.transform, self.collate, self.generator = transform, collate, generator
         with device("cpu"):  # to read them is no wait
-            self.epoch, self.position = StateVar(jn.array(0), first), StateVar(jn.array(0), first)
-            self.key = StateVar(jn.zeros(2, "uint32"), first)
+            self.epoch, self.position = StateVar(jn.array(0), reduce_first), StateVar(jn.array(0), reduce_first)
+            self.key = StateVar(jn.zeros(2, "uint32"), reduce_first)
         self._given: Array | None = None  # the position, if a loop of this loader has set it
 
     def __len__(self) -> int:

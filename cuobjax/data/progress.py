@@ -9,6 +9,7 @@ import numpy as onp
 
 from autograd import Array
 
+from ..installation import optional
 from ..metrics.base import Metric
 
 __all__ = ["Progress", "progress"]
@@ -69,9 +70,9 @@ def progress(
     bar = None
     if not hide:
         try:
-            from tqdm import tqdm
-        except ModuleNotFoundError:
-            warnings.warn("progress: tqdm is missing. Install it: pip install 'cuobjax[data]'.", stacklevel=2)
+            tqdm = optional("tqdm", "progress", "data").tqdm
+        except ModuleNotFoundError as missing:
+            warnings.warn(str(missing), stacklevel=2)
         else:
             if total is None and isinstance(iterable, Sized):
                 try:

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import importlib
 import json
 import math
 import os
@@ -16,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any, NamedTuple, TypeAlias
 
 import numpy as onp
+
+from ..installation import optional
 
 __all__ = [
     "Arrays", "DamagedFileError", "Stored", "listed_npz", "listed_safetensors", "one_of_npz", "one_of_safetensors",
@@ -187,11 +188,8 @@ def _stored_as(dtype):
 
 
 def _safetensors():
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(".safetensors: expected the package safetensors. Run `pip install cuobjax[io]`.") from error
-    return safetensors
+    optional("safetensors.numpy", ".safetensors", "io")
+    return optional("safetensors", ".safetensors", "io")
 
 
 def _from_bytes(tensor):
@@ -219,11 +217,7 @@ def _as_named(array, name):
     """An array as the dtype of a name, which is the array's own or one of the package ml_dtypes."""
     if array.dtype.name == name:
         return array
-    try:
-        dtypes = importlib.import_module("ml_dtypes")
-    except ImportError as error:
-        raise ImportError(f"{name}: expected the package ml_dtypes. Run `pip install cuobjax[io]`.") from error
-    dtype = onp.dtype(getattr(dtypes, name))
+    dtype = onp.dtype(getattr(optional("ml_dtypes", name, "io"), name))
     if not _is_foreign(dtype) or dtype.itemsize != array.dtype.itemsize:
         raise ValueError(f"{array.dtype} cannot be read as {name}")
     return array.view(dtype)

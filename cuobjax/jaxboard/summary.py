@@ -4,16 +4,16 @@ import io
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as onp
 
 import cuobjax.numpy as jn
-from autograd import Array, device_put
+from autograd import Array
 from autograd.backend import is_cupy
 from autograd.core import dereferenced
 
+from ..installation import optional
 from ..typing import ArrayLike
 from ..util.image import to_png
 
@@ -23,15 +23,8 @@ _BINS = 30
 
 
 def protocol(name: str) -> Any:
-    """A module of tensorboard; without it ModuleNotFoundError names the extra."""
-    try:
-        return import_module(f"tensorboard.{name}")
-    except ModuleNotFoundError as missing:
-        if str(missing.name).partition(".")[0] != "tensorboard":
-            raise
-        raise ModuleNotFoundError(
-            "jaxboard: tensorboard is missing. Install it: pip install 'cuobjax[board]'.", name="tensorboard"
-        ) from None
+    """A module of tensorboard."""
+    return optional(f"tensorboard.{name}", "jaxboard", "board")
 
 
 class Reducer:
@@ -70,7 +63,7 @@ class DelayedScalar:
 
     def __call__(self) -> Any:
         """The number."""
-        return self.reduce([float(host(x).item()) for x in self.values])
+        return self.reduce([float(onp.asarray(x).item()) for x in self.values])
 
 
 class Image:
@@ -140,7 +133,7 @@ class Summary(dict[str, Any]):
             x: The array, which is read at once.
             bins: The number of bins or their edges, as for `numpy.histogram`.
         """
-        numbers = host(x).astype(float).reshape(-1)
+        numbers = onp.asarray(x).astype(float).reshape(-1)
         self[tag] = _Histogram(numbers[onp.isfinite(numbers)], bins)
 
     def figure(self, tag: str, figure: Any) -> None:
@@ -236,8 +229,3 @@ def _of_now(x):
     if isinstance(x, Array):
         return dereferenced(x)
     return jn.array(x) if is_cupy(x) else onp.asarray(x).item()
-
-
-def host(x: ArrayLike) -> onp.ndarray[Any, Any]:
-    """The numbers of an array in NumPy's memory."""
-    return onp.asarray(device_put(x, "cpu") if isinstance(x, Array) else x)

@@ -7,6 +7,7 @@ from autograd import Array, device, stop_gradient
 
 from ..functional.loss.arguments import require_between
 from ..typing import ArrayLike
+from ..util.convert import require_integers
 from .base import Metric, Total, as_figure, labels_of, poisoned, ratio, weights_of
 
 __all__ = ["F1", "Accuracy", "ConfusionMatrix", "PerClass", "Precision", "Recall", "TopK"]
@@ -94,8 +95,7 @@ class TopK(Accuracy):
     """
 
     def __init__(self, k: int = 5) -> None:
-        if k < 1:
-            raise ValueError(f"TopK: expected k of at least 1, got {k}.")
+        require_integers("TopK", 1, k=k)
         super().__init__()
         self.k = k
 
@@ -121,6 +121,7 @@ class _OfClasses(Metric):
     """Figures that need the number of classes."""
 
     def __init__(self, classes: int, threshold: float | None) -> None:
+        require_integers(type(self).__name__, 1, classes=classes)
         if threshold is not None and classes != 2:
             raise ValueError(f"{type(self).__name__}: expected 2 classes with a threshold, got {classes}.")
         self.classes, self.threshold = classes, threshold

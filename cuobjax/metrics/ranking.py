@@ -4,6 +4,7 @@ import cuobjax.numpy as jn
 from autograd import Array, stop_gradient
 
 from ..typing import ArrayLike
+from ..util.convert import require_integers
 from .base import Metric, Total, as_figure, labels_of, poisoned, ratio, weights_of
 
 __all__ = ["AUC", "roc_auc"]
@@ -54,8 +55,9 @@ class AUC(Metric):
     negative: Total
 
     def __init__(self, bins: int = 1000, low: float = 0.0, high: float = 1.0) -> None:
-        if bins < 1 or not low < high:
-            raise ValueError(f"AUC: expected bins of at least 1 and low < high, got {bins}, {low} and {high}.")
+        require_integers("AUC", 1, bins=bins)
+        if not low < high:
+            raise ValueError(f"AUC: expected low less than high, got {low} and {high}.")
         self.bins, self.low, self.high = bins, low, high
         self.positive, self.negative = Total(bins), Total(bins)
 

@@ -9,9 +9,9 @@ from autograd.numpy import asarray
 from ..core.collection import Variables
 from ..core.module import Module
 from ..core.scope import write
-from ..core.variable import StateVar
+from ..core.variable import StateVar, reduce_first
 from ..functional.half_precision import single
-from .base import States, first, references, zeros_like
+from .base import States, references, zeros_like
 from .gradients import Gradients, fitting
 from .lists import over_lists
 
@@ -46,7 +46,7 @@ class Accumulator(Module):
     def __init__(self, vc: Variables) -> None:
         self.train_vars = references(vc, "Accumulator")
         self.total = zeros_like(self.train_vars)
-        self.count = StateVar(jn.array(0.0, dtype=onp.float32), reduce=first)
+        self.count = StateVar(jn.array(0.0, dtype=onp.float32), reduce=reduce_first)
 
     def __call__(self, grads: Gradients) -> None:
         """Adds the gradients of a batch; half precision is added in float32. Errors are those of `Optimizer`."""

@@ -8,9 +8,9 @@ import cuobjax.numpy as jn
 from autograd import Array
 
 from ..core.collection import Variables
-from ..core.variable import StateVar, TrainRef
+from ..core.variable import StateVar, TrainRef, reduce_first
 from .adam import Moments
-from .base import decayed, first, norm
+from .base import decayed, norm
 from .gradients import Gradients
 from .hyperparameters import Hyperparameter, Number, combined
 from .lists import over_lists
@@ -55,7 +55,7 @@ class NAdam(Moments):
         self._set(weight_decay=weight_decay)
         self._set_for_all(beta1=beta1, momentum_decay=momentum_decay)
         self.decoupled = decoupled
-        self.mu_product = StateVar(jn.array(1.0, dtype="float32"), reduce=first)
+        self.mu_product = StateVar(jn.array(1.0, dtype="float32"), reduce=reduce_first)
 
     def __call__(self, lr: Hyperparameter, grads: Gradients) -> None:
         """Makes a step: see `Optimizer.__call__` for the arguments and the errors."""

@@ -17,7 +17,7 @@ from ..absent import OPTIMIZER, STEP, declare
 from ..core.collection import VarCollection, Variables, names_of, trained
 from ..core.module import Module, ModuleList
 from ..core.scope import at_once
-from ..core.variable import BaseVar, StateVar, TrainRef
+from ..core.variable import BaseVar, StateVar, TrainRef, reduce_first
 from ..functional.half_precision import single
 from ..util import class_name, positional_args_names
 from ..util.signatures import explained
@@ -28,7 +28,7 @@ from .lists import near
 from .together import updated_together
 
 __all__ = [
-    "Optimizer", "States", "counter", "decayed", "first", "norm", "real_dtype", "references", "squared", "stepping",
+    "Optimizer", "States", "counter", "decayed", "norm", "real_dtype", "references", "squared", "stepping",
     "zeros_like",
 ]  # fmt: skip
 
@@ -283,11 +283,6 @@ def _arguments(kind: type[Optimizer]) -> list[tuple[str, str | None]]:
     return [(p.name, repr(p.default) if p.kind is p.KEYWORD_ONLY else None) for p in parameters]
 
 
-def first(x: Array) -> Array:
-    """The first of the values of several devices or lanes, which are all the same."""
-    return x[0]
-
-
 class _Counter(StateVar):
     """A number of steps, which people call who come from PyTorch."""
 
@@ -299,7 +294,7 @@ class _Counter(StateVar):
 
 def counter() -> StateVar:
     """A number of steps, 0 at first."""
-    return _Counter(jn.array(0, dtype=onp.uint32), reduce=first)
+    return _Counter(jn.array(0, dtype=onp.uint32), reduce=reduce_first)
 
 
 def references(vc: Variables, where: str) -> States:

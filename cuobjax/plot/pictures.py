@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as onp
 
-from autograd import Array, device_put, tree
+from autograd import tree
 
 from ..core.collection import Variables, names_of, trained
 from ..core.module import Module, walk
+from ..installation import optional
 from ..metrics.classification import ConfusionMatrix
 from ..optimizer.gradients import Gradients
 from ..tools.calls import watching
@@ -29,26 +30,14 @@ _SMOOTHED = 100  # numbers in a curve that is smoothed
 
 
 def _figure(width: float, height: float) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as missing:
-        if str(missing.name).partition(".")[0] != "matplotlib":
-            raise
-        raise ModuleNotFoundError(
-            "plot: matplotlib is missing. Install it: pip install 'cuobjax[plot]'.", name="matplotlib"
-        ) from None
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _host(x: Any) -> onp.ndarray[Any, Any]:
-    return onp.asarray(device_put(x, "cpu") if isinstance(x, Array) else x)
+    return optional("matplotlib.figure", "plot", "plot").Figure(figsize=(width, height), layout="constrained")
 
 
 def _numbers(x: Any) -> onp.ndarray[Any, Any]:
     """Numbers, arrays of one number or an array as an array of one axis."""
     if isinstance(x, Iterable) and not hasattr(x, "shape"):
-        x = [_host(y) for y in x]
-    return _host(x).astype(float).reshape(-1)
+        x = [onp.asarray(y) for y in x]
+    return onp.asarray(x).astype(float).reshape(-1)
 
 
 def curves(
@@ -121,7 +110,7 @@ def confusion(counts: ArrayLike | ConfusionMatrix, labels: Sequence[str] | None 
     Raises:
         ValueError: If it is not square, or there are other names than classes.
     """
-    x = _host(counts.value if isinstance(counts, ConfusionMatrix) else counts)
+    x = onp.asarray(counts.value if isinstance(counts, ConfusionMatrix) else counts)
     if x.ndim != 2 or x.shape[0] != x.shape[1] or not x.size:
         raise ValueError(f"confusion: expected counts of shape (classes, classes), got {x.shape}.")
     n = len(x)
@@ -164,13 +153,13 @@ def images(
     Raises:
         ValueError: If the shape is another one, or there are other titles than images.
     """
-    pictures = _host(x)
+    pictures = given = onp.asarray(x)
     if pictures.ndim == 3 and pictures.shape[0] in (1, 3):
         pictures = pictures[None]
     if pictures.ndim == 3:
         pictures = pictures[:, None]
     if pictures.ndim != 4 or pictures.shape[1] not in (1, 3) or not len(pictures):
-        raise ValueError(f"images: expected images (N, C, H, W) with 1 or 3 channels, got shape {_host(x).shape}.")
+        raise ValueError(f"images: expected images (N, C, H, W) with 1 or 3 channels, got shape {given.shape}.")
     n = len(pictures)
     if titles is not None and len(titles) != n:
         raise ValueError(f"images: expected {n} titles, got {len(titles)}.")
@@ -278,7 +267,7 @@ def profile(p: Profile) -> "Figure":
 
 
 def _root_mean_square(x):
-    x = _host(x)
+    x = onp.asarray(x)
     wide = x.astype(complex if x.dtype.kind == "c" else float)
     return float(onp.sqrt(onp.mean(onp.abs(wide) ** 2))) if x.size else 0.0
 

@@ -9,6 +9,7 @@ from ..core.collection import VarCollection, Variables, assign_all
 from ..core.replication import replicated
 from ..core.scope import at_once
 from ..core.variable import BaseVar, TrainRef
+from ..util.convert import require_integers
 
 __all__ = ["EarlyStopping"]
 
@@ -40,7 +41,8 @@ class EarlyStopping:
         count: How many metrics there were since.
 
     Raises:
-        ValueError: If `patience` is less than 1, `mode` another word, or `min_delta` negative.
+        TypeError: If `patience` is no integer.
+        ValueError: If it is less than 1, `mode` another word, or `min_delta` negative.
     """
 
     best: float
@@ -49,8 +51,7 @@ class EarlyStopping:
     def __init__(
         self, vc: Variables, patience: int, mode: Literal["min", "max"] = "min", min_delta: float = 0.0
     ) -> None:
-        if not isinstance(patience, int) or patience < 1:
-            raise ValueError(f"EarlyStopping: expected patience as an int of at least 1, got {patience!r}.")
+        require_integers("EarlyStopping", 1, patience=patience)
         if mode not in ("min", "max"):
             raise ValueError(f"EarlyStopping: expected mode 'min' or 'max', got {mode!r}.")
         if not min_delta >= 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +17,7 @@ from autograd.graph import Graph
 from autograd.primitive import PRIMITIVES
 
 from ..core.module import Module
+from ..installation import optional
 from ..transforms.jit import Jit
 from ..transforms.lowered import Lowered
 from .onnx_operations import OPERATIONS, NoForm
@@ -33,20 +33,13 @@ def onnx_model(module: Callable[..., Any], example: tuple[Any, ...], dynamic_bat
     """The model of a network: see `util.to_onnx`."""
     if not _LEAST <= opset <= _MOST:
         raise ValueError(f"to_onnx: expected opset from {_LEAST} to {_MOST}, got {opset}.")
-    onnx = _package()
+    onnx = optional("onnx", "to_onnx", "onnx")
     example = tree.tree_map(_array, example)
     lowered, graph = _recorded(module, example)
     varying = _varying(graph, _recorded(module, _of_another_batch(example))[1]) if dynamic_batch else {}
     model = _model(onnx, lowered, graph, varying, opset)
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def _package():
-    try:
-        return importlib.import_module("onnx")
-    except ImportError as error:
-        raise ImportError("to_onnx: expected the package onnx. Run `pip install cuobjax[onnx]`.") from error
 
 
 def _array(x):

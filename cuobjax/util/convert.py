@@ -11,7 +11,10 @@ from typing import Any
 from ..constants import ConvPadding, Interpolate
 from ..typing import Padding
 
-__all__ = ["ilog2", "lengths_of_axes", "require_sizes", "to_interpolate", "to_padding", "to_positions", "to_tuple"]
+__all__ = [
+    "ilog2", "lengths_of_axes", "require_integers", "require_sizes", "to_interpolate", "to_padding", "to_positions",
+    "to_tuple",
+]  # fmt: skip
 
 
 def ilog2(x: float) -> int:
@@ -41,6 +44,14 @@ def require_sizes(where: str, least: int, **sizes: Any) -> None:
             raise TypeError(f"{where}: expected {name} of integers, got {size!r}.") from None
         if any(n < least for n in numbers):
             raise ValueError(f"{where}: expected {name} of at least {least}, got {size!r}.")
+
+
+def require_integers(where: str, least: int, **integers: Any) -> None:
+    """Raises TypeError unless all of `integers` are single integers, and ValueError below `least`."""
+    for name, x in integers.items():
+        if isinstance(x, bool) or not isinstance(x, numbers.Integral):
+            raise TypeError(f"{where}: expected {name} as an integer, got {x!r}.")
+    require_sizes(where, least, **integers)
 
 
 def lengths_of_axes(where: str, rank: int, **sizes: Any) -> list[tuple[int, ...]]:

@@ -49,6 +49,10 @@ def test_batches_of_columns(workers):
     np.testing.assert_array_equal(np.concatenate([b.image for b in batches]), columns().image)
 
 
+def test_sizes_of_numpy():
+    assert len([*Loader(columns(), np.int64(4))]) == 3
+
+
 def test_batches_do_not_share_memory_with_the_data():
     data = np.zeros((4, 2), "float32")
     (batch,) = Loader(data, 4)
@@ -307,9 +311,9 @@ def test_a_loader_trains_a_network_under_jit():
 
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: Loader(columns(), 0), "Loader: expected batch of at least 1, got 0"),
-    (lambda: Loader(columns(), 2.5), "Loader: expected batch as an int of at least 0, got 2.5"),
-    (lambda: Loader(columns(), 2, shuffle="yes"), "Loader: expected shuffle as an int of at least 0, got 'yes'"),
-    (lambda: Loader(columns(), 2, workers=-1), "expected workers as an int of at least 0"),
+    (lambda: Loader(columns(), 2.5), "Loader: expected batch as an integer, got 2.5"),
+    (lambda: Loader(columns(), 2, shuffle="yes"), "Loader: expected shuffle as an integer, got 'yes'"),
+    (lambda: Loader(columns(), 2, workers=-1), "Loader: expected workers of at least 0, got -1"),
     (lambda: Loader((np.ones(3), np.ones(4)), 2), r"one number of examples as their first axis, got \(3,\), \(4,\)"),
     (lambda: Loader((np.ones(3), 5), 2), "one number of examples as their first axis, got .*int"),
     (lambda: Loader(iter([1]), 2), "got list_iterator. Pass a function that returns it anew for each epoch"),
@@ -322,11 +326,11 @@ def test_a_loader_trains_a_network_under_jit():
     (lambda: Loader(columns(), batch_size=3), "Write batch"),
     (lambda: Loader(columns(), 3, num_workers=3), "Write workers, which are threads"),
     (lambda: Loader(columns(), 3).state_dict(), r"loader.vars\(\) are its place"),
-    (lambda: [*prefetch([], ahead=-1)], "prefetch: expected ahead as an int of at least 0, got -1"),
+    (lambda: [*prefetch([], ahead=-1)], "prefetch: expected ahead of at least 0, got -1"),
     (lambda: flip(np.ones((3, 4))), r"flip: expected images of shape \(..., C, H, W\), got \(3, 4\)"),
     (lambda: flip(np.ones((1, 3, 4)), axis=0), "flip: expected axis -1, left to right, or -2"),
     (lambda: random_crop(np.ones((1, 3, 4)), 0, 4), r"expected a size of at most \(3, 4\), got \(4, 4\)"),
-    (lambda: cutout(np.ones((1, 3, 4)), -1), "cutout: expected size as an int of at least 0, got -1"),
+    (lambda: cutout(np.ones((1, 3, 4)), -1), "cutout: expected size of at least 0, got -1"),
     (lambda: cutout(np.ones((1, 3, 4)), 1, p=2), "cutout: expected p from 0 to 1, got 2"),
     (lambda: cutout(np.ones((1, 3, 4), "uint8"), 1, 0.5), "expected an integer for images of uint8, got value=0.5"),
     (lambda: mixup(np.ones((2, 3)), np.ones((2, 2)), 0), "mixup: expected alpha greater than 0, got 0"),
@@ -451,5 +455,5 @@ def test_no_bar_where_nobody_looks(monkeypatch):
 
 def test_without_tqdm_there_is_one_warning(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    with pytest.warns(UserWarning, match=r"tqdm is missing. Install it: pip install 'cuobjax\[data\]'"):
+    with pytest.warns(UserWarning, match=r"expected the package tqdm. Run `pip install cuobjax\[data\]`"):
         assert [*progress(range(2), hide=False)] == [0, 1]

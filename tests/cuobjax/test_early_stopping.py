@@ -42,7 +42,7 @@ def test_small_gains_do_not_count():
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"patience": 0}, "expected patience as an int of at least 1, got 0"),
+    ({"patience": 0}, "expected patience of at least 1, got 0"),
     ({"patience": 1, "mode": "low"}, "expected mode 'min' or 'max', got 'low'"),
     ({"patience": 1, "min_delta": -1}, "expected min_delta of at least 0, got -1"),
 ])  # fmt: skip

@@ -107,5 +107,7 @@ def test_wrong_arguments(call, message):
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ModuleNotFoundError, match=r"Install it: pip install 'cuobjax\[plot\]'"):
+    with pytest.raises(
+        ModuleNotFoundError, match=r"expected the package matplotlib. Run `pip install cuobjax\[plot\]`"
+    ):
         curves([1.0])

@@ -9,10 +9,12 @@ divergence that are tried, `delta` the probability with which the bound may fail
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from ...installation import optional
+from ...util.convert import require_integers
 
 __all__ = [
     "analyze_dp", "analyze_dp_sample_without_replacement", "analyze_renyi", "analyze_renyi_sample_without_replacement",
@@ -99,16 +101,8 @@ def convert_renyidp_to_dp(
     return float(target_eps or 0.0), float(delta), float(order)
 
 
-def _library() -> ModuleType:
-    try:
-        import dp_accounting
-    except ModuleNotFoundError as missing:
-        if missing.name != "dp_accounting":
-            raise
-        raise ModuleNotFoundError(
-            "dpsgd: dp-accounting is missing. Install it: pip install 'cuobjax[privacy]'.", name="dp_accounting"
-        ) from None
-    return dp_accounting
+def _library() -> Any:
+    return optional("dp_accounting", "dpsgd", "privacy")
 
 
 def _poisson(dp, q, gaussian):
@@ -126,8 +120,7 @@ def _accountant(sampling, q, noise_multiplier, steps, orders):
         raise ValueError(f"dpsgd: expected q, the part of the examples in a batch, from 0 to 1, got {q}.")
     if not noise_multiplier > 0:
         raise ValueError(f"dpsgd: expected noise_multiplier greater than 0, got {noise_multiplier}.")
-    if not isinstance(steps, int | np.integer) or steps < 0:
-        raise ValueError(f"dpsgd: expected steps as an int of at least 0, got {steps!r}.")
+    require_integers("dpsgd", 0, steps=steps)
     if len(orders) == 0 or min(orders) <= 1:
         raise ValueError(f"dpsgd: expected orders greater than 1, got {[*orders]}.")
     dp = _library()

@@ -17,6 +17,7 @@ from ...random.generator import DEFAULT_GENERATOR, KeySource
 from ...transforms.gradient import GradValues
 from ...transforms.vectorize import Vectorize
 from ...util import class_name, repr_function
+from ...util.convert import require_integers
 
 __all__ = ["PrivateGradValues"]
 
@@ -75,8 +76,7 @@ class PrivateGradValues(Module):
             raise ValueError(f"PrivateGradValues: expected noise_multiplier of at least 0, got {noise_multiplier}.")
         if not l2_norm_clip > 0:
             raise ValueError(f"PrivateGradValues: expected l2_norm_clip greater than 0, got {l2_norm_clip}.")
-        if not isinstance(microbatch, int) or microbatch < 1:
-            raise ValueError(f"PrivateGradValues: expected microbatch as an int of at least 1, got {microbatch!r}.")
+        require_integers("PrivateGradValues", 1, microbatch=microbatch)
         if batch_size is not None and not batch_size > 0:
             raise ValueError(f"PrivateGradValues: expected batch_size greater than 0, got {batch_size}.")
         self.f, self.noise_multiplier, self.l2_norm_clip = f, noise_multiplier, l2_norm_clip
