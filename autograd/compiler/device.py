@@ -25,7 +25,7 @@ class DeviceProgram(LineProgram):
     """
 
     def __init__(self, graph: Graph, name: str) -> None:
-        writer = _DeviceWriter(graph)
+        writer = _DeviceWriter(graph, plain=False)
         super().__init__(graph, name, writer)
         self._gpu: Any = None if writer.gpu is None else Device("gpu").library.cuda.Device
 

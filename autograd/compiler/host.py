@@ -22,6 +22,7 @@ from ..ops import elementwise, indexing, product, reduction, shape
 from ..ops.indexing import ARRAY
 from ..primitive import Primitive
 from .memory import Memory, is_fresh, is_view, ufunc_of
+from .orders import Orders, has_order
 
 __all__ = ["DIRECT", "HostProgram", "LineProgram", "Writer"]
 
@@ -93,10 +94,28 @@ class LineProgram:
 
 
 class HostProgram(LineProgram):
-    """The program of a graph on NumPy arrays."""
+    """The program of a graph on NumPy arrays.
 
-    def __init__(self, graph: Graph, name: str) -> None:
-        super().__init__(graph, name, Writer(graph))
+    Results take the memory of arguments if NumPy would lay them out in the same way, which may depend on how the inputs
+    are: for inputs that are not laid out rows after rows there is another program.
+    """
+
+    def __init__(self, graph: Graph, name: str, plain: bool = True) -> None:
+        writer = Writer(graph, plain)
+        super().__init__(graph, name, writer)
+        self._name = name
+        ordered = enumerate(has_order(graph.values[n].shape) for n in graph.inputs)
+        self._ordered: list[int] = [i for i, x in ordered if x] if plain and writer.relies_on_orders else []
+
+    def __call__(self, values: Sequence[Any]) -> list[Any]:
+        for i in self._ordered:
+            if not values[i].flags.c_contiguous:
+                return self._of_any_order(values)
+        return super().__call__(values)
+
+    @functools.cached_property
+    def _of_any_order(self):
+        return HostProgram(self.graph, self._name, plain=False)
 
 
 class Writer:
@@ -113,14 +132,21 @@ class Writer:
         text: The expression of each value, by number.
         peak_bytes: See `LineProgram`.
         recorded: The line of the user for each line of the program with an operation, {number: text}.
+        relies_on_orders: Whether it matters how the inputs are laid out.
+
+    Args:
+        graph: The graph.
+        plain: Whether the inputs are laid out rows after rows.
     """
 
     graph: Graph
     memory: Memory
     peak_bytes: int
+    relies_on_orders: bool = False
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, plain: bool) -> None:
         self.graph, self.memory = graph, Memory(graph)
+        self._orders = Orders(graph, plain)
         self.names: dict[str, Any] = {}
         self.lines: list[str] = []
         self.recorded: dict[int, str] = {}
@@ -153,6 +179,7 @@ class Writer:
     def _write(self, position, operation):
         """Adds the line for an operation."""
         call, takes_out = self.call(operation)
+        self._orders.note(operation, takes_out and getattr(operation.primitive, "kind", "") == "elementwise")
         over = self._overwritten(position, operation) if takes_out else None
         if over is not None:
             word = "out=" if call.startswith(("maximum(", "minimum(")) else ""  # NumPy requires it for these alone
@@ -175,13 +202,23 @@ class Writer:
         n, values = operation.outputs[0], self.graph.values
         if operation.primitive.kind == "elementwise":
             for i in operation.inputs:
-                if i in self._fresh and values[i] == values[n] and self.memory.last[i] == position:
+                free = i in self._fresh and values[i] == values[n] and self.memory.last[i] == position
+                if free and self._is_laid_out_alike(i, n, operation):
                     register = self.text[i]
                     self.text[n], self._held[register] = register, n
                     self._fresh.add(n)
                     self._bytes += values[n].nbytes  # `_release` subtracts those of the argument
                     return register
         return None
+
+    def _is_laid_out_alike(self, i, n, operation):
+        """Whether NumPy would lay out the result like an argument."""
+        others = [k for k in operation.inputs if k != i and has_order(self.graph.values[k].shape)]
+        if not has_order(self.graph.values[n].shape) or not others:
+            return True
+        alike = self._orders.of(i) == self._orders.of(n)
+        self.relies_on_orders |= alike
+        return alike
 
     def _release(self, unused, dead):
         """Frees the registers of values that are not used any more, and counts the memory of dead ones."""
