@@ -16,7 +16,7 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor test test-pythons property format lint types stubs check demo test-cupy test-gpu clients bench bench-gpu kernels coverage build clean
+.PHONY: help setup doctor test test-pythons property format lint types stubs check demo test-cupy test-gpu clients bench bench-gpu kernels coverage board-picture build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -100,6 +100,9 @@ kernels:  ## compile every CUDA kernel for four generations of GPUs; the table g
 	$(venv)$(stand_in)CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/build.sh
 	CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/run.sh -m benchmarks.kernels \
 		--output benchmarks/results/$(shell date +%F)-kernels.md
+
+board-picture:  ## take docs/board.png, the picture of TensorBoard's page of a run (needs chromium and chromedriver)
+	$(venv)CUOBJAX_DEVICE=cpu PYTHONPATH=. $(PY) docs/board.py
 
 build:  ## make the source distribution and the wheel in dist/
 	$(venv)$(PY) -m build

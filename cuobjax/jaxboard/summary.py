@@ -113,7 +113,11 @@ class Summary(dict[str, Any]):
         known.values.append(_of_now(value))
 
     def image(self, tag: str, image: ArrayLike) -> None:
-        """Adds an image (C, H, W) of floating-point numbers from -1 to 1, or (H, W, C) of uint8."""
+        """Adds an image (C, H, W) of floating-point numbers from -1 to 1, or (H, W, C) of uint8; (H, W) is grey.
+
+        Raises:
+            ValueError: If the shape or dtype is another one.
+        """
         png = to_png(image)
         height, width = int.from_bytes(png[20:24], "big"), int.from_bytes(png[16:20], "big")  # its header has both
         channels = math.prod(jn.shape(image)) // (height * width)

@@ -63,17 +63,20 @@ def to_png(x: Any) -> bytes:
     """An image as the bytes of a PNG file.
 
     Args:
-        x: Floating point (C, H, W) from -1 to 1, or uint8 (H, W, C), with 1 to 4 channels: grey or RGB, and alpha.
-            Another shape or dtype raises ValueError.
+        x: Floating point (C, H, W) from -1 to 1, or uint8 (H, W, C), with 1 to 4 channels: grey or RGB, and alpha;
+            (H, W) is grey. Another shape or dtype raises ValueError.
 
     Source: W3C, Portable Network Graphics (second edition), sections 5, 9 and 11; no row is filtered.
     """
     pixels = device_put(x, "cpu")
     pixels = onp.asarray(getattr(pixels, "raw", pixels))
     if pixels.dtype.kind == "f":
-        pixels = nhwc(normalize_to_uint8(pixels))
+        pixels = normalize_to_uint8(pixels)
+        pixels = nhwc(pixels) if pixels.ndim == 3 else pixels
     elif pixels.dtype != onp.uint8:
         raise ValueError("Unsupported array type, expecting float or uint8", pixels.dtype)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
     if pixels.ndim != 3 or pixels.shape[2] not in _COLOR_TYPES or 0 in pixels.shape:
         raise ValueError(f"to_png: expected an image of 1 to 4 channels, got shape {x.shape}.")
     height, width, channels = pixels.shape

@@ -101,6 +101,37 @@ def test_a_mask_leaves_examples_out():
         np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+@pytest.mark.parametrize("accumulate", [False, True])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gradients_of_an_empty_batch_are_noise_alone(accumulate, compiled):
+    net, f = network()
+    count = objax.StateVar(jn.zeros(()))
+
+    def counted(x, y):
+        count.value += 1
+        return f(x, jn.log(y))  # which is not finite for zeros
+
+    def private(noise, **options):
+        found = PrivateGradValues(counted, net.vars(), noise, 2.0, 2, (0, 0), objax.random.Generator(3), **options)
+        return objax.Jit(found, found.gradients.vars() + found.keygen.vars()) if compiled else found
+
+    states = [np.asarray(v.value) for v in net.vars().subset(objax.RandomState)]
+    options = {"use_norm_accumulation": accumulate, "batch_size": 8}
+    g, v = private(3.0, **options)(X[:0], Y[:0])
+    noise = [
+        objax.random.normal(x.shape, generator=generator) * 3 * 2 / 4
+        for generator in [objax.random.Generator(3)]
+        for x in g
+    ]
+    for a, b, w in zip(g, noise, net.vars().subset(objax.TrainVar), strict=True):
+        assert a.shape == w.shape
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    assert [float(x) for x in v] == [0, 0] and count.value == 0
+    for a, b in zip(states, net.vars().subset(objax.RandomState), strict=True):
+        np.testing.assert_array_equal(a, b.value)
+    assert all((np.asarray(x) == 0).all() for x in private(0.0, **options)(X[:0], Y[:0])[0])
+
+
 def test_half_precision_keeps_its_dtype():
     w = objax.TrainVar(jn.ones(3, dtype="float16"))
     private = PrivateGradValues(lambda x: (x * w.value).sum(), {"w": w}, 1.0, 1.0, 1)
@@ -180,6 +211,8 @@ def test_conversion():
     (lambda: PrivateGradValues(len, {}, 1.0, 0.0, 1), "expected l2_norm_clip greater than 0, got 0.0"),
     (lambda: PrivateGradValues(len, {}, 1.0, 1.0, 0), "expected microbatch of at least 1, got 0"),
     (lambda: PrivateGradValues(len, objax.nn.Linear(3, 1).vars(), 1.0, 1.0, 3)(X), r"microbatch=3 divides, got shape"),
+    (lambda: PrivateGradValues(len, objax.nn.Linear(3, 1).vars(), 1.0, 1.0, 1)(X[:0]),
+     r"got shape \(0, 3\)\. Pass batch_size, the expected number of examples"),
     (lambda: PrivateGradValues(len, {}, 1.0, 1.0, 1, batch_size=0), "expected batch_size greater than 0, got 0"),
     (lambda: poisson_batches(10, 0.0), "expected q from 0 to 1, got 0.0"),
     (lambda: next(poisson_batches(100, 0.9, 10)), "expected at most size=10 examples, got"),

@@ -454,6 +454,8 @@ def test_png(xp, rng, channels):
     units = image.nchw(image.normalize_to_unit_float(pixels))
     for x in pixels, xp.asarray(pixels), units, jn.array(units), xp.asarray(units.astype(np.float16)):
         np.testing.assert_array_equal(decoded(image.to_png(x)), pixels)
+        if channels == 1:
+            np.testing.assert_array_equal(decoded(image.to_png(x.reshape(5, 7))), pixels)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -471,10 +473,12 @@ def test_png_as_others_read_and_write_it(rng, tmp_path, dtype):
     assert image.from_file(tmp_path / "grey.png").shape == (3, 5, 7)
 
 
-@pytest.mark.parametrize("shape", [(7, 5), (5, 7, 5), (5, 7, 0), (0, 7, 3)])
+@pytest.mark.parametrize("shape", [(), (7,), (0, 7), (5, 7, 5), (5, 7, 0), (0, 7, 3), (1, 5, 7, 3)])
 def test_wrong_shapes_of_images(shape):
     with pytest.raises(ValueError, match=r"^to_png: expected an image of 1 to 4 channels, got shape "):
         image.to_png(np.zeros(shape, np.uint8))
+    with pytest.raises(ValueError, match=r"^to_png: expected an image of 1 to 4 channels, got shape "):
+        image.to_png(jn.zeros(shape[::-1]))
 
 
 def test_wrong_dtypes_of_images():

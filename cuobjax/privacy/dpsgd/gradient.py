@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as onp
+
 import cuobjax.numpy as jn
 from autograd import Array, tree
 from autograd.thread_group import current
@@ -27,7 +29,8 @@ class PrivateGradValues(Module):
 
     The gradient of each microbatch is scaled down to the norm `l2_norm_clip`; the result is their mean and Gaussian
     noise of standard deviation `noise_multiplier * l2_norm_clip / microbatches`. Outputs are means over microbatches,
-    and not private. Source: Abadi et al. 2016, Algorithm 1.
+    and not private. Of an empty batch, with `batch_size`, gradients are noise alone and outputs 0. Source: Abadi et al.
+    2016, Algorithm 1.
 
     >>> import cuobjax
     >>> import cuobjax.numpy as jn
@@ -87,8 +90,11 @@ class PrivateGradValues(Module):
     def __call__(self, *args: Any) -> tuple[list[Array], Any]:
         """(gradients, outputs) of a batch: see `GradValues`."""
         microbatches = [tree.tree_map(self._divided, x) for x in args]
-        sums, outputs = (self._in_two_passes if self.use_norm_accumulation else self._in_one_pass)(microbatches)
-        outputs = tree.tree_map(lambda x: jn.mean(x, 0), outputs)
+        if len(tree.flatten(microbatches)[0][0]):
+            sums, outputs = (self._in_two_passes if self.use_norm_accumulation else self._in_one_pass)(microbatches)
+            outputs = tree.tree_map(lambda x: jn.mean(x, 0), outputs)
+        else:
+            sums, outputs = self._of_nothing(microbatches)
         count = (self.batch_size or len(tree.flatten(microbatches)[0][0]) * self.microbatch) / self.microbatch
         std, devices = self.noise_multiplier * self.l2_norm_clip / count, 1
         if self.axis_name is not None:
@@ -103,9 +109,11 @@ class PrivateGradValues(Module):
         """A batch (N, ...) as (N / microbatch, microbatch, ...)."""
         x = jn.asarray(x)
         n = len(x) if x.ndim else 0
-        if not n or n % self.microbatch:
+        if n % self.microbatch or not (n or (x.ndim and self.batch_size)):
+            remedy = "" if n else " Pass batch_size, the expected number of examples, which may be none."
             raise ValueError(
-                f"PrivateGradValues: expected a batch that microbatch={self.microbatch} divides, got shape {x.shape}."
+                f"PrivateGradValues: expected a batch that microbatch={self.microbatch} divides, got shape "
+                f"{x.shape}.{remedy}"
             )
         return x.reshape((n // self.microbatch, self.microbatch, *x.shape[1:]))
 
@@ -129,6 +137,14 @@ class PrivateGradValues(Module):
 
         g, (_, outputs) = GradValues(weighted, self.gradients.variables)(*microbatches)
         return g, outputs if isinstance(outputs, tuple | list) else [outputs]
+
+    def _of_nothing(self, microbatches):
+        """Zeros of the shapes of gradients and outputs, from a call that changes nothing, on a microbatch of zeros."""
+        with scope(), onp.errstate(all="ignore"):
+            found = self.gradients(
+                *tree.tree_map(lambda x: jn.zeros_like(x, shape=(self.microbatch, *x.shape[2:])), microbatches)
+            )
+        return tree.tree_map(jn.zeros_like, found)
 
     def _vectorized(self, f):
         return Vectorize(lambda *args: f(*args), self.gradients.variables, self.batch_axis)
