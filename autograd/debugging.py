@@ -6,23 +6,25 @@ import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TextIO
 
 import numpy
 
 from . import backend, forward
+from .compiler.multi_tensor import MultiTensorProgram
+from .compiler.recorder import may_run_twice
 from .core import bare
 from .errors import line_of_user
 from .gradients import TapedRun
 from .primitive import Primitive
-from .reverse import Tape
+from .reverse import Tape, conformed
 
 if TYPE_CHECKING:
     from .typing import Tree
 
-__all__ = ["Observer", "Row", "debug", "debug_nans", "is_watching", "observing", "trace_report"]
+__all__ = ["Observer", "Row", "debug", "debug_nans", "is_checking", "is_watching", "observing", "trace_report"]
 
 _lock = threading.RLock()
 _open = []  # the contexts that are open
@@ -51,8 +53,13 @@ class Observer(Protocol):
     def began(self, name: str) -> None:
         """An operation begins."""
 
-    def ended(self, name: str, line: str, started: float, y: Any) -> None:
-        """It has ended: the line of the user, `time.perf_counter()` at its beginning, results, () after an error."""
+    def ended(self, name: str, line: str, results: Sequence[Any], again: Callable[[], Any] | None) -> None:
+        """It has ended, with some raw arrays, none after an error; `again` applies it once more, if it may be.
+
+        Args:
+            name: Its name.
+            line: The line of the user.
+        """
 
     def traced(self) -> Any:
         """What `observed` needs of the moment in which an operation is recorded."""
@@ -129,6 +136,11 @@ def is_watching() -> bool:
     return bool(_open)
 
 
+def is_checking() -> bool:
+    """Whether one is open that looks at more than operations as they run."""
+    return any(watch.checks for watch in _open)
+
+
 def _install():
     """Replaces methods by others that check, so that checks cost nothing without a context."""
     owners: list[Any] = [Primitive, *Primitive.__subclasses__()]
@@ -138,17 +150,27 @@ def _install():
             owner.run = functools.partialmethod(_run, owner.run)
     _originals[forward, "tangent_of"] = forward.tangent_of
     setattr(forward, "tangent_of", functools.partial(_tangent_of, forward.tangent_of))  # noqa: B010 (mypy)
-    _originals[Tape, "_recorded"] = Tape._recorded
-    setattr(Tape, "_recorded", functools.partialmethod(_recorded, Tape._recorded))  # noqa: B010 (mypy)
+    methods = [
+        (Tape, "_recorded", _recorded), (Tape, "whole", _whole),
+        (MultiTensorProgram, "__call__", _program_called), (MultiTensorProgram, "stacked", _program_called),
+    ]  # fmt: skip
+    for owner, name, replacement in methods:
+        _originals[owner, name] = getattr(owner, name)
+        setattr(owner, name, functools.partialmethod(replacement, getattr(owner, name)))
+
+
+def _observers():
+    return [] if _again.running else [watch.observer for watch in _open if watch.observer is not None]
 
 
 def _run(self, original, args, params):
     if self.index_ranges is not None and any(watch.indices for watch in _open):
         _require_in_range(self.name, self.index_ranges(*args, **params))
-    observers = [watch.observer for watch in _open if watch.observer is not None]
+    observers = _observers()
     started = time.perf_counter()
     if observers:
-        y = _observed(observers, self.name, line_of_user(), lambda: original(self, args, params))
+        run = functools.partial(original, self, args, params)
+        y = _observed(observers, self.name, line_of_user(), run, _again_if(may_run_twice(self), run))
     else:
         y = original(self, args, params)
     for watch in _open:
@@ -160,20 +182,56 @@ def _run(self, original, args, params):
     return y
 
 
-def _observed(observers, name, line, run):
-    """The results of an operation, of which observers are told."""
+def _observed(observers, name, line, run, again):
+    """The results of an operation, of which observers are told; they may call `again`, if it is not None."""
     for observer in observers:
         observer.began(name)
-    started, y = time.perf_counter(), ()
+    results: list[Any] = []
     try:
         y = run()
-        for part in y if type(y) is tuple else (y,):
-            if backend.is_array(part):
-                backend.synchronize(part)
+        results += [x for x in _parts(y) if backend.is_array(x)]
+        for x in results:
+            backend.synchronize(x)
     finally:
         for observer in observers:
-            observer.ended(name, line, started, y)
+            observer.ended(name, line, results, again)
     return y
+
+
+class _Again(threading.local):
+    running = False
+
+
+_again = _Again()
+
+
+def _again_if(allowed, run):
+    return functools.partial(_unobserved, run) if allowed else None
+
+
+def _nothing():
+    """What an operation does besides those that it is made of."""
+
+
+def _unobserved(run):
+    """Runs an operation of which no observer is told."""
+    _again.running = True
+    try:
+        return run()
+    finally:
+        _again.running = False
+
+
+def _parts(y):
+    """What is in nested tuples and lists."""
+    return [x for part in y for x in _parts(part)] if isinstance(y, tuple | list) else [y]
+
+
+def _program_called(self, original, lists, numbers):
+    if not (observers := _observers()):
+        return original(self, lists, numbers)
+    run = functools.partial(original, self, lists, numbers)
+    return _observed(observers, f"{len(lists)} x {self.name}", line_of_user(), run, _again_if(True, run))
 
 
 def _require_in_range(what, ranges):
@@ -230,9 +288,8 @@ def _recorded(self, original, primitive, edges, value):
             (to, functools.partial(_checked, vjp, _copies(residuals), name, line), residuals)
             for to, vjp, residuals in edges
         ]
-    for observer in [watch.observer for watch in _open if watch.observer is not None]:
-        at = observer.traced()
-        edges = [(to, functools.partial(_told, vjp, observer, at, name, line), r) for to, vjp, r in edges]
+    if primitive is not None:
+        edges = _telling(self, primitive, edges, line, _again_if)
     tracer = original(self, primitive, edges, value)
     seconds = [watch.seconds for watch in _open if watch.seconds is not None]
     self.lines = {} if self.lines is None else self.lines
@@ -240,6 +297,24 @@ def _recorded(self, original, primitive, edges, value):
     for watch in _open:
         watch.seconds = watch.seconds and 0.0
     return tracer
+
+
+def _whole(self, original, primitive, edges):
+    return original(self, primitive, _telling(self, primitive, edges, line_of_user(), _nothing_if))
+
+
+def _nothing_if(allowed, run):
+    """The first of several edges computes for all of them, in operations, so that none can be run again."""
+    return _nothing if allowed else None
+
+
+def _telling(tape, primitive, edges, line, again_if):
+    """Edges whose vjps tell observers, sums of what was broadcast included."""
+    what = f"gradient of {primitive.name}", line, functools.partial(again_if, may_run_twice(primitive))
+    for observer in _observers():
+        at = observer.traced()
+        edges = [(to, functools.partial(_told, vjp, observer, at, what, tape.nodes[to]), r) for to, vjp, r in edges]
+    return edges
 
 
 def _copies(residuals):
@@ -257,10 +332,17 @@ def _checked(vjp, copies, name, line, g, *residuals):
     return c
 
 
-def _told(vjp, observer, at, name, line, g, *residuals):
+def _told(vjp, observer, at, what, node, g, *residuals):
     """Applies a vjp, of which an observer is told."""
+    name, line, again_of = what
+    _, _, shape, dtype = node
+
+    def run():
+        c = vjp(g, *residuals)
+        return c if shape is None or (c.shape == shape and c.dtype is dtype) else conformed(c, shape, dtype)
+
     with observer.observed(at):
-        return _observed([observer], name, line, lambda: vjp(g, *residuals))
+        return _observed([observer], name, line, run, again_of(run))
 
 
 class Row(NamedTuple):

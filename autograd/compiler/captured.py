@@ -8,10 +8,9 @@ that saves launches. CuPy refuses to record matrix products, and these run betwe
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..backend import Device
@@ -19,6 +18,7 @@ from ..graph import Graph, Operation, applied
 from .device import DeviceProgram
 from .host import DIRECT
 from .memory import Memory, is_view
+from .recorder import Recorder
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -96,7 +96,7 @@ class CapturedProgram(DeviceProgram):
     def _capture(self, values, outputs):
         """Makes the program with CUDA graphs, which is kept if it gives these outputs for these inputs."""
         try:
-            recorder = _Recorder()
+            recorder = Recorder()
             layouts, reasons = _looked_at(self.graph, values, recorder)
             new, launches = _Segments(self.graph, layouts, reasons, recorder).recorded()
             captured = DeviceProgram(new, self._name) if launches else None
@@ -120,46 +120,7 @@ def _text(error):
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-class _Recorder:
-    """Records what functions launch, in CUDA graphs that share memory of their own."""
-
-    def __init__(self) -> None:
-        cuda = Device("gpu").library.cuda
-        self._cuda, self._pool = cuda, cuda.MemoryPool()
-        self._stream: Any = None
-
-    @contextlib.contextmanager
-    def memory(self) -> Iterator[None]:
-        """A context in which arrays are made in this memory."""
-        with self._new_stream(), self._cuda.using_allocator(self._pool.malloc):
-            yield
-
-    def _new_stream(self):
-        if self._stream is None:
-            self._stream = self._cuda.Stream(non_blocking=True)
-        return self._stream
-
-    def record(self, function: Any) -> tuple[Any, Any]:
-        """What the function returns, and the CUDA graph of what it launches.
-
-        Raises:
-            Exception: What the function raises, or CUDA if it does what no stream records.
-        """
-        with self.memory():
-            stream = self._stream
-            try:
-                stream.begin_capture()
-                found = function()
-                return found, stream.end_capture()
-            except BaseException:
-                self._stream = None  # nothing stays in a stream that failed
-                with contextlib.suppress(self._cuda.runtime.CUDARuntimeError):
-                    if stream.is_capturing():
-                        stream.end_capture()
-                raise
-
-
-def _looked_at(graph: Graph, values: Sequence[Any], recorder: _Recorder) -> tuple[dict[int, Any], dict[int, str]]:
+def _looked_at(graph: Graph, values: Sequence[Any], recorder: Recorder) -> tuple[dict[int, Any], dict[int, str]]:
     """The strides of each array of a GPU, and why operations cannot be recorded, both by position; runs them all."""
     known: dict[int, Any] = {**graph.constants, **dict(zip(graph.inputs, values, strict=True))}
     layouts: dict[int, Any] = {}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import Array, vmap
-from autograd.debugging import is_watching
+from autograd.debugging import is_checking
 
 from ..core.scope import read_all, scope, write
 from ..core.variable import BaseVar
@@ -35,7 +35,7 @@ def updated_by_shape(
     """
     values = [*map(read_all, columns), gradients]
     given = [x for own in distinct(numbers) for x in own.values() if isinstance(x, Array)]
-    if is_watching() or staging_of(itertools.chain(given, *values)) is False:
+    if is_checking() or staging_of(itertools.chain(given, *values)) is False:
         return False
     groups: dict[Any, list[int]] = {}
     for i, own in enumerate(zip(*values, strict=True)):

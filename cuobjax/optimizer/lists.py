@@ -11,7 +11,7 @@ from autograd import Array, Device, device_put
 from autograd.backend import device_of, is_array, is_cupy
 from autograd.compiler.multi_tensor import MultiTensorProgram, OverLists, is_of_any_shape
 from autograd.core import TracedNumber, wrapped
-from autograd.debugging import is_watching
+from autograd.debugging import is_checking
 from autograd.graph import ConcretizationError, StagedNumber, StagedTracer, Staging, recording
 
 from ..core.module import Module
@@ -158,7 +158,7 @@ def _groups(f, lists, numbers, always=False):
     """Pairs (Runner, positions of the lists that it is for); None in its place where `f` has to be called, as where
     `Jit` will fuse elementwise operations, if not `always`."""
     staging = staging_of(itertools.chain([x for x in numbers if isinstance(x, Array)], *lists))
-    if is_watching() or staging is False:
+    if is_checking() or staging is False:
         return [(None, [*range(len(lists))])]
     raw = _raw(lists)
     kinds = [*map(kind_of_number, numbers)]

@@ -10,7 +10,7 @@ from typing import Any
 from autograd import Array
 from autograd.backend import is_array
 from autograd.core import kind_of
-from autograd.debugging import is_watching
+from autograd.debugging import is_checking
 
 from ..core.module import Module
 from ..core.scope import read_all, scope, write
@@ -43,7 +43,7 @@ def updated_together(
     values = [*map(read_all, columns), gradients]
     given_arrays = [x for own in distinct(numbers) for x in own.values() if isinstance(x, Array)]
     staging = staging_of(itertools.chain(given_arrays, *values))
-    if is_watching() or staging is False:
+    if is_checking() or staging is False:
         return False
     raw = [[x._value for x in column] for column in values]
     constants = {name: x for name, x in vars(optimizer).items() if kind_of(x) is not None}

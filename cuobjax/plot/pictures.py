@@ -1,5 +1,6 @@
 """The pictures: each function returns a figure of matplotlib, made without pyplot, so that nothing stays open."""
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ __all__ = ["activations", "confusion", "curves", "gradients", "images", "profile
 
 _INK, _MUTED, _BLUE = "#222222", "#8a8f98", "#2a6fbb"
 _COLORS = (_BLUE, "#d1495b", "#3a8f5c", "#b8860b", "#7b5ea7", "#4aa3a2")
+_HATCH = "////"  # of gradients
 _MOST_NUMBERS = 30  # classes in a confusion matrix whose counts are written
 _SMOOTHED = 100  # numbers in a curve that is smoothed
 
@@ -229,7 +231,8 @@ def activations(module: Module, *args: Any, **kwargs: Any) -> "Figure":
 def profile(p: Profile) -> "Figure":
     """A profile along its time: calls of modules, those within others below them, and operations at the bottom.
 
-    The operations that took most of the time have colours of their own; gradients are hatched.
+    The operations that took most of the time have colours of their own; gradients, and modules in a backward pass, are
+    hatched.
 
     Args:
         p: What `cuobjax.profile` measured.
@@ -245,25 +248,36 @@ def profile(p: Profile) -> "Figure":
     depth = max((len(e.modules) + 1 for e in p.events if e.kind == "module"), default=0)
     figure = _figure(11, 1.8 + 0.35 * (depth + 1))
     axes = figure.subplots()
-    for e in p.events:
-        if e.thread != thread:
-            continue
-        span = [(e.start * 1e3, e.seconds * 1e3)]
-        if e.kind == "module":
-            place = len(e.modules)
-            axes.broken_barh(span, (place, 0.9), facecolor="#dbe7f3", edgecolor="white", linewidth=0.5)
-            if e.seconds > 0.04 * p.seconds:
-                axes.text(sum(span[0]) - span[0][1] / 2, place + 0.45, e.name, ha="center", va="center", fontsize=7)
-        else:
+    own = sorted([e for e in p.events if e.thread == thread], key=lambda e: -e.seconds)  # parts are drawn over a whole
+    called = [(len(e.modules), e.name, e.start, e.seconds, None) for e in own if e.kind == "module"]
+    for place, name, start, seconds, hatch in [*called, *_backward(own)]:
+        span, middle = [(start * 1e3, seconds * 1e3)], (start + seconds / 2) * 1e3
+        axes.broken_barh(span, (place, 0.9), facecolor="#dbe7f3", edgecolor="white", linewidth=0.5, hatch=hatch)
+        if seconds > 0.04 * p.seconds:
+            axes.text(middle, place + 0.45, name, ha="center", va="center", fontsize=7)
+    for e in own:
+        if e.kind != "module":
             color = colors.get(e.name.removeprefix("gradient of "), _MUTED)
-            hatch = "////" if e.kind == "gradient" else None
+            hatch = _HATCH if e.kind == "gradient" else None
+            span = [(e.start * 1e3, e.seconds * 1e3)]
             axes.broken_barh(span, (depth, 0.9), facecolor=color, edgecolor="white", linewidth=0.2, hatch=hatch)
     for name, color in colors.items():
         axes.broken_barh([], (0, 0), facecolor=color, label=name)
+    axes.broken_barh([], (0, 0), facecolor="white", edgecolor=_MUTED, hatch=_HATCH, label="gradients")
     axes.set(xlabel="time [ms]", yticks=[], ylim=(depth + 1, 0), xlim=(0, p.seconds * 1e3))
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=7, ncols=len(colors), loc="lower left", bbox_to_anchor=(0, 1))
+    axes.legend(frameon=False, fontsize=7, ncols=len(colors) + 1, loc="lower left", bbox_to_anchor=(0, 1))
     return figure
+
+
+def _backward(events):
+    """(depth, name, start, seconds, hatch) of modules in a backward pass: gradients of one that follow each other."""
+    gradients = sorted([e for e in events if e.kind == "gradient"], key=lambda e: e.start)
+    for depth in range(max((len(e.modules) for e in gradients), default=0)):
+        for path, run in itertools.groupby(gradients, lambda e: e.modules[: depth + 1]):  # noqa: B023
+            if len(path) > depth:
+                of = [*run]
+                yield depth, path[-1], of[0].start, of[-1].start + of[-1].seconds - of[0].start, _HATCH
 
 
 def _root_mean_square(x):

@@ -10,7 +10,8 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from autograd.backend import nvtx
+from autograd.backend import is_cupy, nvtx, on_gpu_of
+from autograd.compiler.recorder import Recorder
 from autograd.debugging import observing
 
 from ..core.module import Module, walk
@@ -38,6 +39,8 @@ class Event(NamedTuple):
         own: How long it took without these.
         bytes: The size of its results.
         thread: The number of its thread.
+        launches: How many kernels, copies and fills it launched on a GPU, without those of the operations that it is
+            made of; None if it called a library, as products of matrices do, or a function of yours.
     """
 
     kind: str
@@ -49,6 +52,7 @@ class Event(NamedTuple):
     own: float
     bytes: int
     thread: int
+    launches: int | None
 
 
 class Profile:
@@ -64,9 +68,9 @@ class Profile:
 
     def __init__(self) -> None:
         self.events, self.seconds = [], 0.0
-        self._began = time.perf_counter()
         self._lock = threading.Lock()
-        self._within = threading.local()
+        self._here = _OfThread()
+        self._began = time.perf_counter()
         self._ranges = nvtx()
 
     def by(self, key: Callable[[Event], Any]) -> dict[Any, list[Event]]:
@@ -82,11 +86,17 @@ class Profile:
         if by not in ("name", "line", "modules"):
             raise ValueError(f"Profile.table: expected by as 'name', 'line' or 'modules', got {by!r}.")
         found = self.by(lambda event: " > ".join(event.modules) or "-" if by == "modules" else getattr(event, by))
-        lines = [(str(key), *_cells(events, self._spent())) for key, events in found.items()]
+        everything = [event for events in found.values() for event in events]
+        launched = any(event.launches != 0 for event in everything)
+
+        def row(what, events):
+            return (str(what), *_cells(events, self._spent()), *([_count(events)] if launched else []))
+
         rest = [event for events in [*found.values()][rows:] for event in events]
-        lines = lines[:rows] + ([(f"{len(found) - rows} others", *_cells(rest, self._spent()))] if rest else [])
-        total = ("all", *_cells([e for events in found.values() for e in events], self._spent()))
-        return "\n".join(text_table((by, "calls", "time", "part", "bytes"), lines, total, 1))
+        lines = [row(key, events) for key, events in [*found.items()][:rows]]
+        lines += [row(f"{len(found) - rows} others", rest)] if rest else []
+        titles = (by, "calls", "time", "part", "bytes") + ("launches",) * launched
+        return "\n".join(text_table(titles, lines, row("all", everything), 1))
 
     def _spent(self):
         return sum(event.own for event in self.events if event.kind != "module")
@@ -95,7 +105,10 @@ class Profile:
         tables = [self.table("name")]
         if any(event.modules for event in self.events):
             tables.append(self.table("modules"))
-        return "\n\n".join([f"{_time(self.seconds)} in all, {_time(self._spent())} in operations", *tables])
+        notes = (
+            ["+: and those of libraries or functions of yours"] if any(e.launches is None for e in self.events) else []
+        )
+        return "\n\n".join([f"{_time(self.seconds)} in all, {_time(self._spent())} in operations", *tables, *notes])
 
     def __repr__(self) -> str:
         return str(self)
@@ -109,7 +122,7 @@ class Profile:
             {
                 "name": e.name, "cat": e.kind, "ph": "X", "ts": e.start * 1e6, "dur": e.seconds * 1e6,
                 "pid": os.getpid(), "tid": e.thread,
-                "args": {"line": e.line, "modules": " > ".join(e.modules), "bytes": e.bytes},
+                "args": {"line": e.line, "modules": " > ".join(e.modules), "bytes": e.bytes, "launches": e.launches},
             }
             for e in self.events
         ]  # fmt: skip
@@ -120,15 +133,13 @@ class Profile:
 
     def began(self, name: str) -> None:
         """See `autograd.debugging.Observer`."""
-        self._parts().append(0.0)
+        self._here.open.append(_Open(self._here.clock()))
         if self._ranges is not None:
             self._ranges.RangePush(name)
 
-    def ended(self, name: str, line: str, started: float, y: Any) -> None:
+    def ended(self, name: str, line: str, results: Sequence[Any], again: Callable[[], Any] | None) -> None:
         """See `autograd.debugging.Observer`."""
-        kind = "gradient" if name.startswith("gradient of ") else "operation"
-        size = sum(getattr(part, "nbytes", 0) for part in (y if type(y) is tuple else (y,)))
-        self._end(kind, name, line, started, size)
+        self._end("gradient" if name.startswith("gradient of ") else "operation", name, line, results, again)
 
     def traced(self) -> tuple[str, ...]:
         """See `autograd.debugging.Observer`."""
@@ -151,31 +162,67 @@ class Profile:
             if name is None or outer[-1:] == (name,):  # of a network that was not named; a method of a base class
                 return function(module, *args, **kwargs)
             self.began(name)
-            started = time.perf_counter()
             try:
                 with self.observed((*outer, name)):
                     return function(module, *args, **kwargs)
             finally:
-                self._end("module", name, "", started, 0)
+                self._end("module", name, "", (), None)
 
         return called
 
-    def _end(self, kind, name, line, started, size):
-        seconds = time.perf_counter() - started
-        parts = self._parts()
-        own = max(seconds - parts.pop(), 0.0) if parts else seconds
-        if parts:
-            parts[-1] += seconds
+    def _end(self, kind, name, line, results, again):
+        here = self._here
+        now, of = here.clock(), here.open.pop()
+        seconds = now - of.start
+        if here.open:
+            here.open[-1].inner += seconds
+            here.open[-1].parts = True
         if self._ranges is not None:
             self._ranges.RangePop()
-        thread = threading.get_ident()
-        event = Event(kind, name, self.traced(), line, started - self._began, seconds, own, size, thread)
+        launches = 0 if of.parts or kind == "module" else here.launches(results, again)
+        size = sum(x.nbytes for x in results)
+        start, own, thread = of.start - self._began, max(seconds - of.inner, 0.0), threading.get_ident()
         with self._lock:
-            self.events.append(event)
+            self.events.append(Event(kind, name, self.traced(), line, start, seconds, own, size, thread, launches))
 
-    def _parts(self):
-        """For each operation that runs in this thread, the time of those that it is made of."""
-        return self._within.__dict__.setdefault("parts", [])
+    def _close(self):
+        self.seconds = self._here.clock() - self._began
+        self._here.recorders.clear()  # and their memory
+
+
+class _Open:
+    """An event that has begun.
+
+    Attributes:
+        start: When.
+        inner: The time of the events within it.
+        parts: Whether there were any.
+    """
+
+    def __init__(self, start):
+        self.start, self.inner, self.parts = start, 0.0, False
+
+
+class _OfThread(threading.local):
+    """What a profile knows of a thread."""
+
+    def __init__(self):
+        self.open, self.recorders, self._paused = [], {}, 0.0
+
+    def clock(self):
+        """The time, which stands still while launches are counted."""
+        return time.perf_counter() - self._paused
+
+    def launches(self, results, again):
+        """How many kernels an operation launched that gave these results; None if it cannot be applied again."""
+        array = next(filter(is_cupy, results), None)
+        if array is None or again is None:
+            return 0 if array is None else None
+        started = time.perf_counter()
+        with on_gpu_of(array):
+            found = self.recorders.setdefault(array.device.id, Recorder()).launches(again)
+        self._paused += time.perf_counter() - started
+        return found
 
 
 @contextlib.contextmanager
@@ -191,8 +238,9 @@ def profile(*modules: Module) -> Iterator[Profile]:
     ['matmul', 'add', '[0]', 'tanh', 'Sequential']
 
     `print(p)` shows tables, `p.save("trace.json")` writes a trace for a browser, `cuobjax.plot.profile(p)` draws it. On
-    a GPU each operation is waited for, so that its time is its own, and has an NVTX range. Programs of `Jit` run
-    operation by operation meanwhile: `Jit.explain` says what they run otherwise. All threads are seen.
+    a GPU each operation is waited for, so that its time is its own, and has an NVTX range; then, while the clock stands
+    still, it is recorded in a CUDA graph, which says how many kernels it launches. Programs of `Jit` run operation by
+    operation meanwhile: `Jit.explain` says what they run otherwise. All threads are seen.
 
     Args:
         modules: Networks whose modules are named by their paths; calls of other ones are not shown.
@@ -210,13 +258,18 @@ def profile(*modules: Module) -> Iterator[Profile]:
         with watching(parts, found._called(names)), observing(found):
             yield found
     finally:
-        found.seconds = time.perf_counter() - found._began
+        found._close()
 
 
 def _cells(events, spent):
     time_ = sum(event.own for event in events)
     part = f"{time_ / spent:.1%}" if spent else "-"
     return str(len(events)), _time(time_), part, f"{sum(event.bytes for event in events):,}"
+
+
+def _count(events):
+    known = [event.launches for event in events if event.launches is not None]
+    return f"{sum(known):,}" + "+" * (len(known) < len(events))
 
 
 def _time(seconds):

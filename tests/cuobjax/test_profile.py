@@ -1,5 +1,7 @@
 """Profiles: what ran, where, and for how long."""
 
+import contextlib
+import copy
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +55,40 @@ def test_gradients_belong_to_the_modules_of_their_operations():
     assert "gradient of matmul" in by_module["Sequential", "[0]"] & by_module["Sequential", "[2]"]
     assert "gradient of tanh" in by_module["Sequential",]
     assert any(name.startswith("gradient of") for name in by_module[()])
+
+
+def test_gradients_of_several_results_belong_to_modules_too():
+    net, x = objax.nn.Sequential([objax.nn.Linear(3, 4), objax.nn.LayerNorm(4)]), jn.ones((5, 3))
+    gradients = objax.Grad(lambda x: (net(x) ** 2).mean(), net.vars())
+    with objax.profile(net) as p:
+        gradients(x)
+    (found,) = [e for e in p.events if e.name == "normalize_gradients"]
+    assert found.modules == ("Sequential", "[1]")
+    assert {e.modules for e in p.events if e.name == "gradient of normalize"} == {("Sequential", "[1]")}
+    summed = [e.bytes for e in p.events if e.name == "gradient of add" and e.modules == ("Sequential", "[0]")]
+    assert sorted(summed) == [16, 80]  # of the bias and of the product: what was broadcast is summed there
+
+
+def test_steps_of_optimizers_are_what_they_are_otherwise():
+    (net, x), found = (network(), jn.ones((5, 3))), []
+    for profiled in (False, True):
+        other = copy.deepcopy(net)
+        optimizer = objax.optimizer.Adam(other.vars())
+        g = objax.Grad(lambda x, f=other: (f(x) ** 2).mean(), other.vars())(x)
+        with objax.profile(other) if profiled else contextlib.nullcontext() as p:
+            optimizer(0.1, g)
+        found.append([np.asarray(v.value).tobytes() for v in other.vars()])
+    assert found[0] == found[1]
+    (step,) = [e for e in p.events if e.name == "4 x update"]
+    assert step.bytes == 3 * 4 * (12 + 4 + 4 + 1)  # the variables and two states of each
+
+
+def test_nothing_is_launched_on_a_cpu():
+    if autograd.default_device().kind != "cpu":
+        pytest.skip("what is launched on a GPU is in tests/gpu/test_launches.py")
+    with objax.profile() as p:
+        jn.ones(3) + 1
+    assert [e.launches for e in p.events] == [0] * len(p.events) and "launches" not in str(p)
 
 
 def test_tables():
@@ -168,6 +204,7 @@ def test_the_picture_has_all_operations():
         gradients(jn.ones((5, 3)))
     (axes,) = objax.plot.profile(p).axes
     assert len(axes.collections) >= len(p.events)
+    assert [t.get_text() for t in axes.texts].count("Sequential") == 2  # its call, and its gradients
     assert "matmul" in [t.get_text() for t in axes.get_legend().get_texts()]
     with pytest.raises(ValueError, match="expected a profile with events"), objax.profile() as empty:
         objax.plot.profile(empty)

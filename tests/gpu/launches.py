@@ -217,6 +217,38 @@ def jitted_steps():
     return found
 
 
+def profiled():
+    """Launches of a training step as a profile says, what it says nothing of, and as they are, of a stand-in alone."""
+    import cuobjax
+    from autograd.compiler import recorder
+    from benchmarks.gpu.capture import count, driver, names
+
+    f, nn = cuobjax.functional, cuobjax.nn
+    net = nn.Sequential([nn.Linear(6, 8), nn.BatchNorm0D(8), f.relu, nn.Dropout(0.5), nn.Linear(8, 4), nn.LayerNorm(4)])
+    x, labels = cuobjax.random.normal((5, 6)), np.arange(5) % 4
+    optimizer = cuobjax.optimizer.Adam(net.vars())
+    gradients = cuobjax.Grad(
+        lambda x, y: f.loss.cross_entropy_logits_sparse(net(x, training=True), y).mean(), net.vars()
+    )
+
+    def step():
+        optimizer(0.1, gradients(x, labels))
+
+    step()
+    if driver() is None:
+        recorder.nodes = count
+    with cuobjax.profile(net) as p:
+        step()
+    said = sum(e.launches or 0 for e in p.events)
+    unknown = sorted({e.name for e in p.events if e.launches is None})
+    return {
+        "said": said,
+        "unknown": unknown,
+        "all": None if driver() else len(names(step)),
+        "table": p.table("modules"),
+    }
+
+
 def rendered(rows):
     """The table as Markdown."""
     lines = ["| operation | forward | backward |", "| --- | --- | --- |"]
@@ -227,6 +259,7 @@ def rendered(rows):
 def main():
     if sys.argv[1:] == ["counts"]:
         counts = {"table": table(), "scaling": scaling(), "kernels": step_kernels(), "jitted": jitted_steps()}
+        counts["profile"] = profiled()
         print(json.dumps(counts))
         return
     text = f"{BEGIN}\n{rendered(table())}\n{END}"

@@ -85,3 +85,12 @@ def test_programs_of_training_steps_launch_few_kernels(counts):
     most = {"mlp": 14, "transformer": 80, "resnet": 250}
     assert not counts["jitted"] or counts["jitted"].keys() == most.keys()
     assert all(counts["jitted"][name] <= most[name] for name in counts["jitted"]), counts["jitted"]
+
+
+def test_a_profile_counts_launches(counts):
+    found = counts["profile"]
+    assert found["unknown"] == ["gradient of matmul", "matmul"]  # cuBLAS
+    assert found["said"] > 20
+    if found["all"] is not None:
+        assert found["all"] - 1 <= found["said"] <= found["all"]  # a product copies one of its factors
+    assert "launches" in found["table"].splitlines()[0] and found["table"].endswith(f"{found['said']}+")
