@@ -32,11 +32,11 @@ NAMES = {
         BaseState BaseVar ConvPadding ForceArgs Function Grad GradValues Hessian Jacobian Jit Module ModuleDict
         ModuleList Parallel RandomState StateVar TrainRef TrainVar VarCollection Vectorize constants functional io nn
         optimizer random typing util
-        Array ConstrainedVar Device DeviceError EarlyStopping FrozenVar Remat constraint data debug_print default_device
-        default_dtype
-        device device_put freeze functional_call jaxboard make_graph merge metrics numpy plot precision privacy
+        Array ConstrainedVar Device DeviceError EarlyStopping FrozenVar Remat constraint data debug debug_print
+        default_device default_dtype device device_put freeze functional_call jaxboard make_graph merge metrics numpy plot precision privacy
         profile replace set_default_dtype split stop_gradient summary
         unfreeze""",
+    "cuobjax.debug": "checks nans print",
     "cuobjax.functional": """
         adaptive_average_pool adaptive_max_pool attention average_pool average_pool_1d average_pool_2d average_pool_3d
         batch_to_space2d celu channel_to_space2d conv conv_transpose cosine_similarity divergence dynamic_slice elu
