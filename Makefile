@@ -16,7 +16,7 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor test test-pythons property format lint types stubs check demo test-cupy test-gpu clients bench bench-gpu kernels coverage board-picture build clean
+.PHONY: help setup doctor test test-pythons property format lint types stubs check demo test-cupy test-gpu test-exchange clients bench bench-gpu kernels coverage board-picture build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -82,6 +82,13 @@ test-cupy:  ## run the tests on CuPy's own code without a GPU, then some with tw
 
 test-gpu:  ## run the tests on the GPU
 	$(venv)$(gpu)CUOBJAX_DEVICE=gpu $(PY) -m pytest $(PYTEST_ARGS)
+
+# Packages that are too large for everybody's environment; their tests skip where they are absent.
+EXCHANGE ?= build/exchange
+test-exchange:  ## run the tests that need PyTorch, JAX, pandas and others, in an environment of their own (EXCHANGE=folder)
+	@test -x $(EXCHANGE)/bin/python || { $(PYTHON) -m venv $(EXCHANGE) && $(EXCHANGE)/bin/python -m pip install --quiet \
+		--disable-pip-version-check --editable '.[dev,examples]' jax pandas pillow tokenizers torch; }
+	CUOBJAX_DEVICE=cpu PYTHONPATH=. $(EXCHANGE)/bin/python -m pytest -m exchange tests $(PYTEST_ARGS)
 
 clients:  ## run tests of packages that stand on HIPS autograd, on it and on ours (CLIENTS_ARGS="--quick", or --help)
 	$(venv)$(PY) -m tests.clients $(CLIENTS_ARGS)

@@ -325,9 +325,11 @@ def __dlpack__(self, **kwargs):
     raw = concrete(self, "DLPack")
     if backend.is_cupy(raw):
         return raw.__dlpack__(**kwargs)
+    if kwargs.get("max_version") is None and raw.flags.writeable:  # as JAX asks: nothing can say that it is read-only
+        return raw.__dlpack__(**kwargs)
     try:
         return _read_only(raw).__dlpack__(**kwargs)
-    except BufferError:  # the other library's DLPack cannot say that memory is read-only
+    except BufferError:
         if kwargs.get("copy") is False:
             raise
         return onp.array(raw).__dlpack__(**kwargs)

@@ -248,6 +248,8 @@ def from_list(numbers: Any) -> RawArray:
 
 def from_library(x: Any) -> RawArray:
     """The raw array of an object of another library, by the protocols that NumPy or CuPy share with it."""
+    if str(getattr(x, "dtype", "")) == "torch.bfloat16":  # PyTorch gives NumPy and CuPy its bits alone
+        return from_library(x.view(sys.modules["torch"].int16)).view(importlib.import_module("ml_dtypes").bfloat16)
     on_gpu = hasattr(x, "__cuda_array_interface__")
     if hasattr(x, "__dlpack_device__"):
         on_gpu = x.__dlpack_device__()[0] == _DLPACK_CUDA

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as onp
 
 from . import backend
@@ -27,6 +29,28 @@ def _interface(self, raw):
     return {**raw.__array_interface__, "data": memoryview(raw).toreadonly(), "offset": 0, "strides": raw.strides}
 
 
+def _cuda_interface(self, raw):
+    """CuPy's array interface; not marked as read-only, which PyTorch refuses."""
+    if not backend.is_cupy(raw):
+        raise AttributeError(f"Array on {backend.device_of(raw)} has no __cuda_array_interface__.")
+    _leave_products_to_us(backend.library((raw,)).matmul)
+    return raw.__cuda_array_interface__
+
+
+@functools.cache
+def _leave_products_to_us(matmul):
+    """Lets CuPy's product ask ours: it takes what has the interface for an array of its own, and then fails."""
+    theirs = getattr(matmul, "_try_fastcall_func", None)
+
+    def product(a, b, *args, **kwargs):
+        if isinstance(a, Operators):
+            return a @ b
+        return b.__rmatmul__(a) if isinstance(b, Operators) else theirs(a, b, *args, **kwargs)
+
+    if theirs is not None:
+        matmul._try_fastcall_func = product
+
+
 def _of_memory(name, of_raw):
     """A property of plain Arrays."""
 
@@ -41,6 +65,7 @@ def _of_memory(name, of_raw):
 
 
 Operators.__array_interface__ = _of_memory("__array_interface__", _interface)
+Operators.__cuda_array_interface__ = _of_memory("__cuda_array_interface__", _cuda_interface)
 Operators.strides = _of_memory("strides", lambda self, raw: raw.strides)
 _FROM_FUNCTIONS = (
     "Derivatives come from functions: cuobjax.Grad(f, net.vars()) of variables, autograd.grad(f) of arrays"

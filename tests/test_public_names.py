@@ -33,8 +33,8 @@ NAMES = {
         ModuleList Parallel RandomState StateVar TrainRef TrainVar VarCollection Vectorize constants functional io nn
         optimizer random typing util
         Array ConstrainedVar Device DeviceError EarlyStopping FrozenVar Remat constraint data debug debug_print
-        default_device default_dtype device device_put freeze functional_call jaxboard make_graph merge metrics numpy plot precision privacy
-        profile replace set_default_dtype split stop_gradient summary
+        default_device default_dtype device device_put freeze functional_call jaxboard make_graph merge metrics numpy
+        plot precision privacy profile replace set_default_dtype split stop_gradient summary
         unfreeze""",
     "cuobjax.debug": "checks nans print",
     "cuobjax.functional": """

@@ -93,10 +93,14 @@ shares_memory: Callable[..., bool] = _of_memory("shares_memory")
 
 
 def from_dlpack(x: Any, /, *, device: DeviceLike | None = None, copy: bool | None = None) -> Result:
-    """The array of another library, handed over through DLPack without a copy, on its device.
+    """The array of another library, handed over through DLPack, on its device.
 
-    `device` and `copy` have no effect: use `device_put` and `array`.
+    Args:
+        x: The array. The memory is shared: nobody must write to it any more.
+        device: It has no effect: use `device_put`.
+        copy: True: take a copy, to which the other library may write.
     """
     on_cpu = x.__dlpack_device__()[0] == 1
     xp = backend.CPU.library if on_cpu else backend.as_device("gpu").library
-    return like(x, xp.from_dlpack(x))
+    raw = xp.from_dlpack(x)
+    return like(x, raw.copy() if copy else raw)

@@ -19,7 +19,7 @@ class Columns:
 
     def __init__(self, data: Any) -> None:
         leaves, self.structure = tree.flatten(data)
-        self.leaves: list[Any] = [argument(x, "Loader") for x in leaves]
+        self.leaves: list[Any] = [argument(x.to_numpy() if _is_of_pandas(x) else x, "Loader") for x in leaves]
         lengths = [x.shape[0] if getattr(x, "ndim", 0) else None for x in self.leaves]
         if not lengths or None in lengths or len({*lengths}) > 1:
             shapes = ", ".join(str(getattr(x, "shape", type(x).__name__)) for x in self.leaves) or "nothing"
@@ -71,6 +71,8 @@ def source(data: Any, collate: Callable[[list[Any]], Any]) -> Columns | Examples
     Raises:
         TypeError: If they are none.
     """
+    if _is_of_pandas(data) and hasattr(data, "columns") and data.to_numpy().dtype == object:
+        return Columns({name: data[name] for name in data.columns})
     if is_array_like(data) or isinstance(data, Array | tuple | Mapping) or hasattr(data, "__dataclass_fields__"):
         return Columns(data)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
@@ -78,7 +80,13 @@ def source(data: Any, collate: Callable[[list[Any]], Any]) -> Columns | Examples
     if callable(data):
         return Stream(data, collate)
     remedy = "Pass a function that returns it anew for each epoch" if hasattr(data, "__iter__") else "Pass arrays"
+    remedy = "It gives batches: pass it to cuobjax.data.prefetch" if hasattr(data, "batch_sampler") else remedy
     raise TypeError(f"Loader: expected arrays, a sequence or a function, got {type(data).__name__}. {remedy}.")
+
+
+def _is_of_pandas(x):
+    """Whether it is a table or a column, whose indices in brackets are labels."""
+    return hasattr(type(x), "iloc")
 
 
 def collated(examples: list[Any]) -> Any:

@@ -371,7 +371,7 @@ def format_float_scientific(*args: Any, **kwargs: Any) -> str:
 def frexp(x: ArrayLike) -> tuple[Array, Array]:
     """(mantissa, exponent) of x = mantissa * 2**exponent, 1/2 <= abs(mantissa) < 1; the mantissa has the gradient."""
 def from_dlpack(x: Any, /, *, device: DeviceLike | None=None, copy: builtins.bool | None=None) -> Array:
-    """The array of another library, handed over through DLPack without a copy, on its device."""
+    """The array of another library, handed over through DLPack, on its device."""
 def frombuffer(*args: Any, **kwargs: Any) -> Array:
     """`numpy.frombuffer`, with the result on the default device."""
 def fromfile(*args: Any, **kwargs: Any) -> Array:

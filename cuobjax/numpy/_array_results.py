@@ -80,7 +80,11 @@ def _counterpart(value, name, module):
         return _Indexed(with_array_results(value.__getitem__))
     if not callable(value) or isinstance(value, type) or value.__module__.startswith("numpy"):
         return value
-    function = with_array_results(value, places=name in ("array", "asarray", "asanyarray"))
+    function = (
+        _sharing(value)
+        if name == "from_dlpack"
+        else with_array_results(value, places=name in ("array", "asarray", "asanyarray"))
+    )
     function.__module__, function.__qualname__ = module, name
     if isinstance(value, Primitive):
         for method in ("reduce", "accumulate", "outer", "at", "reduceat"):
@@ -141,6 +145,17 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
         return as_result(_placed(result) if created or places else result, given)
 
     return with_arrays
+
+
+def _sharing(function):
+    """`from_dlpack`, whose result shows memory of the caller."""
+
+    @functools.wraps(function)
+    def from_dlpack(x: Any, /, **kwargs: Any) -> Any:
+        result = _by_default(function(x, **kwargs), False)
+        return result if isinstance(result, Array) else Array(result)
+
+    return from_dlpack
 
 
 def _positional(function):

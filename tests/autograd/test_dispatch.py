@@ -317,7 +317,7 @@ def test_dlpack_hands_out_what_cannot_be_written():
         shared[0] = 5.0
 
 
-def test_dlpack_copies_for_libraries_that_know_no_read_only_memory():
+def test_dlpack_in_the_old_way():
     class Seen:
         """An array whose DLPack another library asks for in the old way, as JAX does."""
 
@@ -330,11 +330,14 @@ def test_dlpack_copies_for_libraries_that_know_no_read_only_memory():
         def __dlpack_device__(self):
             return self.x.__dlpack_device__()
 
-    x = Array(np.arange(3.0))
-    taken = np.from_dlpack(Seen(x))
-    assert taken.tolist() == [0.0, 1.0, 2.0] and not np.shares_memory(taken, x.raw)
+    x = np.arange(3.0)
+    taken = np.from_dlpack(Seen(Array(x)))
+    assert taken.tolist() == [0.0, 1.0, 2.0] and np.shares_memory(taken, x)
+    x.flags.writeable = False  # a gradient needs it, for instance, and the old way cannot say so
+    taken = np.from_dlpack(Seen(Array(x)))
+    assert taken.tolist() == [0.0, 1.0, 2.0] and not np.shares_memory(taken, x)
     with pytest.raises(BufferError):
-        x.__dlpack__(copy=False)
+        Array(x).__dlpack__(copy=False)
 
 
 def test_result_type_and_round():

@@ -64,6 +64,8 @@ def test_dlpack_and_memory(xp):
     for given, kind in ((x, xp.ndarray), (Array(x), Array)):
         assert isinstance(anp.from_dlpack(given), kind)
         compare(anp.from_dlpack(given), A, strict=True)
+        assert anp.shares_memory(anp.from_dlpack(given), x)
+        assert not anp.shares_memory(anp.from_dlpack(given, copy=True), x)
         assert anp.shares_memory(given, x[1:]) and anp.may_share_memory(given, x)
         assert not anp.shares_memory(given, x.copy())
     assert anp.copy(x) is not x and not anp.shares_memory(anp.copy(x), x)
