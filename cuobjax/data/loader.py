@@ -10,6 +10,7 @@ import numpy as onp
 
 import cuobjax.numpy as jn
 from autograd import Array, device, device_put
+from autograd.core import dereferenced
 from autograd.typing import DeviceLike
 
 from ..absent import LOADER, declare
@@ -112,7 +113,7 @@ class Loader(Module):
     def __iter__(self) -> Iterator[Any]:
         """The batches that remain of the present epoch: all of them, but where a checkpoint was loaded."""
         with device("cpu"):
-            if self.position.value is self._given:  # the loop before is still open: an exception keeps its frame alive
+            if self._place() is self._given:  # the loop before is still open: an exception keeps its frame alive
                 self.position.value = jn.array(0)
             if int(self.position.value) == 0:
                 draws = self.shuffle or self._takes_generator()
@@ -125,13 +126,13 @@ class Loader(Module):
             )
         threads = 0 if getattr(self._source, "on_gpu", False) else self.workers
         batches = on_device(in_threads(self._tasks(start, key), threads, self.ahead), self.to)
-        place = self.position.value
+        place = self._place()
         try:
             for number, batch in enumerate(batches, start + 1):
                 with device("cpu"):
                     place = self._given = self.position.value = jn.array(number)
                 yield batch
-                if self.position.value is not place:
+                if self._place() is not place:
                     raise RuntimeError(
                         "Loader: expected one loop at a time, got a position that another loop or a checkpoint has set "
                         "since the last batch. Begin a new loop, or give each loop a Loader of its own."
@@ -140,9 +141,13 @@ class Loader(Module):
                 self.epoch.value += 1
         finally:
             batches.close()
-            if self.position.value is place:  # nobody has loaded another one
+            if self._place() is place:  # nobody has loaded another one
                 with device("cpu"):
                     self.position.value = jn.array(0)
+
+    def _place(self):
+        """The array with the position, which is marked where a thread reads it while another one records a program."""
+        return dereferenced(self.position.value)
 
     def _tasks(self, start, key):
         """A function for each batch of an epoch, from batch `start` on."""

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -457,3 +458,19 @@ def test_without_tqdm_there_is_one_warning(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     with pytest.warns(UserWarning, match=r"expected the package tqdm. Run `pip install cuobjax\[data\]`"):
         assert [*progress(range(2), hide=False)] == [0, 1]
+
+
+def test_a_loop_goes_on_in_a_thread_while_a_program_is_recorded():
+    loader = Loader(np.arange(6), 2, shuffle=True)
+    expected, batches = [*copy.deepcopy(loader)], iter(prefetch(loader, ahead=1))
+    found = [next(batches)]
+    with ThreadPoolExecutor(1) as pool:
+
+        @objax.Jit
+        def f(x):
+            found.extend(pool.submit(lambda: [*batches]).result())
+            return x + 1
+
+        f(jn.ones(2))
+    assert len(found) == len(expected) == 3 and int(loader.epoch) == 1
+    assert sorted(np.concatenate(found)) == [*range(6)]
