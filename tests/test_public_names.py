@@ -55,7 +55,7 @@ NAMES = {
     "cuobjax.functional.divergence": "kl",
     "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin psum",
     "cuobjax.jaxboard": "DelayedScalar Image Reducer Summary SummaryWriter Text",
-    "cuobjax.plot": "activations confusion curves gradients images profile",
+    "cuobjax.plot": "activations confusion curves gradients graph images network profile",
     "cuobjax.privacy": "dpsgd",
     "cuobjax.privacy.dpsgd": """
         PrivateGradValues analyze_dp analyze_dp_sample_without_replacement analyze_renyi

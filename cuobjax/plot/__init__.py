@@ -6,6 +6,7 @@
 'loss'
 """
 
+from .drawings import graph, network
 from .pictures import activations, confusion, curves, gradients, images, profile
 
-__all__ = ["activations", "confusion", "curves", "gradients", "images", "profile"]
+__all__ = ["activations", "confusion", "curves", "gradients", "graph", "images", "network", "profile"]

@@ -22,16 +22,19 @@ from ..typing import ArrayLike
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["activations", "confusion", "curves", "gradients", "images", "profile"]
+__all__ = [
+    "BLUE", "INK", "MUTED", "activations", "confusion", "curves", "gradients", "images", "new_figure", "profile",
+]  # fmt: skip
 
-_INK, _MUTED, _BLUE = "#222222", "#8a8f98", "#2a6fbb"
-_COLORS = (_BLUE, "#d1495b", "#3a8f5c", "#b8860b", "#7b5ea7", "#4aa3a2")
+INK, MUTED, BLUE = "#222222", "#8a8f98", "#2a6fbb"
+_COLORS = (BLUE, "#d1495b", "#3a8f5c", "#b8860b", "#7b5ea7", "#4aa3a2")
 _HATCH = "////"  # of gradients
 _MOST_NUMBERS = 30  # classes in a confusion matrix whose counts are written
 _SMOOTHED = 100  # numbers in a curve that is smoothed
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
+    """A figure of matplotlib, of a size in inches."""
     return optional("matplotlib.figure", "plot", "plot").Figure(figsize=(width, height), layout="constrained")
 
 
@@ -68,7 +71,7 @@ def curves(
         raise ValueError("curves: expected numbers to draw, got none that is finite.")
     if logarithmic is None:
         logarithmic = bool(shown.min() > 0 and shown.max() > 100 * shown.min())
-    figure = _figure(7, 4)
+    figure = new_figure(7, 4)
     axes = figure.subplots()
     for i, (label, (x, y)) in enumerate(lines.items()):
         color = _COLORS[i % len(_COLORS)]
@@ -78,7 +81,7 @@ def curves(
         if long:
             axes.plot(*_smooth(x, y), color=color, linewidth=2, label=f"{label}, moving average")
     axes.set(xlabel=against, ylabel=name, yscale="log" if logarithmic else "linear")
-    axes.grid(axis="y", color=_MUTED, alpha=0.25)
+    axes.grid(axis="y", color=MUTED, alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure
@@ -120,11 +123,11 @@ def confusion(counts: ArrayLike | ConfusionMatrix, labels: Sequence[str] | None 
     if len(names) != n:
         raise ValueError(f"confusion: expected {n} labels, got {len(names)}.")
     parts = x / onp.maximum(x.sum(1, keepdims=True), 1e-300)
-    figure = _figure(*[min(max(2.5 + 0.45 * n, 4), 12)] * 2)
+    figure = new_figure(*[min(max(2.5 + 0.45 * n, 4), 12)] * 2)
     axes = figure.subplots()
     axes.imshow(parts**0.5, cmap="Blues", vmin=0, vmax=1)  # the root shows a single mistake
     for row, column in zip(*x.nonzero(), strict=True) if n <= _MOST_NUMBERS else ():
-        color = "white" if parts[row, column] > 0.3 else _INK
+        color = "white" if parts[row, column] > 0.3 else INK
         axes.text(column, row, f"{x[row, column]:g}", ha="center", va="center", fontsize=8, color=color)
     ticks = range(n) if n <= _MOST_NUMBERS else range(0, n, -(-n // 20))
     rotation = 90 if max(map(len, names)) > 3 else 0
@@ -172,7 +175,7 @@ def images(
     shown = onp.clip((numbers - low) / (high - low), 0, 1).transpose(0, 2, 3, 1)
     columns = columns or math.ceil(math.sqrt(n))
     rows = -(-n // columns)
-    figure = _figure(min(1.2 * columns, 16), min((1.2 + 0.25 * (titles is not None)) * rows, 24))
+    figure = new_figure(min(1.2 * columns, 16), min((1.2 + 0.25 * (titles is not None)) * rows, 24))
     for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.axis("off")
         if i < n:
@@ -246,7 +249,7 @@ def profile(p: Profile) -> "Figure":
     colors = dict(zip(longest, _COLORS, strict=False))
     thread = max(p.events, key=lambda e: e.seconds).thread
     depth = max((len(e.modules) + 1 for e in p.events if e.kind == "module"), default=0)
-    figure = _figure(11, 1.8 + 0.35 * (depth + 1))
+    figure = new_figure(11, 1.8 + 0.35 * (depth + 1))
     axes = figure.subplots()
     own = sorted([e for e in p.events if e.thread == thread], key=lambda e: -e.seconds)  # parts are drawn over a whole
     called = [(len(e.modules), e.name, e.start, e.seconds, None) for e in own if e.kind == "module"]
@@ -257,13 +260,13 @@ def profile(p: Profile) -> "Figure":
             axes.text(middle, place + 0.45, name, ha="center", va="center", fontsize=7)
     for e in own:
         if e.kind != "module":
-            color = colors.get(e.name.removeprefix("gradient of "), _MUTED)
+            color = colors.get(e.name.removeprefix("gradient of "), MUTED)
             hatch = _HATCH if e.kind == "gradient" else None
             span = [(e.start * 1e3, e.seconds * 1e3)]
             axes.broken_barh(span, (depth, 0.9), facecolor=color, edgecolor="white", linewidth=0.2, hatch=hatch)
     for name, color in colors.items():
         axes.broken_barh([], (0, 0), facecolor=color, label=name)
-    axes.broken_barh([], (0, 0), facecolor="white", edgecolor=_MUTED, hatch=_HATCH, label="gradients")
+    axes.broken_barh([], (0, 0), facecolor="white", edgecolor=MUTED, hatch=_HATCH, label="gradients")
     axes.set(xlabel="time [ms]", yticks=[], ylim=(depth + 1, 0), xlim=(0, p.seconds * 1e3))
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.legend(frameon=False, fontsize=7, ncols=len(colors) + 1, loc="lower left", bbox_to_anchor=(0, 1))
@@ -288,7 +291,7 @@ def _root_mean_square(x):
 
 def _bars(names, columns, label):
     """Horizontal bars on a logarithmic axis, a group for each name; what is not finite or 0 is written."""
-    figure = _figure(8, min(max(1.5 + 0.28 * len(names), 3), 24))
+    figure = new_figure(8, min(max(1.5 + 0.28 * len(names), 3), 24))
     axes = figure.subplots()
     positive = [x for of in columns.values() for x in of if 0 < x < math.inf]
     left = min(positive, default=1) / 3
@@ -299,11 +302,11 @@ def _bars(names, columns, label):
         axes.barh(places, drawn, height, left=0, color=_COLORS[i], alpha=0.85, label=title)
         for place, x in zip(places, of, strict=True):
             if not 0 < x < math.inf:
-                axes.text(left, place, f" {x:g}", va="center", fontsize=7, color=_INK)
+                axes.text(left, place, f" {x:g}", va="center", fontsize=7, color=INK)
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set(xlabel=label, xscale="log", xlim=(left, None))
     axes.invert_yaxis()
-    axes.grid(axis="x", color=_MUTED, alpha=0.25)
+    axes.grid(axis="x", color=MUTED, alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if len(columns) > 1:
         axes.legend(frameon=False)

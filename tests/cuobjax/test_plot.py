@@ -1,6 +1,7 @@
 """Pictures: that they draw what they are given."""
 
 import io
+import itertools
 import sys
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
-from cuobjax.plot import activations, confusion, curves, gradients, images
+from cuobjax.plot import activations, confusion, curves, gradients, graph, images, network
+from cuobjax.plot.drawings import _layers, _places
 
 pytest.importorskip("matplotlib")
 
@@ -101,6 +103,66 @@ def test_gradients_and_activations():
 ])  # fmt: skip
 def test_wrong_arguments(call, message):
     with pytest.raises(ValueError, match=message):
+        call()
+
+
+def texts_of(axes):
+    return [t.get_text() for t in axes.texts if t.get_text()]
+
+
+def test_the_picture_of_a_network():
+    inner = objax.nn.Sequential([objax.nn.Linear(4, 5), jn.tanh])
+    net = objax.nn.Sequential([objax.nn.Linear(3, 4), inner, inner, objax.nn.Dropout(0.5)])
+    before = [np.asarray(v.value) for v in net.vars()]
+    with pytest.raises(ValueError, match=r"Linear: expected x of shape"):
+        network(net, jn.ones((2, 3)), training=True)
+    inner[0] = objax.nn.Linear(4, 4)
+    before = [np.asarray(v.value) for v in net.vars()]
+    axes = drawn(network(net, jn.ones((2, 3)), training=True))
+    assert texts_of(axes) == [
+        "Sequential", "(2, 4)   36 parameters", "[0] Linear", "(2, 4)   16 parameters",
+        "[1] Sequential", "(2, 4)   20 parameters", "[1][0] Linear", "(2, 4)   20 parameters",
+        "[1] Sequential", "(2, 4)   20 parameters", "[1][0] Linear", "(2, 4)   20 parameters",
+        "[3] Dropout", "(2, 4)",
+    ]  # fmt: skip
+    boxes = [(p.get_x(), p.get_y(), p.get_x() + p.get_width(), p.get_y() + p.get_height()) for p in axes.patches]
+    for box in boxes[1:]:  # all within the first one, and none across another
+        assert boxes[0][0] < box[0] and boxes[0][1] < box[1] and box[2] < boxes[0][2] and box[3] < boxes[0][3]
+    assert sorted([boxes[1], boxes[2], boxes[4], boxes[6]], key=lambda b: b[1]) == [boxes[i] for i in (1, 2, 4, 6)]
+    assert all(above[3] < below[1] for above, below in itertools.pairwise([boxes[i] for i in (1, 2, 4, 6)]))
+    assert all(np.array_equal(a, v.value) for a, v in zip(before, net.vars(), strict=True))
+
+
+def test_the_picture_of_a_graph():
+    net = objax.nn.Linear(3, 2)
+    gradients = objax.GradValues(lambda x: (net(x) ** 2).mean(), net.vars())
+    recorded = objax.make_graph(gradients)(jn.ones((4, 3)))
+    axes = drawn(graph(recorded))
+    shown = texts_of(axes)
+    assert [t.split("\n")[0] for t in shown].count("matmul") == 2  # forward, and for the weights
+    assert "argument 0 (x)\n(4, 3)" in shown and "output 0" in shown
+    boxes = [(p.get_x(), p.get_y(), p.get_x() + p.get_width(), p.get_y() + p.get_height()) for p in axes.patches]
+    assert len(boxes) == len(shown)
+    for a, b in itertools.combinations(boxes, 2):
+        assert a[2] <= b[0] + 1e-6 or b[2] <= a[0] + 1e-6 or a[3] <= b[1] or b[3] <= a[1]  # nothing is covered
+
+
+def test_layers_of_a_graph():
+    edges = [(0, 1), (1, 2), (2, 3), (0, 3), (4, 3)]
+    layers, chains = _layers(5, edges)
+    assert layers == [[0], [1, 5], [2, 4, 6], [3]]  # the input 4 just above what needs it; 5 and 6 carry the long edge
+    assert chains == [[0, 1], [1, 2], [2, 3], [0, 5, 6, 3], [4, 3]]
+    places = _places(layers, chains)
+    assert min(places.values()) == 0 and abs(places[2] - places[4]) >= 1
+
+
+@pytest.mark.parametrize(("call", "error", "message"), [
+    (lambda: network(len, 3), TypeError, "network: expected a module, got builtin_function"),
+    (lambda: graph(objax.nn.Linear(2, 3)), TypeError, r"graph: expected a RecordedGraph, got Linear. Pass cuobjax"),
+    (lambda: graph(objax.make_graph(lambda x: sum([x] * 300))(jn.ones(2))), ValueError, "expected 1 to 200 inputs and"),
+])  # fmt: skip
+def test_what_cannot_be_drawn(call, error, message):
+    with pytest.raises(error, match=message):
         call()
 
 
