@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as onp
 
@@ -40,7 +41,7 @@ def _cuda_interface(self, raw):
 @functools.cache
 def _leave_products_to_us(matmul):
     """Lets CuPy's product ask ours: it takes what has the interface for an array of its own, and then fails."""
-    theirs = getattr(matmul, "_try_fastcall_func", None)
+    theirs: Any = getattr(matmul, "_try_fastcall_func", None)
 
     def product(a, b, *args, **kwargs):
         if isinstance(a, Operators):

@@ -13,6 +13,7 @@ __all__ = [
     "SCHEDULER",
     "STEP",
     "VARIABLE",
+    "WRITER",
     "declare",
     "of_package",
 ]
@@ -108,6 +109,16 @@ METRIC: Remedies = {
     "compute result": "Read metric.value",
     "update_state": "Write metric.update(outputs, labels)",
     "reset_state reset_states": "Write metric.reset()",
+}
+_SUMMARY = "Write summary = jaxboard.Summary(), summary.{}, and writer.write(summary, step)"
+WRITER: Remedies = {
+    "add_scalar add_scalars scalar": _SUMMARY.format("scalar(tag, x)"),
+    "add_image add_images image": _SUMMARY.format("image(tag, x)"),
+    "add_text text": _SUMMARY.format("text(tag, text)"),
+    "add_histogram histogram": _SUMMARY.format("histogram(tag, x)"),
+    "add_figure figure": _SUMMARY.format("figure(tag, figure)"),
+    "add_hparams hparams": _SUMMARY.format("hparams(values)"),
+    "add_graph": "Write writer.graph(f, *args)",
 }
 SCHEDULER: Remedies = {
     "step get_lr get_last_lr": "Write opt(schedule(step), gradients), with the number of the step",

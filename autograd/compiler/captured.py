@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..backend import Device
@@ -131,7 +132,7 @@ def _looked_at(graph: Graph, values: Sequence[Any], recorder: Recorder) -> tuple
         reason = _reason(graph, operation)
         if not reason:
             try:
-                recorder.record(lambda o=operation, args=args: applied(o.primitive, args, o.params))
+                recorder.record(partial(applied, operation.primitive, args, operation.params))
             except Exception as error:
                 reason = _text(error)
         if reason:

@@ -65,6 +65,7 @@ def random_crop(
     Raises:
         ValueError: If the part is larger than an image with its border.
     """
+    require_integers("random_crop", 0, padding=padding)
     images = _images("random_crop", x)
     height, width = images.shape[2:] if size is None else size if isinstance(size, tuple | list) else (size, size)
     if padding:

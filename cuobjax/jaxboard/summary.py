@@ -9,9 +9,9 @@ from typing import Any
 import numpy as onp
 
 import cuobjax.numpy as jn
-from autograd import Array
+from autograd import Array, stop_gradient
 from autograd.backend import is_cupy
-from autograd.core import dereferenced
+from autograd.core import Tracer, dereferenced
 
 from ..installation import optional
 from ..typing import ArrayLike
@@ -89,7 +89,13 @@ class Summary(dict[str, Any]):
     """What is written for one step, by tags; calling it gives the protocol buffer.
 
     `/` in a tag groups figures on the page. A tag that is given again is replaced, but for `scalar`, which collects.
+    Values that `Grad` traces are taken as numbers. A program of `Jit` has none while it is recorded: return them.
     """
+
+    def __setitem__(self, tag: str, x: Any) -> None:
+        if not isinstance(tag, str):
+            raise TypeError(f"Summary: expected a text as a tag, got {type(tag).__name__}.")
+        super().__setitem__(tag, x)
 
     def scalar(self, tag: str, value: ArrayLike, reduce: Callable[[Sequence[float]], Any] = Reducer.MEAN) -> None:
         """Adds a number.
@@ -102,12 +108,19 @@ class Summary(dict[str, Any]):
         Raises:
             ValueError: If it is an array of several elements, or complex.
         """
-        shape = jn.shape(value)
+        value = _number(value, "scalar", tag)
+        try:
+            shape = jn.shape(value)
+        except TypeError:
+            got = type(value).__name__
+            raise TypeError(f"Summary.scalar: expected a real number for {tag!r}, got {got}.") from None
         kind = getattr(getattr(value, "dtype", None), "kind", "f")  # other libraries' dtypes have none
         kind = "c" if isinstance(value, complex) else kind
         if math.prod(shape) != 1 or kind not in "fiubV":
             raise ValueError(f"Summary.scalar: expected a real number for {tag!r}, got an array of shape {shape}.")
-        known = self.setdefault(tag, DelayedScalar(reduce))
+        if tag not in self:
+            self[tag] = DelayedScalar(reduce)
+        known = self[tag]
         if not isinstance(known, DelayedScalar):
             raise ValueError(f"Summary.scalar: {tag!r} is the tag of a {type(known).__name__}. Take another one.")
         known.values.append(_of_now(value))
@@ -118,6 +131,7 @@ class Summary(dict[str, Any]):
         Raises:
             ValueError: If the shape or dtype is another one.
         """
+        image = _number(image, "image", tag)
         png = to_png(image)
         height, width = int.from_bytes(png[20:24], "big"), int.from_bytes(png[16:20], "big")  # its header has both
         channels = math.prod(jn.shape(image)) // (height * width)
@@ -137,11 +151,13 @@ class Summary(dict[str, Any]):
             x: The array, which is read at once.
             bins: The number of bins or their edges, as for `numpy.histogram`.
         """
-        numbers = onp.asarray(x).astype(float).reshape(-1)
+        numbers = onp.asarray(_number(x, "histogram", tag)).astype(float).reshape(-1)
         self[tag] = _Histogram(numbers[onp.isfinite(numbers)], bins)
 
     def figure(self, tag: str, figure: Any) -> None:
         """Adds the picture of a figure of matplotlib."""
+        if not hasattr(figure, "savefig"):
+            raise TypeError(f"Summary.figure: expected a figure of matplotlib, got {type(figure).__name__}.")
         file = io.BytesIO()
         figure.savefig(file, format="png")
         png = file.getvalue()
@@ -226,6 +242,17 @@ def _set_text(value, text):
     value.tensor.dtype = protocol("compat.proto.types_pb2").DT_STRING
     value.tensor.tensor_shape.dim.add(size=1)
     value.tensor.string_val.append(text.encode())
+
+
+def _number(x, method, tag):
+    """A value without its gradient; TypeError where there is none yet."""
+    x = stop_gradient(x) if isinstance(x, Tracer) else x
+    if isinstance(x, Tracer):
+        raise TypeError(
+            f"Summary.{method}: expected an array for {tag!r}, got one of a program that is being recorded or mapped, "
+            "which has no value. Return it from the function, and add it there."
+        )
+    return x
 
 
 def _of_now(x):

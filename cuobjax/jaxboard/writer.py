@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Self
 
+from ..absent import WRITER, declare
 from ..tools.graph import make_graph
 from ..transforms.recorded_graph import RecordedGraph
 from .summary import Summary, protocol
@@ -37,7 +38,11 @@ class SummaryWriter:
         """Writes a summary for a step."""
         if not isinstance(summary, Summary):
             raise TypeError(f"SummaryWriter.write: expected a Summary, got {type(summary).__name__}.")
-        self._add(summary=summary(), step=int(step))
+        try:
+            number = int(step)
+        except (TypeError, ValueError):
+            raise TypeError(f"SummaryWriter.write: expected step as a number, got {type(step).__name__}.") from None
+        self._add(summary=summary(), step=number)
 
     def graph(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Writes the graph of a call, which runs once: see `cuobjax.make_graph`."""
@@ -67,6 +72,9 @@ class SummaryWriter:
         if self._file is None:
             raise ValueError(f"SummaryWriter: {self.logdir} is closed. Make a new one, which adds another file.")
         return self._file
+
+
+declare(SummaryWriter, WRITER)
 
 
 def _definition(graph: RecordedGraph) -> Any:

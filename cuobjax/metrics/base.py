@@ -70,6 +70,11 @@ class Metric(Module):
         """Adds a batch."""
         raise NotImplementedError(f"{type(self).__name__}: has no update. Define update(self, outputs, labels).")
 
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        """Raises TypeError: a metric is no function of a batch."""
+        name = type(self).__name__
+        raise TypeError(f"{name}: a metric cannot be called. Write metric.update(outputs, labels), read metric.value.")
+
     @property
     def value(self) -> Array:
         """The figure of all batches since the last `reset`; NaN if there were none."""

@@ -131,10 +131,11 @@ def graph(recorded: RecordedGraph) -> "Figure":
     places = _places(layers, chains)
     figure = new_figure(1.15 * (max(places.values()) + 1), 0.62 * len(layers) + 0.2)
     axes = figure.subplots()
-    at = {node: (places[node], depth) for depth, layer in enumerate(layers) for node in layer}
+    at = {node: (places[node], float(depth)) for depth, layer in enumerate(layers) for node in layer}
     for chain in chains:
         points = [at[node] for node in chain]
-        points = [(points[0][0], points[0][1] + 0.27), *points[1:-1], (points[-1][0], points[-1][1] - 0.27)]
+        (x, y), *between, (below_x, below_y) = points
+        points = [(x, y + 0.27), *between, (below_x, below_y - 0.27)]
         axes.plot(*zip(*points[:-1], strict=True), color=MUTED, linewidth=0.8, zorder=0)
         axes.annotate("", points[-1], points[-2], arrowprops=_ARROW, zorder=0)
     for node, text in enumerate(texts):

@@ -212,7 +212,13 @@ def activations(module: Module, *args: Any, **kwargs: Any) -> "Figure":
     Args:
         module: The network.
         args, kwargs: Its arguments.
+
+    Raises:
+        TypeError: If it is no module.
+        ValueError: If no module gives arrays.
     """
+    if not isinstance(module, Module):
+        raise TypeError(f"activations: expected a module, got {type(module).__name__}.")
     found = {id(part): path.lstrip(".") or type(part).__name__ for path, part in walk(module)}
     sizes: dict[str, list[float]] = {}
 

@@ -474,3 +474,8 @@ def test_a_loop_goes_on_in_a_thread_while_a_program_is_recorded():
         f(jn.ones(2))
     assert len(found) == len(expected) == 3 and int(loader.epoch) == 1
     assert sorted(np.concatenate(found)) == [*range(6)]
+
+
+def test_a_border_has_a_width():
+    with pytest.raises(ValueError, match="random_crop: expected padding of at least 0, got -1"):
+        random_crop(np.ones((1, 4, 4)), padding=-1)

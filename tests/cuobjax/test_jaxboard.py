@@ -129,6 +129,25 @@ def test_numbers_are_read_when_they_are_written():
     assert summary().value[0].simple_value == 1.5
 
 
+def test_traced_values_are_taken_as_numbers():
+    summary, v = Summary(), objax.TrainVar(jn.array(2.0))
+
+    def loss():
+        y = v.value * 3
+        summary.scalar("loss", y)
+        summary.histogram("losses", y)
+        summary.image("image", y * jn.ones((1, 2, 2)) / 8)
+        return y
+
+    assert objax.Grad(loss, {"v": v})()[0] == 3
+    assert summary["loss"]() == 6 and summary["losses"].numbers.tolist() == [6]
+
+
+def test_names_of_pytorch_say_what_to_write(tmp_path):
+    with SummaryWriter(tmp_path) as writer, pytest.raises(AttributeError, match=r"Write summary = .*scalar\(tag, x\)"):
+        writer.add_scalar("loss", 1.0, 0)
+
+
 def test_a_closed_writer():
     import tempfile
 
@@ -148,6 +167,11 @@ def test_a_closed_writer():
     (lambda: Summary().hparams({"f": len}), "expected f as a number, boolean or text, got builtin_function"),
     (lambda: Summary(x=3)(), "expected what its methods add for 'x', got int"),
     (lambda: Summary().image("x", np.ones((5, 4, 4))), "expected an image of 1 to 4 channels"),
+    (lambda: Summary().scalar("x", "a"), r"Summary.scalar: expected a real number for 'x', got str"),
+    (lambda: Summary().scalar(3, 1.0), "Summary: expected a text as a tag, got int"),
+    (lambda: Summary().figure("x", 3), "Summary.figure: expected a figure of matplotlib, got int"),
+    (lambda: SummaryWriter.write(None, Summary(), "a"), "SummaryWriter.write: expected step as a number, got str"),
+    (lambda: objax.Jit(lambda x: Summary().scalar("x", x))(jn.ones(())), "expected an array for .x., got one of a"),
 ])  # fmt: skip
 def test_wrong_arguments(call, message):
     with pytest.raises((TypeError, ValueError), match=message):

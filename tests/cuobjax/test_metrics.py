@@ -307,3 +307,8 @@ def test_arguments_are_shown():
 
     assert repr(Renamed(3)).endswith("Renamed()")
     assert repr(F1(3, "macro")).endswith("F1(classes=3, average='macro', threshold=None)")
+
+
+def test_a_metric_is_no_function():
+    with pytest.raises(TypeError, match=r"Accuracy: a metric cannot be called. Write metric.update\(outputs, labels\)"):
+        Accuracy()(np.eye(2), [0, 1])

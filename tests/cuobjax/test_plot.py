@@ -157,6 +157,7 @@ def test_layers_of_a_graph():
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [
+    (lambda: activations(3), TypeError, "activations: expected a module, got int"),
     (lambda: network(len, 3), TypeError, "network: expected a module, got builtin_function"),
     (lambda: graph(objax.nn.Linear(2, 3)), TypeError, r"graph: expected a RecordedGraph, got Linear. Pass cuobjax"),
     (lambda: graph(objax.make_graph(lambda x: sum([x] * 300))(jn.ones(2))), ValueError, "expected 1 to 200 inputs and"),
