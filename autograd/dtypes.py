@@ -63,7 +63,7 @@ def known(where: str, dtype: DTypeLike) -> onp.dtype[Any]:
     try:
         return onp.dtype(dtype)
     except TypeError:
-        remedy = "Write 'float16', for instance; 'bfloat16' needs the package ml_dtypes"
+        remedy = "Write 'float16', for instance; 'bfloat16' needs the package ml_dtypes: `pip install cuobjax[io]`"
         raise TypeError(f"{where}: expected a dtype, got {dtype!r}. {remedy}.") from None
 
 

@@ -1,5 +1,6 @@
 """A writer of event files."""
 
+import contextlib
 import os
 import re
 import time
@@ -50,13 +51,15 @@ class SummaryWriter:
 
     def flush(self) -> None:
         """Waits until all is written."""
-        self._open().flush()
+        with self._naming_the_folder():
+            self._open().flush()
 
     def close(self) -> None:
         """Writes what waits and closes the file; what is closed stays so."""
         file, self._file = self._file, None
         if file is not None:
-            file.close()
+            with self._naming_the_folder():
+                file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +69,18 @@ class SummaryWriter:
 
     def _add(self, **content):
         event = protocol("compat.proto.event_pb2").Event(wall_time=time.time(), **content)
-        self._open().add_event(event)
+        with self._naming_the_folder():
+            self._open().add_event(event)
+
+    @contextlib.contextmanager
+    def _naming_the_folder(self):
+        """Errors of the thread that writes do not say where it wrote."""
+        try:
+            yield
+        except OSError as error:
+            if error.filename is not None or error.errno is None:
+                raise
+            raise OSError(error.errno, error.strerror, self.logdir) from error
 
     def _open(self):
         if self._file is None:

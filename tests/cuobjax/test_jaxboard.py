@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -195,6 +196,30 @@ def test_folders_that_cannot_be_made(tmp_path):
         tmp_path.chmod(0o500)
         with pytest.raises(PermissionError):
             SummaryWriter(tmp_path / "logs")
+
+
+def test_a_full_disk(tmp_path):
+    """By a limit of the size of files, in a process of its own; tensorboard's thread says it as well, on stderr."""
+    program = f"""if True:
+        import resource, signal
+        import numpy as np
+        from cuobjax.jaxboard import Summary, SummaryWriter
+        writer = SummaryWriter({str(tmp_path)!r})
+        writer.flush()
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        summary = Summary()
+        summary.image("x", np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype("uint8"))
+        try:
+            for step in range(100):
+                writer.write(summary, step)
+                writer.flush()
+        except OSError as error:
+            print(error)
+    """
+    environment = os.environ | {"CUOBJAX_DEVICE": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"[Errno 27] File too large: {str(tmp_path)!r}\n"
 
 
 def test_without_tensorboard_the_extra_is_named(monkeypatch, tmp_path):
