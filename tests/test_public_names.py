@@ -96,7 +96,7 @@ NAMES = {
     "cuobjax.constants": "ConvPadding Interpolate",
     "cuobjax.io": """
         Checkpoint DamagedFileError Loaded LoadedProgram Stored list_variables load_program load_state_dict
-        load_var_collection save_var_collection""",
+        load_var_collection save_state_dict save_var_collection state_dict""",
     "cuobjax.typing": """
         ConvPaddingInt FileOrStr JaxArray JaxDType
         ArrayLike Axes DTypeLike DeviceLike Padding RawArray Scalar Shape Tree""",

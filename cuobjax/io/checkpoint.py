@@ -17,7 +17,14 @@ from ..core.collection import VarCollection
 from ..core.variable import BaseVar
 from ..random.generator import DEFAULT_GENERATOR
 from .background import Background, as_variable, snapshot
-from .collection import Loaded, list_variables, load_var_collection, read_variable, save_var_collection
+from .collection import (
+    Loaded,
+    list_variables,
+    load_var_collection,
+    read_variable,
+    require_untraced,
+    save_var_collection,
+)
 from .formats import DamagedFileError, sweep
 
 __all__ = ["Checkpoint"]
@@ -122,6 +129,7 @@ class Checkpoint:
             ValueError: If it does not fit the variables, see `load_var_collection`; for "best" if `best` is not set.
         """
         _require_collection(vc, "restore")
+        require_untraced("Checkpoint.restore")
         self.wait()
         if isinstance(idx, str):
             if idx != "best":
@@ -164,6 +172,7 @@ class Checkpoint:
                 own, out of which neither `run` nor `metric` could be read again.
         """
         _require_collection(vc, "save")
+        require_untraced("Checkpoint.save")
         idx = operator.index(idx)
         if self.best and metric is None:
             raise ValueError(f"Checkpoint.save: expected a metric, as best={self.best!r}. Give metric=x.")

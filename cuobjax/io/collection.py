@@ -3,34 +3,26 @@
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeGuard
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as onp
 
+from autograd import device_put
 from autograd.backend import CPU, is_cupy
+from autograd.core import wrapped
 
-from ..core.collection import VarCollection, Variables, assign_all
+from ..core.collection import VarCollection, Variables
 from ..core.random_state import RandomState
 from ..core.replication import replicated
-from ..core.scope import at_once
+from ..core.scope import is_open
 from ..core.variable import BaseVar, TrainRef
 from ..typing import FileOrStr
-from .formats import (
-    Stored,
-    listed_npz,
-    listed_safetensors,
-    one_of_npz,
-    one_of_safetensors,
-    read_npz,
-    read_safetensors,
-    replacement,
-    write_npz,
-    write_safetensors,
-)
+from .formats import Arrays, Stored, is_foreign, is_path, opened, replacement, write
 
 __all__ = [
-    "Loaded", "host_array", "list_variables", "load_var_collection", "read_variable", "save_var_collection",
+    "Loaded", "assign_one_by_one", "host_array", "list_variables", "load_var_collection", "read_variable",
+    "require_untraced", "save_var_collection", "write_to",
 ]  # fmt: skip
 
 
@@ -51,7 +43,10 @@ class Loaded(NamedTuple):
         width = max(map(len, [*self.matched, *self.missing]), default=0)
         lines = [f"{name:{width}}  {stored}" for name, stored in self.matched.items()]
         lines += [f"{name:{width}}  - (missing)" for name in self.missing]
-        return "\n".join([*lines, *[f"{'- (not used)':{width}}  {name}" for name in self.unused]])
+        lines += [f"{'- (not used)':{width}}  {name}" for name in self.unused]
+        return "\n".join(
+            [*lines, f"{len(self.matched)} matched, {len(self.missing)} missing, {len(self.unused)} not used"]
+        )
 
 
 def save_var_collection(file: FileOrStr, vc: Variables) -> None:
@@ -68,14 +63,19 @@ def save_var_collection(file: FileOrStr, vc: Variables) -> None:
         TypeError: If .safetensors has no such dtype.
     """
     named = _named(_in_order("save_var_collection", file, vc))
+    require_untraced("save_var_collection")
     if not replicated().isdisjoint(named):
         raise ValueError("save_var_collection: expected variables of one value, got replicas. Save after replicate().")
-    arrays = _HostArrays({names[0]: variable for variable, names in named.items()})
-    if _is_path(file):
+    write_to(file, _HostArrays({names[0]: variable for variable, names in named.items()}))
+
+
+def write_to(file: FileOrStr, arrays: Arrays) -> None:
+    """Writes arrays to a path, whose ending chooses the format, or to a binary file, as .npz."""
+    if is_path(file):
         with replacement(os.fsdecode(file)) as new:
-            (write_safetensors if _is_safetensors(file) else write_npz)(new, arrays)
+            write(new, arrays, os.fsdecode(file))
     else:
-        write_npz(file, arrays)
+        write(file, arrays)
 
 
 def _in_order(where, file, vc):
@@ -108,28 +108,71 @@ def load_var_collection(
             is longer there, and `DamagedFileError`, which is a ValueError, if the file is damaged.
     """
     vc = _in_order("load_var_collection", file, vc)
-    named, stored = _named(vc), _renamed(_read(file), renamer)
-    found = {v: next((name for name in names if name in stored), None) for v, names in named.items()}
-    wanted = {v: name for v, name in found.items() if name is not None}
-    unused = sorted(stored.keys() - wanted.values())
-    missing = [v for v in named if v not in wanted]
-    if strict:
-        _require_all([v for v in missing if not isinstance(v, RandomState)], named, unused)
-        _require_whole_lists(wanted.values(), unused)
-        if missing:
-            names = ", ".join(named[v][0] for v in missing)
-            warnings.warn(f"load_var_collection: random states that are not in the file stay: {names}.", stacklevel=2)
-    arrays = {v: _fitting(stored[name], v.dtype) for v, name in wanted.items()}
-    wrong = [
-        f"Error when restoring variable {wanted[v]}: expected {v.dtype} {v.shape}, got {a.dtype} {a.shape}."
-        for v, a in arrays.items()
-        if (a.dtype, a.shape) != (v.dtype, v.shape)
-    ]
+    require_untraced("load_var_collection")
+    named = _named(vc)
+    with opened(file) as archive:
+        stored = _renamed(archive.stored, renamer)
+        found = {v: next((name for name in names if name in stored), None) for v, names in named.items()}
+        wanted = {v: name for v, name in found.items() if name is not None}
+        unused = sorted(stored.keys() - wanted.values())
+        missing = [v for v in named if v not in wanted]
+        if strict:
+            _require_all([v for v in missing if not isinstance(v, RandomState)], named, unused)
+            _require_whole_lists(wanted.values(), unused)
+            if missing:
+                names = ", ".join(named[v][0] for v in missing)
+                warnings.warn(
+                    f"load_var_collection: random states that are not in the file stay: {names}.", stacklevel=2
+                )
+        _require_fitting(wanted, {name: archive.stored[key] for name, key in stored.items()})
+        keys = {v: stored[name] for v, name in wanted.items()}
+        archive.check(dict.fromkeys(keys.values()))
+        assign_one_by_one(keys, lambda v: _fitting(archive[keys[v]], v.dtype))
+    return Loaded({named[v][0]: name for v, name in wanted.items()}, [named[v][0] for v in missing], unused)
+
+
+def assign_one_by_one(variables: Iterable[BaseVar], read: Callable[[BaseVar], onp.ndarray[Any, Any]]) -> None:
+    """Assigns to each variable what a function reads for it, a new array in host memory that is known to fit.
+
+    The old value is dropped before the next new one is read: together they may need more memory than there is. So
+    Ctrl-C takes effect when all are assigned.
+    """
+    left, interrupted = [*variables], None
+    count = len(left)
+    while left:
+        try:
+            while left:
+                variable = left[-1]
+                variable.assign(device_put(wrapped(read(variable)), variable.value.device), check=False)
+                left.pop()
+        except KeyboardInterrupt as error:
+            interrupted = error
+        except BaseException as error:
+            if len(left) < count:
+                error.add_note(f"{count - len(left)} of {count} variables have new values. Load again.")
+            raise
+    if interrupted is not None:
+        raise interrupted
+
+
+def require_untraced(where: str) -> None:
+    """Raises RuntimeError within a transformation, in which variables have values for a while only."""
+    if is_open():
+        raise RuntimeError(
+            f"{where}: expected a call outside of transformations, got one within a function that Jit, GradValues or "
+            "another one runs. Call it before or after that."
+        )
+
+
+def _require_fitting(wanted, stored):
+    """Raises ValueError for other shapes and dtypes than the variables have, all of them in one error."""
+    wrong = []
+    for v, name in wanted.items():
+        shape, dtype = stored[name]
+        if shape != v.shape or (dtype != v.dtype.name and not _is_bits(dtype, v.dtype)):
+            wrong.append(f"Error when restoring variable {name}: expected {v.dtype} {v.shape}, got {dtype} {shape}.")
     if wrong:
         raise ValueError("\n".join(wrong))
-    values = {v: v.checked(a) for v, a in arrays.items()}  # all are on their devices before the first is assigned
-    at_once(assign_all, values)
-    return Loaded({named[v][0]: name for v, name in wanted.items()}, [named[v][0] for v in missing], unused)
 
 
 def _require_all(missing, named, unused):
@@ -166,20 +209,15 @@ def _named(vc):
     return found
 
 
-class _HostArrays(Mapping[str, onp.ndarray[Any, Any]]):
+class _HostArrays(Arrays):
     """The values of variables in host memory; those of a GPU are brought there when they are asked for."""
 
     def __init__(self, variables: dict[str, BaseVar]) -> None:
         self._variables = variables
+        self.stored = {name: Stored(v.shape, v.dtype.name) for name, v in variables.items()}
 
     def __getitem__(self, name: str) -> onp.ndarray[Any, Any]:
         return host_array(self._variables[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._variables)
-
-    def __len__(self) -> int:
-        return len(self._variables)
 
 
 def list_variables(file: FileOrStr) -> dict[str, Stored]:
@@ -199,12 +237,14 @@ def list_variables(file: FileOrStr) -> dict[str, Stored]:
     Raises:
         DamagedFileError: If it is no such file.
     """
-    return _of_file(file, listed_npz, listed_safetensors)
+    with opened(file) as archive:
+        return archive.stored
 
 
 def read_variable(file: FileOrStr, name: str) -> onp.ndarray[Any, Any] | None:
     """One value of a file, None if it has none of that name."""
-    return _of_file(file, lambda opened: one_of_npz(opened, name), lambda opened: one_of_safetensors(opened, name))
+    with opened(file) as archive:
+        return archive.get(name)
 
 
 def host_array(variable: BaseVar) -> onp.ndarray[Any, Any]:
@@ -213,39 +253,22 @@ def host_array(variable: BaseVar) -> onp.ndarray[Any, Any]:
     return CPU.put(raw) if is_cupy(raw) else onp.asarray(raw)
 
 
-def _is_path(file: Any) -> TypeGuard[str | os.PathLike[str]]:
-    return isinstance(file, str | bytes | os.PathLike)
-
-
-def _is_safetensors(path):
-    return os.fsdecode(path).endswith(".safetensors")
-
-
-def _read(file):
-    return _of_file(file, read_npz, read_safetensors)
-
-
-def _of_file(file, npz, safetensors):
-    """What a function of an open file gives, the one for its format."""
-    if not _is_path(file):
-        return npz(file)
-    with open(file, "rb") as opened:
-        return (safetensors if _is_safetensors(file) else npz)(opened)
-
-
-def _renamed(stored, renamer):
-    if renamer is None:
-        return stored
-    renamed = {}
-    for name, array in stored.items():
-        new = renamer(name)
+def _renamed(names, renamer):
+    """{new name: name in the file}."""
+    renamed: dict[str, str] = {}
+    for name in names:
+        new = name if renamer is None else renamer(name)
         if new in renamed:
             raise ValueError(f"load_var_collection: expected new names that differ, got {new!r} again, for {name!r}.")
-        renamed[new] = array
+        renamed[new] = name
     return renamed
 
 
+def _is_bits(stored, dtype):
+    """Whether a dtype is one that NumPy did not write down, such as Objax's bfloat16: bits alone."""
+    return is_foreign(dtype) and stored == f"void{8 * dtype.itemsize}"
+
+
 def _fitting(array, dtype):
-    """An array; as `dtype` if its bits are of a dtype that NumPy did not write down, such as Objax's bfloat16."""
-    bits_alone = array.dtype.type is onp.void and array.dtype.fields is None
-    return array.view(dtype) if bits_alone and dtype.isbuiltin == 2 and dtype.itemsize == array.itemsize else array
+    array = onp.asarray(array, order="C")
+    return array.view(dtype) if _is_bits(array.dtype.name, dtype) else array

@@ -1,11 +1,14 @@
-"""Weights that other libraries trained: their names and layouts as those of our layers."""
+"""Weights of other libraries: their names and layouts as those of our layers, and back."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as onp
 
@@ -13,19 +16,21 @@ from autograd import Array
 from autograd.backend import CPU, is_cupy
 from autograd.dtypes import is_inexact
 
-from ..core.collection import assign_all, names_of
+from ..core.collection import names_of
 from ..core.module import Module, parts, walk
 from ..core.random_state import RandomState
-from ..core.scope import at_once
 from ..core.variable import BaseVar, TrainRef
-from .collection import Loaded
+from ..typing import FileOrStr
+from .collection import Loaded, assign_one_by_one, host_array, require_untraced, write_to
 from .conventions import PYTORCH, Convention
-from .formats import read_safetensors
+from .formats import ENDINGS, Arrays, Stored, is_path, opened
 
-__all__ = ["State", "load_state_dict", "load_weights"]
+__all__ = ["State", "load_state_dict", "load_weights", "save_state_dict", "state_dict"]
 
-State: TypeAlias = Mapping[str, Any] | str | os.PathLike[str]
-"""{name: array or tensor}, or the path of a .safetensors or .npz file of such names."""
+_MOST = 3  # how many times larger than a variable the value is that holds it: three weights of attention in one
+
+State: TypeAlias = Mapping[str, Any] | FileOrStr
+"""{name: array or tensor}, or a file of such names."""
 
 
 def load_state_dict(
@@ -40,7 +45,8 @@ def load_state_dict(
 
     Args:
         module: The module.
-        state: {name: tensor or array}, or the path of a .safetensors file.
+        state: {name: tensor or array}, or a file: what `torch.save` wrote of a `state_dict` (no code in it is run),
+            .safetensors or .npz. Names of nested dictionaries are joined by dots: `model.0.weight`.
         renamer: A function, such as a `util.Renamer`, from names in the state to names of that form; None as its result
             leaves a value out.
         strict: False: variables without a value keep theirs, and values without a variable are ignored.
@@ -50,8 +56,8 @@ def load_state_dict(
 
     Raises:
         ValueError: If a value has another shape or numbers that the variable cannot hold, or, if `strict`, a variable
-            has no value or a value no variable.
-        TypeError: If a value has another kind of dtype, or the file is of another kind.
+            has no value or a value no variable; `DamagedFileError` if the file is damaged or of another kind.
+        TypeError: If a value has another kind of dtype.
 
     Example:
         >>> import numpy, cuobjax
@@ -60,6 +66,7 @@ def load_state_dict(
         >>> print(load_state_dict(net, state))
         (Sequential)[0](Linear).b  0.bias
         (Sequential)[0](Linear).w  0.weight
+        2 matched, 0 missing, 0 not used
         >>> net[0].w.shape
         (3, 2)
     """
@@ -77,29 +84,100 @@ def load_weights(
     """As `load_state_dict`, from a library of any convention; `where` is the name of the caller in errors."""
     if not isinstance(module, Module):
         raise TypeError(f"{where}: expected a module, got {type(module).__name__}.")
-    stored = _joined(module, _renamed(_read(state, where), renamer, convention, where), convention, where)
-    named = {v: names[0] for v, names in names_of(module.vars()).items()}
-    found: dict[Any, tuple[str, str, Any]] = {}
-    missing: list[str] = []
-    for key, owner, attribute, variable in _places(module, convention):
-        name = named.get(getattr(variable, "free", variable), key)
-        if key in stored:
-            found[variable] = name, key, _as_ours(stored[key][1], owner, attribute, convention)
-        else:
-            missing.append(name)
-    used = {key for _, key, _ in found.values()}
-    matched = {name: stored[key][0] for name, key, _ in found.values()}
-    loaded = Loaded(matched, missing, [original for key, (original, _) in stored.items() if key not in used])
-    if strict and (missing or loaded.unused):
-        error = ValueError(
-            f"{where}: expected a value for each variable and none else, but {len(missing)} variables have no value "
-            f"and {len(loaded.unused)} values no variable. Rename with renamer=, or load what fits with strict=False."
-        )
-        error.add_note(str(loaded))
-        raise error
-    values = {variable: _fitting(array, variable, f"{where}: {key}") for variable, (_, key, array) in found.items()}
-    at_once(assign_all, values)
+    require_untraced(where)
+    with _values(state, where) as values:
+        stored = _joined(module, _renamed(values, renamer, convention, where), convention.joined, convention, where)
+        named = {v: names[0] for v, names in names_of(module.vars()).items()}
+        found: dict[BaseVar, Callable[[], onp.ndarray[Any, Any]]] = {}
+        matched: dict[str, str] = {}
+        missing: list[str] = []
+        for key, owner, attribute, variable in _places(module, convention):
+            name = named.get(getattr(variable, "free", variable), key)
+            if key in stored:
+                value = stored.pop(key)
+                matched[name] = value.name
+                label = f"{where}: {key}"
+                found[variable] = functools.partial(_as_ours, value, owner, attribute, variable, convention, label)
+            else:
+                missing.append(name)
+        loaded = Loaded(matched, missing, [value.name for value in stored.values()])
+        if strict and (missing or loaded.unused):
+            raise _incomplete(loaded, where)
+        for read in found.values():  # all are read twice: nothing is assigned if one of them does not fit
+            read()
+        assign_one_by_one(found, lambda variable: found[variable]())
     return loaded
+
+
+def _incomplete(loaded, where):
+    error = ValueError(
+        f"{where}: expected a value for each variable and none else, but {len(loaded.missing)} variables have no value "
+        f"and {len(loaded.unused)} values no variable. Rename with renamer=, or load what fits with strict=False."
+    )
+    error.add_note(str(loaded))
+    return error
+
+
+def state_dict(module: Module) -> dict[str, onp.ndarray[Any, Any]]:
+    """The values of a module's variables as the `state_dict` of a PyTorch module of the same layers: NumPy's arrays.
+
+    Names and layouts are those that `load_state_dict` takes. PyTorch's recurrent layers have two biases: the second one
+    is 0, but for n of a GRU. `num_batches_tracked` is left out; PyTorch does without it.
+
+    Raises:
+        TypeError: If `module` is no module.
+
+    Example:
+        >>> import cuobjax
+        >>> net = cuobjax.nn.Sequential([cuobjax.nn.Linear(3, 2), cuobjax.functional.relu])
+        >>> {name: x.shape for name, x in state_dict(net).items()}
+        {'0.bias': (2,), '0.weight': (2, 3)}
+    """
+    return dict(_State(module, "state_dict"))
+
+
+def save_state_dict(file: FileOrStr, module: Module) -> None:
+    """Saves what `state_dict` gives, for PyTorch: one array after the other.
+
+    Args:
+        file: A path that ends with .pt, .pth or .bin, for `torch.load`, or with .safetensors or .npz; or a binary file
+            (.npz). A file at a path is replaced when the new one is safe on the disk.
+        module: The module.
+
+    Raises:
+        TypeError: If `module` is no module, or the format does not have a dtype.
+        ValueError: If the path has another ending.
+    """
+    if is_path(file) and os.path.splitext(os.fsdecode(file))[1] not in ENDINGS:
+        raise ValueError(f"save_state_dict: expected a path that ends with {', '.join(ENDINGS)}, got {file!r}.")
+    write_to(file, _State(module, "save_state_dict"))
+
+
+class _State(Arrays):
+    """The variables of a module by the names and in the layouts of PyTorch."""
+
+    def __init__(self, module: Module, where: str) -> None:
+        if not isinstance(module, Module):
+            raise TypeError(f"{where}: expected a module, got {type(module).__name__}.")
+        require_untraced(where)
+        own = {
+            key: _Value(key, variable.shape, functools.partial(_as_theirs, owner, attribute, variable, PYTORCH))
+            for key, owner, attribute, variable in _places(module, PYTORCH)
+        }
+        self._values = _joined(module, own, PYTORCH.parted, PYTORCH, where)
+        made = ((key, value.read()) for key, value in self._values.items())
+        self.stored = {key: Stored(x.shape, x.dtype.name) for key, x in made}
+
+    def __getitem__(self, name: str) -> onp.ndarray[Any, Any]:
+        return self._values[name].read()
+
+
+class _Value(NamedTuple):
+    """An array that is read when it is needed: its name, how large it is, and how it is read."""
+
+    name: str
+    shape: tuple[int, ...]
+    read: Callable[[], onp.ndarray[Any, Any]]
 
 
 def _places(module, convention):
@@ -119,35 +197,38 @@ def _way(path, convention):
     return "".join(step + convention.separator for step in steps)
 
 
-def _renamed(state, renamer, convention, where):
-    """The state as {new name: (name, array)}."""
-    renamed = {}
-    for name, array in state.items():
+def _renamed(values, renamer, convention, where):
+    """The values by their new names."""
+    renamed: dict[str, _Value] = {}
+    for name, value in values.items():
         new = name if renamer is None else renamer(name)
         if new is None or re.fullmatch(convention.ignored, new):
             continue
         if new in renamed:
             raise ValueError(f"{where}: expected new names that differ, got {new!r} again, for {name!r}.")
-        renamed[new] = name, array
+        renamed[new] = value
     return renamed
 
 
-def _joined(module, stored, convention, where):
-    """The state with one value for each of our variables, where the library has another number of them."""
+def _joined(module, stored, plans, convention, where):
+    """The values with those that plans make of others in their place."""
     stored, used = dict(stored), set()
     for path, owner in walk(module):
-        way = _way(path, convention)
-        for kind, plan in convention.joined.items():
+        way, there = _way(path, convention), stored.keys() - used
+        for kind, plan in plans.items():
             for name, sources, make in plan(owner) if isinstance(owner, kind) else ():
                 keys = [way + source for source in sources]
-                if stored.keys() >= set(keys):
+                if there >= set(keys):
                     used.update(keys)
-                    made = _made(make, [_on_host(stored[key][1]) for key in keys], f"{where}: {', '.join(keys)}")
-                    stored[way + name] = " + ".join(stored[key][0] for key in keys), made
+                    parts = [stored[key] for key in keys]
+                    read = functools.partial(_made, make, parts, f"{where}: {', '.join(keys)}")
+                    largest = max((part.shape for part in parts), key=math.prod)
+                    stored[way + name] = _Value(" + ".join(part.name for part in parts), largest, read)
     return {key: value for key, value in stored.items() if key not in used}
 
 
-def _made(make, arrays, where):
+def _made(make, parts, where):
+    arrays = [part.read() for part in parts]
     try:
         return make(*arrays)
     except ValueError:
@@ -155,11 +236,27 @@ def _made(make, arrays, where):
         raise ValueError(f"{where}: expected values in the shapes that PyTorch's layer has, got {got}.") from None
 
 
-def _as_ours(array, owner, attribute, convention):
-    """An array of the state as NumPy's, in our layout."""
-    array = _on_host(array)
+def _layout(owner, attribute, convention):
+    """The functions between their layout and ours, None where only axes of length 1 differ."""
     kinds = [kind for kind in convention.layouts if isinstance(owner, kind)] if attribute == "w" else []
-    return convention.layouts[kinds[0]](array) if kinds and array.ndim > 1 else array
+    return convention.layouts[kinds[0]] if kinds else None
+
+
+def _as_ours(value, owner, attribute, variable, convention, where):
+    """Reads a value in our layout, as one of a variable."""
+    layout = _layout(owner, attribute, convention)
+    if math.prod(value.shape) > _MOST * math.prod(variable.shape):
+        raise ValueError(f"{where}: expected a value for {variable.shape}, got {value.shape}.")
+    array = value.read()
+    return _fitting(layout[0](array) if layout and array.ndim > 1 else array, variable, where)
+
+
+def _as_theirs(owner, attribute, variable, convention):
+    """Reads a variable in their layout."""
+    array, layout = host_array(variable), _layout(owner, attribute, convention)
+    if layout:
+        return layout[1](array)
+    return array.reshape(-1) if isinstance(owner, convention.vectors) else array
 
 
 def _on_host(x):
@@ -181,20 +278,23 @@ def _fitting(array, variable, where):
     kept = onp.isfinite(made) | ~onp.isfinite(array) if is_inexact(made.dtype) else made == array
     if not kept.all():
         raise ValueError(f"{where}: expected numbers in the range of {variable.dtype}, got {array[~kept][0]}.")
-    return variable.checked(made, where)
+    return made
 
 
-def _read(state, where):
+@contextlib.contextmanager
+def _values(state, where):
+    """The values in a state, while its file is open."""
     if isinstance(state, Mapping):
-        return state
-    path = os.fsdecode(state) if isinstance(state, str | os.PathLike) else ""
-    if path.endswith(".safetensors"):
-        with open(path, "rb") as file:
-            return read_safetensors(file)
-    if path.endswith(".npz"):
-        with onp.load(path, allow_pickle=False) as archive:
-            return dict(archive)
-    raise TypeError(
-        f"{where}: expected a dictionary or the path of a .safetensors or .npz file, got {state!r}. In PyTorch write "
-        "safetensors.torch.save_file(net.state_dict(), 'net.safetensors')."
-    )
+        yield {
+            name: _Value(name, tuple(getattr(x, "shape", onp.shape(x))), functools.partial(_on_host, x))
+            for name, x in state.items()
+        }
+    elif is_path(state) or hasattr(state, "read"):
+        with opened(state) as archive:
+            archive.check(archive)
+            yield {
+                name: _Value(name, stored.shape, functools.partial(archive.__getitem__, name))
+                for name, stored in archive.stored.items()
+            }
+    else:
+        raise TypeError(f"{where}: expected a dictionary or the path of a file, got {type(state).__name__}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from autograd.primitive import Primitive
 
 from ..core.random_state import RandomState, random_key
 from ..core.variable import BaseVar, StateVar, TrainVar
-from ..io.formats import DamagedFileError, read_npz, replacement, write_npz
+from ..io.formats import DamagedFileError, InMemory, is_path, opened, replacement, write
 from ..typing import FileOrStr
 from .plain import NotPlain, Slot, decoded, encoded, graph_from_plain, plain_graph
 
@@ -82,12 +81,12 @@ def write_program(file: FileOrStr, content: Content, inputs: Sequence[Any]) -> N
             "the variables alone with cuobjax.io.save_var_collection, or write it with operations that are there."
         ) from None
     named = {f"array {i}": x for i, x in enumerate(arrays)}
-    named = {"program": onp.frombuffer(json.dumps(text, allow_nan=False).encode(), onp.uint8), **named}
-    if isinstance(file, str | os.PathLike):
+    named = InMemory({"program": onp.frombuffer(json.dumps(text, allow_nan=False).encode(), onp.uint8), **named})
+    if is_path(file):
         with replacement(os.fsdecode(file)) as new:
-            write_npz(new, named)
+            write(new, named)
     else:
-        write_npz(file, named)
+        write(file, named)
 
 
 def _kind(kind):
@@ -111,9 +110,11 @@ def read_program(file: FileOrStr) -> Content:
         DamagedFileError: If it is damaged or of another kind.
         ValueError: If a later version wrote it.
     """
-    with open(file, "rb") if isinstance(file, str | os.PathLike) else contextlib.nullcontext(file) as opened:
-        named = read_npz(opened)
-    name = os.fsdecode(file) if isinstance(file, str | os.PathLike) else "the file"
+    with opened(file) as archive:
+        name = archive.name
+        archive.require_uncompressed()
+        archive.check(archive)
+        named = dict(archive)
     try:
         text = json.loads(named["program"].tobytes())
         if text["format"] != _FORMAT:

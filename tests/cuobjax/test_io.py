@@ -13,7 +13,6 @@ import sys
 import threading
 import weakref
 import zipfile
-import zlib
 
 import numpy as np
 import pytest
@@ -23,7 +22,7 @@ from hypothesis import strategies as st
 import cuobjax
 import cuobjax.numpy as jn
 from cuobjax import RandomState, StateVar, TrainRef, TrainVar, VarCollection
-from cuobjax.io import Checkpoint, DamagedFileError, formats, load_var_collection, save_var_collection
+from cuobjax.io import Checkpoint, DamagedFileError, load_var_collection, save_var_collection
 from cuobjax.io.collection import read_variable
 from cuobjax.io.formats import replacement
 from cuobjax.nn import BatchNorm0D, Linear, Sequential
@@ -41,7 +40,7 @@ except ImportError:
 
 needs_safetensors = pytest.mark.skipif(safetensors is None, reason="needs the extra: io")
 needs_ml_dtypes = pytest.mark.skipif(ml_dtypes is None, reason="needs the extra: io")
-formats_here = pytest.mark.parametrize("ending", ["npz", pytest.param("safetensors", marks=needs_safetensors)])
+formats_here = pytest.mark.parametrize("ending", ["npz", "safetensors"])
 
 
 def values(vc):
@@ -199,24 +198,19 @@ def test_only_dtypes_of_the_same_bits_are_read(tmp_path, name):
         load_var_collection(tmp_path / "v.npz", VarCollection(v=StateVar(np.ones(1, np.uint64))))
 
 
-def test_safetensors_is_an_extra(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "safetensors", None)
-    (tmp_path / "v.safetensors").write_bytes(b"old")
-    remedy = r"^\.safetensors: expected the package safetensors\. Run `pip install cuobjax\[io\]`\.$"
-    with pytest.raises(ImportError, match=remedy):
-        save_var_collection(tmp_path / "v.safetensors", collection())
-    with pytest.raises(ImportError, match=remedy):
-        load_var_collection(tmp_path / "v.safetensors", collection())
-    assert os.listdir(tmp_path) == ["v.safetensors"]
-    assert (tmp_path / "v.safetensors").read_bytes() == b"old"
-
-
-def test_ml_dtypes_is_an_extra(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+def test_ml_dtypes_is_an_extra(tmp_path):
     members = {"names": np.array(["v"]), "dtypes": np.array(["bfloat16"]), "0": np.ones(1, np.uint16)}
     np.savez(tmp_path / "v.npz", **members)
-    with pytest.raises(ImportError, match=r"^bfloat16: expected the package ml_dtypes\. Run `pip"):
-        load_var_collection(tmp_path / "v.npz", VarCollection(v=StateVar(np.ones(1, np.uint16))))
+    program = """
+import sys
+sys.modules["ml_dtypes"] = None
+import cuobjax, numpy
+vc = cuobjax.VarCollection(v=cuobjax.StateVar(numpy.ones(1, "uint16")))
+cuobjax.io.load_var_collection(sys.argv[1], vc)
+"""
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "v.npz"], capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    assert last.endswith("bfloat16: expected the package ml_dtypes. Run `pip install cuobjax[io]`."), done.stderr
 
 
 @needs_safetensors
@@ -233,7 +227,7 @@ def test_safetensors_of_other_programs_load(tmp_path):
     turned = StateVar(np.arange(6.0).reshape(2, 3).T)
     save_var_collection(tmp_path / "v.safetensors", VarCollection(v=turned))
     assert load_file(tmp_path / "v.safetensors")["v"].tolist() == [[0, 3], [1, 4], [2, 5]]
-    with pytest.raises(TypeError, match=r"^save_var_collection: expected dtypes of \.safetensors\. .*complex128"):
+    with pytest.raises(TypeError, match=r"^save_var_collection: expected dtypes of \.safetensors, got complex128"):
         save_var_collection(tmp_path / "v.safetensors", VarCollection(v=StateVar(np.ones(2, np.complex128))))
     assert load_file(tmp_path / "v.safetensors").keys() == {"v"}
 
@@ -307,7 +301,7 @@ def test_traced_values_are_not_saved(tmp_path):
         save_var_collection(tmp_path / "v.npz", VarCollection(v=v))
         return v * 1
 
-    with pytest.raises(TypeError, match="traced"):
+    with pytest.raises(RuntimeError, match=r"^save_var_collection: expected a call outside of transformations"):
         cuobjax.Grad(loss, VarCollection(v=v))()
     assert os.listdir(tmp_path) == []
 
@@ -318,7 +312,7 @@ def test_nothing_is_unpickled(tmp_path):
             return pytest.fail, ("unpickled",)
 
     np.savez(tmp_path / "v.npz", names=np.array(["v"]), **{"0": np.array([Bomb()], object)})
-    with pytest.raises(DamagedFileError, match="allow_pickle=False"):
+    with pytest.raises(DamagedFileError, match=r"the header .*'\|O'"):
         load_var_collection(tmp_path / "v.npz", VarCollection(v=StateVar(np.ones(1))))
 
 
@@ -849,7 +843,7 @@ def test_a_newest_checkpoint_that_does_not_fit_is_not_skipped(tmp_path):
 # Damage.
 
 
-@pytest.fixture(scope="module", params=["npz", pytest.param("safetensors", marks=needs_safetensors)])
+@pytest.fixture(scope="module", params=["npz", "safetensors"])
 def whole(request, tmp_path_factory):
     """A path, the bytes of a file that was saved there, and the values in it."""
     with cuobjax.device("cpu"):
@@ -915,14 +909,13 @@ def test_a_giant_declared_shape_takes_no_memory(tmp_path, read, names, numbers):
         read(path)
 
 
-@needs_safetensors
 @pytest.mark.parametrize("wrong", [{"shape": [2**60]}, {"shape": [-2]}, {"shape": [2.0]}, {"data_offsets": [8, 0]}])
 def test_a_header_that_lies_is_noticed_without_the_arrays(tmp_path, wrong):
     header = json.dumps({"v": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], **wrong}}).encode()
     path = tmp_path / "v.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
     for call in (lambda: cuobjax.io.list_variables(path), lambda: read_variable(path, "v")):
-        with pytest.raises(DamagedFileError, match=r"bytes \d to \d of 8 for v, F32"):
+        with pytest.raises(DamagedFileError, match=r"bytes \d to \d after 0 for v, float32|as offsets and shape of v"):
             call()
 
 
@@ -959,15 +952,6 @@ def test_random_damage_is_noticed_or_harmless(whole, data):
             if not content:
                 break
         check(whole, bytes(content))
-
-
-@needs_safetensors
-def test_the_checksum_covers_names_dtypes_and_shapes():
-    a = np.arange(6, dtype=np.float32)
-    sums = {formats._checksum(x) for x in ({"a": a}, {"b": a}, {"a": a.view(np.int32)}, {"a": a.reshape(2, 3)})}
-    assert len(sums) == 4
-    assert formats._checksum({"a": a, "b": a}) == formats._checksum({"b": a, "a": a})
-    assert formats._checksum({}) == f"{zlib.crc32(b''):08x}"
 
 
 def test_leftovers_of_processes_that_are_gone_are_removed(tmp_path):

@@ -20,7 +20,7 @@ import cuobjax.zoo
 from autograd.backend import is_cupy
 from cuobjax import Jit, RandomState, StateVar, TrainVar, nn
 from cuobjax.io import DamagedFileError, load_program
-from cuobjax.io.formats import read_npz, write_npz
+from cuobjax.io.formats import InMemory, opened, write
 
 pytestmark = pytest.mark.usefixtures("xp")
 rng = np.random.default_rng(3)
@@ -256,13 +256,13 @@ def test_what_is_no_plain_data(tmp_path, f, args, got):
 
 
 def rewritten(path, change):
-    with open(path, "rb") as file:
-        named = read_npz(file)
+    with opened(path) as archive:
+        named = dict(archive)
     text = json.loads(named["program"].tobytes())
     text = change(text) or text
     named["program"] = np.frombuffer(json.dumps(text).encode(), np.uint8)
     with open(path, "wb") as file:
-        write_npz(file, named)
+        write(file, InMemory(named))
 
 
 def small(path):

@@ -1,0 +1,57 @@
+"""Files of named arrays: of which format one is shows its content, and which one to write, the ending of its name."""
+
+import contextlib
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import IO, Any, TypeGuard
+
+from ...typing import FileOrStr
+from .arrays import Archive, Arrays, noticing_damage
+from .npz import Npz, write_npz
+from .safetensors import Safetensors, write_safetensors
+from .torch import Torch, write_torch
+
+__all__ = ["ENDINGS", "is_path", "opened", "write"]
+
+ENDINGS: dict[str, Callable[[Any, Arrays], None]] = {
+    ".safetensors": write_safetensors,
+    ".npz": write_npz,
+    **dict.fromkeys((".pt", ".pth", ".bin"), write_torch),
+}
+
+
+def write(file: IO[bytes], arrays: Arrays, path: str = "") -> None:
+    """Writes arrays in the format of a path's ending, else as .npz."""
+    ENDINGS.get(os.path.splitext(path)[1], write_npz)(file, arrays)
+
+
+@contextlib.contextmanager
+def opened(file: FileOrStr) -> Iterator[Archive]:
+    """The arrays in a file, a path or a binary file, while it is open.
+
+    Raises:
+        DamagedFileError: If it is of no known format.
+    """
+    with open(file, "rb") if is_path(file) else contextlib.nullcontext(file) as binary:
+        with noticing_damage(str(getattr(binary, "name", "the file"))):
+            archive = _archive(binary)
+        yield archive
+
+
+def _archive(file):
+    start = file.tell()
+    beginning = file.read(4)
+    file.seek(start)
+    if beginning.startswith(b"\x80\2"):
+        raise ValueError("a pickle. Save it again with a PyTorch that writes zip files, 1.6 or newer")
+    if not beginning.startswith(b"PK"):
+        return Safetensors(file)
+    names = zipfile.ZipFile(file).namelist()
+    file.seek(start)
+    return (Torch if any(name.endswith("/data.pkl") for name in names) else Npz)(file)
+
+
+def is_path(file: Any) -> TypeGuard[str | os.PathLike[str]]:
+    """Whether a file is given by its path."""
+    return isinstance(file, str | bytes | os.PathLike)
