@@ -220,12 +220,13 @@ def draw_confusion(axes, labels: np.ndarray, predicted: np.ndarray) -> None:
 
 def draw_mistakes(figure, images: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> None:
     wrong = np.flatnonzero(labels != predicted)
-    panels = list(figure.subplots(3, 4).flat)
-    shown = wrong[: len(panels)]
+    shown = wrong[:12]
     figure.suptitle(f"Mistakes ({len(shown)} of {len(wrong)}): digit → predicted" if len(wrong) else "No mistakes")
-    for axes in panels:
+    columns = max(math.ceil(len(shown) ** 0.5), 1)
+    panels = figure.subplots(-(-len(shown) // columns) or 1, columns, squeeze=False)
+    for axes in panels.flat:
         axes.axis("off")
-    for axes, i in zip(panels, shown, strict=False):
+    for axes, i in zip(panels.flat, shown, strict=False):
         axes.imshow(images[i, 0], cmap="gray_r")
         axes.set_title(f"{labels[i]} → {predicted[i]}", fontsize=9, color=INK)
 

@@ -201,6 +201,7 @@ def test_picture_shows_the_mistakes(mistakes):
     digits.draw_mistakes(figure, np.zeros((60, 1, 8, 8)), labels, predicted)
     titles = [axes.get_title() for axes in figure.axes if axes.images]
     assert titles == [f"{i % 10} → {(i + 1) % 10}" for i in range(min(mistakes, 12))]
+    assert len(figure.axes) <= max(1.5 * len(titles), 1)  # the room is that of the mistakes
 
 
 def test_help_explains_every_option(capsys):
