@@ -25,7 +25,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-    "--window-size=1340,1250",
+    "--window-size=1500,1250",
 )  # fmt: skip
 TAGS = ("test/accuracy", "test/loss", "train/loss", "train/map", "train/weights")
 EPOCHS, PATIENCE = 20, 120  # epochs; seconds to wait for TensorBoard and for the browser

@@ -94,13 +94,16 @@ declare(SummaryWriter, WRITER)
 def _definition(graph: RecordedGraph) -> Any:
     """A graph as TensorBoard's GraphDef: inputs, operations, and what is returned or written."""
     buffers = protocol("compat.proto.graph_pb2")
-    found, names = buffers.GraphDef(), {}
+    found, names, values = buffers.GraphDef(), {}, graph.graph.values
     found.versions.producer = 22
     for text, n in graph.inputs.items():
-        names[n] = _add_node(found, f"inputs/{text}", "Variable" if text.startswith("(") else "Placeholder", [], "")
+        kind = "Placeholder" if text.startswith("argument") else "Variable"
+        names[n] = _add_node(found, f"inputs/{text}", kind, [], "", [values[n].shape])
     for i, o in enumerate(graph.operations):
         inputs = [names[n] for n in o.inputs if n in names]
-        name = _add_node(found, f"{o.primitive.name}_{i}", o.primitive.name, inputs, o.line)
+        name = _add_node(
+            found, f"{o.primitive.name}_{i}", o.primitive.name, inputs, o.line, [values[n].shape for n in o.outputs]
+        )
         names.update((n, f"{name}:{place}" if place else name) for place, n in enumerate(o.outputs))
     ends = [(f"outputs/output {i}", n) for i, n in enumerate(graph.outputs)]
     for text, n in [*ends, *((f"outputs/{name}", n) for name, n in graph.written.items())]:
@@ -108,10 +111,14 @@ def _definition(graph: RecordedGraph) -> Any:
     return found
 
 
-def _add_node(found, text, kind, inputs, line):
-    """Adds a node, whose name has only characters that TensorBoard knows; returns the name."""
+def _add_node(found, text, kind, inputs, line, shapes=()):
+    """Adds a node with shapes of results; its name, which is returned, has only characters that TensorBoard knows."""
     name = re.sub(r"[^A-Za-z0-9_./\-]+", "_", text).strip("_.") or "node"
     node = found.node.add(name=name, op=kind, input=inputs)
+    for shape in shapes:
+        sizes = node.attr["_output_shapes"].list.shape.add()
+        for size in shape:
+            sizes.dim.add(size=size)
     if line:
         node.attr["line"].s = line.encode()
     return name

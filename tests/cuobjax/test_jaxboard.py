@@ -111,7 +111,7 @@ def test_hyperparameters(tmp_path):
 def test_the_graph_of_a_network(tmp_path):
     net = objax.nn.Sequential([objax.nn.Linear(3, 2), jn.tanh])
     with SummaryWriter(tmp_path) as writer:
-        writer.graph(net, jn.ones((4, 3)))
+        writer.graph(lambda x: net(x), jn.ones((4, 3)))
     graph = read(tmp_path).Graph()
     kinds = {node.name: node.op for node in graph.node}
     assert [kind for kind in kinds.values() if kind not in ("Variable", "Placeholder", "Output")] == [
@@ -120,6 +120,8 @@ def test_the_graph_of_a_network(tmp_path):
     assert sorted(kinds.values()).count("Variable") == 2
     assert all(name.partition(":")[0] in kinds for node in graph.node for name in node.input)
     assert len(kinds) == len(graph.node)
+    (product,) = [node for node in graph.node if node.op == "matmul"]
+    assert [[d.size for d in shape.dim] for shape in product.attr["_output_shapes"].list.shape] == [[4, 2]]
 
 
 def test_numbers_are_read_when_they_are_written():
