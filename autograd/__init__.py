@@ -21,7 +21,7 @@ from .control_flow import map as map  # not in __all__: it is the name of a buil
 from .core import Array
 from .core import library as get_array_module
 from .custom import custom_jvp, custom_vjp
-from .debugging import debug, debug_nans, trace_report
+from .debugging import debug, debug_nans
 from .differential_operators import (
     deriv,
     grad_and_aux,
@@ -44,6 +44,7 @@ from .kernels.scatter import deterministic
 from .mapping import vmap
 from .numpy._creation import device_put
 from .printing import debug_print
+from .tape_report import trace_report
 
 __all__ = [
     "Array", "Device", "DeviceError", "checkpoint", "cond", "custom_jvp", "custom_vjp", "debug", "debug_nans",
