@@ -130,7 +130,7 @@ def test_the_picture_of_a_network():
         assert boxes[0][0] < box[0] and boxes[0][1] < box[1] and box[2] < boxes[0][2] and box[3] < boxes[0][3]
     assert sorted([boxes[1], boxes[2], boxes[4], boxes[6]], key=lambda b: b[1]) == [boxes[i] for i in (1, 2, 4, 6)]
     assert all(above[3] < below[1] for above, below in itertools.pairwise([boxes[i] for i in (1, 2, 4, 6)]))
-    assert all(np.array_equal(a, v.value) for a, v in zip(before, net.vars(), strict=True))
+    assert all(np.array_equal(a, np.asarray(v.value)) for a, v in zip(before, net.vars(), strict=True))
 
 
 def test_the_picture_of_a_graph():
