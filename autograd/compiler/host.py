@@ -21,7 +21,7 @@ from ..graph import Graph, Operation, applied
 from ..ops import elementwise, indexing, product, reduction, shape
 from ..ops.indexing import ARRAY
 from ..primitive import Primitive
-from .memory import Memory, is_fresh, is_view, ufunc_of
+from .memory import OF_PLACES, Memory, is_fresh, is_view, ufunc_of
 from .orders import Orders, has_order
 
 __all__ = ["DIRECT", "HostProgram", "LineProgram", "Writer"]
@@ -240,7 +240,7 @@ class Writer:
         ufunc = numpy.matmul if primitive is product.matmul and not product.is_stack(*values) else ufunc_of(primitive)
         if ufunc is not None:
             args = self._arguments(ufunc, operation, values)
-            return f"{self.named(ufunc, primitive.name)}({', '.join(args)}{_OUT})", True
+            return f"{self.named(ufunc, primitive.name)}({', '.join(args)}{_OUT})", ufunc not in OF_PLACES
         if primitive is reduction.mean and exact and result.dtype.itemsize > 2:
             return self._mean(args[0], values[0], **params)
         if isinstance(primitive, Primitive) and primitive.ufunc and exact and result.dtype.itemsize > 2:

@@ -20,7 +20,7 @@ from ..kernels.inner_loops import InnerLoop, loop_of
 from ..kernels.instructions import CASTS
 from ..ops import elementwise, product, reduction, shape
 from ..primitive import Primitive
-from .memory import ufunc_of
+from .memory import OF_PLACES, ufunc_of
 
 __all__ = ["Lowering", "NotLowered", "Step", "axes_of", "order_of", "root_of"]
 
@@ -271,7 +271,7 @@ class Lowering:
         """What a ufunc makes of views and numbers."""
         arrays = self._as_arrays(operands)
         loop = loop_of(ufunc, *[a.dtype for a in arrays])
-        if loop is None or ufunc.signature is not None:
+        if loop is None or ufunc.signature is not None or ufunc in OF_PLACES:
             raise NotLowered
         return self._for_each("call", arrays, loop.dtypes[-1], loop, ignored)
 

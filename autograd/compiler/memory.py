@@ -7,7 +7,11 @@ import numpy
 from ..graph import Graph, Operation
 from ..primitive import Primitive
 
-__all__ = ["Memory", "is_fresh", "is_view", "ufunc_of"]
+__all__ = ["OF_PLACES", "Memory", "is_fresh", "is_view", "ufunc_of"]
+
+# Which of two zeros they choose depends on the place of an element in the arrays, and on whether the result is written
+# over an operand: programs call them as eager code does.
+OF_PLACES: frozenset[numpy.ufunc] = frozenset([numpy.fmax, numpy.fmin])
 
 
 class Memory:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import autograd.numpy as anp
 from autograd import grad
 from autograd.compiler import simplified, stretches
+from autograd.compiler.host import HostProgram
 from autograd.compiler.stretches import Stretch, stretched
 from autograd.graph import Staging
 from autograd.kernels import compiled
@@ -149,6 +150,16 @@ def test_what_inner_loops_do_not_compute_stays_between():
     x = numbers(50, 20)
     graph = in_stretches(lambda x: anp.tanh(anp.cumsum(anp.exp(x) * 2.0, 0) + 1.0) * anp.cumprod(x, 1), x)
     assert [name.partition(" ")[0] for name in names(graph)] == ["stretch", "cumsum", "stretch", "cumprod", "stretch"]
+
+
+@pytest.mark.parametrize("f", [anp.fmax, anp.fmin, anp.maximum, anp.minimum])
+@pytest.mark.parametrize(("one", "other"), [((1, 1),) * 2, ((40, 300), (300,)), ((40, 1), (300,)), ((), (1,))])
+def test_signs_of_zeros_are_those_of_numpy(f, one, other):
+    x, y = onp.zeros(one, "float32"), onp.full(other, -0.0, "float32")
+    for g in (lambda x, y: -f(-x, -y), lambda x, y: -f(-y, -x)):
+        in_stretches(g, x, y)
+        (z,) = HostProgram(recorded(g, x, y), "g")([x, y])
+        assert z.tobytes() == g(x, y).tobytes()
 
 
 def test_views_are_resolved_where_they_are_used():
