@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from . import attention_device, loops, random
+from . import attention_device, attention_loops, loops, random
 from .attention_blocks import Blocks, block_of, rows_of
 from .blas import in_threads
 from .compiled import is_worth_it
@@ -56,6 +56,9 @@ def attention(
     width = v.shape[3]
     y = numpy.empty((n, length, heads, width), q.dtype).transpose(0, 2, 1, 3)  # heads are joined later
     sums = numpy.empty((n, heads, length), problem.dtype)
+    if attention_loops.fits(problem, q, k, v):
+        attention_loops.forward(problem, q, k, v, y, sums, scale)
+        return y, sums
     largest = numpy.finfo(problem.dtype).max / 4  # not infinite, as products would make NaN of that
 
     def work(part: tuple[slice, slice]) -> None:
@@ -111,6 +114,9 @@ def attention_gradient(
     rest = g_sums - (problem.cast(g) * y).sum(-1)
     to_q = numpy.empty((n, length, heads, width), q.dtype).transpose(0, 2, 1, 3)
     to_k, to_v = [numpy.empty((n, m, h, w), x.dtype).transpose(0, 2, 1, 3) for x in (k, v) for n, h, m, w in (x.shape,)]
+    if not to_bias and attention_loops.fits(problem, q, k, v, g):
+        attention_loops.backward(problem, g, q, k, v, sums, rest, [to_q, to_k, to_v], scale)
+        return to_q, to_k, to_v
 
     def work(part: tuple[slice, slice]) -> None:
         k_part, v_part = problem.extended(k[part], 1), problem.extended(v[part], 1)
@@ -201,7 +207,7 @@ class _Problem(Blocks):
             return tops
         top: Any = 0
         if not is_shifted:
-            top = p.max(-1, keepdims=True)
+            top = p.max(-1, keepdims=True, initial=-math.inf)  # the first queries may see no key
             if not self.sees_all:
                 top = numpy.where(top == -math.inf, numpy.asarray(0, top.dtype), top)
             p -= top

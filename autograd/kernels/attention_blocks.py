@@ -79,7 +79,7 @@ class Blocks:
     def add_to_bias(self, of_bias: Any, place: Any, seen: slice, ds: Any) -> None:
         """Adds the cotangents of a block's scores (n, k, G * t, s) to that of the bias."""
         total = block_of(self.grouped(of_bias), place, seen)
-        ds = ds.reshape((*ds.shape[:2], self.of_group, -1, ds.shape[-1]))
+        ds = ds.reshape((*ds.shape[:2], self.of_group, ds.shape[2] // self.of_group, ds.shape[-1]))
         total += ds.sum(tuple([i for i in range(5) if total.shape[i] == 1 < ds.shape[i]]), keepdims=True)
 
 

@@ -17,7 +17,7 @@ import numpy
 
 from .compiled import each
 
-__all__ = ["in_threads", "one_thread"]
+__all__ = ["gemm_of", "in_threads", "one_thread"]
 
 _NAMES = [f"{prefix}openblas_%s_num_threads{suffix}" for prefix in ("scipy_", "") for suffix in ("64_", "")]
 
@@ -80,11 +80,27 @@ if hasattr(os, "register_at_fork"):
 @functools.cache
 def _library() -> Any:
     """OpenBLAS's functions that read and write its number of threads; None where NumPy has another library."""
-    try:
-        known = ctypes.CDLL(numpy._core._multiarray_umath.__file__)  # type: ignore[attr-defined]
-    except (AttributeError, OSError):
-        return None
+    known = _loaded()
     for name in _NAMES:
         if hasattr(known, name % "get") and hasattr(known, name % "set"):
             return getattr(known, name % "get"), getattr(known, name % "set")
     return None
+
+
+@functools.cache
+def gemm_of(dtype: numpy.dtype[Any]) -> int | None:
+    """The address of OpenBLAS's product of matrices, whose sizes have 64 bits; None where NumPy has another library."""
+    for prefix in ("scipy_", ""):
+        function = getattr(_loaded(), f"{prefix}cblas_{dtype.char.replace('f', 's')}gemm64_", None)
+        if function is not None and _library() is not None:
+            return ctypes.cast(function, ctypes.c_void_p).value
+    return None
+
+
+@functools.cache
+def _loaded() -> ctypes.CDLL | None:
+    """The library of NumPy's products."""
+    try:
+        return ctypes.CDLL(numpy._core._multiarray_umath.__file__)  # type: ignore[attr-defined]
+    except (AttributeError, OSError):
+        return None

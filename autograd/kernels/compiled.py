@@ -117,9 +117,9 @@ def each(work: Callable[[int], Any], count: int) -> None:
 class Loop:
     """A loop over rows of arrays: `function(part, start, stop, *arguments)` works on the rows from start to stop - 1.
 
-    The text of the function is Python. It is compiled for float32 or float64: then `Real` in it is that type, `exp`,
-    `tanh` and others of `scalars` are functions of one number, functions that it calls are compiled with it, and
-    floating-point constants of its module are `Real`. Results are rounded as the text says, with two exceptions: a
+    The text of the function is Python. It is compiled for float32 or float64: then `Real` in it is that type, `gemm`
+    calls BLAS, `exp`, `tanh` and others of `scalars` are functions of one number, functions that it calls are compiled
+    with it, and floating-point constants of its module are `Real`. Results are rounded as the text says, with two exceptions: a
     product and a sum may be one instruction, and a function that is a `reduction` may add in any order.
 
     Args:
@@ -187,6 +187,8 @@ def _bound(function, real, names, bare):
         value = function.__globals__.get(name)
         if name == "Real":
             bound[name] = real
+        elif name == "gemm":
+            bound[name] = importlib.import_module(".gemm", __package__).gemm
         elif name in names:
             bound[name] = _compile(names[name], real, {}, True, True)
         elif name in table:

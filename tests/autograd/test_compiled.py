@@ -182,16 +182,32 @@ def test_lstm(reverse, dtype, both):
 
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
-def test_attention(causal, bias, both):
-    q, k, v, g = (normal(2, 4, 30, 8), normal(2, 2, 20, 8), normal(2, 2, 20, 8), normal(2, 4, 30, 8))
-    hides = np.where(rng.random((2, 1, 30, 20)) < 0.3, -math.inf, 0).astype("float32") if bias else 0
+@pytest.mark.parametrize(("queries", "keys"), [(30, 20), (200, 90)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_attention(dtype, queries, keys, causal, bias, both):
+    """In one block and in several ones, the first of which sees no key if it is causal."""
+    q, k = normal(2, 4, queries, 8, dtype=dtype), normal(2, 2, keys, 8, dtype=dtype)
+    v, g = normal(2, keys, 2, 8, dtype=dtype).swapaxes(1, 2), normal(2, 4, queries, 1, dtype=dtype)
+    hides = np.where(rng.random((2, 1, queries, keys)) < 0.3, -math.inf, 0).astype(dtype) if bias else 0
     known = {"scale": 0.3, "causal": causal, "keep": 1.0}
     found, expected = both(attention.attention, q, k, v, hides, 0, **known)
     close(found[:1], expected[:1])
     seen = expected[1] < 1e30
+    assert (seen == (found[1] < 1e30)).all()
     np.testing.assert_allclose(found[1][seen], expected[1][seen], rtol=1e-5, atol=1e-5)
-    arguments = g, 0, q, k, v, hides, 0, *expected
-    close(*both(attention.attention_gradient, *arguments, **known, to_bias=bias), 1e-4)
+    for to_bias in {False, bias}:
+        arguments = np.broadcast_to(g, q.shape), g[..., 0], q, k, v, hides, 0, *expected
+        close(*both(attention.attention_gradient, *arguments, **known, to_bias=to_bias), 1e-4)
+
+
+def test_attention_of_what_is_not_finite(both):
+    q, k, v = normal(1, 2, 40, 8), normal(1, 2, 50, 8), normal(1, 2, 50, 8)
+    q[0, 0, 3, 1], k[0, 1, 4, 2], v[0, 0, 5] = math.nan, math.inf, math.nan
+    with np.errstate(invalid="ignore"):
+        found, expected = both(attention.attention, q, k, v, 0, 0, scale=0.3, causal=False, keep=1.0)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
+    close([found[0][0, 1]], [expected[0][0, 1]])
 
 
 NUMBERS = {"elu": {"alpha": 1.5, "rate": 0.7, "scale": 1.1}}
