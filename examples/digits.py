@@ -1,35 +1,33 @@
 """Trains a convolutional classifier of scikit-learn's handwritten digits: `python -m examples.digits`.
 
 1,437 images of 8 x 8 pixels are learned and 360 others tell how well. The result is printed and drawn; a checkpoint is
-written after every epoch, and `--resume` continues from it as if training had never stopped.
+written after every epoch, and `--resume` continues from the newest one as if training had never stopped.
 """
 
 import argparse
 import contextlib
-import json
 import math
-import os
 import re
 import sys
 import time
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 try:
     import numpy as np
-    from matplotlib.colors import PowerNorm
     from matplotlib.figure import Figure
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
     from threadpoolctl import threadpool_limits
-    from tqdm import tqdm
 
     import cuobjax
     import cuobjax.numpy as jn
+    from cuobjax import plot
+    from cuobjax.data import Loader, progress
     from cuobjax.functional import flatten, max_pool_2d, relu
     from cuobjax.functional.loss import cross_entropy_logits_sparse
+    from cuobjax.io import Checkpoint, DamagedFileError
+    from cuobjax.metrics import ConfusionMatrix
     from cuobjax.nn import BatchNorm2D, Conv2D, Dropout, Linear, Sequential
 except ModuleNotFoundError as missing:
     package = str(missing.name).partition(".")[0]
@@ -37,7 +35,7 @@ except ModuleNotFoundError as missing:
 
 DECAY = 0.88  # of the learning rate per epoch
 TEST_IMAGES = 360
-CHECKPOINT, FIGURE = "digits.npz", "digits.png"
+FIGURE = "digits.png"
 RESUMED = ("batch", "lr", "seed")  # options that a checkpoint keeps
 
 
@@ -46,16 +44,10 @@ class Failure(Exception):
 
 
 class History(NamedTuple):
-    """How training went: the position of every step in epochs, its loss, and the test accuracy after every epoch."""
+    """How training went: the losses of the steps of every epoch, and the test accuracy after it."""
 
-    position: np.ndarray = np.zeros(0)
-    loss: np.ndarray = np.zeros(0)
-    accuracy: np.ndarray = np.zeros(0)
-
-    def extended(self, losses: np.ndarray, accuracy: float) -> "History":
-        """With one epoch more."""
-        position = len(self.accuracy) + np.arange(1, len(losses) + 1) / len(losses)
-        return History(*(np.append(*pair) for pair in zip(self, (position, losses, accuracy), strict=True)))
+    losses: list[list[float]]
+    accuracy: list[float]
 
 
 # The model and one step of training: all there is of cuobjax to learn here.
@@ -111,124 +103,69 @@ def images_and_labels() -> list[np.ndarray]:
 
 
 def train(model: Classifier, data: list[np.ndarray], options: argparse.Namespace) -> History:
-    """Trains up to epoch `options.epochs`."""
+    """Trains up to epoch `options.epochs`; a checkpoint has all that a run needs to go on."""
     images, test_images, labels, test_labels = data
     step, variables = trainer(model)
-    history = load(options.resume, variables) if options.resume else History()
-    done = len(history.accuracy)
-    if done >= options.epochs:
-        raise Failure(f"{options.resume}: {done} epochs are trained already. Ask for more with --epochs.")
-    size = min(options.batch, len(images))
-    steps = len(images) // size
-    hidden = True if options.quiet else None  # None hides it where nobody looks: in a file or a pipe
-    with tqdm(total=options.epochs * steps, initial=done * steps, unit="step", disable=hidden) as progress:
-        for epoch in range(done, options.epochs):
-            order = np.random.default_rng((options.seed, epoch)).permutation(len(images))
-            losses = []
-            for batch in order[: steps * size].reshape(steps, size):
-                losses.append(step(images[batch], labels[batch], options.lr * DECAY**epoch))
-                progress.update()
-            accuracy = np.mean(predict(model, test_images) == test_labels)
-            history = history.extended(np.asarray(jn.stack(losses)), accuracy)
-            progress.set_postfix(loss=f"{history.loss[-steps:].mean():.4f}", test=f"{accuracy:.2%}")
-            save(options.out / CHECKPOINT, variables, options, history)
+    loader = Loader((images, labels), batch=min(options.batch, len(images)), shuffle=True, drop_last=True)
+    variables += loader.vars()
+    history = History([], [])
+    if options.resume:
+        history = History(**restored(options.resume, variables)["history"])
+    if len(history.accuracy) >= options.epochs:
+        raise Failure(f"{len(history.accuracy)} epochs are trained already. Ask for more with --epochs.")
+    checkpoint = Checkpoint(options.out, keep_ckpts=1, verbose=False)
+    for epoch in range(len(history.accuracy), options.epochs):
+        losses = []
+        steps = progress(loader, f"epoch {epoch + 1}", hide=options.quiet or None)  # None hides it in files and pipes
+        for x, y in steps:
+            losses.append(step(x, y, options.lr * DECAY**epoch))
+            steps.show(loss=losses[-1], test=history.accuracy[-1] if history.accuracy else "?")
+        history.losses.append(np.asarray(jn.stack(losses)).tolist())
+        history.accuracy.append(float(np.mean(predict(model, test_images) == test_labels)))
+        run = {"options": {name: getattr(options, name) for name in RESUMED}, "history": history._asdict()}
+        checkpoint.save(variables, epoch + 1, run=run)
     return history
 
 
-def save(path: Path, variables: cuobjax.VarCollection, options: argparse.Namespace, history: History) -> None:
-    """Writes all that is needed to continue: options, history, and the variables by their names."""
-    settings = json.dumps({name: getattr(options, name) for name in RESUMED})
-    arrays: dict[str, Any] = history._asdict() | {name: np.asarray(v.value) for name, v in variables.items()}
-    write_atomically(path, lambda file: np.savez(file, settings=settings, **arrays))
-
-
-def load(path: Path, variables: cuobjax.VarCollection) -> History:
-    """Assigns the variables of a checkpoint, all or none, and returns its history."""
-    _, history, tensors = read(path)
-    for name, v in variables.items():
-        expected = f"{v.dtype} {v.shape}"
-        found = f"{tensors[name].dtype} {tensors[name].shape}" if name in tensors else "nothing"
-        if found != expected:
-            raise Failure(f"{path}: expected {expected} as {name}, got {found}. Is it of another version?")
-    for name, v in variables.items():
-        v.assign(tensors[name])
-    return history
-
-
-def read(path: Path) -> tuple[dict, History, dict[str, np.ndarray]]:
-    """The options, the history and the tensors in a checkpoint."""
+def restored(folder: Path, variables: cuobjax.VarCollection) -> dict[str, Any]:
+    """Assigns the newest checkpoint in a folder to variables, to all or none; what else the run saved."""
+    checkpoint = Checkpoint(folder, keep_ckpts=1, makedir=False, verbose=False)
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            stored = dict(archive)
-        settings = json.loads(str(stored.pop("settings")))
-        return settings, History(**{name: stored.pop(name) for name in History._fields}), stored
-    except FileNotFoundError:
-        raise Failure(f"{path}: no checkpoint to resume from. Train without --resume first.") from None
-    except (OSError, TypeError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        raise Failure(f"{path}: expected a checkpoint of this program, got something else or a damaged file.") from None
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Replaces a file by what `write(file)` writes: after a crash it is the old one or the new one, nothing between."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    with open(temporary, "wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+        found, _ = checkpoint.restore(variables)
+    except DamagedFileError:
+        raise
+    except ValueError:
+        raise Failure(f"{folder}: expected a checkpoint of this version of the program, got other variables.") from None
+    if not found:
+        raise Failure(f"{folder}: no checkpoint to resume from. Train without --resume first.")
+    if checkpoint.run.keys() != {"options", "history"}:
+        raise Failure(f"{folder}: expected a checkpoint of this program, got one of another.")
+    return checkpoint.run
 
 
 # The picture.
-
-INK, MUTED, BLUE = "#1f2328", "#8a9099", "#1f5fa8"
 
 
 def draw(path: Path, history: History, images: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> None:
     figure = Figure(figsize=(14, 4.6), layout="constrained")
     parts: Any = figure.subfigures(1, 3, width_ratios=(1.1, 1.1, 1))
     left, middle, right = parts
-    draw_loss(left.subplots(), history)
-    draw_confusion(middle.subplots(), labels, predicted)
+    losses = np.array(history.losses)
+    steps = np.arange(1, losses.size + 1) / losses.shape[1]
+    plot.curves({"training": (steps, losses.ravel())}, "cross-entropy [nat]", "epoch", figure=left)
+    counts = ConfusionMatrix(10)
+    counts.update(predicted, labels)
+    plot.confusion(counts, figure=middle)
     draw_mistakes(right, images, labels, predicted)
-    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    figure.savefig(path, dpi=120)
 
 
-def draw_loss(axes, history: History) -> None:
-    epoch = np.ceil(history.position).astype(int)
-    mean = np.bincount(epoch, history.loss)[1:] / np.bincount(epoch)[1:]
-    axes.plot(history.position, history.loss, color=MUTED, alpha=0.6, linewidth=0.8, label="step")
-    axes.plot(np.arange(len(mean)) + 0.5, mean, color=BLUE, linewidth=2, marker="o", label="mean of epoch")
-    axes.set(title="Training loss", xlabel="epoch", ylabel="cross-entropy [nat]", yscale="log", xlim=(0, None))
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(axis="y", color=MUTED, alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-
-
-def draw_confusion(axes, labels: np.ndarray, predicted: np.ndarray) -> None:
-    counts = np.zeros((10, 10), int)
-    np.add.at(counts, (labels, predicted), 1)
-    axes.imshow(counts, cmap="Blues", norm=PowerNorm(0.4))  # a single mistake is still seen
-    for row, column in zip(*counts.nonzero(), strict=True):
-        color = "white" if counts[row, column] > counts.max() / 4 else INK
-        axes.text(column, row, counts[row, column], ha="center", va="center", fontsize=8, color=color)
-    axes.set(xlabel="predicted", ylabel="digit", xticks=range(10), yticks=range(10))
-    axes.set_title(f"Test images: {counts.trace() / counts.sum():.2%} right")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-
-
-def draw_mistakes(figure, images: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> None:
+def draw_mistakes(figure: Any, images: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> None:
     wrong = np.flatnonzero(labels != predicted)
-    shown = wrong[:12]
+    shown = wrong[:16]
     figure.suptitle(f"Mistakes ({len(shown)} of {len(wrong)}): digit → predicted" if len(wrong) else "No mistakes")
-    columns = max(math.ceil(len(shown) ** 0.5), 1)
-    panels = figure.subplots(-(-len(shown) // columns) or 1, columns, squeeze=False)
-    for axes in panels.flat:
-        axes.axis("off")
-    for axes, i in zip(panels.flat, shown, strict=False):
-        axes.imshow(images[i, 0], cmap="gray_r")
-        axes.set_title(f"{labels[i]} → {predicted[i]}", fontsize=9, color=INK)
+    if len(shown):
+        plot.images(1 - images[shown], [f"{labels[i]} → {predicted[i]}" for i in shown], figure=figure)
 
 
 # The command line.
@@ -274,11 +211,11 @@ def parser() -> Parser:
         ("--lr", "RATE", rate, 0.004, f"learning rate of Adam, times {DECAY} after each epoch"),
         ("--seed", "N", integer(0), 0, "of the initial weights, the order of the images and the dropout"),
         ("--device", "NAME", device, "auto", "cpu, gpu, gpu:1, ... or auto: a GPU where there is one"),
-        ("--out", "DIR", Path, "results", f"folder of the checkpoint {CHECKPOINT} and the picture {FIGURE}"),
+        ("--out", "DIR", Path, "results", f"folder of the picture {FIGURE}, and of the checkpoint in ckpt/"),
     ]:
         new.add_argument(name, metavar=metavar, type=parse, default=default, help=f"{meaning} (default: {default})")
-    new.add_argument("--resume", metavar="FILE", type=Path, nargs="?", const=True, help="continue from this checkpoint "
-        f"(DIR/{CHECKPOINT} without FILE), with its --batch, --lr and --seed where they are not given")  # fmt: skip
+    new.add_argument("--resume", metavar="FOLDER", type=Path, nargs="?", const=True, help="continue from the newest "
+        "checkpoint of this folder, else of DIR; --batch, --lr and --seed are its own by default")  # fmt: skip
     new.add_argument("--quiet", action="store_true", help="print the result only: no table of variables, no progress")
     return new
 
@@ -288,10 +225,10 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     command_line = parser()
     options = command_line.parse_args(argv)
     if options.resume:
-        checkpoint = options.out / CHECKPOINT if options.resume is True else options.resume
-        command_line.set_defaults(**read(checkpoint)[0])
+        folder = options.out if options.resume is True else options.resume
+        command_line.set_defaults(**restored(folder, cuobjax.VarCollection())["options"])
         options = command_line.parse_args(argv)
-        options.resume = checkpoint
+        options.resume = folder
     return options
 
 
@@ -309,7 +246,8 @@ def run(options: argparse.Namespace) -> None:
     draw(options.out / FIGURE, history, images, labels, predicted)
     right, epochs, seconds = np.sum(predicted == labels), len(history.accuracy), time.perf_counter() - began
     print(f"test accuracy {right / len(labels):.2%} ({right} of {len(labels)}) after epoch {epochs}; {seconds:.1f} s")
-    print(f"written: {options.out / FIGURE}, {options.out / CHECKPOINT}")
+    checkpoint = options.out / Checkpoint.DIR_NAME / (Checkpoint.FILE_FORMAT % epochs)
+    print(f"written: {options.out / FIGURE}, {checkpoint}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -319,7 +257,7 @@ def main(argv: list[str] | None = None) -> int:
         # Matrices of this size gain nothing from a second thread, and lose much where other programs are running.
         with chosen, threadpool_limits(1, "blas"):
             run(options)
-    except (Failure, OSError, cuobjax.DeviceError) as error:
+    except (Failure, OSError, DamagedFileError, cuobjax.DeviceError) as error:
         print(f"digits: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,5 +1,8 @@
 """The demo program as its user meets it: what it prints and writes, that it resumes exactly, how it complains."""
 
+import json
+import pickle
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,26 +12,26 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs the extra: examples")
 pytest.importorskip("matplotlib", reason="needs the extra: examples")
-pytest.importorskip("tqdm", reason="needs the extra: examples")
 
 from matplotlib.figure import Figure
 
+import cuobjax
+from cuobjax.io import Checkpoint
+from cuobjax.io.formats import opened
 from examples import digits
 
 FEW_STEPS = ["--batch", "80", "--quiet"]  # three steps in an epoch of few images
 
 
+def newest(folder):
+    return max((folder / "ckpt").iterdir())
+
+
 def checkpoint(folder):
-    with np.load(folder / digits.CHECKPOINT, allow_pickle=False) as archive:
-        return dict(archive)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_monitor():
-    """Without tqdm's watching thread, which would outlive the test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(digits.tqdm, "monitor_interval", 0)
-        yield
+    """The arrays of the newest checkpoint, and what else the run has saved."""
+    with opened(newest(folder)) as archive:
+        arrays = dict(archive)
+    return arrays, json.loads(arrays["(Checkpoint).run"].tobytes())["run"]
 
 
 @pytest.fixture(scope="module")
@@ -70,31 +73,76 @@ def test_learns_prints_and_writes(tmp_path, capsys):
     folder = tmp_path / "new" / "folder"
     assert digits.main(["--epochs", "2", "--out", str(folder)]) == 0
     printed = capsys.readouterr()
-    stored = checkpoint(folder)
+    _, run = checkpoint(folder)
+    losses, accuracy = np.array(run["history"]["losses"]), run["history"]["accuracy"]
     assert "(Classifier).features(Sequential)[0](Conv2D).w" in printed.out
     assert "+Total(" in printed.out
-    assert f"test accuracy {stored['accuracy'][-1]:.2%}" in printed.out
+    assert f"test accuracy {accuracy[-1]:.2%}" in printed.out
     assert printed.err == ""  # the progress bar is for terminals
-    assert stored["accuracy"][-1] > 0.8
-    assert stored["loss"].shape == stored["position"].shape == (2 * (1437 // 128),)
-    assert stored["loss"][11:].mean() < 0.5 * stored["loss"][:11].mean()
+    assert accuracy[-1] > 0.8
+    assert losses.shape == (2, 1437 // 128)
+    assert losses[1].mean() < 0.5 * losses[0].mean()
     picture = (folder / digits.FIGURE).read_bytes()
     assert picture.startswith(b"\x89PNG\r\n")
     assert picture[12:16] == b"IHDR"
     assert int.from_bytes(picture[16:20]) > 1000
-    assert sorted(p.name for p in folder.iterdir()) == [digits.CHECKPOINT, digits.FIGURE]
+    assert sorted(p.name for p in folder.rglob("*")) == ["0000000002.npz", "ckpt", digits.FIGURE]
+
+
+def require_same(a, b):
+    assert list(a[0]) == list(b[0]) and a[1] == b[1]
+    for name, x in a[0].items():
+        np.testing.assert_array_equal(x, b[0][name], err_msg=name, strict=True)
 
 
 def test_resumed_run_equals_an_uninterrupted_one(tmp_path, trained, few_images):
     half, resumed = tmp_path / "half", tmp_path / "resumed"
     assert digits.main([*FEW_STEPS, "--epochs", "1", "--out", str(half)]) == 0
+    first = checkpoint(half)
     options = ["--quiet", "--epochs", "2"]  # --batch is in the checkpoint
-    assert digits.main(["--resume", str(half / digits.CHECKPOINT), *options, "--out", str(resumed)]) == 0
-    first, last, whole = checkpoint(half), checkpoint(resumed), checkpoint(trained)
-    assert list(first) == list(last) == list(whole)
-    for name in whole:
-        np.testing.assert_array_equal(last[name], whole[name], err_msg=name, strict=True)
-    assert (first["(Adam).step"], last["(Adam).step"]) == (3, 6)
+    assert digits.main(["--resume", str(half), *options, "--out", str(resumed)]) == 0
+    last = checkpoint(resumed)
+    require_same(last, checkpoint(trained))
+    assert (first[0]["(Adam).step"], last[0]["(Adam).step"]) == (3, 6)
+
+
+KILLED = """
+import os, pickle, signal, sys
+from examples import digits
+
+with open(sys.argv[1], "rb") as file:
+    few = pickle.load(file)
+digits.images_and_labels = lambda: few
+trainer, count = digits.trainer, 0
+
+def killed(model):
+    step, variables = trainer(model)
+
+    def counted(*args):
+        global count
+        count += 1
+        if count == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(*args)
+
+    return counted, variables
+
+digits.trainer = killed
+digits.main(sys.argv[2:])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_killed_run_goes_on_with_the_same_bits(tmp_path, trained, few, few_images):
+    """It is killed in the middle of the second epoch, which begins anew."""
+    (tmp_path / "few").write_bytes(pickle.dumps(few))
+    options = [*FEW_STEPS, "--epochs", "2", "--out", str(tmp_path)]
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "few"), *options]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert newest(tmp_path).name == "0000000001.npz"
+    assert digits.main(["--resume", *options]) == 0
+    require_same(checkpoint(tmp_path), checkpoint(trained))
 
 
 def test_another_seed_and_only_the_result_printed(tmp_path, trained, few_images, capsys):
@@ -102,8 +150,8 @@ def test_another_seed_and_only_the_result_printed(tmp_path, trained, few_images,
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("test accuracy ")
     assert "after epoch 1;" in first
-    assert second == f"written: {tmp_path / digits.FIGURE}, {tmp_path / digits.CHECKPOINT}"
-    assert not np.array_equal(checkpoint(tmp_path)["loss"], checkpoint(trained)["loss"][:3])
+    assert second == f"written: {tmp_path / digits.FIGURE}, {newest(tmp_path)}"
+    assert checkpoint(tmp_path)[1]["history"]["losses"][0] != checkpoint(trained)[1]["history"]["losses"][0]
 
 
 @pytest.mark.parametrize(
@@ -140,68 +188,41 @@ def test_folder_that_cannot_be_made(tmp_path, capsys):
     assert str(tmp_path / "file") in line
 
 
-def damaged(source, target, change):
-    stored = checkpoint(source)
-    change(stored)
-    np.savez(target, **stored)
-
-
 def test_checkpoints_that_cannot_be_resumed(tmp_path, trained, capsys):
-    whole = (trained / digits.CHECKPOINT).read_bytes()
-    path = tmp_path / digits.CHECKPOINT
-    last = list(checkpoint(trained))[-1]
+    whole = newest(trained).read_bytes()
     resume = ["--resume", "--quiet", "--epochs", "9", "--out", tmp_path]
 
     status, line = failure(capsys, *resume)
-    assert (status, line) == (1, f"digits: {path}: no checkpoint to resume from. Train without --resume first.\n")
+    assert (status, line) == (1, f"digits: {tmp_path}: no checkpoint to resume from. Train without --resume first.\n")
     status, line = failure(capsys, "--resume", "--epochs", "2", "--quiet", "--out", trained)
-    assert status == 1
-    assert "digits.npz: 2 epochs are trained already. Ask for more with --epochs." in line
-    for content in (b"", b"no checkpoint", whole[: len(whole) // 2], whole[:2000] + b"?" * 64 + whole[2064:]):
+    assert (status, line) == (1, "digits: 2 epochs are trained already. Ask for more with --epochs.\n")
+    (tmp_path / "ckpt").mkdir()
+    path = tmp_path / "ckpt" / "0000000001.npz"
+    for content in (b"", b"no checkpoint", whole[: len(whole) // 2], whole[:-2000] + b"?" * 2000):
         path.write_bytes(content)
         status, line = failure(capsys, *resume)
         assert status == 1
-        assert "expected a checkpoint of this program" in line
-    damaged(trained, path, lambda stored: stored.pop("settings"))
-    assert "expected a checkpoint of this program" in failure(capsys, *resume)[1]
-    damaged(trained, path, lambda stored: stored.pop(last))
-    assert f"as {last}, got nothing" in failure(capsys, *resume)[1]
-    damaged(trained, path, lambda stored: stored.update({last: stored[last].astype("float64")}))
-    assert f"as {last}, got float64" in failure(capsys, *resume)[1]
-
-
-def test_checkpoint_is_loaded_whole_or_not_at_all(tmp_path, trained):
-    damaged(trained, tmp_path / "bad.npz", lambda stored: stored.popitem())
-    _, variables = digits.trainer(digits.Classifier())
-    before = [np.array(v.value) for v in variables]
-    with pytest.raises(digits.Failure, match="got nothing"):
-        digits.load(tmp_path / "bad.npz", variables)
-    for old, v in zip(before, variables, strict=True):
-        np.testing.assert_array_equal(old, v.value)
-
-
-def test_file_is_replaced_whole_or_not_at_all(tmp_path):
-    def fail_halfway(file):
-        file.write(b"ne")
-        raise OSError("disk full")
-
-    (tmp_path / "file").write_bytes(b"old")
-    with pytest.raises(OSError, match="disk full"):
-        digits.write_atomically(tmp_path / "file", fail_halfway)
-    assert (tmp_path / "file").read_bytes() == b"old"
-    digits.write_atomically(tmp_path / "file", lambda file: file.write(b"new"))
-    assert (tmp_path / "file").read_bytes() == b"new"
+        assert f"{path}: expected variables, got a damaged file" in line
+    path.unlink()
+    model = cuobjax.nn.Linear(1, 1)
+    Checkpoint(tmp_path, 1).save(model.vars(), 1)
+    assert "expected a checkpoint of this program, got one of another" in failure(capsys, *resume)[1]
+    Checkpoint(tmp_path, 1).save(model.vars(), 1, run=checkpoint(trained)[1])
+    assert "expected a checkpoint of this version of the program" in failure(capsys, *resume)[1]
 
 
 @pytest.mark.parametrize("mistakes", [0, 2, 30])
 def test_picture_shows_the_mistakes(mistakes):
     labels = np.arange(60) % 10
     predicted = np.where(np.arange(60) < mistakes, (labels + 1) % 10, labels)
-    figure = Figure()
+    figure = Figure(layout="constrained")
     digits.draw_mistakes(figure, np.zeros((60, 1, 8, 8)), labels, predicted)
     titles = [axes.get_title() for axes in figure.axes if axes.images]
-    assert titles == [f"{i % 10} → {(i + 1) % 10}" for i in range(min(mistakes, 12))]
+    assert titles == [f"{i % 10} → {(i + 1) % 10}" for i in range(min(mistakes, 16))]
     assert len(figure.axes) <= max(1.5 * len(titles), 1)  # the room is that of the mistakes
+    figure.draw_without_rendering()
+    if mistakes == 2:  # few ones are large
+        assert all(axes.get_window_extent().width > 0.3 * figure.bbox.width for axes in figure.axes if axes.images)
 
 
 def test_help_explains_every_option(capsys):
@@ -209,7 +230,7 @@ def test_help_explains_every_option(capsys):
         digits.main(["--help"])
     told = " ".join(capsys.readouterr().out.split())
     assert stopped.value.code == 0
-    for option in "epochs N", "batch N", "lr RATE", "seed N", "device NAME", "out DIR", "resume [FILE]", "quiet":
+    for option in "epochs N", "batch N", "lr RATE", "seed N", "device NAME", "out DIR", "resume [FOLDER]", "quiet":
         assert f" --{option} " in told
     assert told.count("(default: ") == 6
 

@@ -50,6 +50,7 @@ def curves(
     name: str = "loss",
     against: str = "step",
     logarithmic: bool | None = None,
+    figure: Any = None,
 ) -> "Figure":
     """Learning curves: one line for each series, a long one with its moving average over it.
 
@@ -59,6 +60,7 @@ def curves(
         name: What the numbers are.
         against: What the places are.
         logarithmic: Whether the axis is; None: if all numbers are positive and differ a hundredfold.
+        figure: A figure or a part of one (`Figure.subfigures`) to draw in; by default a new one.
 
     Raises:
         ValueError: If there are no numbers, or other places than numbers.
@@ -71,7 +73,7 @@ def curves(
         raise ValueError("curves: expected numbers to draw, got none that is finite.")
     if logarithmic is None:
         logarithmic = bool(shown.min() > 0 and shown.max() > 100 * shown.min())
-    figure = new_figure(7, 4)
+    figure = figure or new_figure(7, 4)
     axes = figure.subplots()
     for i, (label, (x, y)) in enumerate(lines.items()):
         color = _COLORS[i % len(_COLORS)]
@@ -105,12 +107,13 @@ def _smooth(x, y):
     return x[width // 2 : len(y) - (width - 1) // 2], onp.convolve(y, kernel, "valid")
 
 
-def confusion(counts: ArrayLike | ConfusionMatrix, labels: Sequence[str] | None = None) -> "Figure":
+def confusion(counts: ArrayLike | ConfusionMatrix, labels: Sequence[str] | None = None, figure: Any = None) -> "Figure":
     """A confusion matrix, rows are labels, columns predictions; a colour is the part of its row.
 
     Args:
         counts: The metric, or its counts (classes, classes).
         labels: The names of the classes.
+        figure: A figure or a part of one (`Figure.subfigures`) to draw in; by default a new one.
 
     Raises:
         ValueError: If it is not square, or there are other names than classes.
@@ -123,7 +126,7 @@ def confusion(counts: ArrayLike | ConfusionMatrix, labels: Sequence[str] | None 
     if len(names) != n:
         raise ValueError(f"confusion: expected {n} labels, got {len(names)}.")
     parts = x / onp.maximum(x.sum(1, keepdims=True), 1e-300)
-    figure = new_figure(*[min(max(2.5 + 0.45 * n, 4), 12)] * 2)
+    figure = figure or new_figure(*[min(max(2.5 + 0.45 * n, 4), 12)] * 2)
     axes = figure.subplots()
     axes.imshow(parts**0.5, cmap="Blues", vmin=0, vmax=1)  # the root shows a single mistake
     for row, column in zip(*x.nonzero(), strict=True) if n <= _MOST_NUMBERS else ():
@@ -145,6 +148,7 @@ def images(
     columns: int | None = None,
     low: float | None = None,
     high: float | None = None,
+    figure: Any = None,
 ) -> "Figure":
     """Images side by side.
 
@@ -154,6 +158,7 @@ def images(
         columns: How many in a row; by default as wide as high.
         low: The number that is black; by default 0, or -1 where numbers are negative.
         high: The number that is white; by default 1, for integers 255.
+        figure: A figure or a part of one (`Figure.subfigures`) to draw in; by default a new one.
 
     Raises:
         ValueError: If the shape is another one, or there are other titles than images.
@@ -175,7 +180,7 @@ def images(
     shown = onp.clip((numbers - low) / (high - low), 0, 1).transpose(0, 2, 3, 1)
     columns = columns or math.ceil(math.sqrt(n))
     rows = -(-n // columns)
-    figure = new_figure(min(1.2 * columns, 16), min((1.2 + 0.25 * (titles is not None)) * rows, 24))
+    figure = figure or new_figure(min(1.2 * columns, 16), min((1.2 + 0.25 * (titles is not None)) * rows, 24))
     for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.axis("off")
         if i < n:
