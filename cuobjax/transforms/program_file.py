@@ -110,7 +110,7 @@ def read_program(file: FileOrStr) -> Content:
         DamagedFileError: If it is damaged or of another kind.
         ValueError: If a later version wrote it.
     """
-    with opened(file) as archive:
+    with opened(file, own=True) as archive:
         name = archive.name
         archive.require_uncompressed()
         archive.check(archive)

@@ -919,6 +919,17 @@ def test_a_header_that_lies_is_noticed_without_the_arrays(tmp_path, wrong):
             call()
 
 
+def test_a_file_without_its_directory_is_damaged(tmp_path):
+    """The end of a zip file may say that there is nothing in it."""
+    path = tmp_path / "v.npz"
+    save_var_collection(path, collection(1))
+    content = path.read_bytes()
+    end = content.rindex(b"PK\5\6")
+    path.write_bytes(content[: end + 4] + bytes(18))
+    with pytest.raises(DamagedFileError, match="no member names"):
+        load_var_collection(path, collection(2))
+
+
 @pytest.mark.parametrize("content", [b"[1", b"[1]", b"\xff", b'{"metric": []}'])
 def test_other_bytes_for_a_run_are_damage(tmp_path, content):
     checkpoint = Checkpoint(tmp_path, 3, best="max", verbose=False)

@@ -121,6 +121,6 @@ def test_one_format_to_another(tmp_path):
     vc["v"].assign(jn.zeros(3, "int32"))
     load_var_collection(file, vc)
     assert vc["v"].value.tolist() == [0, 1, 2]
-    np.savez(tmp_path / "plain.npz", v=np.arange(3, 6, dtype=">i4"))
-    load_var_collection(tmp_path / "plain.npz", vc)
+    np.savez(tmp_path / "v.npz", **{"names": ["v"], "0": np.arange(3, 6, dtype=">i4")})
+    load_var_collection(tmp_path / "v.npz", vc)
     assert vc["v"].value.tolist() == [3, 4, 5]

@@ -1,6 +1,7 @@
 """Damaged files of every format: one clear error and nothing changed, or the right values; never much memory."""
 
 import contextlib
+import copy
 import io as std_io
 import json
 import os
@@ -213,7 +214,7 @@ def test_hostile_programs_are_refused_or_run(programs, data):
             if isinstance(part[key], dict | list) and data.draw(st.booleans()):
                 part = part[key]
                 continue
-            part[key] = data.draw(REPLACEMENTS)
+            part[key] = copy.deepcopy(data.draw(REPLACEMENTS))
             break
     named["program"] = np.frombuffer(json.dumps(text).encode(), np.uint8)
     file = std_io.BytesIO()

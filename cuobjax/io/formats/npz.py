@@ -52,13 +52,15 @@ def _write_member(archive, name, array):
 
 
 class Npz(Archive):
-    """An .npz file: with `names` as Objax has it, otherwise its members are the arrays."""
+    """An .npz file: with `names` as Objax has it, otherwise, unless `own`, its members are the arrays."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], own: bool) -> None:
         super().__init__(file)
         self._zip = zipfile.ZipFile(file)
         self._members = members_of(self._zip, self.size, compressed=True)
         listed = [*self._members] == ["names.npy"] or self._members.keys() >= {"names.npy", "0.npy"}
+        if own and not listed:
+            raise ValueError("no member names")
         if listed:
             names = self._texts("names")
             keys = [f"{i}.npy" for i in range(len(names))]

@@ -27,19 +27,23 @@ def write(file: IO[bytes], arrays: Arrays, path: str = "") -> None:
 
 
 @contextlib.contextmanager
-def opened(file: FileOrStr) -> Iterator[Archive]:
+def opened(file: FileOrStr, own: bool = False) -> Iterator[Archive]:
     """The arrays in a file, a path or a binary file, while it is open.
+
+    Args:
+        file: The file.
+        own: Whether an .npz file has to be one of variables. Others may be any arrays, or what damage has left.
 
     Raises:
         DamagedFileError: If it is of no known format.
     """
     with open(file, "rb") if is_path(file) else contextlib.nullcontext(file) as binary:
         with noticing_damage(str(getattr(binary, "name", "the file"))):
-            archive = _archive(binary)
+            archive = _archive(binary, own)
         yield archive
 
 
-def _archive(file):
+def _archive(file, own):
     start = file.tell()
     beginning = file.read(4)
     file.seek(start)
@@ -49,7 +53,7 @@ def _archive(file):
         return Safetensors(file)
     names = zipfile.ZipFile(file).namelist()
     file.seek(start)
-    return (Torch if any(name.endswith("/data.pkl") for name in names) else Npz)(file)
+    return Torch(file) if any(name.endswith("/data.pkl") for name in names) else Npz(file, own)
 
 
 def is_path(file: Any) -> TypeGuard[str | os.PathLike[str]]:
