@@ -20,6 +20,7 @@ from autograd.typing import DeviceLike
 from autograd.upload import Upload
 
 from ..util.convert import require_integers
+from .sources import plain
 
 __all__ = ["converted", "in_threads", "on_device", "prefetch"]
 
@@ -29,9 +30,9 @@ _END = object()
 def prefetch(batches: Iterable[Any], ahead: int = 2, to: DeviceLike | None = None) -> Iterator[Any]:
     """The batches of any iterable, which a thread asks for them ahead, as Arrays on a device.
 
-    Batches are nested structures; arrays of any library in them, of PyTorch's DataLoader for instance, become Arrays in
-    the dtypes of `jn.array`; texts and other objects stay as they are. On a GPU they are copied in a stream of their
-    own while others are in use.
+    Batches are nested structures; arrays of any library in them, of PyTorch's DataLoader for instance, and lists of
+    numbers, as tokenizers give them, become Arrays in the dtypes of `jn.array`; texts and other objects stay. On a GPU
+    they are copied in a stream of their own while others are in use.
 
     >>> import numpy as np
     >>> import cuobjax
@@ -97,7 +98,7 @@ def converted(batch: Any, owned: bool = False) -> Any:
         return jn.array(x)
 
     with device("cpu"):
-        return tree.tree_map(convert, batch)
+        return tree.tree_map(convert, plain(batch))
 
 
 def on_device(batches: Generator[Any, None, None], to: DeviceLike | None = None) -> Generator[Any, None, None]:

@@ -1,5 +1,6 @@
 """Where examples come from: columns of arrays, sequences of examples, or functions that give them one by one."""
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from autograd import Array, tree
 from autograd.backend import is_array
 from autograd.foreign import argument, is_array_like
 
-__all__ = ["Columns", "Examples", "Stream", "collated", "source"]
+__all__ = ["Columns", "Examples", "Stream", "collated", "plain", "source"]
 
 
 class Columns:
@@ -18,14 +19,14 @@ class Columns:
     owned = True  # nobody else has the arrays of a batch
 
     def __init__(self, data: Any) -> None:
-        leaves, self.structure = tree.flatten(data)
+        leaves, self.structure = tree.flatten(plain(data))
         self.leaves: list[Any] = [argument(x.to_numpy() if _is_of_pandas(x) else x, "Loader") for x in leaves]
         lengths = [x.shape[0] if getattr(x, "ndim", 0) else None for x in self.leaves]
         if not lengths or None in lengths or len({*lengths}) > 1:
             shapes = ", ".join(str(getattr(x, "shape", type(x).__name__)) for x in self.leaves) or "nothing"
             raise ValueError(
                 f"Loader: expected arrays with one number of examples as their first axis, got {shapes}. Tuples and "
-                "dictionaries are containers of arrays, a list is one of examples."
+                "dictionaries are containers of arrays, a list is one of examples or of numbers."
             )
         self.length: int = lengths[0] or 0
         self.on_gpu = any(isinstance(x, Array) and x.device.kind != "cpu" for x in self.leaves)
@@ -95,13 +96,42 @@ def collated(examples: list[Any]) -> Any:
     Raises:
         ValueError: If the examples differ in structure or in the shapes of their arrays.
     """
-    flat = [tree.flatten(example) for example in examples]
+    flat = [tree.flatten(plain(example)) for example in examples]
     structure = flat[0][1]
     for i, (_, other) in enumerate(flat):
         if other != structure:
-            raise ValueError(f"Loader: example {i} of a batch is another structure than the first one. Pass collate=f.")
+            raise ValueError(
+                f"Loader: example {i} of a batch is another structure than the first one. Pass collate=f, which makes "
+                "a batch of a list of examples."
+            )
     columns = [_stacked(column) for column in zip(*[leaves for leaves, _ in flat], strict=True)]
     return tree.unflatten(structure, columns)
+
+
+def plain(x: Any) -> Any:
+    """A nested structure whose lists of numbers are arrays, and mappings dictionaries, as tokenizers give both."""
+    if isinstance(x, Mapping):
+        parts = {name: plain(part) for name, part in x.items()}
+        if not isinstance(x, dict) or type(x) is dict:
+            return parts
+        found = copy.copy(x)  # of a subclass
+        found.update(parts)
+        return found
+    if isinstance(x, tuple) and (type(x) is tuple or hasattr(x, "_make")):
+        return getattr(x, "_make", tuple)(map(plain, x))
+    if type(x) is not list:
+        return x
+    if _are_numbers(x):
+        try:
+            return onp.array(x)
+        except ValueError:  # of different lengths
+            return x
+    return [plain(part) for part in x]
+
+
+def _are_numbers(x):
+    """Whether a list has numbers, perhaps in lists, and nothing else."""
+    return bool(x) and all(_are_numbers(part) if type(part) is list else isinstance(part, int | float) for part in x)
 
 
 def _stacked(column):

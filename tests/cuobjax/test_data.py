@@ -192,6 +192,22 @@ def test_examples_are_put_together():
     assert batch == {"count": 4}
 
 
+def test_lists_of_numbers_are_arrays():
+    """As tokenizers give them, in mappings of their own."""
+    ids, mask = [[1, 2, 3], [4, 5, 0]], [[1, 1, 1], [1, 1, 0]]
+    examples = [{"input_ids": i, "attention_mask": m, "text": ["a", "b"]} for i, m in zip(ids, mask, strict=True)]
+    (of_examples,) = Loader(examples, 2)
+    (of_columns,) = Loader({"input_ids": ids, "attention_mask": mask}, 2)
+    (given,) = prefetch([collections.UserDict(input_ids=ids, attention_mask=mask)])
+    (ordered,) = prefetch([collections.OrderedDict(input_ids=ids, attention_mask=mask)])
+    assert type(ordered) is collections.OrderedDict and of_examples["text"] == [["a", "a"], ["b", "b"]]
+    for batch in (of_examples, of_columns, given, ordered):
+        for name, expected in (("input_ids", ids), ("attention_mask", mask)):
+            assert batch[name].dtype == "int32" and batch[name].tolist() == expected
+    with pytest.raises(ValueError, match=r"got \(3,\) and, in example 1, \(2,\). Pad them, or pass collate=f"):
+        next(iter(Loader([{"input_ids": [1, 2, 3]}, {"input_ids": [1, 2]}], 2)))
+
+
 def test_a_function_gives_each_epoch():
     calls = []
 

@@ -210,6 +210,8 @@ def test_conversion():
     (lambda: PrivateGradValues(len, {}, -1.0, 1.0, 1), "expected noise_multiplier of at least 0, got -1.0"),
     (lambda: PrivateGradValues(len, {}, 1.0, 0.0, 1), "expected l2_norm_clip greater than 0, got 0.0"),
     (lambda: PrivateGradValues(len, {}, 1.0, 1.0, 0), "expected microbatch of at least 1, got 0"),
+    (lambda: PrivateGradValues(len, objax.nn.Linear(3, 1).vars(), 1.0, 1.0, 3)(X, Y),
+     r"expected 1 arguments, got 2. Pass batch_axis=\(0, 0\)"),
     (lambda: PrivateGradValues(len, objax.nn.Linear(3, 1).vars(), 1.0, 1.0, 3)(X), r"microbatch=3 divides, got shape"),
     (lambda: PrivateGradValues(len, objax.nn.Linear(3, 1).vars(), 1.0, 1.0, 1)(X[:0]),
      r"got shape \(0, 3\)\. Pass batch_size, the expected number of examples"),

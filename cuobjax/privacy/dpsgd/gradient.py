@@ -89,6 +89,11 @@ class PrivateGradValues(Module):
 
     def __call__(self, *args: Any) -> tuple[list[Array], Any]:
         """(gradients, outputs) of a batch: see `GradValues`."""
+        if len(args) != len(self.batch_axis):
+            raise ValueError(
+                f"PrivateGradValues: expected {len(self.batch_axis)} arguments, got {len(args)}. Pass "
+                f"batch_axis={(0,) * len(args)}."
+            )
         microbatches = [tree.tree_map(self._divided, x) for x in args]
         if len(tree.flatten(microbatches)[0][0]):
             sums, outputs = (self._in_two_passes if self.use_norm_accumulation else self._in_one_pass)(microbatches)
