@@ -113,19 +113,23 @@ def _top(x, i, n):
     return top
 
 
+def _powers(x, i, n, top):
+    """Writes exp(x - top) over the first n elements of row i, and 0 behind them."""
+    for j in range(n):
+        x[i, j] = exp(x[i, j] - top)
+    for j in range(n, x.shape[1]):
+        x[i, j] = Real(0)
+
+
 @reduction
-def _exponentials(x, i, n, top):
-    """Writes exp(x - top) over the first n elements of row i, 0 behind them, and returns the sum."""
+def _total(x, i, n):
+    """The sum of the first n elements of row i."""
     total = 0.0
     for first in range(0, n, SPAN):
         s = Real(0)
         for j in range(first, min(n, first + SPAN)):
-            e = exp(x[i, j] - top)
-            x[i, j] = e
-            s += e
+            s += x[i, j]
         total += s
-    for j in range(n, x.shape[1]):
-        x[i, j] = Real(0)
     return Real(total)
 
 
@@ -166,7 +170,8 @@ def _rows(part, start, stop, q, k, v, bias, y, sums, scale, largest, has_bias, c
                             _add(p, i, bias[n, h, j, first + i], own)
                         top = _top(p, i, own)
                         top = Real(0) if top == -math.inf else top
-                    total = _exponentials(p, i, own, top)
+                    _powers(p, i, own, top)
+                    total = _total(p, i, own)
                     found_sum = log(total) + top if total != 0 else largest
                     sums[n, h, j, first + i] = largest if found_sum > largest else found_sum  # which may be NaN
                     factor = Real(1) / total if total != 0 else Real(0)

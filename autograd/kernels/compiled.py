@@ -119,8 +119,8 @@ class Loop:
 
     The text of the function is Python. It is compiled for float32 or float64: then `Real` in it is that type, `gemm`
     calls BLAS, `exp`, `tanh` and others of `scalars` are functions of one number, functions that it calls are compiled
-    with it, and floating-point constants of its module are `Real`. Results are rounded as the text says, with two exceptions: a
-    product and a sum may be one instruction, and a function that is a `reduction` may add in any order.
+    with it, and floating-point constants of its module are `Real`. Results are rounded as the text says, with two
+    exceptions: a product and a sum may be one instruction, and a function that is a `reduction` may add in any order.
 
     Args:
         loop: The loop.
