@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy
 
 from ..graph import Graph, Operation
+from ..kernels.across_threads import across_threads
 from ..ops import elementwise, reduction
 from ..primitive import Primitive
 from .formulas import HEADERS, statement, type_of
@@ -202,20 +203,9 @@ def _step(operation, x):
 def _across(operation):
     """The statements that join the parts of all threads of a block, in an order that is always the same."""
     n, step = operation.outputs[0], REDUCTIONS[operation.primitive][1]
-    return ACROSS % {"n": n, "step": step, "half": THREADS // 2}
+    return across_threads(f"part{n}", f"part{n}", step, THREADS)
 
 
-ACROSS = """parts[threadIdx.x] = part%(n)d;
-    for (int m = %(half)d; m; m /= 2) {
-        __syncthreads();
-        if (threadIdx.x < m) {
-            const R a = parts[threadIdx.x], b = parts[threadIdx.x + m];
-            parts[threadIdx.x] = %(step)s;
-        }
-    }
-    __syncthreads();
-    part%(n)d = parts[0];
-    __syncthreads();"""
 # A table of another layout has another name: kernels of one process may be taken for one program.
 KERNEL = (
     HEADERS

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from .across_threads import across_threads
 from .attention_blocks import Blocks, block_of, rows_of
 from .pieces import is_number
 from .products import stacked
@@ -173,19 +174,6 @@ _START = """
     const long long place = ((n * groups + k) * of_group + g) * length + t;
     const long long own = min(size, max(0LL, first + t * step));
 """
-_JOIN = """
-    parts[threadIdx.x] = %(x)s;
-    for (int m = %(half)d; m; m /= 2) {
-        __syncthreads();
-        if (threadIdx.x < m) {
-            const R a = parts[threadIdx.x], b = parts[threadIdx.x + m];
-            parts[threadIdx.x] = %(step)s;
-        }
-    }
-    __syncthreads();
-    const R %(y)s = parts[0];
-    __syncthreads();
-"""
 _ELEMENTS = "for (long long j = threadIdx.x; j < %(end)s; j += %(threads)d) {"
 # `x == top`: the difference of infinities is NaN. A row without a key is none of NaN.
 _FORWARD = """
@@ -241,8 +229,8 @@ def _kernel(xp, direction, plain, has_bias, drops, threads):
         "weight": kept % "p" if drops else "p",
         "slope": kept % "slope" if drops else "slope",
         "g_sums": "g_sums" if plain else "(&g_sums[0])[place]",
-        "join_tops": _JOIN % {"x": "top", "y": "most", "step": _MAXIMUM, "half": threads // 2},
-        "join_totals": _JOIN % {"x": "total", "y": "whole", "step": _SUM, "half": threads // 2},
+        "join_tops": across_threads("top", "const R most", _MAXIMUM, threads),
+        "join_totals": across_threads("total", "const R whole", _SUM, threads),
     }
     first = (
         "R largest" if forward else f"raw R sums, {'R' if plain else 'raw R'} g_sums, raw W g_y, raw W y, int64 width"
