@@ -5,6 +5,7 @@ PY := $(VENV)/bin/python
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_ARGS ?= -runs=10000
 CLIENTS_ARGS ?= --output benchmarks/results/$(shell date +%F)-clients.md
 CUPY_ON_CPU ?= ../shared/cupy_on_cpu
 
@@ -16,7 +17,7 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor test test-pythons property format lint types stubs check demo test-cupy test-gpu test-exchange clients bench bench-gpu kernels coverage board-picture build clean
+.PHONY: help setup doctor test test-pythons property fuzz format lint types stubs check demo test-cupy test-gpu test-exchange clients bench bench-gpu kernels coverage board-picture build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +52,9 @@ test-pythons:  ## run every test on the CPU on each Python that is here (PYTHONS
 
 property:  ## run the property tests with many more examples
 	$(venv)CUOBJAX_DEVICE=cpu HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest tests/properties $(PYTEST_ARGS)
+
+fuzz:  ## look for files that break their readers with atheris, where that is installed (FUZZ_ARGS="-runs=100000")
+	$(venv)CUOBJAX_DEVICE=cpu $(PY) -m tests.fuzz.files $(FUZZ_ARGS)
 
 format:  ## format the code and sort its imports
 	$(venv)$(PY) -m ruff check --select I --fix .

@@ -111,6 +111,7 @@ def load_var_collection(
     require_untraced("load_var_collection")
     named = _named(vc)
     with opened(file, own=True) as archive:
+        archive.check(())  # names before they are compared
         stored = _renamed(archive.stored, renamer)
         found = {v: next((name for name in names if name in stored), None) for v, names in named.items()}
         wanted = {v: name for v, name in found.items() if name is not None}

@@ -930,6 +930,14 @@ def test_a_file_without_its_directory_is_damaged(tmp_path):
         load_var_collection(path, collection(2))
 
 
+def test_a_name_that_is_damaged_is_no_missing_variable(tmp_path):
+    path = tmp_path / "v.safetensors"
+    save_var_collection(path, collection(1))
+    path.write_bytes(path.read_bytes().replace(b'"key"', b'"jey"'))
+    with pytest.raises(DamagedFileError, match="wrong checksum"):
+        load_var_collection(path, collection(2))
+
+
 @pytest.mark.parametrize("content", [b"[1", b"[1]", b"\xff", b'{"metric": []}'])
 def test_other_bytes_for_a_run_are_damage(tmp_path, content):
     checkpoint = Checkpoint(tmp_path, 3, best="max", verbose=False)

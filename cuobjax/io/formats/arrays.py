@@ -81,7 +81,7 @@ class Archive(Arrays):
                 raise ValueError(f"{needed} bytes of arrays in {self.size} bytes")
 
     def check(self, names: Iterable[str]) -> None:
-        """Compares arrays with their checksums; nothing is kept in memory."""
+        """Compares names and these arrays with their checksums; nothing is kept in memory."""
         with noticing_damage(self.name):
             self._check(names)
 

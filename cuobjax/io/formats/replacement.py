@@ -32,7 +32,7 @@ def replacement(path: str) -> Iterator[IO[bytes]]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.remove(temporary)
-        if isinstance(error, OSError) and error.filename == temporary:
+        if isinstance(error, OSError) and error.filename in (temporary, None) and error.errno is not None:
             raise _of_user(error, given) from None
         raise
     _sync_folder(_folder(path))
