@@ -29,9 +29,10 @@ def texts(count: int) -> list[str]:
     found: dict[str, None] = {}
     for name in sorted(sys.stdlib_module_names):
         spec = importlib.util.find_spec(name) if not name.startswith("_") else None
-        if spec is None or not (spec.origin or "").endswith(".py"):
+        path = Path((spec and spec.origin) or "")
+        if path.suffix != ".py":
             continue
-        for node in ast.walk(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
                 found[text] = None
         if len(found) >= count:
@@ -57,13 +58,11 @@ class Learned:
     end = 0
 
     def __init__(self, of: list[str], size: int = 1024):
-        from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+        from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # pyright: ignore
 
         self.known = Tokenizer(models.BPE())
-        self.known.pre_tokenizer, self.known.decoder = (
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-            decoders.ByteLevel(),
-        )
+        self.known.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        self.known.decoder = decoders.ByteLevel()
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         trainer = trainers.BpeTrainer(
             vocab_size=size, special_tokens=["<end>"], initial_alphabet=alphabet, show_progress=False
@@ -100,8 +99,8 @@ def batches(examples: list[dict[str, list[int]]], size: int, by_torch: bool):
     """An iterable over the batches of an epoch, shuffled."""
     if not by_torch:
         return cuobjax.data.Loader(examples, size, shuffle=True, drop_last=True, collate=collate)
-    import torch
-    from torch.utils.data import DataLoader
+    import torch  # pyright: ignore[reportMissingImports]
+    from torch.utils.data import DataLoader  # pyright: ignore[reportMissingImports]
 
     def of_tensors(some):
         return {name: torch.from_numpy(x) for name, x in collate(some).items()}
@@ -110,7 +109,7 @@ def batches(examples: list[dict[str, list[int]]], size: int, by_torch: bool):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="text", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="text", description="Train a small GPT on docstrings.")
     parser.add_argument("--steps", type=int, default=400, help="how many batches to train on")
     parser.add_argument("--batch", type=int, default=32, help="texts in a batch")
     parser.add_argument("--texts", type=int, default=3000, help="how many docstrings to take")
