@@ -14,7 +14,7 @@ from autograd.dtypes import set_default_dtype
 from autograd.kernels.loading import loader
 from autograd.primitive import PRIMITIVES
 
-collect_ignore = ["data"]  # programs that make reference values, with libraries that are not installed here
+collect_ignore = ["data", "fuzz"]  # programs, for which libraries are needed that are not installed here
 
 _SLOW = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
 hypothesis.settings.register_profile(
