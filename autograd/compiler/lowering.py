@@ -17,7 +17,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..graph import Graph, Operation
 from ..kernels.inner_loops import InnerLoop, loop_of
-from ..kernels.instructions import CASTS
+from ..kernels.instructions import BLOCK, CASTS
 from ..ops import elementwise, product, reduction, shape
 from ..primitive import Primitive
 from .memory import OF_PLACES, ufunc_of
@@ -25,6 +25,8 @@ from .memory import OF_PLACES, ufunc_of
 __all__ = ["Lowering", "NotLowered", "Step", "axes_of", "order_of", "root_of"]
 
 MOST_AXES = 3
+# Their loops are five times faster where both operands are arrays.
+_SLOW_WITH_NUMBERS = frozenset([numpy.maximum, numpy.minimum])
 
 
 class NotLowered(Exception):
@@ -120,6 +122,7 @@ class Lowering:
     Attributes:
         inputs: What the steps need from outside: a position in the graph, and the dtype of a Python number or None.
         constants: Arrays that are known.
+        filled: What stands for those that have a number for each element of a block.
         steps: The steps.
         views: The views that are values of the graph, by their positions.
         operations: The operations that were lowered.
@@ -128,6 +131,7 @@ class Lowering:
     orders: dict[int, tuple[int, ...]]
     inputs: list[tuple[int, numpy.dtype[Any] | None]]
     constants: list[numpy.ndarray]
+    filled: list[numpy.ndarray]
     steps: list[Step]
     views: dict[int, numpy.ndarray]
     operations: list[Operation]
@@ -136,6 +140,7 @@ class Lowering:
         self._graph, self._views, self.orders = graph, views, orders
         self.memory: _Memory = _Memory()
         self.inputs, self.constants, self.steps, self.views, self.operations = [], [], [], {}, []
+        self.filled = []
         self.made: set[int] = set()
         self.resolved: dict[int, Operation] = {}
         self.input_roots: list[numpy.ndarray] = []
@@ -265,11 +270,23 @@ class Lowering:
             raise NotLowered
         return [self._number(a, dtype) if type(a) is _Number else a for a in operands]
 
+    def _filled(self, number, x):
+        """An operand; for a constant number, not NaN, the first element of an array that is full of it."""
+        if type(number) is not _Number or number.position >= 0 or number.constant != number.constant:
+            return x
+        key = repr(number), x.dtype, BLOCK
+        if key not in self._numbers:
+            self._numbers[key] = self._constant(numpy.full(BLOCK, number.constant, x.dtype))
+            self.filled.append(self._numbers[key])
+        return self._numbers[key][:1].reshape(())
+
     def ufunc(
         self, ufunc: numpy.ufunc, operands: Sequence[Any], ignored: frozenset[str] = frozenset()
     ) -> numpy.ndarray:
         """What a ufunc makes of views and numbers."""
         arrays = self._as_arrays(operands)
+        if ufunc in _SLOW_WITH_NUMBERS and arrays[0].dtype.char in "fd":
+            arrays = [self._filled(n, a) for n, a in zip(operands, arrays, strict=True)]
         loop = loop_of(ufunc, *[a.dtype for a in arrays])
         if loop is None or ufunc.signature is not None or ufunc in OF_PLACES:
             raise NotLowered

@@ -80,6 +80,7 @@ class Table:
             self._place(step)
         known = [*lowering.input_roots, *lowering.constant_roots, *map(root_of, outputs)]
         self._places: dict[int, tuple[int, int]] = {id(root): (i, 0) for i, root in enumerate(known)}  # base, offset
+        self._filled = {id(root) for root in lowering.filled}
         self._last = self._last_uses()
         self.between = self._laid_out(len(known), [*map(root_of, outputs)])
         self.within, rows, groups = 0, [], []
@@ -224,6 +225,8 @@ class Table:
 
     def _whole(self, a, axes, columns):
         """An operand in memory."""
+        if id(root_of(a)) in self._filled:
+            return (*self._place_of(a), a.itemsize, 0, 0)
         if len(axes) == 2:
             (_, row), (_, column) = axes
             return (*self._place_of(a), column, row, column)

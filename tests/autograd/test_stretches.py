@@ -162,6 +162,24 @@ def test_signs_of_zeros_are_those_of_numpy(f, one, other):
         assert z.tobytes() == g(x, y).tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(), (1,), (33,), (300, 7), (40, 300), (70_001,)])
+def test_extremes_of_arrays_and_numbers(shape, dtype):
+    x, row = numbers(*shape, dtype=dtype), numbers(*shape[-1:], dtype=dtype, seed=1)
+    special = onp.array([onp.nan, -onp.nan, onp.inf, -onp.inf, 0.0, -0.0], dtype)
+    onp.put(x, range(0, x.size, 5), special)
+    graph = in_stretches(
+        lambda x, row: (
+            ops.relu(x * 0.5),
+            anp.maximum(x + row, 0.25) * anp.minimum(-0.0, -x),
+            anp.maximum(x, math.nan),
+        ),
+        x,
+        row,
+    )
+    assert all(name.startswith("stretch") for name in names(graph))
+
+
 def test_views_are_resolved_where_they_are_used():
     x = numbers(6, 4, 5)
 
