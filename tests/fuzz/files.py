@@ -15,6 +15,8 @@ from pathlib import Path
 try:
     import atheris
 except ModuleNotFoundError:
+    if __name__ != "__main__":
+        raise
     print("fuzz: skipped, as the package atheris is missing. Where it is there for this Python: pip install atheris")
     sys.exit()
 
