@@ -113,7 +113,7 @@ def attention_gradient(
     n, heads, length, width = q.shape
     rest = g_sums - (problem.cast(g) * y).sum(-1)
     to_q = numpy.empty((n, length, heads, width), q.dtype).transpose(0, 2, 1, 3)
-    to_k, to_v = [numpy.empty((n, m, h, w), x.dtype).transpose(0, 2, 1, 3) for x in (k, v) for n, h, m, w in (x.shape,)]
+    to_k, to_v = [numpy.zeros((n, m, h, w), x.dtype).transpose(0, 2, 1, 3) for x in (k, v) for n, h, m, w in (x.shape,)]
     if not to_bias and attention_loops.fits(problem, q, k, v, g):
         attention_loops.backward(problem, g, q, k, v, sums, rest, [to_q, to_k, to_v], scale)
         return to_q, to_k, to_v

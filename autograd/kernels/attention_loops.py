@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from .blas import gemm_of, in_threads
-from .compiled import PART, Loop, is_worth_it, reduction
+from .compiled import PART, Loop, is_worth_it, plain, reduction
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["backward", "fits", "forward"]
 
 Real: Any = float
+gemm: Any = None  # `compiled` puts it in
 SPAN = 2048  # elements of a sum in float32, so that long rows lose no digits
-gemm: Any = None  # `compiled` puts in what calls BLAS
 
 
 def fits(problem: Blocks, *arrays: RawArray) -> bool:
@@ -34,10 +34,8 @@ def fits(problem: Blocks, *arrays: RawArray) -> bool:
 
 def forward(problem: Blocks, q: RawArray, k: RawArray, v: RawArray, y: RawArray, sums: RawArray, scale: float) -> None:
     """Writes the results of `attention` to y and sums."""
-    q, k, v = (_dense(x) for x in (q, k, v))
-    largest = numpy.finfo(problem.dtype).max / 4  # not infinite, as products would make NaN of that
-    arrays = [problem.grouped(q), k, v, _bias(problem, q), problem.grouped(y), problem.grouped(sums)]
-    _run(_forward, problem, arrays, scale, problem.dtype.type(largest))
+    largest = problem.dtype.type(numpy.finfo(problem.dtype).max / 4)  # not infinite, as products would make NaN of that
+    _run(_forward, problem, [q, k, v, y], [sums], scale, largest)
 
 
 def backward(
@@ -51,28 +49,38 @@ def backward(
     results: list[RawArray],
     scale: float,
 ) -> None:
-    """Writes the cotangents of q, k and v to `results`.
+    """Writes the cotangents of q to the first one of `results`, and adds those of k and v to the others.
 
     Args:
         rest: (N, H, T), what is added to the cotangents of all weights of a row.
     """
-    g, q, k, v = (_dense(x) for x in (g, q, k, v))
-    to_q, to_k, to_v = results
-    arrays = [problem.grouped(g), problem.grouped(q), k, v, _bias(problem, q), problem.grouped(sums)]
-    _run(_backward, problem, [*arrays, problem.grouped(rest), problem.grouped(to_q), to_k, to_v], scale)
+    _run(_backward, problem, [q, k, v, g, *results], [plain(sums), plain(rest)], scale)
 
 
-def _run(loop: Loop, problem: Any, arrays: list[Any], *numbers: Any) -> None:
+def _run(loop: Loop, problem: Any, matrices: list[Any], of_rows: list[Any], scale: float, *numbers: Any) -> None:
+    """Calls a loop for all heads.
+
+    Args:
+        matrices: Arrays (N, heads, rows, elements): q, k, v and others.
+        of_rows: Arrays (N, H, T).
+    """
     heads = problem.examples * problem.groups
     of_part = max(1, PART // max(1, problem.of_group * problem.length * problem.count))
     function, blas = loop.of(problem.dtype), gemm_of(problem.dtype)
-    scale, *others = numbers
-    options = problem.dtype.type(scale), *others, problem.bias is not None, problem.causal, problem.height, blas
-
-    def work(i: int) -> None:
-        function(i, i * of_part, min(heads, (i + 1) * of_part), *arrays, *options)
-
-    in_threads(work, -(-heads // of_part))
+    matrices = [_dense(x) for x in matrices]
+    places = numpy.array(
+        [_place(problem.grouped(x) if x.shape[1] > problem.groups else x[:, :, None]) for x in matrices]
+    )
+    sizes = numpy.array(
+        [problem.groups, problem.of_group, problem.length, problem.count, matrices[0].shape[3], matrices[2].shape[3]]
+    )
+    has_bias = problem.bias is not None
+    bias = plain(problem.bias.astype(problem.dtype, copy=False)) if has_bias else numpy.zeros((1,) * 5, problem.dtype)
+    arguments = (
+        sizes, places, bias, *[problem.grouped(x) for x in of_rows], problem.dtype.type(scale), *numbers, has_bias,
+        problem.causal, problem.height, blas,
+    )  # fmt: skip
+    in_threads(lambda i: function(i, i * of_part, min(heads, (i + 1) * of_part), *arguments), -(-heads // of_part))
 
 
 def _dense(x: Any) -> Any:
@@ -81,27 +89,26 @@ def _dense(x: Any) -> Any:
     return x if inner == x.itemsize and step >= x.shape[-1] * inner else numpy.ascontiguousarray(x)
 
 
-def _bias(problem, q):
-    """The bias for each score, (N, K, G, T, S), or an array of that many axes if there is none."""
-    if problem.bias is None:
-        return numpy.zeros((1,) * 5, problem.dtype)
-    shape = *problem.grouped(q).shape[:4], problem.count
-    return numpy.broadcast_to(problem.bias.astype(problem.dtype, copy=False), shape)
+def _place(x: Any) -> list[int]:
+    """The address of an array (N, K, G, T, D) and its steps in bytes, the last one that of a row."""
+    return [x.ctypes.data, *x.strides[:4]]
 
 
-def _multiply(blas, n, m, k, factor, a, a_flip, b, b_flip, old, y):
-    """y = factor * a @ b + old * y, where a matrix may be transposed."""
-    size = y.itemsize
-    gemm(
-        blas, n, m, k, factor, a.ctypes.data, a.strides[0] // size, a_flip, b.ctypes.data, b.strides[0] // size, b_flip,
-        old, y.ctypes.data, y.strides[0] // size,
-    )  # fmt: skip
+# In the loops, arrays come as `places`, since numba would compile a loop again for each kind of memory order.
+def _at(places, i, n, h, j, t):
+    """The address of a row."""
+    return places[i, 0] + n * places[i, 1] + h * places[i, 2] + j * places[i, 3] + t * places[i, 4]
 
 
-def _add(x, i, b, n):
-    """Adds b to the first n elements of row i."""
-    for j in range(n):
-        x[i, j] += b[j]
+def _add(x, i, bias, n, h, j, t, count):
+    """Adds the bias of a query, (N, K, G, T, S) with 1 for an axis along which it is the same, to elements of row i."""
+    b = bias[min(n, bias.shape[0] - 1), min(h, bias.shape[1] - 1), min(j, bias.shape[2] - 1), min(t, bias.shape[3] - 1)]
+    if b.size == 1:
+        for c in range(count):
+            x[i, c] += b[0]
+    else:
+        for c in range(count):
+            x[i, c] += b[c]
 
 
 @reduction
@@ -113,11 +120,11 @@ def _top(x, i, n):
     return top
 
 
-def _powers(x, i, n, top):
-    """Writes exp(x - top) over the first n elements of row i, and 0 behind them."""
+def _powers(x, i, n, seen, top):
+    """Writes exp(x - top) over the first n elements of row i, and 0 over others that are seen."""
     for j in range(n):
         x[i, j] = exp(x[i, j] - top)
-    for j in range(n, x.shape[1]):
+    for j in range(n, seen):
         x[i, j] = Real(0)
 
 
@@ -133,13 +140,13 @@ def _total(x, i, n):
     return Real(total)
 
 
-def _weigh(p, dp, i, n, top, rest):
+def _weigh(p, dp, i, n, seen, top, rest):
     """Makes the weights of row i and the cotangents of its scores of the scores and the cotangents of the weights."""
     for j in range(n):
         e = exp(p[i, j] - top)
         p[i, j] = e
         dp[i, j] = (dp[i, j] + rest) * e
-    for j in range(n, p.shape[1]):
+    for j in range(n, seen):
         p[i, j] = Real(0)
         dp[i, j] = Real(0)
 
@@ -149,68 +156,62 @@ def _seen(causal, row, size, count):
     return max(0, min(count, row + 1 + count - size)) if causal else count
 
 
-def _rows(part, start, stop, q, k, v, bias, y, sums, scale, largest, has_bias, causal, height, blas):
-    groups, size, count, width = k.shape[1], q.shape[3], k.shape[2], v.shape[3]
-    memory = numpy.empty((height, count), Real)
+def _rows(part, start, stop, sizes, places, bias, sums, scale, largest, has_bias, causal, height, blas):
+    groups, of_group, size, count, wide, width = sizes
+    p, step = numpy.empty((height, count), Real), places[:, 4] // bias.itemsize
+    at = p.ctypes.data
     for head in range(start, stop):
         n, h = head // groups, head % groups
-        for j in range(q.shape[2]):
+        for j in range(of_group):
             for first in range(0, size, height):
-                last = min(first + height, size)
-                seen = _seen(causal, last - 1, size, count)
-                p, found = memory[: last - first, :seen], y[n, h, j, first:last]
-                _multiply(
-                    blas, last - first, seen, q.shape[4], scale, q[n, h, j, first:last], 0, k[n, h], 1, Real(0), p
-                )  # fmt: skip
-                for i in range(last - first):
+                rows = min(height, size - first)
+                seen = _seen(causal, first + rows - 1, size, count)
+                q, k, v, y = (_at(places, 0, n, h, j, first), _at(places, 1, n, h, 0, 0), _at(places, 2, n, h, 0, 0),
+                              _at(places, 3, n, h, j, first))  # fmt: skip
+                gemm(blas, rows, seen, wide, scale, q, step[0], 0, k, step[1], 1, Real(0), at, count)
+                for i in range(rows):
                     own = _seen(causal, first + i, size, count)
                     top = Real(0)
                     if own:
                         if has_bias:
-                            _add(p, i, bias[n, h, j, first + i], own)
+                            _add(p, i, bias, n, h, j, first + i, own)
                         top = _top(p, i, own)
                         top = Real(0) if top == -math.inf else top
-                    _powers(p, i, own, top)
+                    _powers(p, i, own, seen, top)
                     total = _total(p, i, own)
-                    found_sum = log(total) + top if total != 0 else largest
-                    sums[n, h, j, first + i] = largest if found_sum > largest else found_sum  # which may be NaN
+                    found = log(total) + top if total != 0 else largest
+                    sums[n, h, j, first + i] = largest if found > largest else found  # which may be NaN
                     factor = Real(1) / total if total != 0 else Real(0)
                     for c in range(seen):
                         p[i, c] *= factor
-                if seen:
-                    _multiply(blas, last - first, width, seen, Real(1), p, 0, v[n, h], 0, Real(0), found)
-                else:
-                    found[:] = Real(0)
+                gemm(blas, rows, width, seen, Real(1), at, count, 0, v, step[2], 0, Real(0), y, step[3])
 
 
-def _gradients(
-    part, start, stop, g, q, k, v, bias, sums, rest, to_q, to_k, to_v, scale, has_bias, causal, height, blas
-):
-    groups, size, count, wide, width = k.shape[1], q.shape[3], k.shape[2], q.shape[4], v.shape[3]
-    scores, slopes = numpy.empty((height, count), Real), numpy.empty((height, count), Real)
+def _gradients(part, start, stop, sizes, places, bias, sums, rest, scale, has_bias, causal, height, blas):
+    groups, of_group, size, count, wide, width = sizes
+    p, dp = numpy.empty((height, count), Real), numpy.empty((height, count), Real)
+    at, at_slopes = p.ctypes.data, dp.ctypes.data
+    step = places[:, 4] // bias.itemsize
     for head in range(start, stop):
         n, h = head // groups, head % groups
-        to_k[n, h] = Real(0)
-        to_v[n, h] = Real(0)
-        for j in range(q.shape[2]):
+        k, v = _at(places, 1, n, h, 0, 0), _at(places, 2, n, h, 0, 0)
+        to_k, to_v = _at(places, 5, n, h, 0, 0), _at(places, 6, n, h, 0, 0)
+        for j in range(of_group):
             for first in range(0, size, height):
-                last = min(first + height, size)
-                rows, seen = last - first, _seen(causal, last - 1, size, count)
-                if not seen:
-                    to_q[n, h, j, first:last] = Real(0)
-                    continue
-                p, dp = scores[:rows, :seen], slopes[:rows, :seen]
-                q_rows, g_rows = q[n, h, j, first:last], g[n, h, j, first:last]
-                _multiply(blas, rows, seen, wide, scale, q_rows, 0, k[n, h], 1, Real(0), p)
-                _multiply(blas, rows, seen, width, Real(1), g_rows, 0, v[n, h], 1, Real(0), dp)
+                rows = min(height, size - first)
+                seen = _seen(causal, first + rows - 1, size, count)
+                q, g = _at(places, 0, n, h, j, first), _at(places, 3, n, h, j, first)
+                to_q = _at(places, 4, n, h, j, first)
+                gemm(blas, rows, seen, wide, scale, q, step[0], 0, k, step[1], 1, Real(0), at, count)
+                gemm(blas, rows, seen, width, Real(1), g, step[3], 0, v, step[2], 1, Real(0), at_slopes, count)
                 for i in range(rows):
                     own = _seen(causal, first + i, size, count)
                     if has_bias:
-                        _add(p, i, bias[n, h, j, first + i], own)
-                    _weigh(p, dp, i, own, sums[n, h, j, first + i], rest[n, h, j, first + i])
-                _multiply(blas, seen, width, rows, Real(1), p, 1, g_rows, 0, Real(1), to_v[n, h])
-                _multiply(blas, seen, wide, rows, scale, dp, 1, q_rows, 0, Real(1), to_k[n, h])
-                _multiply(blas, rows, wide, seen, scale, dp, 0, k[n, h], 0, Real(0), to_q[n, h, j, first:last])
+                        _add(p, i, bias, n, h, j, first + i, own)
+                    _weigh(p, dp, i, own, seen, sums[n, h, j, first + i], rest[n, h, j, first + i])
+                gemm(blas, seen, width, rows, Real(1), at, count, 1, g, step[3], 0, Real(1), to_v, step[6])
+                gemm(blas, seen, wide, rows, scale, at_slopes, count, 1, q, step[0], 0, Real(1), to_k, step[5])
+                gemm(blas, rows, wide, seen, scale, at_slopes, count, 0, k, step[1], 0, Real(0), to_q, step[4])
 
 
 _forward: Loop = Loop(_rows)

@@ -21,7 +21,7 @@ import numpy
 
 from . import scalars
 
-__all__ = ["PART", "Loop", "each", "is_worth_it", "parts_of", "reduction", "threads"]
+__all__ = ["PART", "Loop", "each", "is_worth_it", "parts_of", "plain", "reduction", "threads"]
 
 LEAST = 1 << 12  # elements
 PART = 1 << 16  # elements of one array that one call of a loop has: they stay in the second-level cache
@@ -44,6 +44,11 @@ def is_worth_it(*arrays: Any) -> bool:
             return False
         largest = max(largest, a.size)
     return largest >= LEAST and is_there()
+
+
+def plain(a: Any) -> Any:
+    """An array, or a copy without gaps that can be written: for each kind of arrays a loop would be compiled anew."""
+    return a if a.flags.c_contiguous and a.flags.writeable else a.copy("C")
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Loops over rows of NumPy arrays, for `compiled.Loop`: normalization, softmax, cross entropy and steps of an LSTM.
+"""Loops over rows of NumPy arrays, for `compiled.Loop`: normalization, softmax and cross entropy.
 
 Each has the rows from `start` to `stop` of matrices. Sums of a row are taken in spans of SPAN numbers, and those added
 in float64, so that long rows lose no digits. `Real` is the type of the arrays.
@@ -7,14 +7,14 @@ in float64, so that long rows lose no digits. `Real` is the type of the arrays.
 from __future__ import annotations
 
 import math
-from math import exp, log, sqrt, tanh
+from math import exp, log, sqrt
 from typing import Any
 
 from .compiled import Loop, reduction
 
 __all__ = [
     "affine", "cross_entropy", "cross_entropy_gradient", "layer", "layer_gradient", "log_softmax",
-    "log_softmax_gradient", "lstm", "lstm_gradient", "moments", "powers", "products", "slopes", "soft_cross_entropy",
+    "log_softmax_gradient", "moments", "powers", "products", "slopes", "soft_cross_entropy",
     "soft_cross_entropy_gradient", "softmax", "softmax_gradient",
 ]  # fmt: skip
 
@@ -261,53 +261,6 @@ def _soft_cross_entropy_gradient(part, start, stop, x, labels, y, g, weight, tot
             y[i, j] = exp(x[i, j] - top) * f - labels[i, j] * g[i]
 
 
-# Steps of an LSTM: gates (N, 4, H) are input, forget, cell and output side by side.
-def _lstm(part, start, stop, gates, hidden, bias, old, new, out, h):
-    """Makes gates of the inputs' part and that of the hidden state; new is the cell, out its tanh, h the result."""
-    size = old.shape[1]
-    for i in range(start, stop):
-        for k in range(4):
-            _activate(gates[i, k], hidden[i, k], bias[k], k == 2)
-        for j in range(size):
-            new[i, j] = gates[i, 1, j] * old[i, j] + gates[i, 0, j] * gates[i, 2, j]
-        for j in range(size):
-            out[i, j] = tanh(new[i, j])
-        for j in range(size):
-            h[i, j] = gates[i, 3, j] * out[i, j]
-
-
-def _activate(gate, hidden, bias, is_cell):
-    if is_cell:
-        for j in range(gate.size):
-            gate[j] = tanh(gate[j] + hidden[j] + bias[j])
-    else:
-        for j in range(gate.size):
-            gate[j] = Real(1) / (Real(1) + exp(-(gate[j] + hidden[j] + bias[j])))
-
-
-def _lstm_gradient(part, start, stop, gates, old, out, to_h, to_c, to_gates):
-    """Writes the cotangents of the gates' sums, and over that of the new cell that of the old one."""
-    size, one = old.shape[1], Real(1)
-    for i in range(start, stop):
-        enter, forget, cell, leave = gates[i, 0], gates[i, 1], gates[i, 2], gates[i, 3]
-        h, c = to_h[i], to_c[i]
-        _times_slope(to_gates[i, 3], leave, h, out[i])
-        for j in range(size):
-            c[j] += h[j] * leave[j] * (one - out[i, j] * out[i, j])
-        _times_slope(to_gates[i, 0], enter, c, cell)
-        _times_slope(to_gates[i, 1], forget, c, old[i])
-        for j in range(size):
-            to_gates[i, 2, j] = c[j] * enter[j] * (one - cell[j] * cell[j])
-        for j in range(size):
-            c[j] *= forget[j]
-
-
-def _times_slope(y, gate, g, factor):
-    """The cotangent of the argument of a sigmoid whose result is multiplied by a factor."""
-    for j in range(y.size):
-        y[j] = g[j] * factor[j] * (gate[j] * (Real(1) - gate[j]))
-
-
 layer: Loop = Loop(_layer)
 layer_gradient: Loop = Loop(_layer_gradient)
 moments: Loop = Loop(_moments)
@@ -323,5 +276,3 @@ cross_entropy_gradient: Loop = Loop(_cross_entropy_gradient)
 soft_cross_entropy: Loop = Loop(_soft_cross_entropy)
 soft_cross_entropy_gradient: Loop = Loop(_soft_cross_entropy_gradient)
 powers: Loop = Loop(_powers)
-lstm: Loop = Loop(_lstm)
-lstm_gradient: Loop = Loop(_lstm_gradient)

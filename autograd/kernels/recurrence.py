@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from . import loops
 from . import recurrence_device as device
-from .compiled import is_worth_it
+from . import recurrence_loops
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -188,9 +187,11 @@ def recurrence(
     kind = CELLS[cell]
     count, n, _ = x.shape
     size = w_hidden.shape[0]
-    fits = cell == "lstm" and not getattr(mask, "ndim", 0) and all(y.shape == (n, size) for y in states)
-    if xp is numpy and fits and is_worth_it(x, w_input, w_hidden, *states):
-        return _lstm_by_loops(x, w_input, w_hidden, b, states, reverse)
+    if xp is numpy and cell == "lstm" and recurrence_loops.fits(mask, x, w_input, w_hidden, *states):
+        gates = numpy.matmul(_rows(numpy, x), w_input).reshape((count, n, 4, size))
+        h, c, out = recurrence_loops.forward(gates, w_hidden, b, states, reverse)
+        last = 0 if reverse else -1
+        return h, h[last].copy(), c[last].copy(), gates.transpose((0, 2, 1, 3)), c, out[:, None]
     gates = _products(xp, x, w_input, kind.gates)
     reached = [xp.empty((count, n, size), gates.dtype) for _ in range(kind.states)]
     kept = xp.empty((count, kind.kept, n, size), gates.dtype)
@@ -212,21 +213,6 @@ def recurrence(
                     after[...] = xp.where(mask[t][:, None], after, before)
             old = new
     return (reached[0], *[y.copy() for y in old], gates, *reached[1:], kept)
-
-
-def _lstm_by_loops(x, w_input, w_hidden, b, states, reverse):
-    """`recurrence` of an LSTM without a mask."""
-    (count, n, _), size, dtype = x.shape, w_hidden.shape[0], x.dtype
-    gates = numpy.matmul(_rows(numpy, x), w_input).reshape((count, n, 4, size))
-    h, c, out = (numpy.empty((count, n, size), dtype) for _ in range(3))
-    bias = numpy.ascontiguousarray(numpy.broadcast_to(b, 4 * size), dtype).reshape((4, size))
-    hidden, step = numpy.empty((n, 4, size), dtype), loops.lstm.of(dtype)
-    before = [numpy.ascontiguousarray(y) for y in states]
-    for t in reversed(range(count)) if reverse else range(count):
-        numpy.matmul(before[0], w_hidden, out=hidden.reshape((n, 4 * size)))
-        step(0, 0, n, gates[t], hidden, bias, before[1], c[t], out[t], h[t])
-        before = [h[t], c[t]]
-    return h, before[0].copy(), before[1].copy(), gates.transpose((0, 2, 1, 3)), c, out[:, None]
 
 
 def _products(xp, x, w, gates):
@@ -279,13 +265,31 @@ def recurrence_gradient(
     reached = [results[0], *results[2 + kind.states : -1]]
     count, _, n, size = gates.shape
     width = kind.gates * size
-    to_gates = xp.empty((count, n, width), gates.dtype)
     to_inputs = xp.empty((count, n, size), gates.dtype) if cell == "gru" else [None] * count
     cotangents = [xp.zeros((n, size), gates.dtype) + end for end in ends]
-    masked, back = getattr(mask, "ndim", 0), w_hidden.T
     side_by_side = gates.transpose((0, 2, 1, 3))
-    fits = cell == "lstm" and side_by_side.flags.c_contiguous and all(y.shape == (n, size) for y in first)
-    compiled = xp is numpy and fits and is_worth_it(gates, *first)
+    loops = xp is numpy and cell == "lstm" and side_by_side.flags.c_contiguous
+    if loops and recurrence_loops.fits(mask, gates, w_hidden, *first):
+        arguments = side_by_side, w_hidden, first[1], reached[1], kept[:, 0], g, cotangents, reverse
+        to_gates = recurrence_loops.backward(*arguments).reshape((count, n, width))
+    else:
+        to_gates = xp.empty((count, n, width), gates.dtype)
+        arrays = w_hidden, mask, g, first, reached, gates, kept, to_gates, to_inputs
+        cotangents = _steps_back(xp, cell, *arrays, cotangents, reverse)
+    rows = to_gates.reshape((count * n, width))
+    start, earlier, later = (-1, slice(1, None), slice(None, -1)) if reverse else (0, slice(None, -1), slice(1, None))
+    to_hidden = first[0].T @ to_gates[start] + _rows(xp, reached[0][earlier]).T @ _rows(xp, to_gates[later])
+    to_b_hidden = rows[:, width - size :].sum(0)
+    if cell == "gru":
+        to_gates[..., width - size :] = to_inputs
+    to_rows = (rows @ w_input.T).reshape(x.shape) if to_x else rows[:0]
+    return to_rows, _rows(xp, x).T @ rows, to_hidden, rows.sum(0), to_b_hidden, *cotangents
+
+
+def _steps_back(xp, cell, w_hidden, mask, g, first, reached, gates, kept, to_gates, to_inputs, cotangents, reverse):
+    """Writes the cotangents of the gates' sums, (T, N, gates * H); returns those of the first states."""
+    kind, (count, _, n, size) = CELLS[cell], gates.shape
+    masked, back = getattr(mask, "ndim", 0), w_hidden.T
     for t in range(count) if reverse else reversed(range(count)):
         before = t + 1 if reverse else t - 1
         old = [y[before] for y in reached] if 0 <= before < count else first
@@ -296,11 +300,7 @@ def recurrence_gradient(
             seen = mask[t][:, None]
             given, passed = [[c * s for c in cotangents] for s in (seen, ~seen)]
         of_step = to_gates[t].reshape((n, kind.gates, size))
-        if compiled:
-            cell_before = numpy.ascontiguousarray(old[1])
-            loops.lstm_gradient.of(gates.dtype)(0, 0, n, side_by_side[t], cell_before, kept[t, 0], *given, of_step)
-            cotangents = [0, given[1]]
-        elif xp is numpy:
+        if xp is numpy:
             cotangents = kind.backward(xp, gates[t], old, kept[t], given, of_step, to_inputs[t])
         else:
             cotangents = device.backward(xp, cell, gates[t], old, kept[t], given, of_step, to_inputs[t])
@@ -308,14 +308,7 @@ def recurrence_gradient(
         cotangents[0] = product if type(cotangents[0]) is int else cotangents[0] + product
         if masked:
             cotangents = [c + p for c, p in zip(cotangents, passed, strict=True)]
-    rows = to_gates.reshape((count * n, width))
-    start, earlier, later = (-1, slice(1, None), slice(None, -1)) if reverse else (0, slice(None, -1), slice(1, None))
-    to_hidden = first[0].T @ to_gates[start] + _rows(xp, reached[0][earlier]).T @ _rows(xp, to_gates[later])
-    to_b_hidden = rows[:, width - size :].sum(0)
-    if cell == "gru":
-        to_gates[..., width - size :] = to_inputs
-    to_rows = (rows @ w_input.T).reshape(x.shape) if to_x else rows[:0]
-    return to_rows, _rows(xp, x).T @ rows, to_hidden, rows.sum(0), to_b_hidden, *cotangents
+    return cotangents
 
 
 def _rows(xp, x):

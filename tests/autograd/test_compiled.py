@@ -164,11 +164,13 @@ def test_soft_cross_entropy(dtype, both):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("reverse", [False, True])
-def test_lstm(reverse, dtype, both):
+@pytest.mark.parametrize("n", [3, 40])
+def test_lstm(n, reverse, dtype, both):
+    """Of a batch in one part and in several ones."""
     known = {"cell": "lstm", "reverse": reverse}
-    x, w_input, w_hidden = normal(5, 3, 4, dtype=dtype), normal(4, 24, dtype=dtype), normal(6, 24, dtype=dtype)
-    states = normal(3, 6, dtype=dtype), normal(6, 3, dtype=dtype).T
-    g, ends = normal(5, 3, 6, dtype=dtype), (normal(3, 6, dtype=dtype), 0)
+    x, w_input, w_hidden = normal(5, n, 4, dtype=dtype), normal(4, 24, dtype=dtype), normal(6, 24, dtype=dtype)
+    states = normal(n, 6, dtype=dtype), normal(6, n, dtype=dtype).T
+    g, ends = normal(5, n, 6, dtype=dtype), (normal(n, 6, dtype=dtype), 0)
 
     def both_ways(xp, b):
         arguments = x, w_input, w_hidden, b, 0, 0
@@ -178,6 +180,8 @@ def test_lstm(reverse, dtype, both):
 
     for b in (0, normal(24, dtype=dtype)):
         close(*both(both_ways, b), 1e-4)
+    g = 0
+    close(*both(both_ways, 0), 1e-4)
 
 
 @pytest.mark.parametrize("causal", [False, True])

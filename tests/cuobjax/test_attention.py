@@ -34,7 +34,7 @@ def test_memory_grows_with_the_length_not_with_its_square():
     for length in (1024, 4096):
         q = cuobjax.random.normal((1, 2, length, 32))
         gradient = autograd.grad(lambda x: (attention(x, x, x, causal=True) ** 2).sum())
-        gradient(q[:, :, :64])
+        gradient(q)  # which loads what is compiled
         tracemalloc.start()
         gradient(q)
         peaks[length] = tracemalloc.get_traced_memory()[1]
