@@ -30,15 +30,16 @@ def on_host(x):
 
 @pytest.mark.usefixtures("on_the_cpu")
 def test_memory_grows_with_the_length_not_with_its_square():
-    peaks = {}
-    for length in (1024, 4096):
+    peaks = dict.fromkeys([1024, 4096], 0)
+    for length in peaks:
         q = cuobjax.random.normal((1, 2, length, 32))
         gradient = autograd.grad(lambda x: (attention(x, x, x, causal=True) ** 2).sum())
         gradient(q)  # which loads what is compiled
-        tracemalloc.start()
-        gradient(q)
-        peaks[length] = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
+        for _ in range(5):  # threads free arrays sooner or later
+            tracemalloc.start()
+            gradient(q)
+            peaks[length] = max(peaks[length], tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
     assert peaks[4096] < 5 * peaks[1024]
     assert peaks[4096] < 4096 * 4096 * 4 / 2  # one matrix of scores has twice as much
 
