@@ -8,7 +8,7 @@ in the same order, and computes elements again in place of storing them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -23,7 +23,7 @@ __all__ = ["THREADS", "AnyShape", "analysed", "kernels", "of_shape"]
 THREADS = 256
 
 # The start and the step of a reduction.
-REDUCTIONS = {
+REDUCTIONS: dict[Primitive, tuple[str, Any]] = {
     reduction.sum: ("0", "a + b"),
     reduction.mean: ("0", "a + b"),
     reduction.max: ("-INFINITY", elementwise.maximum.cuda),
