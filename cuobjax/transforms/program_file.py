@@ -80,8 +80,8 @@ def write_program(file: FileOrStr, content: Content, inputs: Sequence[Any]) -> N
             f"Lowered.save: expected a program of numbers, texts, arrays and autograd's operations, got {error}. Save "
             "the variables alone with cuobjax.io.save_var_collection, or write it with operations that are there."
         ) from None
-    named = {f"array {i}": x for i, x in enumerate(arrays)}
-    named = InMemory({"program": onp.frombuffer(json.dumps(text, allow_nan=False).encode(), onp.uint8), **named})
+    numbered = {f"array {i}": x for i, x in enumerate(arrays)}
+    named = InMemory({"program": onp.frombuffer(json.dumps(text, allow_nan=False).encode(), onp.uint8), **numbered})
     if is_path(file):
         with replacement(os.fsdecode(file)) as new:
             write(new, named)

@@ -208,7 +208,9 @@ import cuobjax, numpy
 vc = cuobjax.VarCollection(v=cuobjax.StateVar(numpy.ones(1, "uint16")))
 cuobjax.io.load_var_collection(sys.argv[1], vc)
 """
-    done = subprocess.run([sys.executable, "-c", program, tmp_path / "v.npz"], capture_output=True, text=True)
+    environment = os.environ | {"CUOBJAX_DEVICE": "cpu"}  # CuPy needs the package
+    command = [sys.executable, "-c", program, tmp_path / "v.npz"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     last = done.stderr.splitlines()[-1]
     assert last.endswith("bfloat16: expected the package ml_dtypes. Run `pip install cuobjax[io]`."), done.stderr
 

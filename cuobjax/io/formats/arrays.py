@@ -113,7 +113,7 @@ def noticing_damage(name: str) -> Iterator[None]:
 def filled(read: Callable[[int], bytes], shape: Sequence[int], bits: onp.dtype[Any], name: str) -> Raw:
     """An array of the next bytes, written down as the dtype `bits`, of the dtype of a name."""
     flat = onp.empty(math.prod(shape), bits)
-    view, position = memoryview(flat.view(onp.uint8)), 0
+    view, position = flat.view(onp.uint8).data, 0
     while position < len(view):
         some = read(min(CHUNK, len(view) - position))
         if not some:

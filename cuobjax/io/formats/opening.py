@@ -4,7 +4,7 @@ import contextlib
 import os
 import zipfile
 from collections.abc import Callable, Iterator
-from typing import IO, Any, TypeGuard
+from typing import Any, TypeGuard
 
 from ...typing import FileOrStr
 from .arrays import Archive, Arrays, noticing_damage
@@ -21,7 +21,7 @@ ENDINGS: dict[str, Callable[[Any, Arrays], None]] = {
 }
 
 
-def write(file: IO[bytes], arrays: Arrays, path: str = "") -> None:
+def write(file: Any, arrays: Arrays, path: str = "") -> None:
     """Writes arrays in the format of a path's ending, else as .npz."""
     ENDINGS.get(os.path.splitext(path)[1], write_npz)(file, arrays)
 

@@ -10,7 +10,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterable
-from typing import IO
+from typing import IO, Any
 
 import numpy as onp
 
@@ -37,7 +37,8 @@ def write_safetensors(file: IO[bytes], arrays: Arrays) -> None:
     others = sorted({stored.dtype for stored in arrays.stored.values()} - _NAMES.keys())
     if others:
         raise TypeError(f"save_var_collection: expected dtypes of .safetensors, got {', '.join(others)}. Save as .npz.")
-    header, end = {"__metadata__": {_KEY: _NO_CHECKSUM}}, 0
+    header: dict[str, Any] = {"__metadata__": {_KEY: _NO_CHECKSUM}}
+    end = 0
     names = sorted(arrays, key=lambda name: -bits_of(arrays.stored[name].dtype).itemsize)
     for name in names:
         shape, dtype = arrays.stored[name]

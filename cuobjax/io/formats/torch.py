@@ -40,7 +40,7 @@ class _Name(str):
 class _Storage(NamedTuple):
     dtype: str
     key: str
-    count: int
+    size: int
 
 
 class _Tensor(NamedTuple):
