@@ -90,8 +90,8 @@ def load_var_collection(
 ) -> Loaded:
     """Assigns saved values to variables, to all of them or, if something is wrong, to none.
 
-    Names, shapes, dtypes and checksums are compared first. Then one array after the other replaces an old value, so that
-    a network needs memory once. If the disk fails in that moment, a note at the error says how many are new.
+    Names, shapes, dtypes and checksums are compared first. Then one array after the other replaces an old value, so
+    that a network needs memory once. If the disk fails in that moment, a note at the error says how many are new.
 
     A variable that has several names may have been saved under any of them. Values of other names are ignored. NumPy
     arrays of the file are moved to the devices of the variables. A random state that is not in the file keeps its
