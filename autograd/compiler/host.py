@@ -18,6 +18,7 @@ import numpy
 from ..errors import note_recorded
 from ..fused import Fused, Joint
 from ..graph import Graph, Operation, applied
+from ..kernels import products
 from ..ops import elementwise, indexing, product, reduction, shape
 from ..ops.indexing import ARRAY
 from ..primitive import Primitive
@@ -238,6 +239,8 @@ class Writer:
         result = self.graph.values[operation.outputs[0]]
         exact = bool(values) and not values[0].weak and result.dtype == values[0].dtype and result.dtype.kind in "fc"
         ufunc = numpy.matmul if primitive is product.matmul and not product.is_stack(*values) else ufunc_of(primitive)
+        if ufunc is numpy.matmul and not products.is_small(*values):
+            return f"{self.named(products.product, primitive.name)}({', '.join(args)}{_OUT})", True
         if ufunc is not None:
             args = self._arguments(ufunc, operation, values)
             return f"{self.named(ufunc, primitive.name)}({', '.join(args)}{_OUT})", ufunc not in OF_PLACES

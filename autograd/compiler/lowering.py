@@ -16,6 +16,7 @@ import numpy
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..graph import Graph, Operation
+from ..kernels import products
 from ..kernels.inner_loops import InnerLoop, loop_of
 from ..kernels.instructions import BLOCK, CASTS
 from ..ops import elementwise, product, reduction, shape
@@ -324,7 +325,7 @@ class Lowering:
         return y.value
 
     def _product(self, a, b):
-        if type(a) is _Number or type(b) is _Number or a.ndim != 2 or b.ndim != 2:
+        if type(a) is _Number or type(b) is _Number or a.ndim != 2 or b.ndim != 2 or not products.is_small(a, b):
             raise NotLowered
         loop = loop_of(numpy.matmul, a.dtype, b.dtype)
         if loop is None or a.dtype.char not in "fd":

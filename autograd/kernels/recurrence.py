@@ -20,6 +20,7 @@ import numpy
 
 from . import recurrence_device as device
 from . import recurrence_loops
+from .products import product
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -188,7 +189,7 @@ def recurrence(
     count, n, _ = x.shape
     size = w_hidden.shape[0]
     if xp is numpy and cell == "lstm" and recurrence_loops.fits(mask, x, w_input, w_hidden, *states):
-        gates = numpy.matmul(_rows(numpy, x), w_input).reshape((count, n, 4, size))
+        gates = product(_rows(numpy, x), w_input).reshape((count, n, 4, size))
         h, c, out = recurrence_loops.forward(gates, w_hidden, b, states, reverse)
         last = 0 if reverse else -1
         return h, h[last].copy(), c[last].copy(), gates.transpose((0, 2, 1, 3)), c, out[:, None]
@@ -278,12 +279,15 @@ def recurrence_gradient(
         cotangents = _steps_back(xp, cell, *arrays, cotangents, reverse)
     rows = to_gates.reshape((count * n, width))
     start, earlier, later = (-1, slice(1, None), slice(None, -1)) if reverse else (0, slice(None, -1), slice(1, None))
-    to_hidden = first[0].T @ to_gates[start] + _rows(xp, reached[0][earlier]).T @ _rows(xp, to_gates[later])
+    multiply = product if xp is numpy else xp.matmul
+    to_hidden = multiply(first[0].T, to_gates[start]) + multiply(
+        _rows(xp, reached[0][earlier]).T, _rows(xp, to_gates[later])
+    )
     to_b_hidden = rows[:, width - size :].sum(0)
     if cell == "gru":
         to_gates[..., width - size :] = to_inputs
-    to_rows = (rows @ w_input.T).reshape(x.shape) if to_x else rows[:0]
-    return to_rows, _rows(xp, x).T @ rows, to_hidden, rows.sum(0), to_b_hidden, *cotangents
+    to_rows = multiply(rows, w_input.T).reshape(x.shape) if to_x else rows[:0]
+    return to_rows, multiply(_rows(xp, x).T, rows), to_hidden, rows.sum(0), to_b_hidden, *cotangents
 
 
 def _steps_back(xp, cell, w_hidden, mask, g, first, reached, gates, kept, to_gates, to_inputs, cotangents, reverse):

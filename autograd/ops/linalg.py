@@ -22,7 +22,7 @@ from ..families import factorizes, in_single, irregular
 from ..primitive import Primitive
 from ..typing import Result
 from .elementwise import absolute, conj, equal, imag, less_equal, logical_and, real, stop_gradient, where
-from .product import swap
+from .product import swap, times
 from .reduction import max as largest
 from .reduction import prod
 from .shape import concatenate, pad, triangle
@@ -142,7 +142,7 @@ def _solve_triangular(xp, a, b, *, lower, unit_diagonal):
 
 
 def _to_triangle(g, y, a, lower, unit_diagonal):
-    g = solve_triangular(swap(a), g, lower=not lower, unit_diagonal=unit_diagonal) @ swap(y)
+    g = times(solve_triangular(swap(a), g, lower=not lower, unit_diagonal=unit_diagonal), swap(y))
     inside = int(unit_diagonal)
     return -triangle(g, k=-inside if lower else inside, upper=not lower)
 
@@ -158,15 +158,15 @@ def _pinv(xp, x, rcond):
 
 def _to_original(g, y, x):
     left, transposed = adjoint(y), swap(g)
-    outside_columns = transposed - x @ (y @ transposed)  # (I - x y) g^T, y = pinv(x)
-    outside_rows = transposed - (transposed @ y) @ x  # g^T (I - y x)
-    return conjugate((outside_columns @ y) @ left + left @ (y @ outside_rows)) - swap(y) @ g @ swap(y)
+    outside_columns = transposed - times(x, times(y, transposed))  # (I - x y) g^T, y = pinv(x)
+    outside_rows = transposed - times(transposed, y, x)  # g^T (I - y x)
+    return conjugate(times(outside_columns, y, left) + times(left, times(y, outside_rows))) - times(swap(y), g, swap(y))
 
 
-inv: Primitive = irregular(_function("inv"), lambda g, y: -swap(y) @ g @ swap(y), flops=factorizes)
+inv: Primitive = irregular(_function("inv"), lambda g, y: times(-swap(y), g, swap(y)), flops=factorizes)
 solve: Primitive = irregular(
     _solve,
-    lambda g, y, a: -solve(swap(a), g) @ swap(y),
+    lambda g, y, a: times(-solve(swap(a), g), swap(y)),
     lambda g, a: solve(swap(a), g),
     batch="align",
     flops=factorizes,
@@ -212,15 +212,15 @@ def _to_cofactors(g, y, x):
     u, s, vh = svd(x, full_matrices=True)
     # The inverse loses s[0] / s[-1] of its accuracy; derivatives of singular vectors, needed next, those of close ones.
     near = less_equal(s[..., -1:, None], s[..., :1, None] * _HALF_OF_THE_DIGITS[s.dtype.itemsize])
-    regular = (total * y - y @ swap(g) @ y) / _nonzero(where(near, 1, det(x)[..., None, None]))
+    regular = (total * y - times(y, swap(g), y)) / _nonzero(where(near, 1, det(x)[..., None, None]))
     own = library(x).eye(n, dtype=bool)
     factors = where(own[:, None, :] | own[None, :, :], 1, s[..., None, None, :])
     others = _off_diagonal(prod(factors, axis=(factors.ndim - 1,), keepdims=False))
-    turned = adjoint(u) @ g @ adjoint(vh)
+    turned = times(adjoint(u), g, adjoint(vh))
     diagonal = (turned * unit(x, n)).sum(-1)
     inner = _diagonal((others * diagonal[..., None, :]).sum(-1)) - others * swap(turned)
     phase = (det(u) * det(vh))[..., None, None]
-    return where(near, phase * (conjugate(u) @ inner @ conjugate(vh)), regular)
+    return where(near, phase * times(conjugate(u), inner, conjugate(vh)), regular)
 
 
 def _to_logarithm(g, y, x):
@@ -237,7 +237,7 @@ slogdet: Primitive = irregular(_function("slogdet"), _to_logarithm, flops=factor
 
 # Decompositions.
 def _to_definite(g, y):
-    inner = solve_triangular(swap(y), _lower(swap(y) @ g), lower=False, unit_diagonal=False)
+    inner = solve_triangular(swap(y), _lower(times(swap(y), g)), lower=False, unit_diagonal=False)
     return _to_lower(swap(solve_triangular(adjoint(y), swap(inner), lower=False, unit_diagonal=False)))
 
 
@@ -246,14 +246,14 @@ cholesky: Primitive = irregular(_function("cholesky"), _to_definite, flops=facto
 
 def _to_hermitian(g, y):
     (w, v), (gw, gv) = y, g
-    turned = swap(v) @ gv
+    turned = times(swap(v), gv)
     inner = _over_gaps(turned, w, _greatest(turned)) + _diagonal(gw)
-    return _to_lower(conjugate(v) @ inner @ swap(v))
+    return _to_lower(times(conjugate(v), inner, swap(v)))
 
 
 def _to_hermitian_of_values(g, x):
     v = eigh(x)[1]
-    return _to_lower((conjugate(v) * g[..., None, :]) @ swap(v))
+    return _to_lower(times(conjugate(v) * g[..., None, :], swap(v)))
 
 
 eigh: Primitive = irregular(_function("eigh"), _to_hermitian, flops=factorizes)
@@ -278,8 +278,8 @@ def _complex_eigen(name):
 def _to_general(g, y):
     (w, v), (gw, gv) = y, g
     lengths = real((v * gv).sum(-2))  # vectors keep their length 1
-    inner = swap(v) @ gv - (swap(v) @ conj(v)) * lengths[..., None, :]
-    return solve(swap(v), (_over_gaps(inner, w, _greatest(inner)) + _diagonal(gw)) @ swap(v))
+    inner = times(swap(v), gv) - times(swap(v), conj(v)) * lengths[..., None, :]
+    return solve(swap(v), times(_over_gaps(inner, w, _greatest(inner)) + _diagonal(gw), swap(v)))
 
 
 def _to_general_of_values(g, x):
@@ -307,20 +307,20 @@ def _first(u, g, k):
     if u.shape[-1] == k:
         return u, g
     rest, g_rest, u, g = u[..., k:], g[..., k:], u[..., :k], g[..., :k]
-    return u, g - conjugate(rest) @ (adjoint(g_rest) @ conjugate(u))
+    return u, g - times(conjugate(rest), times(adjoint(g_rest), conjugate(u)))
 
 
 def _outside(u, g, s, v):
     """The contribution of the part of `g` outside the span of `u` to the cotangent of the matrix."""
     g = _divided(g, s[..., None, :])
-    return (g - conjugate(u) @ (swap(u) @ g)) @ swap(v)
+    return times(g - times(conjugate(u), times(swap(u), g)), swap(v))
 
 
 def _to_decomposed(g, y):
     s, gs = y[1], g[1]
     u, gu = _first(y[0], g[0], s.shape[-1])
     v, gv = _first(adjoint(y[2]), adjoint(g[2]), s.shape[-1])
-    turned_u, turned_v = swap(u) @ gu, swap(v) @ gv
+    turned_u, turned_v = times(swap(u), gu), times(swap(v), gv)
     skew_u, skew_v = turned_u - adjoint(turned_u), turned_v - adjoint(turned_v)
     row, column = s[..., None, :], s[..., :, None]
     over_u = _over_gaps(skew_u, s, _greatest(turned_u))
@@ -328,7 +328,7 @@ def _to_decomposed(g, y):
     inner = (over_u * row + column * over_v) / _nonzero(row + column) + _diagonal(gs)
     if skew_u.dtype.kind == "c":  # phases: half of each in u and in v
         inner = inner + _divided((skew_u - skew_v) * unit(s, s.shape[-1]), 4 * row)
-    gx = conjugate(u) @ inner @ swap(v)
+    gx = times(conjugate(u), inner, swap(v))
     if u.shape[-2] > s.shape[-1]:
         gx = gx + _outside(u, gu, s, v)
     if v.shape[-2] > s.shape[-1]:
@@ -338,7 +338,7 @@ def _to_decomposed(g, y):
 
 def _to_decomposed_of_values(g, x):
     u, _, vh = svd(x, full_matrices=False)
-    return (conjugate(u) * g[..., None, :]) @ conjugate(vh)
+    return times(conjugate(u) * g[..., None, :], conjugate(vh))
 
 
 svd: Primitive = irregular(_svd, _to_decomposed, flops=factorizes)
@@ -354,8 +354,8 @@ def _qr(xp, x, *, complete):
 def _to_product(g, y):
     r, gr = (part[..., : part.shape[-1], :] for part in (y[1], g[1]))
     q, gq = _first(y[0], g[0], r.shape[-1])
-    inner = swap(q) @ gq - gr @ swap(r)
-    g = gq + conjugate(q) @ (_lower(inner - adjoint(inner)) - inner)
+    inner = times(swap(q), gq) - times(gr, swap(r))
+    g = gq + times(conjugate(q), _lower(inner - adjoint(inner)) - inner)
     return swap(solve_triangular(r, swap(g), lower=False, unit_diagonal=False))
 
 
@@ -434,8 +434,8 @@ def _to_band(g, y, ab, lower, upper):
 logm: Primitive = irregular(_logm, _by_blocks)
 solve_sylvester: Primitive = irregular(
     _solve_sylvester,
-    lambda g, y, a, b: -solve_sylvester(swap(a), swap(b), g) @ swap(y),
-    lambda g, y, a, b: -swap(y) @ solve_sylvester(swap(a), swap(b), g),
+    lambda g, y, a, b: times(-solve_sylvester(swap(a), swap(b), g), swap(y)),
+    lambda g, y, a, b: times(-swap(y), solve_sylvester(swap(a), swap(b), g)),
     lambda g, a, b: solve_sylvester(swap(a), swap(b), g),
     batch="align",
 )

@@ -1,5 +1,6 @@
 """Matrix products and Einstein sums."""
 
+import functools
 import math
 import string
 from typing import Any
@@ -8,12 +9,12 @@ import numpy
 
 from ..core import library
 from ..families import multilinear
-from ..kernels.products import WORK, stacked
+from ..kernels.products import ALONE, WORK, product, stacked
 from ..primitive import Primitive
 from ..typing import Result
 from .shape import reshape, transpose, with_ndim
 
-__all__ = ["are_stacks", "einsum", "is_stack", "matmul", "rows", "swap"]
+__all__ = ["are_stacks", "einsum", "is_stack", "matmul", "rows", "swap", "times"]
 
 
 def swap(x: Any) -> Result:
@@ -21,28 +22,33 @@ def swap(x: Any) -> Result:
     return transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
+def times(*matrices: Any) -> Result:
+    """Their product in rules. Large ones are the operation's, of raw arrays, too, so that all have the same bits."""
+    return functools.reduce(lambda a, b: matmul(a, b) if math.prod(a.shape) * b.shape[-1] > ALONE else a @ b, matrices)
+
+
 def _to_left(g, a_shape, b):
     """From y (..., n, m) to a (..., n, k); a vector has no n or no m."""
     if b.ndim == 2 and len(a_shape) > 1:
-        return g @ b.T if len(a_shape) == 2 else matmul(g, swap(b))
+        return times(g, b.T) if len(a_shape) == 2 else matmul(g, swap(b))
     if b.ndim == 1:
         return g[..., None] * b
     if len(a_shape) == 1:
-        return b @ g if b.ndim == 2 else (b @ g[..., None])[..., 0]
-    return g @ swap(b)
+        return times(b, g) if b.ndim == 2 else times(b, g[..., None])[..., 0]
+    return times(g, swap(b))
 
 
 def _to_right(g, a, b_shape):
     """From y (..., n, m) to b (..., k, m); a vector has no n or no m."""
     if a.ndim == 2 == len(b_shape):
-        return a.T @ g
+        return times(a.T, g)
     if a.ndim == 1:
         return a * g if len(b_shape) == 1 else a[:, None] * g[..., None, :]
     if len(b_shape) == 1:
-        return g @ a if a.ndim == 2 else (swap(a) @ g[..., None])[..., 0]
+        return times(g, a) if a.ndim == 2 else times(swap(a), g[..., None])[..., 0]
     if len(b_shape) == 2 < a.ndim:
-        return rows(a).T @ rows(g)
-    return swap(a) @ g
+        return times(rows(a).T, rows(g))
+    return times(swap(a), g)
 
 
 def rows(x: Any) -> Result:
@@ -77,14 +83,15 @@ def are_stacks(a: Any, b: Any) -> bool:
 
 
 def _matmul(xp, a, b):
+    multiply = product if xp is numpy else xp.matmul
     if getattr(b, "ndim", 0) == 2 < getattr(a, "ndim", 0):  # one product of large matrices
-        return xp.matmul(a.reshape((math.prod(a.shape[:-1]), a.shape[-1])), b).reshape((*a.shape[:-1], b.shape[1]))
+        return multiply(a.reshape((math.prod(a.shape[:-1]), a.shape[-1])), b).reshape((*a.shape[:-1], b.shape[1]))
     if are_stacks(a, b) and (
         xp is not numpy or a.size * b.shape[-1] >= WORK
     ):  # `cupy.matmul` would copy what is transposed or has half precision
         ndim = max(a.ndim, b.ndim)
         return stacked(xp, *[x.reshape((1,) * (ndim - x.ndim) + x.shape) for x in (a, b)])
-    return xp.matmul(a, b)
+    return multiply(a, b)
 
 
 matmul: Primitive = multilinear(

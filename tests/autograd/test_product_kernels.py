@@ -3,7 +3,10 @@ import itertools
 import numpy as np
 import pytest
 
-from autograd.kernels.products import stacked
+import autograd.numpy as anp
+from autograd import grad
+from autograd.kernels import compiled, products
+from autograd.kernels.products import product, stacked
 from autograd.ops.product import matmul
 from cuobjax import Jit
 
@@ -125,3 +128,44 @@ def test_half_precision_is_multiplied_without_copies():
     matmul(a, b)
     for left, right in ((a, b), (a, b.swapaxes(1, 2)), (a[0], b)):
         assert peak_bytes(lambda left=left, right=right: matmul(left, right)) <= a.nbytes
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(9, 4, 5), (5, 4, 9), (1, 4, 9), (9, 4, 1), (7, 0, 5), (0, 4, 5), (7, 1, 7)])
+def test_products_in_threads(shape, dtype, rng, monkeypatch):
+    """Each thread has a part of the rows, or of the columns."""
+    monkeypatch.setattr(products, "ALONE", 0)
+    monkeypatch.setattr(products, "WORK", 1)
+    monkeypatch.setattr(products, "LEAST", 2)
+    monkeypatch.setattr(products, "threads", lambda: 3)
+    monkeypatch.setattr(compiled, "threads", lambda: 3)
+    n, k, m = shape
+    for layout in itertools.product((False, True), repeat=4):
+        a, b = operand(np, rng, (n, k), dtype, *layout[::2]), operand(np, rng, (k, m), dtype, *layout[1::2])
+        y = product(a, b)
+        assert y.dtype == dtype
+        np.testing.assert_array_equal(y, a @ b)
+        out = np.empty((n, m), dtype)
+        assert product(a, b, out) is out
+        np.testing.assert_array_equal(out, y)
+
+
+def test_a_product_with_its_own_transpose_is_symmetric(rng):
+    a = rng.standard_normal((300, 200)).astype("float32")
+    for y in (product(a, a.T), product(a.T, a)):
+        np.testing.assert_array_equal(y, y.T)
+
+
+@pytest.mark.parametrize("n", [8, 150, 250])
+def test_programs_multiply_with_the_bits_of_eager_code(n, rng):
+    """Also in rules, which have raw arrays in eager code."""
+    a, b = (np.asarray(rng.standard_normal((n, n)), "float32") for _ in range(2))
+    stack = np.asarray(rng.standard_normal((3, n, n)), "float32")
+
+    def f(a, b, stack):
+        solved = anp.linalg.inv(a + 30 * anp.eye(n, dtype="float32")) @ b
+        return (anp.tanh(a @ b.T) @ solved).sum() + ((stack @ a) @ anp.swapaxes(stack, 1, 2)).sum()
+
+    gradients = grad(f, (0, 1, 2))
+    for found, expected in zip(Jit(gradients)(a, b, stack), gradients(a, b, stack), strict=True):
+        np.testing.assert_array_equal(np.asarray(found), expected)
