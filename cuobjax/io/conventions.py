@@ -86,11 +86,18 @@ def _of_cell(cell):
     yield "w_input", ("weight_ih",), onp.transpose
     yield "w_hidden", ("weight_hh",), onp.transpose
     if cell.kind != "gru":
-        yield "bias", ("bias_ih", "bias_hh"), onp.add
+        yield "bias", ("bias_ih", "bias_hh"), _sum
     else:
         n = 2 * cell.nout
-        yield "bias", ("bias_ih", "bias_hh"), lambda x, h: onp.concatenate([x[:n] + h[:n], x[n:]])
+        yield "bias", ("bias_ih", "bias_hh"), lambda x, h: onp.concatenate([_sum(x[:n], h[:n]), x[n:]])
         yield "b_hidden", ("bias_hh",), lambda h: h[n:]
+
+
+def _sum(x, y):
+    """x + y of one shape; others would be broadcast."""
+    if x.shape != y.shape:
+        raise ValueError("two biases of other shapes")
+    return x + y
 
 
 def _to_cell(cell):

@@ -27,6 +27,8 @@ from .formats import ENDINGS, Arrays, Stored, is_path, opened
 
 __all__ = ["State", "load_state_dict", "load_weights", "save_state_dict", "state_dict"]
 
+# Kinds of the numbers of a value, and of a variable that can hold them.
+_HELD = {("real", "real"), ("real", "complex"), ("complex", "complex"), ("integer", "integer")}
 _MOST = 3  # how many times larger than a variable the value is that holds it: three weights of attention in one
 
 State: TypeAlias = Mapping[str, Any] | FileOrStr
@@ -231,7 +233,7 @@ def _made(make, parts, where):
     arrays = [part.read() for part in parts]
     try:
         return make(*arrays)
-    except ValueError:
+    except (ValueError, IndexError):
         got = " and ".join(str(x.shape) for x in arrays)
         raise ValueError(f"{where}: expected values in the shapes that PyTorch's layer has, got {got}.") from None
 
@@ -271,7 +273,7 @@ def _fitting(array, variable, where):
     """An array as a value of a variable."""
     if [n for n in array.shape if n != 1] != [n for n in variable.shape if n != 1]:
         raise ValueError(f"{where}: expected a value of shape {variable.shape} in our layout, got {array.shape}.")
-    if is_inexact(array.dtype) != is_inexact(variable.dtype):
+    if array.dtype != variable.dtype and (_kind(array.dtype), _kind(variable.dtype)) not in _HELD:
         raise TypeError(f"{where}: expected a value of dtype {variable.dtype}, got {array.dtype}.")
     with onp.errstate(over="ignore"):  # raises below
         made = onp.array(array, variable.dtype, order="C").reshape(variable.shape)
@@ -279,6 +281,12 @@ def _fitting(array, variable, where):
     if not kept.all():
         raise ValueError(f"{where}: expected numbers in the range of {variable.dtype}, got {array[~kept][0]}.")
     return made
+
+
+def _kind(dtype):
+    if is_inexact(dtype):
+        return "complex" if dtype.kind == "c" else "real"
+    return "integer" if dtype.kind in "biu" else "other"
 
 
 @contextlib.contextmanager

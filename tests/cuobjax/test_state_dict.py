@@ -192,6 +192,7 @@ def test_shared_variables_are_loaded_once():
     [
         ({"0.weight": np.ones((5, 8))}, ValueError, r"0\.weight: expected a value of shape \(5, 8\) in our layout"),
         ({"0.bias": np.ones(8, int)}, TypeError, r"0\.bias: expected a value of dtype float32, got int64"),
+        ({"0.bias": np.ones(8, "complex64")}, TypeError, r"0\.bias: expected a value of dtype float32, got complex64"),
         ({"0.bias": np.full(8, 1e39)}, ValueError, r"0\.bias: expected numbers in the range of float32, got 1e\+39"),
         ({"3.bias": np.ones(8)}, ValueError, "expected a value for each variable and none else, but 0 variables"),
     ],
@@ -225,6 +226,14 @@ def test_values_that_cannot_be_joined_are_refused_by_name():
     message = r"^load_state_dict: bias_ih_l0, bias_hh_l0: expected values in the shapes .*, got \(8,\) and \(7,\)\."
     with pytest.raises(ValueError, match=message):
         io.load_state_dict(layer, state)
+    for wrong in (np.ones(1), np.float32(1)):  # which would be broadcast
+        with pytest.raises(
+            ValueError, match=r"^load_state_dict: bias_ih_l0, bias_hh_l0: expected .*, got \(8,\) and \(1?,?\)"
+        ):
+            io.load_state_dict(layer, state | {"bias_hh_l0": wrong})
+    for layer, name in ((nn.GRU(3, 2), "bias_hh_l0"), (nn.MultiHeadAttention(4, 2), "in_proj_bias")):
+        with pytest.raises(ValueError, match=rf"^load_state_dict: .*{name}: expected values in the shapes .*\(\)\."):
+            io.load_state_dict(layer, io.state_dict(layer) | {name: np.float32(1)})
     with pytest.raises(TypeError, match=r"^load_state_dict: expected a dictionary or the path of .* got None"):
         io.load_state_dict(layer, None)
 
@@ -237,6 +246,9 @@ def test_infinities_and_integers_that_fit_are_loaded():
     count.n = objax.StateVar(jn.array(0, "int32"))
     io.load_state_dict(count, {"n": np.array(5)})
     assert int(count.n.value) == 5
+    for wrong in (np.array("5"), np.array(5, "m8[s]"), np.array(None)):
+        with pytest.raises(TypeError, match=r"^load_state_dict: n: expected a value of dtype int32, got"):
+            io.load_state_dict(count, {"n": wrong})
     with pytest.raises(
         ValueError, match=r"^load_state_dict: n: expected numbers in the range of int32, got 1099511627776"
     ):
