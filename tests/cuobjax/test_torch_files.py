@@ -126,6 +126,11 @@ def laughs():
     return b"\x80\2" + inner + b"."
 
 
+def tuples():
+    """The same of tuples, which would be long to print: number 40 of the memo."""
+    return b"()q\0" + b"".join(b"h%ch%c\x86q%c" % (i, i, i + 1) for i in range(40)) + b"tb"
+
+
 ITSELF = b"\x80\2}q\0X\1\0\0\0ah\0s."
 DEEP = b"\x80\2})" + b"\x85" * 100_000 + b"Ns."
 DEEPER = b"\x80\2}" + b"X\1\0\0\0a}" * 20_000 + b"s" * 20_000 + b"."
@@ -142,6 +147,10 @@ DEEPER = b"\x80\2}" + b"X\1\0\0\0a}" * 20_000 + b"s" * 20_000 + b"."
         (b"\x80\2}" + b"\x8d" + b"\xff" * 7 + b"\x7f" + b".", "bytes|expected|not enough"),
         (b"\x80\4\x8e" + b"\xff" * 7 + b"\x7f" + b".", "bytes|expected|not enough"),
         (laughs(), "one dictionary in two places"),
+        (b"\x80\4" + tuples() + b"h(h(\x93.", "a name that is no text"),
+        (b"\x80\2" + tuples() + b"h()R.", "tuple, which is no tensor"),
+        (b"\x80\2" + tuples() + b"ccollections\nOrderedDict\nh(N\x86\x85\x85R.", "argument"),
+        (tensor((), ()).replace(b"K\2tQ", b"h(tQ").replace(b"}", tuples() + b"}", 1), "other things than integers"),
         (ITSELF, "one dictionary in two places"),
         (DEEP, "keys that are no texts"),
         (DEEPER, "too many in each other|recursion"),
@@ -154,7 +163,7 @@ DEEPER = b"\x80\2}" + b"X\1\0\0\0a}" * 20_000 + b"s" * 20_000 + b"."
         (tensor((2,), (1,), offset=1), "bytes of float32 in 0"),
         (tensor((2,), (-1,), offset=1), "as numbers of w"),
         (tensor((-2, -1), (0, 0)), "as numbers of w"),
-        (tensor((2.0,), (1,)), "as numbers of w"),
+        (tensor((2.0,), (1,)), "other things than integers as numbers of w"),
         (tensor((1,) * 40, (1,) * 40), "as numbers of w"),
         (tensor((2,), (1, 1)), "argument 2 is shorter|longer"),
         (tensor((2,), (1,), key="../0"), "KeyError"),

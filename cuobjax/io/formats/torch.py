@@ -87,7 +87,9 @@ class Torch(Archive):
         (dtype, key, count), offset, shape, strides, _ = tensor
         size = self._member(tensor).file_size
         numbers = (count, offset, *shape, *strides)
-        if any(type(n) is not int or not 0 <= n < 2**63 for n in numbers) or len(shape) > _MOST_AXES:
+        if {type(n) for n in numbers} != {int}:  # other things may be long to print
+            raise ValueError(f"other things than integers as numbers of {name}")
+        if any(not 0 <= n < 2**63 for n in numbers) or len(shape) > _MOST_AXES:
             raise ValueError(f"{numbers} as numbers of {name}")
         room, itemsize = count * bits_of(dtype).itemsize, bits_of(tensor.dtype).itemsize
         if room != size or (math.prod(shape) and (offset + tensor.extent) * itemsize > size):
@@ -169,15 +171,20 @@ class _Machine:
     def reduce(self) -> None:
         function, args = self.last(2)
         if not isinstance(function, _Name) or function not in _FUNCTIONS:
-            raise ValueError(
-                f"{function!s:.80}, which is no tensor. In PyTorch write torch.save(net.state_dict(), path)"
-            )
+            said = function if isinstance(function, _Name) else type(function).__name__  # others may be of any length
+            raise ValueError(f"{said:.80}, which is no tensor. In PyTorch write torch.save(net.state_dict(), path)")
         self.push(_FUNCTIONS[function](*args))
 
     def set_items(self, pairs: list[Any]) -> None:
         if not all(isinstance(key, str | int) for key in pairs[::2]):
             raise ValueError("keys that are no texts")
         self.stack[-1].update(zip(pairs[::2], pairs[1::2], strict=True))
+
+    def name(self) -> None:
+        parts = self.last(2)
+        if not all(isinstance(part, str) for part in parts):
+            raise ValueError("a name that is no text")
+        self.push(_Name(" ".join(parts)))
 
 
 def _tensor(storage, offset, shape, strides, requires_grad, hooks, dtype=None, metadata=None):
@@ -199,8 +206,13 @@ def _storage(identity):
     return _Storage("uint8" if short == "UntypedStorage" else _STORAGES[short], key, count)
 
 
+def _dictionary():
+    """Without arguments: the items follow."""
+    return {}
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "collections OrderedDict": dict,
+    "collections OrderedDict": _dictionary,
     "torch._utils _rebuild_tensor_v2": _tensor,
     "torch._utils _rebuild_tensor_v3": _tensor,
     "torch._utils _rebuild_parameter": lambda tensor, requires_grad, hooks: tensor,
@@ -225,7 +237,7 @@ _ACTIONS: dict[str, Callable[[_Machine, Any], Any]] = {
     "SETITEM": lambda m, x: m.set_items(m.last(2)),
     "SETITEMS": lambda m, x: m.set_items(m.since_mark()),
     "GLOBAL": lambda m, x: m.push(_Name(x)),
-    "STACK_GLOBAL": lambda m, x: m.push(_Name("{} {}".format(*m.last(2)))),
+    "STACK_GLOBAL": lambda m, x: m.name(),
     **dict.fromkeys(("BINPUT", "LONG_BINPUT", "MEMOIZE"), _Machine.memoize),
     **dict.fromkeys(("BINGET", "LONG_BINGET"), lambda m, n: m.push(m.memo[n])),
     "BINPERSID": lambda m, x: m.push(_storage(*m.last(1))),
