@@ -885,6 +885,20 @@ def test_damage_to_the_arrays_is_noticed(whole, on_the_cpu):
             assert check(whole, whole[1][:position] + bytes([whole[1][position] ^ 1]) + whole[1][position + 1 :])
 
 
+def test_compressed_names_are_not_much_longer_than_the_file(tmp_path):
+    path = tmp_path / "v.npz"
+    header = b"{'descr': '<U100000000', 'fortran_order': False, 'shape': (1,), }"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0.npy", b"")
+        with archive.open("names.npy", "w") as member:
+            member.write(b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
+            for _ in range(400):
+                member.write(bytes(1_000_000))
+    for read in (cuobjax.io.list_variables, lambda path: load_var_collection(path, collection())):
+        with pytest.raises(DamagedFileError, match=r"\(1,\) as names"):
+            read(path)
+
+
 def test_damage_to_the_size_of_an_array_is_noticed(tmp_path):
     """NumPy would read less than there is, and no checksum."""
     save_var_collection(tmp_path / "v.npz", VarCollection(p=StateVar(np.ones(1)), q=StateVar(np.ones(1))))

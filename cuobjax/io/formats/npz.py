@@ -25,6 +25,7 @@ from .arrays import (
 __all__ = ["Npz", "write_npz"]
 
 _LONGEST = 10_000  # bytes of a header, as in NumPy; it has one array's shape and dtype
+_MOST_TEXT = 100_000_000  # bytes of all names; compressed ones may say that they are much longer than the file
 _HEADER = re.compile(
     r"\{\s*'descr':\s*'([<>|=]?[?biufcVUS]\d*)',\s*'fortran_order':\s*(True|False),"
     r"\s*'shape':\s*\(((?:\d{1,19},\s*)*(?:\d{1,19})?)\),?\s*\}\s*"
@@ -80,7 +81,9 @@ class Npz(Archive):
     def _texts(self, name):
         """An array of texts, of at most one for each member."""
         header = _Header(self._zip, self._members[f"{name}.npy"])
-        if header.dtype.kind != "U" or len(header.shape) != 1 or header.shape[0] > len(self._members):
+        size = math.prod(header.shape) * header.dtype.itemsize
+        wrong = header.dtype.kind != "U" or len(header.shape) != 1 or header.shape[0] > len(self._members)
+        if wrong or size > _MOST_TEXT:
             raise ValueError(f"{header.dtype.name} {header.shape} as {name}")
         return header.read(header.dtype.name).tolist()
 
