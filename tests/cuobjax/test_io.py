@@ -7,6 +7,7 @@ import json
 import math
 import os
 import platform
+import stat
 import struct
 import subprocess
 import sys
@@ -652,6 +653,17 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
         file.write(b"new")
         assert path.read_bytes() == b"old"
     assert (path.read_bytes(), os.listdir(tmp_path)) == (b"new", ["file"])
+
+
+def test_a_pipe_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    (tmp_path / "link.npz").symlink_to(tmp_path / "pipe.npz")
+    for path in ("pipe.npz", "link.npz"):
+        with pytest.raises(
+            ValueError, match=rf"{path}: expected the path of a file, got that of a device or a pipe\. O"
+        ):
+            save_var_collection(tmp_path / path, collection())
+    assert stat.S_ISFIFO((tmp_path / "pipe.npz").stat().st_mode)
 
 
 def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):

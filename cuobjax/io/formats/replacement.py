@@ -18,8 +18,15 @@ def replacement(path: str) -> Iterator[IO[bytes]]:
     """Opens a file that takes the place of `path` once it is written whole and safe on the disk.
 
     Whatever happens in between, even the end of the process or of the power: the old file is there or the new one.
+
+    Raises:
+        ValueError: If there is a device or a pipe at the path, which a file would take the place of.
     """
     given, path = path, os.path.realpath(path)  # what a symbolic link leads to
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise ValueError(
+            f"{given}: expected the path of a file, got that of a device or a pipe. Open it, give the file."
+        )
     temporary = f"{path}.{platform.node()}-{os.getpid()}-{threading.get_ident()}.tmp"
     try:
         with open(temporary, "wb") as file:
