@@ -167,7 +167,7 @@ class Checkpoint:
             metric: A number that says how good it is, for `best`.
 
         Raises:
-            TypeError: If `vc` is no VarCollection, or `run` has something else in it.
+            TypeError: If `vc` is no VarCollection, `run` has something else in it, or the metric is no number.
             ValueError: If there is no metric though `best` is set, or SAVE_FN has written a file in a format of its
                 own, out of which neither `run` nor `metric` could be read again.
         """
@@ -176,7 +176,7 @@ class Checkpoint:
         idx = operator.index(idx)
         if self.best and metric is None:
             raise ValueError(f"Checkpoint.save: expected a metric, as best={self.best!r}. Give metric=x.")
-        number = math.nan if metric is None else float(metric)
+        number = _number(metric)
         content = None if run is None and metric is None else _encoded({"run": run or {}, "metric": number})
         self.wait()
         everything = _and(vc, {_GENERATOR: DEFAULT_GENERATOR.key})
@@ -275,12 +275,20 @@ def _and(vc: VarCollection, others: dict[str, BaseVar]) -> VarCollection:
     return VarCollection([*vc.items(), *((name, v) for name, v in others.items() if id(v) not in known)])
 
 
+def _number(metric):
+    """A metric as a float, NaN if there is none."""
+    try:
+        return math.nan if metric is None else float(metric)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"Checkpoint.save: expected metric as a number, got {metric!r:.80}. {error}.") from None
+
+
 def _encoded(content):
     """Plain data as a variable: the bytes of their JSON."""
     try:
         _require_texts(content)
         text = json.dumps(content, default=lambda x: x.tolist())
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
         raise TypeError(
             f"Checkpoint.save: expected run as nested dictionaries, lists, texts and numbers. {error}."
         ) from None

@@ -480,7 +480,26 @@ def test_a_network_that_has_got_a_dropout_goes_on_with_the_default_generator(tmp
     assert (cuobjax.random.normal((3,)) == expected).all()
 
 
+@pytest.mark.parametrize("metric", ["good", [1, 2], np.ones(2), 1j])
+def test_a_metric_is_a_number(tmp_path, metric):
+    with pytest.raises(TypeError, match=r"^Checkpoint\.save: expected metric as a number, got .*\.$"):
+        Checkpoint(tmp_path, 3).save(collection(), 1, metric=metric)
+    assert os.listdir(tmp_path / "ckpt") == []
+
+
+@pytest.mark.parametrize("file", [None, 3.5, std_io.StringIO("PK")])
+@pytest.mark.parametrize("call", [load_var_collection, save_var_collection])
+def test_other_things_than_files(file, call):
+    message = rf"^cuobjax\.io: expected a path or a binary file, got {type(file).__name__}\. Open it with mode 'rb'"
+    with pytest.raises(TypeError, match=message):
+        call(file, collection())
+
+
 def test_what_a_run_may_remember(tmp_path):
+    itself = {}
+    itself["itself"] = itself
+    with pytest.raises(TypeError, match="expected run as nested dictionaries, lists, texts and numbers"):
+        Checkpoint(tmp_path, 3).save(collection(), 1, run=itself)
     with pytest.raises(TypeError, match="expected run as nested dictionaries, lists, texts and numbers"):
         Checkpoint(tmp_path, 3).save(VarCollection(v=StateVar(jn.ones(3))), 1, run={"f": len})
     with pytest.raises(TypeError, match=r"lists, texts and numbers\. The key 5 is no text"):

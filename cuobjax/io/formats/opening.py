@@ -1,6 +1,7 @@
 """Files of named arrays: of which format one is shows its content, and which one to write, the ending of its name."""
 
 import contextlib
+import io
 import os
 import zipfile
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ ENDINGS: dict[str, Callable[[Any, Arrays], None]] = {
 
 def write(file: Any, arrays: Arrays, path: str = "") -> None:
     """Writes arrays in the format of a path's ending, else as .npz."""
+    _require_binary(file)
     ENDINGS.get(os.path.splitext(path)[1], write_npz)(file, arrays)
 
 
@@ -36,7 +38,10 @@ def opened(file: FileOrStr, own: bool = False) -> Iterator[Archive]:
 
     Raises:
         DamagedFileError: If it is of no known format.
+        TypeError: If it is something else.
     """
+    if not is_path(file):
+        _require_binary(file)
     with open(file, "rb") if is_path(file) else contextlib.nullcontext(file) as binary:
         with noticing_damage(str(getattr(binary, "name", "the file"))):
             archive = _archive(binary, own)
@@ -54,6 +59,13 @@ def _archive(file, own):
     names = zipfile.ZipFile(file).namelist()
     file.seek(start)
     return Torch(file) if any(name.endswith("/data.pkl") for name in names) else Npz(file, own)
+
+
+def _require_binary(file):
+    if isinstance(file, io.TextIOBase) or not (hasattr(file, "read") or hasattr(file, "write")):
+        raise TypeError(
+            f"cuobjax.io: expected a path or a binary file, got {type(file).__name__}. Open it with mode 'rb' or 'wb'."
+        )
 
 
 def is_path(file: Any) -> TypeGuard[str | os.PathLike[str]]:
