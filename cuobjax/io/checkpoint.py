@@ -132,16 +132,7 @@ class Checkpoint:
         require_untraced("Checkpoint.restore")
         self.wait()
         if isinstance(idx, str):
-            if idx != "best":
-                raise ValueError(f"Checkpoint.restore: expected an index or 'best', got {idx!r}.")
-            if self.best is None:
-                raise ValueError(
-                    "Checkpoint.restore: expected best='max' or 'min' in Checkpoint(...) for 'best', got None."
-                )
-            best = self._best()
-            if best is None:
-                raise FileNotFoundError(errno.ENOENT, "There is no checkpoint with a metric", self._path(0))
-            return self._load(vc, best, strict)
+            return self._load(vc, self._index_of(idx), strict)
         if idx is not None:
             return self._load(vc, operator.index(idx), strict)
         indices = self._indices()
@@ -215,6 +206,19 @@ class Checkpoint:
         sign = -1 if self.best == "min" else 1
         found = [(sign * x, i) for i, x in known.items() if not math.isnan(x)]
         return max(found)[1] if found else None
+
+    def _index_of(self, word):
+        """The index that "best" stands for."""
+        if word != "best":
+            raise ValueError(f"Checkpoint.restore: expected an index or 'best', got {word!r}.")
+        if self.best is None:
+            raise ValueError(
+                "Checkpoint.restore: expected best='max' or 'min' in Checkpoint(...) for 'best', got None."
+            )
+        best = self._best()
+        if best is None:
+            raise FileNotFoundError(errno.ENOENT, "There is no checkpoint with a metric", self._path(0))
+        return best
 
     def _metric(self, idx):
         if idx not in self._metrics:
