@@ -341,6 +341,22 @@ def test_threads_treat_floating_point_errors_as_the_caller(monkeypatch):
         compiled.each(lambda i: np.log(np.zeros(4)), 20)
 
 
+def test_an_interrupt_leaves_the_threads_usable(monkeypatch):
+    monkeypatch.setattr(compiled, "threads", lambda: 3)
+    caller = threading.get_ident()
+
+    def work(i):
+        if threading.get_ident() == caller:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compiled.each(work, 8)
+    found = set()
+    barrier = threading.Barrier(2)
+    compiled.each(lambda i: (barrier.wait(20), found.add(threading.get_ident())), 2)
+    assert len(found) == 2
+
+
 def test_an_error_in_a_thread_is_raised():
     def work(i):
         if i == 2:
