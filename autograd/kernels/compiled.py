@@ -86,9 +86,10 @@ def _pool() -> SimpleQueue[tuple[Callable[[], None], SimpleQueue[BaseException |
     global _tasks
     with _lock:
         if _tasks is None:
-            _tasks = SimpleQueue()
+            tasks: Any = SimpleQueue()
             for i in range(max(1, threads() - 1)):
-                threading.Thread(target=_serve, args=(_tasks,), name=f"autograd pool {i}", daemon=True).start()
+                threading.Thread(target=_serve, args=(tasks,), name=f"autograd pool {i}", daemon=True).start()
+            _tasks = tasks  # only now: without threads, if the system gives none, all later work would wait for ever
         return _tasks
 
 

@@ -413,6 +413,32 @@ def test_after_a_fork():
     assert found.stdout.split() == ["0", "0.001"]
 
 
+def test_work_while_python_ends():
+    """Python takes no new threads from the end of the main thread on, though others still work."""
+    program = (
+        "import threading; from autograd.kernels import compiled; compiled.threads = lambda: 2\n"
+        "def work():\n"
+        "    threading.main_thread().join()\n"
+        "    found = []; compiled.each(found.append, 3); print(*found)\n"
+        "threading.Thread(target=work).start()"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=True)
+    assert found.stdout.split() == ["0", "1", "2"], found.stderr
+
+
+def test_a_system_that_gives_no_threads(monkeypatch):
+    """Raises every time, and does not wait for threads that are not there."""
+
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(compiled, "_tasks", None)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            compiled.each(lambda i: None, 4)
+
+
 @pytest.mark.parametrize("value", ["0", "1"])
 def test_numba_is_loaded_for_large_arrays_only(value):
     program = (
