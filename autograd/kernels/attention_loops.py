@@ -27,7 +27,7 @@ SPAN = 2048  # elements of a sum in float32, so that long rows lose no digits
 
 def fits(problem: Blocks, *arrays: RawArray) -> bool:
     """Whether loops can compute this."""
-    if problem.keep < 1 or not problem.count:
+    if problem.keep < 1 or not all(x.size for x in arrays):
         return False
     return is_worth_it(*arrays) and gemm_of(problem.dtype) is not None
 
@@ -86,7 +86,8 @@ def _run(loop: Loop, problem: Any, matrices: list[Any], of_rows: list[Any], scal
 def _dense(x: Any) -> Any:
     """x, or a copy whose rows BLAS takes: elements side by side, rows that do not overlap."""
     step, inner = x.strides[-2:]
-    return x if inner == x.itemsize and step >= x.shape[-1] * inner else numpy.ascontiguousarray(x)
+    is_dense = inner == x.itemsize and step >= x.shape[-1] * inner and not step % inner
+    return x if is_dense else x.copy("C")  # not ascontiguousarray, which keeps any step of a single row
 
 
 def _place(x: Any) -> list[int]:

@@ -214,6 +214,44 @@ def test_attention_of_what_is_not_finite(both):
     close([found[0][0, 1]], [expected[0][0, 1]])
 
 
+def of_records(x):
+    """The same rows, each behind a byte, so that their distance is no number of elements."""
+    records = np.zeros(x.shape[:-1], [("byte", "i1"), ("row", x.dtype, x.shape[-1:])])
+    records["row"] = x
+    return records["row"]
+
+
+MEMORY = {
+    "a row, reversed": (1, lambda x: x[:, :, ::-1]),
+    "a row, repeated": (1, lambda x: np.broadcast_to(x[:, :, 0, None], x.shape)),
+    "rows, reversed": (6, lambda x: x[:, :, ::-1]),
+    "heads, reversed": (6, lambda x: x[::-1, ::-1]),
+    "rows of records": (6, of_records),
+    "columns": (6, np.asfortranarray),
+}
+
+
+@pytest.mark.parametrize("name", MEMORY)
+def test_attention_of_any_memory(name, both):
+    length, change = MEMORY[name]
+    q, k, v = [change(normal(2, 4, length, 8)) for _ in range(3)]
+    found, expected = both(attention.attention, q, k, v, 0, 0, scale=0.3, causal=False, keep=1.0)
+    close(found, expected)
+    arguments = change(normal(2, 4, length, 8)), 0, q, k, v, 0, 0, *expected
+    known = {"scale": 0.3, "causal": False, "keep": 1.0, "to_bias": False}
+    close(*both(attention.attention_gradient, *arguments, **known), 1e-4)
+
+
+@pytest.mark.parametrize(("width", "features"), [(0, 8), (8, 0)])
+def test_attention_without_features(width, features, both, capfd):
+    """BLAS would refuse rows of no elements, in print only, and leave the result as it was."""
+    q, v = np.zeros((2, 4, 5, width), "float32"), normal(2, 4, 5, features)
+    (y, sums), expected = both(attention.attention, q, q, v, 0, 0, scale=0.3, causal=False, keep=1.0)
+    np.testing.assert_allclose(y, expected[0], rtol=1e-5, atol=1e-6)
+    close([sums], expected[1:])
+    assert "illegal" not in "".join(capfd.readouterr())
+
+
 NUMBERS = {"elu": {"alpha": 1.5, "rate": 0.7, "scale": 1.1}}
 SPECIAL = [0.0, -0.0, math.inf, -math.inf, math.nan, 1e-30, 90, -90, 1e5, -1e5]
 
