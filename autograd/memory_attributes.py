@@ -43,10 +43,13 @@ def _leave_products_to_us(matmul):
     """Lets CuPy's product ask ours: it takes what has the interface for an array of its own, and then fails."""
     theirs: Any = getattr(matmul, "_try_fastcall_func", None)
 
-    def product(a, b, *args, **kwargs):
-        if isinstance(a, Operators):
-            return a @ b
-        return b.__rmatmul__(a) if isinstance(b, Operators) else theirs(a, b, *args, **kwargs)
+    def product(*args, out=None, dtype=None, **options):
+        if not any(isinstance(x, Operators) for x in args):
+            return theirs(*args, out=out, dtype=dtype, **options)
+        if out is not None or dtype is not None:
+            raise TypeError("cupy.matmul: expected no out and no dtype for Arrays. Write x @ y, or pass x.raw.")
+        a, b = args
+        return a @ b if isinstance(a, Operators) else b.__rmatmul__(a)
 
     if theirs is not None:
         matmul._try_fastcall_func = product

@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import autograd.numpy as anp
 import cuobjax
 import cuobjax.numpy as jn
-from autograd import Array, grad, vmap
+from autograd import Array, grad, memory_attributes, vmap
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 LOST = "gradient would be lost|differs from lane to lane|same for all values"
@@ -121,3 +122,18 @@ def test_plots_are_made_of_arrays():
     x = cuobjax.StateVar(jn.arange(9.0).reshape(3, 3))
     assert figure.add_subplot(projection="3d").plot_surface(x, x.T, x.value) is not None
     pyplot.close(figure)
+
+
+def test_products_of_cupy_do_not_ignore_what_ours_has_not():
+    class Product:
+        def _try_fastcall_func(self, *args, **options):
+            return args, options
+
+    theirs, x = Product(), jn.eye(2)
+    memory_attributes._leave_products_to_us(theirs)
+    ours: Any = theirs._try_fastcall_func
+    assert ours(1, 2, out=3, axes=4) == ((1, 2), {"out": 3, "dtype": None, "axes": 4})
+    np.testing.assert_array_equal(ours(np.ones((2, 2)), x, out=None, axes=None), np.ones((2, 2)))
+    for options in ({"out": np.zeros((2, 2))}, {"dtype": "float64"}):
+        with pytest.raises(TypeError, match="expected no out and no dtype for Arrays"):
+            ours(np.ones((2, 2)), x, **options)
