@@ -131,7 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     net = GPT(known.size, padded(options.length), options.width, heads=4, layers=2)
     optimizer = AdamW(net.vars())
-    schedule = Warmup(CosineAnnealing(options.steps, base_lr=3e-3), steps=options.steps // 10)
+    schedule = Warmup(CosineAnnealing(options.steps, base_lr=3e-3), steps=max(1, options.steps // 10))
     perplexity = cuobjax.metrics.Perplexity()
 
     def predictions(batch):
