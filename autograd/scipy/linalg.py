@@ -122,10 +122,18 @@ def sqrtm(A: ArrayLike) -> Result:
 def logm(A: ArrayLike) -> Result:
     """The principal logarithm of square matrices; computed by SciPy.
 
+    That of a real NumPy array with an eigenvalue on the negative real axis is complex, as SciPy's.
+
     Raises:
-        LinAlgError: If a real matrix has an eigenvalue on the negative real axis: its logarithm is complex.
+        LinAlgError: If such a matrix is differentiated or an Array, whose dtype does not depend on its numbers.
     """
-    return ops.logm(_square(A, "logm"))
+    A = _square(A, "logm")
+    try:
+        return ops.logm(A)
+    except LinAlgError:
+        if type(A) is not onp.ndarray:
+            raise
+        return ops.logm(A.astype(onp.result_type(A, "complex64")))
 
 
 # Systems of equations.
