@@ -131,7 +131,7 @@ def logm(A: ArrayLike) -> Result:
     try:
         return ops.logm(A)
     except LinAlgError:
-        if type(A) is not onp.ndarray:
+        if not isinstance(A, onp.ndarray):
             raise
         return ops.logm(A.astype(onp.result_type(A, "complex64")))
 
