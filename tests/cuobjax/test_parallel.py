@@ -1,9 +1,9 @@
 """Parallel: splits, outputs, variables, random numbers, training, failures and its place among transformations."""
 
-import _thread
 import contextvars
 import os
 import pickle
+import signal
 import threading
 
 import hypothesis
@@ -524,7 +524,7 @@ def spoiled(kind, net):
         if rank == 2 and kind == "raises":
             raise ValueError("spoiled")
         if rank == 2 and kind == "interrupts":
-            _thread.interrupt_main()
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # which also wakes it
         if rank == 2 and kind == "leaves":
             return total
         if rank == 2 and kind == "strays":
