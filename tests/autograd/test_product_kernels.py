@@ -156,6 +156,7 @@ def test_a_product_with_its_own_transpose_is_symmetric(rng):
         np.testing.assert_array_equal(y, y.T)
 
 
+@pytest.mark.usefixtures("on_the_cpu")
 @pytest.mark.parametrize("n", [8, 150, 250])
 def test_programs_multiply_with_the_bits_of_eager_code(n, rng):
     """Also in rules, which have raw arrays in eager code."""
