@@ -268,7 +268,7 @@ def test_inputs_with_gaps_or_not_aligned(gaps):
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_results_do_not_depend_on_threads(threads, monkeypatch):
     monkeypatch.setattr(compiled, "threads", lambda: threads)
-    monkeypatch.setattr(compiled, "_pool", None)
+    monkeypatch.setattr(compiled, "_tasks", None)
     x, row = numbers(700, 600), numbers(600, seed=1)
 
     def f(x, row):
