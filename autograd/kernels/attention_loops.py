@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from .blas import gemm_of, in_threads
-from .compiled import PART, Loop, is_worth_it, plain, reduction
+from .compiled import PART, Loop, is_worth_it, plain
+from .loops import largest_of, sum_of
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -22,7 +23,6 @@ __all__ = ["backward", "fits", "forward"]
 
 Real: Any = float
 gemm: Any = None  # `compiled` puts it in
-SPAN = 2048  # elements of a sum in float32, so that long rows lose no digits
 
 
 def fits(problem: Blocks, *arrays: RawArray) -> bool:
@@ -35,7 +35,7 @@ def fits(problem: Blocks, *arrays: RawArray) -> bool:
 def forward(problem: Blocks, q: RawArray, k: RawArray, v: RawArray, y: RawArray, sums: RawArray, scale: float) -> None:
     """Writes the results of `attention` to y and sums."""
     largest = problem.dtype.type(numpy.finfo(problem.dtype).max / 4)  # not infinite, as products would make NaN of that
-    _run(_forward, problem, [q, k, v, y], [sums], scale, largest)
+    _run(_forward, problem, [*map(_dense, (q, k, v)), y], [sums], scale, largest)
 
 
 def backward(
@@ -54,20 +54,19 @@ def backward(
     Args:
         rest: (N, H, T), what is added to the cotangents of all weights of a row.
     """
-    _run(_backward, problem, [q, k, v, g, *results], [plain(sums), plain(rest)], scale)
+    _run(_backward, problem, [*map(_dense, (q, k, v, g)), *results], [plain(sums), plain(rest)], scale)
 
 
 def _run(loop: Loop, problem: Any, matrices: list[Any], of_rows: list[Any], scale: float, *numbers: Any) -> None:
     """Calls a loop for all heads.
 
     Args:
-        matrices: Arrays (N, heads, rows, elements): q, k, v and others.
+        matrices: Arrays (N, heads, rows, elements), whose rows BLAS takes: q, k, v and others.
         of_rows: Arrays (N, H, T).
     """
     heads = problem.examples * problem.groups
     of_part = max(1, PART // max(1, problem.of_group * problem.length * problem.count))
     function, blas = loop.of(problem.dtype), gemm_of(problem.dtype)
-    matrices = [_dense(x) for x in matrices]
     places = numpy.array(
         [_place(problem.grouped(x) if x.shape[1] > problem.groups else x[:, :, None]) for x in matrices]
     )
@@ -112,33 +111,12 @@ def _add(x, i, bias, n, h, j, t, count):
             x[i, c] += b[c]
 
 
-@reduction
-def _top(x, i, n):
-    """The largest of the first n elements of row i. NaN only where the first one is; a later one makes the sum NaN."""
-    top = x[i, 0]
-    for j in range(n):
-        top = x[i, j] if x[i, j] > top else top
-    return top
-
-
 def _powers(x, i, n, seen, top):
     """Writes exp(x - top) over the first n elements of row i, and 0 over others that are seen."""
     for j in range(n):
         x[i, j] = exp(x[i, j] - top)
     for j in range(n, seen):
         x[i, j] = Real(0)
-
-
-@reduction
-def _total(x, i, n):
-    """The sum of the first n elements of row i."""
-    total = 0.0
-    for first in range(0, n, SPAN):
-        s = Real(0)
-        for j in range(first, min(n, first + SPAN)):
-            s += x[i, j]
-        total += s
-    return Real(total)
 
 
 def _weigh(p, dp, i, n, seen, top, rest):
@@ -176,10 +154,10 @@ def _rows(part, start, stop, sizes, places, bias, sums, scale, largest, has_bias
                     if own:
                         if has_bias:
                             _add(p, i, bias, n, h, j, first + i, own)
-                        top = _top(p, i, own)
+                        top = largest_of(p, i, own)
                         top = Real(0) if top == -math.inf else top
                     _powers(p, i, own, seen, top)
-                    total = _total(p, i, own)
+                    total = Real(sum_of(p, i, own))
                     found = log(total) + top if total != 0 else largest
                     sums[n, h, j, first + i] = largest if found > largest else found  # which may be NaN
                     factor = Real(1) / total if total != 0 else Real(0)

@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 
@@ -67,8 +67,9 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+_Tasks: TypeAlias = "SimpleQueue[tuple[Callable[[], None], SimpleQueue[BaseException | None]]]"
 _lock = threading.Lock()
-_tasks: SimpleQueue[tuple[Callable[[], None], SimpleQueue[BaseException | None]]] | None = None
+_tasks: _Tasks | None = None
 
 
 def _forget_pool() -> None:
@@ -81,12 +82,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 
-def _pool() -> SimpleQueue[tuple[Callable[[], None], SimpleQueue[BaseException | None]]]:
+def _pool() -> _Tasks:
     """Where threads wait for tasks, each with a place for its error: five times as fast as an executor."""
     global _tasks
     with _lock:
         if _tasks is None:
-            tasks: Any = SimpleQueue()
+            tasks: _Tasks = SimpleQueue()
             for i in range(max(1, threads() - 1)):
                 threading.Thread(target=_serve, args=(tasks,), name=f"autograd pool {i}", daemon=True).start()
             _tasks = tasks  # only now: without threads, if the system gives none, all later work would wait for ever

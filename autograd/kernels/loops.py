@@ -13,9 +13,9 @@ from typing import Any
 from .compiled import Loop, reduction
 
 __all__ = [
-    "affine", "cross_entropy", "cross_entropy_gradient", "layer", "layer_gradient", "log_softmax",
+    "affine", "cross_entropy", "cross_entropy_gradient", "largest_of", "layer", "layer_gradient", "log_softmax",
     "log_softmax_gradient", "moments", "powers", "products", "slopes", "soft_cross_entropy",
-    "soft_cross_entropy_gradient", "softmax", "softmax_gradient",
+    "soft_cross_entropy_gradient", "softmax", "softmax_gradient", "sum_of",
 ]  # fmt: skip
 
 Real: Any = float
@@ -24,13 +24,13 @@ SPAN = 2048
 
 def _mean(x, i):
     """Of row i."""
-    return _total(x, i) / x.shape[1]
+    return sum_of(x, i, x.shape[1]) / x.shape[1]
 
 
 @reduction
-def _total(x, i):
-    """The sum of row i."""
-    total, n = 0.0, x.shape[1]
+def sum_of(x: Any, i: int, n: int) -> Any:
+    """The sum of the first n elements of row i."""
+    total = 0.0
     for first in range(0, n, SPAN):
         s = Real(0)
         for j in range(first, min(n, first + SPAN)):
@@ -127,7 +127,7 @@ def _affine(part, start, stop, x, y, mean, factor, shift):
 def _products(part, start, stop, g, x, mean, product, total):
     """The sums of g (x - mean) and of g."""
     for i in range(start, stop):
-        product[i], total[i] = _product(g, x, i, mean[i]), _total(g, i)
+        product[i], total[i] = _product(g, x, i, mean[i]), sum_of(g, i, g.shape[1])
 
 
 def _slopes(part, start, stop, g, x, y, mean, factor, slope, shift):
@@ -140,10 +140,10 @@ def _slopes(part, start, stop, g, x, y, mean, factor, slope, shift):
 
 # Softmax and cross entropy of rows.
 @reduction
-def _top(x, i):
-    """The largest number of row i. NaN only where the first one is NaN; a later one makes the sum NaN."""
+def largest_of(x: Any, i: int, n: int) -> Any:
+    """The largest of the first n elements of row i. NaN only where the first one is; a later one makes sums NaN."""
     top = x[i, 0]
-    for j in range(x.shape[1]):
+    for j in range(n):
         top = x[i, j] if x[i, j] > top else top
     return top
 
@@ -164,7 +164,7 @@ def _powers(part, start, stop, x, top, is_known):
     """Writes exp(x - top) over x. Unless it is known, top becomes the largest number of a row, 0 where that is -inf."""
     for i in range(start, stop):
         if not is_known:
-            found = _top(x, i)
+            found = largest_of(x, i, x.shape[1])
             top[i] = Real(0) if found == -math.inf else found
         t = top[i]
         for j in range(x.shape[1]):
@@ -173,7 +173,7 @@ def _powers(part, start, stop, x, top, is_known):
 
 def _softmax(part, start, stop, x, y):
     for i in range(start, stop):
-        factor = Real(1 / _store_exponentials(x, y, i, _top(x, i)))
+        factor = Real(1 / _store_exponentials(x, y, i, largest_of(x, i, x.shape[1])))
         for j in range(x.shape[1]):
             y[i, j] *= factor
 
@@ -194,7 +194,7 @@ def _store_exponentials(x, y, i, top):
 
 def _log_softmax(part, start, stop, x, y):
     for i in range(start, stop):
-        top = _top(x, i)
+        top = largest_of(x, i, x.shape[1])
         above = Real(log(_exponentials(x, i, top)))
         for j in range(x.shape[1]):
             y[i, j] = (x[i, j] - top) - above
@@ -209,7 +209,7 @@ def _softmax_gradient(part, start, stop, g, z, y):
 
 def _log_softmax_gradient(part, start, stop, g, z, y):
     for i in range(start, stop):
-        total = Real(_total(g, i))
+        total = Real(sum_of(g, i, g.shape[1]))
         for j in range(z.shape[1]):
             y[i, j] = g[i, j] - exp(z[i, j]) * total
 
@@ -218,7 +218,7 @@ def _cross_entropy(part, start, stop, x, loss, total, labels, smoothing):
     """`total` is float64."""
     n = x.shape[1]
     for i in range(start, stop):
-        top, label = _top(x, i), labels[i]
+        top, label = largest_of(x, i, x.shape[1]), labels[i]
         above = log(_exponentials(x, i, top))
         total[i] = top + above
         if 0 <= label < n:
@@ -246,7 +246,7 @@ def _cross_entropy_gradient(part, start, stop, x, y, g, weight, total, labels, s
 def _soft_cross_entropy(part, start, stop, x, labels, loss, total):
     """`total` is float64."""
     for i in range(start, stop):
-        top = _top(x, i)
+        top = largest_of(x, i, x.shape[1])
         above = log(_exponentials(x, i, top))
         total[i] = top + above
         loss[i] = above + (top - _product(labels, x, i, Real(0)))

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from .blas import in_threads, one_thread
+from .blas import one_thread
 from .compiled import each, threads
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, RawArray
 
-__all__ = ["ALONE", "WORK", "has_tf32", "is_small", "product", "stacked"]
+__all__ = ["WORK", "has_tf32", "is_small", "product", "stacked"]
 
 WORK = 1 << 22  # multiplications that are worth several threads
-ALONE = 1 << 20  # up to so many OpenBLAS takes one thread
+ALONE = 1 << 20  # up to so many, OpenBLAS takes one thread
 PARTS = 16  # of a stack
 LEAST = 16  # rows or columns of a part
 
@@ -41,37 +41,51 @@ _TYPES = {
 
 
 def is_small(a: Any, b: Any) -> bool:
-    """Whether OpenBLAS multiplies two matrices in one thread in any case."""
-    return len(a.shape) != 2 or len(b.shape) != 2 or a.shape[0] * a.shape[1] * b.shape[1] <= ALONE
+    """Whether NumPy does as well: for vectors, and for matrices of which OpenBLAS multiplies each in one thread."""
+    first, second = getattr(a, "shape", ()), getattr(b, "shape", ())  # numbers have none
+    if len(first) < 2 or len(second) < 2:
+        return True
+    return max(math.prod(first[:-2]), math.prod(second[:-2])) * first[-2] * first[-1] * second[-1] <= ALONE
 
 
 def product(a: RawArray, b: RawArray, out: Any = None) -> RawArray:
-    """a @ b on NumPy: matrices that are not small in our threads, to each a part of the rows or columns.
+    """a @ b on NumPy; if it is not small, in our threads: to each a part of the stack, or of the rows or columns.
 
     Args:
-        out: An array for the result.
+        out: An array for the result, apart from `a` and `b`.
     """
-    if is_small(a, b) or a.dtype != b.dtype or a.dtype.char not in "fdFD":
+    if is_small(a, b):
         return numpy.matmul(a, b, out=out)
-    (n, k), m = a.shape, b.shape[1]
-    longer = max(n, m)
-    count = min(threads(), n * k * m // WORK, longer // LEAST)
+    stack = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    if out is None:
+        out = numpy.empty((*stack, a.shape[-2], b.shape[-1]), numpy.result_type(a, b))
+    if stack and stack[0] == 1:
+        product(*[x[0] if x.ndim == out.ndim else x for x in (a, b)], out[0])
+        return out
     with one_thread() as alone:
-        # NumPy makes the product of a matrix with its own transpose symmetric.
-        if count < 2 or not alone or a.ctypes.data == b.ctypes.data:
-            return numpy.matmul(a, b, out=out)
-        y = numpy.empty((n, m), a.dtype) if out is None else out
-        step = -(-longer // count)
+        parts = list((_parts_of_stack if stack else _parts_of_matrix)(a, b, out)) if alone else [(a, b, out)]
+        each(lambda i: numpy.matmul(*parts[i][:2], out=parts[i][2]), len(parts))
+    return out
 
-        def work(i: int) -> None:
-            part = slice(i * step, (i + 1) * step)
-            if n >= m:
-                numpy.matmul(a[part], b, out=y[part])
-            else:
-                numpy.matmul(a, b[:, part], out=y[:, part])
 
-        each(work, -(-longer // step))
-    return y
+def _parts_of_stack(a, b, y):
+    """The matrices of both factors and of the result that are computed together."""
+    step = max(1, -(-len(y) // PARTS))
+    for start in range(0, len(y), step):
+        part = slice(start, start + step)
+        yield *(x[part] if x.ndim == y.ndim and len(x) > 1 else x for x in (a, b)), y[part]
+
+
+def _parts_of_matrix(a, b, y):
+    """The same for rows, or columns if there are more of these, for each thread."""
+    (n, m), work = y.shape, a.size * b.shape[1]
+    count = max(1, min(threads(), work // WORK, max(n, m) // LEAST))
+    if a.ctypes.data == b.ctypes.data:
+        count = 1  # NumPy makes the product of a matrix with its own transpose symmetric
+    step = max(1, -(-max(n, m) // count))
+    for start in range(0, max(n, m), step):
+        part = slice(start, start + step)
+        yield (a[part], b, y[part]) if n >= m else (a, b[:, part], y[:, part])
 
 
 def stacked(
@@ -94,10 +108,10 @@ def stacked(
     """
     common = _common(a.dtype, b.dtype) if hasattr(xp, "cuda") else None
     if common is None:
-        product = _by_threads(a, b) if xp is numpy else xp.matmul(a, b)
-        product = product if factor == 1 else product * product.dtype.type(factor)
-        product = product.astype(product.dtype if dtype is None else dtype, copy=False)
-        return product if out is None else _stored(product, out, adds)
+        y = product(a, b) if xp is numpy else xp.matmul(a, b)
+        y = y if factor == 1 else y * y.dtype.type(factor)
+        y = y.astype(y.dtype if dtype is None else dtype, copy=False)
+        return y if out is None else _stored(y, out, adds)
     stack, y = _stack(a.shape[:-2], b.shape[:-2]), out
     if y is None:
         y = xp.ndarray((*stack, a.shape[-2], b.shape[-1]), common if dtype is None else numpy.dtype(dtype))
@@ -126,24 +140,6 @@ def _stack(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 def _stored(product, out, adds):
     out[...] = out + product if adds else product
     return out
-
-
-def _by_threads(a, b):
-    """a @ b, parts of the stack in several threads."""
-    stack = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    count = stack[0] if stack else 1
-    if count == 1 or math.prod(stack) * a.shape[-2] * a.shape[-1] * b.shape[-1] < WORK:
-        return numpy.matmul(a, b)
-    y = numpy.empty((*stack, a.shape[-2], b.shape[-1]), numpy.result_type(a, b))
-    step = -(-count // PARTS)
-
-    def work(i: int) -> None:
-        part = slice(i * step, (i + 1) * step)
-        first, second = (x[part] if len(x) == count else x for x in (a, b))
-        numpy.matmul(first, second, out=y[part])
-
-    in_threads(work, -(-count // step))
-    return y
 
 
 def _laid_out(xp, x, stack):

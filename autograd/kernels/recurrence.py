@@ -188,7 +188,7 @@ def recurrence(
     kind = CELLS[cell]
     count, n, _ = x.shape
     size = w_hidden.shape[0]
-    if xp is numpy and cell == "lstm" and recurrence_loops.fits(mask, x, w_input, w_hidden, *states):
+    if xp is numpy and cell == "lstm" and recurrence_loops.fits(n, mask, w_hidden, *states, x, w_input):
         gates = product(_rows(numpy, x), w_input).reshape((count, n, 4, size))
         h, c, out = recurrence_loops.forward(gates, w_hidden, b, states, reverse)
         last = 0 if reverse else -1
@@ -270,7 +270,7 @@ def recurrence_gradient(
     cotangents = [xp.zeros((n, size), gates.dtype) + end for end in ends]
     side_by_side = gates.transpose((0, 2, 1, 3))
     loops = xp is numpy and cell == "lstm" and side_by_side.flags.c_contiguous
-    if loops and recurrence_loops.fits(mask, gates, w_hidden, *first):
+    if loops and recurrence_loops.fits(n, mask, w_hidden, *first, gates, *cotangents):
         arguments = side_by_side, w_hidden, first[1], reached[1], kept[:, 0], g, cotangents, reverse
         to_gates = recurrence_loops.backward(*arguments).reshape((count, n, width))
     else:
@@ -279,10 +279,9 @@ def recurrence_gradient(
         cotangents = _steps_back(xp, cell, *arrays, cotangents, reverse)
     rows = to_gates.reshape((count * n, width))
     start, earlier, later = (-1, slice(1, None), slice(None, -1)) if reverse else (0, slice(None, -1), slice(1, None))
-    multiply = product if xp is numpy else xp.matmul
-    to_hidden = multiply(first[0].T, to_gates[start]) + multiply(
-        _rows(xp, reached[0][earlier]).T, _rows(xp, to_gates[later])
-    )
+    multiply = _multiply(xp)
+    to_hidden = multiply(_rows(xp, reached[0][earlier]).T, _rows(xp, to_gates[later]))
+    to_hidden += multiply(first[0].T, to_gates[start])
     to_b_hidden = rows[:, width - size :].sum(0)
     if cell == "gru":
         to_gates[..., width - size :] = to_inputs
@@ -293,7 +292,7 @@ def recurrence_gradient(
 def _steps_back(xp, cell, w_hidden, mask, g, first, reached, gates, kept, to_gates, to_inputs, cotangents, reverse):
     """Writes the cotangents of the gates' sums, (T, N, gates * H); returns those of the first states."""
     kind, (count, _, n, size) = CELLS[cell], gates.shape
-    masked, back = getattr(mask, "ndim", 0), w_hidden.T
+    masked, multiply = getattr(mask, "ndim", 0), _multiply(xp)
     for t in range(count) if reverse else reversed(range(count)):
         before = t + 1 if reverse else t - 1
         old = [y[before] for y in reached] if 0 <= before < count else first
@@ -308,11 +307,16 @@ def _steps_back(xp, cell, w_hidden, mask, g, first, reached, gates, kept, to_gat
             cotangents = kind.backward(xp, gates[t], old, kept[t], given, of_step, to_inputs[t])
         else:
             cotangents = device.backward(xp, cell, gates[t], old, kept[t], given, of_step, to_inputs[t])
-        product = to_gates[t] @ back
-        cotangents[0] = product if type(cotangents[0]) is int else cotangents[0] + product
+        to_h = multiply(to_gates[t], w_hidden.T)
+        cotangents[0] = to_h if type(cotangents[0]) is int else cotangents[0] + to_h
         if masked:
             cotangents = [c + p for c, p in zip(cotangents, passed, strict=True)]
     return cotangents
+
+
+def _multiply(xp):
+    """The function that multiplies matrices."""
+    return product if xp is numpy else xp.matmul
 
 
 def _rows(xp, x):

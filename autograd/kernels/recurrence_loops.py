@@ -25,10 +25,12 @@ gemm: Any = None  # `compiled` puts it in
 LEAST_ROWS, PARTS = 16, 8
 
 
-def fits(mask: Any, *arrays: RawArray) -> bool:
-    """Whether loops can compute an LSTM of these arrays, of which the last ones are the first states."""
-    *_, h, c = arrays
-    return h.shape == c.shape and not getattr(mask, "ndim", 0) and is_worth_it(*arrays) and gemm_of(h.dtype) is not None
+def fits(n: int, mask: Any, w_hidden: RawArray, h: RawArray, c: RawArray, *others: RawArray) -> bool:
+    """Whether loops can compute an LSTM of these arrays, of which h and c are the first states of n examples."""
+    arrays = w_hidden, h, c, *others
+    if not h.shape == c.shape == (n, w_hidden.shape[0]) or getattr(mask, "ndim", 0) or not all(x.size for x in arrays):
+        return False
+    return is_worth_it(*arrays) and gemm_of(h.dtype) is not None
 
 
 def forward(

@@ -9,7 +9,7 @@ import numpy
 
 from ..core import library
 from ..families import multilinear
-from ..kernels.products import ALONE, WORK, product, stacked
+from ..kernels.products import is_small, product, stacked
 from ..primitive import Primitive
 from ..typing import Result
 from .shape import reshape, transpose, with_ndim
@@ -24,7 +24,11 @@ def swap(x: Any) -> Result:
 
 def times(*matrices: Any) -> Result:
     """Their product in rules. Large ones are the operation's, of raw arrays, too, so that all have the same bits."""
-    return functools.reduce(lambda a, b: matmul(a, b) if math.prod(a.shape) * b.shape[-1] > ALONE else a @ b, matrices)
+    return functools.reduce(_times, matrices)
+
+
+def _times(a, b):
+    return a @ b if len(b.shape) < 3 and is_small(a, b) else matmul(a, b)
 
 
 def _to_left(g, a_shape, b):
@@ -86,9 +90,7 @@ def _matmul(xp, a, b):
     multiply = product if xp is numpy else xp.matmul
     if getattr(b, "ndim", 0) == 2 < getattr(a, "ndim", 0):  # one product of large matrices
         return multiply(a.reshape((math.prod(a.shape[:-1]), a.shape[-1])), b).reshape((*a.shape[:-1], b.shape[1]))
-    if are_stacks(a, b) and (
-        xp is not numpy or a.size * b.shape[-1] >= WORK
-    ):  # `cupy.matmul` would copy what is transposed or has half precision
+    if xp is not numpy and are_stacks(a, b):  # `cupy.matmul` would copy what is transposed or has half precision
         ndim = max(a.ndim, b.ndim)
         return stacked(xp, *[x.reshape((1,) * (ndim - x.ndim) + x.shape) for x in (a, b)])
     return multiply(a, b)

@@ -184,6 +184,14 @@ def test_lstm(n, reverse, dtype, both):
     close(*both(both_ways, 0), 1e-4)
 
 
+def test_states_of_another_shape_are_left_to_numpy(both):
+    """Loops do not check indices."""
+    x, w_input, w_hidden = normal(5, 30, 4), normal(4, 24), normal(6, 24)
+    states = normal(1, 6), normal(1, 6)
+    arguments = x, w_input, w_hidden, 0, 0, 0, *states
+    close(*both(recurrence.recurrence, *arguments, cell="lstm", reverse=False), 0)
+
+
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize(("queries", "keys"), [(30, 20), (200, 90)])

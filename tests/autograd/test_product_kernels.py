@@ -133,21 +133,23 @@ def test_half_precision_is_multiplied_without_copies():
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(9, 4, 5), (5, 4, 9), (1, 4, 9), (9, 4, 1), (7, 0, 5), (0, 4, 5), (7, 1, 7)])
 def test_products_in_threads(shape, dtype, rng, monkeypatch):
-    """Each thread has a part of the rows, or of the columns."""
-    monkeypatch.setattr(products, "ALONE", 0)
+    """Each thread has a part of the stack, of the rows or of the columns."""
+    monkeypatch.setattr(products, "ALONE", -1)
     monkeypatch.setattr(products, "WORK", 1)
     monkeypatch.setattr(products, "LEAST", 2)
     monkeypatch.setattr(products, "threads", lambda: 3)
     monkeypatch.setattr(compiled, "threads", lambda: 3)
     n, k, m = shape
-    for layout in itertools.product((False, True), repeat=4):
-        a, b = operand(np, rng, (n, k), dtype, *layout[::2]), operand(np, rng, (k, m), dtype, *layout[1::2])
-        y = product(a, b)
-        assert y.dtype == dtype
-        np.testing.assert_array_equal(y, a @ b)
-        out = np.empty((n, m), dtype)
-        assert product(a, b, out) is out
-        np.testing.assert_array_equal(out, y)
+    for first, second in [((), ()), ((3,), (3,)), ((2,), ()), ((), (2,)), ((1, 3), (3,)), ((5, 1), (1, 2)), ((0,), ())]:
+        for layout in itertools.product((False, True), repeat=4):
+            a = operand(np, rng, (*first, n, k), dtype, *layout[::2])
+            b = operand(np, rng, (*second, k, m), dtype, *layout[1::2])
+            y = product(a, b)
+            assert y.dtype == dtype
+            np.testing.assert_array_equal(y, a @ b)
+            out = np.empty(y.shape, dtype)
+            assert product(a, b, out) is out
+            np.testing.assert_array_equal(out, y)
 
 
 def test_a_product_with_its_own_transpose_is_symmetric(rng):
@@ -168,5 +170,7 @@ def test_programs_multiply_with_the_bits_of_eager_code(n, rng):
         return (anp.tanh(a @ b.T) @ solved).sum() + ((stack @ a) @ anp.swapaxes(stack, 1, 2)).sum()
 
     gradients = grad(f, (0, 1, 2))
-    for found, expected in zip(Jit(gradients)(a, b, stack), gradients(a, b, stack), strict=True):
+    program = Jit(gradients)
+    program(a, b, stack)  # which records it, in eager code
+    for found, expected in zip(program(a, b, stack), gradients(a, b, stack), strict=True):
         np.testing.assert_array_equal(np.asarray(found), expected)
