@@ -42,7 +42,8 @@ _TYPES = {
 
 def is_small(a: Any, b: Any) -> bool:
     """Whether NumPy does as well: for vectors, and for matrices of which OpenBLAS multiplies each in one thread."""
-    first, second = getattr(a, "shape", ()), getattr(b, "shape", ())  # numbers have none
+    first: Any = getattr(a, "shape", ())  # numbers have none
+    second: Any = getattr(b, "shape", ())
     if len(first) < 2 or len(second) < 2:
         return True
     return max(math.prod(first[:-2]), math.prod(second[:-2])) * first[-2] * first[-1] * second[-1] <= ALONE
@@ -60,11 +61,13 @@ def product(a: RawArray, b: RawArray, out: Any = None) -> RawArray:
     if out is None:
         out = numpy.empty((*stack, a.shape[-2], b.shape[-1]), numpy.result_type(a, b))
     if stack and stack[0] == 1:
-        product(*[x[0] if x.ndim == out.ndim else x for x in (a, b)], out[0])
+        product(a[0] if a.ndim == out.ndim else a, b[0] if b.ndim == out.ndim else b, out[0])
         return out
     with one_thread() as alone:
-        parts = list((_parts_of_stack if stack else _parts_of_matrix)(a, b, out)) if alone else [(a, b, out)]
-        each(lambda i: numpy.matmul(*parts[i][:2], out=parts[i][2]), len(parts))
+        parts: list[Any] = [(a, b, out)]
+        if alone:
+            parts = list((_parts_of_stack if stack else _parts_of_matrix)(a, b, out))
+        each(lambda i: numpy.matmul(*parts[i]), len(parts))
     return out
 
 

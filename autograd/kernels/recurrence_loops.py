@@ -28,7 +28,8 @@ LEAST_ROWS, PARTS = 16, 8
 def fits(n: int, mask: Any, w_hidden: RawArray, h: RawArray, c: RawArray, *others: RawArray) -> bool:
     """Whether loops can compute an LSTM of these arrays, of which h and c are the first states of n examples."""
     arrays = w_hidden, h, c, *others
-    if not h.shape == c.shape == (n, w_hidden.shape[0]) or getattr(mask, "ndim", 0) or not all(x.size for x in arrays):
+    has_mask = bool(getattr(mask, "ndim", 0))
+    if has_mask or not h.shape == c.shape == (n, w_hidden.shape[0]) or not all(x.size for x in arrays):
         return False
     return is_worth_it(*arrays) and gemm_of(h.dtype) is not None
 

@@ -33,15 +33,9 @@ with atheris.instrument_imports(include=READERS):  # these tell which branches a
     from cuobjax.io import DamagedFileError, list_variables, load_program, load_state_dict, load_var_collection
     from cuobjax.io.formats import InMemory, opened, write
 
+    from .zipped import zipped
+
 LIMITS = ["-max_len=8192", "-rss_limit_mb=4096", "-malloc_limit_mb=512", "-timeout=20"]
-
-
-def of_members(members):
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return file.getvalue()
 
 
 def of_array(content):
@@ -51,7 +45,7 @@ def of_array(content):
         member = io.BytesIO()
         np.save(member, x)
         members[f"{name}.npy"] = member.getvalue()
-    return of_members(members | {f"{'names' if content[:1] == b'n' else 0}.npy": content[1:]})
+    return zipped(members | {f"{'names' if content[:1] == b'n' else 0}.npy": content[1:]})
 
 
 def of_header(content):
@@ -67,7 +61,7 @@ def of_program(content):
 ERRORS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, cuobjax.DeviceError)  # of a program
 KINDS = {
     b"f": bytes,
-    b"t": lambda content: of_members({"a/data.pkl": content, "a/data/0": bytes(24), "a/data/1": bytes(12)}),
+    b"t": lambda content: zipped({"a/data.pkl": content, "a/data/0": bytes(24), "a/data/1": bytes(12)}),
     b"a": of_array,
     b"h": of_header,
     b"p": of_program,

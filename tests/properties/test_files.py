@@ -19,6 +19,8 @@ from cuobjax import Jit, RandomState, StateVar, TrainVar, VarCollection, nn
 from cuobjax.io import Checkpoint, DamagedFileError, load_program, load_state_dict, load_var_collection
 from cuobjax.io.formats import InMemory, opened, write
 
+from ..fuzz.zipped import zipped
+
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 KINDS = ["npz", "compressed", "safetensors", "pt"]
 MOST = 1 << 20  # bytes of what a damaged file may make, out of some thousand
@@ -117,14 +119,6 @@ def of_zip(content):
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def as_zip(members):
-    file = std_io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return file.getvalue()
-
-
 @pytest.mark.parametrize("kind", ["npz", "pt"])
 @given(data=st.data())
 def test_hostile_members_are_refused_or_data(kind, data):
@@ -133,7 +127,7 @@ def test_hostile_members_are_refused_or_data(kind, data):
     names = [*members] if kind == "npz" else [next(name for name in members if name.endswith("data.pkl"))]
     name = data.draw(st.sampled_from(names))
     members[name] = data.draw(damaged(members[name]))
-    require_no_harm(as_zip(members))
+    require_no_harm(zipped(members))
 
 
 @given(data=st.data())
