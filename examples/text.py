@@ -117,6 +117,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--width", type=int, default=128, help="features of a token")
     parser.add_argument("--torch", action="store_true", help="let PyTorch's DataLoader make the batches")
     options = parser.parse_args(arguments)
+    if options.steps < 1:
+        parser.error(f"--steps: expected at least 1, got {options.steps}")
     if options.torch and not importlib.util.find_spec("torch"):
         sys.exit("text: the package torch is missing. Install it, or leave --torch out")
 
@@ -126,8 +128,10 @@ def main(arguments: list[str] | None = None) -> None:
     for text in given:
         ids = known.encode(text)[: options.length]
         examples.append({"input_ids": ids, "attention_mask": [1] * len(ids)})
-    test = examples[::HELD_OUT]
-    loader = batches([x for i, x in enumerate(examples) if i % HELD_OUT], options.batch, options.torch)
+    test, train = examples[::HELD_OUT], [x for i, x in enumerate(examples) if i % HELD_OUT]
+    if len(train) < options.batch:
+        parser.error(f"--texts: expected enough for a batch of {options.batch}, got {len(train)} to train on")
+    loader = batches(train, options.batch, options.torch)
 
     net = GPT(known.size, padded(options.length), options.width, heads=4, layers=2)
     optimizer = AdamW(net.vars())

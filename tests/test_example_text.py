@@ -39,6 +39,15 @@ def test_without_torch_one_line_says_so(monkeypatch):
         text.main(["--torch"])
 
 
+@pytest.mark.parametrize(
+    ("given", "message"), [(["--steps", "0"], "at least 1, got 0"), (["--texts", "8"], "got 7 to")]
+)
+def test_too_little_is_said(capsys, given, message):
+    with pytest.raises(SystemExit):
+        text.main([*FEW, *given])
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.exchange
 def test_batches_of_pytorch(capsys):
     pytest.importorskip("torch")
