@@ -231,7 +231,7 @@ def test_arrays_of_a_device_are_indexed_there():
     assert sorted(np.concatenate(found).tolist()) == np.asarray(x).tolist()
 
 
-@pytest.mark.parametrize("to", {CPU, local_devices()[-1]}, ids=str)
+@pytest.mark.parametrize("to", list(dict.fromkeys([CPU, local_devices()[-1]])), ids=str)
 def test_arrays_of_one_device_are_put_on_another(to):
     for batches in (Loader(jn.arange(4), 2, to=to), prefetch([jn.arange(2)], to=to), Loader(np.arange(4), 2, to=to)):
         assert {x.device for x in batches} == {to}
