@@ -79,7 +79,10 @@ class Device:
             _cupy().cuda.Device(self.index).synchronize()
 
     def put(self, raw: RawArray) -> RawArray:
-        """A copy of the raw array or scalar `raw` on this device; `raw` itself if it is a CuPy array there already."""
+        """A copy of the raw array or scalar `raw` on this device; `raw` itself if it is a CuPy array there already.
+
+        Between GPUs, the current streams of both wait for each other; the program does not wait.
+        """
         if self.kind == "cpu":
             return numpy.array(raw) if isinstance(raw, _HOST_ARRAYS) else raw.get()
         if not is_cupy(raw):
@@ -88,11 +91,21 @@ class Device:
         if raw.device.id == self.index:
             return raw
         raw = contiguous(raw)  # CuPy copies no other arrays between GPUs
-        synchronize(raw)  # streams of two devices are not ordered
+        source = Device("gpu", raw.device.id)
+        self._stream_after(source)
         with self.current():
             copy = _cupy().array(raw)
-            _cupy().cuda.get_current_stream().synchronize()  # the memory of `raw` may be free after this
+        source._stream_after(self)  # whoever gets the memory of `raw` next
         return copy
+
+    def _stream_after(self, other):
+        """Lets the current stream of this GPU wait for what is in that of another one."""
+        cuda = _cupy().cuda
+        with other.current():
+            done = cuda.Event(disable_timing=True)
+            done.record()
+        with self.current():
+            cuda.get_current_stream().wait_event(done)
 
     def current(self) -> AbstractContextManager[Any]:
         """A context in which the array library allocates and computes on this device."""

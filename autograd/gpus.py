@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from .backend import Device, is_cupy, several_gpus
 if TYPE_CHECKING:
     from .typing import RawArray
 
-__all__ = ["current_gpu", "library_beside", "streams", "use_gpu_of", "use_streams"]
+__all__ = ["current_gpu", "library_beside", "streams", "use_gpu_of", "use_streams", "using_streams"]
 
 
 def current_gpu() -> AbstractContextManager[Any]:
@@ -84,3 +84,15 @@ def use_streams(found: Iterable[tuple[Device, Any]]) -> None:
     for gpu, stream in found:
         with gpu.current():
             stream.use()
+
+
+@contextlib.contextmanager
+def using_streams(found: Iterable[tuple[Device, Any]]) -> Iterator[None]:
+    """A context in which CuPy uses these streams."""
+    found = list(found)
+    before = [(gpu, gpu.library.cuda.get_current_stream(gpu.index)) for gpu, _ in found]
+    try:
+        use_streams(found)
+        yield
+    finally:
+        use_streams(before)

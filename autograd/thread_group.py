@@ -16,17 +16,39 @@ from typing import Any, NamedTuple
 
 from . import backend
 from .core import Interpreter
-from .gpus import streams, use_streams
+from .gpus import streams, use_streams, using_streams
 
-__all__ = ["Group", "Member", "current", "place"]
+__all__ = ["Exchange", "Group", "Member", "current", "place"]
 
 _bound: ContextVar[dict[str, Member]] = ContextVar("autograd.axes", default={})  # noqa: B039 (nobody changes it)
-_END = "the end of the function"
 _PATIENCE = 5.0  # seconds
 
 
 class _Aborted(BaseException):
     """Unwinds a thread of a group in which another one has failed; no `except Exception` stops it."""
+
+
+class Exchange(NamedTuple):
+    """What the members of a group do together at a meeting, as data, so that groups of any kind can carry it out.
+
+    Attributes:
+        what: The operation, its dtype and shape, as text: the same in all members.
+        combine: `combine(exchange, values, group)` computes the result for each device of the group here, given their
+            values; a raw array among the results belongs to one of them.
+        reduction: How elements are combined: "sum", "max" or "min"; "" where values only move.
+        gives: What a member gets: "all", the reduction or, without one, all values along a new first axis; "part", its
+            element of the reduction, by rank along the first axis; "one", the value of one member.
+        sources: For "one", the rank of the member whose value each member gets; None for zeros.
+    """
+
+    what: str
+    combine: Callable[[Exchange, Sequence[Any], Group], Sequence[Any]]
+    reduction: str = ""
+    gives: str = "all"
+    sources: tuple[int | None, ...] = ()
+
+
+_END = Exchange("the end of the function", lambda exchange, values, group: values)
 
 
 class Member(NamedTuple):
@@ -40,19 +62,17 @@ class Member(NamedTuple):
         """The level of the group: see `Group`."""
         return self.group.level
 
-    def meet(self, what: str, value: Any, combine: Callable[..., Sequence[Any]]) -> Any:
-        """Waits until all threads of the group have come, and returns the result for this one.
+    def meet(self, exchange: Exchange, value: Any) -> Any:
+        """Waits until all members of the group have come, and returns the result for this one.
 
         Args:
-            what: The operation, as text: the same in all threads.
-            value: The value of this thread.
-            combine: `combine(values, devices)`, given the values of all threads in order of rank, returns the result
-                for each.
+            exchange: What they do together: the same for all members.
+            value: The value of this member.
 
         Raises:
-            RuntimeError: If another thread has come to another operation.
+            RuntimeError: If another member has come to another operation.
         """
-        return self.group.meet(self.rank, what, value, combine)
+        return self.group.meet(self.rank, exchange, value)
 
 
 def current(axis_name: Any) -> Member:
@@ -84,7 +104,8 @@ class Group:
             values that an outer transformation traces, so that it records them in the same order each time.
 
     Attributes:
-        size: The number of threads.
+        size: The number of members.
+        first: The number of the member that is the first thread here.
         level: The order in which it began among the activations of transformations: see `Interpreter`.
         error: The exception that ended the call; None if there is none.
     """
@@ -93,19 +114,20 @@ class Group:
     name: str
     in_turns: bool
     size: int
+    first: int
     level: float
     error: BaseException | None
 
     def __init__(self, devices: Iterable[backend.Device], name: str, in_turns: bool = False) -> None:
         self.devices, self.name, self.in_turns = tuple(devices), name, in_turns
-        self.size = len(self.devices)
+        self.size, self.first = len(self.devices), 0
         self.level = Interpreter().level
         self.error = None
         self._changed = threading.Condition()
-        self._arrived = {}  # {rank: (what, value)} of this meeting
+        self._arrived: dict[int, tuple[Exchange, Any, Any]] = {}  # {rank: (exchange, value, streams)} of this meeting
         self._results: dict[int, Any] = {}
         self._streams: list[Any] = []
-        self._last = dict.fromkeys(range(self.size), "none")
+        self._last = dict.fromkeys(range(len(self.devices)), "none")
         self._meetings = 0
         self._begun = self._ended = False
         self._running = 1  # the thread that starts the others, too
@@ -114,7 +136,7 @@ class Group:
         self._over.acquire()
 
     def run(self, function: Callable[[int], Any]) -> list[Any]:
-        """`[function(rank) for every rank]`, each in a thread, on its device and with a copy of the caller's context.
+        """`[function(rank) for every rank here]`, each in a thread, on its device, in a copy of the caller's context.
 
         The threads use the caller's streams of CuPy, so that what they and the caller compute is in order.
 
@@ -125,9 +147,9 @@ class Group:
             Exception: The first one that a thread raised, with notes on where.
             RuntimeError: If threads came to different meetings.
         """
-        results: list[Any] = [None] * self.size
+        results: list[Any] = [None] * len(self.devices)
         self._streams = streams(self.devices)
-        runs = [functools.partial(copy_context().run, self._run, function, i, results) for i in range(self.size)]
+        runs = [functools.partial(copy_context().run, self._run, function, i, results) for i in range(len(results))]
         try:
             _thread.start_new_thread(self._lead, (runs,))
             self._wait_for_the_end()
@@ -185,69 +207,79 @@ class Group:
         if self._begun and not self._ended:
             _thread.start_new_thread(self._fail, (error,))
 
-    def _run(self, function, rank, results):
-        _bound.set({self.name: Member(self, rank)})  # no outer group: this is not one of its threads
+    def _run(self, function, i, results):
+        _bound.set({self.name: Member(self, self.first + i)})  # no outer group: this is not one of its threads
         try:
-            with backend.device(self.devices[rank]):
+            with backend.device(self.devices[i]):
                 use_streams(self._streams)
                 with self._changed:
-                    self._wait(rank, 0)
-                results[rank] = function(rank)
-                self.meet(rank, _END, None, lambda values, devices: values)
+                    self._wait(i, 0)
+                results[i] = function(self.first + i)
+                self.meet(self.first + i, _END, None)
         except _Aborted:
             pass
         except BaseException as error:
-            self._fail(error, rank)
+            self._fail(error, i)
         finally:
             self._leave()
 
-    def meet(self, rank: int, what: str, value: Any, combine: Callable[..., Sequence[Any]]) -> Any:
+    def meet(self, rank: int, exchange: Exchange, value: Any) -> Any:
         """See `Member.meet`."""
+        i = rank - self.first
         with self._changed:
             if self.error is not None:
                 raise _Aborted
-            first = next(iter(self._arrived), rank)
-            expected = self._arrived[first][0] if self._arrived else what
-            self._last[rank] = what
-            self._arrived[rank] = what, value
-            if what != expected:
+            earliest = next(iter(self._arrived), i)
+            expected = self._arrived[earliest][0].what if self._arrived else exchange.what
+            self._last[i] = exchange.what
+            self._arrived[i] = exchange, value, streams([self.devices[i]])
+            if exchange.what != expected:
                 raise RuntimeError(
                     "Parallel: expected the same collective operations in the same order on all devices, "
-                    f"got {expected} on device {first} and {what} on device {rank}."
+                    f"got {expected} on device {self.first + earliest} and {exchange.what} on device {rank}."
                 )
             meeting = self._meetings + 1
-            if len(self._arrived) == self.size:
-                values = [self._arrived[i][1] for i in range(self.size)]
-                self._results = dict(enumerate(combine(values, self.devices)))
+            if len(self._arrived) == len(self.devices):
+                arrived = [self._arrived[i] for i in range(len(self.devices))]
+                with using_streams([stream for _, _, own in arrived for stream in own]):
+                    self._results = dict(enumerate(self.combined(exchange, [value for _, value, _ in arrived])))
                 self._arrived.clear()
                 self._meetings = meeting
             self._changed.notify_all()
-            if what is _END:  # nothing is left to wait for
+            if exchange is _END:  # nothing is left to wait for
                 return None
-            self._wait(rank, meeting)
-            return self._results.pop(rank)
+            self._wait(i, meeting)
+            return self._results.pop(i)
 
-    def _wait(self, rank, meeting):
+    def combined(self, exchange: Exchange, values: Sequence[Any]) -> Sequence[Any]:
+        """The result of an exchange for each thread, given the values of all of them, in order of rank.
+
+        The last thread that comes to the meeting calls this, where CuPy uses the stream of each device's thread.
+        """
+        return exchange.combine(exchange, values, self)
+
+    def _wait(self, i, meeting):
         """Waits until a meeting is over and this thread may run: with `in_turns`, once it is the next one."""
 
         def may_run():
-            return self._meetings >= meeting and (not self.in_turns or len(self._arrived) == rank)
+            return self._meetings >= meeting and (not self.in_turns or len(self._arrived) == i)
 
         self._changed.wait_for(lambda: self.error is not None or may_run())
         if self.error is not None:
             raise _Aborted
 
-    def _fail(self, error, rank=None):
+    def _fail(self, error, failed=None):
         """Ends the call on all devices."""
         with self._changed:
             if self.error is None:
                 self.error = error
-                if rank is not None:
+                if failed is not None:
                     error.add_note(
-                        f"on device {rank} ({self.devices[rank]}) of {self.size} under Parallel, axis {self.name!r}; "
-                        f"the last collective operation there: {self._last[rank]}"
+                        f"on device {self.first + failed} ({self.devices[failed]}) of {self.size} under Parallel, axis "
+                        f"{self.name!r}; the last collective operation there: {self._last[failed]}"
                     )
-                    waiting = [f"device {i} in {what}" for i, (what, _) in self._arrived.items() if i != rank]
+                    others = [(i, exchange) for i, (exchange, _, _) in self._arrived.items() if i != failed]
+                    waiting = [f"device {self.first + i} in {exchange.what}" for i, exchange in others]
                     if waiting:
                         error.add_note(f"waiting meanwhile: {', '.join(waiting)}")
             self._arrived.clear()  # values may be large

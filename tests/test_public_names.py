@@ -53,7 +53,7 @@ NAMES = {
         log_cosh margin_ranking mean_absolute_error mean_squared_error mean_squared_log_error poisson_nll
         sigmoid_cross_entropy_logits smooth_l1 triplet""",
     "cuobjax.functional.divergence": "kl",
-    "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin psum",
+    "cuobjax.functional.parallel": "all_gather axis_index pmax pmean pmin ppermute psum reduce_scatter",
     "cuobjax.jaxboard": "DelayedScalar Image Reducer Summary SummaryWriter Text",
     "cuobjax.plot": "activations confusion curves gradients graph images network profile",
     "cuobjax.privacy": "dpsgd",

@@ -4,33 +4,44 @@ They follow the convention of single programs on multiple data: the derivative t
 program on each device is that of the sum of all devices' outputs. So the transpose of `psum` is `psum`. A value that a
 transformation outside of the group traces is combined by ordinary operations, which that transformation sees.
 
-`axis_name` is the name of the group of threads, or the `Member` itself.
+`axis_name` is the name of the group of threads, or the `Member` itself. What each operation does is data, its
+`reduction` and what it `gives`, so that a group of threads, NVIDIA's library and others can do it in their own ways:
+
+    operation        reduction   gives     a member gets
+    psum, pmax, pmin sum max min all       the reduction
+    all_gather                   all       all values along a new first axis
+    reduce_scatter   sum         part      its element of the reduction along the first axis
+    ppermute                     one       the value of the member `sources[rank]`; zeros for None
 """
 
 import functools
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as onp
 
 from .. import backend, nccl
-from ..core import Array
+from ..core import Array, library, lift
 from ..primitive import Primitive
-from ..thread_group import current
+from ..thread_group import Exchange, current
 from ..typing import ArrayLike, Result
-from .elementwise import astype, device_put, equal, maximum, minimum, where
+from .elementwise import add, astype, device_put, equal, maximum, minimum, where
 from .shape import concatenate, reshape, transpose
 
-__all__ = ["Collective", "all_gather", "pmax", "pmin", "psum"]
+__all__ = ["REDUCTIONS", "Collective", "all_gather", "pmax", "pmin", "ppermute", "psum", "reduce_scatter"]
+
+REDUCTIONS: dict[str, Primitive] = {"sum": add, "max": maximum, "min": minimum}
+"""How two values become one."""
 
 
 class Collective(Primitive):
     """A primitive that the threads of a group apply together.
 
     Args:
-        combine: `combine(values)` computes the result from the values of all threads, by our operations.
+        name: Its name.
+        text: Its documentation.
         vjp: The one `vjp` of `Primitive`.
+        reduction, gives: See `thread_group.Exchange`. One that gives "one" has the parameter `sources`.
         kind, batch: See `Primitive`.
 
     Attributes:
@@ -38,78 +49,120 @@ class Collective(Primitive):
     """
 
     has_effect = True
+    reduction: str
+    gives: str
 
     def __init__(
         self,
-        combine: Callable[[Sequence[Any]], Any],
+        name: str,
+        text: str,
         vjp: Callable[..., Any],
-        kind: str = "",
+        *,
+        reduction: str = "",
+        gives: str = "all",
+        kind: str = "multilinear",
         batch: str | Callable[..., Any] | None = "stack",
     ) -> None:
         def forward(xp, x, *, axis_name):
             return self._meet(current(axis_name), x)
 
-        forward.__name__, forward.__doc__ = combine.__name__.lstrip("_"), combine.__doc__
-        super().__init__(forward, (vjp,), kind=kind, batch=batch)
-        self._combine = combine
+        def permuted(xp, x, *, axis_name, sources):
+            return self._meet(current(axis_name), x, sources)
 
-    def __call__(self, x: ArrayLike, *, axis_name: Any) -> Result:  # type: ignore[override]  # of one array
+        chosen = permuted if gives == "one" else forward
+        chosen.__doc__ = text
+        super().__init__(chosen, (vjp,), name=name, kind=kind, batch=batch)
+        self.reduction, self.gives = reduction, gives
+
+    def __call__(  # type: ignore[override]  # of one array
+        self, x: ArrayLike, *, axis_name: Any, sources: tuple[int | None, ...] = ()
+    ) -> Result:
         member = current(axis_name)
         if isinstance(x, Array) and x._trace.level > member.level:
-            return super().__call__(x, axis_name=axis_name)
-        return self._meet(member, x)
+            return super().__call__(x, axis_name=axis_name, **({"sources": sources} if sources else {}))
+        return self._meet(member, x, sources)
 
-    def _meet(self, member, x):
+    def _meet(self, member, x, sources=()):
+        shape, size = onp.shape(x), member.group.size
+        if self.gives == "part" and shape[:1] != (size,):
+            raise ValueError(
+                f"{self.name}: expected a first axis of length {size}, a part for each device, got shape {shape}."
+            )
+        if self.gives == "one" and len(sources) != size:
+            raise ValueError(f"{self.name}: expected a source for each of {size} devices, got {sources}.")
         dtype = x.dtype if hasattr(x, "dtype") else type(x).__name__
-        return member.meet(f"{self.name} of {dtype} {tuple(onp.shape(x))}", x, self._exchanged)
+        what = f"{self.name} of {dtype} {shape}" + (f" from {sources}" if sources else "")
+        exchange = Exchange(what, self._exchanged, self.reduction, self.gives, sources)
+        return member.meet(exchange, x)
 
-    def _exchanged(self, values, devices):
+    def _exchanged(self, exchange, values, group):
         """The result for each device; a raw one is its own."""
-        if len(set(devices)) == 1:
-            y = self._combine(values)
-            return [_own(y, x, fresh=not i and y is not x) for i, x in enumerate(values)]
-        if self is psum and nccl.can_sum(values, devices):
-            return nccl.summed(values, devices)
-        results = []
-        for device, x in zip(devices, values, strict=True):
-            with device.current():
-                results.append(_own(self._combine([_moved(v, device) for v in values]), x, fresh=True))
-        return results
+        raw = [x._value if type(x) is Array else x for x in values]
+        if nccl.takes(exchange, raw, group):
+            found = self._by_nccl(exchange, raw, group)
+        elif self.gives == "all":
+            y = self._combined(raw, group.devices[0])
+            found = [_moved(y, device) for device in group.devices]
+        else:
+            pieces = [self._pieces(exchange, raw, rank) for rank in range(group.size)]
+            found = list(map(self._combined, pieces, group.devices))
+        taken = {_memory(x) for x in raw}
+        return [_own(y, x, taken) for x, y in zip(values, found, strict=True)]
+
+    def _by_nccl(self, exchange, values, group):
+        """The same by NVIDIA's library, whose extremes leave NaN out: these are found here."""
+        if exchange.reduction in ("", "sum") or values[0].dtype.kind in "iub":
+            return nccl.exchanged(exchange, values, group)
+        gathered = nccl.exchanged(exchange._replace(reduction=""), values, group)
+        return list(map(self._combined, map(list, gathered), group.devices))
+
+    def _pieces(self, exchange, values, rank):
+        """What the result of one device is made of, where not all get the same."""
+        if self.gives == "part":
+            return [x[rank] for x in values]
+        source = exchange.sources[rank]
+        return [_zeros(values[rank]) if source is None else values[source]]
+
+    def _combined(self, values, device):
+        with device.current():
+            values = [_moved(x, device) for x in values]
+            if self.reduction:
+                return functools.reduce(REDUCTIONS[self.reduction], values)
+            return values[0] if self.gives == "one" else _stacked(values)
 
 
-def _own(y, x, fresh):
-    """The result `y` for the thread that brought `x`: an Array or traced value as it is, a raw array for itself."""
-    if isinstance(y, Array):
-        return y._value if type(y) is Array and not isinstance(x, Array) else y
-    return y if fresh or not hasattr(y, "copy") else backend.copied(y)
+def _stacked(values):
+    return concatenate(*[reshape(x, shape=(1, *onp.shape(x))) for x in values], axis=0)
+
+
+def _zeros(x):
+    return library(x).zeros(onp.shape(x), getattr(x, "dtype", float))
+
+
+def _memory(x):
+    """What tells the memory of a raw array from others."""
+    base = getattr(x, "base", None)
+    return id(x if base is None else base)
+
+
+def _own(y, x, taken):
+    """The result `y` for the thread that brought `x`: an Array for an Array; a raw array for itself, in memory of its
+    own, which is not among `taken` and is added to it."""
+    if isinstance(x, Array) or (type(y) is not Array and isinstance(y, Array)):
+        return lift(y)
+    y = y._value if isinstance(y, Array) else y
+    if backend.is_array(y) and _memory(y) in taken:
+        y = backend.copied(y)
+    taken.add(_memory(y))
+    return y
 
 
 def _moved(x, device):
     """A value on a device; the copy of a traced one is traced."""
     if not isinstance(x, Array):
-        return device.put(x) if backend.is_array(x) else x
+        return x if not backend.is_array(x) or backend.device_of(x) == device else device.put(x)
     source = x.device
     return x if source == device else device_put(x, source=source, target=device)
-
-
-def _psum(values):
-    """The sum over the devices."""
-    return functools.reduce(operator.add, values)
-
-
-def _pmax(values):
-    """The largest of the elements on all devices."""
-    return functools.reduce(maximum, values)
-
-
-def _pmin(values):
-    """The smallest of the elements on all devices."""
-    return functools.reduce(minimum, values)
-
-
-def _all_gather(values):
-    """The arrays of all devices, stacked along a new first axis."""
-    return concatenate(*[reshape(x, shape=(1, *onp.shape(x))) for x in values], axis=0)
 
 
 def _to_extremes(g, y, x, axis_name):
@@ -123,12 +176,39 @@ def _gathered_lanes(primitive, size, values, batched, params):
     return transpose(y, axes=(1, 0, *range(2, y.ndim)))
 
 
-psum: Primitive = Collective(_psum, lambda g, axis_name: psum(g, axis_name=axis_name), "multilinear")
-pmax: Primitive = Collective(_pmax, _to_extremes)
-pmin: Primitive = Collective(_pmin, _to_extremes)
+def _scattered_lanes(primitive, size, values, batched, params):
+    (x,) = values
+    return primitive(transpose(x, axes=(1, 0, *range(2, x.ndim))), **params)
+
+
+def _back(g, axis_name, sources):
+    targets = tuple([sources.index(rank) if rank in sources else None for rank in range(len(sources))])
+    return ppermute(g, axis_name=axis_name, sources=targets)
+
+
+psum: Primitive = Collective(
+    "psum", "The sum over the devices.", lambda g, axis_name: psum(g, axis_name=axis_name), reduction="sum"
+)
+pmax: Primitive = Collective(
+    "pmax", "The largest of the elements on all devices.", _to_extremes, reduction="max", kind=""
+)
+pmin: Primitive = Collective(
+    "pmin", "The smallest of the elements on all devices.", _to_extremes, reduction="min", kind=""
+)
 all_gather: Primitive = Collective(
-    _all_gather,
-    lambda g, axis_name: psum(g, axis_name=axis_name)[current(axis_name).rank],
-    "multilinear",
-    _gathered_lanes,
+    "all_gather",
+    "The arrays of all devices, stacked along a new first axis.",
+    lambda g, axis_name: reduce_scatter(g, axis_name=axis_name),
+    batch=_gathered_lanes,
+)
+reduce_scatter: Primitive = Collective(
+    "reduce_scatter",
+    "The sum over the devices, of which each gets the element along the first axis that has its number.",
+    lambda g, axis_name: all_gather(g, axis_name=axis_name),
+    reduction="sum",
+    gives="part",
+    batch=_scattered_lanes,
+)
+ppermute: Primitive = Collective(
+    "ppermute", "The array of device `sources[i]` on device `i`; zeros for None.", _back, gives="one"
 )

@@ -1,5 +1,6 @@
 """Collective operations on several devices: values, derivatives of every kind, batches, and what ends them."""
 
+import functools
 import threading
 
 import numpy as np
@@ -78,6 +79,54 @@ def test_all_gather_stacks(devices, rng):
             np.testing.assert_array_equal(y, np.moveaxis(x, 0, axis))
 
 
+def test_reduce_scatter_is_the_way_back_of_all_gather(devices, rng):
+    x = rng.normal(size=(devices, devices, 2, 3))
+    for axis in (0, 1, 2, -1):
+        parts = on_devices(lambda x, axis=axis: parallel.reduce_scatter(jn.moveaxis(x, 0, axis), axis=axis), x)
+        np.testing.assert_allclose(parts, x.sum(0), rtol=1e-12, atol=1e-12)
+    with pytest.raises(ValueError, match=rf"reduce_scatter: expected an axis 1 of length {devices}, .*got shape"):
+        on_devices(lambda x: parallel.reduce_scatter(jn.zeros((1, 9)), axis=1), x)
+    with pytest.raises(ValueError, match=rf"reduce_scatter: expected a first axis of length {devices}"):
+        on_devices(lambda x: collective.reduce_scatter(np.zeros(9), axis_name="device"), x)
+
+
+def test_ppermute_moves(rng):
+    x = rng.normal(size=(4, 2))
+    moved = on_devices(lambda x: parallel.ppermute({"x": [x]}, [(0, 2), (2, 0), (3, 3)])["x"][0], x)
+    np.testing.assert_array_equal(moved, [x[2], [0, 0], x[0], x[3]])
+    for wrong in ([(0, 1), (0, 2)], [(0, 1), (2, 1)], [(0, 4)], [(-1, 0)]):
+        with pytest.raises(ValueError, match=r"ppermute: expected pairs .* from 0 to 3, got"):
+            on_devices(lambda x, wrong=wrong: parallel.ppermute(x, wrong), x)
+    assert on_devices(lambda x: parallel.ppermute(x, []).tolist(), x) == [[0, 0]] * 4
+
+
+def test_integers_are_joined_exactly():
+    big = np.array([[2**62 - 3, 5], [3, -1], [2**61, 2]])
+    assert on_devices(parallel.psum, big)[0].tolist() == big.sum(0).tolist()
+    assert on_devices(parallel.reduce_scatter, np.stack([big] * 3))[1].tolist() == (3 * big[1]).tolist()
+    narrow = [jn.array([120, 3], "int8"), jn.array([120, 4], "int8")]
+    assert on_devices(parallel.pmean, narrow)[0].tolist() == [120, 3.5]
+    near = [jn.array(2**24 + 1, "int32"), jn.array(2**24 + 1, "int32"), jn.array(2**24 + 1, "int32")]
+    assert float(on_devices(parallel.pmean, near)[0]) == 2**24 + 1  # float64 is the default here
+
+
+@pytest.mark.parametrize("operation", [parallel.psum, parallel.pmean, parallel.all_gather, parallel.pmax])
+def test_arrays_of_a_dtype_travel_together(operation, rng, monkeypatch):
+    met = []
+    monkeypatch.setattr(Group, "combined", lambda self, exchange, values: met.append(exchange.what) or
+        exchange.combine(exchange, values, self))  # fmt: skip
+    trees = [
+        {"w": jn.array(rng.normal(size=(2, 3))), "b": [jn.array(rng.normal(size=4)), jn.array(i, "int32")],
+         "s": jn.array(1.0 * i), "e": jn.zeros((0, 2)), "f": jn.ones(2, "float32")} for i in range(2)]  # fmt: skip
+    alone = on_devices(lambda tree: autograd.tree.tree_map(operation, tree), trees)
+    met.clear()
+    together = on_devices(operation, trees)
+    assert len([what for what in met if "end" not in what]) == 3 and any("float64 (11,)" in what for what in met)
+    for a, b in zip(autograd.tree.flatten(alone)[0], autograd.tree.flatten(together)[0], strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+
 def test_axis_index_counts_the_devices(devices):
     assert on_devices(lambda _: parallel.axis_index(), range(devices)) == list(range(devices))
 
@@ -125,6 +174,10 @@ def sum_of_all(operation):
     return lambda xs, ws: sum(anp.sum(anp.sin(y) * w) for y, w in zip(operation([x * x for x in xs]), ws, strict=True))
 
 
+def to_the_next():
+    return [(i, i + 1) for i in range(current("device").group.size - 1)]
+
+
 def with_mean(values):
     return [sum(values) / len(values)] * len(values)
 
@@ -135,12 +188,14 @@ OPERATIONS = {
     "pmax": (parallel.pmax, lambda xs: [anp.max(anp.stack(xs), 0)] * len(xs)),
     "pmin": (parallel.pmin, lambda xs: [anp.min(anp.stack(xs), 0)] * len(xs)),
     "all_gather": (parallel.all_gather, lambda xs: [anp.stack(xs)] * len(xs)),
+    "reduce_scatter": (parallel.reduce_scatter, lambda xs: list(sum(xs))),
+    "ppermute": (lambda x: parallel.ppermute(x, to_the_next()), lambda xs: [0 * xs[0], *xs[:-1]]),
 }
 operations = pytest.mark.parametrize("name", OPERATIONS)
 
 
 def inputs(name, devices, rng):
-    x = rng.uniform(0.5, 1.5, size=(devices, 3))
+    x = rng.uniform(0.5, 1.5, size=(devices, devices, 3) if name == "reduce_scatter" else (devices, 3))
     w = rng.normal(size=(devices, devices, 3) if name == "all_gather" else (devices, 3))
     return x, w
 
@@ -159,7 +214,7 @@ def test_gradients_inside(devices, rng, name, in_turns):
 def test_gradients_of_gradients_inside(rng, name):
     ours, whole = OPERATIONS[name]
     x, w = inputs(name, 2, rng)
-    v = rng.normal(size=(2, 3))
+    v = rng.normal(size=x.shape)
     got = on_devices(autograd.grad(lambda x, w, v: anp.sum(autograd.grad(program(ours))(x, w) * v)), x, w, v)
     inner = autograd.grad(lambda x: sum_of_all(whole)(list(x), list(w)))
     np.testing.assert_allclose(got, autograd.grad(lambda x: anp.sum(inner(x) * v))(x), rtol=1e-9, atol=1e-12)
@@ -178,7 +233,7 @@ def test_tangents_inside(devices, rng, name):
 @operations
 def test_batches_inside(devices, rng, name):
     ours, whole = OPERATIONS[name]
-    x = rng.normal(size=(devices, 4, 3))
+    x = rng.normal(size=(devices, 4, *inputs(name, devices, rng)[0].shape[1:]))
     got = on_devices(autograd.vmap(ours), x)
     lanes = [np.stack(whole(list(x[:, i]))) for i in range(4)]
     np.testing.assert_allclose(np.stack(got), np.stack(lanes, 1), rtol=1e-12)
@@ -187,8 +242,8 @@ def test_batches_inside(devices, rng, name):
 @operations
 def test_batches_of_gradients_inside(rng, name):
     ours, _ = OPERATIONS[name]
-    x = rng.uniform(0.5, 1.5, size=(2, 4, 3))
-    _, w = inputs(name, 2, rng)
+    x, w = inputs(name, 2, rng)
+    x = np.stack([x * (1 + i / 7) for i in range(4)], 1)
     gradient = autograd.grad(program(ours))
     got = on_devices(lambda x, w: autograd.vmap(gradient, (0, None))(x, w), x, w)
     expected = on_devices(lambda x, w: np.stack([gradient(row, w) for row in x]), x, w)
@@ -303,10 +358,10 @@ def test_an_error_on_one_device_ends_the_call(devices, error, in_turns):
 
 
 def test_an_error_in_the_combination_ends_the_call(monkeypatch):
-    def broken(values):
+    def broken(a, b):
         raise MemoryError("no room")
 
-    monkeypatch.setattr(collective.psum, "_combine", broken)
+    monkeypatch.setitem(collective.REDUCTIONS, "sum", broken)
     with pytest.raises(MemoryError, match="no room"):
         on_devices(parallel.psum, np.ones((3, 2)))
 
@@ -339,18 +394,25 @@ def test_no_thread_stays():
 
 
 class StandIn:
-    """NVIDIA's library of collective operations, as CuPy calls it, done by CuPy's arithmetic."""
+    """NVIDIA's library of collective operations, as CuPy calls it, done by NumPy at the end of a group of calls."""
 
-    NCCL_FLOAT32, NCCL_SUM, available = 7, 0, True
-    calls: list = []  # noqa: RUF012 (each test clears it)
+    NCCL_SUM, NCCL_MAX, NCCL_MIN, available = 0, 2, 3, True
+    NCCL_INT8, NCCL_UINT8, NCCL_INT32, NCCL_UINT32, NCCL_INT64, NCCL_UINT64 = range(6)
+    NCCL_FLOAT16, NCCL_FLOAT32, NCCL_FLOAT64, NCCL_BFLOAT16 = range(6, 10)
+    TYPES = "i1 u1 i4 u4 i8 u8 f2 f4 f8 bfloat16".split()
+    REDUCTIONS = {0: np.add, 2: np.fmax, 3: np.fmin}  # noqa: RUF012
+    calls: list = []  # noqa: RUF012 (each group clears it)
 
     class NcclCommunicator:
+        def __init__(self, rank):
+            self.rank = rank
+
         @staticmethod
         def initAll(numbers):
-            return [StandIn.NcclCommunicator() for _ in numbers]
+            return list(map(StandIn.NcclCommunicator, range(len(numbers))))
 
-        def allReduce(self, *call):
-            StandIn.calls.append(call)
+        def __getattr__(self, name):
+            return lambda *args: StandIn.calls.append((name, self.rank, *args))
 
     @staticmethod
     def groupStart():
@@ -358,33 +420,119 @@ class StandIn:
 
     @staticmethod
     def groupEnd():
+        name = StandIn.calls[0][0]
+        getattr(StandIn, "_end" if name in ("send", "recv") else name)()
+
+    @staticmethod
+    def at(pointer, count, kind):
+        """The memory at an address."""
         import cupy
 
-        def at(pointer, count):
-            memory = cupy.cuda.UnownedMemory(pointer, count * 4, None)
-            return cupy.ndarray((count,), "float32", cupy.cuda.MemoryPointer(memory, 0))
+        dtype = np.dtype(StandIn.TYPES[kind])
+        memory = cupy.cuda.UnownedMemory(pointer, count * dtype.itemsize, None)
+        return cupy.ndarray((count,), dtype, cupy.cuda.MemoryPointer(memory, 0))
 
-        total = sum(at(x, count).get() for x, _, count, *_ in StandIn.calls)
-        for _, y, count, kind, operation, _ in StandIn.calls:
-            assert (kind, operation) == (StandIn.NCCL_FLOAT32, StandIn.NCCL_SUM)
-            result = at(y, count)
-            with result.device:
-                result.set(total)
+    @staticmethod
+    def put(y, host):
+        with y.device:
+            y.set(np.ascontiguousarray(host))
+
+    @staticmethod
+    def allReduce():
+        (_, _, _, _, count, kind, operation, _), *_ = StandIn.calls
+        total = functools.reduce(
+            StandIn.REDUCTIONS[operation], [StandIn.at(c[2], count, kind).get() for c in StandIn.calls]
+        )
+        for call in StandIn.calls:
+            assert call[4:7] == (count, kind, operation)
+            StandIn.put(StandIn.at(call[3], count, kind), total)
+
+    @staticmethod
+    def allGather():
+        (_, _, _, _, count, kind, _), *_ = StandIn.calls
+        whole = np.concatenate([StandIn.at(call[2], count, kind).get() for call in StandIn.calls])
+        for call in StandIn.calls:
+            StandIn.put(StandIn.at(call[3], whole.size, kind), whole)
+
+    @staticmethod
+    def reduceScatter():
+        (_, _, _, _, count, kind, operation, _), *_ = StandIn.calls
+        values = [StandIn.at(call[2], count * len(StandIn.calls), kind).get() for call in StandIn.calls]
+        parts = functools.reduce(StandIn.REDUCTIONS[operation], values).reshape(len(values), -1)
+        for call in StandIn.calls:
+            StandIn.put(StandIn.at(call[3], count, kind), parts[call[1]])
+
+    @staticmethod
+    def _end():
+        sent = {(call[1], call[5]): StandIn.at(*call[2:5]).get() for call in StandIn.calls if call[0] == "send"}
+        for _, rank, pointer, count, kind, source, _ in [call for call in StandIn.calls if call[0] == "recv"]:
+            StandIn.put(StandIn.at(pointer, count, kind), sent.pop((source, rank)))
+        assert not sent
 
 
-def test_sums_over_gpus_go_through_the_library(xp, monkeypatch):
-    places = autograd.backend.local_devices()
-    if len(places) == 1:
+@pytest.fixture
+def gpus(xp, monkeypatch):
+    """Several GPUs, which NVIDIA's library joins."""
+    found = autograd.backend.local_devices()
+    if len(found) == 1:
         pytest.skip("needs two GPUs")
     monkeypatch.setattr(autograd.backend, "nccl", lambda: StandIn)
     nccl._communicators.cache_clear()
-    whole = [np.arange(12, dtype="float32").reshape(3, 4) + each.index for each in places]
-    values = [each.put(x).T for each, x in zip(places, whole, strict=True)]
-    assert nccl.can_sum(values, places) and not nccl.can_sum(values[:1] * 2, places[:1] * 2)
-    group = Group(places, "device")
-    results = group.run(lambda rank: collective.psum(values[rank], axis_name="device"))
-    assert len(StandIn.calls) == len(places)
-    for device, y in zip(places, results, strict=True):
-        assert autograd.backend.device_of(y) == device
-        np.testing.assert_array_equal(y.get(), sum(whole).T)
+    yield found
     nccl._communicators.cache_clear()
+
+
+NATIVE = {
+    "psum": (parallel.psum, "allReduce"),
+    "pmean": (parallel.pmean, "allReduce"),
+    "pmax": (parallel.pmax, "allReduce"),
+    "pmin": (parallel.pmin, "allReduce"),
+    "all_gather": (parallel.all_gather, "allGather"),
+    "reduce_scatter": (parallel.reduce_scatter, "reduceScatter"),
+    "ppermute": (lambda x: parallel.ppermute(x, to_the_next()), "send"),
+}
+DTYPES = ["float16", "bfloat16", "float32", "float64", "int8", "uint8", "int32", "uint32", "int64", "uint64"]
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("dtype", [*DTYPES, "bool", "complex64", "int16"])
+@pytest.mark.parametrize("name", NATIVE)
+def test_the_library_of_gpus_does_what_we_do(gpus, rng, name, dtype, jit):
+    """In eager code and in programs, for views too; what it cannot do is done by copies."""
+    operation, call = NATIVE[name]
+    if dtype == "complex64" and name in ("pmax", "pmin"):
+        pytest.skip("complex numbers have no order")
+    n = len(gpus)
+    whole = rng.integers(0, 9, size=(n, 4, n)).astype(autograd.numpy.dtype(dtype))
+    values = [cuobjax.Array(each.put(x).T) for each, x in zip(gpus, whole, strict=True)]
+    function = cuobjax.Jit(operation) if jit else operation
+    group = lambda: Group(gpus, "device").run(lambda rank: function(values[rank]))
+    StandIn.calls.clear()
+    results = [group() for _ in range(2)][-1]
+    combines = name in ("psum", "pmean", "pmax", "pmin", "reduce_scatter")
+    if not (dtype == "int16" and combines and name != "pmean"):
+        gathers = name in ("pmax", "pmin") and dtype in ("float16", "bfloat16", "float32", "float64")
+        assert {c[0] for c in StandIn.calls} <= {"allGather" if gathers else call, "recv"} and StandIn.calls
+    expected = on_devices(operation, [jn.array(x.T) for x in whole])
+    for device, y, z in zip(gpus, results, expected, strict=True):
+        assert y.device == device and y.dtype == z.dtype
+        np.testing.assert_array_equal(np.asarray(y).astype("c16"), np.asarray(z).astype("c16"))
+
+
+def test_nan_is_an_extreme_on_gpus(gpus):
+    values = [cuobjax.Array(each.put(np.array([i, np.nan if i else 1.0]))) for i, each in enumerate(gpus)]
+    for y in Group(gpus, "device").run(lambda rank: parallel.pmax(values[rank])):
+        np.testing.assert_array_equal(np.asarray(y), [len(gpus) - 1, np.nan])
+
+
+def test_raw_results_of_gpus_belong_to_one_device(gpus):
+    values = [each.put(np.ones(3)) for each in gpus]
+
+    def changed(rank):
+        y = collective.psum(values[rank], axis_name="device")
+        y += rank
+        return y
+
+    for rank, y in enumerate(Group(gpus, "device").run(changed)):
+        assert y.device.id == gpus[rank].index and y.tolist() == [len(gpus) + rank] * 3
+    assert all(x.tolist() == [1, 1, 1] for x in values)

@@ -3,6 +3,8 @@
 What several devices do together is in tests/cuobjax/test_collectives.py.
 """
 
+import numpy as np
+
 from autograd.backend import CPU
 from autograd.thread_group import Group, Member
 
@@ -11,9 +13,9 @@ from .cases import Case, real
 ALONE = {"axis_name": Member(Group([CPU], "device"), 0)}
 
 
-def cases(oracle, keeps="", dtypes="fc"):
+def cases(oracle, keeps="", dtypes="fc", shapes=((2, 3), (), (0, 2)), **params):
     """Arrays of several axes, of none and of no elements."""
-    return [Case((real(*shape),), ALONE, oracle, keeps, dtypes=dtypes) for shape in ((2, 3), (), (0, 2))]
+    return [Case((real(*shape),), ALONE | params, oracle, keeps, dtypes=dtypes) for shape in shapes]
 
 
 ROWS = {
@@ -21,4 +23,9 @@ ROWS = {
     "pmax": cases(lambda x, axis_name: x, "y x", "f"),
     "pmin": cases(lambda x, axis_name: x, "y x", "f"),
     "all_gather": cases(lambda x, axis_name: x[None]),
+    "reduce_scatter": cases(lambda x, axis_name: x[0], shapes=((1, 2, 3), (1,), (1, 0))),
+    "ppermute": [
+        *cases(lambda x, axis_name, sources: x, sources=(0,)),
+        *cases(lambda x, axis_name, sources: np.zeros_like(x), sources=(None,)),
+    ],
 }
