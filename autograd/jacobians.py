@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, overload
 
+import numpy as onp
+
 from . import tree
 from .batch import Batch
 from .boundary import differentiable, lowered, output_and_aux, own, require_same_library, shown
@@ -231,11 +233,16 @@ def _recorded(f, argnums, has_aux, holomorphic, name, by_columns):
             if by_columns(sum(x.size for x in inputs), sum(y.size for y in outputs)):
                 found = _pushed_columns(run, inputs, outputs, holomorphic)
             found = _rows(run, outputs) if found is None else found
-            found = [tree.unflatten(arguments, [shown(d, run.raw) for d in row]) for row in found]
+            found = [tree.unflatten(arguments, [_array(shown(d, run.raw)) for d in row]) for row in found]
             found = tree.unflatten(structure, found)
             return (found, run.values(aux)) if has_aux else found
 
     return derivatives
+
+
+def _array(x):
+    """A raw Jacobian as an array, also without axes."""
+    return onp.asarray(x) if isinstance(x, onp.generic) else x
 
 
 def _pushed_columns(run, inputs, outputs, holomorphic):
@@ -329,7 +336,7 @@ def _rows(run, outputs):
             continue
         basis = library(y).eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
         pulled = _in_lanes(lambda g, y=y: tree.flatten(run.gradients([y], g, consume=False))[0], [basis], y.size)
-        yield [reshape(g, shape=(*y.shape, *g.shape[1:])) for g in pulled]
+        yield [reshape(run.tape.lower(g), shape=(*y.shape, *g.shape[1:])) for g in pulled]
 
 
 def _columns(push, inputs, holomorphic):

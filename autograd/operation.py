@@ -11,14 +11,14 @@ from typing import Any, NamedTuple, overload
 
 from . import backend, tree
 from .batch import BatchTracer
-from .core import Array, Interpreter, Tracer, library
+from .core import Array, Interpreter, NeedsValue, Tracer, library
 from .errors import line_of_user, noted
 from .forward import total, zeros_like
 from .gradients import copied, vjp
 from .numpy._common import as_array
 from .numpy.numpy_vspaces import vspace
 from .primitive import Primitive
-from .reverse import generic, without_value
+from .reverse import TapeTracer, generic, in_rule, without_value
 
 __all__ = ["Operation", "UndefinedDerivative", "primitive"]
 
@@ -152,12 +152,19 @@ class _Nested(NamedTuple):
             leaves[i] = x
         return tree.unflatten(self.structure, leaves)
 
-    def arrays(self, derivative: Any, of: str) -> list[Any]:
-        """What a cotangent or tangent, nested in the same way, has in the places of the arrays; None for zero."""
-        leaves = tree.leaves_along(self.structure, derivative, none_for_all=True, array_for_rows=True)
-        if leaves is None:
+    def arrays(self, derivative: Any, of: str, wanted: Sequence[int] | None = None) -> list[Any]:
+        """What a cotangent or tangent, nested in the same way, has in the places of the arrays; None for zero.
+
+        Args:
+            of: What it is nested as, for the error.
+            wanted: Which of the arrays; None stands for all. In the places of others there may be anything.
+        """
+        leaves = tree.leaves_along(self.structure, derivative, none_for_all=True, lenient=True) or []
+        found = [leaves[i] for i in self.places]
+        found = found if wanted is None else [found[k] for k in wanted]
+        if any(x is tree.MISSING for x in found):
             raise TypeError(f"expected a derivative in the structure of {of}.")
-        return [leaves[i] for i in self.places]
+        return found
 
 
 _LEAF = tree.flatten(0)[1]
@@ -288,24 +295,38 @@ class _Pull:
         if c is None:
             xp, shape, dtype = self._wanted[k]
             return xp.zeros(shape, dtype)
+        while isinstance(c, TapeTracer) and c._trace.ended:
+            c = c._value
         return as_array(c)
 
     def _cotangents(self, g):
         """The cotangents of all arrays that are wanted."""
         call, positions = self.call, list(self._pulls)
         g = tree.tree_map(generic, g)
-        if call.operation.joint is None:
-            of_arguments = [pull(g) for pull in self._pulls.values()]
-        else:
-            of_arguments = call.operation.joint(positions, *self._known)(g)
-        found: dict[int, Any] = {}
         unknown = next((x for x in map(_without_one_value, tree.flatten(g)[0]) if x is not None), None)
+        try:
+            with in_rule():
+                if call.operation.joint is None:
+                    of_arguments = [pull(g) for pull in self._pulls.values()]
+                else:
+                    of_arguments = call.operation.joint(positions, *self._known)(g)
+        except Exception as error:
+            if unknown is None or isinstance(error, NeedsValue):
+                raise
+            raise self._needed(unknown) from error  # it may come from the shape of a `_value`
+        found: dict[int, Any] = {}
         for i, c in zip(positions, of_arguments, strict=True):
             if unknown is not None and _is_constant(c):
-                raise unknown._trace.forced(unknown, f"the derivative of {call.name}")
-            arrays = call.given[i].arrays(c, f"argument {i} of {call.name}")
-            found.update(zip([k for k, of in enumerate(call.argument_of) if of == i], arrays, strict=True))
-        return {k: found[k] for k in self._wanted}
+                raise self._needed(unknown)
+            of = [k for k, position in enumerate(call.argument_of) if position == i]
+            wanted = [k for k in of if k in self._wanted]
+            arrays = call.given[i].arrays(c, f"argument {i} of {call.name}", [k - of[0] for k in wanted])
+            found.update(zip(wanted, arrays, strict=True))
+        return found
+
+    def _needed(self, unknown):
+        """The error for a cotangent without one value, which a rule needs."""
+        return unknown._trace.forced(unknown, f"the derivative of {self.call.name}")
 
 
 def _without_one_value(x):

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from .primitive import Primitive
 
 __all__ = [
-    "Tape", "TapeTracer", "conformed", "follow", "generic", "live_tapes", "without_derivative", "without_value",
+    "Tape", "TapeTracer", "conformed", "follow", "generic", "in_rule", "live_tapes", "without_derivative",
+    "without_value",
 ]  # fmt: skip
 
 _new = object.__new__
@@ -47,6 +48,19 @@ def _references():
     if not hasattr(_thread, "tapes"):
         _thread.tapes = {}
     return _thread.tapes
+
+
+@contextlib.contextmanager
+def in_rule() -> Iterator[None]:
+    """A context in which this thread computes a derivative of a user's that may use traced values after their end.
+
+    They may come from objects that the tape does not look into. Such a value counts as what it is one level below.
+    """
+    before, _thread.in_rule = getattr(_thread, "in_rule", False), True
+    try:
+        yield
+    finally:
+        _thread.in_rule = before
 
 
 class TapeTracer(Tracer):
@@ -157,7 +171,9 @@ class Tape(Interpreter):
         if not edges:
             return without_derivative(y, values)
         if self.ended:
-            raise escaped(primitive)
+            if not getattr(_thread, "in_rule", False):
+                raise escaped(primitive)
+            edges = []  # its pass goes on, or is over: only the value counts
         if type(y) is tuple:
             return self._record_parts(primitive, edges, y)
         return self._recorded(primitive, edges, y)
@@ -223,7 +239,7 @@ class Tape(Interpreter):
                 self.sweep(gradients, 0, consume)
         if consume:
             self.nodes.clear()
-        return [gradients[x._position] for x in inputs]
+        return [self.lower(gradients[x._position]) for x in inputs]
 
     def seed(self, gradients: list[Any], outputs: Iterable[Any], cotangents: Iterable[Any]) -> None:
         """Adds cotangents of outputs to `gradients`, the cotangent of each position."""

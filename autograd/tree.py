@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from .typing import Tree
 
-__all__ = ["Rebuilt", "Structure", "count", "flatten", "leaves_along", "tree_map", "unflatten"]
+__all__ = ["MISSING", "Rebuilt", "Structure", "count", "flatten", "leaves_along", "tree_map", "unflatten"]
 
 Structure: TypeAlias = Any
 """A tree without its leaves. Two structures are equal if their trees differ in the leaves alone."""
@@ -29,6 +29,8 @@ class _Leaf:
 
 
 _LEAF = _Leaf
+MISSING: Any = object()
+"""What `leaves_along` gives for a leaf that is not there."""
 _BASES = (collections.OrderedDict, collections.defaultdict, dict, list, tuple, collections.deque, types.SimpleNamespace)
 _CONTAINERS = frozenset([tuple, list, dict, type(None)])
 
@@ -152,7 +154,7 @@ def count(structure: Structure) -> int:
 
 
 def leaves_along(
-    structure: Structure, tree: Tree, none_for_all: bool = False, array_for_rows: bool = False
+    structure: Structure, tree: Tree, none_for_all: bool = False, lenient: bool = False
 ) -> list[Any] | None:
     """The leaves of `tree` in the order of `structure`; None if `tree` does not have this structure.
 
@@ -161,13 +163,19 @@ def leaves_along(
 
     Args:
         none_for_all: None in place of a part of `tree` stands for None in the place of each of its leaves.
-        array_for_rows: An array in place of a list stands for the list of its rows.
+        lenient: An array in place of a list stands for the list of its rows; a part of `tree` that does not have its
+            structure stands for `MISSING` in the place of each of its leaves.
     """
+    leaves = _leaves_along(structure, tree, none_for_all, lenient)
+    return [MISSING] * count(structure) if leaves is None and lenient else leaves
+
+
+def _leaves_along(structure, tree, none_for_all, lenient):
     if structure is None or structure is _LEAF:
         return [tree] if structure is _LEAF else None if tree is not None else []
     if tree is None and none_for_all:
         return [None] * count(structure)
-    if array_for_rows and getattr(tree, "shape", None):
+    if lenient and getattr(tree, "shape", None):
         tree = list(tree)
     kind, parts = structure
     if type(kind) is Rebuilt:
@@ -182,7 +190,7 @@ def leaves_along(
         return None
     if isinstance(tree, dict) and tree.keys() != set(keys):
         return None
-    below: list[Any] = [leaves_along(parts[key], tree[key], none_for_all, array_for_rows) for key in keys]
+    below: list[Any] = [leaves_along(parts[key], tree[key], none_for_all, lenient) for key in keys]
     return None if None in below else [leaf for leaves in below for leaf in leaves]
 
 

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar
 
 import numpy
 
-from ..core import Interpreter, Tracer
+from ..core import Array, Interpreter, Tracer
 
 __all__ = ["ArrayBox", "Box"]
 
@@ -32,6 +33,32 @@ class _Boxes(type):
         setattr(Tracer, name, value)
 
 
+class _Registered(dict[type, Any]):
+    """The class of traced values for each type of value.
+
+    A class of arrays that is put in leaves NumPy's ufuncs, and so operators, to Arrays among their operands, traced or
+    not: its own `__array_ufunc__` may not know that these have one, too.
+    """
+
+    def __setitem__(self, kind: type, box: Any) -> None:
+        super().__setitem__(kind, box)
+        own = vars(kind).get("__array_ufunc__")
+        if own is not None and kind is not numpy.ndarray and issubclass(kind, numpy.ndarray):
+            kind.__array_ufunc__ = _left_to_arrays(own)  # type: ignore[attr-defined]
+
+
+def _left_to_arrays(own):
+    """The method `__array_ufunc__` of a class, for operands of which none is an Array."""
+
+    @functools.wraps(own)
+    def apply(self, ufunc, method, *inputs, **kwargs):
+        if any(isinstance(x, Array) for x in inputs):
+            return NotImplemented
+        return own(self, ufunc, method, *inputs, **kwargs)
+
+    return apply
+
+
 class Box(Tracer, metaclass=_Boxes):
     """A traced value; an instance of the class itself is one in a trace of nodes: see `autograd.tracer`.
 
@@ -43,7 +70,7 @@ class Box(Tracer, metaclass=_Boxes):
 
     __slots__ = ("_node",)
     types: ClassVar[set[type]] = set()
-    type_mappings: ClassVar[dict[type, type]] = {}
+    type_mappings: ClassVar[dict[type, Any]] = _Registered()
 
     def __init__(self, value: Any, trace: Interpreter, node: Any) -> None:
         super().__init__(trace, value)

@@ -29,7 +29,6 @@ BUILD = ROOT / "build" / "clients"
 PYTHON = BUILD / "venv" / "bin" / "python"
 OPTIONS = "-q --rootdir=. -o addopts= -o required_plugins= -W ignore -p no:cacheprovider -p right_autograd"
 MOST = 30  # differences of one client that are named
-SECONDS = 3600  # for the tests of one client on one library
 
 
 def say(text):
@@ -114,10 +113,10 @@ def run(client, folder, library, again):
             with log.open("w") as printed:
                 subprocess.run(
                     command(client, report), cwd=folder, env=environment(client, folder, library),
-                    stdout=printed, stderr=printed, timeout=SECONDS, check=False,
+                    stdout=printed, stderr=printed, timeout=client.seconds, check=False,
                 )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return Result({}, {}, SECONDS, f"no end within {SECONDS} s", commit())
+            return Result({}, {}, client.seconds, f"no end within {client.seconds} s", commit())
     result = read(report) if report.exists() else Result({}, {}, 0)
     result.commit = report.with_suffix(".commit").read_text()
     if not result.outcomes:
