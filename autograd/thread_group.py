@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from . import backend
 from .core import Interpreter
-from .gpus import streams, use_streams, using_streams
+from .gpus import streams, using_streams
+from .thread_pool import hand_over
 
 __all__ = ["Exchange", "Group", "Member", "current", "place"]
 
@@ -131,14 +132,14 @@ class Group:
         self._meetings = 0
         self._begun = self._ended = False
         self._running = 1  # the thread that starts the others, too
-        self._threads: list[threading.Thread] = []
         self._over = threading.Lock()
         self._over.acquire()
 
     def run(self, function: Callable[[int], Any]) -> list[Any]:
         """`[function(rank) for every rank here]`, each in a thread, on its device, in a copy of the caller's context.
 
-        The threads use the caller's streams of CuPy, so that what they and the caller compute is in order.
+        The threads are those of earlier calls. They use the caller's streams of CuPy, so that what they and the caller
+        compute is in order.
 
         When a thread fails, or the caller gets KeyboardInterrupt, every other thread ends at its next meeting. After
         KeyboardInterrupt, the caller waits for that at most some seconds; what such a thread still does has no effect.
@@ -151,7 +152,7 @@ class Group:
         self._streams = streams(self.devices)
         runs = [functools.partial(copy_context().run, self._run, function, i, results) for i in range(len(results))]
         try:
-            _thread.start_new_thread(self._lead, (runs,))
+            hand_over(functools.partial(self._lead, runs))
             self._wait_for_the_end()
         except BaseException as error:  # KeyboardInterrupt, too
             try:
@@ -164,23 +165,22 @@ class Group:
             raise self.error
         return results
 
-    def _lead(self, runs):
-        """Starts the threads, in one of its own.
+    def _lead(self, runs, start):
+        """Starts the threads, in one of the pool.
 
         KeyboardInterrupt comes to the main thread alone. There it could end `Thread.start` or the use of a condition
-        half way, with a lock held for ever. So the caller only starts this thread and waits for one lock.
+        half way, with a lock held for ever. So the caller only asks for this and waits for one lock.
         """
         self._begun = True
         try:
-            for run in runs if self.error is None else ():
+            while runs and self.error is None:
                 with self._changed:
                     self._running += 1
-                self._threads.append(threading.Thread(target=run, daemon=True))
-                self._threads[-1].start()
-        except RuntimeError as error:  # no room for another thread
-            self._threads.pop()
-            self._leave()
-            self._fail(error)
+                try:
+                    start((self.devices[len(runs) - 1], len(runs)), runs.pop(), self._leave)
+                except RuntimeError as error:  # no room for another thread
+                    self._leave()
+                    self._fail(error)
         finally:
             self._leave()
 
@@ -197,8 +197,6 @@ class Group:
                 return  # it will do nothing
             if not self._over.acquire(timeout=seconds):
                 return
-        for thread in self._threads:
-            thread.join()
 
     def _abandon(self, error):
         """Lets all threads end: in a thread of its own, in which nothing is interrupted."""
@@ -210,8 +208,7 @@ class Group:
     def _run(self, function, i, results):
         _bound.set({self.name: Member(self, self.first + i)})  # no outer group: this is not one of its threads
         try:
-            with backend.device(self.devices[i]):
-                use_streams(self._streams)
+            with backend.device(self.devices[i]), using_streams(self._streams):
                 with self._changed:
                     self._wait(i, 0)
                 results[i] = function(self.first + i)
@@ -220,8 +217,6 @@ class Group:
             pass
         except BaseException as error:
             self._fail(error, i)
-        finally:
-            self._leave()
 
     def meet(self, rank: int, exchange: Exchange, value: Any) -> Any:
         """See `Member.meet`."""

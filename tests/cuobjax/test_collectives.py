@@ -1,7 +1,10 @@
 """Collective operations on several devices: values, derivatives of every kind, batches, and what ends them."""
 
 import functools
+import os
+import signal
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -387,10 +390,56 @@ def test_many_calls_with_random_failures_always_end(rng):
             on_devices(run, np.ones((devices, 1)), range(devices), in_turns=bool(number % 2))
 
 
-def test_no_thread_stays():
+def test_threads_are_those_of_earlier_calls():
+    names = lambda: on_devices(lambda x: (threading.get_ident(), threading.current_thread().name), np.ones(3))
+    first = names()
+    assert len(set(first)) == 3 and all(name.startswith("autograd devices cpu") for _, name in first)
+    assert names() == names() == first
     before = threading.active_count()
-    on_devices(parallel.psum, np.ones((4, 2)))
+    for _ in range(20):
+        with pytest.raises(ZeroDivisionError):
+            on_devices(lambda x: [parallel.psum(x), 1 // 0], np.ones(3))
     assert threading.active_count() == before
+
+
+def test_a_call_leaves_nothing_to_its_threads():
+    class Value:
+        pass
+
+    value = Value()
+    known = weakref.ref(value)
+    on_devices(lambda x, value=value: [parallel.psum(x), value].clear(), np.ones(3))
+    del value
+    assert known() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_the_child_of_a_fork_has_threads_of_its_own():
+    on_devices(parallel.psum, np.ones((3, 2)))
+    child = os.fork()
+    if not child:
+        signal.alarm(60)
+        status = 1
+        try:
+            group = Group([autograd.Device("cpu")] * 3, "device")
+            status = [y.tolist() for y in group.run(lambda rank: parallel.psum(float(rank)))] != [3.0] * 3
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_no_room_for_another_thread_ends_the_call(monkeypatch):
+    def start(thread):
+        if thread.name.startswith("autograd devices"):
+            raise RuntimeError("can't start new thread")
+        return begin(thread)
+
+    begin = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", start)
+    group = Group([autograd.Device("cpu")] * 50, "device")  # more than there are
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        group.run(lambda rank: parallel.psum(1.0))
 
 
 class StandIn:

@@ -138,7 +138,7 @@ def test_an_interrupt_at_any_moment_is_all_or_nothing(kind, monkeypatch):
 
 LOOP = """
 import faulthandler, random, signal
-faulthandler.dump_traceback_later(100, exit=True)
+faulthandler.dump_traceback_later(300, exit=True)
 import cuobjax, cuobjax.numpy as jn
 from cuobjax.functional import parallel
 
@@ -170,7 +170,7 @@ for call in calls:
     call(x)
 signal.signal(signal.SIGALRM, interrupt)
 random.seed(0)
-for trial in range(120):
+for trial in range(300):
     call = calls[trial % 4]
     try:
         signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 6e-3), 0.5)  # again if a finalizer swallows it
