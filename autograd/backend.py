@@ -310,9 +310,12 @@ def contiguous(x: Any) -> Any:
 
 
 def copied(raw: RawArray) -> RawArray:
-    """A copy of a raw array or scalar on its device."""
+    """A copy of a raw array or scalar on its device, without gaps, with the axes in the order that they have in memory.
+
+    So sums of the copy add in the order of `Device.put`'s, and results have the same bits.
+    """
     with on_gpu_of(raw):
-        return raw.copy()
+        return raw.copy(order="K")
 
 
 def raising_linalg() -> AbstractContextManager[Any]:

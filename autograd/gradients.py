@@ -174,7 +174,7 @@ def _unchanging(x):
         return x
     if isinstance(x, onp.ndarray) and not holds_numbers(x):
         return x  # texts, for instance, which an Array does not hold
-    return lift(x.copy() if isinstance(x, onp.ndarray) else x)
+    return lift(backend.copied(x) if isinstance(x, onp.ndarray) else x)
 
 
 def select(

@@ -391,7 +391,7 @@ def baked(raw: RawArray) -> RawArray:
     """A copy of a constant, to which its owner may write; repeated elements (stride 0) are stored once."""
     if not raw.ndim or 0 not in raw.strides or not raw.size or backend.is_cupy(raw):
         return backend.copied(raw)
-    return onp.broadcast_to(shrunk(raw).copy(), raw.shape)
+    return onp.broadcast_to(backend.copied(shrunk(raw)), raw.shape)
 
 
 def shrunk(raw: RawArray) -> RawArray:

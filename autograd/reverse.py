@@ -281,7 +281,7 @@ class Tape(Interpreter):
                 known = gradients[argument]
                 if known is None:
                     gradients[argument] = c
-                elif argument in owned and not isinstance(c, Array):
+                elif argument in owned and not isinstance(c, Array) and _keeps_layout(known, c):
                     gradients[argument] += c
                 else:
                     gradients[argument] = known + c
@@ -293,6 +293,11 @@ class Tape(Interpreter):
             line, _ = self.lines.get(position) or self.lines.get(position + 1, ("an unknown line", 0))
             return f"in the gradient of {name}, called at {line}"
         return f"in the gradient of {name}; within autograd.debug() this note names the line that called it"
+
+
+def _keeps_layout(total, c):
+    """Whether total + c, a new array, would be laid out as `total`: sums over other layouts add in another order."""
+    return not isinstance(total, Array | _Parts) and (total.flags.c_contiguous or total.strides == c.strides)
 
 
 def without_value(x: Any) -> Tracer | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as onp
 
 from autograd import tree
-from autograd.backend import CPU, device_of, is_array
+from autograd.backend import CPU, copied, device_of, is_array
 from autograd.core import Array, kind_of
 from autograd.foreign import argument, is_array_like
 
@@ -35,9 +35,12 @@ def key_part(x: Any, leaves: list[Any]) -> Hashable:
         ForeignArray: If an array of another library is among them.
     """
     kind = type(x)
-    if kind is Array or kind is onp.ndarray:
+    if kind is onp.ndarray:
+        leaves.append(x if x.flags.forc else copied(x))  # as eager code, which copies it, and the recorded call
+        return x.shape, x.dtype, None
+    if kind is Array:
         leaves.append(x)
-        raw = x if kind is onp.ndarray else x._value
+        raw = x._value
         return (raw.shape, raw.dtype, None) if type(raw) is onp.ndarray else described(x)
     if kind is tuple or kind is list:
         return kind, tuple([key_part(part, leaves) for part in x])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import autograd.numpy as anp
@@ -162,3 +162,61 @@ def test_nestings(drawn):
         close(forward(x, t)[1], jvp(gradient, x, t)[1], dtype)
         close(mapped(lanes), vmap(gradient)(lanes), dtype)
         close(vmap(jitted)(lanes), vmap(loss)(lanes), dtype)
+
+
+# Operations on matrices (r, c) or (c, r), with the other one as a second operand where they need one.
+ON_MATRICES = {
+    "tanh": lambda x, y: jn.tanh(x),
+    "transpose": lambda x, y: x.T,
+    "reshape": lambda x, y: x.reshape(x.shape[::-1]),
+    "multiply": lambda x, y: x * (y if x.shape == y.shape else y.T),
+    "add": lambda x, y: x + (y if x.shape == y.shape else y.T),
+    "product": lambda x, y: jn.tanh((x @ (y if x.shape[1] == y.shape[0] else y.T)).sum()) * x,
+    "center": lambda x, y: x - x.mean(0),
+    "row sums": lambda x, y: x - 0.01 * x.sum(1, keepdims=True),
+}
+LAYOUTS = {
+    "rows": lambda x: x,
+    "columns": np.asfortranarray,
+    "backwards": lambda x: x[::-1],
+    "with gaps": lambda x: np.repeat(x, 2, 1)[:, ::2],
+}
+
+
+@given(
+    st.sampled_from([(3, 17), (17, 64), (130, 3)]),
+    st.lists(st.sampled_from(sorted(LAYOUTS)), min_size=1, max_size=3),
+    st.lists(st.tuples(st.sampled_from(sorted(ON_MATRICES)), st.integers(0, 9), st.integers(0, 9)), max_size=8),
+)
+@example((17, 64), ["columns"], [("transpose", 0, 0), ("row sums", 1, 0)])
+@example(
+    (3, 17),
+    ["backwards"],
+    [("transpose", 0, 0), ("center", 0, 0), ("center", 0, 0), ("row sums", 1, 0), ("product", 1, 1)],
+)
+@example(
+    (130, 3), ["with gaps", "columns"], [("row sums", 0, 2), ("center", 3, 0), ("transpose", 2, 0), ("row sums", 2, 3)]
+)
+@example(
+    (130, 3),
+    ["columns"],
+    [("reshape", 2, 0), ("center", 3, 0), ("tanh", 3, 0), ("product", 0, 1), ("product", 2, 1), ("product", 2, 3)],
+)
+def test_layouts_of_arguments(shape, layouts, steps):
+    """Sums add in the order that arrays have in memory, so a program must get them, and lay them out, as eager code."""
+    rng = np.random.default_rng(len(steps))
+    arrays = [LAYOUTS[name](rng.standard_normal(shape).astype("float32")) for name in layouts]
+
+    def f(*values):
+        values = list(values)
+        for name, i, j in steps:
+            values.append(ON_MATRICES[name](values[-1 - i % len(values)], values[-1 - j % len(values)]))
+        return sum(jn.tanh(x).sum() for x in values[-3:])
+
+    gradients = GradValues(f, VarCollection(), tuple(range(len(arrays))))
+
+    def bits(function):
+        return [np.asarray(x).tobytes() for x in (*function(*arrays)[0], *function(*arrays)[1])]
+
+    expected, program = bits(gradients), Jit(gradients)
+    assert [bits(program) for _ in range(3)] == [expected] * 3
