@@ -25,6 +25,7 @@ __all__ = [
     "CPU", "Device", "DeviceError", "Portable", "as_device", "beside_gpu", "contiguous", "copied", "default_device",
     "device", "device_of", "from_library", "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices",
     "nccl", "nvtx", "on_gpu_of", "portable", "raising_linalg", "scipy_function", "several_gpus", "synchronize",
+    "waiting_or_recording",
 ]  # fmt: skip
 
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
@@ -76,7 +77,8 @@ class Device:
     def synchronize(self) -> None:
         """Waits until it has finished its work."""
         if self.kind == "gpu":
-            _cupy().cuda.Device(self.index).synchronize()
+            with waiting_or_recording:
+                _cupy().cuda.Device(self.index).synchronize()
 
     def put(self, raw: RawArray) -> RawArray:
         """A copy of the raw array or scalar `raw` on this device; `raw` itself if it is a CuPy array there already.
@@ -113,6 +115,8 @@ class Device:
 
 
 CPU: Device = Device("cpu")
+# CUDA waits for no device while a stream of any thread records.
+waiting_or_recording: threading.RLock = threading.RLock()
 _chosen: contextvars.ContextVar[Device | None] = contextvars.ContextVar("autograd.device", default=None)
 
 
@@ -382,7 +386,8 @@ def nvtx() -> ModuleType | None:
 def synchronize(value: Any) -> None:
     """Waits until a raw array is computed; returns at once for all else."""
     if is_cupy(value):
-        value.device.synchronize()
+        with waiting_or_recording:
+            value.device.synchronize()
 
 
 def is_array(value: Any) -> bool:

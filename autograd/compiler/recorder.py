@@ -7,7 +7,7 @@ import ctypes
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..backend import Device
+from ..backend import Device, waiting_or_recording
 from .host import DIRECT
 
 __all__ = ["Recorder", "may_run_twice"]
@@ -38,7 +38,7 @@ class Recorder:
         Raises:
             Exception: What the function raises, or CUDA if it does what no stream records.
         """
-        with self.memory():
+        with waiting_or_recording, self.memory():
             stream = self._stream
             try:
                 stream.begin_capture()

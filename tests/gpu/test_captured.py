@@ -11,8 +11,10 @@ import autograd
 import cuobjax
 import cuobjax.functional as F
 import cuobjax.numpy as jn
+from autograd.backend import Device, synchronize
 from autograd.compiler import captured
 from autograd.compiler.captured import CapturedProgram
+from autograd.compiler.recorder import Recorder
 from cuobjax import Jit, StateVar, random
 from tests.cuobjax.test_interrupts import interrupted_at
 from tests.gpu.steps import STEPS
@@ -259,3 +261,29 @@ def test_sums_whose_order_a_context_decides_are_not_recorded():
     assert "deterministic" in program_of(jitted).uncaptured["add_at"] and program_of(jitted).launches
     with autograd.deterministic():
         assert_same([jitted(x, i)], [long(x).at[i].add(x)])
+
+
+def test_no_thread_waits_for_a_device_while_another_one_records(on_cupy):
+    x, recorder, errors = on_cupy.ones(3), Recorder(), []
+
+    def wait(begun):
+        begun.set()
+        try:
+            synchronize(x)
+            Device("gpu").synchronize()
+        except Exception as error:
+            errors.append(error)
+
+    for _ in range(50):
+        begun = threading.Event()
+        thread = threading.Thread(target=wait, args=(begun,))
+
+        def function(begun=begun, thread=thread):
+            thread.start()
+            begun.wait()
+            for _ in range(100):
+                x + 1
+
+        recorder.record(function)
+        thread.join()
+    assert not errors
