@@ -14,7 +14,7 @@ import numpy as onp
 from . import backend
 from .core import Array, Interpreter, Reference, library, lift, resolved
 from .dtypes import is_inexact
-from .foreign import argument
+from .foreign import argument, ask
 
 __all__ = [
     "differentiable", "lowered", "output_and_aux", "own", "require_container", "require_same_library",
@@ -30,6 +30,7 @@ def differentiable(x: Any, where: str) -> Any:
     raw = x._value if type(x) is Array else x
     if type(raw) is onp.ndarray and raw.dtype.kind in "fc":
         return raw
+    ask(x)
     x = resolved(x)
     value = x._value if type(x) is Array else onp.asarray(x)[()] if isinstance(x, (float, complex)) else x
     if not isinstance(value, Array):

@@ -18,8 +18,8 @@ from . import backend
 from .operators import Operators
 
 __all__ = [
-    "NUMBERS", "PLAIN", "argument", "holds_numbers", "is_array_like", "is_labelled", "is_no_array", "operand",
-    "require_numbers", "to_raw",
+    "NUMBERS", "PLAIN", "REGISTERED", "argument", "ask", "holds_numbers", "is_array_like", "is_labelled", "is_no_array",
+    "operand", "require_numbers", "to_raw",
 ]  # fmt: skip
 
 NUMBERS: frozenset[type] = frozenset(
@@ -28,9 +28,17 @@ NUMBERS: frozenset[type] = frozenset(
 """The types of numbers, Python's and NumPy's, which operations take as they are."""
 PLAIN: set[type] = {*NUMBERS, numpy.ndarray}
 """These and raw arrays; CuPy's joins them when it is first met."""
+REGISTERED: dict[type, Callable[..., Any]] = {}
+"""For classes of arrays a function `(x, trace, node)` that raises where `x` must not be differentiated."""
 _PROTOCOLS = ("__array__", "__array_interface__", "__dlpack__", "__cuda_array_interface__")
 _BUFFERS = (memoryview, array.array)
 _NO_ARRAYS = frozenset([type(None), bool, int, float, complex, str, tuple, list, dict, slice, type(...)])  # asked often
+
+
+def ask(x: Any) -> None:
+    """Asks the class of an array, if it is `REGISTERED`, whether the array may be differentiated."""
+    if type(x) in REGISTERED:
+        REGISTERED[type(x)](x, None, None)
 
 
 def is_array_like(x: Any) -> bool:

@@ -19,7 +19,7 @@ from .boundary import differentiable, lowered, output_and_aux, require_same_libr
 from .core import Array, Reference, Tracer, kind_of, library, lift
 from .dtypes import follows_numpy, is_inexact, numpy_rules
 from .errors import require_function, shortened
-from .foreign import argument, holds_numbers
+from .foreign import argument, ask, holds_numbers
 from .numpy._common import as_array
 from .ops.elementwise import astype
 from .ops.elementwise import stop_gradient as _stop_gradient
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from .typing import Tree
 
 __all__ = [
-    "FIRST", "TapedRun", "copied", "elementwise_grad", "flatten", "given_argnums", "grad", "named", "one_array",
-    "scalar_seed", "select", "stop_gradient", "value_and_grad", "vjp",
+    "FIRST", "TapedRun", "copied", "copied_input", "elementwise_grad", "flatten", "given_argnums", "grad", "named",
+    "one_array", "scalar_seed", "select", "stop_gradient", "value_and_grad", "vjp",
 ]  # fmt: skip
 
 P = ParamSpec("P")
@@ -413,7 +413,7 @@ def vjp(f: Callable[..., Any], *args: Tree, has_aux: bool = False) -> tuple[Any,
         >>> y, pullback(1.0)
         (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
     """
-    args = tree.tree_map(copied, args)
+    args = tree.tree_map(copied_input, args)
     with TapedRun(f, args, {}, tuple(range(len(args))), "vjp", lasting=True) as run:
         output, aux = output_and_aux(run.output, has_aux, "vjp")
     leaves, structure = tree.flatten(output)
@@ -431,6 +431,12 @@ def vjp(f: Callable[..., Any], *args: Tree, has_aux: bool = False) -> tuple[Any,
 def copied(x: Any) -> Any:
     """A copy of a raw array, to which the caller may write later."""
     return backend.copied(x) if backend.is_array(x) else argument(x, "vjp", copy=True)
+
+
+def copied_input(x: Any) -> Any:
+    """A copy of an argument that is differentiated later; its class may refuse that, see `foreign.REGISTERED`."""
+    ask(x)
+    return copied(x)
 
 
 def _cotangent(c, x):

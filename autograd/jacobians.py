@@ -16,7 +16,7 @@ from .core import Array, NeedsValue, beside, library, lift
 from .dtypes import follows_numpy, is_inexact, numpy_rules
 from .errors import shortened
 from .forward import Forward, ForwardTracer, zeros_like
-from .gradients import FIRST, TapedRun, copied, given_argnums, grad, named, select
+from .gradients import FIRST, TapedRun, copied_input, given_argnums, grad, named, select
 from .numpy import moveaxis, stack
 from .ops.elementwise import astype
 from .ops.shape import reshape
@@ -133,7 +133,7 @@ def linearize(f: Callable[..., Any], *args: Tree) -> tuple[Any, Callable[..., An
         >>> y, push(1.0), push(10.0)
         (np.float64(8.0), np.float64(12.0), np.float64(120.0))
     """
-    args = tree.tree_map(copied, args)
+    args = tree.tree_map(copied_input, args)
     with TapedRun(f, args, {}, tuple(range(len(args))), "linearize", lasting=True) as run:
         outputs, structure = tree.flatten(run.output)
         inputs, arguments = run.inputs

@@ -309,15 +309,20 @@ class _Pull:
                 if call.operation.joint is None:
                     of_arguments = [pull(g) for pull in self._pulls.values()]
                 else:
-                    of_arguments = call.operation.joint(positions, *self._known)(g)
+                    of_arguments = list(call.operation.joint(positions, *self._known)(g))
+            found = self._found_in(of_arguments)
         except Exception as error:
             if unknown is None or isinstance(error, NeedsValue):
                 raise
             raise self._needed(unknown) from error  # it may come from the shape of a `_value`
-        found: dict[int, Any] = {}
-        for i, c in zip(positions, of_arguments, strict=True):
-            if unknown is not None and _is_constant(c):
-                raise self._needed(unknown)
+        if unknown is not None and any(map(_is_constant, of_arguments)):
+            raise self._needed(unknown)
+        return found
+
+    def _found_in(self, of_arguments):
+        """The cotangents of the wanted arrays, {array: cotangent}, in those of arguments."""
+        call, found = self.call, {}
+        for i, c in zip(self._pulls, of_arguments, strict=True):
             of = [k for k, position in enumerate(call.argument_of) if position == i]
             wanted = [k for k in of if k in self._wanted]
             arrays = call.given[i].arrays(c, f"argument {i} of {call.name}", [k - of[0] for k in wanted])

@@ -166,7 +166,11 @@ def _filled(name, shape, dtype, order, device):
     return create(name, complete_shape(shape), dtype or float, order, device=device)
 
 
-empty = zeros  # an immutable array is never filled in later
+def empty(
+    shape: Shape, dtype: DTypeLike = None, order: str = "C", *, device: DeviceLike | None = None, like: Any = None
+) -> Result:
+    """An array of zeros: an immutable array is never filled in later."""
+    return _filled("zeros", shape, dtype, order, device)
 
 
 def full(
@@ -222,7 +226,17 @@ def _resembling(name, a, dtype, order, shape, device):
     return made if device is None else device_put(made, device)
 
 
-empty_like = zeros_like
+def empty_like(
+    prototype: ArrayLike,
+    dtype: DTypeLike = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Shape | None = None,
+    *,
+    device: DeviceLike | None = None,
+) -> Result:
+    """An array of zeros with the shape and dtype of `prototype`: an immutable array is never filled in later."""
+    return _resembling("zeros_like", prototype, dtype, order, shape, device)
 
 
 def full_like(

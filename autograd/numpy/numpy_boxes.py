@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy
 
 from ..core import Array, Interpreter, Tracer
+from ..foreign import REGISTERED
 
 __all__ = ["ArrayBox", "Box"]
 
@@ -37,14 +38,21 @@ class _Registered(dict[type, Any]):
     """The class of traced values for each type of value.
 
     A class of arrays that is put in leaves NumPy's ufuncs, and so operators, to Arrays among their operands, traced or
-    not: its own `__array_ufunc__` may not know that these have one, too.
+    not: its own `__array_ufunc__` may not know that these have one, too. What stands for the class of its traced values
+    is called before one of its arrays is differentiated, and may raise.
     """
 
     def __setitem__(self, kind: type, box: Any) -> None:
         super().__setitem__(kind, box)
-        own = vars(kind).get("__array_ufunc__")
-        if own is not None and kind is not numpy.ndarray and issubclass(kind, numpy.ndarray):
-            kind.__array_ufunc__ = _left_to_arrays(own)  # type: ignore[attr-defined]
+        if kind is numpy.ndarray or not issubclass(kind, numpy.ndarray):
+            return
+        REGISTERED[kind] = box
+        if "__array_ufunc__" in vars(kind):
+            kind.__array_ufunc__ = _left_to_arrays(vars(kind)["__array_ufunc__"])  # type: ignore[attr-defined]
+
+    def __delitem__(self, kind: type) -> None:
+        super().__delitem__(kind)
+        REGISTERED.pop(kind, None)
 
 
 def _left_to_arrays(own):

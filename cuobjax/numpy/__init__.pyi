@@ -321,9 +321,9 @@ def einsum(subscripts: str | ArrayLike, *operands: Any, out: None=None, dtype: D
 def einsum_path(subscripts: Any, *operands: Any, optimize: Any='greedy', einsum_call: Any=False) -> tuple[list[Any], str]:
     """(order, text): the best order in which `einsum` contracts operands of these shapes, and its cost."""
 def empty(shape: Shape, dtype: DTypeLike=None, order: str='C', *, device: DeviceLike | None=None, like: Any=None) -> Array:
-    """An array of zeros."""
-def empty_like(a: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
-    """An array of zeros with the shape and dtype of `a`, on its device."""
+    """An array of zeros: an immutable array is never filled in later."""
+def empty_like(prototype: ArrayLike, dtype: DTypeLike=None, order: str='K', subok: builtins.bool=True, shape: Shape | None=None, *, device: DeviceLike | None=None) -> Array:
+    """An array of zeros with the shape and dtype of `prototype`: an immutable array is never filled in later."""
 def equal(a: ArrayLike, b: ArrayLike) -> Array:
     """Return (x1 == x2) element-wise."""
 def exp(x: ArrayLike) -> Array:

@@ -185,7 +185,6 @@ CLIENTS = [
         options=("-m", "not torch and not tf and not jax", "-o", "xfail_strict=false"),
         seconds=3 * 3600,
         known={
-            "test_non_differentiable_gradient": "its class, registered for Box, is not asked what is differentiated",
             "test_max_diff": "zeros without a warning where an output depends on no input",
             "test_qnspsa::test_workflow_integration": "arrays of its class are split to plain arrays",
             "test_step_and_cost_supplied_grad[sin-cos": "it takes the attribute `forward` of a function for its own",

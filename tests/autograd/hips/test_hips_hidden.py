@@ -96,6 +96,18 @@ class TestValuesOfManyCotangents:
         product = self.of_rule(lambda x, g: np.array([[x[1], 1.0], [x[0], 1.0]]) @ unwrapped(g).reshape(2))
         np.testing.assert_allclose(jacobian(product)(X), [[X[1], X[0]], [1.0, 1.0]])
 
+    def test_a_structure_of_their_shape(self):
+        @primitive
+        def total(pair):
+            return pair[0] * pair[1] * np.ones(2)
+
+        def rule(y, pair):
+            return lambda g: list(np.sum(unwrapped(g), -1, keepdims=True) * np.array([pair[1], pair[0]]).T)
+
+        defvjp(total, rule)
+        found = jacobian(lambda x: anp.concatenate([total((x[0], x[1])), x]))(X)
+        np.testing.assert_allclose(found, [[X[1], X[0]]] * 2 + [[1, 0], [0, 1]])
+
     def test_other_errors_stay(self):
         def failing(x, g):
             raise ZeroDivisionError("in the rule")
@@ -152,6 +164,22 @@ class TestClassesOfArrays:
     def test_among_themselves_nothing_changes(self, tagged):
         assert type(tagged * 2.0) is type(2.0 - tagged) is type(np.add(tagged, X)) is Tagged
         np.testing.assert_array_equal(tagged + tagged, 2 * X)
+
+    def test_what_is_registered_may_refuse_them(self, tagged):
+        def box(x, *args):
+            if x.fixed:
+                raise ValueError("fixed")
+            return ArrayBox(x, *args)
+
+        Box.type_mappings[Tagged] = box
+        tagged.fixed = False
+        np.testing.assert_array_equal(grad(lambda x: anp.sum(x**2))(tagged), 2 * X)
+        tagged.fixed = True
+        for f, given in ((lambda x: anp.sum(x**2), tagged), (lambda x: anp.sum(x["w"] ** 2), {"w": tagged})):
+            for derivative in (grad, jacobian, lambda f: make_vjp(f)):
+                with pytest.raises(ValueError, match="fixed"):
+                    derivative(f)(given)
+        np.testing.assert_array_equal(grad(lambda x: anp.sum(tagged * x))(X), X)  # it is a constant there
 
 
 def test_jacobians_of_numbers_are_arrays():
