@@ -25,7 +25,7 @@ __all__ = [
     "CPU", "Device", "DeviceError", "Portable", "as_device", "beside_gpu", "contiguous", "copied", "default_device",
     "device", "device_of", "from_library", "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices",
     "nccl", "nvtx", "on_gpu_of", "portable", "raising_linalg", "scipy_function", "several_gpus", "synchronize",
-    "waiting_or_recording",
+    "use_gpus", "waiting_or_recording",
 ]  # fmt: skip
 
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
@@ -117,6 +117,7 @@ class Device:
 CPU: Device = Device("cpu")
 # CUDA waits for no device while a stream of any thread records.
 waiting_or_recording: threading.RLock = threading.RLock()
+_own_gpus: tuple[int, ...] = ()  # of this process; empty for all
 _chosen: contextvars.ContextVar[Device | None] = contextvars.ContextVar("autograd.device", default=None)
 
 
@@ -132,10 +133,19 @@ def default_device() -> Device:
 
 @functools.cache
 def _initial_device() -> Device:
-    name = os.environ.get("CUOBJAX_DEVICE")
-    if name:
-        return _named(name)
-    return Device("gpu") if _gpu_count() else CPU
+    name = os.environ.get("CUOBJAX_DEVICE") or ("gpu" if _gpu_count() else "cpu")
+    return Device("gpu", _own_gpus[0]) if name == "gpu" and _own_gpus else _named(name)
+
+
+def use_gpus(indices: Iterable[int]) -> None:
+    """Leaves all GPUs but these to other processes of this host; the first one is the default device.
+
+    A GPU that CUOBJAX_DEVICE names stays the default device.
+    """
+    global _own_gpus
+    _own_gpus = tuple(indices)
+    _initial_device.cache_clear()
+    _thread.gpu = None  # the first use of CuPy chooses anew
 
 
 class _Thread(threading.local):
@@ -169,13 +179,15 @@ def _begin(current):
 
 
 def local_devices() -> list[Device]:
-    """All GPUs if the default device is one, else the CPU `CUOBJAX_CPU_DEVICES` times (once if that is not set).
+    """The devices of this process: GPUs if the default device is one, else the CPU `CUOBJAX_CPU_DEVICES` times.
+
+    GPUs are all that there are, or those of `use_gpus`; the CPU counts once where that variable is not set.
 
     Raises:
         ValueError: If `CUOBJAX_CPU_DEVICES` is no positive number.
     """
     if default_device().kind == "gpu":
-        return [Device("gpu", i) for i in range(_gpu_count())]
+        return [Device("gpu", i) for i in _own_gpus or range(_gpu_count())]
     count = os.environ.get("CUOBJAX_CPU_DEVICES") or "1"
     if not count.isdecimal() or not int(count):
         raise ValueError(f"CUOBJAX_CPU_DEVICES: expected a number of devices, 1 or more, got {count!r}.")

@@ -5,11 +5,12 @@ The calls are in the streams of the GPUs: the program does not wait for them.
 """
 
 import functools
+import pickle
 import threading
 from collections.abc import Sequence
 from typing import Any
 
-from . import backend
+from . import backend, processes
 from .thread_group import Exchange, Group
 
 __all__ = ["exchanged", "takes"]
@@ -44,7 +45,19 @@ def _kind(exchange, dtype):
 @functools.cache
 def _communicators(devices):
     nccl: Any = backend.nccl()
-    return nccl.NcclCommunicator.initAll([device.index for device in devices])
+    group = processes.current()
+    if group.size == 1:
+        return nccl.NcclCommunicator.initAll([device.index for device in devices])
+    identity = pickle.loads(group.broadcast(pickle.dumps(nccl.get_unique_id() if not group.rank else None)))
+    found = []
+    nccl.groupStart()
+    try:
+        for rank, device in enumerate(devices, group.first()):
+            with device.current():
+                found.append(nccl.NcclCommunicator(group.devices(len(devices)), identity, rank))
+    finally:
+        nccl.groupEnd()
+    return found
 
 
 def exchanged(exchange: Exchange, values: Sequence[Any], group: Group) -> list[Any]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, copy_context
 from typing import Any, NamedTuple
 
-from . import backend
+from . import backend, processes
 from .core import Interpreter
 from .gpus import streams, using_streams
 from .thread_pool import hand_over
@@ -49,7 +49,12 @@ class Exchange(NamedTuple):
     sources: tuple[int | None, ...] = ()
 
 
-_END = Exchange("the end of the function", lambda exchange, values, group: values)
+def _end(exchange, values, group):
+    with processes.current().at(exchange.what):
+        return values
+
+
+_END = Exchange("the end of the function", _end)
 
 
 class Member(NamedTuple):
@@ -105,7 +110,7 @@ class Group:
             values that an outer transformation traces, so that it records them in the same order each time.
 
     Attributes:
-        size: The number of members.
+        size: The number of members, in all processes.
         first: The number of the member that is the first thread here.
         level: The order in which it began among the activations of transformations: see `Interpreter`.
         error: The exception that ended the call; None if there is none.
@@ -121,7 +126,7 @@ class Group:
 
     def __init__(self, devices: Iterable[backend.Device], name: str, in_turns: bool = False) -> None:
         self.devices, self.name, self.in_turns = tuple(devices), name, in_turns
-        self.size, self.first = len(self.devices), 0
+        self.size, self.first = processes.current().devices(len(self.devices)), processes.current().first()
         self.level = Interpreter().level
         self.error = None
         self._changed = threading.Condition()

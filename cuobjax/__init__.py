@@ -15,6 +15,7 @@ from . import (
     constraint,
     data,
     debug,
+    distributed,
     functional,
     io,
     jaxboard,
@@ -55,7 +56,7 @@ __all__ = [
     "ForceArgs", "FrozenVar", "Function", "Grad", "GradValues", "Hessian", "Jacobian", "Jit", "Module",
     "ModuleDict", "ModuleList", "Parallel", "RandomState", "Remat", "StateVar", "TrainRef", "TrainVar",
     "VarCollection", "Vectorize", "constants", "constraint", "data", "debug", "debug_print", "default_device",
-    "default_dtype", "device", "device_put", "freeze", "functional", "functional_call", "io", "jaxboard",
+    "default_dtype", "device", "device_put", "distributed", "freeze", "functional", "functional_call", "io", "jaxboard",
     "make_graph", "merge", "metrics", "nn", "numpy", "optimizer", "plot", "precision", "privacy", "profile",
     "random", "replace", "set_default_dtype", "split", "stop_gradient", "summary", "typing", "unfreeze", "util",
 ]  # fmt: skip

@@ -393,6 +393,13 @@ _MODULES: dict[str, Remedies] = {
         "LayerNorm Linear MultiHeadAttention PReLU RMSNorm Sequential": "Layers are in cuobjax.nn",
     },
     "cuobjax.functional.loss": {**_FUNCTIONS},
+    "cuobjax.distributed": {
+        "init_process_group": "Write cuobjax.distributed.initialize(), and start the program with mpirun",
+        "get_rank get_world_size": "Write cuobjax.distributed.rank() or size()",
+        "all_reduce all_gather reduce_scatter": "Write cuobjax.functional.parallel.psum, pmean, all_gather and so on, "
+        "in a function under cuobjax.Parallel",
+        "DistributedDataParallel FullyShardedDataParallel": "Write cuobjax.Parallel(step)",
+    },
     "cuobjax.io": {"save save_npz": _SAVE, "load load_npz": _LOAD, "save_program export": _PROGRAM, "to_onnx": _ONNX},
     "cuobjax.random": {
         "manual_seed": _SEED,

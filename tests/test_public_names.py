@@ -18,7 +18,7 @@ MODULES = [
     "autograd", "autograd.extend", "autograd.numpy", "autograd.numpy.fft", "autograd.numpy.linalg", "autograd.scipy",
     "autograd.scipy.fft", "autograd.scipy.linalg", "autograd.scipy.signal", "autograd.scipy.special",
     "autograd.scipy.stats", "autograd.testing", "autograd.tree", "autograd.typing", "cuobjax", "cuobjax.constants",
-    "cuobjax.constraint", "cuobjax.data", "cuobjax.functional", "cuobjax.functional.divergence",
+    "cuobjax.constraint", "cuobjax.data", "cuobjax.distributed", "cuobjax.functional", "cuobjax.functional.divergence",
     "cuobjax.functional.loss", "cuobjax.functional.parallel", "cuobjax.io", "cuobjax.jaxboard", "cuobjax.metrics",
     "cuobjax.nn", "cuobjax.nn.init", "cuobjax.numpy", "cuobjax.numpy.fft", "cuobjax.numpy.linalg",
     "cuobjax.optimizer", "cuobjax.optimizer.scheduler", "cuobjax.plot", "cuobjax.precision", "cuobjax.privacy",
@@ -33,10 +33,12 @@ NAMES = {
         ModuleList Parallel RandomState StateVar TrainRef TrainVar VarCollection Vectorize constants functional io nn
         optimizer random typing util
         Array ConstrainedVar Device DeviceError EarlyStopping FrozenVar Remat constraint data debug debug_print
-        default_device default_dtype device device_put freeze functional_call jaxboard make_graph merge metrics numpy
-        plot precision privacy profile replace set_default_dtype split stop_gradient summary
+        default_device default_dtype device device_put distributed freeze functional_call jaxboard make_graph merge
+        metrics numpy plot precision privacy profile replace set_default_dtype split stop_gradient summary
         unfreeze""",
     "cuobjax.debug": "checks nans print",
+    "cuobjax.distributed": """
+        ProcessesError barrier broadcast broadcast_variables gather initialize is_main local_rank rank shard size""",
     "cuobjax.functional": """
         adaptive_average_pool adaptive_max_pool attention average_pool average_pool_1d average_pool_2d average_pool_3d
         batch_to_space2d celu channel_to_space2d conv conv_transpose cosine_similarity divergence dynamic_slice elu

@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as onp
 
-from .. import backend, nccl
+from .. import backend, nccl, processes
 from ..core import Array, library, lift
 from ..primitive import Primitive
 from ..thread_group import Exchange, current
 from ..typing import ArrayLike, Result
+from .across import across, across_extreme
 from .elementwise import add, astype, device_put, equal, maximum, minimum, where
 from .shape import concatenate, reshape, transpose
 
@@ -99,7 +100,11 @@ class Collective(Primitive):
         """The result for each device; a raw one is its own."""
         raw = [x._value if type(x) is Array else x for x in values]
         if nccl.takes(exchange, raw, group):
-            found = self._by_nccl(exchange, raw, group)
+            with processes.current().at(exchange.what):
+                found = self._by_nccl(exchange, raw, group)
+        elif group.size > len(group.devices):
+            y = self._across(exchange, raw, group.devices[0])
+            found = [_moved(y if self.gives == "all" else y[i], device) for i, device in enumerate(group.devices)]
         elif self.gives == "all":
             y = self._combined(raw, group.devices[0])
             found = [_moved(y, device) for device in group.devices]
@@ -116,6 +121,14 @@ class Collective(Primitive):
         gathered = nccl.exchanged(exchange._replace(reduction=""), values, group)
         return list(map(self._combined, map(list, gathered), group.devices))
 
+    def _across(self, exchange, values, device):
+        """What this process's devices get, where others belong to other processes: see `ops.across`."""
+        y = self._combined(values, device, stack=not self.reduction)
+        if self.reduction in ("max", "min"):
+            return across_extreme(y, what=exchange.what, reduction=self.reduction)
+        params = {"what": exchange.what, "reduction": self.reduction, "gives": self.gives}
+        return across(y, **params, sources=exchange.sources)
+
     def _pieces(self, exchange, values, rank):
         """What the result of one device is made of, where not all get the same."""
         if self.gives == "part":
@@ -123,12 +136,12 @@ class Collective(Primitive):
         source = exchange.sources[rank]
         return [_zeros(values[rank]) if source is None else values[source]]
 
-    def _combined(self, values, device):
+    def _combined(self, values, device, stack=False):
         with device.current():
             values = [_moved(x, device) for x in values]
             if self.reduction:
                 return functools.reduce(REDUCTIONS[self.reduction], values)
-            return values[0] if self.gives == "one" else _stacked(values)
+            return _stacked(values) if stack or self.gives == "all" else values[0]
 
 
 def _stacked(values):

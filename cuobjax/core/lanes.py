@@ -12,7 +12,7 @@ from autograd.ops.random import split
 
 from .variable import BaseVar, as_value, reduce_mean
 
-__all__ = ["in_dtype", "joined", "keys_of_lanes"]
+__all__ = ["in_dtype", "joined", "keys_of_lanes", "needs_all"]
 
 
 def keys_of_lanes(key: Array, n: int) -> tuple[Array, Array]:
@@ -38,6 +38,11 @@ def in_dtype(variable: BaseVar, reduced: Array) -> Array:
     return astype(rint(value) if exact else value, variable.dtype)
 
 
+def needs_all(variable: BaseVar, same: Array | None) -> bool:
+    """Whether the value of a variable after a call in lanes is made of those of all lanes, by its `reduce`."""
+    return variable.reduction is not None and (same is None or variable.reduction is not reduce_mean)
+
+
 def joined(
     variable: BaseVar,
     same: Array | None,
@@ -56,11 +61,10 @@ def joined(
     Raises:
         ValueError: If the values differ and the variable has no `reduce`.
     """
-    reduction = variable.reduction
-    if same is not None and reduction in (None, reduce_mean):
-        return same
-    if reduction is not None:
+    if needs_all(variable, same):
         return in_dtype(variable, variable.joined(stacked(), variable.value))
+    if same is not None:
+        return same
     (transform, lanes), shape = where, variable.shape
     name = next((name for name, v in names.items() if v is variable), f"a {type(variable).__name__} of shape {shape}")
     raise ValueError(

@@ -6,9 +6,11 @@ from contextvars import ContextVar
 from typing import Any
 
 import cuobjax.numpy as jn
+from autograd import processes
 from autograd.backend import local_devices
 from autograd.core import Array
 
+from .everywhere import gathered
 from .lanes import in_dtype, keys_of_lanes
 from .random_state import RandomState, exclusive
 from .scope import Values, is_open, write
@@ -52,13 +54,16 @@ def replicate(vc: Iterable[Any]) -> Iterator[None]:
 
     def joined(v: BaseVar) -> Array:
         unchanged = v.value is within[v] or v.value is before[v]
-        return before[v] if v.reduction is None or unchanged else in_dtype(v, v.joined(v.value, before[v]))
+        if v.reduction is None or unchanged:
+            return before[v]
+        return in_dtype(v, v.joined(gathered([v.value], "the end of replicate")[0], before[v]))
 
     try:
         with exclusive:
             for v in variables:
                 if isinstance(v, RandomState):
-                    within[v], before[v] = keys_of_lanes(v.value, n)
+                    keys, before[v] = keys_of_lanes(v.value, processes.current().devices(n))
+                    within[v] = keys[processes.current().first() :][:n]
                 else:
                     before[v], within[v] = v.value, jn.broadcast_to(v.value, (n, *v.shape))
             write(within)

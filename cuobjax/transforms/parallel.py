@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import cuobjax.numpy as jn
-from autograd import device_put, tree
+from autograd import device_put, processes, tree
 from autograd.backend import default_device, is_array, local_devices
 from autograd.boundary import require_container
 from autograd.core import Array, Tracer, kind_of
@@ -14,10 +14,11 @@ from autograd.reverse import live_tapes
 from autograd.thread_group import Group
 from autograd.typing import DTypeLike
 
+from ..core import everywhere
 from ..core.call import call
 from ..core.collection import VarCollection, Variables
 from ..core.function import Function
-from ..core.lanes import joined, keys_of_lanes
+from ..core.lanes import joined, keys_of_lanes, needs_all
 from ..core.module import Module
 from ..core.random_state import RandomState, borrowing
 from ..core.replication import forget_replicas, replicated
@@ -79,15 +80,15 @@ class Parallel(Transform):
 
     @property
     def ndevices(self) -> int:
-        """The number of devices."""
-        return len(local_devices())
+        """The number of devices, of all processes together."""
+        return processes.current().devices(len(local_devices()))
 
     def device_reshape(self, x: Any) -> Array:
         """An array (batch, ...) as (devices, batch / devices, ...); one without axes is repeated, (devices)."""
         x = argument(x, "Parallel")
         if not isinstance(x, Array) and not is_array(x):
             raise TypeError(f"Parallel: expected an array, got {type(x).__name__}. Convert it with jn.array(x).")
-        n = self.ndevices
+        n = len(local_devices())
         if not x.ndim:
             return jn.broadcast_to(x, (n,))
         if x.shape[0] % n:
@@ -114,27 +115,28 @@ class Parallel(Transform):
     @borrowing
     def _on_devices(self, args, kwargs):
         devices = local_devices()
+        group = Group(devices, self.axis_name, any(not tape.ended for tape in live_tapes()) or is_open())
         lanes = self._split(args, kwargs, devices)
         states, replicas = {}, replicated()
         made: list[BaseVar] = []
 
-        def first_read(rank, variable, value):
+        def first_read(i, variable, value):
             if variable in replicas:
-                value = value[rank]
+                value = value[i]
             elif isinstance(variable, RandomState):
                 with value.device.current():
-                    keys, states[variable] = keys_of_lanes(value, len(devices))
-                value = keys[rank]
-            return device_put(value, devices[rank])
+                    keys, states[variable] = keys_of_lanes(value, group.size)
+                value = keys[group.first + i]
+            return device_put(value, devices[i])
 
         def run(rank):
             forget_replicas()
-            args, kwargs = lanes[rank]
-            return call(self.__wrapped__, args, kwargs, first_read=lambda *read: first_read(rank, *read), made=made)
+            i = rank - group.first
+            args, kwargs = lanes[i]
+            return call(self.__wrapped__, args, kwargs, first_read=lambda *read: first_read(i, *read), made=made)
 
-        in_turns = any(not tape.ended for tape in live_tapes()) or is_open()
-        results = Group(devices, self.axis_name, in_turns).run(run)
-        if made and len(devices) > 1:
+        results = group.run(run)
+        if made and group.size > 1:
             raise ValueError(
                 f"Parallel: the function made a {type(made[0]).__name__} of shape {made[0].shape} that lives on, one "
                 "for each device. Call the function once without Parallel to make its variables."
@@ -142,7 +144,7 @@ class Parallel(Transform):
         outputs = self._joined_outputs([outputs for outputs, _, _ in results])
         changed = dict.fromkeys(v for _, changes, _ in results for v in changes)
         found = {v: [changes.get(v, seen.get(v)) for _, changes, seen in results] for v in changed}
-        write(states | {v: self._joined(v, values) for v, values in found.items() if v not in states})
+        write(states | self._joined({v: values for v, values in found.items() if v not in states}))
         return outputs
 
     def _function(self):
@@ -203,16 +205,27 @@ class Parallel(Transform):
             )
         return self.reduce(_stacked(parts, "outputs"))
 
-    def _joined(self, variable, values):
-        """The value of a variable after the call, given those on all devices; None stands for what it was before."""
+    def _joined(self, found):
+        """The values of variables after the call, given those on all devices; None stands for what it was before."""
+        held = {v: self._values(v, values) for v, values in found.items()}
+        single = [v for v in found if v not in replicated()]
+        alike = [values[0] if _all_same(values := held[v], look=v.reduction is None) else None for v in single]
+        same = dict(zip(single, everywhere.same(alike, "the variables that Parallel has changed"), strict=True))
+        reduced = [v for v in single if needs_all(v, same[v])]
+        stacks = [_stacked(held[v], "values of a variable") for v in reduced]
+        stacks = dict(zip(reduced, everywhere.gathered(stacks, "variables that differ after Parallel"), strict=True))
+        where = ("Parallel", "from device to device")
+        return {
+            v: joined(v, same[v], lambda v=v: stacks[v], where, self.vc)
+            if v in same
+            else _stacked(values, "values of a variable")
+            for v, values in held.items()
+        }
+
+    def _values(self, variable, values):
         before, replicas = variable.value, variable in replicated()
         values = [(before[i] if replicas else before) if x is None else x for i, x in enumerate(values)]
-        values = [device_put(x, before.device) for x in values]
-        if replicas:
-            return _stacked(values, "values of a variable")
-        same = values[0] if _all_same(values, look=variable.reduction is None) else None
-        where = ("Parallel", "from device to device")
-        return joined(variable, same, lambda: _stacked(values, "values of a variable"), where, self.vc)
+        return [device_put(x, before.device) for x in values]
 
     def __repr__(self) -> str:
         return (

@@ -1,0 +1,135 @@
+"""What the processes of a program tell each other outside of `Parallel`."""
+
+import pickle
+import zlib
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import numpy as onp
+
+from autograd import tree
+from autograd.backend import is_array
+from autograd.core import Array
+from autograd.foreign import argument
+from autograd.processes import current
+
+from ..core.variable import BaseVar, TrainRef
+from ..random.generator import DEFAULT_GENERATOR
+from ..typing import Tree
+
+__all__ = [
+    "barrier", "broadcast", "broadcast_variables", "gather", "is_main", "local_rank", "rank", "shard", "size",
+]  # fmt: skip
+
+T = TypeVar("T")
+
+
+def rank() -> int:
+    """The number of this process, from 0 on."""
+    return current().rank
+
+
+def size() -> int:
+    """The number of processes."""
+    return current().size
+
+
+def local_rank() -> int:
+    """The number of this process among those of its host."""
+    return current().local_rank
+
+
+def is_main() -> bool:
+    """Whether this is process 0, which prints and writes files."""
+    return current().rank == 0
+
+
+def barrier() -> None:
+    """Waits until all processes have come here.
+
+    Raises:
+        ProcessesError: If one has come to another operation, or does not come in time.
+    """
+    with current().at("barrier"):
+        pass
+
+
+def broadcast(x: T) -> T:
+    """What process 0 calls this with, in all processes: anything that can be pickled.
+
+    Raises:
+        ProcessesError: See `barrier`.
+    """
+    group = current()
+    if group.size == 1:
+        return x
+    content = pickle.dumps(x) if group.rank == 0 else b""
+    with group.at("broadcast"):
+        return pickle.loads(group.broadcast(content))
+
+
+def gather(x: T) -> list[T]:
+    """What every process calls this with, in order of rank, in all processes: anything that can be pickled.
+
+    Raises:
+        ProcessesError: See `barrier`.
+    """
+    group = current()
+    if group.size == 1:
+        return [x]
+    content = onp.frombuffer(pickle.dumps(x), onp.uint8)
+    with group.at("gather"):
+        lengths = group.gathered(onp.array([len(content)])).tolist()
+        found = group.gathered(content, lengths)
+    return [pickle.loads(part.tobytes()) for part in onp.split(found, onp.cumsum(lengths)[:-1])]
+
+
+def broadcast_variables(vc: Iterable[Any]) -> None:
+    """Gives variables the values that they have in process 0; the default generator goes on as there, too.
+
+    Args:
+        vc: A VarCollection or other variables: the same in all processes.
+
+    Raises:
+        ProcessesError: If another process has variables of other shapes or dtypes, and see `barrier`.
+    """
+    group = current()
+    if group.size == 1:
+        return
+    with_references = [*vc, DEFAULT_GENERATOR.key]
+    variables: list[BaseVar] = list(dict.fromkeys(v.ref if isinstance(v, TrainRef) else v for v in with_references))
+    kinds = [(v.value.dtype, v.value.shape, v.value.size * v.value.dtype.itemsize) for v in variables]
+    shapes = zlib.crc32(repr(kinds).encode())
+    content = b"".join(onp.asarray(v.value).tobytes() for v in variables) if group.rank == 0 else b""
+    with group.at(f"broadcast_variables of {len(variables)} variables, whose shapes have the checksum {shapes:08x}"):
+        found = onp.frombuffer(group.broadcast(content), onp.uint8)
+    for v, (dtype, shape, length) in zip(variables, kinds, strict=True):
+        v.assign(found[:length].copy().view(dtype).reshape(shape))
+        found = found[length:]
+
+
+def shard(batch: Tree) -> Tree:
+    """This process's part of a batch that all processes have: what its devices get of it, in order.
+
+    Args:
+        batch: Arrays (examples, ...) in any containers. Without axes they stay as they are.
+
+    Raises:
+        ValueError: If the number of examples is no multiple of the number of devices.
+    """
+    group = current()
+    if group.size == 1:
+        return batch
+
+    def part(x):
+        x = argument(x, "shard")
+        if not (isinstance(x, Array) or is_array(x)) or not x.ndim:
+            return x
+        if len(x) % sum(group.counts):
+            raise ValueError(
+                f"shard: expected a number of examples that {sum(group.counts)} devices divide, got {len(x)}. "
+                "Leave the rest out, such as Loader(..., drop_last=True)."
+            )
+        return x[group.part(len(x))]
+
+    return tree.tree_map(part, batch)
