@@ -33,7 +33,7 @@ WIDTH = 26  # of the labels
 SECONDS = 60  # for a part; a test takes one or two, unless a GPU's kernels have to be compiled first
 VARIABLES = """
     CUOBJAX_DEVICE CUOBJAX_CPU_DEVICES CUOBJAX_CUDA_GRAPH CUOBJAX_CUDNN CUOBJAX_DETERMINISTIC CUOBJAX_NUMBA
-    CUOBJAX_THREADS CUOBJAX_TRACEBACK CUOBJAX_WINOGRAD CUDA_VISIBLE_DEVICES CUDA_PATH CUPY_ACCELERATORS
+    CUOBJAX_NVMATH CUOBJAX_THREADS CUOBJAX_TRACEBACK CUOBJAX_WINOGRAD CUDA_VISIBLE_DEVICES CUDA_PATH CUPY_ACCELERATORS
     CUPY_CACHE_DIR CUPY_GPU_MEMORY_LIMIT CUPY_TF32 NVIDIA_TF32_OVERRIDE OPENBLAS_NUM_THREADS OMP_NUM_THREADS
     MKL_NUM_THREADS LD_LIBRARY_PATH PYTHONPATH""".split()
 
@@ -184,6 +184,7 @@ def devices(report: Report) -> None:
             report.line("GPUs", f"none, {count}")
         elif count:
             report.attempt("convolution by cuDNN", _cudnn)
+            report.attempt("products and CUDA graphs", _recorded_products)
             report.attempt("order of sums", _order_of_sums)
             report.attempt("products of float32", _products)
     report.attempt("default device", lambda: importlib.import_module("autograd").default_device())
@@ -202,6 +203,11 @@ def _cupy():
 
 def _cudnn():
     return importlib.import_module("autograd.kernels.cudnn").status(importlib.import_module("cupy"))
+
+
+def _recorded_products():
+    status = importlib.import_module("autograd.kernels.recorded_products").status(importlib.import_module("cupy"))
+    return f"products run {status}"
 
 
 def _order_of_sums():

@@ -3,7 +3,7 @@
 The second call of such a program runs operation by operation, finds out which of them a stream can record, and records
 segments of these. A segment reads and writes memory of its own, at addresses that never change: arguments are copied
 into it, results out of it, so that no later call changes what a call has returned. A segment is recorded only where
-that saves launches. CuPy refuses to record matrix products, and these run between the graphs.
+that saves launches. CuPy refuses to record matrix products: without nvmath-python they run between the graphs.
 """
 
 from __future__ import annotations

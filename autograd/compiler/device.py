@@ -1,5 +1,6 @@
 """A graph as one Python function of calls of CuPy: without dispatch, with kernels that are bound by name."""
 
+import functools
 import math
 import re
 from collections.abc import Sequence
@@ -8,6 +9,8 @@ from typing import Any
 from .. import backend
 from ..backend import Device
 from ..graph import Graph, Operation
+from ..kernels.products import on_device
+from ..kernels.recorded_products import can_be_recorded
 from ..ops import product, reduction
 from .fusion import FusedKernel
 from .host import LineProgram, Writer
@@ -76,13 +79,16 @@ class _DeviceWriter(Writer):
         if primitive in _METHODS and values[0].dtype.kind != "V":
             return f"{args[0]}.{primitive.name}({params['axis']}, keepdims={params['keepdims']})"
         if primitive is product.matmul and not product.are_stacks(*values):
-            return _product(*args, *[v.shape for v in values])
+            return self._product(xp, *args, *[v.shape for v in values])
         return self.view(operation) or self.function(operation, xp, args)
 
-
-def _product(a, b, a_shape, b_shape):
-    """The expression of a matrix product, as `product.matmul` computes it."""
-    if len(b_shape) == 2 < len(a_shape):
-        rows = f"{a}.reshape({(math.prod(a_shape[:-1]), a_shape[-1])})"
-        return f"({rows} @ {b}).reshape({(*a_shape[:-1], b_shape[1])})"
-    return f"{a} @ {b}"
+    def _product(self, xp, a, b, a_shape, b_shape):
+        """The expression of a matrix product, as `product.matmul` computes it."""
+        shape = ""
+        if len(b_shape) == 2 < len(a_shape):
+            a, shape = f"{a}.reshape({(math.prod(a_shape[:-1]), a_shape[-1])})", (*a_shape[:-1], b_shape[1])
+        if can_be_recorded(xp):
+            y = f"{self.named(functools.partial(on_device, xp), 'matmul')}({a}, {b})"
+        else:
+            y = f"({a} @ {b})"
+        return f"{y}.reshape({shape})" if shape else y

@@ -21,11 +21,12 @@ import numpy
 
 from .blas import one_thread
 from .compiled import each, threads
+from .recorded_products import Calls, calls, can_be_recorded
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, RawArray
 
-__all__ = ["WORK", "has_tf32", "is_small", "product", "stacked"]
+__all__ = ["WORK", "has_tf32", "is_small", "on_device", "product", "stacked"]
 
 WORK = 1 << 22  # multiplications that are worth several threads
 ALONE = 1 << 20  # up to so many, OpenBLAS takes one thread
@@ -89,6 +90,17 @@ def _parts_of_matrix(a, b, y):
     for start in range(0, max(n, m), step):
         part = slice(start, start + step)
         yield (a[part], b, y[part]) if n >= m else (a, b[:, part], y[:, part])
+
+
+def on_device(xp: Any, a: Any, b: Any) -> RawArray:
+    """a @ b on CuPy: by CuPy, or by `stacked` if the stream records and these are matrices or vectors."""
+    if not can_be_recorded(xp):
+        return xp.matmul(a, b)
+    fits = 0 < getattr(a, "ndim", 0) < 3 > getattr(b, "ndim", 0) > 0 and a.shape[-1] == b.shape[0]
+    if not fits or _common(a.dtype, b.dtype) is None or calls(xp) is None:
+        return xp.matmul(a, b)
+    y = stacked(xp, a[None, None, :] if a.ndim == 1 else a[None], b[None, :, None] if b.ndim == 1 else b[None])
+    return y.reshape((*a.shape[:-1], *b.shape[1:]))
 
 
 def stacked(
@@ -186,17 +198,26 @@ def _multiply(
     xp: Any, first: tuple[Any, ...], second: tuple[Any, ...], result: tuple[Any, ...], factor: float, adds: bool
 ) -> None:
     """y = a @ b, which cuBLAS, whose matrices have their columns one after the other, computes as y.T = b.T @ a.T."""
-    cublas, (a, a_transposed, a_row, a_step), (b, b_transposed, b_row, b_step) = xp.cuda.cublas, first, second
-    y, y_row, y_step = result
+    (a, a_transposed, *of_a), (b, b_transposed, *of_b), (y, *of_y) = first, second, result
     n, m = y.shape[-2:]
+    count = math.prod(y.shape[:-2])
     name, kind, wide = _types(xp, a.dtype)
     (_alpha, alpha_address), (_beta, beta_address) = _number(factor, wide), _number(adds, wide)
-    cublas.gemmStridedBatchedEx(
-        xp.cuda.device.get_cublas_handle(), int(b_transposed), int(a_transposed), m, n, a.shape[-1],
-        alpha_address, b.data.ptr, kind, b_row, b_step, a.data.ptr, kind, a_row, a_step,
-        beta_address, y.data.ptr, _types(xp, y.dtype)[1], y_row, y_step, math.prod(y.shape[:-2]),
-        _arithmetic(xp, name), cublas.CUBLAS_GEMM_DEFAULT,
-    )  # fmt: skip
+    if count == 1:  # rows alone, no steps
+        of_a, of_b, of_y = of_a[:1], of_b[:1], of_y[:1]
+    cublas = calls(xp) or Calls(
+        xp.cuda.device.get_cublas_handle(), xp.cuda.cublas.gemmEx, xp.cuda.cublas.gemmStridedBatchedEx
+    )
+    arguments = [
+        cublas.handle, int(b_transposed), int(a_transposed), m, n, a.shape[-1],
+        alpha_address, b.data.ptr, kind, *of_b, a.data.ptr, kind, *of_a,
+        beta_address, y.data.ptr, _types(xp, y.dtype)[1], *of_y,
+    ]  # fmt: skip
+    how = _arithmetic(xp, name), xp.cuda.cublas.CUBLAS_GEMM_DEFAULT
+    if count == 1:
+        cublas.gemm(*arguments, *how)
+    else:
+        cublas.gemms(*arguments, count, *how)
 
 
 @functools.lru_cache(256)

@@ -12,6 +12,7 @@ cuDNN.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ import numpy
 
 from . import recurrence_device as device
 from . import recurrence_loops
-from .products import product
+from .products import on_device, product
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -222,7 +223,7 @@ def _products(xp, x, w, gates):
     y = xp.empty((count, gates, n, w.shape[1] // gates), x.dtype)
     if xp is numpy:
         return numpy.matmul(x[:, None], _by_gate(xp, w, gates), out=y)
-    y[...] = (_rows(xp, x) @ w).reshape((count, n, *y.shape[1::2])).transpose((0, 2, 1, 3))
+    y[...] = on_device(xp, _rows(xp, x), w).reshape((count, n, *y.shape[1::2])).transpose((0, 2, 1, 3))
     return y
 
 
@@ -232,7 +233,7 @@ def _hidden_product(xp, w, gates):
         by_gate = _by_gate(xp, w, gates)
         return lambda h: h @ by_gate
     width = w.shape[1] // gates
-    return lambda h: (h @ w).reshape((h.shape[0], gates, width)).swapaxes(0, 1)  # one product
+    return lambda h: on_device(xp, h, w).reshape((h.shape[0], gates, width)).swapaxes(0, 1)  # one product
 
 
 def _by_gate(xp, w, gates):
@@ -316,7 +317,7 @@ def _steps_back(xp, cell, w_hidden, mask, g, first, reached, gates, kept, to_gat
 
 def _multiply(xp):
     """The function that multiplies matrices."""
-    return product if xp is numpy else xp.matmul
+    return product if xp is numpy else functools.partial(on_device, xp)
 
 
 def _rows(xp, x):

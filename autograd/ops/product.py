@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy
 
+from ..backend import is_cupy
 from ..core import library
 from ..families import multilinear
-from ..kernels.products import is_small, product, stacked
+from ..kernels.products import is_small, on_device, product, stacked
 from ..primitive import Primitive
 from ..typing import Result
 from .shape import reshape, transpose, with_ndim
@@ -28,7 +29,9 @@ def times(*matrices: Any) -> Result:
 
 
 def _times(a, b):
-    return a @ b if len(b.shape) < 3 and is_small(a, b) else matmul(a, b)
+    if len(b.shape) < 3 and is_small(a, b):
+        return on_device(library(a), a, b) if is_cupy(a) and is_cupy(b) else a @ b
+    return matmul(a, b)
 
 
 def _to_left(g, a_shape, b):
@@ -87,7 +90,7 @@ def are_stacks(a: Any, b: Any) -> bool:
 
 
 def _matmul(xp, a, b):
-    multiply = product if xp is numpy else xp.matmul
+    multiply = product if xp is numpy else functools.partial(on_device, xp)
     if getattr(b, "ndim", 0) == 2 < getattr(a, "ndim", 0):  # one product of large matrices
         return multiply(a.reshape((math.prod(a.shape[:-1]), a.shape[-1])), b).reshape((*a.shape[:-1], b.shape[1]))
     if xp is not numpy and are_stacks(a, b):  # `cupy.matmul` would copy what is transposed or has half precision
