@@ -76,7 +76,7 @@ demo:  ## train a classifier of handwritten digits; files go to results/ (DEMO_A
 	$(venv)$(PY) -m examples.digits $(DEMO_ARGS)
 
 # What may depend on how many GPUs there are runs again with two, which cannot and can read each other's memory.
-ON_TWO_DEVICES := $(addprefix tests/,gpu/test_two_devices.py gpu/test_semantics.py gpu/test_training.py \
+ON_TWO_DEVICES := $(addprefix tests/,gpu/test_two_devices.py gpu/test_parallel_copies.py gpu/test_semantics.py gpu/test_training.py \
 	autograd/test_threads.py $(patsubst %,cuobjax/test_%.py,parallel collectives variable scope random_state jit))
 test-cupy:  ## run the tests on CuPy's own code without a GPU, then some with two (CUPY_ON_CPU=folder of its run.sh)
 	$(venv)$(stand_in)CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/build.sh

@@ -28,6 +28,7 @@ from autograd.kernels import (
     attention,
     convolution,
     dropout,
+    fingerprint,
     normalization,
     pooling,
     random,
@@ -104,6 +105,8 @@ def launches():
             yield f"{name} {dtype}", partial(_pool, *window, dtype)
     for name, (function, parameters) in DRAWS.items():
         yield name, partial(_draw, function, parameters)
+    for dtype in ("float16", "float32"):
+        yield dtype, lambda xp, dtype=dtype: fingerprint.fingerprints(xp, [xp.zeros(3, dtype)])
     yield "split", lambda xp: random.split(xp, xp.zeros(2, "uint32"), n=3)
     for dtype in FLOATS:
         yield f"gamma {dtype}", partial(_draw_with, random_rejection.standard_gamma, 1, dtype, {"log": False})

@@ -10,9 +10,9 @@ from autograd.core import Array
 from autograd.numpy import astype, rint
 from autograd.ops.random import split
 
-from .variable import BaseVar, as_value, reduce_mean
+from .variable import BaseVar, as_value, reduce_first, reduce_mean
 
-__all__ = ["in_dtype", "joined", "keys_of_lanes", "needs_all"]
+__all__ = ["in_dtype", "joined", "keeps", "keys_of_lanes", "needs_all"]
 
 
 def keys_of_lanes(key: Array, n: int) -> tuple[Array, Array]:
@@ -38,9 +38,14 @@ def in_dtype(variable: BaseVar, reduced: Array) -> Array:
     return astype(rint(value) if exact else value, variable.dtype)
 
 
+def keeps(variable: BaseVar) -> bool:
+    """Whether a value that is the same in all lanes stays what it is."""
+    return variable.reduction in (None, reduce_mean, reduce_first)
+
+
 def needs_all(variable: BaseVar, same: Array | None) -> bool:
     """Whether the value of a variable after a call in lanes is made of those of all lanes, by its `reduce`."""
-    return variable.reduction is not None and (same is None or variable.reduction is not reduce_mean)
+    return variable.reduction is not None and (same is None or not keeps(variable))
 
 
 def joined(

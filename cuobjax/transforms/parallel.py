@@ -3,13 +3,17 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 import cuobjax.numpy as jn
 from autograd import device_put, processes, tree
-from autograd.backend import default_device, is_array, local_devices
+from autograd.backend import CPU, default_device, is_array, is_cupy, local_devices
 from autograd.boundary import require_container
-from autograd.core import Array, Tracer, kind_of
+from autograd.copies import know_copies, on_device
+from autograd.core import Array, Tracer, kind_of, library
 from autograd.errors import shortened
 from autograd.foreign import argument, holds_numbers
+from autograd.kernels.fingerprint import fingerprints
 from autograd.reverse import live_tapes
 from autograd.thread_group import Group
 from autograd.typing import DTypeLike
@@ -18,7 +22,7 @@ from ..core import everywhere
 from ..core.call import call
 from ..core.collection import VarCollection, Variables
 from ..core.function import Function
-from ..core.lanes import joined, keys_of_lanes, needs_all
+from ..core.lanes import joined, keeps, keys_of_lanes, needs_all
 from ..core.module import Module
 from ..core.random_state import RandomState, borrowing
 from ..core.replication import forget_replicas, replicated
@@ -127,13 +131,14 @@ class Parallel(Transform):
                 with value.device.current():
                     keys, states[variable] = keys_of_lanes(value, group.size)
                 value = keys[group.first + i]
-            return device_put(value, devices[i])
+            return on_device(value, devices[i]) if type(value) is Array else device_put(value, devices[i])
 
         def run(rank):
             forget_replicas()
             i = rank - group.first
             args, kwargs = lanes[i]
-            return call(self.__wrapped__, args, kwargs, first_read=lambda *read: first_read(i, *read), made=made)
+            found = call(self.__wrapped__, args, kwargs, first_read=lambda *read: first_read(i, *read), made=made)
+            return *found, _prints(found[1]) if len(set(devices)) > 1 else {}
 
         results = group.run(run)
         if made and group.size > 1:
@@ -141,10 +146,11 @@ class Parallel(Transform):
                 f"Parallel: the function made a {type(made[0]).__name__} of shape {made[0].shape} that lives on, one "
                 "for each device. Call the function once without Parallel to make its variables."
             )
-        outputs = self._joined_outputs([outputs for outputs, _, _ in results])
-        changed = dict.fromkeys(v for _, changes, _ in results for v in changes)
-        found = {v: [changes.get(v, seen.get(v)) for _, changes, seen in results] for v in changed}
-        write(states | self._joined({v: values for v, values in found.items() if v not in states}))
+        outputs = self._joined_outputs([outputs for outputs, _, _, _ in results])
+        changed = dict.fromkeys(v for _, changes, _, _ in results for v in changes if v not in states)
+        found = {v: [changes.get(v, seen.get(v)) for _, changes, seen, _ in results] for v in changed}
+        prints = {v: [known.get(v) for _, _, _, known in results] for v in changed}
+        write(states | self._joined(found, prints))
         return outputs
 
     def _function(self):
@@ -205,27 +211,31 @@ class Parallel(Transform):
             )
         return self.reduce(_stacked(parts, "outputs"))
 
-    def _joined(self, found):
-        """The values of variables after the call, given those on all devices; None stands for what it was before."""
+    def _joined(self, found, prints):
+        """The values of variables after the call, given those on all devices; None stands for what it was before.
+
+        Args:
+            found: {variable: values}.
+            prints: {variable: fingerprints of them}; None for a value that has none.
+        """
         held = {v: self._values(v, values) for v, values in found.items()}
         single = [v for v in found if v not in replicated()]
-        alike = [values[0] if _all_same(values := held[v], look=v.reduction is None) else None for v in single]
+        alike = [_alike(v, held[v], prints[v]) for v in single]
         same = dict(zip(single, everywhere.same(alike, "the variables that Parallel has changed"), strict=True))
         reduced = [v for v in single if needs_all(v, same[v])]
-        stacks = [_stacked(held[v], "values of a variable") for v in reduced]
+        stacks = [_stacked(_beside(v, held[v]), "values of a variable") for v in reduced]
         stacks = dict(zip(reduced, everywhere.gathered(stacks, "variables that differ after Parallel"), strict=True))
         where = ("Parallel", "from device to device")
         return {
             v: joined(v, same[v], lambda v=v: stacks[v], where, self.vc)
             if v in same
-            else _stacked(values, "values of a variable")
+            else _stacked(_beside(v, values), "values of a variable")
             for v, values in held.items()
         }
 
     def _values(self, variable, values):
         before, replicas = variable.value, variable in replicated()
-        values = [(before[i] if replicas else before) if x is None else x for i, x in enumerate(values)]
-        return [device_put(x, before.device) for x in values]
+        return [(before[i] if replicas else before) if x is None else x for i, x in enumerate(values)]
 
     def __repr__(self) -> str:
         return (
@@ -242,12 +252,57 @@ def _stacked(parts, what):
     return jn.stack(parts)
 
 
-def _all_same(values, look):
-    """Whether all values are one object; with `look`, whether plain ones are equal."""
+def _prints(changes):
+    """Fingerprints of the values that this thread's device has of variables, {variable: number}; it waits for them."""
+    variables = [v for v, x in changes.items() if keeps(v) and type(x) is Array and is_cupy(x._value)]
+    if not variables:
+        return {}
+    arrays = [changes[v]._value for v in variables]
+    return dict(zip(variables, fingerprints(library(changes[variables[0]]), arrays).get().tolist(), strict=True))
+
+
+def _alike(variable, values, prints):
+    """The value, on the device of the variable, if it is the same on all devices, else None."""
+    if keeps(variable) and _same_bits(values, prints):
+        return _kept(values, variable.value.device)
+    values = _beside(variable, values) if variable.reduction is None else ()
+    return values[0] if values and _all_equal(values) else None
+
+
+def _beside(variable, values):
+    """The values on the device of the variable."""
+    return [device_put(x, variable.value.device) for x in values]
+
+
+def _same_bits(values, prints):
+    """Whether plain values have the same bits: they are one object, are beside one another, or have one fingerprint."""
     first = values[0]
     if all(x is first for x in values):
         return True
-    return look and not any(isinstance(x, Tracer) for x in values) and all(_equal(x, first) for x in values)
+    if any(type(x) is not Array or (x.shape, x.dtype) != (first.shape, first.dtype) for x in values):
+        return False
+    if None not in prints:
+        return len(set(prints)) == 1
+    return all(x.device == CPU and np.array_equal(_bits(x), _bits(first)) for x in values)
+
+
+def _bits(x):
+    return np.ascontiguousarray(x._value).reshape(-1).view("u1")
+
+
+def _kept(values, device):
+    """The value on a device, of values that are the same, each on one; the others are known as its copies."""
+    copies = {x.device: x for x in values if type(x) is Array}
+    value = copies.pop(device, None)
+    if value is None:
+        return device_put(values[0], device)
+    know_copies(value, copies)
+    return value
+
+
+def _all_equal(values):
+    """Whether plain values on one device are equal."""
+    return not any(isinstance(x, Tracer) for x in values) and all(_equal(x, values[0]) for x in values)
 
 
 def _equal(a, b):

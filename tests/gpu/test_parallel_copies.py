@@ -1,0 +1,209 @@
+"""Parallel on several GPUs: variables stay on each of them from call to call, and nobody sees that."""
+
+import itertools
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import autograd
+import cuobjax.numpy as jn
+from autograd import Array, Device, backend, copies
+from autograd.kernels.fingerprint import fingerprints
+from cuobjax import GradValues, Jit, Parallel, StateVar, TrainVar, functional, nn, optimizer
+from cuobjax.core.variable import reduce_first
+from cuobjax.functional import parallel
+from tests.cuobjax.test_collectives import StandIn
+
+pytestmark = pytest.mark.gpu
+
+
+@pytest.fixture
+def gpus(cupy):
+    """Several GPUs; the first one is the default."""
+    with autograd.device("gpu:0"):
+        found = backend.local_devices()
+        if len(found) == 1:
+            pytest.skip("needs two GPUs")
+        yield found
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Counts copies between GPUs, their bytes, and waits for a GPU."""
+    counts, put = Counter(), Device.put
+
+    def counting(device, raw):
+        if device.kind == "gpu" and backend.is_cupy(raw) and raw.device.id != device.index:
+            counts["copies"] += 1
+            counts["bytes"] += raw.nbytes
+        return put(device, raw)
+
+    def waiting(function, takes=lambda *args: True):
+        def wait(*args):
+            counts["waits"] += bool(takes(*args))
+            return function(*args)
+
+        return wait
+
+    monkeypatch.setattr(Device, "put", counting)
+    monkeypatch.setattr(Device, "synchronize", waiting(Device.synchronize))
+    monkeypatch.setattr(backend, "synchronize", waiting(backend.synchronize, backend.is_cupy))
+    module = __import__("cuobjax.transforms.parallel", fromlist=["_prints"])
+    monkeypatch.setattr(module, "_prints", waiting(module._prints, bool))
+    return counts
+
+
+def network():
+    layers = [nn.Linear(8, 16), functional.tanh, nn.Linear(16, 16), functional.tanh, nn.Linear(16, 4)]
+    return nn.Sequential(layers)
+
+
+def step_of(net):
+    update = optimizer.Adam(net.vars())
+    loss = lambda x, y: functional.loss.cross_entropy_logits(net(x), y).mean()
+    gradients = GradValues(loss, net.vars())
+
+    def step(x, y):
+        g, values = parallel.pmean(gradients(x, y))
+        update(0.01, g)
+        return values[0]
+
+    return step, net.vars() + update.vars()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("library", [False, True])
+def test_only_the_batch_and_the_gradients_move(gpus, counted, monkeypatch, compiled, library):
+    """Copies between GPUs in a step, with and without NVIDIA's library of collective operations."""
+    monkeypatch.setattr(backend, "nccl", lambda: StandIn if library else None)
+    net, others = network(), len(gpus) - 1
+    step, variables = step_of(net)
+    train = Parallel(Jit(step, variables) if compiled else step, reduce=lambda losses: losses[0])
+    x, y = np.ones((4 * len(gpus), 8), "f4"), np.eye(4, dtype="f4")[np.arange(4 * len(gpus)) % 4]
+    parameters = 4 * (1 + sum(v.size for v in net.vars()))  # and the loss
+    for batch, moved in ((x, y), 0), ((jn.array(x), jn.array(y)), (x.nbytes + y.nbytes) // len(gpus)):
+        for number in range(4):
+            counted.clear()
+            train(*batch)
+            if number < 2:  # the first call and, in a program, its recording
+                continue
+            assert counted["copies"] == others * (1 + 2 * bool(moved) + 2 * (not library))  # 1: the loss
+            assert counted["bytes"] == others * (4 + moved + 2 * parameters * (not library))
+            assert counted["waits"] == len(gpus)
+
+
+def test_variables_that_nobody_writes_move_once(gpus, counted):
+    net = Parallel(nn.Linear(8, 4))
+    x = np.ones((2 * len(gpus), 8), "f4")
+    for number in range(3):
+        counted.clear()
+        net(x)
+        assert counted["copies"] == (len(gpus) - 1) * (3 if number == 0 else 1)  # 1: the output
+        assert not counted["waits"]
+
+
+def test_copies_end_with_the_value(gpus):
+    net = [TrainVar(jn.ones(3))]
+    f = Parallel(lambda x, net: x * net[0].value.sum(), static_argnums=1)
+    x, known = np.ones((len(gpus), 1), "f4"), len(copies._known)
+    for value in range(3):
+        net[0].assign(jn.full(3, float(value)))
+        np.testing.assert_array_equal(np.asarray(f(x, net)), np.full((len(gpus), 1), 3 * value))
+        assert len(copies._known) == known + 1
+    del net
+    assert len(copies._known) == known
+
+
+def test_fingerprints_tell_bits_apart(xp):
+    if xp is np:
+        pytest.skip("has no kernels")
+    x = np.random.default_rng(0).normal(size=(7, 5))
+    arrays = [x, x.T, x + 0, x.astype("f4"), x * 0, -x * 0, x[:0], np.roll(x, 1), x.view("i8"), x > 0, x.astype("f2")]
+    found = fingerprints(xp, [xp.asarray(a) for a in arrays]).get()
+    again = fingerprints(xp, [xp.asarray(np.ascontiguousarray(a)) for a in arrays]).get()
+    np.testing.assert_array_equal(found, again)
+    for (a, m), (b, n) in itertools.combinations(zip(arrays, found, strict=True), 2):
+        assert (m == n) == (a.tobytes() == b.tobytes())
+
+
+class Program:
+    """Random operations on variables, in and out of Parallel; the same for the same seed."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+        values = self.rng.integers(-8, 8, size=(5, 3)).astype("f4")
+        self.mean, self.first = TrainVar(jn.array(values[0])), StateVar(jn.array(values[1]), reduce=reduce_first)
+        self.own = StateVar(jn.array(values[2]), reduce=None)
+        self.sum, self.count = StateVar(jn.array(values[3]), reduce=sum), StateVar(jn.array(3, "int32"))
+        self.all = [self.mean, self.first, self.own, self.sum, self.count]
+        self.read = Parallel(lambda x: x * sum(v.value.sum() for v in self.all))
+
+    def operation(self):
+        """Applies one; returns what there is to see."""
+        number = float(self.rng.integers(-4, 5))
+        v, w = (self.all[i] for i in self.rng.choice(5, 2, replace=False))
+        rank = int(self.rng.integers(0, 2))
+        x = np.arange(4, dtype="f4")[:, None] + 1
+
+        def everywhere(x):
+            v.assign((v.value + number + parallel.psum(x).sum()).astype(v.dtype))
+            return x * v.value.sum()
+
+        def differently(x):
+            if parallel.axis_index() >= rank:
+                v.assign((v.value + parallel.axis_index()).astype(v.dtype))
+            w.assign((w.value * 2).astype(w.dtype))
+            return x + w.value.sum()
+
+        def failing(x):
+            v.assign((v.value + 1).astype(v.dtype))
+            raise ZeroDivisionError(str(parallel.psum(x).sum()))
+
+        def kept(x):
+            v.assign(w.value.sum().astype(v.dtype) * jn.ones_like(v.value))
+            return x
+
+        inside = [everywhere, differently, failing, kept]
+        chosen = [
+            *[lambda f=f: Parallel(f)(x) for f in inside],
+            *[lambda f=f: Parallel(Jit(f))(x) for f in inside[:1]],
+            lambda: v.assign((v.value - number).astype(v.dtype)),
+            lambda: v.assign(np.full(v.shape, number).astype(v.dtype)),
+            lambda: GradValues(lambda x: everywhere_mean(x, v), {"v": v})(number),
+            lambda: self.read(x),
+        ]
+
+        def everywhere_mean(x, v):
+            if not isinstance(v, TrainVar):
+                v.assign((v.value + x).astype(v.dtype))
+            return (v.value * x).sum().astype("f4")
+
+        try:
+            found = chosen[self.rng.integers(len(chosen))]()
+        except (ZeroDivisionError, ValueError) as error:
+            found = type(error).__name__
+        seen = autograd.tree.flatten(found)[0]
+        return [np.asarray(y) if isinstance(y, Array) else y for y in (*seen, *[v.value for v in self.all])]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_variables_are_those_of_devices_that_share_memory(cupy, gpus, monkeypatch, seed):
+    """Against the CPU as so many devices, which has no copies."""
+    monkeypatch.setenv("CUOBJAX_CPU_DEVICES", str(len(gpus)))
+    if 4 % len(gpus):
+        pytest.skip("4 rows for each")
+    ours = Program(seed)
+    with autograd.device("cpu"):
+        theirs = Program(seed)
+    for _ in range(15):
+        got = ours.operation()
+        with autograd.device("cpu"):
+            expected = theirs.operation()
+        for a, b in zip(got, expected, strict=True):
+            if isinstance(a, str):
+                assert a == b
+            else:
+                np.testing.assert_allclose(a, b, rtol=1e-6)
+                assert a.dtype == b.dtype
+        assert {str(v.device) for v in ours.all} == {"gpu:0"}
