@@ -14,6 +14,7 @@ transformation outside of the group traces is combined by ordinary operations, w
     ppermute                     one       the value of the member `sources[rank]`; zeros for None
 """
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -99,6 +100,7 @@ class Collective(Primitive):
     def _exchanged(self, exchange, values, group):
         """The result for each device; a raw one is its own."""
         raw = [x._value if type(x) is Array else x for x in values]
+        devices = group.devices if len(set(group.devices)) > 1 else [None] * len(raw)  # None: where they are
         if nccl.takes(exchange, raw, group):
             with processes.current().at(exchange.what):
                 found = self._by_nccl(exchange, raw, group)
@@ -106,11 +108,11 @@ class Collective(Primitive):
             y = self._across(exchange, raw, group.devices[0])
             found = [_moved(y if self.gives == "all" else y[i], device) for i, device in enumerate(group.devices)]
         elif self.gives == "all":
-            y = self._combined(raw, group.devices[0])
-            found = [_moved(y, device) for device in group.devices]
+            y = self._combined(raw, devices[0])
+            found = [_moved(y, device) for device in devices]
         else:
             pieces = [self._pieces(exchange, raw, rank) for rank in range(group.size)]
-            found = list(map(self._combined, pieces, group.devices))
+            found = list(map(self._combined, pieces, devices))
         taken = {_memory(x) for x in raw}
         return [_own(y, x, taken) for x, y in zip(values, found, strict=True)]
 
@@ -137,7 +139,7 @@ class Collective(Primitive):
         return [_zeros(values[rank]) if source is None else values[source]]
 
     def _combined(self, values, device, stack=False):
-        with device.current():
+        with contextlib.nullcontext() if device is None else device.current():
             values = [_moved(x, device) for x in values]
             if self.reduction:
                 return functools.reduce(REDUCTIONS[self.reduction], values)
@@ -171,7 +173,9 @@ def _own(y, x, taken):
 
 
 def _moved(x, device):
-    """A value on a device; the copy of a traced one is traced."""
+    """A value on a device, if one is given; the copy of a traced one is traced."""
+    if device is None:
+        return x
     if not isinstance(x, Array):
         return x if not backend.is_array(x) or backend.device_of(x) == device else device.put(x)
     source = x.device
