@@ -121,7 +121,7 @@ NAMES = {
         multigrad_dict reverse tensor_jacobian_product unary_to_nary value_and_grad vector_jacobian_product vspace""",
     "autograd.misc": "const_graph fixed_points flatten flatten_func optimizers tracers",
     "autograd.misc.fixed_points": "fixed_point",
-    "autograd.misc.optimizers": "adam rmsprop sgd",
+    "autograd.misc.optimizers": "adam rmsprop sgd unflatten_optimizer",
     "autograd.misc.tracers": "const_graph",
     "autograd.numpy.numpy_boxes": "ArrayBox Box",
     "autograd.numpy.numpy_vspaces": "ArrayVSpace ComplexArrayVSpace NestedVSpace VSpace vspace",

@@ -10,7 +10,22 @@ from ..gradients import flatten
 from ..numpy import ones_like, sqrt, zeros_like
 from ..typing import Tree
 
-__all__ = ["adam", "rmsprop", "sgd"]
+__all__ = ["adam", "rmsprop", "sgd", "unflatten_optimizer"]
+
+
+def unflatten_optimizer(optimize: Callable[..., Any]) -> Callable[..., Tree]:
+    """From a function `optimize(grad, x, callback, ...)` that minimizes over vectors to one for nested arrays.
+
+    `grad(x, i)` is the gradient at `x` in iteration `i`; `callback(x, i, g)` may be None.
+    """
+
+    @functools.wraps(optimize)
+    def of_nested_arrays(grad: Any, x0: Tree, callback: Any = None, *args: Any, **kwargs: Any) -> Tree:
+        vector, unflatten = flatten(x0)
+        told = callback and (lambda x, i, g: callback(unflatten(x), i, unflatten(g)))
+        return unflatten(optimize(lambda x, i: flatten(grad(unflatten(x), i))[0], vector, told, *args, **kwargs))
+
+    return of_nested_arrays
 
 
 def _of_nested_arrays(steps):

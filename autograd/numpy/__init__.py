@@ -8,7 +8,7 @@ For all functions:
 - Results that are integers or booleans have no gradient.
 - Functions whose result has a shape that depends on values, such as `nonzero`, raise under `vmap` and `Jit`.
 
-What NumPy has and this namespace lacks is in `_host.ABSENT`, with the reason.
+What NumPy has and this namespace lacks is in `_host.ABSENT`, with the reason; it is NumPy's, as with HIPS autograd.
 """
 
 # ruff: noqa: I001 (names stay in tables)
@@ -58,6 +58,7 @@ from ._grids import (
     triu_indices_from,
 )  # fmt: skip
 from ._histogram import histogram, histogram2d, histogram_bin_edges, histogramdd
+from ._host import ABSENT as _ABSENT
 from ._host import (
     array2string, array_repr, array_str, can_cast, common_type, format_float_positional, format_float_scientific,
     from_dlpack, iscomplexobj, isfortran, isrealobj, may_share_memory, min_scalar_type, result_type, save, savetxt,
@@ -162,11 +163,12 @@ _sys.modules[f"{__name__}.random"] = random  # host arrays, as programs for HIPS
 
 
 def __getattr__(name: str) -> object:
-    """HIPS autograd's names beside NumPy's."""
-    if name == "__version__":
-        return _numpy.__version__
+    """HIPS autograd's names beside NumPy's, NumPy's own names that are `ABSENT` among them, such as `datetime64`."""
+    if name == "__version__" or (name in _ABSENT and hasattr(_numpy, name)):
+        return getattr(_numpy, name)
     if name in ("make_diagonal", "row_stack"):
         from . import numpy_wrapper
 
         return getattr(numpy_wrapper, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    reason = f". {_ABSENT[name][0].upper()}{_ABSENT[name][1:]}." if name in _ABSENT else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{reason}")

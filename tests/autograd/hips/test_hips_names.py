@@ -11,7 +11,7 @@ from autograd import Array, grad, jvp, vmap
 from autograd.builtins import DictBox, SequenceBox
 from autograd.builtins import isinstance as isinstance_of_value
 from autograd.builtins import type as type_of_value
-from autograd.misc.optimizers import adam, rmsprop, sgd
+from autograd.misc.optimizers import adam, rmsprop, sgd, unflatten_optimizer
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vjps import unbroadcast_f
 from autograd.numpy.numpy_vspaces import VSpace, vspace
@@ -266,6 +266,38 @@ def test_optimizers_find_the_least(optimizer, options):
     np.testing.assert_allclose(found["b"], target["b"], atol=0.05)
     np.testing.assert_allclose(found["a"], 3.0, atol=0.05)
     assert [i for i, _, _ in seen] == list(range(300)) and seen[0][1:] == (0.0, -6.0)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_optimizers_of_a_users_own(told):
+    @unflatten_optimizer
+    def newton(grad, x, callback, steps=2):
+        for i in range(steps):
+            g = grad(x, i)
+            if callback:
+                callback(x, i, g)
+            x = x - g / 2
+        return x
+
+    seen = []
+    nested = {"b": np.array([3.0, 4.0]), "a": np.array(5.0)}
+    found = newton(
+        grad(lambda x, i: anp.sum(x["b"] ** 2) + x["a"] ** 2), nested, (lambda *of: seen.append(of)) if told else None
+    )
+    assert newton.__name__ == "newton" and found.keys() == nested.keys()
+    np.testing.assert_array_equal(found["b"], [0, 0])
+    assert [i for _, i, _ in seen] == [0, 1] * told
+    assert not told or (seen[0][0]["a"] == 5.0 and seen[0][2]["a"] == 10.0)
+
+
+def test_names_of_numpy_that_are_passed_on():
+    for name in ("datetime64", "timedelta64", "matrix", "poly1d", "isnat", "frompyfunc", "memmap"):
+        assert getattr(anp, name) is getattr(np, name)
+        assert name not in anp.__all__
+    with pytest.raises(AttributeError, match=r"no attribute 'trapz'\. NumPy removed it: use trapezoid\."):
+        anp.trapz  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'nothing'$"):
+        anp.nothing  # noqa: B018
 
 
 def test_first_step_of_adam():
