@@ -17,7 +17,7 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor test test-pythons property fuzz format lint types stubs check demo test-cupy test-gpu test-exchange clients bench bench-gpu kernels coverage board-picture build clean
+.PHONY: help setup doctor test test-pythons property fuzz format lint types stubs check demo test-cupy test-gpu test-exchange clients bench bench-gpu kernels coverage board-picture docs build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -114,6 +114,10 @@ kernels:  ## compile every CUDA kernel for four generations of GPUs; the table g
 
 board-picture:  ## take docs/board.png, the picture of TensorBoard's page of a run (needs chromium and chromedriver)
 	$(venv)CUOBJAX_DEVICE=cpu PYTHONPATH=. $(PY) docs/board.py
+
+docs:  ## make the pages of docs/ with the reference from the docstrings, in build/docs; needs no network
+	$(venv)CUOBJAX_DEVICE=cpu $(PY) -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/docs
+	@echo "docs: build/docs/index.html"
 
 build:  ## make the source distribution and the wheel in dist/
 	$(venv)$(PY) -m build
