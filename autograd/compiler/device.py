@@ -84,11 +84,10 @@ class _DeviceWriter(Writer):
 
     def _product(self, xp, a, b, a_shape, b_shape):
         """The expression of a matrix product, as `product.matmul` computes it."""
-        shape = ""
+        whole = ""
         if len(b_shape) == 2 < len(a_shape):
-            a, shape = f"{a}.reshape({(math.prod(a_shape[:-1]), a_shape[-1])})", (*a_shape[:-1], b_shape[1])
+            a = f"{a}.reshape({(math.prod(a_shape[:-1]), a_shape[-1])})"
+            whole = f".reshape({(*a_shape[:-1], b_shape[1])})"
         if can_be_recorded(xp):
-            y = f"{self.named(functools.partial(on_device, xp), 'matmul')}({a}, {b})"
-        else:
-            y = f"({a} @ {b})"
-        return f"{y}.reshape({shape})" if shape else y
+            return f"{self.named(functools.partial(on_device, xp), 'matmul')}({a}, {b}){whole}"
+        return f"({a} @ {b}){whole}"

@@ -48,7 +48,7 @@ class _Registered(dict[type, Any]):
             return
         REGISTERED[kind] = box
         if "__array_ufunc__" in vars(kind):
-            kind.__array_ufunc__ = _left_to_arrays(vars(kind)["__array_ufunc__"])  # type: ignore[attr-defined]
+            kind.__array_ufunc__ = _left_to_arrays(vars(kind)["__array_ufunc__"])
 
     def __delitem__(self, kind: type) -> None:
         super().__delitem__(kind)
