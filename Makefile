@@ -75,14 +75,16 @@ check: lint types test  ## lint, types and test: what has to pass before a commi
 demo:  ## train a classifier of handwritten digits; files go to results/ (DEMO_ARGS=--help explains its options)
 	$(venv)$(PY) -m examples.digits $(DEMO_ARGS)
 
-# What may depend on how many GPUs there are runs again with two, which cannot and can read each other's memory.
+# What may depend on how many GPUs there are runs again with two, which cannot and can read each other's memory, and with four.
 ON_TWO_DEVICES := $(addprefix tests/,gpu/test_two_devices.py gpu/test_parallel_copies.py gpu/test_semantics.py gpu/test_training.py \
-	autograd/test_threads.py $(patsubst %,cuobjax/test_%.py,parallel collectives variable scope random_state jit))
-test-cupy:  ## run the tests on CuPy's own code without a GPU, then some with two (CUPY_ON_CPU=folder of its run.sh)
+	autograd/test_threads.py $(patsubst %,cuobjax/test_%.py,parallel collectives sharded variable scope random_state jit))
+test-cupy:  ## run the tests on CuPy's own code without a GPU, then some with two and four (CUPY_ON_CPU=folder of its run.sh)
 	$(venv)$(stand_in)CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/build.sh
 	CUOBJAX_DEVICE=gpu CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/run.sh -m pytest $(PYTEST_ARGS)
 	for peer in 0 1; do CUOBJAX_DEVICE=gpu CUPY_ON_CPU_PYTHON=$(abspath $(PY)) CUPY_ON_CPU_DEVICES=2 CUPY_ON_CPU_PEER=$$peer \
 		$(CUPY_ON_CPU)/run.sh -m pytest $(ON_TWO_DEVICES) $(PYTEST_ARGS) || exit; done
+	CUOBJAX_DEVICE=gpu CUPY_ON_CPU_PYTHON=$(abspath $(PY)) CUPY_ON_CPU_DEVICES=4 CUPY_ON_CPU_PEER=0 \
+		$(CUPY_ON_CPU)/run.sh -m pytest $(ON_TWO_DEVICES) $(PYTEST_ARGS)
 
 test-gpu:  ## run the tests on the GPU
 	$(venv)$(gpu)CUOBJAX_DEVICE=gpu $(PY) -m pytest $(PYTEST_ARGS)

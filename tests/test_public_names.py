@@ -82,7 +82,7 @@ NAMES = {
     "cuobjax.optimizer": """
         ExponentialMovingAverage ExponentialMovingAverageModule LARS
         Accumulator Adadelta Adafactor Adagrad Adam AdamW Groups LAMB Lion Lookahead Momentum Muon NAdam Optimizer RAdam
-        RMSprop SGD clip_by_global_norm clip_by_norm clip_by_value global_norm scheduler""",
+        RMSprop SGD Sharded clip_by_global_norm clip_by_norm clip_by_value global_norm scheduler""",
     "cuobjax.optimizer.scheduler": """
         Annealing Constant CosineAnnealing ExponentialDecay LinearAnnealing OneCycle Piecewise PolynomialAnnealing
         Scheduler StepDecay Warmup""",

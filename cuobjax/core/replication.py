@@ -44,7 +44,8 @@ def replicate(vc: Iterable[Any]) -> Iterator[None]:
     Raises:
         ValueError: If a variable is replicated already.
     """
-    variables: list[BaseVar] = list(dict.fromkeys(v.ref if isinstance(v, TrainRef) else v for v in vc))
+    given = (v.ref if isinstance(v, TrainRef) else v for v in vc)
+    variables: list[BaseVar] = list(dict.fromkeys(v for v in given if v.member is None))
     if not replicated().isdisjoint(variables):
         raise ValueError("replicate: a variable of the collection is replicated already. Leave that context first.")
     n = len(local_devices())

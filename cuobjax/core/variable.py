@@ -61,8 +61,10 @@ class BaseVar(Reference):
 
     Attributes:
         reduction: The argument `reduce`.
+        member: The number of the only device of `Parallel` that uses it; None for all.
     """
 
+    member: int | None = None
     __hash__ = object.__hash__  # type: ignore[assignment]
     stored: Array  # see StoredVar
 

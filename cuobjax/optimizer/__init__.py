@@ -15,12 +15,13 @@ from .groups import Groups
 from .layerwise import LARS, Adafactor, Muon
 from .lion import Lion
 from .sgd import SGD, Momentum
+from .sharded import Sharded
 
 __all__ = [
     "LAMB", "LARS", "SGD", "Accumulator", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW",
     "ExponentialMovingAverage", "ExponentialMovingAverageModule", "Groups", "Lion", "Lookahead", "Momentum", "Muon",
-    "NAdam", "Optimizer", "RAdam", "RMSprop", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "global_norm",
-    "scheduler",
+    "NAdam", "Optimizer", "RAdam", "RMSprop", "Sharded", "clip_by_global_norm", "clip_by_norm", "clip_by_value",
+    "global_norm", "scheduler",
 ]  # fmt: skip
 
 if not _typing.TYPE_CHECKING:

@@ -147,6 +147,8 @@ class Parallel(Transform):
                 "for each device. Call the function once without Parallel to make its variables."
             )
         outputs = self._joined_outputs([outputs for outputs, _, _, _ in results])
+        for i, (_, changes, _, _) in enumerate(results):
+            states |= {v: x for v, x in changes.items() if v.member == group.first + i}
         changed = dict.fromkeys(v for _, changes, _, _ in results for v in changes if v not in states)
         found = {v: [changes.get(v, seen.get(v)) for _, changes, seen, _ in results] for v in changed}
         prints = {v: [known.get(v) for _, _, _, known in results] for v in changed}
@@ -254,11 +256,15 @@ def _stacked(parts, what):
 
 def _prints(changes):
     """Fingerprints of the values that this thread's device has of variables, {variable: number}; it waits for them."""
-    variables = [v for v, x in changes.items() if keeps(v) and type(x) is Array and is_cupy(x._value)]
+    variables = [v for v, x in changes.items() if _is_shared(v, x)]
     if not variables:
         return {}
     arrays = [changes[v]._value for v in variables]
     return dict(zip(variables, fingerprints(library(changes[variables[0]]), arrays).get().tolist(), strict=True))
+
+
+def _is_shared(variable, x):
+    return keeps(variable) and variable.member is None and type(x) is Array and is_cupy(x._value)
 
 
 def _alike(variable, values, prints):
