@@ -356,21 +356,27 @@ class Vjp:
         residuals: `(y, args, params, i)` gives what it names, as a tuple; None if it names only `g`.
     """
 
-    __slots__ = ("function", "residuals")
+    __slots__ = ("_primitive", "function", "residuals")
     function: Callable[..., Any]
     residuals: Callable[..., tuple[Any, ...]] | None
 
     def __init__(self, function: Callable[..., Any], primitive: Primitive) -> None:
-        self.function = function
-        count, variadic = len(primitive.arguments), primitive.variadic
+        self.function, self._primitive = function, primitive
+
+    def __getattr__(self, name: str) -> Any:
+        """`residuals`, made when they are first needed: most operations of the library are not."""
+        if name != "residuals":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        count, variadic = len(self._primitive.arguments), self._primitive.variadic
         sources = {"y": "y", "i": "i", "others": "(*args[:i], *args[i + 1:])", variadic: f"tuple(args[{count}:])"}
         sources.update({f"y{part}": f"y[{part}]" for part in range(4)})
         sources[f"{variadic}_shapes"] = f"tuple([a.shape for a in args[{count}:]])"
-        for i, name in enumerate(primitive.arguments):
-            sources.update({name: f"args[{i}]", f"{name}_shape": f"args[{i}].shape"})
-        names = list(inspect.signature(function).parameters)[1:]
+        for i, argument in enumerate(self._primitive.arguments):
+            sources.update({argument: f"args[{i}]", f"{argument}_shape": f"args[{i}].shape"})
+        names = list(inspect.signature(self.function).parameters)[1:]
         found = "".join(sources.get(name, f"params[{name!r}]") + ", " for name in names)
         self.residuals = eval(f"lambda y, args, params, i: ({found})") if found else None
+        return self.residuals
 
     def applied(self, g: Any, y: Any, args: Sequence[Any], params: dict[str, Any], i: int) -> Any:
         """The product for `g`: the cotangent of the result or, as derivatives of elements are factors, a tangent.

@@ -1,6 +1,7 @@
 """Objax's variables and modules on CuPy arrays, with a tape of our own; on NumPy where there is no GPU."""
 # ruff: noqa: E402
 
+import importlib as _importlib
 import typing as _typing
 
 from .installation import check_autograd as _check_autograd
@@ -13,19 +14,12 @@ from autograd import Array, Device, DeviceError, debug_print, default_device, de
 from . import (
     constants,
     constraint,
-    data,
-    debug,
-    distributed,
     functional,
     io,
-    jaxboard,
-    metrics,
     nn,
     numpy,
     optimizer,
-    plot,
     precision,
-    privacy,
     random,
     typing,
     util,
@@ -40,10 +34,6 @@ from .core.random_state import RandomState
 from .core.surgery import FrozenVar, freeze, replace, unfreeze
 from .core.variable import BaseState, BaseVar, ConstrainedVar, StateVar, TrainRef, TrainVar
 from .dtypes import default_dtype, set_default_dtype
-from .tools.early_stopping import EarlyStopping
-from .tools.graph import make_graph
-from .tools.profile import profile
-from .tools.summary import summary
 from .transforms.functional_call import functional_call, merge, split
 from .transforms.gradient import Grad, GradValues, Hessian, Jacobian
 from .transforms.jit import Jit
@@ -61,13 +51,34 @@ __all__ = [
     "random", "replace", "set_default_dtype", "split", "stop_gradient", "summary", "typing", "unfreeze", "util",
 ]  # fmt: skip
 
+_LATER = {  # imported when they are first asked for: parts that many programs do without
+    **{name: f".{name}" for name in ("data", "debug", "distributed", "jaxboard", "metrics", "plot", "privacy")},
+    "EarlyStopping": ".tools.early_stopping",
+    "make_graph": ".tools.graph",
+    "profile": ".tools.profile",
+    "summary": ".tools.summary",
+}
+
 if _typing.TYPE_CHECKING:
+    from . import data, debug, distributed, jaxboard, metrics, plot, privacy
+    from .tools.early_stopping import EarlyStopping
+    from .tools.graph import make_graph
+    from .tools.profile import profile
+    from .tools.summary import summary
+
     __version__: str
 else:
     _missing = _of_package(__name__)
 
     def __getattr__(name):
-        """`__version__`, that of the distribution, which `autograd` looks up when it is asked for."""
+        """What is imported `_LATER`; `__version__`, that of the distribution, which `autograd` looks up."""
+        if name in _LATER:
+            module = _importlib.import_module(_LATER[name], __name__)
+            globals()[name] = value = getattr(module, name, module)
+            return value
         if name != "__version__":
             return _missing(name)
         return _autograd.__version__
+
+    def __dir__():
+        return [*globals(), *_LATER, "__version__"]

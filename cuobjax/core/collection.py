@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from contextlib import AbstractContextManager
@@ -222,6 +221,8 @@ def name_pattern(pattern: str) -> Callable[[str], re.Match[str] | None]:
 
 def _likeness(name: str, wanted: object) -> tuple[bool, float]:
     """How much a name is like the one that was asked for; the letters of that may be parts of it: `0.w`."""
+    import difflib  # here, as only errors need it
+
     text = str(wanted)
     parts = re.findall(r"\w+", text)
     return all(part in re.findall(r"\w+", name) for part in parts), difflib.SequenceMatcher(None, name, text).ratio()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -132,6 +131,8 @@ class RecordedGraph:
                 "RecordedGraph.save: expected the program dot of Graphviz, which is not installed. Install the package "
                 "graphviz of your system, or save as .dot."
             )
+        import subprocess  # here, as only drawings need it
+
         run = subprocess.run([program, f"-T{ending}"], input=self.to_dot().encode(), capture_output=True, check=False)
         if run.returncode:
             raise RuntimeError(f"RecordedGraph.save: dot failed. {run.stderr.decode(errors='replace').strip()}")
