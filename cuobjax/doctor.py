@@ -88,6 +88,7 @@ def packages(report: Report) -> None:
         report.line("needed by", f"{dependents}: {served}{missing}")
     for extra, names in _extras().items():
         report.line(f"extra {extra}", _installed(extra, names))
+    report.attempt("MPI", _mpi)
     report.line("Graphviz", shutil.which("dot") or "not installed: make_graph draws with its program dot")
     for name in filter(os.environ.__contains__, VARIABLES):
         report.line(name, os.environ[name])
@@ -132,6 +133,17 @@ def _autograd():
     return (
         f"{' and '.join(found) or 'not installed by pip'} ({os.path.dirname(spec.origin or '') if spec else 'nowhere'})"
     )
+
+
+def _mpi():
+    """The MPI that mpi4py uses, and the mpirun that belongs to this Python."""
+    if not _version("mpi4py"):
+        return "mpi4py is not installed: one process (pip install 'cuobjax[mpi]')"
+    importlib.import_module("mpi4py").rc(initialize=False, finalize=False)
+    version = importlib.import_module("mpi4py.MPI").Get_library_version().split("\n")[0].split(", package")[0]
+    beside = os.path.join(os.path.dirname(sys.executable), "mpirun")
+    launcher = beside if os.path.exists(beside) else shutil.which("mpirun") or "no mpirun: start with srun"
+    return f"{version.strip(chr(0) + ' ')}, {launcher}"
 
 
 def _dependents(distribution):
@@ -185,6 +197,7 @@ def devices(report: Report) -> None:
         elif count:
             report.attempt("convolution by cuDNN", _cudnn)
             report.attempt("products and CUDA graphs", _recorded_products)
+            report.attempt("NCCL", _nccl)
             report.attempt("order of sums", _order_of_sums)
             report.attempt("products of float32", _products)
     report.attempt("default device", lambda: importlib.import_module("autograd").default_device())
@@ -208,6 +221,11 @@ def _cudnn():
 def _recorded_products():
     status = importlib.import_module("autograd.kernels.recorded_products").status(importlib.import_module("cupy"))
     return f"products run {status}"
+
+
+def _nccl():
+    nccl = importlib.import_module("autograd.backend").nccl()
+    return nccl.get_version() if nccl else "not installed: GPUs exchange arrays by copies, processes by MPI on the CPU"
 
 
 def _order_of_sums():

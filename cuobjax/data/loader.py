@@ -16,6 +16,7 @@ from autograd.typing import DeviceLike
 from ..absent import LOADER, declare
 from ..core.module import Module
 from ..core.variable import StateVar, reduce_first
+from ..distributed.sharing import rank, shard_of
 from ..random.discrete import permutation
 from ..random.generator import DEFAULT_GENERATOR, Generator, KeySource, new_key
 from ..util import class_name
@@ -50,6 +51,9 @@ class Loader(Module):
         ahead: How many batches they make beforehand; by default two for each thread.
         generator: Where the order comes from.
         to: The device of the batches. None: the default one; arrays of a GPU stay there.
+        sharded: Let `batch` count the examples of all processes together, of which this one gets those of its devices:
+            see `cuobjax.distributed`. The order and the place do not depend on the number of processes; what
+            `transform` draws does.
 
     Attributes:
         epoch: The number of complete epochs.
@@ -88,6 +92,7 @@ class Loader(Module):
         ahead: int | None = None,
         generator: KeySource = DEFAULT_GENERATOR,
         to: DeviceLike | None = None,
+        sharded: bool = False,
     ) -> None:
         require_integers("Loader", 1, batch=batch)
         buffer = int(shuffle) if isinstance(shuffle, bool) else shuffle
@@ -96,6 +101,7 @@ class Loader(Module):
         if isinstance(self._source, Stream) and shuffle is True:
             raise ValueError("Loader: expected shuffle as the size of a buffer for a function, such as 1000, got True.")
         self.batch, self.shuffle, self.drop_last, self.workers, self.to = batch, shuffle, drop_last, workers, to
+        self.sharded = sharded
         self.ahead = 2 * workers if ahead is None else ahead
         self.transform, self.collate, self.generator = transform, collate, generator
         with device("cpu"):  # to read them is no wait
@@ -158,7 +164,7 @@ class Loader(Module):
             examples, number = iter(examples), 0
             while some := [*islice(examples, self.batch)]:
                 if number >= start and not (self.drop_last and len(some) < self.batch):
-                    yield partial(self._made, self.collate, some, number, key)
+                    yield partial(self._made, self.collate, self._own(some), number, key)
                 number += 1
             return
         n = len(self._source)
@@ -166,7 +172,11 @@ class Loader(Module):
             order = onp.asarray(permutation(n, generator=lambda: key)) if self.shuffle else onp.arange(n)
         for number in range(start, len(self)):
             places = order[number * self.batch : (number + 1) * self.batch]
-            yield partial(self._made, self._source.batch, places, number, key)
+            yield partial(self._made, self._source.batch, self._own(places), number, key)
+
+    def _own(self, examples):
+        """The examples of a batch that this process gets."""
+        return shard_of(examples, "Loader") if self.sharded else examples
 
     def _made(self, make, of, number, key):
         """Batch `number`: what `make` gives, transformed, with Arrays."""
@@ -182,7 +192,8 @@ class Loader(Module):
         """The generator of batch `number` for `transform`, by name: other parameters may stand before it."""
         if not self._takes_generator():
             return {}
-        return {"generator": Generator(int(_seeds(key, number).generate_state(1, onp.uint64)[0]))}
+        process = [rank()] if self.sharded and rank() else []
+        return {"generator": Generator(int(_seeds(key, number, *process).generate_state(1, onp.uint64)[0]))}
 
     def _takes_generator(self):
         """Whether `transform` has a parameter `generator`."""

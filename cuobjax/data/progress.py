@@ -9,6 +9,7 @@ import numpy as onp
 
 from autograd import Array
 
+from ..distributed.sharing import is_main
 from ..installation import optional
 from ..metrics.base import Metric
 
@@ -63,10 +64,10 @@ def progress(
         iterable: A loader, a range, ...
         description: What stands before the bar.
         total: The number of steps, if the iterable does not say it.
-        hide: Show nothing; None: where standard error is no terminal.
+        hide: Show nothing; None: where standard error is no terminal, and in processes other than 0.
     """
     if hide is None:
-        hide = not sys.stderr.isatty()
+        hide = not (is_main() and sys.stderr.isatty())
     bar = None
     if not hide:
         try:

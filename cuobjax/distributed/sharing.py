@@ -2,7 +2,7 @@
 
 import pickle
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as onp
@@ -18,7 +18,8 @@ from ..random.generator import DEFAULT_GENERATOR
 from ..typing import Tree
 
 __all__ = [
-    "barrier", "broadcast", "broadcast_variables", "gather", "is_main", "local_rank", "rank", "shard", "size",
+    "barrier", "broadcast", "broadcast_variables", "from_main", "gather", "is_main", "local_rank", "rank", "shard",
+    "shard_of", "size",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -84,6 +85,26 @@ def gather(x: T) -> list[T]:
     return [pickle.loads(part.tobytes()) for part in onp.split(found, onp.cumsum(lengths)[:-1])]
 
 
+def from_main(function: Callable[[], T]) -> T:
+    """What `function()` returns or raises in process 0, where alone it is called, in all processes."""
+    if current().size == 1:
+        return function()
+    found, failure = None, None
+    if is_main():
+        try:
+            found = function()
+        except Exception as error:
+            failure = error
+    try:
+        pickle.loads(pickle.dumps(failure))
+    except Exception:  # one whose constructor takes other arguments
+        failure = RuntimeError(f"{type(failure).__name__}: {failure}")
+    found, failure = broadcast((found, failure))
+    if failure is not None:
+        raise failure
+    return found
+
+
 def broadcast_variables(vc: Iterable[Any]) -> None:
     """Gives variables the values that they have in process 0; the default generator goes on as there, too.
 
@@ -117,19 +138,24 @@ def shard(batch: Tree) -> Tree:
     Raises:
         ValueError: If the number of examples is no multiple of the number of devices.
     """
-    group = current()
-    if group.size == 1:
-        return batch
 
     def part(x):
         x = argument(x, "shard")
-        if not (isinstance(x, Array) or is_array(x)) or not x.ndim:
-            return x
-        if len(x) % sum(group.counts):
-            raise ValueError(
-                f"shard: expected a number of examples that {sum(group.counts)} devices divide, got {len(x)}. "
-                "Leave the rest out, such as Loader(..., drop_last=True)."
-            )
-        return x[group.part(len(x))]
+        return shard_of(x, "shard") if (isinstance(x, Array) or is_array(x)) and x.ndim else x
 
     return tree.tree_map(part, batch)
+
+
+def shard_of(x: Any, where: str) -> Any:
+    """This process's part of a list or array of examples: see `shard`.
+
+    Args:
+        where: Who asks, for the error.
+    """
+    group = current()
+    if len(x) % (sum(group.counts) or 1):
+        raise ValueError(
+            f"{where}: expected a number of examples that the {sum(group.counts)} devices of all processes divide, got "
+            f"{len(x)}. Choose another batch, or leave out a smaller one: Loader(..., drop_last=True)."
+        )
+    return x[group.part(len(x))]

@@ -15,6 +15,7 @@ import numpy as onp
 
 from ..core.collection import VarCollection
 from ..core.variable import BaseVar
+from ..distributed.sharing import broadcast_variables, from_main, is_main
 from ..random.generator import DEFAULT_GENERATOR
 from .background import Background, as_variable, snapshot
 from .collection import (
@@ -38,6 +39,9 @@ class Checkpoint:
     The checkpoint of index 7 is `<logdir>/ckpt/0000000007.npz`. It has the state of `random.DEFAULT_GENERATOR` as well,
     and what the run wants to remember. Subclasses may choose other names and another format:
     `FILE_MATCH, FILE_FORMAT = "*.safetensors", "%010d.safetensors"`. One process at a time saves to a folder.
+
+    In a program of many processes all of them call the methods. Process 0 alone reads and writes files; what it
+    restores comes to all, however many they are (see `cuobjax.distributed`).
 
     Args:
         logdir: The folder of the run; the checkpoints are in a folder within it.
@@ -96,7 +100,7 @@ class Checkpoint:
         self.loaded, self.run = None, {}
         self._metrics: dict[int, float] = {}
         self._background = Background(f"checkpoints in {os.fspath(logdir)}")
-        if makedir:
+        if makedir and is_main():
             os.makedirs(os.path.join(logdir, self.DIR_NAME), exist_ok=True)
 
     @classmethod
@@ -130,6 +134,11 @@ class Checkpoint:
         """
         _require_collection(vc, "restore")
         require_untraced("Checkpoint.restore")
+        found, self.loaded, self.run = from_main(lambda: (self._restore(vc, idx, strict), self.loaded, self.run))
+        broadcast_variables(vc)
+        return found
+
+    def _restore(self, vc, idx, strict):
         self.wait()
         if isinstance(idx, str):
             return self._load(vc, self._index_of(idx), strict)
@@ -142,7 +151,7 @@ class Checkpoint:
             except (DamagedFileError, OSError) as error:
                 if i == indices[0]:
                     raise
-                warnings.warn(f"Checkpoint.restore: skipped a checkpoint. {error}", stacklevel=2)
+                warnings.warn(f"Checkpoint.restore: skipped a checkpoint. {error}", stacklevel=5)
         if self.verbose:
             print("No checkpoints found. Skipping restoring variables.")
         return 0, ""
@@ -169,6 +178,8 @@ class Checkpoint:
             raise ValueError(f"Checkpoint.save: expected a metric, as best={self.best!r}. Give metric=x.")
         number = _number(metric)
         content = None if run is None and metric is None else _encoded({"run": run or {}, "metric": number})
+        if not is_main():
+            return
         self.wait()
         everything = _and(vc, {_GENERATOR: DEFAULT_GENERATOR.key})
         if self.asynchronous:

@@ -22,10 +22,10 @@ def open_mpi():
     return MPIRUN.with_name("ompi_info").exists()
 
 
-def command(processes, *arguments):
+def command(processes, *arguments, options=()):
     """The command that starts so many processes of a Python program."""
-    options = ROOTED if open_mpi() else []
-    return [str(MPIRUN), *options, "-n", str(processes), sys.executable, *map(str, arguments)]
+    rooted = ROOTED if open_mpi() else []
+    return [str(MPIRUN), *rooted, *map(str, options), "-n", str(processes), sys.executable, *map(str, arguments)]
 
 
 def environment(**variables):
@@ -39,13 +39,13 @@ def environment(**variables):
     )
 
 
-def run(processes, *arguments, **variables):
+def run(processes, *arguments, options=(), **variables):
     """Runs so many processes of a Python program to their end: (status, what they printed).
 
     A hang is a failure: after two minutes.
     """
     done = subprocess.run(
-        command(processes, *arguments),
+        command(processes, *arguments, options=options),
         env=environment(**variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
