@@ -49,7 +49,7 @@ def accuracy(model: Classifier, images: np.ndarray, labels: np.ndarray) -> float
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m examples.distributed", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m examples.distributed", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--epochs", type=int, default=10, help="train up to this epoch (default: 10)")
     parser.add_argument("--batch", type=int, default=120, help="images per step, of all devices (default: 120)")
     parser.add_argument("--lr", type=float, default=0.002, help="learning rate of Adam (default: 0.002)")

@@ -9,14 +9,14 @@ import threading
 import time
 from typing import Any
 
-from autograd.processes import Processes, ProcessesError
+from autograd.processes import Mpi, ProcessesError
 
 __all__ = ["end_together"]
 
 _GRACE = 2.0  # seconds in which another process may say the same, and end this one
 
 
-def end_together(processes: Processes, mpi: Any) -> None:
+def end_together(processes: Mpi, mpi: Any) -> None:
     """Lets all processes end when one of them fails, and wait for each other at the end of the program.
 
     Process 0 tells its error at once; another one only if it lives on for some time, as 0 has none then. So what all of

@@ -89,7 +89,8 @@ def from_main(function: Callable[[], T]) -> T:
     """What `function()` returns or raises in process 0, where alone it is called, in all processes."""
     if current().size == 1:
         return function()
-    found, failure = None, None
+    found: Any = None
+    failure: Exception | None = None
     if is_main():
         try:
             found = function()

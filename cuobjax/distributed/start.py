@@ -38,8 +38,8 @@ def initialize(timeout: float = 600.0) -> None:
     """
     if not timeout > 0:
         raise ValueError(f"initialize: expected timeout as a positive number of seconds, got {timeout!r}.")
-    started = {launcher: os.environ.get(name, "") for name, launcher in _LAUNCHERS.items()}
-    started = {launcher: int(count) for launcher, count in started.items() if count.isdecimal() and int(count) > 1}
+    told = {launcher: os.environ.get(name, "") for name, launcher in _LAUNCHERS.items()}
+    started = {launcher: int(count) for launcher, count in told.items() if count.isdecimal() and int(count) > 1}
     if not started or current().size > 1:
         return
     mpi = optional("mpi4py.MPI", "initialize", "mpi")

@@ -1,5 +1,6 @@
 """`Parallel`: a function on all devices of this machine at once."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -225,11 +226,11 @@ class Parallel(Transform):
         alike = [_alike(v, held[v], prints[v]) for v in single]
         same = dict(zip(single, everywhere.same(alike, "the variables that Parallel has changed"), strict=True))
         reduced = [v for v in single if needs_all(v, same[v])]
-        stacks = [_stacked(_beside(v, held[v]), "values of a variable") for v in reduced]
-        stacks = dict(zip(reduced, everywhere.gathered(stacks, "variables that differ after Parallel"), strict=True))
+        own = [_stacked(_beside(v, held[v]), "values of a variable") for v in reduced]
+        stacks = dict(zip(reduced, everywhere.gathered(own, "variables that differ after Parallel"), strict=True))
         where = ("Parallel", "from device to device")
         return {
-            v: joined(v, same[v], lambda v=v: stacks[v], where, self.vc)
+            v: joined(v, same[v], functools.partial(stacks.__getitem__, v), where, self.vc)
             if v in same
             else _stacked(_beside(v, values), "values of a variable")
             for v, values in held.items()
