@@ -195,6 +195,7 @@ def devices(report: Report) -> None:
         if not isinstance(count, int):
             report.line("GPUs", f"none, {count}")
         elif count:
+            report.attempt("several GPUs", _several, count)
             report.attempt("convolution by cuDNN", _cudnn)
             report.attempt("products and CUDA graphs", _recorded_products)
             report.attempt("NCCL", _nccl)
@@ -212,6 +213,29 @@ def _cupy():
             "then: python -m pip install 'cuobjax[cuda13]', or cuda12"
         )
     return f"{_package('cupy')}, {' '.join(found) or 'not installed by pip'}"
+
+
+def _several(count):
+    nccl = importlib.import_module("autograd.backend").nccl()
+    joined = "collectives by copies (NCCL is not installed: pip install 'cuobjax[nccl-cuda13]', or nccl-cuda12)"
+    if nccl is not None:
+        number = nccl.get_version()
+        joined = f"collectives by NCCL {number // 10000}.{number // 100 % 100}.{number % 100}"
+    return f"{joined}; {_copies(count)}" if count > 1 else joined
+
+
+def _copies(count):
+    """Copies a view between all pairs of GPUs; says which pairs cannot read each other's memory."""
+    autograd, cupy = importlib.import_module("autograd"), importlib.import_module("cupy")
+    apart = []
+    for source in range(count):
+        with cupy.cuda.Device(source):
+            x = autograd.Array(cupy.arange(12.0).reshape(3, 4).T)
+        for target in set(range(count)) - {source}:
+            _expect(autograd.device_put(x, f"gpu:{target}").raw.get().sum(), 66)
+            if not cupy.cuda.runtime.deviceCanAccessPeer(target, source):
+                apart.append(f"gpu:{source} to gpu:{target}")
+    return f"no peer access from {', '.join(apart)}" if apart else "peer access between all"
 
 
 def _cudnn():

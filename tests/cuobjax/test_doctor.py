@@ -88,6 +88,7 @@ def test_gpu_is_reported_and_examined(tmp_path):
     assert "compute capability" in lines["gpu:0"]
     assert lines["default device"] == "gpu:0"
     assert lines["order of sums"].startswith("by chance in gradients of indexing")
+    assert lines["several GPUs"].startswith("collectives by ")
     assert lines["products of float32"].startswith("in float32")
     assert set(_examined(lines, "gpu:0").values()) == {"ok"}
 

@@ -64,7 +64,7 @@ def draws_under(kind, generator):
     def draw(x):
         return (w * x).sum(), random.normal((2,), generator=generator)
 
-    x = jn.ones(2)
+    x = jn.ones(4)
     calls = {
         "Jit": lambda: Jit(lambda x: draw(x)[1]),
         "GradValues": lambda: lambda x: GradValues(draw, {"w": w})(x)[1][1],

@@ -253,11 +253,12 @@ class TestParallel:
             seen.append((str(x.device), str(two.ones(1).device.id), np.asarray(x).tolist()))
             return x.T * 2
 
-        x = np.arange(4, dtype=np.float32).reshape(4, 1)
+        n = two.cuda.runtime.getDeviceCount()
+        x = np.arange(2 * n, dtype=np.float32).reshape(2 * n, 1)
         y = cuobjax.Parallel(f)(make(x))
-        assert sorted(seen) == [("gpu:0", "0", [[0], [1]]), ("gpu:1", "1", [[2], [3]])]
+        assert sorted(seen) == [(f"gpu:{i}", f"{i}", [[2 * i], [2 * i + 1]]) for i in range(n)]
         assert devices(y) == ["gpu:0"]
-        np.testing.assert_array_equal(np.asarray(y), [[0, 2], [4, 6]])
+        np.testing.assert_array_equal(np.asarray(y), 2 * x.reshape(n, 2))
 
     def test_streams_are_those_of_the_caller(self, two):
         seen = {}
@@ -275,13 +276,14 @@ class TestParallel:
         finally:
             with THERE.current():
                 two.cuda.Stream.null.use()
-        assert seen == {"gpu:0": stream.ptr, "gpu:1": other.ptr}
-        np.testing.assert_array_equal(np.asarray(y), np.full((4, 2), 2))
+        n = two.cuda.runtime.getDeviceCount()
+        assert seen == {f"gpu:{i}": 0 for i in range(n)} | {"gpu:0": stream.ptr, "gpu:1": other.ptr}
+        np.testing.assert_array_equal(np.asarray(y), np.full((4, 2), n))
 
     def test_a_stream_of_the_calling_thread_becomes_that_of_all(self, two):
         with two.cuda.Stream.ptds:
-            streams = cuobjax.Parallel(lambda x: x * 0 + two.cuda.get_current_stream().ptr)(jn.zeros(2))
-        assert streams.tolist() == [0, 0]
+            streams = cuobjax.Parallel(lambda x: x * 0 + two.cuda.get_current_stream().ptr)(jn.zeros(4))
+        assert streams.tolist() == [0] * 4
 
     def test_a_convolutional_network(self, two):
         net = cuobjax.nn.Conv2D(2, 4, 3)
