@@ -315,7 +315,7 @@ class _Pull:
             if unknown is None or isinstance(error, NeedsValue):
                 raise
             raise self._needed(unknown) from error  # it may come from the shape of a `_value`
-        if unknown is not None and any(map(_is_constant, of_arguments)):
+        if unknown is not None and any(_is_constant(c, unknown._trace) for c in found.values()):
             raise self._needed(unknown)
         return found
 
@@ -339,10 +339,14 @@ def _without_one_value(x):
     return x if isinstance(x, BatchTracer) else without_value(x)
 
 
-def _is_constant(c):
-    """Whether cotangents, nested, are raw and not all 0: a rule has made them of the `_value` of its cotangent."""
-    leaves = tree.flatten(c)[0]
-    return not any(isinstance(x, Tracer) for x in leaves) and any(backend.is_array(x) and bool(x.any()) for x in leaves)
+def _is_constant(c, trace):
+    """Whether a cotangent is not 0 and yet no value of `trace`: a rule has made it of the `_value` of its cotangent."""
+    x = c
+    while isinstance(x, Array):
+        if x._trace is trace:
+            return False
+        x = x._value
+    return backend.is_array(x) and bool(x.any())
 
 
 def _transposing(push, i, y, *args, **params):

@@ -38,6 +38,7 @@ class Client:
 
 _SYMMETRIC = "the gradient of eigh is symmetric, as in JAX and PyTorch; the test perturbs one triangle"
 _WHERE = "where of numbers or lists gives an array, as NumPy's"
+_NO_WARNING = "zeros without a warning where an output depends on no input"
 
 _SURPYVAL = """
     univariate/parametric/test_censored_hessian univariate/parametric/test_custom_distribution
@@ -147,7 +148,7 @@ CLIENTS = [
                 ),
             )
         ),
-        checkout="https://github.com/geomstats/geomstats",
+        checkout="https://github.com/geomstats/geomstats",  # its main branch: 2.8.0 itself needs NumPy 1
         options=("-k", "not TestLieCholeskyMetric"),  # which fails and hangs at random, on HIPS autograd, too
         settings={"GEOMSTATS_BACKEND": "autograd"},
     ),
@@ -185,7 +186,9 @@ CLIENTS = [
         options=("-m", "not torch and not tf and not jax", "-o", "xfail_strict=false"),
         seconds=3 * 3600,
         known={
-            "test_max_diff": "zeros without a warning where an output depends on no input",
+            **dict.fromkeys(["test_max_diff", "test_hamiltonian_expansion_analytic"], _NO_WARNING),
+            "test_chained_qnodes": "NumPy's own array of a tuple of traced values raises, and is one of objects there",
+            "test_grad_single_measurement_param": "gradients are plain arrays and numbers",
             "test_qnspsa::test_workflow_integration": "arrays of its class are split to plain arrays",
             "test_step_and_cost_supplied_grad[sin-cos": "it takes the attribute `forward` of a function for its own",
         },

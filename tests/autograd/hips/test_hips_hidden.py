@@ -7,6 +7,7 @@ import pytest
 
 import autograd.numpy as anp
 from autograd import grad, hessian, jacobian, make_vjp, vjp, vmap
+from autograd.batch import BatchTracer
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_boxes import ArrayBox, Box
 from autograd.testing import check_grads
@@ -185,3 +186,16 @@ class TestClassesOfArrays:
 def test_jacobians_of_numbers_are_arrays():
     for found in (jacobian(lambda x: x**2)(2.0), hessian(lambda x: x**2)(2.0), jacobian(anp.sum)(np.array(3.0))):
         assert type(found) is np.ndarray and found.shape == ()
+
+
+def test_a_value_of_many_rows_that_an_outer_transformation_traces():
+    @primitive
+    def scaled(x):
+        return 2.0 * x
+
+    def first_value(c):
+        return c._value if isinstance(c, BatchTracer) else c  # of all rows
+
+    defvjp(scaled, lambda y, x: lambda g: first_value(2.0 * g * (x / x)))
+    expected = np.einsum("ij,ik->ijk", np.eye(2), np.eye(2)) * 8
+    np.testing.assert_allclose(jacobian(jacobian(lambda x: scaled(x) ** 2))(X), expected)
