@@ -1,6 +1,6 @@
 """The devices of this machine."""
 
-from autograd import Array, device_put, tree
+from autograd import Array, device_put, processes, tree
 from autograd.backend import Device, default_device, local_devices
 
 from ..typing import Tree
@@ -14,9 +14,11 @@ def get_local_devices() -> list[Device]:
 
 
 def multi_host_barrier() -> None:
-    """Waits until every device of this machine has finished its work; there are no other hosts to wait for."""
+    """Waits until every device of this process has finished its work, and all processes have come here."""
     for device in get_local_devices():
         device.synchronize()
+    with processes.current().at("multi_host_barrier"):
+        pass
 
 
 def map_to_device(x: Tree) -> Tree:
