@@ -226,14 +226,14 @@ def _several(count):
 
 def _copies(count):
     """Copies a view between all pairs of GPUs; says which pairs cannot read each other's memory."""
-    autograd, cupy = importlib.import_module("autograd"), importlib.import_module("cupy")
+    autograd, library = importlib.import_module("autograd"), importlib.import_module("cupy")
     apart = []
     for source in range(count):
-        with cupy.cuda.Device(source):
-            x = autograd.Array(cupy.arange(12.0).reshape(3, 4).T)
+        with library.cuda.Device(source):
+            x = autograd.Array(library.arange(12.0).reshape(3, 4).T)
         for target in set(range(count)) - {source}:
             _expect(autograd.device_put(x, f"gpu:{target}").raw.get().sum(), 66)
-            if not cupy.cuda.runtime.deviceCanAccessPeer(target, source):
+            if not library.cuda.runtime.deviceCanAccessPeer(target, source):
                 apart.append(f"gpu:{source} to gpu:{target}")
     return f"no peer access from {', '.join(apart)}" if apart else "peer access between all"
 

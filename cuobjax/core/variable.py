@@ -35,8 +35,11 @@ Reduction: TypeAlias = Callable[[Array], Array]
 
 
 def reduce_mean(x: Array) -> Array:
-    """The mean over the first axis: how most variables' values of several devices or lanes become one."""
-    return x.mean(0)
+    """The mean over the first axis: how most variables' values of several devices or lanes become one.
+
+    That of integers is float64, as float32 does not hold large ones.
+    """
+    return x.mean(0, dtype="float64") if x.dtype.kind in "iu" else x.mean(0)
 
 
 def reduce_first(x: Array) -> Array:

@@ -231,6 +231,17 @@ def test_changed_variables_are_reduced_and_no_others(four):
     assert count.dtype == np.int32 and count.value.tolist() == 4  # the mean 4.5 to even
 
 
+def test_means_of_large_integers_are_exact(four):
+    count = StateVar(jn.array(2**30 + 1, "int32"))
+
+    def f(x):
+        count.value += 2 * parallel.axis_index()
+        return x
+
+    Parallel(f)(jn.zeros(4))
+    assert count.dtype == np.int32 and int(count.value) == 2**30 + 4
+
+
 def test_a_variable_that_some_devices_do_not_write_counts_as_it_was(four):
     state = StateVar(jn.array(4.0))
 
