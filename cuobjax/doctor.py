@@ -198,7 +198,6 @@ def devices(report: Report) -> None:
             report.attempt("several GPUs", _several, count)
             report.attempt("convolution by cuDNN", _cudnn)
             report.attempt("products and CUDA graphs", _recorded_products)
-            report.attempt("NCCL", _nccl)
             report.attempt("order of sums", _order_of_sums)
             report.attempt("products of float32", _products)
     report.attempt("default device", lambda: importlib.import_module("autograd").default_device())
@@ -245,11 +244,6 @@ def _cudnn():
 def _recorded_products():
     status = importlib.import_module("autograd.kernels.recorded_products").status(importlib.import_module("cupy"))
     return f"products run {status}"
-
-
-def _nccl():
-    nccl = importlib.import_module("autograd.backend").nccl()
-    return nccl.get_version() if nccl else "not installed: GPUs exchange arrays by copies, processes by MPI on the CPU"
 
 
 def _order_of_sums():
