@@ -322,7 +322,8 @@ def contiguous(x: Any) -> Any:
     """A raw array whose elements follow one another in memory, last axis first: itself or a copy; else `x`."""
     if not is_array(x) or x.flags.c_contiguous:
         return x
-    return copied(x)
+    with on_gpu_of(x):
+        return x.copy()
 
 
 def copied(raw: RawArray) -> RawArray:

@@ -49,29 +49,29 @@ class _Thread(threading.local):
 _thread = _Thread()
 
 
-def calls(xp: Any) -> Calls | None:
-    """cuBLAS for the current stream if that records and nvmath-python is there, else None."""
-    library = _found(xp)[0]
-    if library is None:
+def calls(library: Any) -> Calls | None:
+    """cuBLAS for the current stream if that records and nvmath-python is there, else None; the library is CuPy."""
+    nvmath = _found(library)[0] if hasattr(library, "cuda") else None
+    if nvmath is None:
         return None
-    handle, stream = _handle(library, xp), xp.cuda.get_current_stream()  # made before anything is recorded
+    handle, stream = _handle(nvmath, library), library.cuda.get_current_stream()  # made before anything is recorded
     if not (stream.ptr and stream.is_capturing()):
         return None
-    size = _WORKSPACE_FROM_9 if int(xp.cuda.Device().compute_capability) >= 90 else _WORKSPACE
-    workspace = xp.cuda.alloc(size)
-    library.set_stream(handle, stream.ptr)  # takes the last workspace away
-    library.set_workspace(handle, workspace.ptr, size)
-    return Calls(handle, library.gemm_ex, library.gemm_strided_batched_ex, workspace)
+    size = _WORKSPACE_FROM_9 if int(library.cuda.Device().compute_capability) >= 90 else _WORKSPACE
+    workspace = library.cuda.alloc(size)
+    nvmath.set_stream(handle, stream.ptr)  # takes the last workspace away
+    nvmath.set_workspace(handle, workspace.ptr, size)
+    return Calls(handle, nvmath.gemm_ex, nvmath.gemm_strided_batched_ex, workspace)
 
 
-def can_be_recorded(xp: Any) -> bool:
-    """Whether a stream records products: nvmath-python is there."""
-    return _found(xp)[0] is not None
+def can_be_recorded(library: Any) -> bool:
+    """Whether a stream records products: the array library is CuPy, and nvmath-python is there."""
+    return hasattr(library, "cuda") and _found(library)[0] is not None
 
 
-def status(xp: Any) -> str:
+def status(library: Any) -> str:
     """Whether CUDA graphs have products in them, and if not, why; the array library is CuPy."""
-    return _found(xp)[1]
+    return _found(library)[1]
 
 
 @functools.cache
@@ -80,8 +80,8 @@ def _found(xp: ModuleType) -> tuple[Any, str]:
     if os.environ.get("CUOBJAX_NVMATH") == "0":
         return None, "between graphs: CUOBJAX_NVMATH is 0"
     try:
-        library = importlib.import_module("nvmath.bindings.cublas")
-        version = library.get_version(_handle(library, xp))
+        nvmath = importlib.import_module("nvmath.bindings.cublas")
+        version = nvmath.get_version(_handle(nvmath, xp))
     except ImportError as error:
         missing = "nvmath-python is not installed: pip install 'cuobjax[jit-cuda13]', or jit-cuda12"
         return None, f"between graphs: {missing if str(getattr(error, 'name', '')).startswith('nvmath') else error}"
@@ -90,12 +90,12 @@ def _found(xp: ModuleType) -> tuple[Any, str]:
     expected = xp.cuda.cublas.getVersion(xp.cuda.device.get_cublas_handle())
     if version != expected:
         return None, f"between graphs: nvmath-python found cuBLAS {version}, CuPy {expected}"
-    return library, f"in graphs: cuBLAS {version} through nvmath-python"
+    return nvmath, f"in graphs: cuBLAS {version} through nvmath-python"
 
 
-def _handle(library, xp):
+def _handle(nvmath, xp):
     """This thread's handle for the current GPU."""
     gpu = xp.cuda.runtime.getDevice()
     if gpu not in _thread.handles:
-        _thread.handles[gpu] = library.create()
+        _thread.handles[gpu] = nvmath.create()
     return _thread.handles[gpu]
