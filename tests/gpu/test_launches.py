@@ -28,6 +28,7 @@ NOT_SCALED = {
         "CuPy does not record cuBLAS and cuSOLVER, or computes it on the host only",
     ),
     **dict.fromkeys("stdtr jv yv iv iv_scaled ive kv kve".split(), "CuPy does not have it"),
+    **dict.fromkeys("across across_extreme".split(), "other processes get the values through the host"),
     "recurrence": "its weights have four times the width of the states",
     **dict.fromkeys("convolution_input convolution_kernel window_spread".split(), "counted as gradients"),
 }
