@@ -1,90 +1,86 @@
-"""What many processes cost: `mpirun -n 2 python -m benchmarks.processes`, and without mpirun for the comparison.
+"""The driver's end of a worker process: start it, ask it, stop it."""
 
-It prints the time in which all processes agree on an operation, that of sums of several sizes, the bytes that each
-process sends for them, and that of a training step with a batch that all processes share.
-"""
+import os
+import pickle
+import subprocess
+from typing import Any
 
-import time
+from benchmarks.peers import PEERS, ROOT, THREADS, Peer
 
-import numpy as np
-
-import autograd
-import cuobjax
-from autograd import processes
-from cuobjax import distributed
-from cuobjax.functional import parallel
-from cuobjax.functional.loss import cross_entropy_logits_sparse
-from cuobjax.nn import MLP
-
-BATCH, WIDTH = 512, 1024
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def seconds(function, repeats: int) -> float:
-    """The shortest time of a call, of which all processes make the same number; others are of other programs."""
-    function()
-    times = []
-    for _ in range(repeats):
-        distributed.barrier()
-        began = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - began)
-    return min(times)
+class MissingPeer(Exception):
+    """The peer is not installed; the message says what to do."""
 
 
-def report(what: str, value: float, unit: str) -> None:
-    if distributed.is_main():
-        print(f"{what:<44}{value:12.3f} {unit}", flush=True)
+class FailedPeer(Exception):
+    """The peer is installed and failed, or disagrees with NumPy by hand."""
 
 
-def sums() -> None:
-    """Sums of one array, without Parallel around them."""
-    group = processes.current()
-    report("agreement on an operation", 1e6 * seconds(distributed.barrier, 500), "us")
-    for size in (1000, 100_000, 1_000_000, 10_000_000):
-        x = np.ones(size, "float32")
+class Process:
+    """A running peer.
 
-        def total(x=x):
-            with group.at("a sum"):
-                group.reduced(x, np.add)
+    Args:
+        name: The peer.
+        peers: Where it is.
+        worker: The module that runs in its process.
+        device: Where our libraries create arrays in it.
 
-        before, repeats = group.sent, 20
-        spent = seconds(total, repeats)
-        report(f"sum of {size} float32", 1e3 * spent, "ms")
-        report(
-            "  bytes sent by a process, of those of the array",
-            (group.sent - before) / (repeats + 1) / x.nbytes,
-            "times",
-        )
+    Attributes:
+        version: What it says of itself.
+        functions: Names of the case functions that it has.
+    """
 
+    def __init__(
+        self, name: str, peers: dict[str, Peer] = PEERS, worker: str = "benchmarks.worker", device: str = "cpu"
+    ) -> None:
+        self.name = name
+        self.peer = peer = peers[name]
+        hint = f"Set {peer.environment} to a Python that has it, or make {peer.venv}." if peer.venv else ""
+        python = peer.python()
+        if python is None:
+            raise MissingPeer(f"{peer.title}: not found. {hint}")
+        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(THREADS)) | {"CUOBJAX_DEVICE": device}
+        command = [python, "-m", worker, name]
+        try:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+            assert self.process.stdin and self.process.stdout
+            self.requests, self.replies = self.process.stdin, self.process.stdout
+            status, *ready = self.receive()
+        except (OSError, FailedPeer) as error:
+            raise MissingPeer(f"{peer.title}: not found. {error} {hint}".strip()) from None
+        if status == "missing":
+            self.close()
+            raise MissingPeer(f"{peer.title}: not found. {ready[0]}. {hint}".strip())
+        self.version, self.functions = ready
 
-def step() -> None:
-    """A step of a network of four layers; the batch is that of all processes together."""
-    cuobjax.random.seed(0)
-    net = MLP([784, WIDTH, WIDTH, WIDTH, 10], activation=cuobjax.functional.relu)
-    gradients = cuobjax.GradValues(lambda x, y: cross_entropy_logits_sparse(net(x), y).mean(), net.vars())
-    optimizer = cuobjax.optimizer.SGD(net.vars())
+    def __enter__(self) -> "Process":
+        return self
 
-    @cuobjax.Parallel
-    @cuobjax.Jit
-    def train(x, y):
-        g, v = gradients(x, y)
-        optimizer(0.01, parallel.pmean(g))
-        return v[0][None]
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
-    rng = np.random.default_rng(0)
-    batch = rng.normal(size=(BATCH, 784)).astype("float32"), rng.integers(0, 10, BATCH)
-    x, y = map(autograd.Array, distributed.shard(batch))
-    train(x, y)
-    before = processes.current().sent
-    train(x, y)
-    sent, size = processes.current().sent - before, sum(v.size for v in net.vars()) * 4
-    report(f"parameters of the network, {BATCH} examples", size / 1e6, "MB")
-    report("  bytes sent by a process in a step", sent / size, "times")
-    report("  a step", 1e3 * seconds(lambda: np.asarray(train(x, y)), 15), "ms")
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """What `Worker.method(*arguments)` returns."""
+        pickle.dump((method, *arguments), self.requests)
+        self.requests.flush()
+        status, result = self.receive()
+        if status == "failed":
+            raise FailedPeer(f"{self.peer.title}: {method} failed.\n{result}")
+        return result
 
+    def receive(self) -> tuple:
+        try:
+            return pickle.load(self.replies)
+        except EOFError:
+            code = self.process.wait()
+            raise FailedPeer(f"{self.peer.title}: its process ended with exit status {code}.") from None
 
-if __name__ == "__main__":
-    distributed.initialize(60)
-    report("processes", distributed.size(), "")
-    sums()
-    step()
+    def close(self) -> None:
+        """Ends the process by ending its input."""
+        self.requests.close()
+        self.process.wait()
+        self.replies.close()

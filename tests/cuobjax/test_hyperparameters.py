@@ -92,7 +92,8 @@ def numbers_of(opt):
 
 ALL = [getattr(objax.optimizer, name) for name in objax.optimizer.__all__]
 ALL = [kind for kind in ALL if isinstance(kind, type) and issubclass(kind, objax.optimizer.Optimizer)]
-ALL = [kind for kind in ALL if kind not in (objax.optimizer.Optimizer, objax.optimizer.Groups, Lookahead)]
+NOT_ALONE = objax.optimizer.Optimizer, objax.optimizer.Groups, objax.optimizer.Sharded, Lookahead
+ALL = [kind for kind in ALL if kind not in NOT_ALONE]
 
 
 @pytest.mark.parametrize("make", ALL)

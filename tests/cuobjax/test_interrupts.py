@@ -112,7 +112,7 @@ def test_an_interrupt_at_any_moment_is_all_or_nothing(kind, monkeypatch):
     before_all = [v.value for v in variables]
     call(X)
     after_all = [v.value for v in variables]
-    threads = threading.active_count()
+    threads = set(threading.enumerate())
 
     def reset():
         for v, x in zip(variables, before_all, strict=True):
@@ -130,10 +130,9 @@ def test_an_interrupt_at_any_moment_is_all_or_nothing(kind, monkeypatch):
         reset()
         call(X)
         assert all(np.array_equal(a.value, b) for a, b in zip(variables, after_all, strict=True)), moment
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.daemon:
-            thread.join(20)
-    assert threading.active_count() <= threads
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(20)
+    assert set(threading.enumerate()) <= threads
 
 
 LOOP = """

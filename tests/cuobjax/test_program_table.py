@@ -22,7 +22,7 @@ pytestmark = [
 ]
 CPU = autograd.Device("cpu")
 BESIDE_OTHERS = ("max_pool_indices", "recurrence", "window_gather")  # that have a form: see test_onnx.py
-IN_GROUPS = {name for name in ROWS if "axis_name" in PRIMITIVES[name].parameters}
+IN_GROUPS = {name for name in ROWS if not {"axis_name", "what"}.isdisjoint(PRIMITIVES[name].parameters)}
 
 
 def drawn(name, dtypes=("float32", "complex64")):

@@ -3,10 +3,8 @@
 On a GPU a function of the host may not call CUDA; there the real package is needed.
 """
 
+import importlib
 from typing import Any
-
-import cupy
-from cupy.cuda import cublas
 
 __all__ = ["CuBLAS"]
 
@@ -20,6 +18,7 @@ class CuBLAS:
     """
 
     def __init__(self, version: int | None = None) -> None:
+        self._cuda: Any = importlib.import_module("cupy").cuda
         self.recorded, self.version = 0, version
         self._streams: dict[int, int] = {}
         self._workspaces: dict[int, tuple[int, int]] = {}
@@ -29,7 +28,9 @@ class CuBLAS:
         return len(self._streams)
 
     def get_version(self, handle: int) -> int:
-        return cublas.getVersion(cupy.cuda.device.get_cublas_handle()) if self.version is None else self.version
+        if self.version is not None:
+            return self.version
+        return self._cuda.cublas.getVersion(self._cuda.device.get_cublas_handle())
 
     def set_stream(self, handle: int, stream: int) -> None:
         self._streams[handle] = stream
@@ -39,13 +40,13 @@ class CuBLAS:
         self._workspaces[handle] = workspace, size_in_bytes
 
     def gemm_ex(self, handle: int, *args: int) -> None:
-        self._record(handle, cublas.gemmEx, args)
+        self._record(handle, self._cuda.cublas.gemmEx, args)
 
     def gemm_strided_batched_ex(self, handle: int, *args: int) -> None:
-        self._record(handle, cublas.gemmStridedBatchedEx, args)
+        self._record(handle, self._cuda.cublas.gemmStridedBatchedEx, args)
 
     def _record(self, handle: int, function: Any, args: tuple[int, ...]) -> None:
-        stream = cupy.cuda.get_current_stream()
+        stream = self._cuda.get_current_stream()
         assert self._streams[handle] == stream.ptr and self._workspaces[handle][1] >= 1 << 22
         self.recorded += 1
-        stream.launch_host_func(lambda _: function(cupy.cuda.device.get_cublas_handle(), *args), None)
+        stream.launch_host_func(lambda _: function(self._cuda.device.get_cublas_handle(), *args), None)

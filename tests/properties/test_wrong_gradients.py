@@ -44,7 +44,7 @@ KINDS = {
     name: of(kind)
     for name, kind in vars(optimizer).items()
     if isinstance(kind, type) and issubclass(kind, optimizer.Optimizer)
-    if kind not in (optimizer.Optimizer, optimizer.Lookahead, optimizer.Groups)
+    if kind not in (optimizer.Optimizer, optimizer.Lookahead, optimizer.Groups, optimizer.Sharded)
 }
 KINDS |= {"Lookahead": of(lambda vc: optimizer.Lookahead(optimizer.Adam(vc))), "Groups": of_groups}
 KINDS |= {"LossScale": scaled, "Accumulator": accumulated}
