@@ -37,7 +37,7 @@ def _across(xp, x, *, what, reduction, gives, sources):
             y = (group.scattered if gives == "part" else group.reduced)(host, _JOIN[reduction])
         else:
             y = group.gathered(host, group.counts or None)
-    return y if y is host else xp.asarray(y)
+    return x if y is host else xp.asarray(y)
 
 
 def _permuted(group, x, sources):
