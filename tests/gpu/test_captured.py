@@ -106,8 +106,8 @@ def test_random_numbers_and_variables():
     assert program_of(jitted).launches
 
 
-@pytest.mark.parametrize("name", STEPS)
-def test_training_steps(name):
+def trained(name):
+    """The program of a training step, of which four calls did what the step does without `Jit`."""
     one, two = STEPS[name](), STEPS[name]()
     for a, b in zip(one.variables, two.variables, strict=True):
         b.assign(a.value)
@@ -116,6 +116,12 @@ def test_training_steps(name):
         assert_same(jitted(), two())
     for a, b in zip(one.variables, two.variables, strict=True):
         assert_same([a.value], [b.value])
+    return program_of(jitted)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_training_steps(name):
+    trained(name)
 
 
 @given(properties.NAMES, properties.CALLS)
