@@ -13,9 +13,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as onp
 
+from autograd import processes
+
 from ..core.collection import VarCollection
 from ..core.variable import BaseVar
-from ..distributed.sharing import broadcast_variables, from_main, is_main
 from ..random.generator import DEFAULT_GENERATOR
 from .background import Background, as_variable, snapshot
 from .collection import (
@@ -100,7 +101,7 @@ class Checkpoint:
         self.loaded, self.run = None, {}
         self._metrics: dict[int, float] = {}
         self._background = Background(f"checkpoints in {os.fspath(logdir)}")
-        if makedir and is_main():
+        if makedir and not processes.current().rank:
             os.makedirs(os.path.join(logdir, self.DIR_NAME), exist_ok=True)
 
     @classmethod
@@ -134,6 +135,8 @@ class Checkpoint:
         """
         _require_collection(vc, "restore")
         require_untraced("Checkpoint.restore")
+        from ..distributed.sharing import broadcast_variables, from_main  # only who restores needs it
+
         found, self.loaded, self.run = from_main(lambda: (self._restore(vc, idx, strict), self.loaded, self.run))
         broadcast_variables(vc)
         return found
@@ -178,7 +181,7 @@ class Checkpoint:
             raise ValueError(f"Checkpoint.save: expected a metric, as best={self.best!r}. Give metric=x.")
         number = _number(metric)
         content = None if run is None and metric is None else _encoded({"run": run or {}, "metric": number})
-        if not is_main():
+        if processes.current().rank:
             return
         self.wait()
         everything = _and(vc, {_GENERATOR: DEFAULT_GENERATOR.key})

@@ -160,6 +160,8 @@ def _plain_operation(o, arrays):
         return [f"python {name}", inputs, {}, list(o.outputs), o.multiple_results]
     if primitive is not to_array and PRIMITIVES.get(name) is not primitive:
         raise NotPlain(f"{name}, which is none of autograd's operations ({o.line})")
+    if any(isinstance(x, str) and key not in _TEXTS for key, x in o.params.items()):  # no file with them is read
+        raise NotPlain(f"{name}, which means this call of several processes ({o.line})")
     try:
         params = {key: encoded(x, arrays) for key, x in o.params.items()}
     except NotPlain as error:

@@ -10,7 +10,7 @@ import cuobjax
 HEAVY = "cupy numba scipy matplotlib tensorboard torch jax ml_dtypes onnx tqdm sklearn pandas PIL numpy.testing".split()
 RARE = "asyncio concurrent.futures decimal difflib email http socket ssl subprocess unittest urllib.request".split()
 LATER = [
-    *(f"cuobjax.{part}" for part in "data debug doctor jaxboard metrics plot privacy tools zoo".split()),
+    *(f"cuobjax.{part}" for part in "data debug distributed doctor jaxboard metrics plot privacy tools zoo".split()),
 ]
 
 

@@ -11,7 +11,7 @@ from autograd.compiler import simplified
 from autograd.graph import ConcretizationError, Staging
 from autograd.primitive import PRIMITIVES
 from cuobjax.tools.onnx_operations import OPERATIONS
-from cuobjax.transforms.plain import graph_from_plain, plain_graph
+from cuobjax.transforms.plain import NotPlain, graph_from_plain, plain_graph
 from cuobjax.util import to_onnx
 from tests.autograd.table.cases import Real
 from tests.autograd.table.op_table import ROWS
@@ -90,3 +90,10 @@ def test_models_of_onnx_give_the_same(name):
         np.testing.assert_allclose(got, np.asarray(expected[0]), rtol=1e-5, atol=1e-5)
         found += 1
     assert found or name in BESIDE_OTHERS
+
+
+@pytest.mark.parametrize("name", ["across", "across_extreme"])
+def test_exchanges_of_processes_are_refused_when_a_file_is_written(name):
+    arrays, params = next(drawn(name))
+    with pytest.raises(NotPlain, match=f"{name}, which means this call of several processes"):
+        plain_graph(recorded(name, arrays, params), [])
