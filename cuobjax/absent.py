@@ -209,6 +209,7 @@ _MODULES: dict[str, Remedies] = {
         "SummaryWriter tensorboard": "Write cuobjax.jaxboard.SummaryWriter(folder)",
         "dpsgd": "Write cuobjax.privacy.dpsgd",
         "matplotlib": "Write cuobjax.plot",
+        "gradient module variable": "Its names are in cuobjax itself: cuobjax.Grad, cuobjax.Module, cuobjax.TrainVar",
     },
     "cuobjax.data": {
         "DataLoader Dataset TensorDataset ArrayDataset": "Write cuobjax.data.Loader((x, y), batch=32)",
@@ -226,7 +227,6 @@ _MODULES: dict[str, Remedies] = {
         "TopKAccuracy TopKCategoricalAccuracy top_k_accuracy": "Write cuobjax.metrics.TopK(k)",
         "accuracy_score accuracy": "Write cuobjax.metrics.Accuracy()",
         "MultiMetric MetricCollection": "Write a module with the metrics as attributes",
-        "gradient module variable": "Its names are in cuobjax itself: cuobjax.Grad, cuobjax.Module, cuobjax.TrainVar",
     },
     "cuobjax.nn": {
         "ReLU ReLU6 SiLU ELU CELU SELU Tanh Sigmoid Softplus Softmax LogSoftmax LeakyReLU GELU Mish GLU Hardtanh "

@@ -14,7 +14,6 @@ copyright = "2026, " + author
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
-suppress_warnings = ["myst.xref_missing"]  # links to files of the source that are no pages
 
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]

@@ -1,4 +1,4 @@
-"""Traps of Objax that belong to no single module. docs/coming_from.md has the list that the numbers refer to."""
+"""Traps of Objax that belong to no single module. docs/from_objax.md has the list that the numbers refer to."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
 
 def test_every_trap_of_the_list_has_a_test():
-    tests, page = Path(__file__).parent, Path(__file__).parents[2] / "docs" / "coming_from.md"
+    tests, page = Path(__file__).parent, Path(__file__).parents[2] / "docs" / "from_objax.md"
     listed = [int(number) for number in re.findall(r"^\| S(\d+) \|", page.read_text(), re.MULTILINE)]
     tested = {int(n) for path in tests.glob("test_*.py") for n in re.findall(r"def test_s(\d+)_", path.read_text())}
     assert listed == sorted(tested) == list(range(1, 31))
