@@ -116,6 +116,22 @@ class Loader(Module):
         n = len(self._source)
         return n // self.batch if self.drop_last else -(-n // self.batch)
 
+    def steps(self, count: int) -> "_Steps":
+        """`count` batches, epoch after epoch, for loops that count steps; the last epoch may end early.
+
+        >>> loader = Loader([1, 2, 3], batch=2)
+        >>> [x.tolist() for x in loader.steps(3)]
+        [[1, 2], [3], [1, 2]]
+
+        Args:
+            count: How many.
+
+        Raises:
+            ValueError: If it is negative, or an epoch has no batch.
+        """
+        require_integers("Loader.steps", 0, count=count)
+        return _Steps(self, count)
+
     def __iter__(self) -> Iterator[Any]:
         """The batches that remain of the present epoch: all of them, but where a checkpoint was loaded."""
         with device("cpu"):
@@ -212,6 +228,28 @@ class Loader(Module):
 
 
 declare(Loader, LOADER)
+
+
+class _Steps:
+    """So many batches of a loader, over the ends of its epochs."""
+
+    def __init__(self, loader: Loader, count: int) -> None:
+        self._loader, self._count = loader, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Any]:
+        left = self._count
+        while left:
+            before = left
+            for batch in self._loader:
+                yield batch
+                left -= 1
+                if not left:
+                    return
+            if left == before:
+                raise ValueError("Loader.steps: expected a batch in each epoch, got none. Is drop_last set?")
 
 
 def _seeds(key, *numbers):

@@ -132,6 +132,19 @@ def test_a_loop_that_ends_early_ends_the_epoch():
     assert len([*loader]) == 3 and int(loader.epoch) == 1
 
 
+def test_steps_go_on_over_the_ends_of_epochs():
+    loader = Loader([*range(5)], batch=2)
+    steps = loader.steps(7)
+    assert len(steps) == 7
+    assert [x.tolist() for x in steps] == [[0, 1], [2, 3], [4]] * 2 + [[0, 1]]
+    assert (int(loader.epoch), int(loader.position)) == (2, 0)
+    assert [*loader.steps(0)] == []
+    with pytest.raises(ValueError, match="expected a batch in each epoch, got none"):
+        next(iter(Loader([1, 2], batch=3, drop_last=True).steps(1)))
+    with pytest.raises(ValueError, match=r"Loader.steps: .*-1"):
+        loader.steps(-1)
+
+
 def test_an_exception_that_is_at_hand_ends_the_epoch():
     loader = Loader(columns(), 4)
     try:

@@ -1,0 +1,62 @@
+"""What the examples share: the options that each of them has, its seed and device, and the picture that it draws."""
+
+import argparse
+import contextlib
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
+
+import cuobjax
+
+
+def example(**own: tuple[Any, str]) -> Callable[[Callable[[argparse.Namespace], Figure]], Callable[..., None]]:
+    """Makes a program of a function that takes the options and returns a picture.
+
+    Options are --seed, --device and --out, and those that are given here: name=(default, what it is).
+    """
+
+    def program(run: Callable[[argparse.Namespace], Figure]) -> Callable[..., None]:
+        name = Path(inspect.getfile(run)).stem
+        parser = argparse.ArgumentParser(
+            prog=f"python -m examples.{name}",
+            description=sys.modules[run.__module__].__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        given = own | {
+            "seed": (0, "of all random numbers"),
+            "device": ("auto", "cpu, gpu, gpu:1, ... or auto: a GPU where there is one"),
+            "out": ("results", f"folder of the picture {name}.png"),
+        }
+        for option, (default, meaning) in given.items():
+            shown = f"{meaning} (default: {default})"
+            parser.add_argument(f"--{option}", type=type(default), default=default, help=shown)
+
+        def main(arguments: list[str] | None = None) -> None:
+            options = parser.parse_args(arguments)
+            for option, value in vars(options).items():
+                if not isinstance(value, str) and value < (least := 0 if option == "seed" else 1e-9):
+                    parser.error(f"--{option}: expected {'at least 0' if least == 0 else 'more than 0'}, got {value}")
+            with contextlib.ExitStack() as stack:
+                try:
+                    if options.device != "auto":
+                        stack.enter_context(cuobjax.device(options.device))
+                except (cuobjax.DeviceError, ValueError) as error:
+                    parser.error(f"--device: {error}")
+                # Small matrices gain nothing from a second thread, and lose much where other programs are running.
+                stack.enter_context(threadpool_limits(1, "blas"))
+                cuobjax.random.seed(options.seed)
+                figure = run(options)
+                picture = Path(options.out) / f"{name}.png"
+                picture.parent.mkdir(parents=True, exist_ok=True)
+                figure.savefig(picture, dpi=100)
+            print(f"picture: {picture}")
+
+        return main
+
+    return program
