@@ -14,7 +14,7 @@ from .everywhere import gathered
 from .lanes import in_dtype, keys_of_lanes
 from .random_state import RandomState, exclusive
 from .scope import Values, is_open, write
-from .variable import BaseVar, TrainRef
+from .variable import BaseVar
 
 __all__ = ["forget_replicas", "replicate", "replicated"]
 
@@ -44,8 +44,7 @@ def replicate(vc: Iterable[Any]) -> Iterator[None]:
     Raises:
         ValueError: If a variable is replicated already.
     """
-    given = (v.ref if isinstance(v, TrainRef) else v for v in vc)
-    variables: list[BaseVar] = list(dict.fromkeys(v for v in given if v.member is None))
+    variables: list[BaseVar] = list(dict.fromkeys(v for given in vc for v in given.storing() if v.member is None))
     if not replicated().isdisjoint(variables):
         raise ValueError("replicate: a variable of the collection is replicated already. Leave that context first.")
     n = len(local_devices())

@@ -90,6 +90,10 @@ class BaseVar(Reference):
     def _value(self) -> Array:
         return self.value
 
+    def storing(self) -> tuple[BaseVar, ...]:
+        """The variables that store its value: itself, if it does not refer to others."""
+        return (self,)
+
     def lent(self) -> Array:
         """The value with which a call begins that opens the outermost scope."""
         return self.read_elsewhere() if scope.running else self.stored
@@ -392,6 +396,10 @@ class TrainRef(BaseState):
     @value.setter
     def value(self, tensor: Tensor) -> None:
         self.assign(tensor)
+
+    def storing(self) -> tuple[BaseVar, ...]:
+        """The TrainVar."""
+        return (self.ref,)
 
     def assign(self, tensor: Tensor, check: bool = True) -> None:
         self.ref.assign(tensor, check)

@@ -13,7 +13,6 @@ from autograd.core import Array
 from autograd.foreign import argument
 from autograd.processes import current
 
-from ..core.variable import BaseVar, TrainRef
 from ..random.generator import DEFAULT_GENERATOR
 from ..typing import Tree
 
@@ -114,12 +113,17 @@ def broadcast_variables(vc: Iterable[Any]) -> None:
 
     Raises:
         ProcessesError: If another process has variables of other shapes or dtypes, and see `barrier`.
+        ValueError: If each process has its own part of a variable, such as a state of `optimizer.Sharded`.
     """
     group = current()
     if group.size == 1:
         return
-    with_references = [*vc, DEFAULT_GENERATOR.key]
-    variables: list[BaseVar] = list(dict.fromkeys(v.ref if isinstance(v, TrainRef) else v for v in with_references))
+    variables = list(dict.fromkeys(stored for v in [*vc, DEFAULT_GENERATOR.key] for stored in v.storing()))
+    if any(v.member is not None for v in variables):
+        raise ValueError(
+            "broadcast_variables: expected variables that all processes have, got states of optimizer.Sharded, of "
+            "which each has its part. Leave them out: net.vars(). They begin with zeros; io.Checkpoint restores them."
+        )
     kinds = [(v.value.dtype, v.value.shape, v.value.size * v.value.dtype.itemsize) for v in variables]
     shapes = zlib.crc32(repr(kinds).encode())
     content = b"".join(onp.asarray(v.value).tobytes() for v in variables) if group.rank == 0 else b""

@@ -16,6 +16,7 @@ import numpy as onp
 from autograd import processes
 
 from ..core.collection import VarCollection
+from ..core.parted import whole
 from ..core.variable import BaseVar
 from ..random.generator import DEFAULT_GENERATOR
 from .background import Background, as_variable, snapshot
@@ -137,8 +138,12 @@ class Checkpoint:
         require_untraced("Checkpoint.restore")
         from ..distributed.sharing import broadcast_variables, from_main  # only who restores needs it
 
-        found, self.loaded, self.run = from_main(lambda: (self._restore(vc, idx, strict), self.loaded, self.run))
-        broadcast_variables(vc)
+        plain = whole(vc) if processes.current().size > 1 else vc
+        found, self.loaded, self.run = from_main(lambda: (self._restore(plain, idx, strict), self.loaded, self.run))
+        broadcast_variables(plain)
+        for name, v in vc.items():
+            if plain[name] is not v:
+                v.assign(plain[name].value, check=False)
         return found
 
     def _restore(self, vc, idx, strict):
@@ -181,6 +186,8 @@ class Checkpoint:
             raise ValueError(f"Checkpoint.save: expected a metric, as best={self.best!r}. Give metric=x.")
         number = _number(metric)
         content = None if run is None and metric is None else _encoded({"run": run or {}, "metric": number})
+        if processes.current().size > 1:
+            vc = whole(vc)
         if processes.current().rank:
             return
         self.wait()

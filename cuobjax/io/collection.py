@@ -148,7 +148,7 @@ def assign_one_by_one(variables: Iterable[BaseVar], read: Callable[[BaseVar], on
         try:
             while left:
                 variable = left[-1]
-                variable.assign(device_put(wrapped(read(variable)), variable.value.device), check=False)
+                variable.assign(device_put(wrapped(read(variable)), variable.device), check=False)
                 left.pop()
         except KeyboardInterrupt as error:
             interrupted = error

@@ -7,16 +7,17 @@ import numpy as onp
 import cuobjax.numpy as jn
 from autograd import Array, processes
 from autograd.backend import device, local_devices
-from autograd.thread_group import current
+from autograd.thread_group import Member, current
 
 from ..core.collection import VarCollection, Variables
 from ..core.module import ModuleList
+from ..core.parted import PartedVar, in_rows
 from ..core.scope import scope, write
-from ..core.variable import TrainRef, TrainVar
+from ..core.variable import BaseVar, TrainRef, TrainVar
 from ..functional import parallel
 from ..functional.half_precision import single
 from ..util import class_name
-from .base import Optimizer
+from .base import Optimizer, States
 from .gradients import Gradients, fitting
 from .hyperparameters import Hyperparameter
 
@@ -48,35 +49,52 @@ class Sharded(Optimizer):
         axis_name: That of the `Parallel`.
 
     Attributes:
-        parts: The optimizer of each device, which trains flat parts of the variables.
+        parts: The optimizers of the devices of this process, which train flat parts of the variables.
 
     Raises:
-        TypeError: If the optimizer looks at whole variables.
-        NotImplementedError: If there are several processes.
+        TypeError: If the optimizer looks at whole variables, or has states that `Optimizer.zeros` did not make.
     """
 
     parts: ModuleList
 
     def __init__(self, vc: Variables, make: Callable[[VarCollection], Optimizer], axis_name: str = "device") -> None:
         super().__init__(vc)
-        if processes.current().size > 1:
-            raise NotImplementedError("Sharded: expected one process, got several. Take the optimizer as it is.")
         self.axis_name = axis_name
         names = self.train_vars.names
         _require_elementwise(make, names)
-        devices = local_devices()
+        devices, group = local_devices(), processes.current()
+        size = group.devices(len(devices))
         self.parts = ModuleList()
-        for rank, place in enumerate(devices):
+        for rank, place in enumerate(devices, group.first()):
             with device(place):
-                self.parts.append(make(_named([_part(p.value, len(devices)) for p in self.train_vars], names)))
-            for v in self.parts[rank].vars():
-                (v.ref if isinstance(v, TrainRef) else v).member = rank
+                self.parts.append(make(_named([_part(p.value, size) for p in self.train_vars], names)))
+            for v in self.parts[-1].vars():
+                for stored in v.storing():
+                    stored.member = rank
+        first = self.parts[0]
+        of = {
+            v: p
+            for states in vars(first).values()
+            if isinstance(states, States)
+            for v, p in zip(states, self.train_vars, strict=True)
+        }
+        columns = zip(*[opt.vars() for opt in self.parts], strict=True)
+        self._whole = {own[0]: self._together(own, of.get(own[0])) for own in columns}
+
+    def _together(self, own: Sequence[BaseVar], p: TrainRef | None) -> BaseVar:
+        """The variable that stands for those of all devices; `p` is the one that they belong to, if they do."""
+        if p is not None:
+            return p if isinstance(own[0], TrainRef) else PartedVar(own, p.shape)
+        if own[0].shape:
+            raise _refused(self.parts[0], f"which has a state of shape {own[0].shape} that `zeros` did not make")
+        return PartedVar(own, ())
 
     def vars(self, scope: str = "") -> VarCollection:
-        """The variables and the states of all devices, without the parts of the variables, which a step cuts anew."""
-        parts = {p.ref for opt in self.parts for p in opt.train_vars}
-        pairs = super().vars(scope).items()
-        return VarCollection((name, v) for name, v in pairs if not (isinstance(v, TrainRef) and v.ref in parts))
+        """The variables and the states, under the names and in the shapes that they have in the optimizer alone.
+
+        So files fit both, and any number of devices: see `cuobjax.core.parted.PartedVar`.
+        """
+        return VarCollection((name, self._whole[v]) for name, v in self.parts[0].vars(scope).items())
 
     def __call__(self, lr: Hyperparameter, grads: Gradients) -> None:
         """Makes a step, in a function under `Parallel`.
@@ -91,21 +109,20 @@ class Sharded(Optimizer):
         """
         member = current(self.axis_name)
         size = member.group.size
-        if size != len(self.parts):
-            raise ValueError(f"Sharded: expected {len(self.parts)} devices, as when it was made, got {size}.")
+        here = len(member.group.devices)
+        if here != len(self.parts):
+            raise ValueError(f"Sharded: expected {len(self.parts)} devices, as when it was made, got {here}.")
         gradients = fitting(grads, self.train_vars, self.train_vars.names, "Sharded", conjugated=False)
-        sums = parallel.reduce_scatter([_in_rows(single(g), size) for g in gradients], self.axis_name)
+        sums = parallel.reduce_scatter([in_rows(single(g), size) for g in gradients], self.axis_name)
         means = [(x / size).astype(g.dtype) for x, g in zip(sums, gradients, strict=True)]
-        own = self._updated(self.parts[member.rank], member.rank, lr, means)
+        own = self._updated(member, lr, means)
         for p, rows in zip(self.train_vars, parallel.all_gather(own, self.axis_name), strict=True):
             p.value = rows.reshape(-1)[: p.value.size].reshape(p.value.shape)
 
-    def _updated(self, opt: Optimizer, rank: int, lr: Hyperparameter, gradients: Sequence[Array]) -> list[Array]:
+    def _updated(self, member: Member, lr: Hyperparameter, gradients: Sequence[Array]) -> list[Array]:
         """This device's parts of the variables after a step with these gradients, which changes its states."""
-        own = {
-            v.ref: _in_rows(p.value, len(self.parts))[rank]
-            for v, p in zip(opt.train_vars, self.train_vars, strict=True)
-        }
+        opt, size = self.parts[member.rank - member.group.first], member.group.size
+        own = {v.ref: in_rows(p.value, size)[member.rank] for v, p in zip(opt.train_vars, self.train_vars, strict=True)}
         with scope(own) as opened:
             opt(lr, gradients)
             after = [v.value for v in own]
@@ -116,15 +133,6 @@ class Sharded(Optimizer):
 def _part(x, n):
     """A variable in place of one of n parts of an array: without memory, as in a step its value is that part."""
     return TrainVar(jn.broadcast_to(jn.zeros(1, x.dtype), (-(-x.size // n),)))
-
-
-def _in_rows(x, n):
-    """An array as n rows of equal length, the last ones of which end in zeros."""
-    row = -(-x.size // n)
-    flat = x.reshape(-1)
-    if flat.size < n * row:
-        flat = jn.concatenate([flat, jn.zeros(n * row - flat.size, flat.dtype)])
-    return flat.reshape((n, row))
 
 
 def _named(variables, names):
@@ -151,8 +159,8 @@ def _require_elementwise(make, names):
             raise _refused(opt)
 
 
-def _refused(opt):
+def _refused(opt, reason="which looks at whole variables"):
     return TypeError(
         f"Sharded: expected an optimizer that does the same with each element, such as Adam, got {class_name(opt)}, "
-        "which looks at whole variables. Take it as it is, with parallel.pmean(gradients)."
+        f"{reason}. Take it as it is, with parallel.pmean(gradients)."
     )

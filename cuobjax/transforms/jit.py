@@ -26,7 +26,7 @@ from ..core.function import Function, find_used_variables
 from ..core.module import Module, module_changes
 from ..core.random_state import RandomState, borrowing
 from ..core.training_mode import modes_read
-from ..core.variable import BaseVar, TrainRef, as_value
+from ..core.variable import BaseVar, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function, to_positions
 from ..util.signatures import explained
@@ -266,7 +266,7 @@ class Jit(Transform, Generic[P, R]):
 
     def _listed(self) -> set[BaseVar] | None:
         """The variables that are inputs; None for all."""
-        return None if self.vc is None else {v.ref if isinstance(v, TrainRef) else v for v in self.vc}
+        return None if self.vc is None else {stored for v in self.vc for stored in v.storing()}
 
     def names(self) -> dict[BaseVar, str]:
         """The names of the variables that `vc` holds or that `f` can reach."""

@@ -5,6 +5,7 @@ import pytest
 
 import cuobjax
 import cuobjax.numpy as jn
+from autograd import backend
 from autograd.backend import local_devices
 from cuobjax import GradValues, Jit, Parallel, TrainRef, TrainVar, functional, io, nn, optimizer
 from cuobjax.core.replication import replicate
@@ -27,12 +28,17 @@ OPTIMIZERS = {
 
 @pytest.fixture(params=[1, 2, 3])
 def devices(request, monkeypatch):
-    """The GPUs that are there, or so many devices on the CPU."""
-    monkeypatch.setenv("CUOBJAX_CPU_DEVICES", str(request.param))
-    found = len(local_devices())
-    if found != request.param and cuobjax.default_device().kind == "gpu" and request.param > 1:
-        pytest.skip("as many as there are GPUs")
-    return found
+    """So many devices."""
+    return use_devices(monkeypatch, request.param)
+
+
+def use_devices(monkeypatch, count):
+    monkeypatch.setenv("CUOBJAX_CPU_DEVICES", str(count))
+    monkeypatch.setattr(backend, "_own_gpus", tuple(range(count)))
+    if cuobjax.default_device().kind == "gpu" and count > backend._gpu_count():
+        pytest.skip(f"needs {count} GPUs")
+    assert len(local_devices()) == count
+    return count
 
 
 class Network(nn.Sequential):
@@ -47,8 +53,8 @@ class Network(nn.Sequential):
         return functional.tanh(super().__call__(x)) * self.scale + self.empty.value.sum()
 
 
-def data(devices):
-    x = np.random.default_rng(1).normal(size=(4 * devices, 5)).astype("f4")
+def data(examples):
+    x = np.random.default_rng(1).normal(size=(examples, 5)).astype("f4")
     return x, x[:, :3] * 2
 
 
@@ -63,11 +69,11 @@ def stepping(net, update, mean, lr=0.05):
     return step
 
 
-def trained(net, update, mean, devices, steps=4, compiled=False, **kwargs):
+def trained(net, update, mean, devices, steps=4, compiled=False, examples=None, **kwargs):
     step = stepping(net, update, mean, **kwargs)
     step = Jit(step, net.vars() + update.vars()) if compiled else step
     train = Parallel(step, reduce=lambda losses: losses[0])
-    return [float(train(*data(devices))) for _ in range(steps)]
+    return [float(train(*data(examples or 4 * devices))) for _ in range(steps)]
 
 
 def require_equal(a, b, **tolerance):
@@ -109,8 +115,30 @@ def test_each_device_has_its_part_of_the_states(devices):
             assert p.value.size < 15 or np.abs(np.asarray(v.value)).sum() > 0
         assert int(opt.step.value) == 2
     assert not [v for v in update.vars() if isinstance(v, TrainRef) and v.ref not in set(net.vars())]
-    names = list(update.vars().keys())
-    assert len(names) == len(set(names)) and any("parts" in name and "(Linear).w" in name for name in names)
+
+
+def test_its_variables_are_those_of_the_optimizer_alone(devices):
+    net, alone = Network(), Network()
+    shared, adam = Sharded(net.vars(), optimizer.Adam), optimizer.Adam(alone.vars())
+    trained(net, shared, lambda g: g, devices, steps=2)
+    trained(alone, adam, parallel.pmean, devices, steps=2)
+    kinds = lambda vc: [(name, v.shape, v.dtype, v.size, v.device) for name, v in vc.items()]
+    assert kinds(shared.vars("opt")) == kinds(adam.vars("opt"))
+    for name, v, w in zip(adam.vars().keys(), shared.vars(), adam.vars(), strict=True):
+        np.testing.assert_allclose(np.asarray(v.value), np.asarray(w.value), rtol=1e-4, atol=1e-5, err_msg=name)
+    assert str(shared.vars()) == str(adam.vars())
+    v = shared.vars()["(Adam).m(Network)[0](Linear).w"]
+    with pytest.raises(ValueError, match=r"assign: expected shape \(5, 3\), got \(15,\)"):
+        v.assign(jn.zeros(15))
+    v.value = wanted = jn.arange(15.0).reshape((5, 3))
+    np.testing.assert_array_equal(v.value, wanted)
+    rows = np.concatenate([np.asarray(part.value) for part in v.parts])
+    np.testing.assert_array_equal(rows, [*range(15), *[14] * (len(rows) - 15)])
+    other = {"(Adam).m(Network)[0](Linear).w": wanted}
+    with pytest.raises(TypeError, match=r"as each device stores a part of this state\. Leave it out"):
+        cuobjax.functional_call(shared, other, 0.1, [])
+    with pytest.raises(RuntimeError, match="expected its states to be read outside of Parallel"):
+        Parallel(lambda x: v.value)(np.ones((devices, 1)))
 
 
 def test_it_goes_on_from_a_checkpoint(devices, tmp_path):
@@ -126,11 +154,50 @@ def test_it_goes_on_from_a_checkpoint(devices, tmp_path):
     require_equal(net, copy, rtol=0)
 
 
+FORMATS = ["npz", "safetensors", "checkpoint", "asynchronous"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 4), (4, 3), (3, 1), ("alone", 2), (4, "alone")])
+def test_it_goes_on_with_another_number_of_devices(before, after, form, monkeypatch, tmp_path):
+    """A file has the states of the optimizer alone, so that it fits any number of devices, and that optimizer, too."""
+
+    def made(count):
+        n = use_devices(monkeypatch, 1 if count == "alone" else count)
+        net = Network()
+        update = optimizer.Adam(net.vars()) if count == "alone" else Sharded(net.vars(), optimizer.Adam)
+        mean = parallel.pmean if count == "alone" else lambda g: g
+        return net, update, lambda steps: trained(net, update, mean, n, steps, examples=12)
+
+    def stored(*modules):
+        return cuobjax.ModuleList(modules).vars()
+
+    for count in (before, after):
+        use_devices(monkeypatch, 1 if count == "alone" else count)
+    always, update, train = made("alone")
+    losses = train(6)
+    net, update, train = made(before)
+    assert train(3) == pytest.approx(losses[:3], rel=1e-4)
+    checkpoint = io.Checkpoint(tmp_path, keep_ckpts=1, asynchronous=form == "asynchronous")
+    path = tmp_path / f"net.{form}"
+    if form in ("npz", "safetensors"):
+        io.save_var_collection(path, stored(net, update))
+    else:
+        checkpoint.save(stored(net, update), 3)
+    net, update, train = made(after)
+    if form in ("npz", "safetensors"):
+        assert not io.load_var_collection(path, stored(net, update)).unused
+    else:
+        assert checkpoint.restore(stored(net, update))[0] == 3
+    assert train(3) == pytest.approx(losses[3:], rel=1e-4)
+    require_equal(net, always, rtol=1e-4, atol=1e-5)
+
+
 def test_a_step_that_fails_changes_nothing(devices):
     net = Network()
     update = Sharded(net.vars(), optimizer.Adam)
     trained(net, update, lambda g: g, devices, steps=1)
-    variables = [*net.vars(), *update.vars()]
+    variables = [stored for v in [*net.vars(), *update.vars()] for stored in v.storing()]
     before = [v.value for v in variables]
 
     def failing(x):
@@ -145,6 +212,16 @@ def test_a_step_that_fails_changes_nothing(devices):
 def test_what_it_refuses(devices, monkeypatch):
     net = nn.Linear(4, 4)
     groups = lambda vc: optimizer.Groups(vc, [("*", optimizer.Adam)])
+
+    class Listed(optimizer.SGD):
+        elementwise = True
+
+        def __init__(self, vc):
+            super().__init__(vc)
+            self.seen = cuobjax.ModuleList([cuobjax.StateVar(p.value) for p in self.train_vars])
+
+    with pytest.raises(TypeError, match=r"got .*Listed, which has a state of shape .* that `zeros` did not make"):
+        Sharded(net.vars(), Listed)
     refused = [optimizer.LARS, optimizer.LAMB, optimizer.Adafactor, groups, lambda vc: optimizer.Adam]
     for make in refused:
         with pytest.raises(TypeError, match="Sharded: expected an optimizer that does the same with each element"):

@@ -155,13 +155,62 @@ def variables(n):
     return {("same", i): x for i, x in enumerate([*once, mean.value, count.value, weights.value])}
 
 
+def trainer(folder, make):
+    """What a training run consists of, whose optimizer `make` makes: all its variables, a step, its checkpoints."""
+    rows = 12
+    x, y = rng(11).normal(size=(rows, 6)).astype("float32"), rng(12).normal(size=(rows, 3)).astype("float32")
+    net = cuobjax.nn.Sequential([cuobjax.nn.Linear(6, 7), jn.tanh, cuobjax.nn.Linear(7, 3)])
+    optimizer = make(net.vars())
+    gradients = cuobjax.GradValues(lambda x, y: ((net(x) - y) ** 2).mean(), net.vars())
+
+    @Parallel
+    def step(x, y):
+        g, v = gradients(x, y)
+        optimizer(0.05, g)
+        return parallel.pmean(v[0])[None]
+
+    checkpoint = cuobjax.io.Checkpoint(folder, keep_ckpts=0, verbose=False)
+    return cuobjax.ModuleList([net, optimizer]).vars(), lambda: step(*shared(x, y)), checkpoint
+
+
+def begin(folder):
+    """Two steps on one device with an optimizer alone, as checkpoint 1."""
+    variables, step, checkpoint = trainer(folder, cuobjax.optimizer.Adam)
+    step(), step()
+    checkpoint.save(variables, 1)
+
+
+def sharded(n, folder):
+    """Steps with states that are shared out among all devices, which go on from files of other numbers of them."""
+    make = lambda vc: cuobjax.optimizer.Sharded(vc, cuobjax.optimizer.Adam)
+    variables, step, checkpoint = trainer(folder, make)
+    checkpoint.restore(variables, 1)
+    found = {("loss", i): step() for i in range(2)}
+    checkpoint.save(variables, 2)
+    found |= {("same", name): v.value for name, v in variables.items()}
+    again = [step() for _ in range(2)]
+    for v in variables:
+        v.assign(v.value * 0)
+    assert checkpoint.restore(variables)[0] == 2
+    for loss in again:
+        np.testing.assert_array_equal(step(), loss)
+    states, own = (
+        [part for v in variables for part in v.storing() if part.member is not None],
+        processes.current().part(n),
+    )
+    assert {v.member for v in states} == set(range(n)[own])
+    rows = [-(-v.size // n) for v in variables.subset(cuobjax.TrainRef)]
+    assert sum(v.size for v in states if v.shape) == 2 * len(range(n)[own]) * sum(rows)
+    return found
+
+
 SCENARIOS = [collectives, derivatives, training, random_numbers, variables]
 
 
-def results(n):
+def results(n, folder):
     """The results of all scenarios for n devices, as NumPy's arrays: {scenario: {name: arrays}}."""
-    host = lambda found: autograd.tree.tree_map(np.asarray, found)
-    return {scenario.__name__: host(scenario(n)) for scenario in SCENARIOS}
+    found = {scenario.__name__: scenario(n) for scenario in SCENARIOS} | {"sharded": sharded(n, folder)}
+    return autograd.tree.tree_map(np.asarray, found)
 
 
 if __name__ == "__main__":
@@ -169,6 +218,6 @@ if __name__ == "__main__":
     place = int(os.environ.get("OMPI_COMM_WORLD_RANK") or os.environ["PMI_RANK"])
     os.environ["CUOBJAX_CPU_DEVICES"] = counts[place]
     distributed.initialize(60)
-    found = results(sum(processes.current().counts))
+    found = results(sum(processes.current().counts), folder)
     with open(os.path.join(folder, str(distributed.rank())), "wb") as file:
         pickle.dump(found, file)

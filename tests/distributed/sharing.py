@@ -27,6 +27,8 @@ def found(folder):
     cuobjax.random.seed(rank)
     distributed.broadcast_variables([cuobjax.TrainRef(v), r])
     found["variables"] = v.value.tolist(), r.value.tolist(), cuobjax.random.uniform((2,)).tolist()
+    states = cuobjax.optimizer.Sharded({"v": v}, cuobjax.optimizer.Adam).vars()
+    found["parts"] = raised(lambda: distributed.broadcast_variables(states))
     loader = Loader(np.arange(20), batch=6, shuffle=True, drop_last=True, sharded=True)
     found["batches"] = [x.tolist() for x in loader]
     found["stream"] = [x.tolist() for x in Loader(lambda: iter(range(8)), batch=4, sharded=True)]

@@ -16,13 +16,14 @@ from tests.distributed import mpi, sharing
 def test_processes_share(tmp_path):
     printed = mpi.succeed(2, sharing.__file__, tmp_path)
     own = [pickle.loads((tmp_path / str(rank)).read_bytes()) for rank in range(2)]
-    for name in ("gather", "broadcast", "variables", "odd", "restore", "run", "missing", "wrong"):
+    for name in ("gather", "broadcast", "variables", "odd", "parts", "restore", "run", "missing", "wrong"):
         assert own[0][name] == own[1][name], name
     found = own[0]
     assert found["gather"] == ["", "x"]
     assert found["broadcast"] == {"rank": 0}
     cuobjax.random.seed(0)
     assert found["variables"] == ([0, 0, 0], [0, 0], cuobjax.random.uniform((2,)).tolist())
+    assert found["parts"][0] == "ValueError" and "got states of optimizer.Sharded" in found["parts"][1]
     batches = [[*a, *b] for a, b in zip(own[0]["batches"], own[1]["batches"], strict=True)]
     loader = cuobjax.data.Loader(np.arange(20), batch=6, shuffle=True, drop_last=True)
     assert batches == [x.tolist() for x in loader]
