@@ -97,6 +97,11 @@ def test_names_are_looked_at():
     assert sum(len(list(names_in(text))) for text in PAGES.values()) > 200
 
 
+def test_the_design_stays_short():
+    lines = PAGES["design.md"].splitlines()
+    assert len(lines) <= 200 and max(map(len, lines)) <= 120
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_every_public_module_has_a_page_of_the_reference(name):
     pages = [path.read_text() for path in (DOCS / "api").glob("*.md")]
