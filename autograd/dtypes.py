@@ -123,14 +123,15 @@ def entering(raw: Any, among: onp.dtype[Any] | None) -> Any:
         return raw.astype(wanted)
 
 
-def narrowed_integers(raw: Any, dtype: onp.dtype[Any]) -> Any:
+def narrowed_integers(raw: Any, dtype: onp.dtype[Any], wait: bool = False) -> Any:
     """Integers in a dtype of fewer bits.
 
     Raises:
-        OverflowError: If one of a NumPy array is out of range. CuPy's are not checked, as that would wait for the GPU.
+        OverflowError: If one of a NumPy array is out of range. CuPy's are not checked, as that would wait for the GPU,
+            but with `wait`.
     """
     limits = onp.iinfo(dtype)
-    if not backend.is_cupy(raw) and raw.size and not limits.min <= raw.min() <= raw.max() <= limits.max:
+    if (wait or not backend.is_cupy(raw)) and raw.size and not limits.min <= raw.min() <= raw.max() <= limits.max:
         raise OverflowError(
             f"{dtype}: expected integers from {limits.min} to {limits.max}, got {raw.min()} to {raw.max()}. "
             "Pass dtype='int64'."

@@ -141,7 +141,7 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
         created = not _has_numbers(
             [x for name, x in (*named, *((None, a) for a in args[len(names) :])) if name not in _SIZES]
         )
-        result = result if asked else _by_default(result, created)
+        result = result if asked else _by_default(result, created, given)
         return as_result(_placed(result) if created or places else result, given)
 
     return with_arrays
@@ -185,10 +185,10 @@ def _placed(result):
     return result
 
 
-def _by_default(result, created):
+def _by_default(result, created, given=()):
     """What raw arrays and numbers alone decide in a result, all of it if it was created, in default dtypes."""
     if isinstance(result, tuple | list):
-        return _like(result, [_by_default(part, created) for part in result])
+        return _like(result, [_by_default(part, created, given) for part in result])
     if created and isinstance(result, Array):
         dtype = default_dtype(result.dtype)
         return (
@@ -202,6 +202,13 @@ def _by_default(result, created):
         return result
     raw = onp.asarray(result) if isinstance(result, onp.generic) else result
     dtype = default_dtype(raw.dtype)
-    return (
-        narrowed_integers(raw, dtype) if created and dtype != raw.dtype and dtype.kind == "i" else entering(raw, None)
-    )
+    if created and dtype != raw.dtype and dtype.kind == "i":
+        return narrowed_integers(raw, dtype, wait=_has_beyond(given, onp.iinfo(dtype)))
+    return entering(raw, None)
+
+
+def _has_beyond(x, limits):
+    """Whether there are Python integers beyond the limits in nested lists and tuples."""
+    if isinstance(x, list | tuple):
+        return any(_has_beyond(part, limits) for part in x)
+    return type(x) is int and not limits.min <= x <= limits.max

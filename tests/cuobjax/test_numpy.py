@@ -179,11 +179,14 @@ def test_integers_that_a_dtype_does_not_hold():
     assert jn.asarray(2**40, dtype="int64") == 2**40
 
 
-@pytest.mark.usefixtures("on_the_cpu")
 def test_integers_that_the_default_dtype_does_not_hold():
-    for make in (lambda: jn.asarray(2**40), lambda: jn.arange(2**31 - 2, 2**31 + 1), lambda: jn.array([1, -(2**32)])):
+    for make in (
+        lambda: jn.asarray(2**40), lambda: jn.arange(2**31 - 2, 2**31 + 1), lambda: jn.array([1, -(2**32)]),
+        lambda: jn.full((2,), 2**31), lambda: jn.concatenate([[2**40], [1]]), lambda: jn.where(True, -(2**31) - 1, 1),
+    ):  # fmt: skip
         with pytest.raises(OverflowError, match=r"int32: expected integers from -2147483648 to .* Pass dtype='int64'"):
             make()
+    assert jn.arange(2**31 - 2, 2**31).tolist() == [2**31 - 2, 2**31 - 1]  # its end lies beyond
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
