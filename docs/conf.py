@@ -2,6 +2,7 @@
 
 import re
 from inspect import isfunction
+from pathlib import Path
 from typing import Any
 
 from sphinx.util.inspect import signature, stringify_signature
@@ -54,7 +55,19 @@ def _of_class(
     return stringify_signature(found, show_return_annotation=False, unqualified_typehints=True), None
 
 
+def _with_newest(app: Any, name: str, source: list[str]) -> None:
+    """Of each kind of tables, the newest one stands in place of `newest-KIND.md`; where there is none yet, a sentence."""
+
+    def named(match: re.Match[str]) -> str:
+        found = sorted((Path(app.srcdir).parent / "benchmarks" / "results").glob(f"*-{match[1]}.md"))
+        return match[0].replace(f"newest-{match[1]}.md", found[-1].name) if found else "There is no table yet."
+
+    source[0] = re.sub(r"```\{include\} \S*/newest-(\w+)\.md\n.*?```", named, source[0], flags=re.DOTALL)
+
+
 def setup(app: Any) -> None:
     """Sphinx calls it."""
+    app.connect("source-read", _with_newest)
+    app.connect("env-get-outdated", lambda *args: ["benchmarks"])  # read anew, as files may have come
     app.connect("autodoc-process-docstring", _as_text, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", _of_class)

@@ -97,6 +97,11 @@ def test_names_are_looked_at():
     assert sum(len(list(names_in(text))) for text in PAGES.values()) > 200
 
 
+def test_all_kinds_of_benchmarks_are_shown():
+    written = {path.stem.split("-")[-1] for path in (ROOT / "benchmarks" / "results").glob("*.md")}
+    assert written <= set(re.findall(r"newest-(\w+)\.md", PAGES["benchmarks.md"]))
+
+
 def test_the_design_stays_short():
     lines = PAGES["design.md"].splitlines()
     assert len(lines) <= 200 and max(map(len, lines)) <= 120
