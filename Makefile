@@ -118,7 +118,7 @@ board-picture:  ## take docs/board.png, the picture of TensorBoard's page of a r
 	$(venv)CUOBJAX_DEVICE=cpu PYTHONPATH=. $(PY) docs/board.py
 
 docs:  ## make the pages of docs/ with the reference from the docstrings, in build/docs; needs no network
-	$(venv)CUOBJAX_DEVICE=cpu $(PY) -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/docs
+	$(venv)CUOBJAX_DEVICE=cpu $(PY) -m sphinx -W --keep-going -q -a -b html -d build/doctrees docs build/docs
 	@echo "docs: build/docs/index.html"
 
 build:  ## make the source distribution and the wheel in dist/

@@ -29,6 +29,8 @@ default_role = "code"  # `name` in docstrings
 
 html_theme = "furo"
 html_title = "cuobjax"
+html_static_path, html_css_files = ["_static"], ["tables.css"]
+highlight_language = "text"  # of blocks that name none
 html_show_sourcelink = False
 
 
@@ -56,7 +58,7 @@ def _of_class(
 
 
 def _with_newest(app: Any, name: str, source: list[str]) -> None:
-    """Of each kind of tables, the newest one stands in place of `newest-KIND.md`; where there is none yet, a sentence."""
+    """The newest table of a kind in place of `newest-KIND.md`; a sentence where there is none yet."""
 
     def named(match: re.Match[str]) -> str:
         found = sorted((Path(app.srcdir).parent / "benchmarks" / "results").glob(f"*-{match[1]}.md"))
