@@ -15,7 +15,6 @@ from . import (
     constants,
     constraint,
     functional,
-    io,
     nn,
     numpy,
     optimizer,
@@ -52,7 +51,7 @@ __all__ = [
 ]  # fmt: skip
 
 _LATER = {  # imported when they are first asked for: parts that many programs do without
-    **{name: f".{name}" for name in ("data", "debug", "distributed", "jaxboard", "metrics", "plot", "privacy")},
+    **{name: f".{name}" for name in ("data", "debug", "distributed", "io", "jaxboard", "metrics", "plot", "privacy")},
     "EarlyStopping": ".tools.early_stopping",
     "make_graph": ".tools.graph",
     "profile": ".tools.profile",
@@ -60,7 +59,7 @@ _LATER = {  # imported when they are first asked for: parts that many programs d
 }
 
 if _typing.TYPE_CHECKING:
-    from . import data, debug, distributed, jaxboard, metrics, plot, privacy
+    from . import data, debug, distributed, io, jaxboard, metrics, plot, privacy
     from .tools.early_stopping import EarlyStopping
     from .tools.graph import make_graph
     from .tools.profile import profile

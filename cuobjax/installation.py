@@ -8,7 +8,7 @@ others' sake; HIPS autograd over ours is neither of the two, and its `__init__.p
 
 import importlib
 import importlib.util
-import pathlib
+import os
 import sys
 from typing import Any
 
@@ -26,10 +26,11 @@ def check_autograd() -> None:
     if not origin:
         found = "none"
     else:
-        folder = pathlib.Path(origin).parent
-        ours, hips = (folder / _OURS).exists(), (folder / _HIPS).exists()
-        if ours and "cuobjax" in pathlib.Path(origin).read_text(encoding="utf-8"):
-            return
+        folder = os.path.dirname(origin)
+        ours, hips = (os.path.exists(os.path.join(folder, name)) for name in (_OURS, _HIPS))
+        with open(origin, encoding="utf-8") as file:
+            if ours and "cuobjax" in file.read():
+                return
         package = "HIPS autograd" if hips else "another package"
         found = f"{package} in {folder}" + ", installed over ours" * ours
     raise ImportError(

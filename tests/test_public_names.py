@@ -225,6 +225,10 @@ FILES = dict(_files())
 @pytest.mark.parametrize("name", FILES)
 def test_modules_list_their_names_for_tools(name):
     module, listed = importlib.import_module(name), _listed_in_source(FILES[name])
+    if name == "autograd.numpy.random":  # which is NumPy's own module
+        assert listed is None
+        assert module is np.random
+        return
     assert isinstance(listed, list), f"{name}: write a literal __all__"
     assert len(set(listed)) == len(listed)
     assert [public for public in listed if not hasattr(module, public)] == []

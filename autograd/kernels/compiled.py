@@ -7,7 +7,6 @@ takes longer than it would save.
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.util
 import os
 import threading
@@ -244,4 +243,4 @@ def _digest(text, bound, known, options):
         [(name, sorted(value) if isinstance(value, set) else value) for name, value in options.items()],
         *[(name, getattr(value, "__qualname__", value)) for name, value in sorted(bound.items())],
     ]
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    return importlib.import_module("hashlib").sha256(repr(parts).encode()).hexdigest()[:16]

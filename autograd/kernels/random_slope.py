@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = ["log_gamma_slope"]
 
-NODES, WEIGHTS = numpy.polynomial.legendre.leggauss(24)
-NODES, WEIGHTS = (NODES + 1) / 2, WEIGHTS / 2
 TERMS = 20
 PSI = 1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132  # digamma's series in 1 / z**2 (DLMF 5.11.2)
+
+
+@functools.cache
+def _nodes():
+    """24 Gauss-Legendre nodes between 0 and 1, and their weights."""
+    nodes, weights = numpy.polynomial.legendre.leggauss(24)
+    return (nodes + 1) / 2, weights / 2
 
 
 def log_gamma_slope(xp: ModuleType, alpha: RawArray, logarithm: RawArray) -> RawArray:
@@ -73,7 +78,7 @@ def _integral(a, logarithm, psi):
     x, excess = numpy.exp(logarithm), logarithm - psi
     sign = numpy.where(excess > 0, 1.0, -1.0)
     reach, total = _reach(a, x, sign), 0.0
-    for node, weight in zip(NODES, WEIGHTS, strict=True):
+    for node, weight in zip(*_nodes(), strict=True):
         s = reach * node
         total += weight * numpy.exp(sign * a * s - x * numpy.expm1(sign * s)) * (sign * excess + s)
     return total * reach
@@ -89,13 +94,13 @@ def _reach(a, x, sign):
 
 @functools.cache
 def _device_kernel(xp, dtype):
-    lists = {name: ", ".join(map(repr, values.tolist())) for name, values in (("n", NODES), ("w", WEIGHTS))}
+    lists = {name: ", ".join(map(repr, values.tolist())) for name, values in zip("nw", _nodes(), strict=True)}
     return xp.ElementwiseKernel(
         "A alpha, L logarithm",
         f"{dtype} slope",
         "slope = log_gamma_slope((double)alpha, (double)logarithm)",
         "autograd_log_gamma_slope",
-        preamble=CUDA % {"terms": TERMS, "count": len(NODES), **lists},
+        preamble=CUDA % {"terms": TERMS, "count": len(_nodes()[0]), **lists},
     )
 
 

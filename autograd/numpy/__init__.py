@@ -12,7 +12,7 @@ What NumPy has and this namespace lacks is in `_host.ABSENT`, with the reason; i
 """
 
 # ruff: noqa: I001 (names stay in tables)
-import sys as _sys
+import importlib as _importlib
 
 import numpy as _numpy
 from numpy import (
@@ -21,7 +21,7 @@ from numpy import (
     flatiter, flexible, float16, float32, float64, floating, generic, get_include, get_printoptions, getbufsize,
     geterr, geterrcall, half, iinfo, index_exp, inexact, inf, info, int8, int16, int32, int64, int_, intc, integer,
     intp, isdtype, isscalar, issubdtype, iterable, little_endian, long, longdouble, longlong, mintypecode, nan, ndarray,
-    ndindex, nditer, nested_iters, newaxis, number, object_, pi, printoptions, promote_types, random, s_,
+    ndindex, nditer, nested_iters, newaxis, number, object_, pi, printoptions, promote_types, s_,
     sctypeDict, set_printoptions, setbufsize, seterr, seterrcall, short, show_config, show_runtime, signedinteger,
     single, str_, test, typecodes, typename, ubyte, ufunc, uint, uint8, uint16, uint32, uint64, uintc, uintp, ulong,
     ulonglong, unsignedinteger, ushort, void,
@@ -159,13 +159,13 @@ for _name in ("complex192", "complex256", "float96", "float128"):  # as the plat
         globals()[_name] = getattr(_numpy, _name)
         __all__.append(_name)
 
-_sys.modules[f"{__name__}.random"] = random  # host arrays, as programs for HIPS autograd expect
-
 
 def __getattr__(name: str) -> object:
     """HIPS autograd's names beside NumPy's, NumPy's own names that are `ABSENT` among them, such as `datetime64`."""
     if name == "__version__" or (name in _ABSENT and hasattr(_numpy, name)):
         return getattr(_numpy, name)
+    if name == "random":
+        return _importlib.import_module(f"{__name__}.random")
     if name in ("make_diagonal", "row_stack"):
         from . import numpy_wrapper
 

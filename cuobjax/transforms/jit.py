@@ -7,7 +7,7 @@ import reprlib
 import time
 import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
-from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import numpy as onp
 
@@ -30,12 +30,14 @@ from ..core.variable import BaseVar, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function, to_positions
 from ..util.signatures import explained
-from .explanation import Explanation
-from .lowered import Lowered
 from .methods import Transform, without_self
 from .program import Program, Recording, below
 from .recordings import MOST_PROGRAMS, Recordings, Shown
 from .signature import ForeignArray, cache_key, is_input, key_part, paths, require_keys
+
+if TYPE_CHECKING:
+    from .explanation import Explanation
+    from .lowered import Lowered
 
 __all__ = ["Jit"]
 
@@ -285,6 +287,8 @@ class Jit(Transform, Generic[P, R]):
             ConcretizationError: If `f` needs the numbers in its inputs.
             ValueError: If the call makes variables that live on, or uses values that another transformation traces.
         """
+        from .lowered import Lowered  # here, as few programs need it
+
         try:
             key, given, _ = self._given(args, kwargs)
             recording = self._unstored(given)
@@ -322,6 +326,8 @@ class Jit(Transform, Generic[P, R]):
         Args:
             source: Print the programs, too.
         """
+        from .explanation import Explanation  # here, as few programs need it
+
         programs = [program for found in self._programs.values() for program in found]
         names = self.names() if programs else {}
         return Explanation(

@@ -9,7 +9,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as onp
 
@@ -28,8 +28,10 @@ from ..core.scope import Values, is_open, read, read_all, write
 from ..core.training_mode import Modes, unchanged
 from ..core.variable import BaseVar
 from ..util import class_name
-from .explanation import ProgramExplanation
 from .signature import described
+
+if TYPE_CHECKING:
+    from .explanation import ProgramExplanation
 
 __all__ = ["Program", "Recording", "below", "distinct_names"]
 
@@ -203,6 +205,8 @@ class Program:
 
     def explained(self, names: Mapping[BaseVar, str]) -> ProgramExplanation:
         """What there is to say of the program, given names of variables."""
+        from .explanation import ProgramExplanation  # here, as few programs need it
+
         graph = self.graph
         first = len(graph.inputs) - len(self.checks)
         types = [str(graph.values[n]) for n in graph.inputs]

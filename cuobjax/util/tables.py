@@ -1,6 +1,5 @@
 """Tables as text and for notebooks."""
 
-import html
 from collections.abc import Iterable, Sequence
 
 __all__ = ["html_table", "text_table"]
@@ -8,6 +7,7 @@ __all__ = ["html_table", "text_table"]
 
 def html_table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """An HTML table of texts, which are escaped; numbers are aligned to the right."""
+    import html  # here, as few programs need it
 
     def row(cells, tag):
         return "<tr>" + "".join(f"<{tag}{_right(cell)}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"

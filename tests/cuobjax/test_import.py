@@ -7,10 +7,15 @@ import pytest
 
 import cuobjax
 
-HEAVY = "cupy numba scipy matplotlib tensorboard torch jax ml_dtypes onnx tqdm sklearn pandas PIL numpy.testing".split()
-RARE = "asyncio concurrent.futures decimal difflib email http socket ssl subprocess unittest urllib.request".split()
+HEAVY = """
+    PIL cupy jax matplotlib ml_dtypes numba numpy.random numpy.testing onnx pandas scipy sklearn tensorboard torch tqdm
+""".split()
+RARE = """
+    asyncio concurrent.futures decimal difflib email hashlib html http json pathlib socket ssl subprocess
+    unittest urllib zipfile
+""".split()
 LATER = [
-    *(f"cuobjax.{part}" for part in "data debug distributed doctor jaxboard metrics plot privacy tools zoo".split()),
+    *(f"cuobjax.{part}" for part in "data debug distributed doctor io jaxboard metrics plot privacy tools zoo".split()),
 ]
 
 
