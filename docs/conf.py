@@ -5,7 +5,9 @@ from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from sphinx.util.inspect import signature, stringify_signature
+from sphinx.util.nodes import make_refnode
 
 import cuobjax
 
@@ -67,8 +69,31 @@ def _with_newest(app: Any, name: str, source: list[str]) -> None:
     source[0] = re.sub(r"```\{include\} \S*/newest-(\w+)\.md\n.*?```", named, source[0], flags=re.DOTALL)
 
 
+# Where names stand that pages write without them.
+_PREFIXES = ("", "cuobjax.", "autograd.", "cuobjax.nn.", "cuobjax.optimizer.", "cuobjax.optimizer.scheduler.")
+
+
+def _with_links(app: Any, tree: Any, page: str) -> None:
+    """Code that begins with one name of the reference leads there, but for columns of other libraries' names."""
+    objects = app.env.get_domain("py").objects
+    for node in [*tree.findall(nodes.literal)]:
+        name = re.match(r"[A-Za-z][\w.]*", node.astext())
+        entry = node.parent
+        while entry is not None and not isinstance(entry, nodes.entry | nodes.reference | nodes.title):
+            entry = entry.parent
+        theirs = page.startswith("from_") and isinstance(entry, nodes.entry) and entry.parent.index(entry) == 0
+        if not name or theirs or isinstance(entry, nodes.reference | nodes.title):
+            continue
+        if name[0].islower() and "." not in name[0] and "(" not in node.astext():
+            continue  # a word
+        found = [objects[prefix + name[0]] for prefix in _PREFIXES if prefix + name[0] in objects]
+        if len(found) == 1 and found[0].docname != page:
+            node.replace_self(make_refnode(app.builder, page, found[0].docname, found[0].node_id, [node.deepcopy()]))
+
+
 def setup(app: Any) -> None:
     """Sphinx calls it."""
+    app.connect("doctree-resolved", _with_links)
     app.connect("source-read", _with_newest)
     app.connect("env-get-outdated", lambda *args: ["benchmarks"])  # read anew, as files may have come
     app.connect("autodoc-process-docstring", _as_text, priority=400)  # before napoleon
