@@ -102,9 +102,10 @@ def test_all_kinds_of_benchmarks_are_shown():
     assert written <= set(re.findall(r"newest-(\w+)\.md", PAGES["benchmarks.md"]))
 
 
-def test_the_design_stays_short():
+def test_what_newcomers_read_stays_short():
     lines = PAGES["design.md"].splitlines()
     assert len(lines) <= 200 and max(map(len, lines)) <= 120
+    assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 80
 
 
 @pytest.mark.parametrize("name", MODULES)
