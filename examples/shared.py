@@ -1,4 +1,4 @@
-"""What the examples share: the options that each of them has, its seed and device, and the picture that it draws."""
+"""What the examples share: options, a seed, a device and a picture for each; how good pictures of digits are."""
 
 import argparse
 import contextlib
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
@@ -60,3 +61,13 @@ def example(**own: tuple[Any, str]) -> Callable[[Callable[[argparse.Namespace], 
         return main
 
     return program
+
+
+def frechet_distance(a: Any, b: Any) -> float:
+    """How far two sets of images (N, pixels) differ: the distance of Gaussians with their means and covariances.
+
+    Source: Heusel et al. 2017, equation 6; theirs is of features of a network in place of pixels.
+    """
+    (mean, of_a), (other_mean, of_b) = ((x.mean(0), np.cov(x.T)) for x in (np.asarray(a, float), np.asarray(b, float)))
+    root = np.sqrt(np.linalg.eigvals(of_a @ of_b).real.clip(0)).sum()  # the trace of the root of the product
+    return float(((mean - other_mean) ** 2).sum() + np.trace(of_a + of_b) - 2 * root)

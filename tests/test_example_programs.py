@@ -1,6 +1,10 @@
 """The examples that print a result and draw a picture: after few steps the result is one that chance does not give."""
 
+import gzip
+import io
+import pickle
 import re
+import struct
 
 import numpy as np
 import pytest
@@ -9,9 +13,28 @@ pytest.importorskip("sklearn", reason="needs the extra: examples")
 pytest.importorskip("matplotlib", reason="needs the extra: examples")
 
 from autograd import default_device, device_put, value_and_grad
-from examples import gaussian_process, kernel, logistic, maml, mlp, pinn
+from examples import (
+    characters,
+    diffusion,
+    fixmatch,
+    gaussian_process,
+    image_files,
+    kernel,
+    logistic,
+    lora,
+    maml,
+    mlp,
+    pinn,
+    private,
+    wgan,
+)
+from examples.digits import images_and_labels
+from examples.shared import frechet_distance
 
-PROGRAMS = [gaussian_process, kernel, logistic, maml, mlp, pinn]
+PROGRAMS = [
+    characters, diffusion, fixmatch, gaussian_process, image_files, kernel, logistic, lora, maml, mlp, pinn, private,
+    wgan,
+]  # fmt: skip
 
 
 def name_of(program):
@@ -46,7 +69,7 @@ def test_help_and_wrong_options(program, capsys):
         program.main(["--help"])
     told = capsys.readouterr().out
     assert stopped.value.code == 0
-    assert f"`python -m examples.{name_of(program)}`" in told
+    assert f"`python -m examples.{name_of(program)}" in told
     for option in ("--steps", "--seed", "--device", "--out"):
         assert f"{option} " in told
     for wrong, said in (
@@ -124,6 +147,150 @@ def test_residual_is_that_of_the_equation(rng):
     found = pinn.residual(lambda x, t: anp.sin(x) * t**2, x, t)
     u, u_x = np.sin(x) * t**2, np.cos(x) * t**2
     np.testing.assert_allclose(found, 2 * t * np.sin(x) + u * u_x + pinn.VISCOSITY * u)
+
+
+def test_private_training_learns_within_its_budget(run):
+    accounting = pytest.importorskip("dp_accounting", reason="needs the extra: privacy")
+    text = run(private, "--steps", 40, "--batch", 64, "--noise", 1.2)
+    assert figure(text, "test accuracy") > 50
+    accountant = accounting.rdp.RdpAccountant()  # with orders of its own, so that its bound is not below ours by much
+    event = accounting.PoissonSampledDpEvent(64 / 1437, accounting.GaussianDpEvent(1.2))
+    accountant.compose(event, 40)
+    assert figure(text, "epsilon") == pytest.approx(accountant.get_epsilon(private.DELTA), rel=0.02)
+
+
+@pytest.mark.parametrize("net", ["lstm", "gpt"])
+def test_bytes_are_predicted_better_than_by_their_frequencies(run, net):
+    arguments = ["--text", 40_000, "--width", 32, "--length", 32, "--batch", 16, "--lr", 0.01, "--net", net]
+    text = run(characters, "--steps", 60, *arguments)
+    whole = np.frombuffer(characters.source_text(40_000), np.uint8)
+    frequencies = np.bincount(whole, minlength=256)
+    entropy = -np.sum(frequencies * np.log2(np.maximum(frequencies, 1) / len(whole))) / len(whole)
+    assert figure(text, f"{net}:") < entropy - 0.5
+    assert "\ndef " in text
+
+
+def test_another_network_for_text_is_refused(run):
+    with pytest.raises(SystemExit, match="expected --net lstm or gpt, got rnn"):
+        run(characters, "--net", "rnn")
+
+
+def test_images_without_labels_are_learned_from(run):
+    alone, both = run(fixmatch, "--steps", 40, "--batch", 8).splitlines()
+    assert figure(alone, "labelled images alone: test accuracy") > 40
+    assert figure(both, "with the others: test accuracy") > 40
+
+
+def test_few_numbers_teach_a_network_from_a_file(run, tmp_path):
+    file = tmp_path / "there" / "digits.pt"
+    text = run(lora, "--steps", 150, "--file", file)
+    assert f"written: {file}" in text
+    assert figure(text, "from the file: accuracy") > 85
+    assert figure(text, "of upright digits,") < 30
+    trained, whole = figure(text, "turned ones\n"), figure(text, "trained beside")
+    assert trained == sum(4 * (nin + nout) for nin, nout in ((64, 256), (256, 256), (256, 10)))
+    assert whole == 64 * 256 + 256 * 256 + 256 * 10 + 256 + 256 + 10
+    assert figure(text.splitlines()[-1], "accuracy") > 50
+    before = file.read_bytes()
+    assert "written" not in run(lora, "--steps", 1, "--file", file)
+    assert file.read_bytes() == before
+
+
+def test_generator_comes_nearer_to_the_digits(run):
+    text = run(wgan, "--steps", 20, "--lr", 0.001)
+    assert figure(text, "at first,") < 0.5 * figure(text, "to the test images:")
+
+
+def test_noise_becomes_digits(run):
+    text = run(diffusion, "--steps", 60, "--lr", 0.003, "--batch", 32)
+    assert figure(text, "loss") < 0.9  # 1 would be that of no noise at all
+    assert figure(text, "to the test images:") > 10 * figure(text, "of the training images")  # and it says so
+
+
+@pytest.mark.parametrize("time", [0, 1, 40, 98])
+def test_noise_is_taken_away_as_the_posterior_says(rng, time):
+    """Ho et al. 2020, equations 6 and 7, which have the image in place of the noise."""
+    kept, before, beta = diffusion.KEPT[time], diffusion.KEPT[time - 1] if time else 1.0, diffusion.BETA[time]
+    assert kept == pytest.approx(before * (1 - beta))
+    image, noise = rng.normal(size=(2, 3, 64))
+    x = np.sqrt(kept) * image + np.sqrt(1 - kept) * noise
+    mean, deviation = diffusion.before(device_put(x, default_device()), device_put(noise, default_device()), time)
+    expected = (np.sqrt(before) * beta * image + np.sqrt(1 - beta) * (1 - before) * x) / (1 - kept)
+    np.testing.assert_allclose(np.asarray(mean), expected, atol=1e-5)
+    assert float(deviation) == pytest.approx(np.sqrt(beta))
+
+
+def test_frechet_distance_is_that_of_gaussians(rng):
+    """Of covariances that commute it is known: the sum of squared differences of means and of standard deviations."""
+    x = rng.normal(size=(500, 3)) @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    assert frechet_distance(x, x + [1, 2, 3]) == pytest.approx(14)
+    assert frechet_distance(x, 3 * (x - x.mean(0)) + x.mean(0)) == pytest.approx(4 * np.trace(np.cov(x.T)))
+
+
+def as_idx(x):
+    return b"\0\0\x08" + bytes([x.ndim]) + np.array(x.shape, ">u4").tobytes() + x.astype("u1").tobytes()
+
+
+def enlarged(images, size):
+    """Digits (N, 1, 8, 8) as bytes (N, size, size)."""
+    scale = size // 8
+    edge = (size - 8 * scale) // 2
+    return np.pad(
+        (images[:, 0] * 255).astype("u1").repeat(scale, 1).repeat(scale, 2), ((0, 0), (edge,) * 2, (edge,) * 2)
+    )
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_of_mnist(run, tmp_path, packed):
+    images, test_images, labels, test_labels = images_and_labels()
+    for part, x, y in (("train", images, labels), ("t10k", test_images[:100], test_labels[:100])):
+        for name, data in (("images-idx3-ubyte", as_idx(enlarged(x, 28))), ("labels-idx1-ubyte", as_idx(y))):
+            path = tmp_path / f"{part}-{name}{'.gz' * packed}"
+            path.write_bytes(gzip.compress(data, 1) if packed else data)
+    text = run(image_files, "--folder", tmp_path, "--steps", 1 if packed else 30, "--batch", 32)
+    assert "1437 images (1, 28, 28) to learn from, 100 others" in text
+    assert packed or figure(text, "test accuracy") > 30
+
+
+class Python2Pickler(pickle._Pickler):
+    """Writes bytes as the strings of Python 2, as those are that wrote the batches of CIFAR-10."""
+
+    def save_string(self, x):
+        self.write(b"T" + struct.pack("<I", len(x)) + x)
+        self.memoize(x)
+
+    dispatch = {**pickle._Pickler.dispatch, bytes: save_string}  # noqa: RUF012
+
+
+@pytest.mark.parametrize("kind", ["bin", "py"])
+def test_files_of_cifar(tmp_path, rng, kind):
+    rows = [rng.integers(0, 256, (4, 3072), dtype=np.uint8) for _ in range(6)]
+    labels = [rng.integers(0, 10, 4) for _ in range(6)]
+    for name, x, y in zip([f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"], rows, labels, strict=True):
+        if kind == "bin":
+            (tmp_path / f"{name}.bin").write_bytes(np.column_stack([y, x]).astype("u1").tobytes())
+        else:
+            stored = {b"data": x, b"labels": y.tolist(), b"batch_label": b"one", b"filenames": [b"a.png"] * 4}
+            file = io.BytesIO()
+            Python2Pickler(file, protocol=2).dump(stored)
+            written = file.getvalue().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+            assert b"_codecs" not in written
+            (tmp_path / name).write_bytes(written)
+    images, found, test_images, test_found, photographs = image_files.read(tmp_path)
+    assert photographs
+    np.testing.assert_array_equal(images, np.concatenate(rows[:5]).reshape(20, 3, 32, 32))
+    np.testing.assert_array_equal(test_images, rows[5].reshape(4, 3, 32, 32))
+    np.testing.assert_array_equal(np.concatenate([found, test_found]), np.concatenate(labels))
+
+
+def test_files_that_are_none_of_these(tmp_path):
+    with pytest.raises(SystemExit, match=r"image_files: .*expected files train-images-idx3-ubyte"):
+        image_files.main(["--folder", str(tmp_path)])
+    (tmp_path / "data_batch_1").write_bytes(pickle.dumps(print))
+    with pytest.raises(pickle.UnpicklingError, match=r"expected arrays alone, got builtins\.print"):
+        image_files.read(tmp_path)
+    with pytest.raises(ValueError, match="expected an IDX file of bytes"):
+        image_files.idx(b"PK\3\4")
 
 
 def test_learned_weights_adapt_to_new_waves(run):

@@ -14,7 +14,7 @@ import numpy as onp
 import cuobjax.numpy as jn
 from autograd import Array, Device, default_device, device, device_put, tree
 from autograd.backend import as_device, is_array
-from autograd.core import wrapped
+from autograd.core import dereferenced, wrapped
 from autograd.foreign import argument, holds_numbers
 from autograd.typing import DeviceLike
 from autograd.upload import Upload
@@ -90,7 +90,7 @@ def converted(batch: Any, owned: bool = False) -> Any:
     """
 
     def convert(x):
-        x = argument(x, "cuobjax.data")
+        x = dereferenced(argument(x, "cuobjax.data"))  # while another thread records a program, results are References
         if isinstance(x, Array) or not (is_array(x) and holds_numbers(x)):
             return x
         if owned and type(x) is onp.ndarray and x.dtype.name in ("float32", "int32", "uint8", "bool"):

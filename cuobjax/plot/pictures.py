@@ -181,13 +181,24 @@ def images(
     columns = columns or math.ceil(math.sqrt(n))
     rows = -(-n // columns)
     figure = figure or new_figure(min(1.2 * columns, 16), min((1.2 + 0.25 * (titles is not None)) * rows, 24))
+    if titles is None:
+        titles, shown, rows, columns = [""], _mosaic(shown, rows, columns)[None], 1, 1
     for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.axis("off")
-        if i < n:
+        if i < len(shown):
             axes.imshow(shown[i].squeeze(-1) if shown.shape[-1] == 1 else shown[i], cmap="gray", vmin=0, vmax=1)
-            if titles is not None:
-                axes.set_title(str(titles[i]), fontsize=8)
+            axes.set_title(str(titles[i]), fontsize=8)
     return figure
+
+
+def _mosaic(x, rows, columns):
+    """Images (N, H, W, C) side by side in one, with white lines between them: a hundred axes would take seconds."""
+    n, height, width, channels = x.shape
+    gap = max(1, width // 16)
+    cells = onp.ones((rows * columns, height + gap, width + gap, channels))
+    cells[:n, gap:, gap:] = x
+    whole = cells.reshape(rows, columns, *cells.shape[1:]).transpose(0, 2, 1, 3, 4)
+    return whole.reshape(rows * (height + gap), columns * (width + gap), channels)[gap:, gap:]
 
 
 def gradients(vc: Variables, grads: Gradients) -> "Figure":

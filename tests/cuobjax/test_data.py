@@ -505,6 +505,29 @@ def test_a_loop_goes_on_in_a_thread_while_a_program_is_recorded():
     assert sorted(np.concatenate(found)) == [*range(6)]
 
 
+def test_what_is_drawn_while_a_program_is_recorded_is_on_the_device(xp):
+    """Random numbers are made of variables, which a thread reads in another way meanwhile."""
+
+    def noisy(x, generator):
+        return x + objax.random.normal(x.shape, generator=generator)
+
+    batches, found = iter(Loader(np.ones((6, 2)), 2, transform=noisy, workers=1, ahead=1)), []
+    with ThreadPoolExecutor(1) as pool:
+        device = objax.default_device()
+
+        def rest():
+            with objax.device(device):
+                return [*batches]
+
+        @objax.Jit
+        def f(x):
+            found.extend(pool.submit(rest).result())
+            return x + 1
+
+        f(jn.ones(2))
+    assert [(type(x), x.device) for x in found] == 3 * [(objax.Array, device)]
+
+
 def test_a_border_has_a_width():
     with pytest.raises(ValueError, match="random_crop: expected padding of at least 0, got -1"):
         random_crop(np.ones((1, 4, 4)), padding=-1)

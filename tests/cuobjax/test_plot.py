@@ -70,6 +70,16 @@ def test_images(x):
     assert figure.axes[4].get_title() == "4"
 
 
+def test_images_without_titles_are_one_picture(rng):
+    x = rng.uniform(size=(5, 3, 4, 6))
+    (axes,) = images(x, columns=2).axes
+    shown = axes.images[0].get_array()
+    assert shown.shape == (3 * 4 + 2, 2 * 6 + 1, 3)
+    np.testing.assert_allclose(shown[5:9, 7:], x[3].transpose(1, 2, 0))
+    np.testing.assert_allclose(shown[10:, :6], x[4].transpose(1, 2, 0))
+    assert (shown[4] == 1).all() and (shown[:, 6] == 1).all() and (shown[10:, 7:] == 1).all()
+
+
 def test_gradients_and_activations():
     net = objax.nn.Sequential([objax.nn.Linear(3, 2), jn.tanh, objax.nn.Linear(2, 1), objax.nn.Dropout(0.5)])
     net[2].w.assign(jn.zeros((2, 1)))
