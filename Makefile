@@ -17,21 +17,26 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor test test-pythons property fuzz format lint types stubs check demo test-cupy test-gpu test-exchange clients bench bench-gpu kernels coverage board-picture docs build clean
+.PHONY: help setup lock doctor test test-pythons test-packages property fuzz format lint types stubs check demo test-cupy test-gpu test-exchange clients bench bench-gpu kernels coverage board-picture docs build clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.installed  ## make .venv with the package and its dev and examples extras (PYTHON=python3.12 chooses another Python)
 
 # Type checkers look for packages on paths: editable_mode=compat puts this folder on them, others put a finder there.
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "setup: Python 3.11 or newer is needed, got " \
 		+ sys.version.split()[0] + ". Name one with PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,examples]' \
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.txt --editable '.[dev,examples]' \
 		--config-settings editable_mode=compat
 	@touch $@
+
+lock:  ## renew requirements-dev.txt, the versions that setup installs, with uv
+	@test -x build/uv/bin/uv || { $(PYTHON) -m venv build/uv && build/uv/bin/pip install --quiet uv; }
+	build/uv/bin/uv pip compile pyproject.toml --extra dev --extra examples --universal --python-version 3.11 --no-annotate \
+		--upgrade --quiet --custom-compile-command "make lock" --output-file requirements-dev.txt
 
 doctor:  ## say what is installed and test every device
 	$(venv)$(PY) -m cuobjax.doctor
@@ -49,6 +54,9 @@ test-pythons:  ## run every test on the CPU on each Python that is here (PYTHONS
 		if [ -z "$$python" ]; then echo "python$$version: not here"; continue; fi; \
 		$(MAKE) --no-print-directory setup test PYTHON=$$python VENV=build/python$$version || failed="$$failed $$version"; \
 	done; test -z "$$failed" || { echo "failed on Python$$failed"; exit 1; }
+
+test-packages:  ## build wheel and sdist, and try them in fresh environments (PYTHONS_AT="path path" chooses the Pythons)
+	$(venv)$(PY) -m tests.packages $(PYTHONS_AT)
 
 property:  ## run the property tests with many more examples
 	$(venv)CUOBJAX_DEVICE=cpu HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest tests/properties $(PYTEST_ARGS)
