@@ -1,11 +1,13 @@
 """What `import cuobjax` leaves out until it is asked for; that it is there then, for readers and type checkers, too."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 import cuobjax
+from tests.test_architecture import modules
 
 HEAVY = """
     PIL cupy jax matplotlib ml_dtypes numba numpy.random numpy.testing onnx pandas scipy sklearn tensorboard torch tqdm
@@ -40,6 +42,25 @@ def test_what_is_not_imported(loaded, module):
 def test_every_name_is_there_when_it_is_asked_for(name):
     assert name in dir(cuobjax)
     assert getattr(cuobjax, name) is getattr(cuobjax, name)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="one process for each module would take long")
+def test_every_part_may_be_the_next_one_that_is_imported():
+    """After `import cuobjax`, in whatever order functions ask for the others."""
+    code = f"""
+import importlib, os, sys, cuobjax, autograd
+for name in {sorted(modules())}:
+    if name not in sys.modules and not name.endswith("doctor"):
+        child = os.fork()
+        if not child:
+            try:
+                importlib.import_module(name)
+            except BaseException as error:
+                print(name, repr(error).replace(" ", "_"), flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+"""
+    assert _ran(code) == []
 
 
 def test_one_after_the_other_and_by_every_spelling():
