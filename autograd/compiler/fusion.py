@@ -122,6 +122,7 @@ class _Groups:
         self.members = {i: [i] for i in self._in}
         self.kernels = {}
         self._before: dict[int, set[int]] = {}  # operations that have to run before a group
+        self._across = numpy.arange(len(graph.operations))  # where the first group begins that goes on behind each one
         effect = None
         for i, operation in enumerate(graph.operations):
             self._before[i] = {self._maker[n] for n in operation.inputs if n in self._maker}
@@ -171,6 +172,8 @@ class _Groups:
     def _needs(self, late, early):
         """Whether a group depends on another one, itself or through others."""
         first, seen, found = self.members[early][0], {late}, [late]
+        while self._across[first] < first:  # what ends before it may need a group that goes on behind it
+            first = self._across[first]
         while found:
             group = found.pop()
             if group == early:
@@ -185,6 +188,8 @@ class _Groups:
             self._in[i] = group
         self.members[group] = sorted(self.members[group] + self.members.pop(other))
         self._before[group] |= self._before.pop(other)
+        first, last = self.members[group][0], self.members[group][-1]
+        numpy.minimum(self._across[first : last + 1], first, out=self._across[first : last + 1])
 
     def put_alike_together(self) -> None:
         """Merges groups of one text that do not depend on each other."""

@@ -1,5 +1,8 @@
 """Elementwise operations put together into kernels."""
 
+import graphlib
+import random
+
 import numpy as onp
 import pytest
 from hypothesis import given, settings
@@ -212,6 +215,31 @@ MIXING = [
     lambda x: anp.mean(x),
     lambda x: anp.broadcast_to(x, (2, 3)),
 ]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_kernels_wait_for_each_other(seed):
+    """Groups that run together have an order, although what one needs may run together with what comes much later."""
+    draw = random.Random(seed)
+
+    def f(*inputs):
+        chains = [[x] for x in inputs]
+        for _ in range(200):
+            own = draw.choice(chains)
+            other = draw.choice([chain for chain in chains if chain is not own])
+            a, b, kind = draw.choice(own[-5:]), draw.choice(own), draw.randrange(4)
+            own.append([a * 2.0, a - b, anp.tanh(a), a * anp.tanh(anp.sum(draw.choice(other[-5:])))][kind])
+        return [chain[-1] for chain in chains]
+
+    with onp.errstate(all="ignore"):
+        graph = recorded(f, X, ROW, raw([1.0, 2.0]))
+    groups = fusion._Groups(graph)
+    for i in range(len(graph.operations)):
+        groups.join(i)
+    groups.put_alike_together()
+    groups.put_beside_each_other()
+    graphlib.TopologicalSorter({group: groups._groups_before(group) for group in groups.members}).prepare()
+    assert len(groups.members) < len(graph.operations)
 
 
 @st.composite
