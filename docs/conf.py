@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from sphinx.ext.autodoc.preserve_defaults import update_defvalue
 from sphinx.util.inspect import signature, stringify_signature
 from sphinx.util.nodes import make_refnode
 
@@ -24,6 +25,7 @@ myst_enable_extensions = ["colon_fence"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+maximum_signature_line_length = 100  # longer ones have a line for each argument
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 add_module_names = False
@@ -55,6 +57,7 @@ def _of_class(
     """The arguments of a class are those of its `__init__`, not the `*args` of the `__new__` of modules."""
     if what != "class" or not isfunction(obj.__init__):
         return None
+    update_defvalue(app, obj.__init__, bound_method=True)  # as written in the source
     found = signature(obj.__init__, bound_method=True)
     return stringify_signature(found, show_return_annotation=False, unqualified_typehints=True), None
 

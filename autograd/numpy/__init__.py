@@ -13,6 +13,7 @@ What NumPy has and this namespace lacks is in `_host.ABSENT`, with the reason; i
 
 # ruff: noqa: I001 (names stay in tables)
 import importlib as _importlib
+import typing as _typing
 
 import numpy as _numpy
 from numpy import (
@@ -158,6 +159,10 @@ for _name in ("complex192", "complex256", "float96", "float128"):  # as the plat
     if hasattr(_numpy, _name):
         globals()[_name] = getattr(_numpy, _name)
         __all__.append(_name)
+
+
+if _typing.TYPE_CHECKING:
+    from numpy import random
 
 
 def __getattr__(name: str) -> object:
