@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import numbers
+from typing import Any, Literal
 
 import cuobjax.numpy as jn
 from autograd import stop_gradient
 from autograd.axes import complete_axes, complete_axis
-from autograd.backend import is_array
 from autograd.core import Array
 from autograd.ops import activation
 from autograd.ops import elementwise as ops
@@ -15,6 +16,7 @@ from autograd.scipy import special
 
 from ..numpy._array_results import with_array_results
 from ..typing import ArrayLike, Axes
+from .loss.arguments import require_at_least
 
 __all__ = [
     "celu", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid",
@@ -46,36 +48,57 @@ def sigmoid(x: ArrayLike) -> Array:
 
 
 @with_array_results
-def softmax(x: ArrayLike, axis: Axes = -1) -> Array:
+def softmax(x: ArrayLike, axis: Axes = -1, where: ArrayLike | None = None, initial: Any = None) -> Array:
     """exp(x) / sum(exp(x)) along an axis.
 
+    Args:
+        x: Real numbers.
+        axis: The axis.
+        where: Booleans that broadcast to the shape of x: only where they are True elements count; the others get 0.
+        initial: Has no effect; JAX takes it beside `where`.
+
     Raises:
-        TypeError: If x is complex, ValueError if the axis has length 0.
+        TypeError: If x is complex or `where` not boolean, ValueError if the axis has length 0.
     """
-    return special.softmax(_exponents("softmax", x, axis), axis)
+    where = _mask("softmax", where)
+    y = special.softmax(_exponents("softmax", x, axis, where), axis)
+    return y if where is None else jn.where(where, y, 0)
 
 
 @with_array_results
-def log_softmax(x: ArrayLike, axis: Axes = -1) -> Array:
-    """log(softmax(x)) along an axis, computed so that it does not underflow.
+def log_softmax(x: ArrayLike, axis: Axes = -1, where: ArrayLike | None = None, initial: Any = None) -> Array:
+    """log(softmax(x)) along an axis, computed so that it does not underflow; -inf where `where` is False.
 
-    Raises:
-        TypeError: If x is complex, ValueError if the axis has length 0.
+    Arguments and errors are those of `softmax`.
     """
-    return special.log_softmax(_exponents("log_softmax", x, axis), axis)
+    where = _mask("log_softmax", where)
+    y = special.log_softmax(_exponents("log_softmax", x, axis, where), axis)
+    return y if where is None else jn.where(where, y, -math.inf)
 
 
-def _exponents(where, x, axis):
+def _mask(name, where):
+    where = None if where is None else jn.asarray(where)
+    if where is not None and where.dtype.kind != "b":
+        raise TypeError(f"{name}: expected where of booleans, got dtype {where.dtype}. Write where != 0.")
+    return where
+
+
+def _exponents(name, x, axis, where):
     x = jn.asarray(x)
     if x.dtype.kind == "c":
-        raise TypeError(f"{where}: expected real numbers, got dtype {x.dtype}.")
+        raise TypeError(f"{name}: expected real numbers, got dtype {x.dtype}.")
     if not x.size and not math.prod([x.shape[i] for i in complete_axes(axis, x.ndim)]):
-        raise ValueError(f"{where}: expected elements along axis {axis}, got x of shape {x.shape}.")
-    return x
+        raise ValueError(f"{name}: expected elements along axis {axis}, got x of shape {x.shape}.")
+    if where is None:
+        return x
+    x = x if x.dtype.kind not in "biu" else x * 1.0
+    return jn.where(where, x, float(jn.finfo(x.dtype).min))  # not -inf: a row may have nothing else
 
 
 @with_array_results
-def logsumexp(a: ArrayLike, axis: Axes = None, b: ArrayLike | None = None, keepdims: bool = False) -> Array:
+def logsumexp(
+    a: ArrayLike, axis: Axes = None, b: ArrayLike | None = None, keepdims: bool = False, return_sign: bool = False
+) -> Any:
     """log(sum(b * exp(a))) over axes, computed so that exp does not overflow.
 
     Args:
@@ -83,16 +106,23 @@ def logsumexp(a: ArrayLike, axis: Axes = None, b: ArrayLike | None = None, keepd
         axis: The axes to sum over; None: all.
         b: Factors; None: 1.
         keepdims: Whether the axes stay, with length 1.
+        return_sign: Whether to return (log(abs(sum)), sign of the sum); else the result is NaN where the sum is
+            negative.
     """
-    return special.logsumexp(a, axis, b, keepdims)
+    return special.logsumexp(a, axis, b, keepdims, return_sign)
 
 
 def leaky_relu(x: ArrayLike, negative_slope: float | ArrayLike = 0.01) -> Array:
     """`x` where it is positive, elsewhere `negative_slope * x`, a number or an array that may be trained (PReLU)."""
-    x = jn.asarray(x)
-    if isinstance(negative_slope, Array) or is_array(negative_slope):
-        return jn.where(x > 0, x, x * negative_slope)
-    return ops.leaky_relu(x, negative_slope=negative_slope)
+    x, slope = jn.asarray(x), _factor(negative_slope)
+    if isinstance(slope, Array):
+        return jn.where(x > 0, x, x * slope)
+    return ops.leaky_relu(x, negative_slope=slope)
+
+
+def _factor(x):
+    """A number as it is; what else holds numbers as an Array, so that it has the dtype of one."""
+    return x if isinstance(x, numbers.Real) else jn.asarray(x)
 
 
 def prelu(x: ArrayLike, slope: ArrayLike) -> Array:
@@ -121,7 +151,10 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
 
 
 def celu(x: ArrayLike, alpha: float = 1.0) -> Array:
-    """`x` where it is positive, elsewhere `alpha * (exp(x / alpha) - 1)`."""
+    """`x` where it is positive, elsewhere `alpha * (exp(x / alpha) - 1)`; ValueError for an `alpha` of 0."""
+    alpha = _factor(alpha)
+    if not isinstance(alpha, Array) and not alpha:
+        raise ValueError("celu: expected alpha other than 0, got 0. Its limit is relu(x).")
     return _elu(jn.asarray(x), alpha, 1 / alpha, 1.0)
 
 
@@ -131,7 +164,8 @@ def selu(x: ArrayLike) -> Array:
 
 
 def _elu(x, alpha, rate, scale):
-    if isinstance(alpha, Array) or is_array(alpha):
+    alpha = _factor(alpha)
+    if isinstance(alpha, Array):
         below = jn.where(x > 0, 0, x)
         return jn.where(x > 0, x, alpha * jn.expm1(below * rate)) * scale
     return activation.elu(x, alpha=float(alpha), rate=float(rate), scale=scale)
@@ -142,14 +176,17 @@ def silu(x: ArrayLike) -> Array:
     return activation.silu(jn.asarray(x))
 
 
-def gelu(x: ArrayLike, approximate: bool = False) -> Array:
+def gelu(x: ArrayLike, approximate: bool | Literal["none", "tanh"] = False) -> Array:
     """`x` times the probability that a standard normal variable is below it. Source: Hendrycks & Gimpel 2016.
 
     Args:
         x: An array of real numbers.
-        approximate: Whether to take their formula with tanh, as the first GPTs do; it differs by up to 5e-4.
+        approximate: Whether to take their formula with tanh, as the first GPTs do; it differs by up to 5e-4. PyTorch's
+            "tanh" and "none" mean the same; another text raises ValueError.
     """
-    return (activation.gelu_tanh if approximate else activation.gelu)(jn.asarray(x))
+    if isinstance(approximate, str) and approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu: expected approximate as a boolean, 'none' or 'tanh', got {approximate!r}.")
+    return (activation.gelu_tanh if approximate and approximate != "none" else activation.gelu)(jn.asarray(x))
 
 
 def mish(x: ArrayLike) -> Array:
@@ -220,13 +257,15 @@ def soft_sign(x: ArrayLike) -> Array:
 
 
 def hard_shrink(x: ArrayLike, limit: float = 0.5) -> Array:
-    """`x` where its absolute value is above `limit`, elsewhere 0."""
+    """`x` where its absolute value is above `limit`, elsewhere 0; ValueError for a negative limit."""
+    require_at_least("hard_shrink", 0, limit=limit)
     x = jn.asarray(x)
     return jn.where(abs(x) > limit, x, 0)
 
 
 def soft_shrink(x: ArrayLike, limit: float = 0.5) -> Array:
-    """`x` moved towards 0 by `limit`, 0 where it is nearer."""
+    """`x` moved towards 0 by `limit`, 0 where it is nearer; ValueError for a negative limit."""
+    require_at_least("soft_shrink", 0, limit=limit)
     x = jn.asarray(x)
     return x - jn.clip(x, -limit, limit)
 

@@ -5,7 +5,7 @@ from autograd import Array
 
 from ..typing import ArrayLike
 from .half_precision import single, with_precision_of
-from .loss.arguments import require_between, require_real
+from .loss.arguments import require_at_least, require_between, require_real
 
 __all__ = ["kl"]
 
@@ -29,6 +29,7 @@ def kl(p: ArrayLike, q: ArrayLike, eps: float = 2**-17) -> Array:
     require_real("kl", p, q)
     for name, x in (("p", p), ("q", q)):
         require_between("kl", name, x, 0, 1, "Of logits take functional.softmax.")
+    require_at_least("kl", 0, eps=eps)
     wide_p, wide_q = single(p), single(q)
     return with_precision_of(jn.dot(wide_p, jn.log(wide_p + eps) - jn.log(wide_q + eps)), p, q)
 

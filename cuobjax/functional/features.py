@@ -61,14 +61,24 @@ def dynamic_slice(
 
     Raises:
         ValueError: If there are not as many indices and sizes as axes, or a size is longer than its axis.
+        TypeError: If indices or sizes are no sequences, or not of integers.
 
     Example:
         >>> dynamic_slice(jn.arange(5), [4], [2])  # clipped
         Array([3, 4], dtype=int32)
     """
     x = jn.asarray(operand)
-    require_sizes("dynamic_slice", 0, slice_sizes=tuple(slice_sizes))
-    starts = [start_indices[i] for i in range(len(start_indices))]  # type: ignore[arg-type,index]
+    try:
+        slice_sizes, starts = tuple(slice_sizes), [start_indices[i] for i in range(len(start_indices))]  # type: ignore[arg-type,index]
+    except TypeError:
+        raise TypeError(
+            "dynamic_slice: expected start_indices and slice_sizes as sequences, a number for each axis, got "
+            f"{start_indices!r} and {slice_sizes!r}."
+        ) from None
+    require_sizes("dynamic_slice", 0, slice_sizes=slice_sizes)
+    starts = [i if isinstance(i, numbers.Integral) else jn.asarray(i) for i in starts]
+    if floating := [i.dtype for i in starts if isinstance(i, Array) and i.dtype.kind not in "iu"]:
+        raise TypeError(f"dynamic_slice: expected start_indices of integers, got dtype {floating[0]}.")
     if not len(starts) == len(slice_sizes) == x.ndim:
         raise ValueError(
             f"dynamic_slice: expected {x.ndim} start_indices and slice_sizes, got {len(starts)} and {len(slice_sizes)}."
@@ -82,7 +92,7 @@ def dynamic_slice(
                 first = min(max(int(start) + n * (start < 0), 0), last)
                 x = x[(slice(None),) * axis + (slice(first, first + size),)]
             else:
-                index = jn.asarray(start).astype("int64")
+                index = start.astype("int64")
                 index = jn.clip(jn.where(index < 0, index + n, index), 0, last)
                 x = jn.take(x, index + jn.arange(size), axis)
     return x
@@ -123,6 +133,8 @@ def top_k(operand: ArrayLike, k: int) -> list[Array]:
         k: At most n; else ValueError is raised.
     """
     x = jn.asarray(operand)
+    if x.dtype.kind == "c":
+        raise TypeError(f"top_k: expected real numbers, got dtype {x.dtype}.")
     require_sizes("top_k", 0, k=k)
     if not x.ndim or k > x.shape[-1]:
         raise ValueError(f"top_k: expected an array (..., n) with n of at least k = {k}, got shape {x.shape}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import numbers
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..constants import Interpolate
 from ..dtypes import default_dtype
 from ..typing import ArrayLike
 from ..util import to_interpolate, to_tuple
-from ..util.convert import require_sizes
+from ..util.convert import require_integers, require_reals, require_sizes
 from .half_precision import single, with_precision_of
 
 __all__ = [
@@ -149,8 +150,13 @@ def interpolate(
         raise ValueError(f"interpolate: expected at most {x.ndim} lengths for an array {x.shape}, got {new}.")
     kept, last = x.shape[: x.ndim - len(new)], x.shape[x.ndim - len(new) :]
     if scale_factor is not None:
+        for factor in new:
+            require_reals("interpolate", scale_factor=factor)
+            if not math.isfinite(factor):
+                raise ValueError(f"interpolate: expected a finite scale_factor, got {factor}.")
         new = tuple(math.floor(n * factor) for n, factor in zip(last, new, strict=True))
     require_sizes("interpolate", 1, size=new)
+    new = tuple(map(operator.index, new))
     return _resized(x, (*kept, *new), mode)
 
 
@@ -176,7 +182,7 @@ def upsample_2d(x: ArrayLike, scale: int | Sequence[int], method: Interpolate | 
 def upscale_nn(x: ArrayLike, scale: int = 2) -> Array:
     """Images x (N, C, H, W) with each element `scale` x `scale` times: (N, C, H * scale, W * scale)."""
     image = _images("upscale_nn", x)
-    require_sizes("upscale_nn", 1, scale=scale)
+    require_integers("upscale_nn", 1, scale=scale)
     n, c, h, w = image.shape
     return jn.broadcast_to(image[:, :, :, None, :, None], (n, c, h, scale, w, scale)).reshape(
         (n, c, h * scale, w * scale)

@@ -8,12 +8,15 @@ import operator
 from collections.abc import Iterable
 from typing import Any
 
+from autograd import Array
+from autograd.backend import is_array
+
 from ..constants import ConvPadding, Interpolate
 from ..typing import Padding
 
 __all__ = [
-    "ilog2", "lengths_of_axes", "require_integers", "require_sizes", "to_interpolate", "to_padding", "to_positions",
-    "to_tuple",
+    "ilog2", "lengths_of_axes", "require_integers", "require_reals", "require_sizes", "to_interpolate", "to_padding",
+    "to_positions", "to_tuple",
 ]  # fmt: skip
 
 
@@ -52,6 +55,13 @@ def require_integers(where: str, least: int, **integers: Any) -> None:
         if isinstance(x, bool) or not isinstance(x, numbers.Integral):
             raise TypeError(f"{where}: expected {name} as an integer, got {x!r}.")
     require_sizes(where, least, **integers)
+
+
+def require_reals(where: str, **reals: Any) -> None:
+    """Raises TypeError unless all of `reals` are real numbers, or arrays, which may be traced."""
+    for name, x in reals.items():
+        if not isinstance(x, numbers.Real | Array) and not is_array(x):
+            raise TypeError(f"{where}: expected {name} as a number, got {x!r}.")
 
 
 def lengths_of_axes(where: str, rank: int, **sizes: Any) -> list[tuple[int, ...]]:

@@ -13,6 +13,7 @@ from autograd.axes import complete_axes
 from autograd.backend import CPU
 
 from ...typing import ArrayLike, Axes
+from ...util.convert import require_reals
 from ..half_precision import single, with_precision_of
 
 __all__ = [
@@ -65,7 +66,8 @@ def of_one_shape(where: str, **arrays: ArrayLike) -> tuple[Array, ...]:
 
 
 def require_at_least(where: str, least: float, **numbers: Any) -> None:
-    """Raises ValueError for a Python number below `least`, or NaN."""
+    """Raises TypeError for what is no number, ValueError for a Python number below `least`, or NaN."""
+    require_reals(where, **numbers)
     for name, number in numbers.items():
         if isinstance(number, int | float) and not number >= least:
             raise ValueError(f"{where}: expected {name} of at least {least}, got {number}.")
