@@ -27,7 +27,7 @@ __all__ = [
 
 _AXES: dict[int, tuple[str, ...]] = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 _explained = explained(
-    "Write Conv2D(nin, nout, k), for instance.",
+    "Write {name}(nin, nout, k), for instance.",
     bias="Write use_bias=False.",
     stride="Write strides.",
     dilation="Write dilations.",
@@ -235,7 +235,7 @@ class DepthwiseConv(Conv):
         w_init: Makes w from its shape (*kernel, 1, nin * multiplier).
     """
 
-    @explained("Write DepthwiseConv2D(nin, k), for instance.", bias="Write use_bias=False.", stride="Write strides.")
+    @explained("Write {name}(nin, k), for instance.", bias="Write use_bias=False.", stride="Write strides.")
     def __init__(
         self,
         nin: int,

@@ -14,7 +14,7 @@ from autograd.axes import complete_axis
 from .. import random
 from ..absent import of_package
 from ..random.continuous import orthonormal
-from ..util.convert import require_sizes
+from ..util.convert import require_reals, require_sizes
 
 __all__ = [
     "gain_leaky_relu", "identity", "kaiming_normal", "kaiming_normal_gain", "kaiming_truncated_normal",
@@ -25,6 +25,7 @@ __all__ = [
 
 def gain_leaky_relu(relu_slope: float = 0.1) -> float:
     """The gain for layers followed by a leaky ReLU: sqrt(2 / (1 + relu_slope**2))."""
+    require_reals("gain_leaky_relu", relu_slope=relu_slope)
     return math.sqrt(2 / (1 + relu_slope**2))
 
 
@@ -56,40 +57,46 @@ def xavier_normal_gain(shape: Sequence[int]) -> float:
 
 def identity(shape: Sequence[int], gain: float = 1) -> Array:
     """A matrix with `gain` on its diagonal, else 0; a shape of another rank raises ValueError."""
+    shape = _shape("identity", shape)
     if len(shape) != 2:
         raise ValueError(f"identity: expected the shape of a matrix, got {shape}.")
-    rows, columns = _shape("identity", shape)
+    rows, columns = shape
     return gain * jn.eye(rows, columns)
 
 
 def kaiming_normal(shape: Sequence[int], gain: float = 1) -> Array:
     """Normal numbers of a `shape`, with standard deviation gain * kaiming_normal_gain(shape)."""
-    return random.normal(shape, stddev=gain * kaiming_normal_gain(shape))
+    return random.normal(shape, stddev=_stddev("kaiming_normal", gain, kaiming_normal_gain(shape)))
 
 
 def kaiming_truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, gain: float = 1) -> Array:
     """As `kaiming_normal(shape, gain)`, as `truncated_normal` has them."""
-    return truncated_normal(shape, lower, upper, gain * kaiming_normal_gain(shape))
+    return truncated_normal(shape, lower, upper, _stddev("kaiming_truncated_normal", gain, kaiming_normal_gain(shape)))
 
 
 def xavier_normal(shape: Sequence[int], gain: float = 1) -> Array:
     """Normal numbers of a `shape`, with standard deviation gain * xavier_normal_gain(shape)."""
-    return random.normal(shape, stddev=gain * xavier_normal_gain(shape))
+    return random.normal(shape, stddev=_stddev("xavier_normal", gain, xavier_normal_gain(shape)))
 
 
 def xavier_truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, gain: float = 1) -> Array:
     """As `xavier_normal(shape, gain)`, as `truncated_normal` has them."""
-    return truncated_normal(shape, lower, upper, gain * xavier_normal_gain(shape))
+    return truncated_normal(shape, lower, upper, _stddev("xavier_truncated_normal", gain, xavier_normal_gain(shape)))
 
 
 def kaiming_uniform(shape: Sequence[int], gain: float = 1) -> Array:
     """Uniform numbers of a `shape` around 0, with the standard deviation of `kaiming_normal(shape, gain)`."""
-    return _uniform(shape, math.sqrt(3) * gain * kaiming_normal_gain(shape))
+    return _uniform(shape, math.sqrt(3) * _stddev("kaiming_uniform", gain, kaiming_normal_gain(shape)))
 
 
 def xavier_uniform(shape: Sequence[int], gain: float = 1) -> Array:
     """Uniform numbers of a `shape` around 0, with the standard deviation of `xavier_normal(shape, gain)`."""
-    return _uniform(shape, math.sqrt(3) * gain * xavier_normal_gain(shape))
+    return _uniform(shape, math.sqrt(3) * _stddev("xavier_uniform", gain, xavier_normal_gain(shape)))
+
+
+def _stddev(where, gain, factor):
+    require_reals(where, gain=gain)
+    return gain * factor
 
 
 def _uniform(shape, bound):
@@ -101,6 +108,7 @@ def truncated_normal(shape: Sequence[int], lower: float = -2, upper: float = 2, 
 
     As in Objax; `random.truncated_normal` scales by `stddev` itself, and its numbers vary less than that.
     """
+    require_reals("truncated_normal", lower=lower, upper=upper, stddev=stddev)
     return random.truncated_normal(shape, lower=lower, upper=upper, stddev=stddev / _truncated_stddev(lower, upper))
 
 

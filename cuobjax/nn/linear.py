@@ -25,6 +25,10 @@ def weights(where: str, w_init: Callable[[tuple[int, ...]], Tensor], shape: tupl
             f"{where}: expected w_init as a function of a shape, got {got}. Write lambda shape: w, for instance."
         )
     w = TrainVar(w_init(shape))
+    if w.dtype.kind in "biu":
+        raise TypeError(
+            f"{where}: expected w_init to return floating-point numbers, got dtype {w.dtype}, which cannot be trained."
+        )
     if w.shape != shape:
         raise ValueError(f"{where}: expected w_init to return shape {shape}, got {w.shape}.")
     return w

@@ -14,6 +14,7 @@ from .. import functional
 from ..core.module import Module
 from ..core.training_mode import in_training
 from ..core.variable import StateVar, TrainVar
+from ..dtypes import default_dtype
 from ..functional.half_precision import single
 from ..typing import ArrayLike
 from ..util import class_name
@@ -68,6 +69,8 @@ class BatchNorm(Module):
         self._check(x)
         if not in_training(self, training):
             return self._standardized(x, self.running_mean.value, self.running_var.value)
+        if x.dtype.kind in "biu":
+            x = x.astype(default_dtype())
         if not x.size:
             raise ValueError(
                 f"{type(self).__name__}: expected elements to take statistics of, got x of shape {x.shape}."

@@ -11,7 +11,7 @@ from ..functional import global_average_pool, relu
 from ..nn import BatchNorm2D, Conv2D, Linear, Sequential
 from ..nn.init import xavier_truncated_normal
 from ..typing import ArrayLike
-from ..util.convert import require_sizes
+from ..util.convert import require_integers, require_reals, require_sizes
 from .residual import convolution
 
 __all__ = ["WRNBlock", "WideResNet", "WideResNetGeneral"]
@@ -64,7 +64,10 @@ class WideResNetGeneral(Sequential):
     def __init__(
         self, nin: int, nclass: int, blocks_per_group: Sequence[int], width: int, bn: Callable[..., Any] = _norm
     ) -> None:
-        require_sizes("WideResNetGeneral", 1, blocks_per_group=tuple(blocks_per_group))
+        require_sizes("WideResNetGeneral", 1, blocks_per_group=blocks_per_group)
+        require_reals("WideResNetGeneral", width=width)
+        if not width > 0:
+            raise ValueError(f"WideResNetGeneral: expected width greater than 0, got {width}.")
         n = 16
         layers: list[Any] = [convolution(nin, n, 3)]
         for i, blocks in enumerate(blocks_per_group):
@@ -87,6 +90,7 @@ class WideResNet(WideResNetGeneral):
     """
 
     def __init__(self, nin: int, nclass: int, depth: int = 28, width: int = 2, bn: Callable[..., Any] = _norm) -> None:
+        require_integers("WideResNet", 0, depth=depth)
         if (depth - 4) % 6 or depth < 10:
             raise ValueError(f"WideResNet: expected a depth of 6n+4, such as 28, got {depth}.")
         super().__init__(nin, nclass, [(depth - 4) // 6] * 3, width, bn)

@@ -2,12 +2,14 @@
 
 import re
 
+import numpy as np
 import pytest
 
 import cuobjax as objax
 import cuobjax.numpy as jn
 from cuobjax import nn
 from cuobjax.nn import init
+from cuobjax.zoo import WideResNet, WideResNetGeneral
 
 
 @pytest.mark.parametrize(
@@ -16,6 +18,29 @@ from cuobjax.nn import init
         (lambda: nn.Linear(-1, 2), "Linear: expected nin of at least 0, got -1"),
         (lambda: nn.Linear(2, -1), "Linear: expected nout of at least 0, got -1"),
         (lambda: nn.Linear(2.5, 3), "Linear: expected nin of integers, got 2.5"),
+        (
+            lambda: nn.Linear(2, 3, w_init=lambda shape: jn.zeros(shape, int)),
+            "Linear: expected w_init to return floating-",
+        ),
+        (
+            lambda: nn.ConvTranspose1D(2, 3),
+            "ConvTranspose1D: missing 1 required positional argument: 'k'. Write ConvTranspose1D(nin, nout, k)",
+        ),
+        (
+            lambda: nn.SeparableConv2D(2, 3),
+            "SeparableConv2D: missing 1 required positional argument: 'k'. Write SeparableConv2D(nin, nout, k)",
+        ),
+        (lambda: init.identity(3), "identity: expected a shape of at least one axis, got 3"),
+        (lambda: init.kaiming_normal((2, 3), "2"), "kaiming_normal: expected gain as a number, got '2'"),
+        (lambda: init.xavier_uniform((2, 3), None), "xavier_uniform: expected gain as a number, got None"),
+        (lambda: init.truncated_normal((2, 3), None), "truncated_normal: expected lower as a number, got None"),
+        (lambda: init.gain_leaky_relu("a"), "gain_leaky_relu: expected relu_slope as a number, got 'a'"),
+        (lambda: WideResNet(3, 10, depth="a"), "WideResNet: expected depth as an integer, got 'a'"),
+        (lambda: WideResNet(3, 10, width=0), "WideResNetGeneral: expected width greater than 0, got 0"),
+        (
+            lambda: WideResNetGeneral(3, 10, None, 1),
+            "WideResNetGeneral: expected blocks_per_group of integers, got None",
+        ),
         (lambda: nn.Conv2D(0, 3, 3), "Conv2D: expected nin of at least 1, got 0"),
         (lambda: nn.Conv2D(3, -4, 3), "Conv2D: expected nout of at least 0, got -4"),
         (lambda: nn.Conv2D(3, 4, (1, 0)), "Conv2D: expected k of at least 1, got (1, 0)"),
@@ -62,3 +87,13 @@ def test_layers_and_initial_values_without_elements():
     for shape in ((3, 0), (0, 3)):
         assert init.orthogonal(shape).shape == shape
         assert init.xavier_normal(shape).shape == shape
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "bool"])
+def test_batch_norm_of_integers_is_that_of_default_numbers_in_training_too(dtype):
+    x = np.array([[0, 1], [1, 1], [1, 0], [1, 1]])
+    integers, real = nn.BatchNorm0D(2), nn.BatchNorm0D(2)
+    y = integers(x.astype(dtype), training=True)
+    assert y.dtype == "float32"
+    np.testing.assert_array_equal(y, real(x.astype("float32"), training=True))
+    np.testing.assert_array_equal(integers.running_var.value, real.running_var.value)
