@@ -96,7 +96,7 @@ def photograph(size):
 
 
 @example(
-    steps=(1000, "steps of Adam"), spots=(500, "how many"), size=(96, "of the picture, in pixels"), lr=(0.01, "of Adam")
+    steps=(1500, "steps of Adam"), spots=(1000, "how many"), size=(96, "of the picture, in pixels"), lr=(0.01, "of Adam")
 )
 def main(options):
     target = jn.array(photograph(options.size))

@@ -35,7 +35,10 @@ _SMOOTHED = 100  # numbers in a curve that is smoothed
 
 def new_figure(width: float, height: float) -> Any:
     """A figure of matplotlib, of a size in inches."""
-    return optional("matplotlib.figure", "plot", "plot").Figure(figsize=(width, height), layout="constrained")
+    optional("matplotlib.figure", "plot", "plot")  # says which extra is missing
+    from ._figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _numbers(x: Any) -> onp.ndarray[Any, Any]:

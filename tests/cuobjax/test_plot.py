@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import pickle
 import sys
 
 import numpy as np
@@ -175,6 +176,12 @@ def test_layers_of_a_graph():
 def test_what_cannot_be_drawn(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_notebooks_show_figures():
+    figure = curves([1.0, 2.0])
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert pickle.loads(pickle.dumps(figure)).axes[0].get_ylabel() == "loss"
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
