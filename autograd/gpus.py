@@ -16,7 +16,16 @@ from .backend import Device, is_cupy, several_gpus
 if TYPE_CHECKING:
     from .typing import RawArray
 
-__all__ = ["current_gpu", "library_beside", "streams", "use_gpu_of", "use_streams", "using_streams"]
+__all__ = [
+    "current_gpu",
+    "library_beside",
+    "streams",
+    "use_gpu_of",
+    "use_streams",
+    "using_streams",
+    "using_streams_beside",
+    "wait_for",
+]
 
 
 def current_gpu() -> AbstractContextManager[Any]:
@@ -96,3 +105,33 @@ def using_streams(found: Iterable[tuple[Device, Any]]) -> Iterator[None]:
         yield
     finally:
         use_streams(before)
+
+
+@functools.cache
+def _beside(gpu):
+    """A stream of a GPU for what goes on beside the computation."""
+    with gpu.current():
+        return gpu.library.cuda.Stream(non_blocking=True)
+
+
+@contextlib.contextmanager
+def using_streams_beside(found: Iterable[tuple[Device, Any]]) -> Iterator[list[Any]]:
+    """A context in which CuPy uses other streams, which wait for what is in these; it yields a list for `wait_for`."""
+    events: list[Any] = []
+    others = [(gpu, _beside(gpu)) for gpu, _ in found]
+    for (gpu, stream), (_, other) in zip(found, others, strict=True):
+        with gpu.current():
+            other.wait_event(stream.record())
+    with using_streams(others):
+        yield events
+    for gpu, other in others:
+        with gpu.current():
+            events.append(other.record())
+
+
+def wait_for(events: Iterable[Any], gpu: Device) -> None:
+    """Lets what CuPy does next on a GPU, in this thread, wait for events of streams beside."""
+    with gpu.current():
+        stream = gpu.library.cuda.get_current_stream(gpu.index)
+        for event in events:
+            stream.wait_event(event)

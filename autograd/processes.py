@@ -15,11 +15,12 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 import numpy
 
-__all__ = ["Joining", "Mpi", "Processes", "ProcessesError", "current", "install"]
+__all__ = ["Joining", "Mpi", "Processes", "ProcessesError", "beside", "current", "install"]
 
 Joining: TypeAlias = Callable[[Any, Any], Any]
 """Joins the arrays of two processes to one, element by element."""
@@ -29,6 +30,10 @@ _SMALL = 8192  # bytes: an array that is sent to everybody at once, as the numbe
 _LARGE = 1 << 28  # bytes: of one round; MPI counts them in an int
 _WORD, _EXCHANGE, _FAILED = 0, 1, 2  # tags of messages
 _SPINS, _PAUSE = 200, 0.0005  # seconds
+
+
+beside: ContextVar[bool] = ContextVar("autograd.beside", default=False)
+"""Whether an exchange goes on beside computations, to which it leaves the processor between two questions to MPI."""
 
 
 class ProcessesError(RuntimeError):
@@ -248,7 +253,8 @@ class Mpi(Processes):
 
     def _finish(self, *requests):
         """Completes an exchange to which all processes have come; MPI moves data while it is asked."""
-        if not self._waited(lambda: self._mpi.Request.Testall(requests), self.patience, pause=0):
+        pause = _PAUSE if beside.get() else 0
+        if not self._waited(lambda: self._mpi.Request.Testall(requests), self.patience, pause):
             self._fail(f"Processes: waited {self.patience:g} s for others in the middle of {self.where}.")
 
     def reduced(self, x: Any, join: Joining) -> Any:

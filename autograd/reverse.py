@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
@@ -126,6 +126,11 @@ class Tape(Interpreter):
         """A tracer for an input: a raw array, or a tracer of another interpreter."""
         self.nested |= isinstance(value, Array)
         return self._recorded(None, (), value)
+
+    def noticed(self, x: TapeTracer, notice: Callable[[Any], Any]) -> TapeTracer:
+        """A tracer for the same value. When the backward pass has come here, its cotangent, which is complete then,
+        becomes `notice(cotangent)`."""
+        return self._recorded(None, [(x._position, notice, ())], x._value)
 
     def _recorded(self, primitive, edges, value):
         """A tracer for a value, and its node; `autograd.debugging` replaces this method in its contexts."""

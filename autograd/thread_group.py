@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from . import backend, processes
 from .core import Interpreter
-from .gpus import streams, using_streams
-from .thread_pool import hand_over
+from .gpus import streams, using_streams, using_streams_beside, wait_for
+from .thread_pool import hand_over, in_order
 
 __all__ = ["Exchange", "Group", "Member", "current", "place"]
 
@@ -80,6 +80,21 @@ class Member(NamedTuple):
         """
         return self.group.meet(self.rank, exchange, value)
 
+    def begin(self, exchange: Exchange, value: Any) -> Callable[[], Any]:
+        """Comes to a meeting without waiting for the others; the function that it returns does, and gives the result.
+
+        What goes on meanwhile: the exchange with other processes, in a thread of its own, and that of GPUs, in streams
+        of its own.
+
+        Args:
+            exchange, value: See `meet`. Nobody changes the value before the result is there.
+        """
+        if self.group.in_turns:
+            result = self.meet(exchange, value)
+            return lambda: result
+        meeting = self.group.come(self.rank, exchange, value, aside=True)
+        return lambda: self.group.result(self.rank, meeting)
+
 
 def current(axis_name: Any) -> Member:
     """This thread as a member of the group of that name; a `Member` is returned as it is.
@@ -114,6 +129,7 @@ class Group:
         first: The number of the member that is the first thread here.
         level: The order in which it began among the activations of transformations: see `Interpreter`.
         error: The exception that ended the call; None if there is none.
+        begun: Sums that `ops.collective.begun` has begun, {(rank, id of an array): (array, what waits for the sum)}.
     """
 
     devices: tuple[backend.Device, ...]
@@ -123,18 +139,19 @@ class Group:
     first: int
     level: float
     error: BaseException | None
+    begun: dict[tuple[int, int], tuple[Any, Callable[[], Any]]]
 
     def __init__(self, devices: Iterable[backend.Device], name: str, in_turns: bool = False) -> None:
         self.devices, self.name, self.in_turns = tuple(devices), name, in_turns
         self.size, self.first = processes.current().devices(len(self.devices)), processes.current().first()
         self.level = Interpreter().level
-        self.error = None
+        self.error, self.begun = None, {}
         self._changed = threading.Condition()
-        self._arrived: dict[int, tuple[Exchange, Any, Any]] = {}  # {rank: (exchange, value, streams)} of this meeting
-        self._results: dict[int, Any] = {}
+        self._come = [0] * len(self.devices)  # to how many meetings each thread has come
+        self._open: dict[int, dict[int, tuple[Exchange, Any, Any]]] = {}  # {meeting: {thread: what it brought}}
+        self._results: dict[int, tuple[dict[int, Any], Any]] = {}  # {meeting: (results, what streams wait for)}
         self._streams: list[Any] = []
         self._last = dict.fromkeys(range(len(self.devices)), "none")
-        self._meetings = 0
         self._begun = self._ended = False
         self._running = 1  # the thread that starts the others, too
         self._over = threading.Lock()
@@ -225,31 +242,72 @@ class Group:
 
     def meet(self, rank: int, exchange: Exchange, value: Any) -> Any:
         """See `Member.meet`."""
+        meeting = self.come(rank, exchange, value)
+        if exchange is _END and (self.in_turns or self.size == len(self.devices)):  # nothing is left to wait for
+            return None
+        return self.result(rank, meeting)
+
+    def come(self, rank: int, exchange: Exchange, value: Any, aside: bool = False) -> int:
+        """The number of the meeting to which a thread has come, without waiting for the others: see `Member.begin`."""
         i = rank - self.first
         with self._changed:
             if self.error is not None:
                 raise _Aborted
-            earliest = next(iter(self._arrived), i)
-            expected = self._arrived[earliest][0].what if self._arrived else exchange.what
+            self._come[i] += 1
+            meeting = self._come[i]
+            arrived = self._open.setdefault(meeting, {})
+            earliest = next(iter(arrived), i)
+            expected = arrived[earliest][0].what if arrived else exchange.what
             self._last[i] = exchange.what
-            self._arrived[i] = exchange, value, streams([self.devices[i]])
+            arrived[i] = exchange, value, streams([self.devices[i]])
             if exchange.what != expected:
                 raise RuntimeError(
                     "Parallel: expected the same collective operations in the same order on all devices, "
                     f"got {expected} on device {self.first + earliest} and {exchange.what} on device {rank}."
                 )
-            meeting = self._meetings + 1
-            if len(self._arrived) == len(self.devices):
-                arrived = [self._arrived[i] for i in range(len(self.devices))]
-                with using_streams([stream for _, _, own in arrived for stream in own]):
-                    self._results = dict(enumerate(self.combined(exchange, [value for _, value, _ in arrived])))
-                self._arrived.clear()
-                self._meetings = meeting
+            if len(arrived) == len(self.devices):
+                self._carry_out(meeting, exchange, [arrived[i] for i in range(len(self.devices))], aside)
+                self._open.pop(meeting, None)
             self._changed.notify_all()
-            if exchange is _END:  # nothing is left to wait for
-                return None
+        return meeting
+
+    def _carry_out(self, meeting, exchange, arrived, aside):
+        """Computes the results of a meeting; what other processes take part in runs aside, or after what does."""
+        found = [stream for _, _, own in arrived for stream in own]
+        values = [value for _, value, _ in arrived]
+        if self.size > len(self.devices) and (aside or in_order.busy()):
+            in_order.put(functools.partial(copy_context().run, self._aside, meeting, exchange, values, found))
+            return
+        with using_streams_beside(found) if aside else using_streams(found) as events:
+            self._results[meeting] = dict(enumerate(self.combined(exchange, values))), events
+
+    def _aside(self, meeting, exchange, values, found):
+        """The same in the thread of exchanges with other processes."""
+        if self.error is not None:
+            return
+        processes.beside.set(True)
+        try:
+            with using_streams(found):
+                results = dict(enumerate(self.combined(exchange, values)))
+        except BaseException as error:
+            self._fail(error)
+            return
+        with self._changed:
+            self._results[meeting] = results, None
+            self._changed.notify_all()
+
+    def result(self, rank: int, meeting: int) -> Any:
+        """Waits until a meeting is over; its result for a thread."""
+        i = rank - self.first
+        with self._changed:
             self._wait(i, meeting)
-            return self._results.pop(i)
+            results, events = self._results[meeting]
+            result = results.pop(i)
+            if not results:
+                del self._results[meeting]
+        if events:
+            wait_for(events, self.devices[i])
+        return result
 
     def combined(self, exchange: Exchange, values: Sequence[Any]) -> Sequence[Any]:
         """The result of an exchange for each thread, given the values of all of them, in order of rank.
@@ -262,7 +320,8 @@ class Group:
         """Waits until a meeting is over and this thread may run: with `in_turns`, once it is the next one."""
 
         def may_run():
-            return self._meetings >= meeting and (not self.in_turns or len(self._arrived) == i)
+            arrived = next(iter(self._open.values()), ())
+            return (not meeting or meeting in self._results) and (not self.in_turns or len(arrived) == i)
 
         self._changed.wait_for(lambda: self.error is not None or may_run())
         if self.error is not None:
@@ -278,10 +337,11 @@ class Group:
                         f"on device {self.first + failed} ({self.devices[failed]}) of {self.size} under Parallel, axis "
                         f"{self.name!r}; the last collective operation there: {self._last[failed]}"
                     )
-                    others = [(i, exchange) for i, (exchange, _, _) in self._arrived.items() if i != failed]
+                    here = {i: what for arrived in self._open.values() for i, (what, _, _) in arrived.items()}
+                    others = [(i, exchange) for i, exchange in here.items() if i != failed]
                     waiting = [f"device {self.first + i} in {exchange.what}" for i, exchange in others]
                     if waiting:
                         error.add_note(f"waiting meanwhile: {', '.join(waiting)}")
-            self._arrived.clear()  # values may be large
+            self._open.clear()  # values may be large
             self._results.clear()
             self._changed.notify_all()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import _thread
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
-__all__ = ["Start", "hand_over"]
+__all__ = ["InOrder", "Start", "hand_over", "in_order"]
 
 Start: TypeAlias = Callable[[tuple[Any, ...], Callable[[], Any], Callable[[], Any]], None]
 """`start(place, work, after)`: a thread of that place, such as (device, number), calls `work()`, then `after()`, when
@@ -61,6 +62,44 @@ class _Pool:
 _pool = _Pool()
 
 
+class InOrder:
+    """Does one piece of work after the other, in a thread of the pool while there is some."""
+
+    def __init__(self) -> None:
+        self._work: deque[Callable[[], Any]] = deque()
+        self._turn = threading.Lock()
+
+    def busy(self) -> bool:
+        """Whether there is work that has not ended."""
+        return bool(self._work)
+
+    def put(self, work: Callable[[], Any]) -> None:
+        """Adds work, which raises nothing."""
+        with self._turn:
+            self._work.append(work)
+            first = len(self._work) == 1
+        if first:
+            hand_over(self._begin)
+
+    def _begin(self, start):
+        try:
+            start(("exchanges",), self._do_all, lambda: None)
+        except RuntimeError:  # no room for another thread: in this one
+            self._do_all()
+
+    def _do_all(self):
+        while True:
+            self._work[0]()
+            with self._turn:
+                self._work.popleft()
+                if not self._work:
+                    return
+
+
+in_order: InOrder = InOrder()
+"""Exchanges with other processes that go on while this one computes."""
+
+
 def hand_over(request: Callable[[Start], Any]) -> None:
     """Has `request(start)` called, which starts work and does not wait, in a thread that no signal interrupts."""
     pool = _pool
@@ -74,6 +113,7 @@ def _forget():
     """In the child of a fork, which has none of the threads."""
     global _pool
     _pool = _Pool()
+    in_order.__init__()  # type: ignore[misc]
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,7 +1,8 @@
 """What many processes cost: `mpirun -n 2 python -m benchmarks.many_processes`, and without mpirun for the comparison.
 
 It prints the time in which all processes agree on an operation, that of sums of several sizes, the bytes that each
-process sends for them, and that of a training step with a batch that all processes share.
+process sends for them, and that of a training step with a batch that all processes share, whose gradients travel after
+the backward pass, or while it goes on.
 """
 
 import time
@@ -33,7 +34,7 @@ def seconds(function, repeats: int) -> float:
 
 def report(what: str, value: float, unit: str) -> None:
     if distributed.is_main():
-        print(f"{what:<44}{value:12.3f} {unit}", flush=True)
+        print(f"{what:<52}{value:12.3f} {unit}", flush=True)
 
 
 def sums() -> None:
@@ -57,18 +58,24 @@ def sums() -> None:
         )
 
 
-def step() -> None:
-    """A step of a network of four layers; the batch is that of all processes together."""
+def step(bucket: float | None) -> None:
+    """A step of a network of four layers; the batch is that of all processes together.
+
+    Args:
+        bucket: In megabytes; None for sums after the backward pass.
+    """
     cuobjax.random.seed(0)
     net = MLP([784, WIDTH, WIDTH, WIDTH, 10], activation=cuobjax.functional.relu)
-    gradients = cuobjax.GradValues(lambda x, y: cross_entropy_logits_sparse(net(x), y).mean(), net.vars())
+    options = {} if bucket is None else {"mean_over": "device", "bucket": bucket}
+    loss = lambda x, y: cross_entropy_logits_sparse(net(x), y).mean()
+    gradients = cuobjax.GradValues(loss, net.vars(), **options)
     optimizer = cuobjax.optimizer.SGD(net.vars())
 
     @cuobjax.Parallel
     @cuobjax.Jit
     def train(x, y):
         g, v = gradients(x, y)
-        optimizer(0.01, parallel.pmean(g))
+        optimizer(0.01, g if options else parallel.pmean(g))
         return v[0][None]
 
     rng = np.random.default_rng(0)
@@ -78,13 +85,15 @@ def step() -> None:
     before = processes.current().sent
     train(x, y)
     sent, size = processes.current().sent - before, sum(v.size for v in net.vars()) * 4
-    report(f"parameters of the network, {BATCH} examples", size / 1e6, "MB")
-    report("  bytes sent by a process in a step", sent / size, "times")
-    report("  a step", 1e3 * seconds(lambda: np.asarray(train(x, y)), 15), "ms")
+    way = "sums after the backward pass" if bucket is None else f"meanwhile, buckets of {bucket} MB"
+    report(f"a step of {size / 1e6:.1f} MB, {way}", 1e3 * seconds(lambda: np.asarray(train(x, y)), 15), "ms")
+    report("  bytes sent by a process", sent / size, "times")
 
 
 if __name__ == "__main__":
     distributed.initialize(60)
     report("processes", distributed.size(), "")
-    sums()
-    step()
+    if "steps" not in __import__("sys").argv:
+        sums()
+    for bucket in (None, 25.0, 4.0, 1.0):
+        step(bucket)

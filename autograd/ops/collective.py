@@ -12,6 +12,8 @@ transformation outside of the group traces is combined by ordinary operations, w
     all_gather                   all       all values along a new first axis
     reduce_scatter   sum         part      its element of the reduction along the first axis
     ppermute                     one       the value of the member `sources[rank]`; zeros for None
+
+`finished(begun(x))` is `psum(x)` in two steps, between which the program goes on.
 """
 
 import contextlib
@@ -30,13 +32,27 @@ from .across import across, across_extreme
 from .elementwise import add, astype, device_put, equal, maximum, minimum, where
 from .shape import concatenate, reshape, transpose
 
-__all__ = ["REDUCTIONS", "Collective", "all_gather", "pmax", "pmin", "ppermute", "psum", "reduce_scatter"]
+__all__ = [
+    "REDUCTIONS", "Collective", "all_gather", "begun", "finished", "pmax", "pmin", "ppermute", "psum", "reduce_scatter",
+]  # fmt: skip
 
 REDUCTIONS: dict[str, Primitive] = {"sum": add, "max": maximum, "min": minimum}
 """How two values become one."""
 
 
-class Collective(Primitive):
+class _InGroup(Primitive):
+    """A primitive that a thread of a group applies: at once to a value that only a transformation around it traces."""
+
+    has_effect = True
+
+    def __call__(self, x: ArrayLike, *, axis_name: Any, **params: Any) -> Result:  # type: ignore[override]
+        """Applies it to one array."""
+        if isinstance(x, Array) and x._trace.level > current(axis_name).level:
+            return super().__call__(x, axis_name=axis_name, **params)
+        return self.forward(None, x, axis_name=axis_name, **params)
+
+
+class Collective(_InGroup):
     """A primitive that the threads of a group apply together.
 
     Args:
@@ -50,7 +66,6 @@ class Collective(Primitive):
         has_effect: True: no pass over a program may drop an application, as other devices wait for it.
     """
 
-    has_effect = True
     reduction: str
     gives: str
 
@@ -76,14 +91,6 @@ class Collective(Primitive):
         super().__init__(chosen, (vjp,), name=name, kind=kind, batch=batch)
         self.reduction, self.gives = reduction, gives
 
-    def __call__(  # type: ignore[override]  # of one array
-        self, x: ArrayLike, *, axis_name: Any, sources: tuple[int | None, ...] = ()
-    ) -> Result:
-        member = current(axis_name)
-        if isinstance(x, Array) and x._trace.level > member.level:
-            return super().__call__(x, axis_name=axis_name, **({"sources": sources} if sources else {}))
-        return self._meet(member, x, sources)
-
     def _meet(self, member, x, sources=()):
         shape, size = onp.shape(x), member.group.size
         if self.gives == "part" and shape[:1] != (size,):
@@ -92,10 +99,13 @@ class Collective(Primitive):
             )
         if self.gives == "one" and len(sources) != size:
             raise ValueError(f"{self.name}: expected a source for each of {size} devices, got {sources}.")
+        return member.meet(self.exchange(x, f" from {sources}" if sources else "", sources), x)
+
+    def exchange(self, x: Any, told: str = "", sources: tuple[int | None, ...] = ()) -> Exchange:
+        """What the threads do together, given the value of one; `told` is the end of its description."""
         dtype = x.dtype if hasattr(x, "dtype") else type(x).__name__
-        what = f"{self.name} of {dtype} {shape}" + (f" from {sources}" if sources else "")
-        exchange = Exchange(what, self._exchanged, self.reduction, self.gives, sources)
-        return member.meet(exchange, x)
+        what = f"{self.name} of {dtype} {onp.shape(x)}{told}"
+        return Exchange(what, self._exchanged, self.reduction, self.gives, sources)
 
     def _exchanged(self, exchange, values, group):
         """The result for each device; a raw one is its own."""
@@ -228,4 +238,28 @@ reduce_scatter: Primitive = Collective(
 )
 ppermute: Primitive = Collective(
     "ppermute", "The array of device `sources[i]` on device `i`; zeros for None.", _back, gives="one"
+)
+
+
+def _begun(xp, x, *, axis_name, told):
+    """`x`, whose sum over the devices is being computed from now on: `finished` gives it.
+
+    Args:
+        told: What it is: the same text on all devices, or an error.
+    """
+    member = current(axis_name)
+    member.group.begun[member.rank, id(x)] = x, member.begin(psum.exchange(x, told), x)
+    return x
+
+
+def _finished(xp, x, *, axis_name):
+    """The sum over the devices of what `begun` gave."""
+    member = current(axis_name)
+    _, wait = member.group.begun.pop((member.rank, id(x)), (x, None))
+    return psum(x, axis_name=axis_name) if wait is None else wait()
+
+
+begun: Primitive = _InGroup(_begun, (lambda g: g,), kind="linear", batch="stack")
+finished: Primitive = _InGroup(
+    _finished, (lambda g, axis_name: psum(g, axis_name=axis_name),), kind="linear", batch="stack"
 )

@@ -26,6 +26,7 @@ from ..core.variable import TrainVar, as_value
 from ..dtypes import default_dtype
 from ..util import class_name, repr_function
 from ..util.signatures import explained
+from .mean_gradients import MeanGradients
 from .methods import Transform, without_self
 
 __all__ = ["Grad", "GradValues", "Hessian", "Jacobian"]
@@ -99,6 +100,10 @@ class _Derivatives(Transform):
             raise ValueError(f"{type(self).__name__}.named: expected {number} derivatives, got {len(derivatives)}.")
         return dict(zip(self._names, derivatives[len(self.input_argnums) :], strict=True))
 
+    def _means(self) -> MeanGradients | None:
+        """What makes means over devices of the derivatives by TrainVars; None if nothing does."""
+        return None
+
     def _derivatives(self, run, args, kwargs, argnums):
         """The derivatives of `run`, which returns (first output, aux), as a list for each of `argnums`, and aux."""
         raise NotImplementedError
@@ -111,8 +116,14 @@ class _Derivatives(Transform):
         variable has changed.
         """
 
+        means = self._means()
+
         def run(values, *args, **kwargs):
-            outputs, changes, _ = call(self.f, args, kwargs, zip(self._train_vars, values, strict=True))
+            if means is None:
+                overlay, first_read = zip(self._train_vars, values, strict=True), None
+            else:
+                overlay, first_read = (), means.first_read(self._train_vars, values)
+            outputs, changes, _ = call(self.f, args, kwargs, overlay, first_read)
             return outputs[0] if isinstance(outputs, tuple | list) and outputs else outputs, (outputs, changes)
 
         for name, v in zip(self._names, self._train_vars, strict=True):
@@ -126,6 +137,9 @@ class _Derivatives(Transform):
             argnums = (*(i + (i >= 0) for i in self.input_argnums), 0)
             values = [v.value for v in self._train_vars]
             derivatives, (outputs, changes) = self._derivatives(run, (values, *args), kwargs, argnums)
+            if means is not None:
+                first = len(self.input_argnums)
+                derivatives = [*derivatives[:first], *means.of(derivatives[first:])]
             write({v: lift(x) for v, x in changes.items()})
             return derivatives, outputs
         except Exception as error:
@@ -169,7 +183,40 @@ def _flat(derivatives):
 
 
 class _Gradient(_Derivatives):
-    """What `Grad` and `GradValues` share: one backward pass."""
+    """What `Grad` and `GradValues` share: one backward pass.
+
+    Args:
+        f, variables, input_argnums, mean_over, bucket: See `Grad`.
+    """
+
+    @explained(_F)
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        variables: Variables | None = None,
+        input_argnums: tuple[int, ...] | None = None,
+        *,
+        mean_over: str | None = None,
+        bucket: float = 25.0,
+    ) -> None:
+        super().__init__(f, variables, input_argnums)
+        where = type(self).__name__
+        if not (mean_over is None or isinstance(mean_over, str)):
+            raise TypeError(f"{where}: expected mean_over as the axis_name of a Parallel, got {mean_over!r}.")
+        if not bucket > 0:
+            raise ValueError(f"{where}: expected bucket as a positive number of megabytes, got {bucket!r}.")
+        self.mean_over, self.bucket = mean_over, bucket
+
+    def _bound(self, method):
+        own = without_self(self.input_argnums)
+        return type(self)(method, self.variables, own, mean_over=self.mean_over, bucket=self.bucket)
+
+    def _means(self):
+        return None if self.mean_over is None else MeanGradients(self.mean_over, self.bucket * 1e6)
+
+    def __repr__(self) -> str:
+        mean = "" if self.mean_over is None else f", mean_over={self.mean_over!r}, bucket={self.bucket}"
+        return f"{super().__repr__()[:-1]}{mean})"
 
     def _derivatives(self, run, args, kwargs, argnums):
         where = type(self).__name__
@@ -205,6 +252,10 @@ class Grad(_Gradient):
         f: A function or module. Only its first output is differentiated, which must be a real scalar.
         variables: The VarCollection (or dictionary, or pairs) whose TrainVars are differentiated; None for none.
         input_argnums: Positions of the inputs to differentiate, a tuple; None for none.
+        mean_over: The `axis_name` of a `Parallel` in whose function this is called: the gradients by TrainVars are the
+            means over its devices, as `functional.parallel.pmean` gives them. They travel in buckets while the backward
+            pass goes on. All devices must read the variables in the same order.
+        bucket: How large a bucket is, in megabytes.
 
     Warns UserWarning if that output depends on none of the TrainVars, so that all their gradients are zero.
 
@@ -229,7 +280,7 @@ class GradValues(_Gradient):
     them; an output that is neither a tuple nor a list is returned as a list of one.
 
     Args:
-        f, variables, input_argnums: As for `Grad`; the first output of `f` is a real scalar.
+        f, variables, input_argnums, mean_over, bucket: As for `Grad`; the first output of `f` is a real scalar.
 
     Raises:
         TypeError: If the first output is no real scalar, or what to differentiate is not of real or complex numbers.

@@ -126,6 +126,37 @@ def training(n):
     return found
 
 
+def meanwhile(n):
+    """Means of gradients that travel while the backward pass goes on have the bits of those that travel after it."""
+
+    def steps(mean, compiled, **options):
+        cuobjax.random.seed(8)
+        nn = cuobjax.nn
+        net = nn.Sequential([nn.Linear(6, 70), jn.tanh, nn.Linear(70, 70), jn.tanh, nn.Linear(70, 3)])
+        gradients = cuobjax.GradValues(lambda x: (net(x) ** 2).mean(), net.vars(), **options)
+        optimizer = cuobjax.optimizer.Momentum(net.vars())
+
+        def step(x):
+            g, v = gradients(x)
+            optimizer(0.1, mean(g))
+            return parallel.pmean(v[0])[None]
+
+        f = Parallel(cuobjax.Jit(step) if compiled else step)
+        losses = [f(shared(rng(i).normal(size=(2 * n, 6)).astype("float32"))) for i in range(3)]
+        return losses, net.vars().tensors()
+
+    found = {}
+    for compiled in (False, True):
+        losses, values = steps(parallel.pmean, compiled)
+        for bucket in (25.0, 1e-6):
+            also = steps(lambda g: g, compiled, mean_over="device", bucket=bucket)
+            for x, y in zip([*also[0], *also[1]], [*losses, *values], strict=True):
+                np.testing.assert_array_equal(x, y, f"{compiled}, {bucket}")
+        found |= {("loss", compiled, i): x for i, x in enumerate(losses)}
+        found |= {("same", compiled, i): x for i, x in enumerate(values)}
+    return found
+
+
 def random_numbers(n):
     """Each device draws its own; the state goes on as one."""
     cuobjax.random.seed(3)
@@ -204,7 +235,7 @@ def sharded(n, folder):
     return found
 
 
-SCENARIOS = [collectives, derivatives, training, random_numbers, variables]
+SCENARIOS = [collectives, derivatives, training, meanwhile, random_numbers, variables]
 
 
 def results(n, folder):

@@ -13,6 +13,7 @@ pytestmark = mpi.needs_mpi
 PLACE = r"\([^)]*\)"
 DIFFERENT = rf"expected the same collective operations .* got {{}} in rank 0 {PLACE} and {{}} in rank 1 {PLACE}\."
 PSUM = r"psum of float32 \(6,\)"
+GRADIENT = r"psum of float32 \(\d+,\), gradients \d"
 ENDED = rf"^rank {{}} {PLACE} was told to end \(SIGTERM\) (in {PSUM}, where it waited for {{}}|after {PSUM})\."
 
 
@@ -29,6 +30,9 @@ ENDED = rf"^rank {{}} {PLACE} was told to end \(SIGTERM\) (in {PSUM}, where it w
         ("leaves", 1, DIFFERENT.format(PSUM, "the end of the program")),
         ("stuck", 1, rf"waited 2 s in {PSUM} for rank 1 {PLACE}, last at {PSUM}\. It has ended"),
         ("stuck", 0, rf"waited 2 s in {PSUM} for rank 0 {PLACE}\. It has ended"),
+        ("raises meanwhile", 1, rf"ValueError: no luck\n(.*\n)*?on device 1 {PLACE} of 2 under Parallel"),
+        ("killed meanwhile", 1, rf"^rank 0 {PLACE} was told to end \(SIGTERM\) (in|after) {GRADIENT}"),
+        ("stuck meanwhile", 0, rf"waited 2 s in {GRADIENT} for rank 0 {PLACE}\. It has ended"),
         ("full disk", 0, r"OSError: \[Errno \d+\] .*0000000002\.npz"),
     ],
 )

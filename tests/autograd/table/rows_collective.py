@@ -42,6 +42,8 @@ ROWS = {
     "pmin": cases(lambda x, axis_name: x, "y x", "f"),
     "all_gather": cases(lambda x, axis_name: x[None]),
     "reduce_scatter": cases(lambda x, axis_name: x[0], shapes=((1, 2, 3), (1,), (1, 0))),
+    "begun": cases(lambda x, axis_name, told: x, keeps="x y", told=", a test"),  # the group does, until `finished`
+    "finished": cases(lambda x, axis_name: x),
     "ppermute": [
         *cases(lambda x, axis_name, sources: x, sources=(0,)),
         *cases(lambda x, axis_name, sources: np.zeros_like(x), sources=(None,)),
