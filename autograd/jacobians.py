@@ -16,10 +16,11 @@ from .core import Array, NeedsValue, beside, library, lift
 from .dtypes import follows_numpy, is_inexact, numpy_rules
 from .errors import shortened
 from .forward import Forward, ForwardTracer, zeros_like
-from .gradients import FIRST, TapedRun, copied_input, given_argnums, grad, named, select
+from .gradients import FIRST, copied_input, given_argnums, grad, named
 from .numpy import moveaxis, stack
 from .ops.elementwise import astype
 from .ops.shape import reshape
+from .taped_run import TapedRun, select
 
 if TYPE_CHECKING:
     from .typing import Tree

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 from . import backend
 from .core import bare
 from .debugging import timing
-from .gradients import TapedRun
+from .taped_run import TapedRun
 
 if TYPE_CHECKING:
     from .typing import Tree

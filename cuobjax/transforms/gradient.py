@@ -16,7 +16,7 @@ from autograd.backend import is_array
 from autograd.core import Array, TracedNumber, lift
 from autograd.dtypes import is_inexact
 from autograd.errors import level_of_user, require_function, shortened
-from autograd.gradients import TapedRun, scalar_seed
+from autograd.taped_run import TapedRun, scalar_seed
 
 from ..core.call import as_arrays, call
 from ..core.collection import VarCollection, Variables, names_of, trained

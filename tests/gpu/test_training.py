@@ -10,7 +10,7 @@ import autograd
 import cuobjax
 from autograd.backend import is_array
 from autograd.core import Array
-from autograd.gradients import TapedRun
+from autograd.taped_run import TapedRun
 from benchmarks.gpu import capture
 from cuobjax import optimizer
 from tests.gpu.steps import STEPS, mlp
