@@ -8,8 +8,10 @@ import pytest
 import autograd
 import cuobjax
 import cuobjax.numpy as jn
+from autograd import backend, nccl
 from cuobjax import Grad, GradValues, Jit, Parallel, Remat, TrainVar, Vectorize, nn, optimizer
 from cuobjax.functional import parallel
+from tests.cuobjax.test_collectives import StandIn
 from tests.cuobjax.test_parallel import in_time
 from tests.cuobjax.test_sharded import use_devices
 
@@ -81,6 +83,28 @@ def test_it_is_pmean_bit_for_bit(devices, compiled, bucket):
             assert x.dtype == y.dtype, (step, i)
             np.testing.assert_array_equal(np.asarray(x), np.asarray(y), f"step {step}, {i}")
     assert float(found[-1][0].sum()) != 0
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_library_of_gpus_sums_in_streams_of_its_own(two, compiled, monkeypatch):
+    """Each in one that waits for the gradients, and for which the GPU's own waits before it uses the sums."""
+    if cuobjax.default_device().kind == "cpu":
+        pytest.skip("needs two GPUs")
+    import cupy
+
+    streams, reduce = [], StandIn.allReduce
+    monkeypatch.setattr(backend, "nccl", lambda: StandIn)
+    monkeypatch.setattr(nccl, "_communicators", nccl._communicators.__wrapped__)
+    monkeypatch.setattr(StandIn, "allReduce", lambda: [streams.append([c[-1] for c in StandIn.calls]), reduce()])
+    expected = trained(two, compiled)
+    own, after = {pointer for found in streams for pointer in found}, len(streams)
+    found = trained(two, compiled, lambda g: g, mean_over="device", bucket=1e-6)
+    for xs, ys in zip(found, expected, strict=True):
+        for x, y in zip(xs, ys, strict=True):
+            np.testing.assert_array_equal(np.asarray(x), np.asarray(y))
+    assert len(streams) > 2 * after and own.isdisjoint(pointer for found in streams[after:] for pointer in found)
+    assert {cupy.cuda.Stream.null.ptr} == own
 
 
 def test_gradients_of_inputs_are_those_of_each_device(devices):

@@ -790,3 +790,28 @@ def test_replicas_in_a_scope_are_that_scopes(four):
     (gradient,) = cuobjax.Grad(f, None, (0,))(2.0)
     np.testing.assert_array_equal(found[0], np.full(4, 6.0))
     assert float(gradient) == 24
+
+
+class ArrayLike:
+    """An array of another library: something that NumPy makes an array of."""
+
+    def __init__(self, a):
+        self.a = np.asarray(a)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.a.astype(dtype or self.a.dtype)
+
+
+def test_arrays_of_other_libraries_are_split(four):
+    x = np.arange(16.0, dtype="f4").reshape(8, 2)
+    rows = StateVar(jn.zeros(()), reduce=lambda rows: rows.sum(0))
+
+    def f(x, more):
+        rows.value = jn.array(float(jn.asarray(x).shape[0]))
+        return jn.asarray(x) * jn.asarray(more["scale"])
+
+    y = Parallel(f)(ArrayLike(x), {"scale": ArrayLike(3.0)})
+    np.testing.assert_array_equal(y, x * 3)
+    assert float(rows.value) == 8  # of all devices together
+    with pytest.raises(ValueError, match=r"equally divide batch \(6, 2\) among 4 devices"):
+        Parallel(f)(ArrayLike(x[:6]), {"scale": 1.0})
