@@ -49,6 +49,8 @@ def _as_text(app: Any, what: str, name: str, obj: Any, options: Any, lines: list
             parts[1::2] = [f"`{code}`" + "\\ " * after[:1].isalpha() for code, after in pairs]  # `Cell`s
             paragraphs[i] = "".join(parts)
     lines[:] = "\n\n".join(paragraphs).splitlines()
+    if what in ("attribute", "data", "property") and lines:
+        lines[:1] = lines[0].replace(": ", ":\n", 1).splitlines()  # napoleon takes what precedes a colon for a type
 
 
 def _of_class(
