@@ -70,10 +70,12 @@ class Operation(Primitive):
 
     def applied(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """What the function returns for raw arrays, which are copied first where they are not contiguous."""
-        if self._contiguous:
-            args = [_mapped(backend.contiguous, x) for x in args]
-            params = {name: _mapped(backend.contiguous, x) for name, x in params.items()}
-        return self.forward(*args, **params)
+        arrays = tree.flatten([*args])[0] if backend.several_gpus() else ()
+        with backend.on_gpu_of(*arrays, where=self.name):
+            if self._contiguous:
+                args = [_mapped(backend.contiguous, x) for x in args]
+                params = {name: _mapped(backend.contiguous, x) for name, x in params.items()}
+            return self.forward(*args, **params)
 
     def defgrad(self, maker: Callable[..., Any], argnum: int = 0) -> None:
         """Defines the derivative with respect to one argument, as before 2017: use `defvjp(operation, ...)`.

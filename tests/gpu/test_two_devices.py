@@ -98,6 +98,27 @@ def created():
                        jn.eye(2), random.normal((2,)), device_put(jn.ones(3), "gpu")))  # fmt: skip
 
 
+def test_functions_of_your_own_compute_where_their_arguments_are(two):
+    """The current GPU is that of the arrays while a kernel of the user runs, whatever asks for it."""
+    seen = []
+
+    @autograd.primitive
+    def double(x):
+        seen.append((x.device.id, two.cuda.Device().id))
+        return x * 2
+
+    double.batch = lambda primitive, size, values, batched, params: primitive(*values)
+    autograd.defvjp(double, lambda y, x: double)
+    x, recorded = THERE.put(jn.ones(3)), cuobjax.Jit(lambda x: double(x + 1))
+    results = [
+        double(x), autograd.grad(lambda x: double(x).sum())(x), *autograd.jvp(double, (x,), (x,)),
+        autograd.vmap(double)(x), recorded(x), recorded(x),
+    ]  # fmt: skip
+    assert {str(y.device) for y in results} == {"gpu:1"}
+    assert set(seen) == {(1, 1)}
+    assert two.cuda.Device().id == 0
+
+
 class TestDefaultDevice:
     PROGRAM = """
 import threading, cuobjax, cupy
