@@ -109,7 +109,7 @@ def test_functions_of_your_own_compute_where_their_arguments_are(two):
 
     double.batch = lambda primitive, size, values, batched, params: primitive(*values)
     autograd.defvjp(double, lambda y, x: double)
-    x, recorded = THERE.put(jn.ones(3)), cuobjax.Jit(lambda x: double(x + 1))
+    x, recorded = device_put(jn.ones(3), THERE), cuobjax.Jit(lambda x: double(x + 1))
     results = [
         double(x), autograd.grad(lambda x: double(x).sum())(x), *autograd.jvp(double, (x,), (x,)),
         autograd.vmap(double)(x), recorded(x), recorded(x),
