@@ -14,7 +14,7 @@ from ..random.continuous import beta, uniform
 from ..random.discrete import bernoulli, permutation, randint
 from ..random.generator import DEFAULT_GENERATOR, KeySource
 from ..typing import ArrayLike
-from ..util.convert import require_integers
+from ..util.convert import require_integers, require_reals, require_sizes
 
 __all__ = ["brightness", "contrast", "cutout", "flip", "mixup", "random_crop", "saturation"]
 
@@ -40,6 +40,7 @@ def _floating(where: str, x: ArrayLike) -> Array:
 def flip(x: ArrayLike, p: float = 0.5, axis: int = -1, generator: KeySource = DEFAULT_GENERATOR) -> Array:
     """Images mirrored left to right, each with probability `p`; with axis=-2 upside down."""
     images = _images("flip", x)
+    require_reals("flip", p=p)
     chosen = bernoulli((len(images), 1, 1, 1), p, generator=generator)
     if axis not in (-1, -2):
         raise ValueError(f"flip: expected axis -1, left to right, or -2, upside down, got {axis}.")
@@ -68,6 +69,7 @@ def random_crop(
     require_integers("random_crop", 0, padding=padding)
     images = _images("random_crop", x)
     height, width = images.shape[2:] if size is None else size if isinstance(size, tuple | list) else (size, size)
+    require_sizes("random_crop", 1, size=(height, width))
     if padding:
         images = jn.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)), mode)
     n, channels, *whole = images.shape
@@ -99,6 +101,7 @@ def cutout(
     """
     images = _images("cutout", x)
     require_integers("cutout", 0, size=size)
+    require_reals("cutout", value=value, p=p)
     if not 0 <= p <= 1:
         raise ValueError(f"cutout: expected p from 0 to 1, got {p}.")
     if images.dtype.kind in "iu" and value != int(value):
@@ -131,6 +134,7 @@ def mixup(
         TypeError: If `x` or `y` are integers.
         ValueError: If they have different numbers of examples, or `alpha` is not positive.
     """
+    require_reals("mixup", alpha=alpha)
     if not alpha > 0:
         raise ValueError(f"mixup: expected alpha greater than 0, got {alpha}. Without mixing, leave it out.")
     x, y = jn.asarray(x), jn.asarray(y)
@@ -151,6 +155,7 @@ def mixup(
 
 
 def _factors(where, images, amount, generator):
+    require_reals(where, amount=amount)
     if not 0 <= amount <= 1:
         raise ValueError(f"{where}: expected amount from 0 to 1, got {amount}.")
     return uniform((len(images), 1, 1, 1), minval=1 - amount, maxval=1 + amount, generator=generator).astype(

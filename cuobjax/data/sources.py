@@ -76,6 +76,9 @@ def source(data: Any, collate: Callable[[list[Any]], Any]) -> Columns | Examples
         return Columns({name: data[name] for name in data.columns})
     if is_array_like(data) or isinstance(data, Array | tuple | Mapping) or hasattr(data, "__dataclass_fields__"):
         return Columns(data)
+    if isinstance(data, str | bytes):
+        got = f"{type(data).__name__}. Read the file first; a list of texts is a sequence"
+        raise TypeError(f"Loader: expected arrays, a sequence or a function, got {got}.")
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
         return Examples(data, collate)
     if callable(data):

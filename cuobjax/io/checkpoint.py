@@ -19,6 +19,7 @@ from ..core.collection import VarCollection
 from ..core.parted import whole
 from ..core.variable import BaseVar
 from ..random.generator import DEFAULT_GENERATOR
+from ..util.convert import require_sizes
 from .background import Background, as_variable, snapshot
 from .collection import (
     Loaded,
@@ -91,7 +92,8 @@ class Checkpoint:
         best: Literal["max", "min"] | None = None,
         asynchronous: bool = False,
     ) -> None:
-        if operator.index(keep_ckpts) < 0:
+        require_sizes("Checkpoint", -math.inf, keep_ckpts=keep_ckpts)
+        if keep_ckpts < 0:
             raise ValueError(f"Checkpoint: expected keep_ckpts of at least 0, got {keep_ckpts}. 0 keeps all.")
         self.logdir = logdir
         self.keep_ckpts = keep_ckpts
@@ -151,6 +153,7 @@ class Checkpoint:
         if isinstance(idx, str):
             return self._load(vc, self._index_of(idx), strict)
         if idx is not None:
+            require_sizes("Checkpoint.restore", 0, idx=idx)
             return self._load(vc, operator.index(idx), strict)
         indices = self._indices()
         for i in reversed(indices):
@@ -175,12 +178,14 @@ class Checkpoint:
             metric: A number that says how good it is, for `best`.
 
         Raises:
-            TypeError: If `vc` is no VarCollection, `run` has something else in it, or the metric is no number.
-            ValueError: If there is no metric though `best` is set, or SAVE_FN has written a file in a format of its
-                own, out of which neither `run` nor `metric` could be read again.
+            TypeError: If `vc` is no VarCollection, `idx` no integer, `run` has something else in it, or the metric is
+                no number.
+            ValueError: If `idx` is negative, there is no metric though `best` is set, or SAVE_FN has written a file in
+                a format of its own, out of which neither `run` nor `metric` could be read again.
         """
         _require_collection(vc, "save")
         require_untraced("Checkpoint.save")
+        require_sizes("Checkpoint.save", 0, idx=idx)
         idx = operator.index(idx)
         if self.best and metric is None:
             raise ValueError(f"Checkpoint.save: expected a metric, as best={self.best!r}. Give metric=x.")

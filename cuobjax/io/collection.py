@@ -3,7 +3,7 @@
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as onp
@@ -22,7 +22,7 @@ from .formats import Arrays, Stored, is_foreign, is_path, opened, replacement, w
 
 __all__ = [
     "Loaded", "assign_one_by_one", "host_array", "list_variables", "load_var_collection", "read_variable",
-    "require_untraced", "save_var_collection", "write_to",
+    "require_renamer", "require_untraced", "save_var_collection", "write_to",
 ]  # fmt: skip
 
 
@@ -247,9 +247,15 @@ def list_variables(file: FileOrStr) -> dict[str, Stored]:
 
 
 def read_variable(file: FileOrStr, name: str) -> onp.ndarray[Any, Any] | None:
-    """One value of a file, None if it has none of that name."""
+    """One value of a file, None if it has none of that name; `DamagedFileError` if it differs from its checksum.
+
+    An .npz file has a checksum of each array; that of a .safetensors file is one of all, which is read for it.
+    """
     with opened(file) as archive:
-        return archive.get(name)
+        if name not in archive:
+            return None
+        archive.check([name])
+        return archive[name]
 
 
 def host_array(variable: BaseVar) -> onp.ndarray[Any, Any]:
@@ -258,8 +264,16 @@ def host_array(variable: BaseVar) -> onp.ndarray[Any, Any]:
     return CPU.put(raw) if is_cupy(raw) else onp.asarray(raw)
 
 
+def require_renamer(where: str, renamer: Any) -> None:
+    """Raises TypeError for what is neither None nor a function."""
+    if renamer is not None and not callable(renamer):
+        remedy = f" Write cuobjax.util.Renamer({renamer!r})." if isinstance(renamer, Mapping) else ""
+        raise TypeError(f"{where}: expected renamer as a function of names, got {renamer!r}.{remedy}")
+
+
 def _renamed(names, renamer):
     """{new name: name in the file}."""
+    require_renamer("load_var_collection", renamer)
     renamed: dict[str, str] = {}
     for name in names:
         new = name if renamer is None else renamer(name)

@@ -21,7 +21,7 @@ from ..core.module import Module, parts, walk
 from ..core.random_state import RandomState
 from ..core.variable import BaseVar, TrainRef
 from ..typing import FileOrStr
-from .collection import Loaded, assign_one_by_one, host_array, require_untraced, write_to
+from .collection import Loaded, assign_one_by_one, host_array, require_renamer, require_untraced, write_to
 from .conventions import PYTORCH, Convention
 from .formats import ENDINGS, Arrays, Stored, is_path, opened
 
@@ -201,6 +201,7 @@ def _way(path, convention):
 
 def _renamed(values, renamer, convention, where):
     """The values by their new names."""
+    require_renamer(where, renamer)
     renamed: dict[str, _Value] = {}
     for name, value in values.items():
         new = name if renamer is None else renamer(name)

@@ -59,6 +59,8 @@ class DelayedScalar:
     values: list[Any]
 
     def __init__(self, reduce: Callable[[Sequence[float]], Any]) -> None:
+        if not callable(reduce):
+            raise TypeError(f"DelayedScalar: expected reduce as a function, got {reduce!r}. Write Reducer.MEAN.")
         self.values, self.reduce = [], reduce
 
     def __call__(self) -> Any:
@@ -107,6 +109,7 @@ class Summary(dict[str, Any]):
 
         Raises:
             ValueError: If it is an array of several elements, or complex.
+            TypeError: If it is no number, or `reduce` no function.
         """
         value = _number(value, "scalar", tag)
         try:

@@ -94,7 +94,7 @@ class Metric(Module):
         """
         where = type(self).__name__
         if type(other) is not type(self):
-            raise TypeError(f"{where}.merge: expected a {where}, got {type(other).__name__}.")
+            raise TypeError(f"{where}.merge: expected another {where}, got {type(other).__name__}.")
         own, others = self._totals(), other._totals()
         if self._arguments() != other._arguments() or [t.shape for t in own] != [t.shape for t in others]:
             raise ValueError(f"{where}.merge: expected a metric with the same arguments, {self!r}, got {other!r}.")
@@ -158,7 +158,9 @@ def labels_of(where: str, labels: ArrayLike, classes: int | None = None) -> Arra
         )
     labels = labels.astype("int64")
     if classes is not None:
-        require_between(where, "labels", labels, 0, classes - 1, "For rows that shall not count give weights of 0.")
+        require_between(
+            where, "labels", labels, 0, classes - 1, "Rows that shall not count get some class and the weight 0."
+        )
     return labels
 
 

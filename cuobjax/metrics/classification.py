@@ -7,7 +7,7 @@ from autograd import Array, device, stop_gradient
 
 from ..functional.loss.arguments import require_between
 from ..typing import ArrayLike
-from ..util.convert import require_integers
+from ..util.convert import require_integers, require_reals
 from .base import Metric, Total, as_figure, labels_of, poisoned, ratio, weights_of
 
 __all__ = ["F1", "Accuracy", "ConfusionMatrix", "PerClass", "Precision", "Recall", "TopK"]
@@ -55,14 +55,15 @@ class Accuracy(Metric):
         threshold: For scores (...) of class 1, those above it mean class 1: 0.5 for probabilities, 0 for logits.
 
     Raises:
-        TypeError: If labels are no integers.
-        ValueError: If shapes do not fit.
+        TypeError: If labels are no integers, or the threshold is no number.
+        ValueError: If shapes do not fit, or a label at hand is none of the classes that scores have.
     """
 
     correct: Total
     count: Total
 
     def __init__(self, threshold: float | None = None) -> None:
+        require_reals("Accuracy", threshold=0 if threshold is None else threshold)
         self.threshold = threshold
         self.correct, self.count = Total(), Total()
 
@@ -70,7 +71,13 @@ class Accuracy(Metric):
         """Adds a batch: see `Accuracy`."""
         y = labels_of("Accuracy", labels)
         w = weights_of("Accuracy", weights, y)
-        self._add(predictions("Accuracy", outputs, y, self.threshold) == y, w)
+        found = predictions("Accuracy", outputs, y, self.threshold)
+        scores = jn.shape(outputs)[y.ndim :]
+        classes = 2 if self.threshold is not None else scores[0] if scores else None
+        if classes is not None:
+            labels_of("Accuracy", y, classes)
+            w = poisoned(w, (y < 0) | (y >= classes))
+        self._add(found == y, w)
 
     def _add(self, correct: Array, w: Array) -> None:
         self.correct.value += jn.where(correct, w, 0).sum()
@@ -91,7 +98,7 @@ class TopK(Accuracy):
         k: How many classes are looked at.
 
     Raises:
-        ValueError: If `k` is less than 1, or a label at hand is no class.
+        ValueError: If `k` is less than 1 or more than there are classes, or a label at hand is no class.
     """
 
     def __init__(self, k: int = 5) -> None:
@@ -105,6 +112,8 @@ class TopK(Accuracy):
         if not x.ndim or x.dtype.kind in "biuc":
             raise ValueError(f"TopK: expected scores of shape (..., classes), got {x.dtype} of shape {x.shape}.")
         classes = x.shape[-1]
+        if self.k > classes:
+            raise ValueError(f"TopK: expected scores of at least k={self.k} classes, got {classes}. Write TopK(k=1).")
         y = labels_of("TopK", labels, classes)
         if x.shape[:-1] != y.shape:
             raise ValueError(f"TopK: expected labels of shape {x.shape[:-1]}, got {y.shape}.")
@@ -122,6 +131,7 @@ class _OfClasses(Metric):
 
     def __init__(self, classes: int, threshold: float | None) -> None:
         require_integers(type(self).__name__, 1, classes=classes)
+        require_reals(type(self).__name__, threshold=0 if threshold is None else threshold)
         if threshold is not None and classes != 2:
             raise ValueError(f"{type(self).__name__}: expected 2 classes with a threshold, got {classes}.")
         self.classes, self.threshold = classes, threshold

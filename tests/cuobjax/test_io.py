@@ -285,6 +285,16 @@ def test_s24_nothing_is_assigned_if_a_shape_or_dtype_differs(tmp_path):
     np.testing.assert_array_equal(p.value, np.ones(3))
 
 
+def test_a_renamer_is_a_function(tmp_path):
+    net = Linear(2, 3)
+    save_var_collection(tmp_path / "a.npz", net.vars())
+    remedy = r"got \{'a': 'b'\}. Write cuobjax.util.Renamer\(\{'a': 'b'\}\)"
+    with pytest.raises(TypeError, match=f"^load_var_collection: expected renamer as a function of names, {remedy}"):
+        load_var_collection(tmp_path / "a.npz", net.vars(), {"a": "b"})
+    with pytest.raises(TypeError, match=f"^load_state_dict: expected renamer as a function of names, {remedy}"):
+        cuobjax.io.load_state_dict(net, cuobjax.io.state_dict(net), {"a": "b"})
+
+
 def test_a_renamer_keeps_names_apart(tmp_path):
     save_var_collection(tmp_path / "v.npz", VarCollection(a=StateVar(np.ones(1)), b=StateVar(np.zeros(1))))
     with pytest.raises(ValueError, match=r"^load_var_collection: expected new names .*, got 'x' again, for 'b'\."):
@@ -773,8 +783,18 @@ def test_wrong_arguments(tmp_path):
         ckpt.restore({})
     with pytest.raises(TypeError, match=r"^Must pass a VarCollection to save; received type <class 'dict'>\.$"):
         ckpt.save({}, 1)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^Checkpoint.save: expected idx of integers, got 1.5"):
         ckpt.save(VarCollection(), 1.5)
+    with pytest.raises(ValueError, match=r"^Checkpoint.save: expected idx of at least 0, got -1"):
+        ckpt.save(VarCollection(), -1)  # its file would come before all others
+    assert not [*tmp_path.rglob("*.npz")]
+    with pytest.raises(TypeError, match=r"^Checkpoint.restore: expected idx of integers, got 1.5"):
+        ckpt.restore(VarCollection(), 1.5)
+    with pytest.raises(ValueError, match=r"^Checkpoint.restore: expected idx of at least 0, got -1"):
+        ckpt.restore(VarCollection(), -1)
+    for keep in ("3", 2.5, None):
+        with pytest.raises(TypeError, match=f"^Checkpoint: expected keep_ckpts of integers, got {keep!r}"):
+            Checkpoint(tmp_path, keep)
     with pytest.raises(ValueError, match=r"^Checkpoint: expected keep_ckpts of at least 0, got -1\. 0 keeps all\.$"):
         Checkpoint(tmp_path, -1)
 
@@ -954,6 +974,19 @@ def test_a_giant_declared_shape_takes_no_memory(tmp_path, read, names, numbers):
                 member.write(content)
     with pytest.raises(DamagedFileError, match=rf"bytes in (names|0)\.npy for \w+ \({max(names, numbers)},\)"):
         read(path)
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+def test_one_value_is_compared_with_its_checksum(tmp_path, ending):
+    path = tmp_path / f"v.{ending}"
+    save_var_collection(path, VarCollection({"v": StateVar(jn.array([3.0, 5.0])), "w": StateVar(jn.zeros(2))}))
+    np.testing.assert_array_equal(read_variable(path, "v"), [3, 5])
+    assert read_variable(path, "u") is None
+    content = path.read_bytes()
+    assert content.count(np.float32(5).tobytes()) == 1
+    path.write_bytes(content.replace(np.float32(5).tobytes(), np.float32(7).tobytes()))
+    with pytest.raises(DamagedFileError, match=r"checksum|CRC"):
+        read_variable(path, "v")
 
 
 @pytest.mark.parametrize("wrong", [{"shape": [2**60]}, {"shape": [-2]}, {"shape": [2.0]}, {"data_offsets": [8, 0]}])

@@ -256,13 +256,17 @@ def test_metrics_in_a_step_of_training():
     (lambda: ConfusionMatrix(3, 0.5), "ConfusionMatrix: expected 2 classes with a threshold, got 3"),
     (lambda: F1(5), "F1: expected average='macro', 'micro', 'weighted' or None for 5 classes"),
     (lambda: F1(5, "mean"), "F1: expected average as one of 'binary', 'macro'"),
+    (lambda: TopK(6).update(SCORES, LABELS), "TopK: expected scores of at least k=6 classes, got 5"),
+    (lambda: Accuracy("0.5"), "Accuracy: expected threshold as a number, got '0.5'"),
+    (lambda: F1(threshold="0.5"), "F1: expected threshold as a number, got '0.5'"),
+    (lambda: Accuracy().merge(TopK(2)), "Accuracy.merge: expected another Accuracy, got TopK"),
     (lambda: TopK(2.5), "TopK: expected k as an integer, got 2.5"),
     (lambda: ConfusionMatrix(0), "ConfusionMatrix: expected classes of at least 1, got 0"),
     (lambda: AUC(0), "AUC: expected bins of at least 1, got 0"),
     (lambda: AUC(5, 1, 1), "AUC: expected low less than high, got 1 and 1"),
     (lambda: AUC().update(SCORES, LABELS % 2), r"AUC: expected scores and labels of one shape.*take x\[..., 1\]"),
     (lambda: Mean().update(RANKED * 1j), "Mean: expected real numbers"),
-    (lambda: Accuracy().merge(Mean()), "Accuracy.merge: expected a Accuracy, got Mean"),
+    (lambda: Accuracy().merge(Mean()), "Accuracy.merge: expected another Accuracy, got Mean"),
     (lambda: F1(5, None).merge(F1(4, None)), r"F1.merge: expected a metric with the same arguments, .*F1\(classes=5"),
     (lambda: TopK(1).merge(TopK(2)), "TopK.merge: expected a metric with the same arguments"),
     (lambda: Metric().update(), "Metric: has no update. Define update"),
@@ -284,7 +288,7 @@ def test_negative_weights():
 @pytest.mark.parametrize("wrong", [-1, 5])
 def test_labels_that_are_no_classes(wrong):
     labels = np.where(np.arange(8) == 3, wrong, LABELS)
-    for metric in (TopK(2), ConfusionMatrix(5), F1(5, "macro")):
+    for metric in (Accuracy(), TopK(2), ConfusionMatrix(5), F1(5, "macro")):
         if objax.default_device().kind == "cpu":
             with pytest.raises(ValueError, match=f"expected labels from 0 to 4, got {wrong}"):
                 metric.update(SCORES, labels)

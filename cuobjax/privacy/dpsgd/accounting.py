@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...installation import optional
-from ...util.convert import require_integers
+from ...util.convert import require_integers, require_reals
 
 __all__ = [
     "analyze_dp", "analyze_dp_sample_without_replacement", "analyze_renyi", "analyze_renyi_sample_without_replacement",
@@ -116,6 +116,7 @@ def _without_replacement(dp, q, gaussian):
 
 
 def _accountant(sampling, q, noise_multiplier, steps, orders):
+    require_reals("dpsgd", q=q, noise_multiplier=noise_multiplier, **{f"orders[{i}]": x for i, x in enumerate(orders)})
     if not 0 <= q <= 1:
         raise ValueError(f"dpsgd: expected q, the part of the examples in a batch, from 0 to 1, got {q}.")
     if not noise_multiplier > 0:
@@ -132,6 +133,7 @@ def _accountant(sampling, q, noise_multiplier, steps, orders):
 
 
 def _epsilon(sampling, q, noise_multiplier, steps, orders, delta):
+    require_reals("dpsgd", delta=delta)
     if not 0 < delta < 1:
         raise ValueError(f"dpsgd: expected delta between 0 and 1, got {delta}.")
     if noise_multiplier == 0:

@@ -1,5 +1,6 @@
 """Gradients that are clipped and noisy."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from ...random.generator import DEFAULT_GENERATOR, KeySource
 from ...transforms.gradient import GradValues
 from ...transforms.vectorize import Vectorize
 from ...util import class_name, repr_function
-from ...util.convert import require_integers
+from ...util.convert import require_integers, require_reals
 
 __all__ = ["PrivateGradValues"]
 
@@ -73,12 +74,18 @@ class PrivateGradValues(Module):
         batch_size: float | None = None,
         axis_name: str | None = None,
     ) -> None:
-        if any(axis != 0 for axis in batch_axis):
+        if not isinstance(batch_axis, tuple | list) or any(axis != 0 for axis in batch_axis):
             raise ValueError("batch_axis needs to be an all zero tuple for PrivateGradValues.")
+        numbers = {"noise_multiplier": noise_multiplier, "l2_norm_clip": l2_norm_clip, "batch_size": batch_size or 1}
+        require_reals("PrivateGradValues", **numbers)
         if not noise_multiplier >= 0:
             raise ValueError(f"PrivateGradValues: expected noise_multiplier of at least 0, got {noise_multiplier}.")
         if not l2_norm_clip > 0:
             raise ValueError(f"PrivateGradValues: expected l2_norm_clip greater than 0, got {l2_norm_clip}.")
+        if l2_norm_clip == math.inf:
+            raise ValueError(
+                "PrivateGradValues: expected a finite l2_norm_clip, got inf, of which noise is a multiple."
+            )
         require_integers("PrivateGradValues", 1, microbatch=microbatch)
         if batch_size is not None and not batch_size > 0:
             raise ValueError(f"PrivateGradValues: expected batch_size greater than 0, got {batch_size}.")
@@ -95,12 +102,14 @@ class PrivateGradValues(Module):
                 f"batch_axis={(0,) * len(args)}."
             )
         microbatches = [tree.tree_map(self._divided, x) for x in args]
-        if len(tree.flatten(microbatches)[0][0]):
+        if not (leaves := tree.flatten(microbatches)[0]):
+            raise TypeError(f"PrivateGradValues: expected arrays of a batch as arguments, got {args}.")
+        if len(leaves[0]):
             sums, outputs = (self._in_two_passes if self.use_norm_accumulation else self._in_one_pass)(microbatches)
             outputs = tree.tree_map(lambda x: jn.mean(x, 0), outputs)
         else:
             sums, outputs = self._of_nothing(microbatches)
-        count = (self.batch_size or len(tree.flatten(microbatches)[0][0]) * self.microbatch) / self.microbatch
+        count = (self.batch_size or len(leaves[0]) * self.microbatch) / self.microbatch
         std, devices = self.noise_multiplier * self.l2_norm_clip / count, 1
         if self.axis_name is not None:
             devices = current(self.axis_name).group.size
