@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_public_names import MODULES
+from tests.test_public_names import MODULES, NAMES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -108,7 +108,7 @@ def test_what_newcomers_read_stays_short():
     assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 80
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", sorted({*MODULES, *NAMES}))
 def test_every_public_module_has_a_page_of_the_reference(name):
     pages = [path.read_text() for path in (DOCS / "api").glob("*.md")]
     assert sum(len(re.findall(rf"^\.\. automodule:: {re.escape(name)}$", page, re.MULTILINE)) for page in pages) == 1
