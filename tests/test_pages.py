@@ -72,7 +72,8 @@ ROOTS |= {
 
 def names_in(text):
     """The dotted names of ours in the code within a text."""
-    for code in re.findall(r"`([^`\n]+)`", text):
+    paragraphs = re.split(r"\n(?=\n|\|)", text)  # code may go on in the next line, but not in the next row
+    for code in (code for paragraph in paragraphs for code in re.findall(r"`([^`]+)`", paragraph)):
         for name in re.findall(r"(?<![\w./\"'])[a-z]\w*(?:\.[A-Za-z_]\w*)+", code):
             first, _, rest = name.partition(".")
             if first in ROOTS and not re.search(r"\.(py|md|npz|pyi)$", name):
@@ -89,10 +90,9 @@ def test_names_in_the_text_of_pages_are_there(page):
 
 
 def test_names_are_looked_at():
-    assert list(names_in("`jn.exp(nn.Linear(2, 3).w)`, `numpy.exp`, `docs/io.py`")) == [
-        "cuobjax.numpy.exp",
-        "cuobjax.nn.Linear",
-    ]
+    text = "`jn.exp(nn.Linear(2, 3).w)` jn.no `a\nb`, `jn.sin(\njn.cos)`, `numpy.exp`, `docs/io.py`"
+    names = ["cuobjax.numpy.exp", "cuobjax.nn.Linear", "cuobjax.numpy.sin", "cuobjax.numpy.cos"]
+    assert list(names_in(text)) == names
     assert not is_here("cuobjax.numpy.expo") and is_here("cuobjax.nn.Linear.vars")
     assert sum(len(list(names_in(text))) for text in PAGES.values()) > 200
 
