@@ -26,9 +26,9 @@ TIMES = 100  # steps from noise to an image
 FEATURES = 32  # of a time
 SHOWN = 10  # digits in the picture, and times at which they are shown
 
-share = np.cos((np.arange(TIMES + 1) / TIMES + 0.008) / 1.008 * math.pi / 2) ** 2
-KEPT = (share / share[0])[1:].clip(1e-4)  # part of the variance that is the image's, after each time
-BETA = (1 - KEPT / np.append(1, KEPT[:-1])).clip(None, 0.999)  # variance of the noise of each time
+WAVE = np.cos((np.arange(TIMES + 1) / TIMES + 0.008) / 1.008 * math.pi / 2) ** 2
+KEPT = (WAVE / WAVE[0])[1:].clip(1e-4)  # part of the variance that is the image's, after each time
+BETA = 1 - KEPT / np.append(1, KEPT[:-1])  # variance of the noise of each time
 
 
 class Denoiser(cuobjax.Module):
@@ -49,8 +49,8 @@ def before(x, noise, time):
 
 @example(steps=(4000, "batches to learn from"), batch=(128, "images in each"), lr=(0.001, "learning rate of Adam"))
 def main(options):
-    images, test_images, _, _ = (2 * x.reshape(len(x), -1) - 1.0 for x in images_and_labels())
-    data, kept = jn.array(images), jn.array(KEPT)
+    images, test_images, _, _ = (x.reshape(len(x), -1) for x in images_and_labels())
+    data, kept = jn.array(2 * images - 1), jn.array(KEPT)  # from -1 to 1
     net = Denoiser()
     smooth = ExponentialMovingAverageModule(net, momentum=0.995, debias=True)
 
@@ -75,26 +75,25 @@ def main(options):
         return mean + (time > 0) * deviation * random.normal(x.shape)
 
     def drawn(count):
-        """Images (SHOWN, N, 64): noise at first, what it became, digits at last."""
+        """Images (SHOWN, N, 64) from 0 to 1: noise at first, what it became, digits at last."""
         x, shown = random.normal((count, 64)), []
         for time in reversed(range(TIMES)):
             if time % (TIMES // SHOWN) == 0:
                 shown.append(x)
             x = less_noisy(x, jn.array(time))
-        return np.stack([*map(np.asarray, shown[1:]), np.asarray(x)]).clip(-1, 1)
+        return (np.stack([*map(np.asarray, shown[1:]), np.asarray(x)]).clip(-1, 1) + 1) / 2
 
     losses, steps = [], progress(range(options.steps), "training")
     for _ in steps:
         losses.append(step())
         steps.show(loss=losses[-1])
 
-    first, *_, last = drawn(500)
-    print(f"loss {np.mean([*map(float, losses[-100:])]):.4f}; Fréchet distance to the test images: ", end="")
+    noise, *_, digits = drawn(500)
+    far, near, least = (frechet_distance(x, test_images) for x in (noise, digits, images))
     print(
-        f"{frechet_distance(last, test_images) / 4:.3f}; of noise {frechet_distance(first, test_images) / 4:.3f}, ",
-        end="",
+        f"loss {np.mean([*map(float, losses[-100:])]):.4f}; Fréchet distance to the test images: {near:.3f}; ", end=""
     )
-    print(f"of the training images {frechet_distance(images, test_images) / 4:.3f}")
+    print(f"of noise {far:.3f}, of the training images {least:.3f}")
     return plot.images(drawn(SHOWN).transpose(1, 0, 2).reshape(-1, 1, 8, 8), columns=SHOWN)
 
 

@@ -7,6 +7,8 @@ alone, whose arrays are NumPy's or CuPy's, and SciPy's optimizer.
 Source: Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, Algorithm 2.1 and equation 4.17.
 """
 
+from typing import Any
+
 import matplotlib.cbook
 import numpy
 from matplotlib.figure import Figure
@@ -57,7 +59,8 @@ def on_host(x):
 
 @example(steps=(60, "steps of L-BFGS at most"), points=(600, "heights that are measured"))
 def main(options):
-    heights = matplotlib.cbook.get_sample_data("jacksboro_fault_dem.npz")["elevation"][::4, ::4].astype(float)
+    measurements: Any = matplotlib.cbook.get_sample_data("jacksboro_fault_dem.npz")
+    heights = measurements["elevation"][::4, ::4].astype(float)
     places = numpy.stack(numpy.meshgrid(*map(numpy.arange, heights.shape), indexing="ij"), -1).reshape(-1, 2) / 100
     unit, middle = heights.std(), heights.mean()
     truth = (heights.ravel() - middle) / unit

@@ -8,6 +8,7 @@ Source: Kerbl et al. 2023, 3D Gaussian Splatting, whose spots are here flat, rou
 """
 
 import math
+import sys
 
 import numpy
 from matplotlib.figure import Figure
@@ -90,13 +91,18 @@ def formula(spots, size):
 def photograph(size):
     """A flower, (size, size, 3) from 0 to 1."""
     whole = load_sample_image("flower.jpg")
+    if size > len(whole):
+        sys.exit(f"kernel: expected --size up to {len(whole)}, the height of the photograph, got {size}")
     step = len(whole) // size
     square = whole[-size * step :, 100 : 100 + size * step] / 255
     return square.reshape(size, step, size, step, 3).mean((1, 3))
 
 
 @example(
-    steps=(1500, "steps of Adam"), spots=(1000, "how many"), size=(96, "of the picture, in pixels"), lr=(0.01, "of Adam")
+    steps=(1500, "steps of Adam"),
+    spots=(1000, "how many"),
+    size=(96, "of the picture, in pixels"),
+    lr=(0.01, "of Adam"),
 )
 def main(options):
     target = jn.array(photograph(options.size))

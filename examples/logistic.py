@@ -4,6 +4,8 @@ Thirty measurements each of 569 tumours; which of these are benign? The loss is 
 inverse of its `Hessian` reach the only minimum to the last digits. scikit-learn's solver finds the same one.
 """
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 from sklearn.datasets import load_breast_cancer
@@ -17,7 +19,7 @@ from examples.shared import example
 
 @example(steps=(10, "steps of Newton's method"), penalty=(1.0, "half of it times the squares of weights is added"))
 def main(options):
-    data = load_breast_cancer()
+    data: Any = load_breast_cancer()
     features = (data.data - data.data.mean(0)) / data.data.std(0)
     test = np.arange(len(features)) % 4 == 0
     x = jn.array(np.insert(features, 0, 1, axis=1), "float64")  # the weight of the first column is the bias

@@ -1,12 +1,15 @@
-"""Handwritten digits, learned without giving away a single image: `python -m examples.private`.
+"""Handwritten digits, learned so that little is given away of each image: `python -m examples.private`.
 
 The gradient of each image is clipped and noise is added to their sum, so that what is learned hardly depends on any one
 of them. How much it does at most is the epsilon that is printed: leaving an image out changes the probability of
-whatever is seen of the training by a factor of exp(epsilon) at most, but for a probability of delta.
+whatever is seen of the training by a factor of exp(epsilon) at most, but for a probability of delta. With real secrets
+the seed has to be one, too.
 
 Source: Abadi et al. 2016, Deep Learning with Differential Privacy, Algorithm 1; Mironov 2017, Renyi Differential
 Privacy.
 """
+
+import sys
 
 import numpy as np
 
@@ -34,6 +37,8 @@ def main(options):
     images, test_images, labels, test_labels = images_and_labels()
     images, test_images = images.reshape(-1, 64), test_images.reshape(-1, 64)
     x, y = jn.array(images), jn.array(labels)
+    if options.batch > len(images):
+        sys.exit(f"private: expected --batch up to {len(images)}, the number of images, got {options.batch}")
     net, part = MLP([64, 64, 10]), options.batch / len(images)
 
     def loss(x, y, mask):

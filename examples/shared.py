@@ -41,8 +41,10 @@ def example(**own: tuple[Any, str]) -> Callable[[Callable[[argparse.Namespace], 
         def main(arguments: list[str] | None = None) -> None:
             options = parser.parse_args(arguments)
             for option, value in vars(options).items():
-                if not isinstance(value, str) and value < (least := 0 if option == "seed" else 1e-9):
-                    parser.error(f"--{option}: expected {'at least 0' if least == 0 else 'more than 0'}, got {value}")
+                if not isinstance(value, str) and not (value > 0 or (option == "seed" and value == 0)):
+                    parser.error(
+                        f"--{option}: expected {'0 or more' if option == 'seed' else 'more than 0'}, got {value}"
+                    )
             with contextlib.ExitStack() as stack:
                 try:
                     if options.device != "auto":

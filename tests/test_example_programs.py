@@ -74,7 +74,8 @@ def test_help_and_wrong_options(program, capsys):
         assert f"{option} " in told
     for wrong, said in (
         (["--steps", "0"], "--steps: expected more than 0, got 0"),
-        (["--seed", "-1"], "--seed: expected at least 0, got -1"),
+        (["--seed", "-1"], "--seed: expected 0 or more, got -1"),
+        (["--seed", "1.5"], "--seed: invalid int value: '1.5'"),
         (["--device", "gpu:999"], "gpu:999"),
         (["--step", "3"], "unrecognized arguments"),
     ):
@@ -170,9 +171,18 @@ def test_bytes_are_predicted_better_than_by_their_frequencies(run, net):
     assert "\ndef " in text
 
 
-def test_another_network_for_text_is_refused(run):
-    with pytest.raises(SystemExit, match="expected --net lstm or gpt, got rnn"):
-        run(characters, "--net", "rnn")
+@pytest.mark.parametrize(
+    ("program", "wrong", "said"),
+    [
+        (characters, ["--net", "rnn"], "characters: expected --net lstm or gpt, got rnn"),
+        (kernel, ["--size", 500], "kernel: expected --size up to 427, the height of the photograph, got 500"),
+        (private, ["--batch", 1438], "private: expected --batch up to 1437, the number of images, got 1438"),
+    ],
+    ids=["characters", "kernel", "private"],
+)
+def test_what_the_data_do_not_allow_is_refused(run, program, wrong, said):
+    with pytest.raises(SystemExit, match=said):
+        run(program, *wrong)
 
 
 def test_images_without_labels_are_learned_from(run):
@@ -207,7 +217,7 @@ def test_noise_becomes_digits(run):
     assert figure(text, "to the test images:") > 10 * figure(text, "of the training images")  # and it says so
 
 
-@pytest.mark.parametrize("time", [0, 1, 40, 98])
+@pytest.mark.parametrize("time", [0, 1, 40, 99])
 def test_noise_is_taken_away_as_the_posterior_says(rng, time):
     """Ho et al. 2020, equations 6 and 7, which have the image in place of the noise."""
     kept, before, beta = diffusion.KEPT[time], diffusion.KEPT[time - 1] if time else 1.0, diffusion.BETA[time]
