@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,15 +17,9 @@ if TYPE_CHECKING:
     from .typing import RawArray
 
 __all__ = [
-    "current_gpu",
-    "library_beside",
-    "streams",
-    "use_gpu_of",
-    "use_streams",
-    "using_streams",
-    "using_streams_beside",
-    "wait_for",
-]
+    "after", "current_gpu", "library_beside", "streams", "use_gpu_of", "use_streams", "using_streams",
+    "using_streams_beside", "wait_for",
+]  # fmt: skip
 
 
 def current_gpu() -> AbstractContextManager[Any]:
@@ -114,24 +108,34 @@ def _beside(gpu):
         return gpu.library.cuda.Stream(non_blocking=True)
 
 
+def after(found: Iterable[tuple[Device, Any]]) -> list[tuple[Device, Any]]:
+    """An event for each stream of `streams`, at the end of what is in it now."""
+    events = []
+    for gpu, stream in found:
+        with gpu.current():
+            events.append((gpu, stream.record()))
+    return events
+
+
 @contextlib.contextmanager
-def using_streams_beside(found: Iterable[tuple[Device, Any]]) -> Iterator[list[Any]]:
-    """A context in which CuPy uses other streams, which wait for what is in these; it yields a list for `wait_for`."""
-    events: list[Any] = []
-    others = [(gpu, _beside(gpu)) for gpu, _ in found]
-    for (gpu, stream), (_, other) in zip(found, others, strict=True):
+def using_streams_beside(begins: Sequence[tuple[Device, Any]]) -> Iterator[list[tuple[Device, Any]]]:
+    """A context in which CuPy uses streams of their own, which wait for the events of `after`.
+
+    It yields a list that has events at the end of the context, for `wait_for`.
+    """
+    ends: list[tuple[Device, Any]] = []
+    others = [(gpu, _beside(gpu)) for gpu, _ in begins]
+    for (gpu, event), (_, other) in zip(begins, others, strict=True):
         with gpu.current():
-            other.wait_event(stream.record())
+            other.wait_event(event)
     with using_streams(others):
-        yield events
-    for gpu, other in others:
-        with gpu.current():
-            events.append(other.record())
+        yield ends
+    ends += after(others)
 
 
-def wait_for(events: Iterable[Any], gpu: Device) -> None:
-    """Lets what CuPy does next on a GPU, in this thread, wait for events of streams beside."""
+def wait_for(events: Iterable[tuple[Device, Any]], gpu: Device) -> None:
+    """Lets what CuPy does next on a GPU, in this thread, wait for events of any GPUs."""
     with gpu.current():
         stream = gpu.library.cuda.get_current_stream(gpu.index)
-        for event in events:
+        for _, event in events:
             stream.wait_event(event)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from . import backend, processes
 from .core import Interpreter
-from .gpus import streams, using_streams, using_streams_beside, wait_for
+from .gpus import after, streams, using_streams, using_streams_beside, wait_for
 from .thread_pool import hand_over, in_order
 
 __all__ = ["Exchange", "Group", "Member", "current", "place"]
@@ -274,27 +274,29 @@ class Group:
     def _carry_out(self, meeting, exchange, arrived, aside):
         """Computes the results of a meeting; what other processes take part in runs aside, or after what does."""
         found = [stream for _, _, own in arrived for stream in own]
-        values = [value for _, value, _ in arrived]
+        compute = functools.partial(self._compute, meeting, exchange, [value for _, value, _ in arrived])
         if self.size > len(self.devices) and (aside or in_order.busy()):
-            in_order.put(functools.partial(copy_context().run, self._aside, meeting, exchange, values, found))
-            return
-        with using_streams_beside(found) if aside else using_streams(found) as events:
-            self._results[meeting] = dict(enumerate(self.combined(exchange, values))), events
+            in_order.put(functools.partial(copy_context().run, self._aside, compute, after(found)))
+        elif aside:
+            compute(using_streams_beside(after(found)))
+        else:
+            compute(using_streams(found))
 
-    def _aside(self, meeting, exchange, values, found):
-        """The same in the thread of exchanges with other processes."""
-        if self.error is not None:
-            return
-        processes.beside.set(True)
-        try:
-            with using_streams(found):
-                results = dict(enumerate(self.combined(exchange, values)))
-        except BaseException as error:
-            self._fail(error)
-            return
+    def _compute(self, meeting, exchange, values, chosen):
+        with chosen as events:
+            results = dict(enumerate(self.combined(exchange, values)))
         with self._changed:
-            self._results[meeting] = results, None
+            self._results[meeting] = results, events
             self._changed.notify_all()
+
+    def _aside(self, compute, begins):
+        """Computes the results of a meeting in the thread of exchanges with other processes."""
+        if self.error is None:
+            processes.beside.set(True)
+            try:
+                compute(using_streams_beside(begins))
+            except BaseException as error:
+                self._fail(error)
 
     def result(self, rank: int, meeting: int) -> Any:
         """Waits until a meeting is over; its result for a thread."""

@@ -213,7 +213,7 @@ def _back(g, axis_name, sources):
     return ppermute(g, axis_name=axis_name, sources=targets)
 
 
-psum: Primitive = Collective(
+psum: Collective = Collective(
     "psum", "The sum over the devices.", lambda g, axis_name: psum(g, axis_name=axis_name), reduction="sum"
 )
 pmax: Primitive = Collective(

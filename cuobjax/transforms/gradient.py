@@ -119,11 +119,9 @@ class _Derivatives(Transform):
         means = self._means()
 
         def run(values, *args, **kwargs):
-            if means is None:
-                overlay, first_read = zip(self._train_vars, values, strict=True), None
-            else:
-                overlay, first_read = (), means.first_read(self._train_vars, values)
-            outputs, changes, _ = call(self.f, args, kwargs, overlay, first_read)
+            pairs = [*zip(self._train_vars, values, strict=True)]
+            given: dict[str, Any] = {"values": pairs} if means is None else {"first_read": means.first_read(pairs)}
+            outputs, changes, _ = call(self.f, args, kwargs, **given)
             return outputs[0] if isinstance(outputs, tuple | list) and outputs else outputs, (outputs, changes)
 
         for name, v in zip(self._names, self._train_vars, strict=True):

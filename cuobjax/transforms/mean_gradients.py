@@ -1,6 +1,7 @@
 """Means of gradients over the devices of `Parallel`, which travel while the backward pass goes on."""
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,12 +39,13 @@ class MeanGradients:
         self._devices = current(axis_name).group.size
         self._run = running_in.get()
         self._open: dict[onp.dtype[Any], list[tuple[int, Array]]] = {}
+        self._filled: Counter[onp.dtype[Any]] = Counter()  # bytes
         self._known: set[int] = set()
         self._sent: list[tuple[list[tuple[int, Array]], Any]] = []
 
-    def first_read(self, variables: Sequence[BaseVar], values: Sequence[Any]) -> FirstRead:
-        """What a call reads in variables: these values, traced by the tape of the backward pass."""
-        known = dict(zip(variables, enumerate(values), strict=True))
+    def first_read(self, pairs: Sequence[tuple[BaseVar, Any]]) -> FirstRead:
+        """What a call reads in variables, given these and their values, which the tape of the backward pass traces."""
+        known = {variable: (i, x) for i, (variable, x) in enumerate(pairs)}
 
         def read(variable, value):
             i, x = known.get(variable, (-1, value))
@@ -62,13 +64,13 @@ class MeanGradients:
             return
         self._known.add(i)
         x = single(gradient)
-        bucket = self._open.setdefault(x.dtype, [])
-        bucket.append((i, x))
-        if sum(x.nbytes for _, x in bucket) >= self._size:
+        self._open.setdefault(x.dtype, []).append((i, x))
+        self._filled[x.dtype] += x.nbytes
+        if self._filled[x.dtype] >= self._size:
             self._send(x.dtype)
 
     def _send(self, dtype):
-        bucket = self._open.pop(dtype)
+        bucket, self._filled[dtype] = self._open.pop(dtype), 0
         flat = jn.concatenate([x.reshape(-1) for _, x in bucket])
         told = f", gradients {', '.join([str(i) for i, _ in bucket])}"
         self._sent.append((bucket, begun(flat, axis_name=self._axis_name, told=told)))
