@@ -201,7 +201,7 @@ class _Gradient(_Derivatives):
         where = type(self).__name__
         if not (mean_over is None or isinstance(mean_over, str)):
             raise TypeError(f"{where}: expected mean_over as the axis_name of a Parallel, got {mean_over!r}.")
-        if not bucket > 0:
+        if not (isinstance(bucket, int | float) and bucket > 0):
             raise ValueError(f"{where}: expected bucket as a positive number of megabytes, got {bucket!r}.")
         self.mean_over, self.bucket = mean_over, bucket
 

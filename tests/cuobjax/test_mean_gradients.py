@@ -131,7 +131,8 @@ def test_in_other_transformations(devices, compiled):
         lanes = Vectorize(lambda x: mean(x)[0])
         within = Parallel(compile(lambda x: [of_first(x[0])[0][None], lanes(x)]))
         around = Parallel(compile(lambda x: mean(x[0])[0][None]))
-        found = [*within(x), *within(x), around(x), around(x)]
+        program = Jit(around)
+        found = [*within(x), *within(x), around(x), around(x), program(x), program(x)]
         return [*found, autograd.grad(lambda x: (around(x) ** 3).sum())(x)]
 
     expected = results(lambda x: parallel.pmean(own(x)))
@@ -225,8 +226,9 @@ def test_as_a_method_and_what_it_refuses(devices):
     )
     with pytest.raises(TypeError, match="Grad: expected mean_over as the axis_name of a Parallel, got True"):
         Grad(lambda x: x, {"v": v}, mean_over=True)
-    with pytest.raises(ValueError, match="GradValues: expected bucket as a positive number of megabytes, got 0"):
-        GradValues(lambda x: x, {"v": v}, mean_over="device", bucket=0)
+    for bucket in (0, "a", None, float("nan")):
+        with pytest.raises(ValueError, match=f"GradValues: expected bucket as .* number of megabytes, got {bucket!r}"):
+            GradValues(lambda x: x, {"v": v}, mean_over="device", bucket=bucket)
 
     class Trainer(cuobjax.Module):
         @lambda f: GradValues(f, {"v": v}, mean_over="device", bucket=2)
