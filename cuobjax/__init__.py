@@ -80,4 +80,4 @@ else:
         return _autograd.__version__
 
     def __dir__():
-        return [*globals(), *_LATER, "__version__"]
+        return sorted({*globals(), *_LATER, "__version__"})

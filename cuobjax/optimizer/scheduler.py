@@ -102,6 +102,7 @@ class StepDecay(Scheduler):
 
     def __init__(self, step_size: float | Iterable[float], base_lr: float = 1.0, gamma: float = 0.1) -> None:
         super().__init__(base_lr)
+        _require_numbers("StepDecay", gamma=gamma)
         if isinstance(step_size, Iterable) and not isinstance(step_size, str):
             step_size = list(step_size)
             _require_rising("StepDecay", "step_size", step_size)
@@ -165,6 +166,7 @@ class Annealing(Scheduler):
     ) -> None:
         super().__init__(base_lr)
         _require_positive(type(self).__name__, max_step=max_step, base_lr=base_lr)
+        _require_numbers(type(self).__name__, min_lr=min_lr, growth=growth)
         if not base_lr >= min_lr:
             raise ValueError("base_lr should be greater than or equal to min_lr.")
         if not growth >= 1:
@@ -283,6 +285,9 @@ class Piecewise(Scheduler):
         self, boundaries: Sequence[float], schedules: Sequence[Schedule | float], base_lr: float = 1.0
     ) -> None:
         super().__init__(base_lr)
+        for name, items in (("boundaries", boundaries), ("schedules", schedules)):
+            if isinstance(items, str) or not isinstance(items, Iterable):
+                raise TypeError(f"Piecewise: expected {name} as a list, got {items!r}.")
         if len(schedules) != len(boundaries) + 1:
             raise ValueError(
                 f"Piecewise: expected one schedule more than boundaries, got {len(schedules)} and {len(boundaries)}."
@@ -322,6 +327,7 @@ class Warmup(Scheduler):
         _require_positive("Warmup", steps=steps)
         if not callable(after):
             _require_numbers("Warmup", after=after)
+        _require_numbers("Warmup", start=start)
         self.after, self.steps, self.start = after, steps, start
 
     def multiplier(self, step: Any) -> Any:
@@ -362,6 +368,7 @@ class OneCycle(Scheduler):
     ) -> None:
         super().__init__(base_lr)
         _require_positive("OneCycle", max_step=max_step, div_factor=div_factor, final_div_factor=final_div_factor)
+        _require_numbers("OneCycle", pct_start=pct_start)
         self.max_step, self.pct_start = max_step, pct_start
         self.div_factor, self.final_div_factor = div_factor, final_div_factor
         if not 0 < self._top() < max_step - 1:
