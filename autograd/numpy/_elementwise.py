@@ -29,7 +29,7 @@ from ..ops.floating_point import (  # noqa: F401
     bitwise_count, copysign, exponent, fabs, heaviside, ldexp, nextafter, spacing,
 )  # fmt: skip
 from ..typing import ArrayLike, Result
-from ._common import as_array, floating, refuse_output, result_type, scalar, together
+from ._common import as_array, floating, refuse_output, result_type, rules_apply, scalar, together
 
 
 def power(x1: ArrayLike, x2: ArrayLike) -> Result:
@@ -68,10 +68,10 @@ def modf(x: ArrayLike) -> tuple[Result, Result]:
 
 
 def _real_like(x):
-    """The dtype in which NumPy's functions of real numbers compute numbers of another one."""
+    """The dtype in which functions of real numbers compute numbers of another one: the default dtype, or NumPy's."""
     if x.dtype.kind == "c":
         raise TypeError(f"modf: expected real numbers, got dtype {x.dtype}.")
-    return onp.result_type(x.dtype, onp.float16)
+    return floating(x) if rules_apply([x]) else onp.result_type(x.dtype, onp.float16)
 
 
 def frexp(x: ArrayLike) -> tuple[Result, Result]:

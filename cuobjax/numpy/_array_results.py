@@ -135,6 +135,8 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
                     return result  # the common case: dtypes are given
         if is_array(result) and result.dtype.kind in "OSU":
             require_numbers(result, function.__name__, args[0] if args else result)
+        if _has_half(result) and kwargs.get("dtype") is None and all(map(_is_integral, args)):
+            result = function(*map(_as_default, args), **kwargs)  # NumPy's functions of bytes give float16
         given = (*args, *kwargs.values())
         named = [*zip(names, args, strict=False), *kwargs.items()]
         asked = dict(named).get("dtype") is not None
@@ -174,6 +176,24 @@ def _has_numbers(x):
     x = argument(x, "array")
     ours = is_array(x) or (isinstance(x, Array) and not isinstance(x, TracedNumber))
     return ours and x.dtype.kind != "b"
+
+
+def _has_half(x):
+    """Whether a raw array in a result has the dtype float16, for which nobody asked."""
+    if isinstance(x, tuple | list):
+        return any(map(_has_half, x))
+    return is_array(x) and x.dtype == onp.float16 != default_dtype()
+
+
+def _is_integral(x):
+    """Whether an argument has no floating numbers of its own."""
+    return (x if is_array(x) else onp.asarray(x)).dtype.kind in "biuO"
+
+
+def _as_default(x):
+    """Raw integers and booleans in the dtype of new arrays of real numbers."""
+    raw = x if is_array(x) else onp.asarray(x)
+    return raw.astype(default_dtype()) if raw.dtype.kind in "biu" else x
 
 
 def _placed(result):

@@ -332,3 +332,24 @@ def test_no_program_of_float32_variables_becomes_float64(on_the_cpu, steps, comp
     with np.errstate(all="ignore"):
         g, v = (cuobjax.Jit(gradients) if compiled else gradients)(data())
     assert g[0].dtype == v[0].dtype == "float32"
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "bool"])
+@pytest.mark.parametrize("f", [
+    jn.exp, jn.sqrt, lambda x: jn.arctan2(x, x), lambda x: jn.modf(x)[0], cuobjax.functional.tanh,
+    cuobjax.functional.softplus, cuobjax.functional.rsqrt,
+])  # fmt: skip
+def test_bytes_of_numpy_give_the_numbers_of_arrays_of_bytes(f, dtype):
+    raw = np.array([12, 1, 3]).astype(dtype)
+    with np.errstate(over="ignore"):
+        y, z = f(raw), f(jn.array(raw))
+    assert y.dtype == z.dtype == "float32"  # NumPy's would be float16, in which exp(12) is infinite
+    np.testing.assert_allclose(np.asarray(y), np.asarray(z), rtol=1e-6)
+
+
+def test_float16_that_was_asked_for_stays():
+    assert jn.sqrt(np.array([1, 4], "float16")).dtype == jn.sqrt(np.array([1, 4], "uint8"), dtype="float16").dtype
+    assert jn.sqrt(np.array([1, 4], "float16")).dtype == "float16"
+    with default("float16"):
+        assert jn.sqrt(np.array([1, 4], "uint8")).dtype == "float16"
+        assert jn.zeros(3).dtype == "float16"
