@@ -69,14 +69,14 @@ def dynamic_slice(
     """
     x = jn.asarray(operand)
     try:
-        slice_sizes, starts = tuple(slice_sizes), [start_indices[i] for i in range(len(start_indices))]  # type: ignore[arg-type,index]
+        slice_sizes, given = tuple(slice_sizes), [start_indices[i] for i in range(len(start_indices))]  # type: ignore[arg-type,index]
     except TypeError:
         raise TypeError(
             "dynamic_slice: expected start_indices and slice_sizes as sequences, a number for each axis, got "
             f"{start_indices!r} and {slice_sizes!r}."
         ) from None
     require_sizes("dynamic_slice", 0, slice_sizes=slice_sizes)
-    starts = [i if isinstance(i, numbers.Integral) else jn.asarray(i) for i in starts]
+    starts: list[Any] = [i if isinstance(i, numbers.Integral) else jn.asarray(i) for i in given]
     if floating := [i.dtype for i in starts if isinstance(i, Array) and i.dtype.kind not in "iu"]:
         raise TypeError(f"dynamic_slice: expected start_indices of integers, got dtype {floating[0]}.")
     if not len(starts) == len(slice_sizes) == x.ndim:

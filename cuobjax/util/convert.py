@@ -38,7 +38,7 @@ def to_tuple(v: Any, n: int) -> tuple[Any, ...]:
     return items
 
 
-def require_sizes(where: str, least: int, **sizes: Any) -> None:
+def require_sizes(where: str, least: float, **sizes: Any) -> None:
     """Raises TypeError unless all of `sizes`, numbers or sequences of them, are integers; ValueError below `least`."""
     for name, size in sizes.items():
         try:
