@@ -120,7 +120,7 @@ def leaky_relu(x: ArrayLike, negative_slope: float | ArrayLike = 0.01) -> Array:
     return ops.leaky_relu(x, negative_slope=slope)
 
 
-def _factor(x):
+def _factor(x: Any) -> Any:
     """A number as it is; what else holds numbers as an Array, so that it has the dtype of one."""
     return x if isinstance(x, numbers.Real) else jn.asarray(x)
 

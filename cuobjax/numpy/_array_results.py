@@ -119,6 +119,7 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
     With `places`, NumPy arrays go to that device.
     """
     names = _positional(function)
+    again: Callable[..., Any] = function
 
     @functools.wraps(function)
     def with_arrays(*args: Any, **kwargs: Any) -> Any:
@@ -136,7 +137,7 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
         if is_array(result) and result.dtype.kind in "OSU":
             require_numbers(result, function.__name__, args[0] if args else result)
         if _has_half(result) and kwargs.get("dtype") is None and all(map(_is_integral, args)):
-            result = function(*map(_as_default, args), **kwargs)  # NumPy's functions of bytes give float16
+            result = again(*map(_as_default, args), **kwargs)  # NumPy's functions of bytes give float16
         given = (*args, *kwargs.values())
         named = [*zip(names, args, strict=False), *kwargs.items()]
         asked = dict(named).get("dtype") is not None
