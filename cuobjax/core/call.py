@@ -3,7 +3,7 @@
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 from autograd import tree
@@ -25,6 +25,7 @@ def call(
     first_read: FirstRead | None = None,
     made: list[BaseVar] | None = None,
     recorded: bool = False,
+    traced: Container[BaseVar] = (),
 ) -> tuple[Any, Values, Values]:
     """Runs `f` in a new scope.
 
@@ -32,14 +33,14 @@ def call(
         f, args, kwargs: The function and its arguments.
         values: Values for variables, {variable: value} or pairs.
         first_read: See `scope.Scope`.
-        recorded: See `scope.Scope`.
+        recorded, traced: See `scope.Scope`.
         made: A list that gets the variables that `f` made and that live on after it.
 
     Returns:
         (outputs, changes, seen): the outputs, in which variables are replaced by their values; what `f` wrote, and what
         it read from outside of the scope, {variable: value} each.
     """
-    inner = Scope(values, innermost.get(), first_read, recorded)
+    inner = Scope(values, innermost.get(), first_read, recorded, traced)
     try:  # not `with scope(...)`, within whose own code KeyboardInterrupt could leave the scope open
         running[inner] = threading.get_ident()
         innermost.set(inner)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import repeat
@@ -79,12 +79,15 @@ class Scope:
             scope sees from then on. None if that is the value itself.
         run: The run of a function under `autograd.checkpoint` that opened it; None without one.
         recorded: Whether what variables are read for is recorded, to run again with other values in them.
+        traced: The variables in whose place `first_read` gives values that a transformation traces.
         made: References to the variables that were made in this scope and in those within it.
         ended: Whether the call has returned. Tasks with a copy of its context may go on: they read and write outside of
             it. What belongs to a call that failed has no effect, also later.
     """
 
-    __slots__ = ("__weakref__", "ended", "first_read", "made", "outer", "recorded", "run", "seen", "values", "written")
+    __slots__ = (
+        "__weakref__", "ended", "first_read", "made", "outer", "recorded", "run", "seen", "traced", "values", "written",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class Scope:
         outer: Scope | None,
         first_read: FirstRead | None = None,
         recorded: bool = False,
+        traced: Container[BaseVar] = (),
     ) -> None:
         self.values: Values = dict(values)
         self.written: dict[BaseVar, bool] = {}
@@ -99,6 +103,7 @@ class Scope:
         self.outer: Scope | None = outer
         self.first_read: FirstRead | None = first_read
         self.recorded: bool = recorded
+        self.traced: Container[BaseVar] = traced
         self.made: list[weakref.ref[BaseVar]] = []
         self.ended: bool = False
         self.run: Run | None = running_in.get()

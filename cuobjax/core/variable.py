@@ -112,7 +112,7 @@ class BaseVar(Reference):
 
     def differs_in(self, call: scope.Scope) -> bool:
         """Whether a call sees, or in another run may see, another value than this variable stores."""
-        return call.recorded or self in call.values
+        return call.recorded or self in call.values or self in call.traced
 
     def assign(self, tensor: Tensor, check: bool = True) -> None:
         """Replaces the value.

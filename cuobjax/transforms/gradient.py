@@ -120,8 +120,11 @@ class _Derivatives(Transform):
 
         def run(values, *args, **kwargs):
             pairs = [*zip(self._train_vars, values, strict=True)]
-            given: dict[str, Any] = {"values": pairs} if means is None else {"first_read": means.first_read(pairs)}
-            outputs, changes, _ = call(self.f, args, kwargs, **given)
+            if means is None:
+                outputs, changes, _ = call(self.f, args, kwargs, pairs)
+            else:
+                first_read, traced = means.first_read(pairs), frozenset(self._train_vars)
+                outputs, changes, _ = call(self.f, args, kwargs, first_read=first_read, traced=traced)
             return outputs[0] if isinstance(outputs, tuple | list) and outputs else outputs, (outputs, changes)
 
         for name, v in zip(self._names, self._train_vars, strict=True):

@@ -181,6 +181,23 @@ def test_a_program_has_the_sums_among_its_operations(two):
         assert sums[1] < products[-1] < min(ends)
 
 
+def test_gradients_are_not_lost_in_a_thread(two):
+    v, scale = TrainVar(jn.ones(3)), cuobjax.StateVar(jn.array(2.0))
+
+    def in_thread(f):
+        found = []
+        thread = threading.Thread(target=lambda: found.append(f()))
+        thread.start()
+        thread.join()
+        return found[0]
+
+    lost = Grad(lambda x: in_thread(lambda: v * x).sum() + v.sum(), {"v": v}, mean_over="device")
+    with pytest.raises(RuntimeError, match="Threads: got a value"):
+        in_time(lambda: Parallel(lambda x: lost(x[0])[0][None])(np.ones((2, 3), "f4")))
+    kept = Grad(lambda x: (v * x * in_thread(lambda: scale * 2)).sum(), {"v": v}, mean_over="device")
+    np.testing.assert_array_equal(Parallel(lambda x: kept(x[0])[0][None])(np.ones((2, 3), "f4")), np.full((2, 3), 4))
+
+
 def test_devices_that_read_variables_in_another_order(two):
     a, b = TrainVar(jn.ones(3)), TrainVar(jn.ones(3))
 
