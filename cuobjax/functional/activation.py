@@ -9,7 +9,7 @@ from typing import Any, Literal
 import cuobjax.numpy as jn
 from autograd import stop_gradient
 from autograd.axes import complete_axes, complete_axis
-from autograd.core import Array
+from autograd.core import Array, TracedNumber
 from autograd.ops import activation
 from autograd.ops import elementwise as ops
 from autograd.scipy import special
@@ -121,8 +121,8 @@ def leaky_relu(x: ArrayLike, negative_slope: float | ArrayLike = 0.01) -> Array:
 
 
 def _factor(x: Any) -> Any:
-    """A number as it is; what else holds numbers as an Array, so that it has the dtype of one."""
-    return x if isinstance(x, numbers.Real) else jn.asarray(x)
+    """A number, also a traced one, as it is: it has no dtype of its own. What else holds numbers as an Array."""
+    return x if isinstance(x, numbers.Real | TracedNumber) else jn.asarray(x)
 
 
 def prelu(x: ArrayLike, slope: ArrayLike) -> Array:

@@ -52,6 +52,15 @@ def test_factors_in_a_list_do_not_change_the_dtype(f):
     np.testing.assert_array_equal(y, f(jn.array([-1.0, 1.0]), jn.array([0.25, 0.5])))
 
 
+@pytest.mark.parametrize("f", [F.leaky_relu, F.elu, F.celu])
+def test_a_number_that_is_traced_has_no_dtype(f):
+    x = jn.array([-1.0, 1.0]).astype("float16")
+    program = objax.Jit(f)
+    for y in (program(x, 0.25), program(x, 0.25)):
+        assert y.dtype == "float16"
+        np.testing.assert_allclose(y, f(x, 0.25), rtol=1e-3)
+
+
 def test_interpolate_takes_sizes_in_an_array():
     assert F.interpolate(np.zeros((1, 2, 3, 4)), size=jn.array([5, 6])).shape == (1, 2, 5, 6)
 
