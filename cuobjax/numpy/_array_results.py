@@ -136,8 +136,8 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
                     return result  # the common case: dtypes are given
         if is_array(result) and result.dtype.kind in "OSU":
             require_numbers(result, function.__name__, args[0] if args else result)
-        if _has_half(result) and kwargs.get("dtype") is None and all(map(_is_integral, args)):
-            result = again(*map(_as_default, args), **kwargs)  # NumPy's functions of bytes give float16
+        if args and _has_half(result) and kwargs.get("dtype") is None and all(map(_is_integral, args)):
+            result = again(_as_default(args[0]), *args[1:], **kwargs)  # NumPy's functions of bytes give float16
         given = (*args, *kwargs.values())
         named = [*zip(names, args, strict=False), *kwargs.items()]
         asked = dict(named).get("dtype") is not None

@@ -337,7 +337,7 @@ def test_no_program_of_float32_variables_becomes_float64(on_the_cpu, steps, comp
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "bool"])
 @pytest.mark.parametrize("f", [
     jn.exp, jn.sqrt, lambda x: jn.arctan2(x, x), lambda x: jn.modf(x)[0], cuobjax.functional.tanh,
-    cuobjax.functional.softplus, cuobjax.functional.rsqrt,
+    cuobjax.functional.softplus, cuobjax.functional.rsqrt, lambda x: jn.ldexp(x, 2),
 ])  # fmt: skip
 def test_bytes_of_numpy_give_the_numbers_of_arrays_of_bytes(f, dtype):
     raw = np.array([12, 1, 3]).astype(dtype)
@@ -345,6 +345,11 @@ def test_bytes_of_numpy_give_the_numbers_of_arrays_of_bytes(f, dtype):
         y, z = f(raw), f(jn.array(raw))
     assert y.dtype == z.dtype == "float32"  # NumPy's would be float16, in which exp(12) is infinite
     np.testing.assert_allclose(np.asarray(y), np.asarray(z), rtol=1e-6)
+
+
+def test_integers_beside_bytes_stay_integers():
+    y = jn.round(np.array([True, False]), 0)
+    assert y.dtype == "float32" and y.tolist() == [1, 0]
 
 
 def test_float16_that_was_asked_for_stays():
