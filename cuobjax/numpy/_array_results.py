@@ -136,11 +136,11 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
                     return result  # the common case: dtypes are given
         if is_array(result) and result.dtype.kind in "OSU":
             require_numbers(result, function.__name__, args[0] if args else result)
-        if args and _has_half(result) and kwargs.get("dtype") is None and all(map(_is_integral, args)):
-            result = again(_as_default(args[0]), *args[1:], **kwargs)  # NumPy's functions of bytes give float16
         given = (*args, *kwargs.values())
         named = [*zip(names, args, strict=False), *kwargs.items()]
         asked = dict(named).get("dtype") is not None
+        if args and not asked and _has_half(result) and all(map(_is_integral, args)):
+            result = again(_as_default(args[0]), *args[1:], **kwargs)  # NumPy's functions of bytes give float16
         created = not _has_numbers(
             [x for name, x in (*named, *((None, a) for a in args[len(names) :])) if name not in _SIZES]
         )

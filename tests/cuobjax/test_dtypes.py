@@ -355,6 +355,12 @@ def test_integers_beside_bytes_stay_integers():
 def test_float16_that_was_asked_for_stays():
     assert jn.sqrt(np.array([1, 4], "float16")).dtype == jn.sqrt(np.array([1, 4], "uint8"), dtype="float16").dtype
     assert jn.sqrt(np.array([1, 4], "float16")).dtype == "float16"
+    for f, args, expected in [
+        (jn.zeros, [(2, 1)], [[0], [0]]), (jn.ones, [2], [1, 1]), (jn.full, [2, 3], [3, 3]), (jn.identity, [1], [[1]]),
+        (jn.array, [[1, 2]], [1, 2]), (jn.fromiter, [iter([1, 2])], [1, 2]),
+    ]:  # fmt: skip
+        y = f(*args, np.float16)
+        assert y.dtype == "float16" and y.tolist() == expected
     with default("float16"):
         assert jn.sqrt(np.array([1, 4], "uint8")).dtype == "float16"
         assert jn.zeros(3).dtype == "float16"
