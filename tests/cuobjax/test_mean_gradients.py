@@ -191,11 +191,12 @@ def test_gradients_are_not_lost_in_a_thread(two):
         thread.join()
         return found[0]
 
-    lost = Grad(lambda x: in_thread(lambda: v * x).sum() + v.sum(), {"v": v}, mean_over="device")
+    on = autograd.device_put  # without the context, the thread has the value on the first device
+    lost = Grad(lambda x: in_thread(lambda: on(v.value, x.device) * x).sum() + v.sum(), {"v": v}, mean_over="device")
     with pytest.raises(RuntimeError, match="Threads: got a value"):
         in_time(lambda: Parallel(lambda x: lost(x[0])[0][None])(np.ones((2, 3), "f4")))
-    kept = Grad(lambda x: (v * x * in_thread(lambda: scale * 2)).sum(), {"v": v}, mean_over="device")
-    np.testing.assert_array_equal(Parallel(lambda x: kept(x[0])[0][None])(np.ones((2, 3), "f4")), np.full((2, 3), 4))
+    kept = Grad(lambda x: (v * x * in_thread(lambda: float(scale))).sum(), {"v": v}, mean_over="device")
+    np.testing.assert_array_equal(Parallel(lambda x: kept(x[0])[0][None])(np.ones((2, 3), "f4")), np.full((2, 3), 2))
 
 
 def test_devices_that_read_variables_in_another_order(two):
