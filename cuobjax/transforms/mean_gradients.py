@@ -81,9 +81,11 @@ class MeanGradients:
             self._add(i, gradient)
         for dtype in [*self._open]:
             self._send(dtype)
+        # All of them before one is used: a sum that goes on in another stream could get the memory of one that was.
+        totals = [lift(finished(flat, axis_name=self._axis_name)) for _, flat in self._sent]
         means = [*gradients]
-        for bucket, flat in self._sent:
-            total, end = lift(finished(flat, axis_name=self._axis_name)), 0
+        for (bucket, _), total in zip(self._sent, totals, strict=True):
+            end = 0
             for i, x in bucket:
                 start, end = end, end + x.size
                 means[i] = with_precision_of(total[start:end].reshape(x.shape) / self._devices, gradients[i])
