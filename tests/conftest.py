@@ -1,5 +1,6 @@
 """What all tests share: Hypothesis profiles, the array libraries that are there, and a check that nothing leaks."""
 
+import gc
 import importlib.util
 import os
 import sys
@@ -57,6 +58,13 @@ def machine():
     if not os.environ.get("CUOBJAX_DEVICE", "").startswith("gpu"):
         loader.start()
         loader.wait()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_objects():
+    """Python's garbage collector looks at what the tests of a module make, not at the millions of objects before."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
