@@ -58,7 +58,7 @@ def softmax(x: ArrayLike, axis: Axes = -1, where: ArrayLike | None = None, initi
         initial: Has no effect; JAX takes it beside `where`.
 
     Raises:
-        TypeError: If x is complex or `where` not boolean, ValueError if the axis has length 0.
+        TypeError: If x is complex or `where` not boolean, ValueError if the axis has length 0 or `where` more elements.
     """
     where = _mask("softmax", where)
     y = special.softmax(_exponents("softmax", x, axis, where), axis)
@@ -91,6 +91,8 @@ def _exponents(name, x, axis, where):
         raise ValueError(f"{name}: expected elements along axis {axis}, got x of shape {x.shape}.")
     if where is None:
         return x
+    if jn.broadcast_shapes(where.shape, x.shape) != x.shape:
+        raise ValueError(f"{name}: expected where that broadcasts to shape {x.shape}, got shape {where.shape}.")
     x = x if x.dtype.kind not in "biu" else x * 1.0
     return jn.where(where, x, float(jn.finfo(x.dtype).min))  # not -inf: a row may have nothing else
 

@@ -3,7 +3,6 @@
 import atexit
 import sys
 import threading
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,7 @@ from .collection import host_array
 
 __all__ = ["Background", "as_variable", "snapshot"]
 
-_all: "weakref.WeakSet[Background]" = weakref.WeakSet()
+_unasked: "set[Background]" = set()  # of which a task runs, or failed; kept here even if nobody else has them
 
 
 class Background:
@@ -33,7 +32,6 @@ class Background:
         self._what = what
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
-        _all.add(self)
 
     def start(self, task: Callable[[], Any]) -> None:
         """Begins a task; the one before has ended, see `wait`."""
@@ -41,9 +39,11 @@ class Background:
         def run():
             try:
                 task()
+                _unasked.discard(self)
             except BaseException as error:
                 self._error = error
 
+        _unasked.add(self)
         self._thread = threading.Thread(target=run, name="cuobjax.io")  # the end of the program waits for it
         self._thread.start()
 
@@ -52,6 +52,7 @@ class Background:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        _unasked.discard(self)
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -62,12 +63,11 @@ class Background:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        _all.add(self)
 
 
 @atexit.register
 def _report():
-    for background in list(_all):
+    for background in list(_unasked):
         try:
             background.wait()
         except BaseException as error:

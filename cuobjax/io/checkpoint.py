@@ -19,7 +19,7 @@ from ..core.collection import VarCollection
 from ..core.parted import whole
 from ..core.variable import BaseVar
 from ..random.generator import DEFAULT_GENERATOR
-from ..util.convert import require_sizes
+from ..util.convert import require_integers
 from .background import Background, as_variable, snapshot
 from .collection import (
     Loaded,
@@ -92,7 +92,7 @@ class Checkpoint:
         best: Literal["max", "min"] | None = None,
         asynchronous: bool = False,
     ) -> None:
-        require_sizes("Checkpoint", -math.inf, keep_ckpts=keep_ckpts)
+        require_integers("Checkpoint", -math.inf, keep_ckpts=keep_ckpts)
         if keep_ckpts < 0:
             raise ValueError(f"Checkpoint: expected keep_ckpts of at least 0, got {keep_ckpts}. 0 keeps all.")
         self.logdir = logdir
@@ -153,7 +153,7 @@ class Checkpoint:
         if isinstance(idx, str):
             return self._load(vc, self._index_of(idx), strict)
         if idx is not None:
-            require_sizes("Checkpoint.restore", 0, idx=idx)
+            require_integers("Checkpoint.restore", 0, idx=idx)
             return self._load(vc, operator.index(idx), strict)
         indices = self._indices()
         for i in reversed(indices):
@@ -185,7 +185,7 @@ class Checkpoint:
         """
         _require_collection(vc, "save")
         require_untraced("Checkpoint.save")
-        require_sizes("Checkpoint.save", 0, idx=idx)
+        require_integers("Checkpoint.save", 0, idx=idx)
         idx = operator.index(idx)
         if self.best and metric is None:
             raise ValueError(f"Checkpoint.save: expected a metric, as best={self.best!r}. Give metric=x.")

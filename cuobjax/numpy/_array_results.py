@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as onp
 
 from autograd.absent import of_module
-from autograd.backend import CPU, copied, default_device, device_of, is_array
+from autograd.backend import CPU, copied, default_device, device_of, is_array, is_cupy
 from autograd.core import Array, Reference, TracedNumber
 from autograd.dtypes import default_dtype, entering, narrowed_integers
 from autograd.errors import explain_keyword
@@ -224,7 +224,7 @@ def _by_default(result, created, given=()):
     raw = onp.asarray(result) if isinstance(result, onp.generic) else result
     dtype = default_dtype(raw.dtype)
     if created and dtype != raw.dtype and dtype.kind == "i":
-        return narrowed_integers(raw, dtype, wait=_has_beyond(given, onp.iinfo(dtype)))
+        return narrowed_integers(raw, dtype, wait=is_cupy(raw) and _has_beyond(given, onp.iinfo(dtype)))
     return entering(raw, None)
 
 

@@ -49,7 +49,7 @@ def require_sizes(where: str, least: float, **sizes: Any) -> None:
             raise ValueError(f"{where}: expected {name} of at least {least}, got {size!r}.")
 
 
-def require_integers(where: str, least: int, **integers: Any) -> None:
+def require_integers(where: str, least: float, **integers: Any) -> None:
     """Raises TypeError unless all of `integers` are single integers, and ValueError below `least`."""
     for name, x in integers.items():
         if isinstance(x, bool) or not isinstance(x, numbers.Integral):

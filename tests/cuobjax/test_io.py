@@ -449,7 +449,7 @@ def test_errors_of_the_thread_arrive(tmp_path):
 
 def test_a_program_that_ends_says_what_was_not_saved(tmp_path):
     program = """
-import sys
+import gc, sys, threading
 import cuobjax, cuobjax.numpy as jn
 
 class Broken(cuobjax.io.Checkpoint):
@@ -459,6 +459,9 @@ class Broken(cuobjax.io.Checkpoint):
 
 vc = cuobjax.VarCollection(v=cuobjax.StateVar(jn.ones(3)))
 Broken(sys.argv[1], 3, asynchronous=True).save(vc, 1)
+while threading.active_count() > 1:
+    pass
+gc.collect()  # nobody has the checkpoint any more
 cuobjax.io.Checkpoint(sys.argv[1], 3, asynchronous=True).save(vc, 2)
 """
     done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
@@ -783,18 +786,19 @@ def test_wrong_arguments(tmp_path):
         ckpt.restore({})
     with pytest.raises(TypeError, match=r"^Must pass a VarCollection to save; received type <class 'dict'>\.$"):
         ckpt.save({}, 1)
-    with pytest.raises(TypeError, match=r"^Checkpoint.save: expected idx of integers, got 1.5"):
+    with pytest.raises(TypeError, match=r"^Checkpoint.save: expected idx as an integer, got 1.5"):
         ckpt.save(VarCollection(), 1.5)
     with pytest.raises(ValueError, match=r"^Checkpoint.save: expected idx of at least 0, got -1"):
         ckpt.save(VarCollection(), -1)  # its file would come before all others
     assert not [*tmp_path.rglob("*.npz")]
-    with pytest.raises(TypeError, match=r"^Checkpoint.restore: expected idx of integers, got 1.5"):
+    with pytest.raises(TypeError, match=r"^Checkpoint.restore: expected idx as an integer, got 1.5"):
         ckpt.restore(VarCollection(), 1.5)
     with pytest.raises(ValueError, match=r"^Checkpoint.restore: expected idx of at least 0, got -1"):
         ckpt.restore(VarCollection(), -1)
-    for keep in ("3", 2.5, None):
-        with pytest.raises(TypeError, match=f"^Checkpoint: expected keep_ckpts of integers, got {keep!r}"):
+    for keep in ("3", 2.5, None, [1]):
+        with pytest.raises(TypeError, match=r"^Checkpoint: expected keep_ckpts as an integer, got ") as raised:
             Checkpoint(tmp_path, keep)
+        assert repr(keep) in str(raised.value)
     with pytest.raises(ValueError, match=r"^Checkpoint: expected keep_ckpts of at least 0, got -1\. 0 keeps all\.$"):
         Checkpoint(tmp_path, -1)
 
