@@ -9,6 +9,7 @@ from typing import Any, Literal
 import cuobjax.numpy as jn
 from autograd import stop_gradient
 from autograd.axes import complete_axes, complete_axis
+from autograd.backend import is_array
 from autograd.core import Array, TracedNumber
 from autograd.ops import activation
 from autograd.ops import elementwise as ops
@@ -123,8 +124,8 @@ def leaky_relu(x: ArrayLike, negative_slope: float | ArrayLike = 0.01) -> Array:
 
 
 def _factor(x: Any) -> Any:
-    """A number, also a traced one, as it is: it has no dtype of its own. What else holds numbers as an Array."""
-    return x if isinstance(x, numbers.Real | TracedNumber) else jn.asarray(x)
+    """A Python number, also a traced one, as it is: it has no dtype. What else holds numbers, NumPy's too, as an Array."""
+    return x if isinstance(x, numbers.Real | TracedNumber) and not is_array(x) else jn.asarray(x)
 
 
 def prelu(x: ArrayLike, slope: ArrayLike) -> Array:
