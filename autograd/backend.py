@@ -89,7 +89,7 @@ class Device:
             return numpy.array(raw) if isinstance(raw, _HOST_ARRAYS) else raw.get()
         if not is_cupy(raw):
             with self.current():
-                return _cupy().array(raw)
+                return _from_host(raw)
         if raw.device.id == self.index:
             return raw
         raw = contiguous(raw)  # CuPy copies no other arrays between GPUs
@@ -272,7 +272,14 @@ def from_list(numbers: Any) -> RawArray:
     """A raw array, on the default device, of numbers in nested lists or tuples."""
     chosen = default_device()
     with chosen.current():
-        return chosen.library.asarray(numbers)
+        return numpy.asarray(numbers) if chosen.kind == "cpu" else _from_host(numbers)
+
+
+def _from_host(x):
+    """A CuPy array of an array or number of the host, or of lists of numbers."""
+    if isinstance(x, list | tuple) or numpy.ndim(x) or x != 0:
+        return _cupy().array(x)
+    return _cupy().array(numpy.reshape(x, 1)).reshape(())  # one that has no axis CuPy makes 0.0 of -0.0
 
 
 def from_library(x: Any) -> RawArray:

@@ -124,7 +124,7 @@ def leaky_relu(x: ArrayLike, negative_slope: float | ArrayLike = 0.01) -> Array:
 
 
 def _factor(x: Any) -> Any:
-    """A Python number, also a traced one, as it is: it has no dtype. What else holds numbers, NumPy's too, as an Array."""
+    """A Python number, also a traced one, as it is: it has no dtype. What else holds numbers as an Array."""
     return x if isinstance(x, numbers.Real | TracedNumber) and not is_array(x) else jn.asarray(x)
 
 

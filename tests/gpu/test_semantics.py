@@ -83,6 +83,15 @@ def test_gradients_at_special_values(cupy, name):
         np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64"])
+def test_negative_zero_of_the_host_keeps_its_sign(xp, dtype):
+    zero = np.array(-0.0, dtype)
+    for x in (zero, zero[()], zero.item()):
+        for there in (jn.array(x), jn.asarray(x), cuobjax.TrainVar(jn.array(x)).value):
+            assert np.signbit(np.asarray(there).real)
+        assert np.signbit(np.asarray(jn.array([1, x])).real).tolist() == [False, True]
+
+
 @pytest.mark.gpu
 class TestTwoDevices:
     """Arrays of both are refused; nothing moves on its own."""
