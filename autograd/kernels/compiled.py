@@ -243,4 +243,6 @@ def _digest(text, bound, known, options):
         [(name, sorted(value) if isinstance(value, set) else value) for name, value in options.items()],
         *[(name, getattr(value, "__qualname__", value)) for name, value in sorted(bound.items())],
     ]
-    return importlib.import_module("hashlib").sha256(repr(parts).encode()).hexdigest()[:16]
+    import hashlib  # here, as few programs need it
+
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
