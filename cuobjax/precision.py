@@ -25,7 +25,7 @@ from .core.module import Module, module_changes, parts, walk
 from .core.random_state import borrowing
 from .core.scope import at_once, scope, write
 from .core.surgery import FrozenVar
-from .core.variable import BaseVar, ConstrainedVar, StateVar, TrainVar, reduce_first
+from .core.variable import BaseVar, StateVar, TrainVar, reduce_first, unconstrained
 from .functional.half_precision import single
 from .optimizer.gradients import Gradients, unpacked
 from .optimizer.hyperparameters import Hyperparameter, in_range, number
@@ -168,7 +168,7 @@ def _selector(select: Any, where: str) -> Callable[[str, Module], Any]:
 
 def _own_weights(module: Module) -> list[BaseVar]:
     """The TrainVars in the attributes and items of a module itself, frozen ones too, of real numbers."""
-    found = [part.free if type(part) is ConstrainedVar else part for part in parts(module).values()]
+    found = [unconstrained(part) for part in parts(module).values()]
     return [v for v in found if isinstance(v, TrainVar | FrozenVar) and _is_real(v.dtype)]
 
 

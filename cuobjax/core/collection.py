@@ -14,7 +14,7 @@ from ..util import class_name
 from ..util.tables import html_table
 from .replication import replicate
 from .scope import at_once
-from .variable import BaseVar, ConstrainedVar, TrainVar
+from .variable import BaseVar, TrainVar, unconstrained
 
 __all__ = ["Selector", "VarCollection", "Variables", "assign_all", "name_pattern", "names_of", "trained"]
 
@@ -105,7 +105,7 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
                 raise TypeError(
                     f"VarCollection: expected names and variables, got {name!r}: {type(variable).__name__}."
                 )
-            variable = variable.free if type(variable) is ConstrainedVar else variable
+            variable = unconstrained(variable)
             known = new.get(name, self.get(name))
             if known is not None and known is not variable:
                 conflicts.add(name)

@@ -10,7 +10,7 @@ from typing import Any
 from ..util import class_name, repr_function
 from ..util.tables import html_table
 from .scope import is_open
-from .variable import BaseVar, TrainRef
+from .variable import BaseVar, referred
 
 __all__ = ["item_text", "module_html", "tree_text"]
 
@@ -70,7 +70,7 @@ def item_text(item: Any) -> str:
 
 def _variable_text(variable: BaseVar) -> str:
     """A variable without its numbers; it is not read."""
-    shown = variable.ref if isinstance(variable, TrainRef) else variable
+    shown = referred(variable)
     value = vars(shown).get("stored", shown)
     return f"{class_name(variable)}(shape={tuple(value.shape)}, dtype={value.dtype})"
 

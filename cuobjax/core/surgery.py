@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ..util import class_name
 from .collection import Selector, VarCollection
 from .module import Module, module_changes, parts, put, walk
-from .variable import BaseState, BaseVar, ConstrainedVar, StoredVar, TrainRef, TrainVar
+from .variable import BaseState, BaseVar, StoredVar, TrainRef, TrainVar, unconstrained
 
 __all__ = ["FrozenVar", "freeze", "replace", "unfreeze"]
 
@@ -35,12 +35,12 @@ def replace(module: Module, path: str, new: Any) -> Any:
     old = _at(module, path)
     if new is not None and not (isinstance(new, BaseVar) if isinstance(old, BaseVar) else callable(new)):
         raise TypeError(f"replace: expected something in place of {class_name(old)}, got {class_name(new)}.")
-    referred = old.free if type(old) is ConstrainedVar else old
+    trained = unconstrained(old)
     places = [
         (owner, where, part)
         for _, owner in walk(module)
         for where, part in parts(owner).items()
-        if part is old or (isinstance(part, TrainRef) and part.ref is referred)
+        if part is old or (isinstance(part, TrainRef) and part.ref is trained)
     ]
     for owner, where, part in places:
         if part is old:

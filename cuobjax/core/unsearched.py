@@ -21,7 +21,7 @@ from autograd.errors import level_of_user
 
 from .collection import VarCollection
 from .random_state import RandomState
-from .variable import BaseVar, ConstrainedVar, TrainRef
+from .variable import BaseVar, TrainRef, unconstrained
 
 __all__ = ["is_container", "refuse", "refuse_items", "warn", "warn_of_class"]
 
@@ -124,16 +124,12 @@ def warn_of_class(module: Any, name: str, kinds: tuple[type, ...], found: Sequen
 
 def _lost(value: Any, kinds: tuple[type, ...], found: Sequence[Any]) -> Iterator[tuple[Any, list[BaseVar]]]:
     """What a value holds, itself or in containers, and is not found elsewhere, with its variables that are not."""
-    known = {id(_trained(part)) for part in found}
+    known = {id(unconstrained(part)) for part in found}
     parts: Iterable[Any] = (value,) if isinstance(value, kinds) else _held(value, kinds) if is_container(value) else ()
     for part in parts:
-        if id(_trained(part)) not in known:
+        if id(unconstrained(part)) not in known:
             variables = [part] if isinstance(part, BaseVar) else part.vars().values()
-            yield part, [v for v in variables if id(_trained(v)) not in known and not isinstance(v, TrainRef)]
-
-
-def _trained(part: Any) -> Any:
-    return part.free if isinstance(part, ConstrainedVar) else part
+            yield part, [v for v in variables if id(unconstrained(v)) not in known and not isinstance(v, TrainRef)]
 
 
 def _held(value: Any, kinds: tuple[type, ...]) -> Iterator[Any]:

@@ -25,7 +25,7 @@ from .value import KEEPS_ITS_DTYPE, as_value
 
 __all__ = [
     "BaseState", "BaseVar", "ConstrainedVar", "Reduction", "StateVar", "StoredVar", "Tensor", "TrainRef",
-    "TrainVar", "as_value", "constant", "reduce_first", "reduce_mean",
+    "TrainVar", "as_value", "constant", "reduce_first", "reduce_mean", "referred", "unconstrained",
 ]  # fmt: skip
 
 Tensor: TypeAlias = Array | onp.ndarray[Any, Any] | onp.generic
@@ -371,6 +371,11 @@ class ConstrainedVar(TrainVar):
         return self.__dict__
 
 
+def unconstrained(x: Any) -> Any:
+    """What is trained and stored in the place of a variable with a constraint: `free`; anything else itself."""
+    return x.free if type(x) is ConstrainedVar else x
+
+
 class BaseState(BaseVar):
     """A variable that gradient modules ignore."""
 
@@ -386,7 +391,7 @@ class TrainRef(BaseState):
         super().__init__(None)
         if not isinstance(ref, TrainVar):
             raise TypeError(f"TrainRef: expected a TrainVar, got {type(ref).__name__}.")
-        self.ref: TrainVar = ref.free if type(ref) is ConstrainedVar else ref
+        self.ref: TrainVar = unconstrained(ref)
 
     @property
     def value(self) -> Array:
@@ -406,6 +411,11 @@ class TrainRef(BaseState):
 
     def __repr__(self) -> str:
         return f"{class_name(self)}(ref={self.ref!r})"
+
+
+def referred(variable: BaseVar) -> BaseVar:
+    """The variable that a TrainRef refers to; any other one itself."""
+    return variable.ref if isinstance(variable, TrainRef) else variable
 
 
 class StateVar(StoredVar, BaseState):

@@ -13,7 +13,7 @@ from autograd.core import wrapped
 
 from ..core.collection import VarCollection
 from ..core.replication import replicated
-from ..core.variable import BaseVar, StateVar, TrainRef
+from ..core.variable import BaseVar, StateVar, referred
 from .collection import host_array
 
 __all__ = ["Background", "as_variable", "snapshot"]
@@ -83,7 +83,7 @@ def snapshot(vc: VarCollection) -> VarCollection:
     made: dict[BaseVar, StateVar] = {}
     found = VarCollection()
     for name, v in vc.items():
-        v = v.ref if isinstance(v, TrainRef) else v
+        v = referred(v)
         if v in replicated():
             raise ValueError("Checkpoint.save: expected variables of one value, got replicas. Save after replicate().")
         if v not in made:

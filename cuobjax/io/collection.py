@@ -16,7 +16,7 @@ from ..core.collection import VarCollection, Variables
 from ..core.random_state import RandomState
 from ..core.replication import replicated
 from ..core.scope import is_open
-from ..core.variable import BaseVar, TrainRef
+from ..core.variable import BaseVar, referred
 from ..typing import FileOrStr
 from .formats import Arrays, Stored, is_foreign, is_path, opened, replacement, write
 
@@ -210,7 +210,7 @@ def _named(vc):
     """The names of each variable, {variable: [name, ...]}."""
     found = {}
     for name, v in VarCollection(vc).items():
-        found.setdefault(v.ref if isinstance(v, TrainRef) else v, []).append(name)
+        found.setdefault(referred(v), []).append(name)
     return found
 
 

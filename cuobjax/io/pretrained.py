@@ -19,7 +19,7 @@ from autograd.dtypes import is_inexact
 from ..core.collection import names_of
 from ..core.module import Module, parts, walk
 from ..core.random_state import RandomState
-from ..core.variable import BaseVar, TrainRef
+from ..core.variable import BaseVar, TrainRef, unconstrained
 from ..typing import FileOrStr
 from .collection import Loaded, assign_one_by_one, host_array, require_renamer, require_untraced, write_to
 from .conventions import PYTORCH, Convention
@@ -94,7 +94,7 @@ def load_weights(
         matched: dict[str, str] = {}
         missing: list[str] = []
         for key, owner, attribute, variable in _places(module, convention):
-            name = named.get(getattr(variable, "free", variable), key)
+            name = named.get(unconstrained(variable), key)
             if key in stored:
                 value = stored.pop(key)
                 matched[name] = value.name

@@ -16,7 +16,7 @@ from ..core.collection import VarCollection, Variables, names_of
 from ..core.module import Module
 from ..core.random_state import RandomState, borrowing
 from ..core.scope import write
-from ..core.variable import BaseVar, StateVar, TrainRef, TrainVar
+from ..core.variable import BaseVar, StateVar, TrainRef, TrainVar, referred
 from ..functional.half_precision import single
 from ..util import class_name
 from .base import Optimizer, States, counter
@@ -105,7 +105,7 @@ class ExponentialMovingAverage(Module):
         @borrowing
         def replaced(*args: Any, **kwargs: Any) -> Any:
             _, values = self.refs_and_values()
-            stored: list[BaseVar] = [v.ref if isinstance(v, TrainRef) else v for v in self.refs]
+            stored = [referred(v) for v in self.refs]
             output, changes, _ = call(f, args, kwargs, zip(stored, values, strict=True))
             write({v: x for v, x in changes.items() if v not in set(stored)})
             return output
@@ -129,7 +129,7 @@ def _averaged(vc: Variables) -> tuple[dict[BaseVar, list[str]], dict[TrainVar, l
     states: dict[BaseVar, list[str]] = {}
     trained: dict[TrainVar, list[str]] = {}
     for v, names in names_of(vc).items():
-        stored = v.ref if isinstance(v, TrainRef) else v
+        stored = referred(v)
         if isinstance(stored, TrainVar):
             trained.setdefault(stored, []).extend(names)
         elif not isinstance(stored, RandomState):

@@ -14,7 +14,7 @@ from autograd.numpy import asarray
 
 from ..core.collection import VarCollection
 from ..core.scope import read_all
-from ..core.variable import BaseVar, ConstrainedVar, StateVar, TrainRef, TrainVar
+from ..core.variable import BaseVar, StateVar, TrainRef, TrainVar, referred, unconstrained
 from ..typing import ArrayLike
 
 __all__ = ["Gradients", "fitting", "unpacked"]
@@ -156,8 +156,7 @@ def _by_key(gradients, refs, names, where):
     positions |= {p.ref: i for i, p in enumerate(refs)}
     found: dict[int, Any] = {}
     for key, g in gradients.items():
-        variable = key.free if type(key) is ConstrainedVar else key.ref if isinstance(key, TrainRef) else key
-        i = positions.get(variable)
+        i = positions.get(unconstrained(referred(key)))
         shown = repr(key) if isinstance(key, str) else f"a {type(key).__name__} of shape {getattr(key, 'shape', None)}"
         if i is None:
             raise ValueError(f"{where}: expected gradients of its own variables, got one for {shown}. Leave it out.")

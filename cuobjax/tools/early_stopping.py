@@ -8,7 +8,7 @@ from autograd import Array
 from ..core.collection import VarCollection, Variables, assign_all
 from ..core.replication import replicated
 from ..core.scope import at_once
-from ..core.variable import BaseVar, TrainRef
+from ..core.variable import BaseVar, referred
 from ..util.convert import require_integers
 
 __all__ = ["EarlyStopping"]
@@ -58,7 +58,7 @@ class EarlyStopping:
             raise ValueError(f"EarlyStopping: expected min_delta of at least 0, got {min_delta}.")
         self.patience, self.mode, self.min_delta = patience, mode, min_delta
         self.best, self.count = math.nan, 0
-        self._variables = [*dict.fromkeys(v.ref if isinstance(v, TrainRef) else v for v in VarCollection(vc))]
+        self._variables = [*dict.fromkeys(map(referred, VarCollection(vc)))]
         self._values: dict[BaseVar, Array] | None = None
 
     def __call__(self, metric: Any) -> bool:

@@ -13,7 +13,7 @@ from ..core.call import call
 from ..core.module import Module
 from ..core.random_state import borrowing
 from ..core.scope import write
-from ..core.variable import BaseVar, TrainRef, as_value
+from ..core.variable import BaseVar, as_value, referred
 
 __all__ = ["Merged", "Values", "functional_call", "merge", "split"]
 
@@ -130,13 +130,8 @@ def _variables(module, where):
         )
     variables, names = owner.vars(), {}
     for name, v in variables.items():
-        names.setdefault(_storing(v), name)
+        names.setdefault(referred(v), name)
     return variables, names
-
-
-def _storing(variable):
-    """The variable that a TrainRef stands for; any other one itself."""
-    return variable.ref if isinstance(variable, TrainRef) else variable
 
 
 def _overlay(module, values, where):
@@ -151,7 +146,7 @@ def _overlay(module, values, where):
     for name, x in values.items():
         if name not in variables:
             raise ValueError(f"{where}: expected names of the module's variables, got {name!r}.")
-        variable = _storing(variables[name])
+        variable = referred(variables[name])
         like = variable.stored  # not the value, which it would be a use of the variable to read
         value = as_value(x, f"{where}: {name}", like)
         if value.shape != like.shape:
