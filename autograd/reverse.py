@@ -276,7 +276,8 @@ class Tape(Interpreter):
                 try:
                     c = vjp(g, *residuals)
                 except Exception as error:
-                    error.add_note(self._described(primitive, position))
+                    if primitive is not None:  # not what `noticed` calls
+                        error.add_note(self._described(primitive, position))
                     raise
                 if several:
                     follow(c)
@@ -293,7 +294,7 @@ class Tape(Interpreter):
                     owned.add(argument)
 
     def _described(self, primitive, position):
-        name = primitive.name if primitive is not None else "a part of a result"
+        name = primitive.name
         if self.lines is not None:
             line, _ = self.lines.get(position) or self.lines.get(position + 1, ("an unknown line", 0))
             return f"in the gradient of {name}, called at {line}"

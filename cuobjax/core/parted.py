@@ -1,7 +1,7 @@
 """Variables whose elements are shared out among the devices of `Parallel`, such as states of `optimizer.Sharded`."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as onp
 
@@ -14,7 +14,7 @@ from autograd.thread_group import place
 from .collection import VarCollection
 from .everywhere import gathered
 from .scope import write
-from .variable import BaseState, BaseVar, StateVar, Tensor, as_value
+from .variable import BaseVar, StateVar, Tensor, as_value
 
 __all__ = ["PartedVar", "in_rows", "whole"]
 
@@ -28,7 +28,7 @@ def in_rows(x: Array, n: int) -> Array:
     return flat.reshape((n, length))
 
 
-class PartedVar(BaseState):
+class PartedVar(StateVar):
     """A variable of which each device of `Parallel` has a row of `in_rows`; a number, such as a count, is in all rows.
 
     Its value is put together when it is read, and cut when it is assigned. So who saves or restores it need not know
@@ -40,7 +40,7 @@ class PartedVar(BaseState):
     """
 
     def __init__(self, parts: Sequence[BaseVar], shape: tuple[int, ...]) -> None:
-        super().__init__(None)
+        BaseVar.__init__(self, None)
         self.parts, self._shape = tuple(parts), shape
 
     @property
@@ -99,6 +99,14 @@ class PartedVar(BaseState):
         group, count = processes.current(), len(self.parts)
         rows = in_rows(value, group.devices(count))[group.first() :][:count]
         write({v: device_put(row.reshape(v.shape), v.device) for v, row in zip(self.parts, rows, strict=True)})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__
+
+    def _copied(self, copied: Callable[[dict[str, Any], Any], dict[str, Any]]) -> Self:
+        new = object.__new__(type(self))
+        new.__setstate__(copied(self.__getstate__(), new))
+        return new
 
     def __repr__(self) -> str:
         return f"PartedVar(parts={list(self.parts)}, shape={self.shape})"

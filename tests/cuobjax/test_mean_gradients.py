@@ -213,6 +213,20 @@ def test_devices_that_read_variables_in_another_order(two):
         in_time(lambda: Parallel(lambda x: gradients(x[0])[0][None])(data(2)[:, :3]))
 
 
+def test_an_error_of_a_bucket_has_no_note_about_an_operation(two):
+    v = TrainVar(jn.ones(3))
+
+    def step(x):
+        if parallel.axis_index():
+            parallel.psum(jn.ones(5))
+        return gradients(x[0])[0][None]
+
+    gradients = Grad(lambda x: (v * x).sum(), {"v": v}, mean_over="device", bucket=1e-6)
+    with pytest.raises(RuntimeError, match=r"got psum of float32 \(5,\) on .* \(3,\), gradients 0 on") as caught:
+        in_time(lambda: Parallel(step)(data(2)[:, :3]))
+    assert not [note for note in caught.value.__notes__ if "in the gradient of" in note]
+
+
 def test_an_error_in_the_backward_pass_ends_all_devices(devices):
     net = nn.Sequential([nn.Linear(3, 3), jn.tanh, nn.Linear(3, 1)])
 

@@ -1,5 +1,8 @@
 """Sharded: the steps of an optimizer whose states are shared out are those of the optimizer alone."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -127,6 +130,8 @@ def test_its_variables_are_those_of_the_optimizer_alone(devices):
     for name, v, w in zip(adam.vars().keys(), shared.vars(), adam.vars(), strict=True):
         np.testing.assert_allclose(np.asarray(v.value), np.asarray(w.value), rtol=1e-4, atol=1e-5, err_msg=name)
     assert str(shared.vars()) == str(adam.vars())
+    for kind in (cuobjax.StateVar, cuobjax.BaseState, TrainRef, TrainVar):
+        assert [*shared.vars().subset(kind).keys()] == [*adam.vars().subset(kind).keys()]
     v = shared.vars()["(Adam).m(Network)[0](Linear).w"]
     with pytest.raises(ValueError, match=r"assign: expected shape \(5, 3\), got \(15,\)"):
         v.assign(jn.zeros(15))
@@ -141,17 +146,30 @@ def test_its_variables_are_those_of_the_optimizer_alone(devices):
         Parallel(lambda x: v.value)(np.ones((devices, 1)))
 
 
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_has_parts_of_its_own(devices, copied):
+    net = nn.Linear(5, 3)
+    update = Sharded(net.vars(), optimizer.Adam)
+    trained(net, update, lambda g: g, devices, steps=2)
+    other_net, other = copied((net, update))
+    require_equal(other, update, rtol=0)
+    trained(other_net, other, lambda g: g, devices, steps=2)
+    v, w = (found.vars()["(Adam).m(Linear).w"] for found in (update, other))
+    assert set(v.parts).isdisjoint(w.parts) and not np.array_equal(v.value, w.value)
+    assert copy.copy(v).parts == v.parts
+
+
 def test_it_goes_on_from_a_checkpoint(devices, tmp_path):
-    net, copy = Network(), Network()
-    update, other = Sharded(net.vars(), optimizer.Adam), Sharded(copy.vars(), optimizer.Adam)
+    net, other_net = Network(), Network()
+    update, other = Sharded(net.vars(), optimizer.Adam), Sharded(other_net.vars(), optimizer.Adam)
     saved = lambda net, update: cuobjax.ModuleList([net, update]).vars()
     trained(net, update, lambda g: g, devices, steps=3)
     checkpoint = io.Checkpoint(tmp_path, keep_ckpts=1)
     checkpoint.save(saved(net, update), 3)
     losses = trained(net, update, lambda g: g, devices)
-    checkpoint.restore(saved(copy, other))
-    assert trained(copy, other, lambda g: g, devices) == losses
-    require_equal(net, copy, rtol=0)
+    checkpoint.restore(saved(other_net, other))
+    assert trained(other_net, other, lambda g: g, devices) == losses
+    require_equal(net, other_net, rtol=0)
 
 
 FORMATS = ["npz", "safetensors", "checkpoint", "asynchronous"]
