@@ -222,7 +222,7 @@ def test_an_error_of_a_bucket_has_no_note_about_an_operation(two):
         return gradients(x[0])[0][None]
 
     gradients = Grad(lambda x: (v * x).sum(), {"v": v}, mean_over="device", bucket=1e-6)
-    with pytest.raises(RuntimeError, match=r"got psum of float32 \(5,\) on .* \(3,\), gradients 0 on") as caught:
+    with pytest.raises(RuntimeError, match=r"psum of float32 \(3,\), gradients 0 on device 0") as caught:
         in_time(lambda: Parallel(step)(data(2)[:, :3]))
     assert not [note for note in caught.value.__notes__ if "in the gradient of" in note]
 
