@@ -263,7 +263,8 @@ class Primitive:
         if common is None and self.kind == "elementwise" and self._makes_floats(args, params):
             wanted = default_dtype()
         vjps = self.vjps_of(args) if self.kind else (None,) * len(args)
-        args = [_in_dtype(a, wanted, vjp is not None) for a, vjp in zip(args, vjps, strict=False)]
+        makes_floats = wanted is not common and not any(vjps)  # as `rint`, whose result is no condition or index
+        args = [_in_dtype(a, wanted, vjp is not None or makes_floats) for a, vjp in zip(args, vjps, strict=False)]
         found = trace.apply(self, args, params)
         if params.get("dtype") is not None:
             return found

@@ -14,6 +14,7 @@ from .. import backend
 from ..axes import complete_axis, index_along
 from ..core import Array, TracedNumber, Tracer, bare, library, lift, resolved
 from ..dtypes import default_dtype, entering, follows_numpy, limited
+from ..dtypes import known as known_dtype
 from ..dtypes import promoted as promoted_dtype
 from ..foreign import is_array_like, require_numbers, to_raw
 from ..ops import shape as shape_ops
@@ -27,6 +28,7 @@ def as_array(x: ArrayLike, dtype: DTypeLike = None) -> Array:
 
     Type checkers see an Array: raw arrays have the same operators and methods.
     """
+    dtype = as_dtype(dtype)
     if isinstance(x, TracedNumber):
         return x.array(dtype)
     known: Any = x
@@ -41,9 +43,15 @@ def as_array(x: ArrayLike, dtype: DTypeLike = None) -> Array:
     return known if dtype is None or known.dtype == dtype else cast(known, dtype)
 
 
+def as_dtype(dtype: DTypeLike) -> onp.dtype[Any] | None:
+    """The dtype of a name or a type; None stays None. TypeError if there is no such dtype."""
+    return None if dtype is None else known_dtype("dtype", dtype)
+
+
 def result_type(*arrays_and_dtypes: Any) -> onp.dtype[Any]:
     """The dtype that an operation on arrays, Python numbers and dtypes gives."""
     values = [a.kind() if isinstance(a, TracedNumber) else a for a in arrays_and_dtypes]  # 0, as no value counts
+    values = [as_dtype(a) if isinstance(a, str) else a for a in values]
     if not rules_apply(values):
         return onp.result_type(*[a.dtype if isinstance(a, Array) else a for a in values])
     values = [entering(a, None) if backend.is_array(a) else a for a in values]
@@ -68,12 +76,13 @@ def rules_apply(values: Iterable[Any]) -> bool:
 
 def cast(x: Array, dtype: DTypeLike) -> Array:
     """An array with another dtype; integers and booleans have no gradient."""
-    dtype = onp.dtype(dtype)
+    dtype = known_dtype("dtype", dtype)
     return astype(stop_gradient(x) if dtype.kind in "iub" else x, dtype=dtype)
 
 
 def array(object: ArrayLike, dtype: DTypeLike = None) -> Array:
     """A new array of an array, a number, or nested lists and tuples of them, traced ones included."""
+    dtype = as_dtype(dtype)
     if isinstance(object, TracedNumber):
         return object.array(dtype)
     object = resolved(object)
@@ -206,10 +215,11 @@ def scalar(x: Any) -> Any:
 
 def require_casting(where: str, dtype: Any, arrays: Sequence[Any], casting: Any = "same_kind") -> None:
     """Raises TypeError if a dtype is given to which NumPy does not cast the arrays by this rule."""
-    for a in arrays if dtype is not None else ():
-        if not onp.can_cast(a.dtype, dtype, casting):
+    wanted = as_dtype(dtype)
+    for a in arrays if wanted is not None else ():
+        if not onp.can_cast(a.dtype, wanted, casting):
             raise TypeError(
-                f"{where}: cannot cast {a.dtype} to {onp.dtype(dtype)} by the rule {casting!r}. Cast with astype first."
+                f"{where}: cannot cast {a.dtype} to {wanted} by the rule {casting!r}. Cast with astype first."
             )
 
 

@@ -20,7 +20,7 @@ from ..ops.elementwise import absolute, equal, floor, isfinite, log10, power, wh
 from ..ops.elementwise import device_put as _device_put
 from ..typing import ArrayLike, DeviceLike, DTypeLike, Result, Shape
 from ._common import array as _array
-from ._common import as_array, cast, complete_shape, known, on_one_device, result_type
+from ._common import as_array, as_dtype, cast, complete_shape, known, on_one_device, result_type
 from ._placement import create, on_default_device, placed_like
 from ._shape import broadcast_to, expand_dims, moveaxis, reshape
 
@@ -54,11 +54,12 @@ def _ordered(x, order):
 
 def _of_objects(x, dtype):
     """NumPy's array of a text, None, or lists in which there is something that is no number or array; else None."""
-    if dtype is not None and onp.dtype(dtype).kind in "OSU":
-        return onp.array(x, dtype)
+    wanted = as_dtype(dtype)
+    if wanted is not None and wanted.kind in "OSU":
+        return onp.array(x, wanted)
     if not (x is None or isinstance(x, str) or (isinstance(x, list | tuple) and _holds_objects(x))):
         return None
-    return onp.array(x, dtype)
+    return onp.array(x, wanted)
 
 
 def _holds_objects(nested):
@@ -163,7 +164,7 @@ def ones(
 def _filled(name, shape, dtype, order, device):
     if isinstance(dtype, int) and not isinstance(dtype, bool):
         raise TypeError(f"{name}: expected a dtype, got {dtype}. A shape is a tuple: {name}(({shape}, {dtype})).")
-    return create(name, complete_shape(shape), dtype or float, order, device=device)
+    return create(name, complete_shape(shape), as_dtype(dtype) or float, order, device=device)
 
 
 def empty(
@@ -217,7 +218,7 @@ def ones_like(
 
 
 def _resembling(name, a, dtype, order, shape, device):
-    a = as_array(a)
+    a, dtype = as_array(a), as_dtype(dtype)
     if isinstance(a, Array):
         create = getattr(library(a), name.removesuffix("_like"))  # CuPy's `_like` take the shape () for none
         made = lift(create(a.shape if shape is None else shape, a.dtype if dtype is None else dtype))
@@ -278,7 +279,7 @@ def arange(
     numbers = [given[name] for name in names[:3]]
     if any(isinstance(x, complex) for x in numbers):
         raise TypeError(f"arange: expected real numbers, got {numbers}.")
-    return create("arange", *numbers, dtype=given["dtype"], device=device)
+    return create("arange", *numbers, dtype=as_dtype(given["dtype"]), device=device)
 
 
 @overload
@@ -332,7 +333,8 @@ def linspace(
     counts = _counts(num, start, stop)
     numbers = where(equal(counts, max(steps, 1)), stop, start + step * counts)  # the last one is exact
     if dtype is not None:
-        numbers = cast(floor(numbers) if onp.dtype(dtype).kind in "iu" else numbers, dtype)
+        wanted = as_dtype(dtype)
+        numbers = cast(floor(numbers) if wanted.kind in "iu" else numbers, wanted)
     numbers = moveaxis(numbers, 0, axis) if axis else numbers
     return (numbers, step if steps > 0 else step * onp.nan) if retstep else numbers
 
@@ -400,7 +402,7 @@ def eye(
     like: Any = None,
 ) -> Result:
     """The N x M matrix with ones on its diagonal `k`, zeros elsewhere; square without `M`."""
-    return create("eye", N, M, k, dtype, order, device=device)
+    return create("eye", N, M, k, as_dtype(dtype), order, device=device)
 
 
 def identity(n: int, dtype: DTypeLike = None, *, like: Any = None) -> Result:
@@ -410,7 +412,7 @@ def identity(n: int, dtype: DTypeLike = None, *, like: Any = None) -> Result:
 
 def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = float, *, like: Any = None) -> Result:
     """The N x M matrix with ones on its diagonal `k` and below it, zeros elsewhere; square without `M`."""
-    return create("tri", N, M, k, dtype)
+    return create("tri", N, M, k, as_dtype(dtype))
 
 
 # Windows and indices, computed by NumPy.

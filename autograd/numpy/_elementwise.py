@@ -35,6 +35,8 @@ from ._common import as_array, floating, refuse_output, result_type, rules_apply
 def power(x1: ArrayLike, x2: ArrayLike) -> Result:
     """`x1 ** x2`. At 0 the gradient of `x**0` is 0, and that of `0**p` with respect to p is 0."""
     if isinstance(x2, int | float | complex) and not isinstance(x2, bool | onp.generic):
+        if type(x1) in (bool, int, float, complex):  # on the host, where a result out of range is noticed
+            x1 = onp.asarray(x1)[()]
         x1 = as_array(x1)
         if isinstance(x1, Array) and x1.dtype.kind in "iub" and isinstance(x2, int) and x2 < 0 and not follows_numpy():
             x1 = as_array(x1, floating(x1))
@@ -84,6 +86,8 @@ def frexp(x: ArrayLike) -> tuple[Result, Result]:
 def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Result:
     """Rounds to `decimals` places, halves to the even neighbour; the gradient is 0."""
     refuse_output(out, "round")
+    if isinstance(a, Array) and a.dtype == bool:  # NumPy makes float16 of them
+        a = as_array(a, floating(a)) if rules_apply([a]) else a
     return ops.round(a, decimals=decimals)
 
 

@@ -99,7 +99,12 @@ def from_dlpack(x: Any, /, *, device: DeviceLike | None = None, copy: bool | Non
         x: The array. The memory is shared: nobody must write to it any more.
         device: It has no effect: use `device_put`.
         copy: True: take a copy, to which the other library may write.
+
+    Raises:
+        TypeError: If `x` does not have DLPack's methods.
     """
+    if not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
+        raise TypeError(f"from_dlpack: expected an array with DLPack, got {type(x).__name__}. Use asarray(x).")
     on_cpu = x.__dlpack_device__()[0] == 1
     xp = backend.CPU.library if on_cpu else backend.as_device("gpu").library
     raw = xp.from_dlpack(x)

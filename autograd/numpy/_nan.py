@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as onp
-
 from ..ops import elementwise
 from ..ops import reduction as ops
 from ..typing import ArrayLike, Axes, DTypeLike, Result
-from ._common import as_array, refuse_output, scalar
+from ._common import as_array, as_dtype, refuse_output, scalar
 from ._reduction import any, chosen, cumprod, cumsum, deviation, extreme_index, max, mean, min, prod, sum
 
 
@@ -65,9 +63,9 @@ def nanmean(
 
 def _of_dtype(name, a, dtype):
     """`a` as an array; TypeError if it is of real or complex numbers and `dtype` is not."""
-    a = as_array(a)
-    if dtype is not None and a.dtype.kind in "fc" and onp.dtype(dtype).kind not in "fcV":
-        raise TypeError(f"{name}: expected a dtype of real or complex numbers, got {onp.dtype(dtype)}.")
+    a, wanted = as_array(a), as_dtype(dtype)
+    if wanted is not None and a.dtype.kind in "fc" and wanted.kind not in "fcV":
+        raise TypeError(f"{name}: expected a dtype of real or complex numbers, got {wanted}.")
     return a
 
 

@@ -17,7 +17,7 @@ from ..families import is_half
 from ..ops import elementwise
 from ..ops import reduction as ops
 from ..typing import ArrayLike, Axes, DTypeLike, Result
-from ._common import along_axis, as_array, cast, floating, known, like, refuse_output, result_type, scalar
+from ._common import along_axis, as_array, as_dtype, cast, floating, known, like, refuse_output, result_type, scalar
 from ._placement import placed_like
 from ._shape import broadcast_to, transpose
 
@@ -208,7 +208,8 @@ def deviation(operation, a, axis, dtype, out, ddof, keepdims, where, center, cor
     if correction is not None and ddof != 0:
         raise ValueError(f"{operation.name}: expected ddof or correction, got both.")
     a, ddof = as_array(a), ddof if correction is None else correction
-    if dtype is not None and a.dtype.kind == "c" and onp.dtype(dtype).kind != "c" and center is None:
+    wanted = as_dtype(dtype)
+    if wanted is not None and a.dtype.kind == "c" != wanted.kind and center is None:
         center = mean(elementwise.real(a), axis, dtype, keepdims=True, where=where)  # NumPy's meaning of it
     elif dtype is not None:
         a = cast(a, dtype)

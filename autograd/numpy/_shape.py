@@ -120,6 +120,8 @@ def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Seque
 def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Result:
     """`a` with an axis moved backwards until it stands before `start`."""
     a = as_array(a)
+    if not -a.ndim <= start <= a.ndim:
+        raise onp.exceptions.AxisError(f"rollaxis: expected start from {-a.ndim} to {a.ndim}, got {start}.")
     axis, start = complete_axis(axis, a.ndim), start + a.ndim if start < 0 else start
     return moveaxis(a, axis, start - 1 if axis < start else start)
 
@@ -278,10 +280,10 @@ def _joined(arrays, depth, ndim):
 
 def split(ary: ArrayLike, indices_or_sections: Integers, axis: int = 0) -> list[Result]:
     """Splits an array into a number of equal parts, or at indices, along an axis. ValueError if they are not equal."""
-    length = as_array(ary).shape[axis]
-    if not onp.iterable(indices_or_sections) and length % operator.index(indices_or_sections):
+    parts, length = array_split(ary, indices_or_sections, axis), as_array(ary).shape[axis]
+    if not onp.iterable(indices_or_sections) and length % len(parts):
         raise ValueError(f"split: expected an axis divisible by {indices_or_sections}, got length {length}.")
-    return array_split(ary, indices_or_sections, axis)
+    return parts
 
 
 def array_split(ary: ArrayLike, indices_or_sections: Integers, axis: int = 0) -> list[Result]:
@@ -291,6 +293,8 @@ def array_split(ary: ArrayLike, indices_or_sections: Integers, axis: int = 0) ->
     length = ary.shape[axis]
     if not onp.iterable(indices_or_sections):
         count = operator.index(indices_or_sections)
+        if count < 1:
+            raise ValueError(f"split: expected at least one part, got {count}.")
         small, longer = divmod(length, count)
         lengths = [small + 1] * longer + [small] * (count - longer)
         cuts = [sum(lengths[:i]) for i in range(1, len(lengths))]

@@ -76,7 +76,9 @@ def dynamic_slice(
             f"{start_indices!r} and {slice_sizes!r}."
         ) from None
     require_sizes("dynamic_slice", 0, slice_sizes=slice_sizes)
-    starts: list[Any] = [i if isinstance(i, numbers.Integral) else jn.asarray(i) for i in given]
+    starts: list[Any] = [
+        i if isinstance(i, numbers.Integral) and not isinstance(i, bool) else jn.asarray(i) for i in given
+    ]
     if floating := [i.dtype for i in starts if isinstance(i, Array) and i.dtype.kind not in "iu"]:
         raise TypeError(f"dynamic_slice: expected start_indices of integers, got dtype {floating[0]}.")
     if not len(starts) == len(slice_sizes) == x.ndim:

@@ -140,7 +140,7 @@ def with_array_results(function: Callable[P, R], places: bool = False) -> Callab
         named = [*zip(names, args, strict=False), *kwargs.items()]
         asked = dict(named).get("dtype") is not None
         if args and not asked and _has_half(result) and all(map(_is_integral, args)):
-            result = again(_as_default(args[0]), *args[1:], **kwargs)  # NumPy's functions of bytes give float16
+            result = again(_as_default(args[0]), *args[1:], **kwargs)  # of bytes: see `_is_integral`
         created = not _has_numbers(
             [x for name, x in (*named, *((None, a) for a in args[len(names) :])) if name not in _SIZES]
         )
@@ -187,8 +187,11 @@ def _has_half(x):
 
 
 def _is_integral(x):
-    """Whether an argument has no floating numbers of its own."""
-    return (x if is_array(x) else onp.asarray(x)).dtype.kind in "biuO"
+    """Whether an argument has no floating numbers of its own: NumPy's functions make float16 of bytes and booleans.
+
+    A function of the user is none: it decides about its results itself, and must not be called again.
+    """
+    return not callable(x) and (x if is_array(x) else onp.asarray(x)).dtype.kind in "biuO"
 
 
 def _as_default(x):

@@ -71,6 +71,24 @@ def test_dlpack_and_memory(xp):
     assert anp.copy(x) is not x and not anp.shares_memory(anp.copy(x), x)
 
 
+def test_what_has_no_dlpack_is_refused():
+    for x in (3, [1.0], None):
+        with pytest.raises(TypeError, match=rf"^from_dlpack: expected an array with DLPack, got {type(x).__name__}\."):
+            anp.from_dlpack(x)
+
+
+def test_parts_and_places_out_of_range_are_refused():
+    for split in (anp.split, anp.array_split):
+        for count in (0, -1):
+            with pytest.raises(ValueError, match=f"^split: expected at least one part, got {count}"):
+                split(A, count)
+    for start in (-4, 4):
+        with pytest.raises(np.exceptions.AxisError, match=f"^rollaxis: expected start from -3 to 3, got {start}"):
+            anp.rollaxis(np.ones((2, 3, 4)), 0, start)
+        with pytest.raises(np.exceptions.AxisError):
+            np.rollaxis(np.ones((2, 3, 4)), 0, start)
+
+
 def test_created_arrays_are_where_they_are_asked_for(xp):
     every = [anp.empty(3), anp.kaiser(3, 2.0), anp.tri(2), anp.fromiter([1, 2], int), *anp.tril_indices(2), anp.r_[:3]]
     for made in every:

@@ -347,6 +347,36 @@ def test_bytes_of_numpy_give_the_numbers_of_arrays_of_bytes(f, dtype):
     np.testing.assert_allclose(np.asarray(y), np.asarray(z), rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "bool"])
+@pytest.mark.parametrize("f", [jn.rint, lambda x: jn.rint(x[0]), cuobjax.Jit(jn.rint), cuobjax.Vectorize(jn.rint)])
+def test_steps_of_bytes_are_in_the_default_dtype(f, dtype):
+    for x in (jn.array([3, 1], dtype=dtype), jn.array([3, 1], dtype=dtype)):
+        y = f(x)
+        assert y.dtype == "float32" and y.tolist() in (x.tolist(), x.tolist()[0])
+
+
+def test_rounded_booleans_are_in_the_default_dtype():
+    x = jn.array([True, False])
+    for y in (jn.round(x), x.round(), round(x), jn.around(x, 1), cuobjax.Jit(jn.round)(x), autograd.vmap(jn.round)(x)):
+        assert y.dtype == "float32" and y.tolist() == [1, 0]
+    assert anp.round(np.array([True])).dtype == np.round(np.array([True])).dtype == "float16"
+
+
+def test_powers_of_numbers_are_right_or_refused():
+    """On a GPU, too, where integers of arrays are not looked at."""
+    assert jn.power(2, 20).item() == anp.power(2, 20).item() == 2**20
+    assert anp.power(2, 40).item() == 2**40
+    with pytest.raises(OverflowError, match=r"^int32: expected integers .* got 1099511627776 to .* Pass dtype='int64'"):
+        jn.power(2, 40)
+    assert (jn.power(2.0, 40).item(), jn.power(2, 0.5).item()) == (2.0**40, np.float32(2**0.5))
+
+
+def test_a_function_of_the_user_is_called_once():
+    calls = []
+    jn.apply_along_axis(lambda x: calls.append(x) or np.sqrt(x), 0, np.array([1, 4], "uint8"))
+    assert len(calls) == 1
+
+
 def test_integers_beside_bytes_stay_integers():
     y = jn.round(np.array([True, False]), 0)
     assert y.dtype == "float32" and y.tolist() == [1, 0]

@@ -63,6 +63,38 @@ for name in {sorted(modules())}:
     assert _ran(code) == []
 
 
+NAMED = [
+    "jn.zeros(2, name)", "jn.ones(2).astype(name)", "jn.asarray([1, 2], dtype=name)", "jn.eye(2, dtype=name)",
+    "jn.arange(2, dtype=name)", "jn.zeros_like(jn.ones(2), name)", "jn.ones(2).sum(dtype=name)", "jn.full(2, 1, name)",
+    "jn.linspace(0, 1, 2, dtype=name)", "jn.tri(2, dtype=name)", "jn.concatenate([jn.ones(1)], dtype=name)",
+    "autograd.numpy.zeros(2, name)", "autograd.numpy.zeros_like(numpy.ones(2), name)",
+]  # fmt: skip
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="one process for each would take long")
+@pytest.mark.parametrize("installed", [True, False])
+def test_bfloat16_is_known_by_its_name(installed):
+    """Whatever function is the first one that is asked for it."""
+    code = f"""
+import autograd, cuobjax, cuobjax.numpy as jn, numpy, os, sys
+if not {installed}:
+    sys.modules["ml_dtypes"] = None
+name = "bfloat16"
+for call in {NAMED}:
+    child = os.fork()
+    if not child:
+        try:
+            found = str(eval(call).dtype)
+        except TypeError as error:
+            found = str(error)
+        if not found.startswith("bfloat16" if {installed} else "dtype: expected a dtype, got 'bfloat16'. Write"):
+            print(call.replace(" ", "_"), found.replace(" ", "_"), flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+    assert _ran(code) == []
+
+
 def test_one_after_the_other_and_by_every_spelling():
     code = """
 import cuobjax

@@ -136,6 +136,7 @@ def test_the_first_of_equal_maxima_gets_the_gradient():
         (lambda: F.batch_to_space2d(jn.ones((3, 4, 2, 2))), "batch_to_space2d: expected .* N divisible by 4, got"),
         (lambda: F.channel_to_space2d(jn.ones((4, 3, 2, 2))), "channel_to_space2d: expected .* C divisible by 4, got"),
         (lambda: F.dynamic_slice(jn.ones(3), [0, 0], [1]), "dynamic_slice: expected 1 start_indices and slice_sizes"),
+        (lambda: F.dynamic_slice(jn.ones(3), [True], [1]), "dynamic_slice: expected start_indices of integers, got"),
         (lambda: F.dynamic_slice(jn.ones(3), [0], [4]), r"dynamic_slice: expected slice_sizes within the shape \(3,\)"),
         (lambda: F.top_k(jn.ones(3), 4), "top_k: expected an array .* k = 4, got shape"),
         (lambda: F.top_k(jn.ones(3), -1), "top_k: expected k of at least 0"),
