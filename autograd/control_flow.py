@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import tree
 from .batch import BatchTracer
-from .core import Array, bare
+from .core import bare, levels
 from .numpy import stack, where
 
 if TYPE_CHECKING:
@@ -142,11 +142,7 @@ def _select(predicate, first, second, complaint):
 
 def differs(x: Any) -> bool:
     """Whether a value may differ from lane to lane of `vmap`."""
-    while isinstance(x, Array):
-        if isinstance(x, BatchTracer):
-            return True
-        x = x._value
-    return False
+    return any(isinstance(t, BatchTracer) for t in levels(x))
 
 
 def holds_anywhere(x: Any) -> bool:

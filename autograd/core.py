@@ -26,6 +26,7 @@ Ways to look under a value `x`, none of which copies:
     x.raw                the raw array under an Array; raises if it is traced, as its gradient would be lost
     concrete(x, use)     the same, with an error that names the use
     bare(x)              the raw array under any number of levels
+    levels(x)            the Array of each of these levels
     beside(x)            a context in which CuPy computes on its GPU
     library(x)           numpy or cupy, under any number of levels, with which to make arrays on the device of x
     kind_of(x)           the type of a Python number, traced or not; None for anything else
@@ -37,7 +38,7 @@ import contextlib
 import itertools
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KERNELS", "Array", "Interpreter", "NeedsValue", "Reference", "TracedNumber", "Tracer", "all_wrapped", "bare",
-    "beside", "concrete", "dereferenced", "escaped", "kind_of", "library", "lift", "resolved", "wrapped",
+    "beside", "concrete", "dereferenced", "escaped", "kind_of", "levels", "library", "lift", "resolved", "wrapped",
 ]  # fmt: skip
 
 KERNELS: str = "A kernel of your own, which needs raw arrays, is an autograd.primitive."
@@ -373,6 +374,13 @@ def bare(x: Any) -> Any:
     while isinstance(x, Array):
         x = x._value
     return x
+
+
+def levels(x: Any) -> Iterator[Array]:
+    """An Array and those under it, from the innermost transformation to the outermost; nothing for anything else."""
+    while isinstance(x, Array):
+        yield x
+        x = x._value
 
 
 def beside(*values: Any) -> AbstractContextManager[Any]:

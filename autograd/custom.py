@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 from . import backend, tree
 from .boundary import shown
 from .core import Tracer, library, lift
-from .custom_call import Call, Layout, Nested, put_arrays, take_arrays
+from .custom_call import Call, Layout, take_arrays
 from .gradients import copied
 from .numpy._common import as_array
 from .ops.elementwise import astype
@@ -54,19 +54,19 @@ class _Custom(Generic[P, R]):
         """
         given = self._positional(args, kwargs)
         static = self._static_arguments(given)
-        arguments, arrays = take_arrays(tuple(a for i, a in enumerate(given) if i not in static))
+        arrays, arguments = take_arrays(tuple(a for i, a in enumerate(given) if i not in static))
         if not any(isinstance(x, Tracer) for x in map(lift, arrays)):
             return self._f(*args, **kwargs)
         layout = Layout(arguments)
 
         def primal(*arrays):
             whole = self._whole(static, layout.arguments, arrays)
-            layout.output, outputs = take_arrays(self._f(*whole), numbers=True)
+            outputs, layout.output = take_arrays(self._f(*whole), numbers=True)
             return tuple(outputs)
 
         call = self._call(primal, static, layout)
         results = call.dispatch([x if backend.is_array(x) else lift(x) for x in arrays])
-        return put_arrays(layout.output, results)
+        return layout.output.whole(map(lift, results))
 
     def _positional(self, args, kwargs):
         bound = inspect.signature(self._f).bind(*args, **kwargs)
@@ -86,7 +86,7 @@ class _Custom(Generic[P, R]):
 
     def _whole(self, static, arguments, arrays):
         """All arguments of the function, with these arrays in place of those of the call."""
-        others = iter(put_arrays(arguments, arrays))
+        others = iter(arguments.whole(map(lift, arrays)))
         count = len(static) + len(arguments.structure[1])
         return [static[i] if i in static else next(others) for i in range(count)]
 
@@ -143,13 +143,13 @@ class custom_vjp(_Custom[P, R]):
             if not isinstance(pair, tuple) or len(pair) != 2:
                 got = type(pair).__name__
                 raise TypeError(f"{self.__name__}: expected fwd to return (output, residuals), got {got}.")
-            layout.output, outputs = take_arrays(pair[0], numbers=True)
-            layout.residuals, residuals = take_arrays(pair[1])
+            outputs, layout.output = take_arrays(pair[0], numbers=True)
+            residuals, layout.residuals = take_arrays(pair[1])
             return (*outputs, *map(copied, residuals))
 
         def pull(residuals, cotangents):
-            g = put_arrays(layout.output, [generic(c) for c in cotangents])
-            pulled = self._bwd(*static.values(), put_arrays(layout.residuals, residuals), g)
+            g = layout.output.whole([lift(generic(c)) for c in cotangents])
+            pulled = self._bwd(*static.values(), layout.residuals.whole(map(lift, residuals)), g)
             return self._leaves(pulled, layout, cotangents[0])
 
         return Call(self.__name__, primal, forward, pull, None, layout)
@@ -207,15 +207,13 @@ class custom_jvp(_Custom[P, R]):
             raise TypeError(f"{self.__name__}: has no derivative. Define it: {self.__name__}.defjvp(rule).")
 
         def push(arrays, tangents):
-            leaves, structure, places = layout.arguments
-            zeros = [0.0 if isinstance(x, (int, float)) else x for x in leaves]  # tangents of Python numbers
-            primals = put_arrays(layout.arguments, arrays)
-            pair = self._rule(*static.values(), primals, put_arrays(Nested(zeros, structure, places), tangents))
+            primals = layout.arguments.whole(map(lift, arrays))
+            pair = self._rule(*static.values(), primals, layout.arguments.whole(map(lift, tangents), tangent=True))
             if not isinstance(pair, tuple) or len(pair) != 2:
                 raise TypeError(
                     f"{self.__name__}: expected the rule to return (output, tangent), got {type(pair).__name__}."
                 )
-            outputs, found = (take_arrays(part, numbers=True)[1] for part in pair)
+            outputs, found = (take_arrays(part, numbers=True)[0] for part in pair)
             if [y.shape for y in outputs] != [t.shape for t in found]:
                 raise TypeError(
                     f"{self.__name__}: expected tangents of shapes {[y.shape for y in outputs]} from the rule, got "

@@ -5,35 +5,22 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from . import backend, tree
+from . import tree
 from .boundary import shown
-from .core import Array, Tracer, kind_of, lift
+from .core import Array, Tracer, kind_of, levels, lift
 from .dtypes import in_these_rules, is_inexact
 from .errors import line_of_user, noted
 from .foreign import argument
 from .forward import zeros_like
 from .gradients import vjp
 from .mapping import vmap
+from .nested import Nested
 from .numpy._common import as_array
 from .primitive import Primitive, Vjp
 
-__all__ = ["Call", "Layout", "Nested", "put_arrays", "take_arrays"]
-
-
-class Nested(NamedTuple):
-    """Nested containers whose arrays are taken out.
-
-    Attributes:
-        leaves: All leaves, None in place of an array.
-        structure: What `tree.unflatten` needs.
-        places: The positions of the arrays among the leaves.
-    """
-
-    leaves: list[Any]
-    structure: tree.Structure
-    places: list[int]
+__all__ = ["Call", "Layout", "take_arrays"]
 
 
 @dataclasses.dataclass
@@ -155,13 +142,11 @@ class Call(Primitive):
 def _of_arguments_alone(name, level, derivatives):
     """`derivatives`, unless they depend on values that the transformation at `level` traces: it has replaced those."""
     for x in derivatives:
-        while isinstance(x, Tracer):
-            if x._trace.level == level:
-                raise TypeError(
-                    f"{name}: its derivative uses a traced value from outside, whose gradient would be lost. Pass that "
-                    "value as an argument, and from `fwd` on to `bwd` as a residual."
-                )
-            x = x._value
+        if any(isinstance(t, Tracer) and t._trace.level == level for t in levels(x)):
+            raise TypeError(
+                f"{name}: its derivative uses a traced value from outside, whose gradient would be lost. Pass that "
+                "value as an argument, and from `fwd` on to `bwd` as a residual."
+            )
     return derivatives
 
 
@@ -184,15 +169,17 @@ def _pulled(name, level, pull, push, layout, residuals, line, cotangents):
 
 
 class _Once:
-    """A function that computes its result once for each argument."""
+    """A function whose result is computed once as long as it is called with the same argument."""
 
     def __init__(self, function):
-        self._function, self._argument, self._result = function, None, None
+        self._function, self._last = function, (None, None)
 
     def __call__(self, argument):
-        if argument is not self._argument:
-            self._argument, self._result = argument, self._function(argument)
-        return self._result
+        of, result = self._last
+        if of is not argument:
+            result = self._function(argument)
+            self._last = argument, result  # at once: several threads may pull cotangents back
+        return result
 
 
 def _batch_call(call, size, values, batched, params):
@@ -204,20 +191,9 @@ def _batch_call(call, size, values, batched, params):
     return Call(call.name, primal, forward, pull, push, call.layout).dispatch(values)
 
 
-def take_arrays(nested: Any, numbers: bool = False) -> Any:
-    """A nested structure without its arrays, and these; with `numbers`, its real and complex Python numbers, too."""
+def take_arrays(nested: Any, numbers: bool = False) -> tuple[list[Any], Nested]:
+    """The arrays in nested containers, and the rest; with `numbers`, Python's floats and complex numbers, too."""
     leaves, structure = tree.flatten(nested)
     if numbers:
         leaves = [as_array(x) if kind_of(x) in (float, complex) else x for x in leaves]
-    leaves = [argument(x, "custom function", copy=True) for x in leaves]
-    places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or backend.is_array(x)]
-    others = [None if i in places else x for i, x in enumerate(leaves)]
-    return Nested(others, structure, places), [leaves[i] for i in places]
-
-
-def put_arrays(nested: Any, arrays: Sequence[Any]) -> Any:
-    """The nested structure with these arrays in its places."""
-    leaves = list(nested.leaves)
-    for i, x in zip(nested.places, arrays, strict=True):
-        leaves[i] = lift(x)
-    return tree.unflatten(nested.structure, leaves)
+    return Nested.of([argument(x, "custom function", copy=True) for x in leaves], structure)

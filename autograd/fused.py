@@ -16,7 +16,31 @@ from .write_protection import notice
 if TYPE_CHECKING:
     from .typing import ArrayLike, Result
 
-__all__ = ["Fused", "Joint", "Pullback"]
+__all__ = ["Fused", "Joint", "Pullback", "Together"]
+
+
+class Together:
+    """Cotangents of several arguments of one application: the first one that is asked for computes all of them.
+
+    Each is taken once. Threads that pull different cotangents back do not meet.
+    """
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left: dict[int, tuple[Any, dict[int, Any]]] = {}  # {thread: (g, {argument: cotangent, not taken yet})}
+
+    def taken(self, g: Any, i: int, compute: Callable[[], dict[int, Any]]) -> Any:
+        """The cotangent of argument `i` for `g`; `compute()` gives those of all arguments, {argument: cotangent}."""
+        thread = threading.get_ident()
+        of, left = self._left.get(thread, (None, {}))
+        if of is not g or i not in left:
+            left = compute()
+            self._left[thread] = g, left
+        cotangent = left.pop(i)
+        if not left:
+            del self._left[thread]
+        return cotangent
 
 
 class Joint(Primitive):
@@ -41,8 +65,8 @@ class Joint(Primitive):
     def vjps_of(self, args: Sequence[Any]) -> tuple[Any, ...]:
         """A `Pullback` for each argument that has a gradient: they share what they compute."""
         wanted: list[int] = []
-        known: dict[int, tuple[Any, dict[int, Any]]] = {}
-        return tuple([Pullback(self, i, wanted, known) if i in self.active else None for i in range(len(args))])
+        together = Together()
+        return tuple([Pullback(self, i, wanted, together) if i in self.active else None for i in range(len(args))])
 
 
 class Pullback:
@@ -51,19 +75,17 @@ class Pullback:
     Attributes:
         i: The position of the argument.
         wanted: The positions of all arguments whose cotangents are wanted.
-        known: Cotangents that are computed and not taken yet, {thread: (g, {position: cotangent})}.
+        together: What it shares with those of the other arguments.
     """
 
-    __slots__ = ("i", "known", "primitive", "wanted")
+    __slots__ = ("i", "primitive", "together", "wanted")
     i: int
-    known: dict[int, tuple[Any, dict[int, Any]]]
     primitive: Any  # the Joint
+    together: Together
     wanted: list[int]
 
-    def __init__(
-        self, primitive: Joint, i: int, wanted: list[int], known: dict[int, tuple[Any, dict[int, Any]]]
-    ) -> None:
-        self.primitive, self.i, self.wanted, self.known = primitive, i, wanted, known
+    def __init__(self, primitive: Joint, i: int, wanted: list[int], together: Together) -> None:
+        self.primitive, self.i, self.wanted, self.together = primitive, i, wanted, together
 
     @property
     def function(self) -> Pullback:
@@ -76,17 +98,12 @@ class Pullback:
         return self.primitive.named(y, args, params, i)
 
     def __call__(self, g: Any, *residuals: Any) -> Any:
-        """The cotangent of the argument for `g`; the first one that is asked for computes those of all arguments."""
-        thread = threading.get_ident()
-        of, found = self.known.get(thread, (None, {}))
-        if of is not g or self.i not in found:
-            wanted = tuple(self.wanted)
-            found = dict(zip(wanted, self.primitive.pull(wanted, g, *residuals), strict=True))
-            self.known[thread] = g, found
-        cotangent = found.pop(self.i)
-        if not found:
-            del self.known[thread]
-        return cotangent
+        """The cotangent of the argument for `g`."""
+        return self.together.taken(g, self.i, functools.partial(self._all, g, *residuals))
+
+    def _all(self, g, *residuals):
+        wanted = tuple(self.wanted)
+        return dict(zip(wanted, self.primitive.pull(wanted, g, *residuals), strict=True))
 
     def applied(self, g: Any, y: Any, args: Sequence[Any], params: dict[str, Any], i: int) -> Any:
         """As `Vjp.applied`."""

@@ -14,7 +14,7 @@ from . import backend, tree
 from .axes import complete_axis
 from .batch import Batch, running
 from .boundary import lowered, own, shown
-from .core import Array, Tracer, lift, resolved
+from .core import Array, Tracer, levels, lift, resolved
 from .dtypes import follows_numpy, numpy_rules
 from .errors import require_function, shortened
 from .foreign import argument
@@ -149,7 +149,7 @@ def keys_in_lanes(key: Array, below: float = math.inf) -> tuple[Array, Array | N
     """
     after = None
     for batch in running.get():
-        if batch.level < below and not _is_of(key, batch):
+        if batch.level < below and not any(t._trace is batch for t in levels(key)):
             if isinstance(key, Tracer) and key._trace.level > batch.level:
                 raise shared_by_lanes()
             keys = split(key, n=batch.size)
@@ -164,15 +164,6 @@ def shared_by_lanes() -> TypeError:
         "vmap: a function under Jit draws random numbers, which would be the same in all lanes. Use Jit(Vectorize(f)), "
         "or Vectorize in place of autograd.vmap."
     )
-
-
-def _is_of(x, batch):
-    """Whether a value differs from lane to lane of a batch."""
-    while isinstance(x, Tracer):
-        if x._trace is batch:
-            return True
-        x = x._value
-    return False
 
 
 def _along(axes, part, where):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import functools
-import threading
 import types
 import warnings
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, NamedTuple, overload
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, overload
 
 from . import backend, tree
 from .batch import BatchTracer
-from .core import Array, Interpreter, NeedsValue, Tracer, library
+from .core import Array, Interpreter, NeedsValue, Tracer, bare, levels, library
 from .errors import line_of_user, noted
 from .forward import total, zeros_like
+from .fused import Together
 from .gradients import copied, vjp
+from .nested import Nested
 from .numpy._common import as_array
 from .numpy.numpy_vspaces import vspace
 from .primitive import Primitive
@@ -58,7 +59,7 @@ class Operation(Primitive):
         return types.MethodType(self, instance)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
-        given = [_Nested.of(a, alone=True) for a in args]
+        given = [_taken(a, alone=True) for a in args]
         if any(isinstance(x, Tracer) for x in tree.flatten(params)[0]):
             raise TypeError(f"{self.name}: got a traced value by name. Pass it by position.")
         arrays = [x for each, _ in given for x in each]
@@ -122,51 +123,14 @@ class Operation(Primitive):
         return functools.partial(_transposing, self.push, i)
 
 
-class _Nested(NamedTuple):
-    """Nested containers without their arrays.
-
-    Attributes:
-        leaves: All leaves, None in place of an array.
-        structure: See `tree`.
-        places: The positions of the arrays among the leaves.
-    """
-
-    leaves: list[Any]
-    structure: tree.Structure
-    places: list[int]
-
-    @classmethod
-    def of(cls, x: Any, alone: bool = False) -> tuple[list[Any], _Nested]:
-        """The arrays in `x`, and the rest; with `alone` a container in which there is no Array is itself a leaf."""
-        if isinstance(x, Array) or backend.is_array(x):
-            return [x], cls([None], _LEAF, [0])
-        leaves, structure = tree.flatten(x)
-        if alone and not any(isinstance(leaf, Array) for leaf in leaves):
-            return [], cls([x], _LEAF, [])
-        places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Array) or backend.is_array(leaf)]
-        arrays = [leaves[i] for i in places]
-        return arrays, cls([None if i in places else leaf for i, leaf in enumerate(leaves)], structure, places)
-
-    def whole(self, arrays: Iterable[Any], tangent: bool = False) -> Any:
-        """The containers with these arrays; as a `tangent` they have 0 in place of numbers."""
-        leaves = [x * 0.0 if tangent and type(x) in (int, float, complex) else x for x in self.leaves]
-        for i, x in zip(self.places, arrays, strict=True):
-            leaves[i] = x
-        return tree.unflatten(self.structure, leaves)
-
-    def arrays(self, derivative: Any, of: str, wanted: Sequence[int] | None = None) -> list[Any]:
-        """What a cotangent or tangent, nested in the same way, has in the places of the arrays; None for zero.
-
-        Args:
-            of: What it is nested as, for the error.
-            wanted: Which of the arrays; None stands for all. In the places of others there may be anything.
-        """
-        leaves = tree.leaves_along(self.structure, derivative, none_for_all=True, lenient=True) or []
-        found = [leaves[i] for i in self.places]
-        found = found if wanted is None else [found[k] for k in wanted]
-        if any(x is tree.MISSING for x in found):
-            raise TypeError(f"expected a derivative in the structure of {of}.")
-        return found
+def _taken(x, alone=False):
+    """The arrays in `x`, and the rest; with `alone` a container in which there is no Array is itself a leaf."""
+    if isinstance(x, Array) or backend.is_array(x):
+        return Nested.of([x], _LEAF)
+    leaves, structure = tree.flatten(x)
+    if alone and not any(isinstance(leaf, Array) for leaf in leaves):
+        return [], Nested([x], _LEAF, [])
+    return Nested.of(leaves, structure)
 
 
 _LEAF = tree.flatten(0)[1]
@@ -181,7 +145,7 @@ class _Call(Primitive):
         argument_of: The position of the argument that each array is in.
     """
 
-    output: _Nested
+    output: Nested
 
     def __init__(self, operation, given):
         self.operation, self.given = operation, given
@@ -198,7 +162,7 @@ class _Call(Primitive):
 
     def run(self, args, params):
         y = self.operation.applied(self.arguments_of(args), params)
-        arrays, self.output = _Nested.of(tree.tree_map(_number_as_array, y))
+        arrays, self.output = _taken(tree.tree_map(_number_as_array, y))
         return arrays[0] if len(arrays) == 1 else tuple(arrays)
 
     def arguments_of(self, arrays, tangent=False):
@@ -268,7 +232,7 @@ class _Pull:
         self._known: Any = None  # what makers get: the result, the arguments, the parameters
         self._pulls: dict[int, Any] = {}  # {position of a wanted argument: what its maker returned}
         self._wanted: dict[int, Any] = {}  # {array: (library, shape, dtype)}
-        self._found: dict[int, tuple[Any, dict[int, Any]]] = {}  # {thread: (g, {array: cotangent that is not taken})}
+        self._together = Together()
 
     def asked(self, y: Any, args: Any, params: Any, k: int) -> _Pull:
         """Itself; from now on the cotangent of array `k` is wanted."""
@@ -284,16 +248,8 @@ class _Pull:
         return self
 
     def __call__(self, g: Any, k: int) -> Any:
-        """The cotangent of array `k` for that of the result; the first one that is asked for computes all."""
-        thread = threading.get_ident()
-        of, found = self._found.get(thread, (None, {}))
-        if of is not g or k not in found:
-            with noted(f"called at {self._line}"):
-                found = self._cotangents(self.call.result_of(g, tangent=True))
-            self._found[thread] = g, found
-        c = found.pop(k)
-        if not found:
-            del self._found[thread]
+        """The cotangent of array `k` for that of the result."""
+        c = self._together.taken(g, k, functools.partial(self._cotangents, g))
         if c is None:
             xp, shape, dtype = self._wanted[k]
             return xp.zeros(shape, dtype)
@@ -302,9 +258,12 @@ class _Pull:
         return as_array(c)
 
     def _cotangents(self, g):
-        """The cotangents of all arrays that are wanted."""
+        """The cotangents of all arrays that are wanted, {array: cotangent}."""
+        with noted(f"called at {self._line}"):
+            return self._pulled(tree.tree_map(generic, self.call.result_of(g, tangent=True)))
+
+    def _pulled(self, g):
         call, positions = self.call, list(self._pulls)
-        g = tree.tree_map(generic, g)
         unknown = next((x for x in map(_without_one_value, tree.flatten(g)[0]) if x is not None), None)
         try:
             with in_rule():
@@ -343,17 +302,15 @@ def _without_one_value(x):
 
 def _is_constant(c, trace):
     """Whether a cotangent is not 0 and yet no value of `trace`: a rule has made it of the `_value` of its cotangent."""
-    x = c
-    while isinstance(x, Array):
-        if x._trace is trace:
-            return False
-        x = x._value
-    return backend.is_array(x) and bool(x.any())
+    if any(t._trace is trace for t in levels(c)):
+        return False
+    raw = bare(c)
+    return backend.is_array(raw) and bool(raw.any())
 
 
 def _transposing(push, i, y, *args, **params):
     """The maker for argument `i` that follows from a forward rule, which is linear in the tangent."""
-    arrays, nested = _Nested.of(args[i])
+    arrays, nested = _taken(args[i])
 
     def pushed(*arrays):
         return push([i], [nested.whole(arrays, tangent=True)], y, args, params)

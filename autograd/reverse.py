@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from numpy import ndarray
 
 from .backend import several_gpus
-from .core import Array, Interpreter, NeedsValue, Tracer, bare, escaped, library, lift
+from .core import Array, Interpreter, NeedsValue, Tracer, bare, escaped, levels, library, lift
 from .dtypes import follows_numpy
 from .fused import Pullback
 from .gpus import current_gpu, use_gpu_of
@@ -307,12 +307,8 @@ def _keeps_layout(total, c):
 
 
 def without_value(x: Any) -> Tracer | None:
-    """The tracer in `x`, through all levels, that stands for a cotangent while a vjp is transposed; None in others."""
-    while isinstance(x, Array):
-        if isinstance(x, TapeTracer) and x._trace.transposes:
-            return x
-        x = x._value
-    return None
+    """The tracer in `x`, on any level, that stands for a cotangent while a vjp is transposed; None if there is none."""
+    return next((t for t in levels(x) if isinstance(t, TapeTracer) and t._trace.transposes), None)
 
 
 def generic(g: Any) -> Any:
