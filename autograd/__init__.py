@@ -39,11 +39,12 @@ from .differential_operators import (
 )  # fmt: skip
 from .extend import defjvp, defvjp, primitive
 from .gradients import elementwise_grad, flatten, grad, stop_gradient, value_and_grad, vjp
-from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize
+from .jacobians import hessian, jacfwd, jacobian, jacrev
 from .kernels.scatter import deterministic
 from .mapping import vmap
 from .numpy._creation import device_put
 from .printing import debug_print
+from .tangents import hvp, jvp, linearize
 from .tape_report import trace_report
 
 __all__ = [

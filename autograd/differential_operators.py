@@ -13,10 +13,11 @@ from typing import Any
 
 from .checkpointing import checkpoint
 from .gradients import elementwise_grad, grad, value_and_grad, vjp
-from .jacobians import hessian, jacobian, jvp, linearize
+from .jacobians import hessian, jacobian
 from .numpy import ndim, tensordot
 from .numpy._elementwise import real
 from .numpy.numpy_vspaces import vspace
+from .tangents import jvp, linearize
 from .typing import Tree
 from .wrap_util import unary_to_nary
 

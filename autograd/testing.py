@@ -12,8 +12,8 @@ from . import backend, tree
 from .core import Array, lift
 from .dtypes import is_inexact
 from .gradients import vjp
-from .jacobians import jvp
 from .mapping import vmap
+from .tangents import jvp
 
 if TYPE_CHECKING:
     from .typing import Tree

@@ -146,7 +146,7 @@ def test_only_the_backend_knows_cupy():
                     f"{name}:{node.lineno}"
                 )
             if isinstance(node, ast.Name) and node.id in ("cupy", "cupyx"):
-                assert name in ("autograd.backend", "autograd.array_methods"), f"{name}:{node.lineno}"
+                assert name in ("autograd.backend", "autograd.array_protocols"), f"{name}:{node.lineno}"
     loading = [node for node in modules()["autograd.backend"].body if isinstance(node, ast.Import)]
     assert not any("cupy" in alias.name for node in loading for alias in node.names)
 
@@ -174,7 +174,7 @@ def test_cupys_modules_are_named_in_few_places():
                 known = (
                     "autograd.backend",
                     "autograd.primitive",
-                    "autograd.array_methods",
+                    "autograd.array_protocols",
                     "cuobjax.doctor",
                     "cuobjax.core.contents",
                 )
