@@ -101,7 +101,7 @@ test-gpu:  ## run the tests on the GPU
 EXCHANGE ?= build/exchange
 test-exchange:  ## run the tests that need PyTorch, JAX, pandas and others, in an environment of their own (EXCHANGE=folder)
 	@test -x $(EXCHANGE)/bin/python || { $(PYTHON) -m venv $(EXCHANGE) && $(EXCHANGE)/bin/python -m pip install --quiet \
-		--disable-pip-version-check --editable '.[dev,examples]' jax pandas pillow tokenizers torch; }
+		--disable-pip-version-check --editable '.[dev,examples]' equinox flax jax optax pandas pillow tokenizers torch; }
 	CUOBJAX_DEVICE=cpu PYTHONPATH=. $(EXCHANGE)/bin/python -m pytest -m exchange tests/exchange tests/test_example_text.py $(PYTEST_ARGS)
 
 clients:  ## run tests of packages that stand on HIPS autograd, on it and on ours (CLIENTS_ARGS="--quick", or --help)

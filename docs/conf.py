@@ -33,7 +33,7 @@ default_role = "code"  # `name` in docstrings
 
 html_theme = "furo"
 html_title = "cuobjax"
-html_static_path, html_css_files = ["_static"], ["tables.css"]
+html_static_path, html_css_files = ["_static"], ["pages.css"]
 highlight_language = "text"  # of blocks that name none
 html_show_sourcelink = False
 
