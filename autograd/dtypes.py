@@ -49,6 +49,8 @@ def set_default_dtype(dtype: DTypeLike) -> None:
     dtype raises TypeError.
     """
     global _real
+    if dtype is None:  # NumPy's name for float64
+        raise TypeError("set_default_dtype: expected a dtype, got None. Write 'float32', for instance.")
     dtype = known("set_default_dtype", dtype)
     if dtype.name not in ("float16", "bfloat16", "float32", "float64"):
         raise TypeError(f"set_default_dtype: expected a dtype of real numbers, got {dtype}.")

@@ -35,6 +35,8 @@ def debug_print(text: str, /, *args: Any, **kwargs: Any) -> None:
         x = 1.0, twice
         x = 2.0, twice
     """
+    if not isinstance(text, str):
+        raise TypeError(f'debug_print: expected a format string, got {text!r}. Write debug_print("x = {{}}", x).')
     given = [*args, *kwargs.values()]
     shown = [isinstance(x, Array | int | float | complex) or backend.is_array(x) for x in given]
     layout = tuple([_VALUE if value else x for x, value in zip(given, shown, strict=True)])
@@ -62,7 +64,12 @@ def _debug_print(xp, *args, text, layout, names):
     values = map(_shown, args[1:])
     given = [next(values) if part is _VALUE else part for part in layout]
     count = len(given) - len(names)
-    print(text.format(*given[:count], **dict(zip(names, given[count:], strict=True))))
+    try:
+        line = text.format(*given[:count], **dict(zip(names, given[count:], strict=True)))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise ValueError(f"debug_print: expected arguments that fit into {text!r}, got others ({found}).") from None
+    print(line)
     return backend.library([x for x in args if backend.is_cupy(x)]).zeros(())
 
 

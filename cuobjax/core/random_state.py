@@ -8,6 +8,7 @@ draws meanwhile in another thread gets keys aside of those that follow from the 
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import os
 import threading
@@ -21,6 +22,7 @@ from autograd.core import Array
 from autograd.mapping import keys_in_lanes
 from autograd.ops.random import split as split_key
 
+from ..util.convert import require_sizes
 from .elsewhere import marked
 from .scope import Loan, is_open, loan
 from .variable import BaseVar, StateVar
@@ -57,8 +59,7 @@ class RandomState(StateVar):
 
         Under `autograd.vmap` each lane gets keys of its own, and the state has one value afterwards.
         """
-        if operator.index(n) < 0:
-            raise ValueError(f"RandomState.split: expected a number of keys, got {n}.")
+        require_sizes("RandomState.split", 0, n=n)
         with exclusive:
             if not is_open() and self._holder() not in (None, loan.get()):
                 key, _ = keys_in_lanes(self._aside(1)[0])
@@ -129,6 +130,7 @@ def borrowing(f: Callable[P, R]) -> Callable[P, R]:
 
 def random_key(seed: int) -> onp.ndarray[Any, Any]:
     """The key of a seed: its high and low word, uint32."""
+    require_sizes("RandomState", -math.inf, seed=seed)
     number = operator.index(seed)
     if not 0 <= number < 2**64:
         raise ValueError(f"RandomState: expected a seed from 0 to 2**64 - 1, got {seed}.")

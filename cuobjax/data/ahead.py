@@ -19,7 +19,7 @@ from autograd.foreign import argument, holds_numbers
 from autograd.typing import DeviceLike
 from autograd.upload import Upload
 
-from ..util.convert import require_integers
+from ..util.convert import require_integers, require_iterable
 from .sources import plain
 
 __all__ = ["converted", "in_threads", "on_device", "prefetch"]
@@ -47,6 +47,7 @@ def prefetch(batches: Iterable[Any], ahead: int = 2, to: DeviceLike | None = Non
         to: The device. None: the default one; Arrays of a GPU stay there.
     """
     require_integers("prefetch", 0, ahead=ahead)
+    require_iterable("prefetch", batches=batches)
     batches = iter(batches)
 
     def following():

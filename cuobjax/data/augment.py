@@ -14,7 +14,7 @@ from ..random.continuous import beta, uniform
 from ..random.discrete import bernoulli, permutation, randint
 from ..random.generator import DEFAULT_GENERATOR, KeySource
 from ..typing import ArrayLike
-from ..util.convert import require_integers, require_reals, require_sizes
+from ..util.convert import require_integers, require_lengths, require_reals
 
 __all__ = ["brightness", "contrast", "cutout", "flip", "mixup", "random_crop", "saturation"]
 
@@ -41,9 +41,9 @@ def flip(x: ArrayLike, p: float = 0.5, axis: int = -1, generator: KeySource = DE
     """Images mirrored left to right, each with probability `p`; with axis=-2 upside down."""
     images = _images("flip", x)
     require_reals("flip", p=p)
-    chosen = bernoulli((len(images), 1, 1, 1), p, generator=generator)
     if axis not in (-1, -2):
         raise ValueError(f"flip: expected axis -1, left to right, or -2, upside down, got {axis}.")
+    chosen = bernoulli((len(images), 1, 1, 1), p, generator=generator)
     return jn.where(chosen != 0, jn.flip(images, axis), images).reshape(jn.shape(x))
 
 
@@ -69,7 +69,7 @@ def random_crop(
     require_integers("random_crop", 0, padding=padding)
     images = _images("random_crop", x)
     height, width = images.shape[2:] if size is None else size if isinstance(size, tuple | list) else (size, size)
-    require_sizes("random_crop", 1, size=(height, width))
+    require_lengths("random_crop", 1, size=(height, width))
     if padding:
         images = jn.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)), mode)
     n, channels, *whole = images.shape

@@ -12,6 +12,7 @@ from autograd import Array
 from ..distributed.sharing import is_main
 from ..installation import optional
 from ..metrics.base import Metric
+from ..util.convert import require_iterable
 
 __all__ = ["Progress", "progress"]
 
@@ -66,6 +67,7 @@ def progress(
         total: The number of steps, if the iterable does not say it.
         hide: Show nothing; None: where standard error is no terminal, and in processes other than 0.
     """
+    require_iterable("progress", iterable=iterable)
     if hide is None:
         hide = not (is_main() and sys.stderr.isatty())
     bar = None

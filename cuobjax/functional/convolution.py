@@ -14,7 +14,7 @@ from autograd.ops import convolution as ops
 from ..constants import ConvPadding
 from ..typing import ArrayLike, Padding
 from ..util import to_padding
-from ..util.convert import lengths_of_axes
+from ..util.convert import lengths_of_axes, to_shape
 from .half_precision import single, with_precision_of
 from .resampling import table
 
@@ -182,7 +182,9 @@ def fold(
     Raises:
         ValueError: If the columns do not fit.
     """
-    y, spatial = jn.asarray(y), tuple(shape)
+    y, spatial = jn.asarray(y), to_shape("fold", shape)
+    if not spatial:
+        raise ValueError("fold: expected shape, the lengths of the spatial axes, got ().")
     y = y * 1.0 if y.dtype.kind in "biu" else y
     count = math.prod(lengths_of_axes("fold", len(spatial), size=size)[0])
     channels = y.shape[1] // count if y.ndim == 3 else 0

@@ -12,7 +12,7 @@ from autograd.axes import complete_axis
 
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Tree
-from ..util.convert import require_sizes
+from ..util.convert import require_lengths, require_sizes
 from .half_precision import single, with_precision_of
 
 __all__ = ["cosine_similarity", "dynamic_slice", "flatten", "normalize", "one_hot", "pad", "scan", "top_k"]
@@ -75,7 +75,7 @@ def dynamic_slice(
             "dynamic_slice: expected start_indices and slice_sizes as sequences, a number for each axis, got "
             f"{start_indices!r} and {slice_sizes!r}."
         ) from None
-    require_sizes("dynamic_slice", 0, slice_sizes=slice_sizes)
+    require_lengths("dynamic_slice", 0, slice_sizes=slice_sizes)
     starts: list[Any] = [
         i if isinstance(i, numbers.Integral) and not isinstance(i, bool) else jn.asarray(i) for i in given
     ]

@@ -99,7 +99,11 @@ def ppermute(x: Tree, perm: Iterable[tuple[int, int]], axis_name: str = "device"
     Raises:
         ValueError: If there is no such device or one comes twice.
     """
-    sources = _sources([(int(source), int(target)) for source, target in perm], current(axis_name).group.size)
+    try:
+        pairs = [(int(source), int(target)) for source, target in perm]
+    except (TypeError, ValueError):
+        raise TypeError(f"ppermute: expected perm as pairs (source, target) of integers, got {perm!r}.") from None
+    sources = _sources(pairs, current(axis_name).group.size)
     return _of_leaves(lambda xs: _together(collective.ppermute, xs, axis_name=axis_name, sources=sources), x)
 
 

@@ -15,7 +15,7 @@ from autograd.ops import convolution as ops
 from ..constants import ConvPadding
 from ..typing import ArrayLike, Padding
 from ..util import to_tuple
-from ..util.convert import lengths_of_axes, require_sizes
+from ..util.convert import lengths_of_axes, require_lengths
 from .convolution import explicit_padding
 from .half_precision import single, with_precision_of
 from .resampling import along_axes, table
@@ -197,7 +197,7 @@ def _adaptive(x: ArrayLike, size: Any, where: str) -> tuple[Array, tuple[int, ..
     image = _whole(x, where)
     given = (None,) * (image.ndim - 2) if size is None else to_tuple(size, image.ndim - 2)
     sizes = tuple(n if out is None else out for n, out in zip(image.shape[2:], given, strict=True))
-    require_sizes(where, 1, size=sizes)
+    require_lengths(where, 1, size=sizes)
     return image, sizes
 
 

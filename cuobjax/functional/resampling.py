@@ -21,7 +21,7 @@ from ..constants import Interpolate
 from ..dtypes import default_dtype
 from ..typing import ArrayLike
 from ..util import to_interpolate, to_tuple
-from ..util.convert import require_integers, require_reals, require_sizes
+from ..util.convert import require_integers, require_lengths, require_reals
 from .half_precision import single, with_precision_of
 
 __all__ = [
@@ -155,7 +155,7 @@ def interpolate(
             if not math.isfinite(factor):
                 raise ValueError(f"interpolate: expected a finite scale_factor, got {factor}.")
         new = tuple(math.floor(n * factor) for n, factor in zip(last, new, strict=True))
-    require_sizes("interpolate", 1, size=new)
+    require_lengths("interpolate", 1, size=new)
     new = tuple(map(operator.index, new))
     return _resized(x, (*kept, *new), mode)
 
@@ -174,7 +174,7 @@ def upsample_2d(x: ArrayLike, scale: int | Sequence[int], method: Interpolate | 
         method: An `Interpolate` or its name.
     """
     image = _images("upsample_2d", x, "For another rank write interpolate(x, scale_factor=(2, 2)).")
-    require_sizes("upsample_2d", 1, scale=scale)
+    require_lengths("upsample_2d", 1, scale=scale)
     n, c, *spatial = image.shape
     return _resized(image, (n, c, *[length * s for length, s in zip(spatial, to_tuple(scale, 2), strict=True)]), method)
 
@@ -216,7 +216,7 @@ def _grouped(where, x, size, axis):
 
 
 def _block(where, size):
-    require_sizes(where, 1, size=size)
+    require_lengths(where, 1, size=size)
     return to_tuple(size, 2)
 
 

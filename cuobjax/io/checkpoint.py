@@ -19,7 +19,7 @@ from ..core.collection import VarCollection
 from ..core.parted import whole
 from ..core.variable import BaseVar
 from ..random.generator import DEFAULT_GENERATOR
-from ..util.convert import require_integers
+from ..util.convert import require_integers, to_path
 from .background import Background, as_variable, snapshot
 from .collection import (
     Loaded,
@@ -103,7 +103,7 @@ class Checkpoint:
         self.best, self.asynchronous = best, asynchronous
         self.loaded, self.run = None, {}
         self._metrics: dict[int, float] = {}
-        self._background = Background(f"checkpoints in {os.fspath(logdir)}")
+        self._background = Background(f"checkpoints in {to_path('Checkpoint', logdir)}")
         if makedir and not processes.current().rank:
             os.makedirs(os.path.join(logdir, self.DIR_NAME), exist_ok=True)
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from ..absent import WRITER, declare
 from ..tools.graph import make_graph
 from ..transforms.recorded_graph import RecordedGraph
-from ..util.convert import require_integers, require_reals
+from ..util.convert import require_integers, require_reals, to_path
 from .summary import Summary, protocol
 
 __all__ = ["SummaryWriter"]
@@ -33,7 +33,7 @@ class SummaryWriter:
     def __init__(self, logdir: str | os.PathLike[str], queue_size: int = 5, write_interval: int = 5) -> None:
         require_integers("SummaryWriter", 0, queue_size=queue_size)
         require_reals("SummaryWriter", write_interval=write_interval)
-        self.logdir = os.fsdecode(logdir)
+        self.logdir = to_path("SummaryWriter", logdir)
         writers = protocol("summary.writer.event_file_writer")
         os.makedirs(self.logdir, exist_ok=True)
         self._file: Any = writers.EventFileWriter(self.logdir, queue_size, write_interval)

@@ -16,6 +16,7 @@ from ..dtypes import default_dtype
 from ..functional.loss.arguments import require_between
 from ..typing import ArrayLike
 from ..util import class_name
+from ..util.convert import to_shape
 
 __all__ = ["Metric", "Total", "as_figure", "labels_of", "poisoned", "ratio", "weights_of"]
 
@@ -34,7 +35,7 @@ class Total(StateVar):
     """
 
     def __init__(self, shape: int | tuple[int, ...] = ()) -> None:
-        super().__init__(jn.zeros(shape, "float64"), _added)
+        super().__init__(jn.zeros(to_shape("Total", shape), "float64"), _added)
 
     def joined(self, values: Array, before: Array) -> Array:
         """The value after a call in lanes: see `BaseVar.joined`."""

@@ -1,6 +1,6 @@
 """Figures of classes: outputs against labels."""
 
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 import cuobjax.numpy as jn
 from autograd import Array, device, stop_gradient
@@ -13,8 +13,9 @@ from .base import Metric, Total, as_figure, labels_of, poisoned, ratio, weights_
 __all__ = ["F1", "Accuracy", "ConfusionMatrix", "PerClass", "Precision", "Recall", "TopK"]
 
 NONE = -1  # the class of a row of outputs with NaN
-Average = Literal["binary", "macro", "micro", "weighted"] | None
-AVERAGES = get_args(Literal["binary", "macro", "micro", "weighted"]) + (None,)
+_Word: TypeAlias = Literal["binary", "macro", "micro", "weighted"]
+Average: TypeAlias = _Word | None
+AVERAGES = (*get_args(_Word), None)
 
 
 def predictions(where: str, outputs: ArrayLike, labels: Array, threshold: float | None) -> Array:
@@ -113,7 +114,7 @@ class TopK(Accuracy):
             raise ValueError(f"TopK: expected scores of shape (..., classes), got {x.dtype} of shape {x.shape}.")
         classes = x.shape[-1]
         if self.k > classes:
-            raise ValueError(f"TopK: expected scores of at least k={self.k} classes, got {classes}. Write TopK(k=1).")
+            raise ValueError(f"TopK: expected scores of at least {self.k} classes, got {classes}. Take a smaller k.")
         y = labels_of("TopK", labels, classes)
         if x.shape[:-1] != y.shape:
             raise ValueError(f"TopK: expected labels of shape {x.shape[:-1]}, got {y.shape}.")

@@ -8,7 +8,7 @@ from autograd import Array
 from ..core.module import Module
 from ..core.variable import StateVar
 from ..typing import ArrayLike
-from ..util.convert import require_sizes
+from ..util.convert import require_sizes, to_shape
 from ..util.signatures import call_text
 from .inputs import as_input
 
@@ -38,7 +38,7 @@ class MovingAverage(Module):
     init_value: float
 
     def __init__(self, shape: Sequence[int], buffer_size: int, init_value: float = 0) -> None:
-        require_sizes("MovingAverage", 0, shape=tuple(shape))
+        shape = to_shape("MovingAverage", shape)
         require_sizes("MovingAverage", 1, buffer_size=buffer_size)
         self.init_value = init_value
         self.buffer = StateVar(jn.zeros((buffer_size, *shape)) + init_value)
@@ -72,11 +72,11 @@ class ExponentialMovingAverage(Module):
     init_value: float
 
     def __init__(self, shape: Sequence[int], momentum: float = 0.999, init_value: float = 0) -> None:
-        require_sizes("ExponentialMovingAverage", 0, shape=tuple(shape))
+        shape = to_shape("ExponentialMovingAverage", shape)
         if not 0 <= momentum <= 1:
             raise ValueError(f"ExponentialMovingAverage: expected momentum from 0 to 1, got {momentum}.")
         self.momentum, self.init_value = momentum, init_value
-        self.avg = StateVar(jn.zeros(tuple(shape)) + init_value)
+        self.avg = StateVar(jn.zeros(shape) + init_value)
 
     def __call__(self, x: ArrayLike) -> Array:
         """Moves the average towards x, of the given shape, and returns it.

@@ -10,7 +10,7 @@ from ..core.module import Module, ModuleList
 from ..core.module_text import item_text
 from ..functional import relu
 from ..util import local_kwargs
-from ..util.convert import require_sizes
+from ..util.convert import require_lengths
 from ..util.signatures import explained
 from .inputs import require_activation
 from .linear import Linear
@@ -96,7 +96,7 @@ class MLP(Sequential):
     @explained("Write MLP([nin, hidden, nout]).", bias="Write use_bias=False.")
     def __init__(self, sizes: Sequence[int], activation: Callable[..., Any] = relu, use_bias: bool = True) -> None:
         sizes = [*sizes] if isinstance(sizes, Sequence) else sizes
-        require_sizes(type(self).__name__, 0, sizes=sizes)
+        require_lengths(type(self).__name__, 0, sizes=sizes)
         if not isinstance(sizes, list) or len(sizes) < 2:
             raise ValueError(f"{type(self).__name__}: expected at least two sizes, got {sizes!r}. Write MLP([2, 1]).")
         require_activation(self, activation)

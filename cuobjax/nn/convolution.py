@@ -13,7 +13,7 @@ from ..core.module import Module
 from ..core.variable import Tensor, TrainVar
 from ..typing import ArrayLike, Padding
 from ..util import to_padding
-from ..util.convert import lengths_of_axes, require_sizes
+from ..util.convert import lengths_of_axes, require_lengths, require_sizes
 from ..util.signatures import call_text, explained
 from .init import kaiming_normal
 from .inputs import as_input
@@ -63,7 +63,8 @@ class _Convolution(Module):
 
     def _set(self, nin, nout, k, strides, dilations, groups, padding, use_bias, w_init, transposed=False):
         name = type(self).__name__
-        require_sizes(name, 1, nin=nin, k=k)
+        require_sizes(name, 1, nin=nin)
+        require_lengths(name, 1, k=k)
         require_sizes(name, 0, nout=nout, groups=groups)
         if groups < 1 or nin % groups or nout % groups:
             raise ValueError(f"{name}: expected groups that divide nin and nout, got {groups} for {nin} and {nout}.")

@@ -11,7 +11,7 @@ from ..core.variable import TrainVar
 from ..functional.normalization import require_eps
 from ..typing import ArrayLike
 from ..util import class_name
-from ..util.convert import require_sizes
+from ..util.convert import require_lengths, require_sizes
 from ..util.signatures import explained
 from .inputs import as_input, require_real
 
@@ -86,7 +86,7 @@ class RMSNorm(Module):
 
 def _shape(where, nin, eps):
     """The shape of gamma."""
-    require_sizes(where, 1, nin=nin)
+    require_lengths(where, 1, nin=nin)
     require_eps(where, eps)
     if nin == () or nin == []:
         raise ValueError(f"{where}: expected one or more lengths as nin, got {nin}.")

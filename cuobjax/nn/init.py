@@ -14,7 +14,7 @@ from autograd.axes import complete_axis
 from .. import random
 from ..absent import of_package
 from ..random.continuous import orthonormal
-from ..util.convert import require_reals, require_sizes
+from ..util.convert import require_lengths, require_reals
 
 __all__ = [
     "gain_leaky_relu", "identity", "kaiming_normal", "kaiming_normal_gain", "kaiming_truncated_normal",
@@ -42,7 +42,7 @@ def _shape(where, shape):
     """`shape` as a tuple of at least one length."""
     if not isinstance(shape, Sequence) or isinstance(shape, str) or not shape:
         raise TypeError(f"{where}: expected a shape of at least one axis, got {shape!r}.")
-    require_sizes(where, 0, shape=tuple(shape))
+    require_lengths(where, 0, shape=tuple(shape))
     return tuple(shape)
 
 

@@ -18,7 +18,7 @@ from ..dtypes import default_dtype
 from ..functional.half_precision import single
 from ..typing import ArrayLike
 from ..util import class_name
-from ..util.convert import require_sizes
+from ..util.convert import require_lengths, require_sizes
 from ..util.signatures import explained
 from .inputs import as_input
 
@@ -115,7 +115,7 @@ def _checked(where, dims, redux, momentum, eps):
     if not isinstance(dims, Iterable):
         raise TypeError(f"{where}: expected dims as a tuple of lengths, got {dims!r}.")
     dims = tuple(dims)
-    require_sizes(where, 0, **({"nin": dims[1]} if where != "BatchNorm" and len(dims) > 1 else {"dims": dims}))
+    require_lengths(where, 0, dims=dims)
     if not isinstance(redux, Iterable):
         raise TypeError(f"{where}: expected redux as a tuple of axes, got {redux!r}.")
     complete_axes(tuple(redux), len(dims))
@@ -134,6 +134,7 @@ class _ChannelBatchNorm(BatchNorm):
 
     @explained("Write BatchNorm2D(nin), for instance.")
     def __init__(self, nin: int, momentum: float = 0.999, eps: float = 1e-6) -> None:
+        require_sizes(type(self).__name__, 0, nin=nin)
         axes = self.spatial_axes
         super().__init__((1, nin, *[1] * axes), (0, *range(2, 2 + axes)), momentum, eps)
 

@@ -84,8 +84,8 @@ class TransformerBlock(Module):
         use_bias: bool = True,
         w_init: Callable[[tuple[int, ...]], Tensor] = xavier_normal,
     ) -> None:
+        require_sizes("TransformerBlock", 1, nin=nin, nhidden=1 if nhidden is None else nhidden)
         nhidden = 4 * nin if nhidden is None else nhidden
-        require_sizes("TransformerBlock", 1, nin=nin, nhidden=nhidden)
         require_activation(self, activation)
         if ncontext is not None and not cross:
             raise ValueError(

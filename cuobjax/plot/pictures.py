@@ -43,9 +43,13 @@ def new_figure(width: float, height: float) -> Any:
 
 def _numbers(x: Any) -> onp.ndarray[Any, Any]:
     """Numbers, arrays of one number or an array as an array of one axis."""
-    if isinstance(x, Iterable) and not hasattr(x, "shape"):
+    given = x
+    if isinstance(x, Iterable) and not isinstance(x, str) and not hasattr(x, "shape"):
         x = [onp.asarray(y) for y in x]
-    return onp.asarray(x).astype(float).reshape(-1)
+    try:
+        return onp.asarray(x).astype(float).reshape(-1)
+    except (TypeError, ValueError):
+        raise TypeError(f"curves: expected numbers to draw, got {given!r:.80}.") from None
 
 
 def curves(
@@ -266,8 +270,12 @@ def profile(p: Profile) -> "Figure":
         p: What `cuobjax.profile` measured.
 
     Raises:
+        TypeError: If it is something else.
         ValueError: If nothing happened in it.
     """
+    if not isinstance(p, Profile):
+        got = type(p).__name__
+        raise TypeError(f"profile: expected a Profile, got {got}. Measure with cuobjax.profile(net) as p.")
     if not p.events:
         raise ValueError("profile: expected a profile with events, got one of a context in which nothing ran.")
     longest = [name.removeprefix("gradient of ") for name in p.by(lambda e: e.name.removeprefix("gradient of "))]

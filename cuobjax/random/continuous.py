@@ -10,7 +10,7 @@ from autograd.ops import random as ops
 
 from ..functional import sigmoid, softmax
 from ..typing import ArrayLike, DTypeLike, Shape
-from .drawing import complete_dtype, complete_shape, drawn, fitting, floating, moved, parameter
+from .drawing import complete_dtype, complete_shape, drawn, fitting, floating, moved, parameter, reals
 from .generator import DEFAULT_GENERATOR, KeySource, new_key
 
 __all__ = [
@@ -191,7 +191,7 @@ def dirichlet(
 
     See `cuobjax.random` for `dtype` and `generator`.
     """
-    alpha = jn.asarray(alpha, complete_dtype(dtype))
+    alpha = reals(alpha, complete_dtype(dtype))
     if alpha.ndim == 0:
         raise ValueError("dirichlet: expected alpha of shape (..., n), got a number. Give one for each coordinate.")
     return softmax(_log_gamma((*complete_shape(shape), alpha.shape[-1]), alpha, dtype, generator), axis=-1)
@@ -205,7 +205,7 @@ def chisquare(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    return gamma(shape, jn.asarray(df, complete_dtype(dtype)) / 2, scale=2, dtype=dtype, generator=generator)
+    return gamma(shape, reals(df, complete_dtype(dtype)) / 2, scale=2, dtype=dtype, generator=generator)
 
 
 @floating

@@ -15,6 +15,7 @@ from autograd.ops import random as ops
 
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Shape
+from ..util.convert import require_sizes
 from .continuous import exponential, uniform
 from .drawing import complete_dtype, complete_shape, drawn, parameter
 from .generator import DEFAULT_GENERATOR, KeySource, new_key
@@ -45,6 +46,7 @@ def randint(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
+    require_sizes("randint", -math.inf, low=low, high=high)
     return ops.randint(
         new_key(generator), shape=complete_shape(shape), low=low, high=high, dtype=complete_dtype(dtype, int)
     )

@@ -1,7 +1,6 @@
 """How distributions draw: shapes, dtypes and parameters in the forms that the operations take."""
 
 import functools
-import numbers
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
@@ -13,17 +12,17 @@ from autograd.core import kind_of
 
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Shape
+from ..util.convert import to_shape
 from .generator import KeySource, new_key
 
-__all__ = ["complete_dtype", "complete_shape", "drawn", "fitting", "floating", "moved", "parameter"]
+__all__ = ["complete_dtype", "complete_shape", "drawn", "fitting", "floating", "moved", "parameter", "reals"]
 
 P = ParamSpec("P")
 
 
 def complete_shape(shape: Any) -> tuple[int, ...]:
     """A shape as a tuple, of one length as well."""
-    one: bool = isinstance(shape, numbers.Number)
-    return (shape,) if one else tuple(shape)
+    return to_shape("random", shape)
 
 
 def complete_dtype(dtype: DTypeLike, kind: type = float) -> onp.dtype[Any]:
@@ -65,8 +64,16 @@ def fitting(x: ArrayLike, numbers: Array) -> Any:
     return x if kind_of(x) in (bool, int, float) else parameter(x, numbers.shape, numbers.dtype)
 
 
+def reals(value: ArrayLike, dtype: DTypeLike) -> Array:
+    """Parameters as an array of real numbers."""
+    if value is None or isinstance(value, str) or jn.iscomplexobj(value):
+        raise TypeError(f"random: expected real parameters, got {value!r}.")
+    return jn.asarray(value, dtype)
+
+
 def parameter(value: ArrayLike, shape: Shape, dtype: DTypeLike) -> Array:
     """A parameter for each number of the result, on the default device, where the key is."""
-    if jn.iscomplexobj(value):
-        raise TypeError(f"random: expected real parameters, got {value!r}.")
-    return jn.broadcast_to(device_put(jn.asarray(value, dtype), default_device()), complete_shape(shape))
+    x, shape = reals(value, dtype), complete_shape(shape)
+    if x.ndim > len(shape) or any(n not in (1, m) for n, m in zip(x.shape[::-1], shape[::-1], strict=False)):
+        raise ValueError(f"random: expected parameters that broadcast to the shape {shape}, got shape {x.shape}.")
+    return jn.broadcast_to(device_put(x, default_device()), shape)

@@ -15,6 +15,7 @@ from autograd.compiler.recorder import Recorder
 from autograd.debugging import observing
 
 from ..core.module import Module, walk
+from ..util.convert import to_path
 from ..util.tables import text_table
 from .calls import watching
 
@@ -126,7 +127,7 @@ class Profile:
             }
             for e in self.events
         ]  # fmt: skip
-        with open(path, "w") as file:
+        with open(to_path("Profile.save", path), "w") as file:
             json.dump({"traceEvents": events, "displayTimeUnit": "ms"}, file)
 
     # What autograd.debugging.observing tells.

@@ -137,7 +137,10 @@ def _variables(module, where):
 def _overlay(module, values, where):
     """The values as {variable: value}, and the names of the module's variables."""
     variables, names = _variables(module, where)
-    if not isinstance(values, dict):
+    if not isinstance(values, Mapping):
+        if not hasattr(values, "__len__"):
+            got = type(values).__name__
+            raise TypeError(f"{where}: expected a value for each variable, by name or in a list, got {got}.")
         if len(values) != len(list(variables)):
             raise ValueError(f"{where}: expected {len(list(variables))} values or a dictionary, got {len(values)}.")
         first = {v: name for name, v in reversed(variables.items())}

@@ -32,6 +32,9 @@ class LoadedProgram(Module):
     _has_mode = False
 
     def __init__(self, content: Content) -> None:
+        if not isinstance(content, Content):
+            got = type(content).__name__
+            raise TypeError(f"LoadedProgram: expected what a file holds, got {got}. Write load_program(path).")
         self.name: str = content.name
         self._graph, self._given, self._labels = content.graph, content.given, content.labels
         self._returned = content.returned

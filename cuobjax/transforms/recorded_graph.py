@@ -12,6 +12,8 @@ import numpy as onp
 from autograd.core import kind_of
 from autograd.graph import Graph, Operation
 
+from ..util.convert import to_path
+
 __all__ = ["RecordedGraph"]
 
 _FORMATS = ("dot", "pdf", "png", "svg")
@@ -116,7 +118,7 @@ class RecordedGraph:
             ValueError: If it is another ending.
             RuntimeError: If the program `dot` of Graphviz is not installed, or fails.
         """
-        path = os.fsdecode(path)
+        path = to_path("RecordedGraph.save", path)
         ending = path.rpartition(".")[2].lower()
         if ending not in _FORMATS:
             raise ValueError(f"RecordedGraph.save: expected a path that ends in .{', .'.join(_FORMATS)}, got {path!r}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,13 +16,14 @@ from ..constants import ConvPadding, Interpolate
 from ..typing import Padding
 
 __all__ = [
-    "ilog2", "lengths_of_axes", "require_integers", "require_reals", "require_sizes", "to_interpolate", "to_padding",
-    "to_positions", "to_tuple",
+    "ilog2", "lengths_of_axes", "require_integers", "require_iterable", "require_lengths", "require_reals",
+    "require_sizes", "to_interpolate", "to_padding", "to_path", "to_positions", "to_shape", "to_tuple",
 ]  # fmt: skip
 
 
 def ilog2(x: float) -> int:
     """The smallest integer n with 2**n >= x, for x > 0; exact, where rounding of log2 would not be."""
+    require_reals("ilog2", x=x)
     if not 0 < x < math.inf:
         raise ValueError(f"ilog2: expected a positive number, got {x}.")
     if isinstance(x, numbers.Integral):
@@ -32,29 +34,47 @@ def ilog2(x: float) -> int:
 
 def to_tuple(v: Any, n: int) -> tuple[Any, ...]:
     """`v` as a tuple of `n` items: a number n times, or the items of a tuple or list, which must be n."""
-    items = (v,) * n if isinstance(v, numbers.Number) else tuple(v)
-    if len(items) != n:
+    require_sizes("to_tuple", 0, n=n)
+    items = tuple(v) if isinstance(v, Iterable) else (v,) * n
+    if v is None or len(items) != n:
         raise ValueError(f"to_tuple: expected a number or {n} of them, got {v}.")
     return items
 
 
 def require_sizes(where: str, least: float, **sizes: Any) -> None:
-    """Raises TypeError unless all of `sizes`, numbers or sequences of them, are integers; ValueError below `least`."""
+    """Raises TypeError unless all of `sizes` are integers, or arrays of one; ValueError below `least`."""
     for name, size in sizes.items():
-        try:
-            numbers = [operator.index(n) for n in (size if isinstance(size, tuple | list) else (size,))]
-        except TypeError:
-            raise TypeError(f"{where}: expected {name} of integers, got {size!r}.") from None
-        if any(n < least for n in numbers):
-            raise ValueError(f"{where}: expected {name} of at least {least}, got {size!r}.")
+        _require(where, least, f"{name} as an integer", name, size, (size,))
+
+
+def require_lengths(where: str, least: float, **lengths: Any) -> None:
+    """As `require_sizes`, of integers or tuples and lists of them."""
+    for name, size in lengths.items():
+        _require(where, least, f"{name} of integers", name, size, size if isinstance(size, tuple | list) else (size,))
+
+
+def _require(where, least, expected, name, given, integers):
+    try:
+        found = [operator.index(n) for n in integers]
+    except TypeError:
+        raise TypeError(f"{where}: expected {expected}, got {given!r}.") from None
+    if any(n < least for n in found):
+        raise ValueError(f"{where}: expected {name} of at least {least}, got {given!r}.")
 
 
 def require_integers(where: str, least: float, **integers: Any) -> None:
-    """Raises TypeError unless all of `integers` are single integers, and ValueError below `least`."""
+    """As `require_sizes`, without arrays and booleans."""
     for name, x in integers.items():
         if isinstance(x, bool) or not isinstance(x, numbers.Integral):
             raise TypeError(f"{where}: expected {name} as an integer, got {x!r}.")
     require_sizes(where, least, **integers)
+
+
+def to_shape(where: str, shape: Any) -> tuple[int, ...]:
+    """A length or several as a tuple; TypeError for other things, ValueError for a negative length."""
+    lengths = tuple(shape) if isinstance(shape, Iterable) and not isinstance(shape, str) else (shape,)
+    _require(where, 0, "shape as a tuple of lengths", "lengths", shape, lengths)
+    return tuple(map(operator.index, lengths))
 
 
 def require_reals(where: str, **reals: Any) -> None:
@@ -62,6 +82,21 @@ def require_reals(where: str, **reals: Any) -> None:
     for name, x in reals.items():
         if not isinstance(x, numbers.Real | Array) and not is_array(x):
             raise TypeError(f"{where}: expected {name} as a number, got {x!r}.")
+
+
+def require_iterable(where: str, **iterables: Any) -> None:
+    """Raises TypeError for what cannot be iterated over."""
+    for name, x in iterables.items():
+        if not isinstance(x, Iterable) and not hasattr(x, "__getitem__"):
+            raise TypeError(f"{where}: expected {name} as an iterable, such as a list, got {x!r}.")
+
+
+def to_path(where: str, path: Any) -> str:
+    """A path as a text; TypeError for other things."""
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise TypeError(f"{where}: expected a path, got {path!r}.") from None
 
 
 def lengths_of_axes(where: str, rank: int, **sizes: Any) -> list[tuple[int, ...]]:
@@ -72,7 +107,7 @@ def lengths_of_axes(where: str, rank: int, **sizes: Any) -> list[tuple[int, ...]
         rank: The number of axes.
         sizes: A number for all axes, or a number for each of them.
     """
-    require_sizes(where, 1, **sizes)
+    require_lengths(where, 1, **sizes)
     for name, size in sizes.items():
         if isinstance(size, tuple | list) and len(size) != rank:
             raise ValueError(f"{where}: expected {name} as a number or {rank} of them, got {size!r}.")
@@ -86,6 +121,7 @@ def to_padding(padding: Padding, ndim: int) -> str | tuple[tuple[int, int], ...]
         padding: One of those, a `ConvPadding`, a number, or one pair for all axes; else ValueError is raised.
         ndim: The number of spatial axes.
     """
+    require_sizes("to_padding", 0, ndim=ndim)
     if isinstance(padding, ConvPadding):
         return padding.value
     if isinstance(padding, str) and padding.upper() in ConvPadding.__members__:

@@ -1,5 +1,6 @@
 """Images as arrays and files: axes C H W are channels, rows and columns."""
 
+import os
 import struct
 import zlib
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as onp
 
 import autograd.numpy as anp
 from autograd import device_put
+from autograd.foreign import require_numbers
 
 from ..typing import ArrayLike, FileOrStr
 
@@ -29,12 +31,17 @@ def from_file(file: FileOrStr) -> onp.ndarray[Any, Any]:
         from PIL import Image
     except ImportError as error:
         raise ImportError("image.from_file: expected the package Pillow. Run `pip install pillow`.") from error
+    if not isinstance(file, str | bytes | os.PathLike) and not hasattr(file, "read"):
+        raise TypeError(f"image.from_file: expected a path or a binary file, got {file!r}.")
     with Image.open(file) as image:
         return normalize_to_unit_float(nchw(onp.asarray(image.convert("RGB"))))
 
 
 def image_grid(image: Any) -> Any:
     """Images (NH, NW, C, H, W) side by side in one image (C, NH * H, NW * W)."""
+    image = _array("image_grid", image)
+    if image.ndim != 5:
+        raise ValueError(f"image_grid: expected images of shape (NH, NW, C, H, W), got {image.shape}.")
     rows, columns, channels, height, width = image.shape
     return anp.transpose(image, (2, 0, 3, 1, 4)).reshape(channels, rows * height, columns * width)
 
@@ -51,12 +58,21 @@ def nhwc(x: ArrayLike) -> Any:
 
 def normalize_to_uint8(x: Any) -> Any:
     """Numbers `x` from 1/256 - 1 to 1 - 1/256 as uint8 from 0 to 255; others become the nearest of these."""
-    return (128 * (x + (1 - 1 / 256))).clip(0, 255).round().astype("uint8")
+    return (128 * (_array("normalize_to_uint8", x) + (1 - 1 / 256))).clip(0, 255).round().astype("uint8")
 
 
 def normalize_to_unit_float(x: Any) -> Any:
     """Numbers `x` from 0 to 255 as numbers from 1/256 - 1 to 1 - 1/256: the inverse of `normalize_to_uint8`."""
-    return x * (1 / 128) + (1 / 256 - 1)
+    return _array("normalize_to_unit_float", x) * (1 / 128) + (1 / 256 - 1)
+
+
+def _array(where, x):
+    """Numbers as an array, raw ones as a raw one."""
+    if hasattr(x, "shape"):
+        return x
+    array = onp.asarray(x)
+    require_numbers(array, where, x)
+    return array
 
 
 def to_png(x: Any) -> bytes:

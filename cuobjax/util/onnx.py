@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from .convert import to_path
+
 __all__ = ["to_onnx"]
 
 
@@ -40,6 +42,6 @@ def to_onnx(
     tools = importlib.import_module("cuobjax.tools.onnx")  # made of layers that use this package
     model = tools.onnx_model(module, example, dynamic_batch, opset)
     if path is not None:
-        with importlib.import_module("cuobjax.io.formats").replacement(os.fsdecode(path)) as file:
+        with importlib.import_module("cuobjax.io.formats").replacement(to_path("to_onnx", path)) as file:
             file.write(model.SerializeToString())
     return model

@@ -92,6 +92,8 @@ def explained(remedy: str, **remedies: str) -> Callable[[F], F]:
 
 def positional_args_names(f: Callable[..., Any]) -> list[str]:
     """The names of the parameters of `f` that may be given by position."""
+    if not callable(f):
+        raise TypeError(f"positional_args_names: expected a function, got {f!r}.")
     return [p.name for p in inspect.signature(f).parameters.values() if p.kind in _POSITIONAL]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..nn import Linear, Sequential
-from ..util.convert import require_sizes
+from ..util.convert import require_lengths
 
 __all__ = ["DNNet"]
 
@@ -19,9 +19,9 @@ class DNNet(Sequential):
     """
 
     def __init__(self, layer_sizes: Iterable[int], activation: Callable[..., Any]) -> None:
-        sizes = list(layer_sizes)
-        require_sizes("DNNet", 0, layer_sizes=sizes)
-        if len(sizes) < 2:
+        sizes = list(layer_sizes) if isinstance(layer_sizes, Iterable) else layer_sizes
+        require_lengths("DNNet", 0, layer_sizes=sizes)
+        if not isinstance(sizes, list) or len(sizes) < 2:
             raise ValueError(f"DNNet: expected at least two layer_sizes, got {sizes}.")
         layers: list[Any] = []
         for nin, nout in itertools.pairwise(sizes):

@@ -133,6 +133,9 @@ class ResNetV2(Sequential):
         activation_fn: Callable[..., Any] = relu,
     ) -> None:
         groups = [blocks_per_group, channels_per_group, group_strides, group_use_projection]
+        for group in groups:
+            if not isinstance(group, Sequence):
+                raise TypeError(f"{type(self).__name__}: expected a number for each group in a list, got {group!r}.")
         if len({*map(len, groups)}) > 1:
             found = ", ".join(str(len(group)) for group in groups[1:])
             raise ValueError(

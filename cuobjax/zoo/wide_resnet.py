@@ -11,7 +11,7 @@ from ..functional import global_average_pool, relu
 from ..nn import BatchNorm2D, Conv2D, Linear, Sequential
 from ..nn.init import xavier_truncated_normal
 from ..typing import ArrayLike
-from ..util.convert import require_integers, require_reals, require_sizes
+from ..util.convert import require_integers, require_lengths, require_reals
 from .residual import convolution
 
 __all__ = ["WRNBlock", "WideResNet", "WideResNetGeneral"]
@@ -64,7 +64,9 @@ class WideResNetGeneral(Sequential):
     def __init__(
         self, nin: int, nclass: int, blocks_per_group: Sequence[int], width: int, bn: Callable[..., Any] = _norm
     ) -> None:
-        require_sizes("WideResNetGeneral", 1, blocks_per_group=blocks_per_group)
+        require_lengths("WideResNetGeneral", 1, blocks_per_group=blocks_per_group)
+        if not isinstance(blocks_per_group, Sequence):
+            raise TypeError(f"WideResNetGeneral: expected blocks_per_group as a list, got {blocks_per_group!r}.")
         require_reals("WideResNetGeneral", width=width)
         if not width > 0:
             raise ValueError(f"WideResNetGeneral: expected width greater than 0, got {width}.")

@@ -256,7 +256,7 @@ def test_metrics_in_a_step_of_training():
     (lambda: ConfusionMatrix(3, 0.5), "ConfusionMatrix: expected 2 classes with a threshold, got 3"),
     (lambda: F1(5), "F1: expected average='macro', 'micro', 'weighted' or None for 5 classes"),
     (lambda: F1(5, "mean"), "F1: expected average as one of 'binary', 'macro'"),
-    (lambda: TopK(6).update(SCORES, LABELS), "TopK: expected scores of at least k=6 classes, got 5"),
+    (lambda: TopK(6).update(SCORES, LABELS), "TopK: expected scores of at least 6 classes, got 5"),
     (lambda: Accuracy("0.5"), "Accuracy: expected threshold as a number, got '0.5'"),
     (lambda: F1(threshold="0.5"), "F1: expected threshold as a number, got '0.5'"),
     (lambda: Accuracy().merge(TopK(2)), "Accuracy.merge: expected another Accuracy, got TopK"),

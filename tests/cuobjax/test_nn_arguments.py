@@ -17,7 +17,7 @@ from cuobjax.zoo import WideResNet, WideResNetGeneral
     [
         (lambda: nn.Linear(-1, 2), "Linear: expected nin of at least 0, got -1"),
         (lambda: nn.Linear(2, -1), "Linear: expected nout of at least 0, got -1"),
-        (lambda: nn.Linear(2.5, 3), "Linear: expected nin of integers, got 2.5"),
+        (lambda: nn.Linear(2.5, 3), "Linear: expected nin as an integer, got 2.5"),
         (
             lambda: nn.Linear(2, 3, w_init=lambda shape: jn.zeros(shape, int)),
             "Linear: expected w_init to return floating-",
@@ -47,7 +47,7 @@ from cuobjax.zoo import WideResNet, WideResNetGeneral
         (lambda: nn.Conv2D(3, 4, 3, strides=0), "Conv2D: expected strides of at least 1, got 0"),
         (lambda: nn.Conv2D(3, 4, 3, strides=1.5), "Conv2D: expected strides of integers, got 1.5"),
         (lambda: nn.Conv2D(3, 4, 3, dilations=-1), "Conv2D: expected dilations of at least 1, got -1"),
-        (lambda: nn.Conv2D(4, 4, 3, groups=2.0), "Conv2D: expected groups of integers, got 2.0"),
+        (lambda: nn.Conv2D(4, 4, 3, groups=2.0), "Conv2D: expected groups as an integer, got 2.0"),
         (lambda: nn.BatchNorm((1, -3), (0,)), "BatchNorm: expected dims of at least 0, got (1, -3)"),
         (lambda: nn.BatchNorm(3, (0,)), "BatchNorm: expected dims as a tuple of lengths, got 3"),
         (lambda: nn.BatchNorm((1, 3), 0), "BatchNorm: expected redux as a tuple of axes, got 0"),
@@ -56,7 +56,7 @@ from cuobjax.zoo import WideResNet, WideResNetGeneral
         (lambda: nn.BatchNorm0D(3, momentum="a"), "BatchNorm0D: expected a number as momentum, got 'a'"),
         (lambda: nn.BatchNorm0D(3, eps=-1), "BatchNorm0D: expected eps of at least 0, got -1"),
         (lambda: nn.BatchNorm2D(-1), "BatchNorm2D: expected nin of at least 0, got -1"),
-        (lambda: nn.SyncedBatchNorm1D(2.5), "SyncedBatchNorm1D: expected nin of integers, got 2.5"),
+        (lambda: nn.SyncedBatchNorm1D(2.5), "SyncedBatchNorm1D: expected nin as an integer, got 2.5"),
         (lambda: nn.LayerNorm(()), "LayerNorm: expected one or more lengths as nin, got ()"),
         (lambda: nn.Dropout(1.5), "Dropout: expected a probability to keep above 0 and at most 1, got 1.5"),
         (lambda: nn.Dropout("half"), "Dropout: expected a number as probability to keep, got 'half'"),

@@ -297,7 +297,7 @@ def test_weights_that_a_call_assigns_are_stored_in_their_dtype():
         ),
         (lambda net: LossScale(0.5), ValueError, r"^LossScale: expected 0 < backoff <= 1 <= growth, .* got scale=0\.5"),
         (lambda net: LossScale("8"), TypeError, r"^LossScale: expected a number as scale, got '8'"),
-        (lambda net: LossScale(interval=2.5), TypeError, r"^LossScale: expected interval of integers, got 2\.5"),
+        (lambda net: LossScale(interval=2.5), TypeError, r"^LossScale: expected interval as an integer, got 2\.5"),
         (
             lambda net: LossScale().step(SGD(net.vars())),
             TypeError,

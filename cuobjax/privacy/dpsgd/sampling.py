@@ -8,6 +8,7 @@ from autograd import device
 
 from ...random.discrete import bernoulli
 from ...random.generator import DEFAULT_GENERATOR, KeySource
+from ...util.convert import require_integers, require_reals
 
 __all__ = ["poisson_batches"]
 
@@ -38,6 +39,8 @@ def poisson_batches(
     Raises:
         ValueError: If `q` is out of range, or, later, a batch has more than `size` examples.
     """
+    require_integers("poisson_batches", 0, n=n, size=0 if size is None else size)
+    require_reals("poisson_batches", q=q)
     if not 0 < q <= 1:
         raise ValueError(f"poisson_batches: expected q from 0 to 1, got {q}.")
     return _batches(n, q, size, generator)
