@@ -20,8 +20,8 @@ from ..core.module import Module
 from ..installation import optional
 from ..transforms.jit import Jit
 from ..transforms.lowered import Lowered
-from .onnx_operations import OPERATIONS, NoForm
-from .onnx_writer import Nameless, Writer
+from .onnx_operations import OPERATIONS
+from .onnx_writer import Nameless, NoForm, Writer
 
 __all__ = ["onnx_model"]
 

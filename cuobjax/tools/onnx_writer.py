@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as onp
 
 from autograd.graph import Graph, Operation
 
-__all__ = ["Nameless", "Writer"]
+__all__ = ["Handler", "Nameless", "NoForm", "Writer"]
+
+Handler: TypeAlias = Callable[..., Any]
+"""Writes an operation: `handler(writer, operation, **params)` gives the names of its results."""
 
 
 class Nameless(Exception):
     """A value that no node gives, such as what only a gradient needs; the text says which."""
+
+
+class NoForm(ValueError):
+    """An operation has no form in ONNX with these parameters; its text says which."""
 
 
 class Writer:
