@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST_ARGS ?=
+PYTEST := -m pytest
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?= -runs=10000
@@ -17,7 +18,7 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock doctor test test-pythons test-packages property fuzz format lint types stubs check demo test-cupy test-gpu test-exchange clients bench bench-gpu kernels coverage board-picture docs build clean
+.PHONY: help setup lock doctor test test-pythons test-packages property fuzz format lint types stubs check demo test-cupy test-gpu test-coverage test-exchange clients bench bench-gpu kernels coverage board-picture docs build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,7 +43,7 @@ doctor:  ## say what is installed and test every device
 	$(venv)$(PY) -m cuobjax.doctor
 
 test:  ## run every test and doctest on the CPU (PYTEST_ARGS="-k name -x" is passed on)
-	$(venv)CUOBJAX_DEVICE=cpu $(PY) -m pytest $(PYTEST_ARGS)
+	$(venv)CUOBJAX_DEVICE=cpu $(PY) $(PYTEST) $(PYTEST_ARGS)
 
 # Each Python that the metadata promises has a virtual environment of its own, build/python3.12, if it is on PATH or in pyenv or uv.
 PYTHONS ?= 3.11 3.12 3.13 3.14
@@ -78,7 +79,9 @@ types:  ## check the types of autograd and cuobjax, and of the programs that use
 stubs:  ## write cuobjax/numpy/*.pyi, what type checkers and editors know of jn
 	$(venv)$(PY) -m tests.typed.stubs
 
-check: lint types test  ## lint, types and test: what has to pass before a commit
+check: PYTEST_ARGS = -n auto
+check: export OPENBLAS_NUM_THREADS = 1
+check: lint types test  ## lint, types and test on all cores: what has to pass before a commit
 
 demo:  ## train a classifier of handwritten digits; files go to results/ (DEMO_ARGS=--help explains its options)
 	$(venv)$(PY) -m examples.digits $(DEMO_ARGS)
@@ -88,14 +91,22 @@ ON_TWO_DEVICES := $(addprefix tests/,gpu/test_two_devices.py gpu/test_parallel_c
 	autograd/test_threads.py $(patsubst %,cuobjax/test_%.py,parallel collectives sharded variable scope random_state jit))
 test-cupy:  ## run the tests on CuPy's own code without a GPU, then some with two and four (CUPY_ON_CPU=folder of its run.sh)
 	$(venv)$(stand_in)CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/build.sh
-	CUOBJAX_DEVICE=gpu CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/run.sh -m pytest $(PYTEST_ARGS)
+	CUOBJAX_DEVICE=gpu CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/run.sh $(PYTEST) $(PYTEST_ARGS)
 	for peer in 0 1; do CUOBJAX_DEVICE=gpu CUPY_ON_CPU_PYTHON=$(abspath $(PY)) CUPY_ON_CPU_DEVICES=2 CUPY_ON_CPU_PEER=$$peer \
-		$(CUPY_ON_CPU)/run.sh -m pytest $(ON_TWO_DEVICES) $(PYTEST_ARGS) || exit; done
+		$(CUPY_ON_CPU)/run.sh $(PYTEST) $(ON_TWO_DEVICES) $(PYTEST_ARGS) || exit; done
 	CUOBJAX_DEVICE=gpu CUPY_ON_CPU_PYTHON=$(abspath $(PY)) CUPY_ON_CPU_DEVICES=4 CUPY_ON_CPU_PEER=0 \
-		$(CUPY_ON_CPU)/run.sh -m pytest $(ON_TWO_DEVICES) $(PYTEST_ARGS)
+		$(CUPY_ON_CPU)/run.sh $(PYTEST) $(ON_TWO_DEVICES) $(PYTEST_ARGS)
 
 test-gpu:  ## run the tests on the GPU
 	$(venv)$(gpu)CUOBJAX_DEVICE=gpu $(PY) -m pytest $(PYTEST_ARGS)
+
+# The processes that tests start are followed, too. What Numba compiles counts as not run.
+test-coverage: export COVERAGE_FILE = $(CURDIR)/build/coverage/tests
+test-coverage:  ## test and, where it is possible, test-cupy; says which lines and branches no test runs
+	$(venv)rm -rf $(dir $(COVERAGE_FILE)) && mkdir -p $(dir $(COVERAGE_FILE))
+	$(MAKE) --no-print-directory test $(if $(wildcard $(CUPY_ON_CPU)/run.sh),test-cupy) PYTEST='-m coverage run -m pytest' \
+		PYTEST_ARGS='$(or $(PYTEST_ARGS),-n auto)'
+	$(PY) -m coverage combine --quiet && $(PY) -m coverage report --skip-covered
 
 # Packages that are too large for everybody's environment; their tests skip where they are absent.
 EXCHANGE ?= build/exchange

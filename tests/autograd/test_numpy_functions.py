@@ -13,7 +13,7 @@ from tests.autograd.table.calls import A, I, J, P, S, U, V, W, Z
 from tests.autograd.table.calls_arrangement import VECTORIZED, halved
 from tests.autograd.test_numpy_namespace import WRITING, compare
 
-pytestmark = pytest.mark.usefixtures("on_the_cpu", "kernels_of_cupy")
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
 
 def gradients(function, *inputs):

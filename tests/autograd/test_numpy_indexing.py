@@ -10,7 +10,7 @@ from autograd.testing import check_grads
 from tests.autograd.table.calls import A, B, C, M, P, W
 from tests.autograd.test_numpy_namespace import compare
 
-pytestmark = pytest.mark.usefixtures("on_the_cpu", "kernels_of_cupy")
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
 INDICES = {
     "number": 1,

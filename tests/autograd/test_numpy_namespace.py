@@ -20,7 +20,7 @@ from autograd.testing import check_grads
 from tests.autograd.table import calls, calls_arrangement, calls_statistics
 from tests.autograd.table.calls import A, C, Call, I, P, S, U, V, W, Z, each, over_axes, same, unary
 
-pytestmark = pytest.mark.usefixtures("on_the_cpu", "kernels_of_cupy")
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 CALLS = {**calls.CALLS, **calls_statistics.CALLS, **calls_arrangement.CALLS}
 NORMS = [
     *each(V, A, C, Z, S * np.ones(1)), *over_axes(C, 0, (1, 2), -1), Call(A, axis=1, keepdims=True),

@@ -27,7 +27,7 @@ from tests.autograd.table.cases import TOLERANCE, OnlyOurs, Real
 from tests.autograd.table.op_table import ROWS
 
 PRECISIONS = {"f": ("float64", "float32", "float16"), "c": ("complex128", "complex64")}
-pytestmark = pytest.mark.usefixtures("on_the_cpu", "kernels_of_cupy")
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
 names = pytest.mark.parametrize("name", sorted(ROWS))
 COMPARED = [name for name, row in ROWS.items() if not any(isinstance(case, OnlyOurs) for case in row)]
 CPU = autograd.Device("cpu")

@@ -244,3 +244,12 @@ def test_a_mask_that_may_be_of_keys_or_of_queries_and_keys_is_refused():
     with pytest.raises(ValueError, match=r"may be of keys, .* or of queries and keys, .* Write mask\[:, None, None\]"):
         layer(x, mask=mask)
     assert layer(x, mask=mask[None, None]).shape == layer(x, mask=mask[:, None, None]).shape == x.shape
+
+
+def test_weights_that_training_drops_average_to_all_weights():
+    layer = nn.MultiHeadAttention(8, 2, keep=0.5, generator=cuobjax.random.Generator(3))
+    x = cuobjax.random.normal((1, 4, 8), generator=cuobjax.random.Generator(4))
+    y = on_host(layer(jn.tile(x, (20_000, 1, 1)), training=True))
+    error = y.std(0).max() / len(y) ** 0.5
+    assert error > 0
+    np.testing.assert_allclose(y.mean(0), on_host(layer(x, training=False))[0], rtol=0, atol=5 * error)

@@ -538,3 +538,24 @@ def test_what_is_drawn_while_a_program_is_recorded_is_on_the_device(xp):
 def test_a_border_has_a_width():
     with pytest.raises(ValueError, match="random_crop: expected padding of at least 0, got -1"):
         random_crop(np.ones((1, 4, 4)), padding=-1)
+
+
+def test_a_loader_prints_its_options():
+    text = "cuobjax.data.Loader(batch=4, shuffle=True, drop_last=False, workers=0, ahead=0)"
+    assert repr(Loader(columns(), batch=4, shuffle=True)) == text
+
+
+def test_a_bar_of_steps_that_nobody_can_count_with_figures(capsys, monkeypatch):
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)  # no thread that looks whether bars are old
+    bar = progress(Loader(lambda: iter(range(10)), batch=4), "epoch", hide=False)
+    for _ in bar:
+        bar.show(loss=jn.array(0.25), rates=np.array([1, 2]))
+    assert "loss=0.25, rates=[1 2]" in capsys.readouterr().err
+
+
+def test_lists_of_different_lengths_and_arrays_in_a_list():
+    rows = [{"tokens": [[1], [2, 3]], "x": jn.array([1.0, 2.0])}, {"tokens": [[4], [5, 6]], "x": jn.array([3.0, 4.0])}]
+    (batch,) = Loader(rows, batch=2)
+    (first,), second = batch["tokens"]
+    assert [np.asarray(x.raw).tolist() for x in (first, *second)] == [[1, 4], [2, 5], [3, 6]]
+    assert np.asarray(batch["x"].raw).tolist() == [[1, 2], [3, 4]]

@@ -1,6 +1,7 @@
 """What `Jit.explain` says."""
 
 import datetime
+import functools
 
 import numpy as np
 import pytest
@@ -175,3 +176,41 @@ def test_a_function_of_autograd():
     jitted = Jit(lambda x: anp.sin(x).sum())
     jitted(X)
     assert jitted.explain().programs[0].inputs == {"argument 0 (x)": "float32[4, 3]"}
+
+
+def test_a_program_of_many_operations_shows_the_largest_of_them():
+    functions = (
+        "sort cumsum argsort argmax argmin cumprod ravel flip roll fft.fft fft.ifft fft.rfft linalg.norm".split()
+    )
+    functions += "linalg.det linalg.inv linalg.qr linalg.svd trace tril triu diff median prod".split()
+
+    @Jit
+    def f(x):
+        results = []
+        for name in functions:
+            function = jn
+            for part in name.split("."):
+                function = getattr(function, part)
+            results.append(function(x, 1) if name == "roll" else function(x))
+        return results
+
+    x = jn.eye(3) + 1.0
+    f(x), f(x)
+    assert "more  " in str(f.explain())
+
+
+def test_variables_that_no_name_leads_to_are_told_apart():
+    @functools.cache
+    def variables():
+        return StateVar(jn.ones(2)), StateVar(jn.zeros(2))
+
+    @Jit
+    def f():
+        first, second = variables()
+        return first.value + second.value
+
+    variables()
+
+    f()
+    (program,) = f.explain().programs
+    assert [*program.read] == ["a StateVar of shape (2,)", "a StateVar of shape (2,)'"]

@@ -511,3 +511,31 @@ def test_an_assertion_of_a_test_leads_to_no_other_test():
         assert x is None
 
     assert not find_used_variables(f)
+
+
+def test_static_methods_of_a_class_that_is_used():
+    v = train_var()
+
+    class Helper:
+        @staticmethod
+        def value():
+            return v.value
+
+        @classmethod
+        def twice(cls):
+            return cls.value() * 2
+
+    helpers = [vars(Helper)["value"], vars(Helper)["twice"]]
+    assert [*find_used_variables(lambda: helpers).values()] == [v]
+    assert [*find_used_variables(lambda: Helper.twice()).values()] == [v]
+
+
+def test_a_name_that_is_not_assigned_yet():
+    v = train_var()
+
+    def f():
+        return v.value + later.value
+
+    assert [*find_used_variables(f).values()] == [v]
+    later = train_var()
+    assert [*find_used_variables(f).values()] == [v, later]

@@ -460,3 +460,19 @@ def test_losses_of_half_precision_are_computed_in_float32(dtype, rng):
                      ((first, others), (wide[0], wide[1:]))]  # fmt: skip
         half, exact = (np.asarray(g, "float32") for g in gradients)
         np.testing.assert_allclose(half, exact, atol=3 * eps * abs(exact).max() + 1e-7)
+
+
+def test_cross_entropy_of_classes_behind_several_axes(rng):
+    logits, labels = rng.normal(size=(2, 3, 4)).astype("float32"), rng.dirichlet(np.ones(4), (2, 3)).astype("float32")
+    got = F.loss.cross_entropy_logits(jn.array(logits), jn.array(labels))
+    expected = -(labels * scipy.special.log_softmax(logits, -1)).sum(-1)
+    assert got.shape == (2, 3)
+    np.testing.assert_allclose(np.asarray(got.raw), expected, rtol=1e-5)
+
+
+def test_groups_without_scale_and_shift(rng):
+    x = rng.normal(size=(2, 4, 5)).astype("float32")
+    groups = x.astype(float).reshape(2, 2, 10)
+    expected = (groups - groups.mean(-1, keepdims=True)) / np.sqrt(groups.var(-1, keepdims=True) + 1e-5)
+    got = np.asarray(F.group_norm(jn.array(x), 2, eps=1e-5).raw)
+    np.testing.assert_allclose(got, expected.reshape(x.shape), rtol=0, atol=1e-5)

@@ -6,6 +6,7 @@ import io as std_io
 import json
 import math
 import os
+import pickle
 import platform
 import stat
 import struct
@@ -25,7 +26,7 @@ import cuobjax.numpy as jn
 from cuobjax import RandomState, StateVar, TrainRef, TrainVar, VarCollection
 from cuobjax.io import Checkpoint, DamagedFileError, load_var_collection, save_var_collection
 from cuobjax.io.collection import read_variable
-from cuobjax.io.formats import replacement
+from cuobjax.io.formats import replacement, sweep
 from cuobjax.nn import BatchNorm0D, Linear, Sequential
 from cuobjax.optimizer import Adam
 from cuobjax.util import Renamer
@@ -1102,3 +1103,37 @@ def test_a_newest_checkpoint_that_cannot_be_opened_is_skipped(tmp_path):
     (tmp_path / "ckpt" / "0000000002.npz").mkdir()
     with pytest.warns(UserWarning, match="skipped"):
         assert checkpoint.restore(collection(2))[0] == 1
+
+
+def test_what_another_user_writes_is_not_removed(tmp_path, monkeypatch):
+    """The system does not let us ask for processes of others, so they live."""
+
+    def refuse(process, signal):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    unfinished = tmp_path / f"vars.npz.{platform.node()}-1-0.tmp"
+    unfinished.touch()
+    sweep(str(tmp_path))
+    assert unfinished.exists()
+
+
+def test_a_copy_of_what_saves_in_the_background_has_nothing_to_wait_for(tmp_path):
+    checkpoint = Checkpoint(tmp_path, 5, verbose=False, asynchronous=True)
+    vc = VarCollection({"v": TrainVar(jn.ones(2))})
+    checkpoint.save(vc, 1)
+    again = pickle.loads(pickle.dumps(checkpoint))
+    again.save(vc, 2)
+    again.wait()
+    assert len([*(tmp_path / "ckpt").iterdir()]) == 2
+
+
+def test_one_name_of_two_arrays(tmp_path):
+    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})
+    header = header[:-1] + ", " + header[1:]
+    content = struct.pack("<Q", len(header)) + header.encode() + bytes(4)
+    (tmp_path / "v.safetensors").write_bytes(content)
+    np.savez(tmp_path / "v.npz", names=np.array(["w", "w"]), **{"0": np.ones(1), "1": np.ones(1)})
+    for name in ("v.safetensors", "v.npz"):
+        with pytest.raises(DamagedFileError, match="one name of several arrays"):
+            cuobjax.io.list_variables(tmp_path / name)

@@ -195,3 +195,10 @@ def test_an_error_leaves_variables_as_they_were():
     with pytest.raises(ArithmeticError):
         cuobjax.make_graph(f)(X)
     assert float(count.value) == 0
+
+
+def test_it_prints_itself_and_long_parameters_in_short():
+    places = np.arange(100)
+    graph = cuobjax.make_graph(lambda x: jn.concatenate([x.ravel()] * 10)[places])(X)
+    assert repr(graph) == str(graph)
+    assert "int64[100]" in str(graph)

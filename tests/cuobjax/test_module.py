@@ -247,3 +247,24 @@ def test_a_list_is_made_of_one_list():
             TypeError, match=rf"^{kind.__name__}: expected one list, got 2 arguments\. Write {kind.__name__}"
         ):
             kind(objax.nn.Linear(2, 2), jn.tanh)
+
+
+def test_base_classes_that_restore_themselves_or_are_context_managers():
+    class Base:
+        def __setstate__(self, state):
+            self.__dict__.update(state, restored=True)
+
+        def __enter__(self):
+            return "entered"
+
+        def __exit__(self, *error):
+            pass
+
+    class Net(objax.Module, Base):
+        pass
+
+    net = Net()
+    net.v = objax.TrainVar(jn.ones(2))
+    assert copy.copy(net).restored and copy.deepcopy(net).vars().keys() == net.vars().keys()
+    with net as found:
+        assert found == "entered"

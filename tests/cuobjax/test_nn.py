@@ -516,3 +516,11 @@ def test_uniform_initial_values_have_the_bounds_of_pytorch():
         x = np.asarray(objax.device_put(init((50, 400), gain=2), "cpu"))
         assert 1.99 * bound < x.max() <= 2 * bound
         assert -2 * bound <= x.min() < -1.99 * bound
+
+
+def test_dropout_takes_a_probability_that_was_computed():
+    x = jn.arange(1.0, 10_001.0)
+    kept = nn.Dropout(0.9, generator=objax.random.Generator(1))(x, training=True, dropout_keep=jn.array(0.25))
+    kept, x = np.asarray(kept.raw), np.asarray(x.raw)
+    assert set(np.unique(kept / x)) == {0, 4}
+    assert abs((kept > 0).mean() - 0.25) < 5 * (0.25 * 0.75 / len(x)) ** 0.5

@@ -106,3 +106,8 @@ def test_results_are_those_without_printing(capsys):
 def test_values_of_several_libraries_in_one_line(xp, capsys):
     debug_print("{} {} {:d} {}", xp.ones(2), np.zeros(1), np.int64(3), None)
     assert capsys.readouterr().out == "[1. 1.] [0.] 3 None\n"
+
+
+def test_long_tables_of_a_notebook_end():
+    html = cuobjax.nn.Sequential([cuobjax.nn.Linear(1, 1) for _ in range(300)])._repr_html_()
+    assert html.count("Linear") == 199 and "..." in html

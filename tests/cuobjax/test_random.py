@@ -617,3 +617,18 @@ def test_what_cannot_be_drawn_from():
 def test_arguments_that_cannot_be_meant_are_refused(draw, message):
     with pytest.raises((ValueError, TypeError), match=rf"^{re.escape(message)}"):
         draw()
+
+
+@pytest.mark.parametrize("draw", [
+    lambda: random.uniform((2,), minval=1j), lambda: random.normal((2,), mean=np.array(1j)),
+    lambda: random.gamma(1j, (2,)),
+])  # fmt: skip
+def test_parameters_that_are_complex_are_refused(draw):
+    with pytest.raises(TypeError, match=r"real|complex"):
+        draw()
+
+
+def test_the_default_generator_is_one():
+    assert copy.copy(random.DEFAULT_GENERATOR) is copy.deepcopy(random.DEFAULT_GENERATOR) is random.DEFAULT_GENERATOR
+    state = random.DEFAULT_GENERATOR.key
+    assert copy.copy(state) is copy.deepcopy(state) is state

@@ -253,3 +253,13 @@ def test_infinities_and_integers_that_fit_are_loaded():
         ValueError, match=r"^load_state_dict: n: expected numbers in the range of int32, got 1099511627776"
     ):
         io.load_state_dict(count, {"n": np.array(2**40)})
+
+
+def test_attention_of_a_context_with_other_features():
+    layer, other = (nn.MultiHeadAttention(4, 2, ncontext=6) for _ in range(2))
+    state = io.state_dict(layer)
+    assert {"q_proj_weight", "k_proj_weight", "v_proj_weight", "in_proj_bias"} < state.keys()
+    assert state["k_proj_weight"].shape == (4, 6)
+    io.load_state_dict(other, state)
+    for v, w in zip(layer.vars(), other.vars(), strict=True):
+        np.testing.assert_array_equal(np.asarray(v.raw), np.asarray(w.raw))

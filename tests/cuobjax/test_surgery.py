@@ -295,3 +295,17 @@ def test_a_failure_in_the_middle_leaves_the_classes():
     with pytest.raises(RuntimeError, match="stays what it is"):
         freeze(collection)
     assert [type(v) for v in collection] == list(kinds)
+
+
+def test_freezing_is_all_or_nothing():
+    class Stubborn(objax.TrainVar):
+        def __setattr__(self, name, value):
+            if name == "__class__":
+                raise TypeError("no")
+            super().__setattr__(name, value)
+
+    net = objax.Module()
+    net.a, net.b = objax.TrainVar(jn.ones(1)), Stubborn(jn.ones(1))
+    with pytest.raises(TypeError, match="no"):
+        freeze(net)
+    assert type(net.a) is objax.TrainVar and type(net.b) is Stubborn

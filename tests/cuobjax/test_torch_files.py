@@ -168,6 +168,9 @@ DEEPER = b"\x80\2}" + b"X\1\0\0\0a}" * 20_000 + b"s" * 20_000 + b"."
         (tensor((2,), (1, 1)), "argument 2 is shorter|longer"),
         (tensor((2,), (1,), key="../0"), "KeyError"),
         (tensor((2,), (1,), storage="os\nsystem"), "as a storage"),
+        (tensor((2,), (1,)).replace(b"ctorch\nFloatStorage\n", b"X\1\0\0\0a"), "a storage of no class"),
+        (b"\x80\2}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n(NK\0))\x89}tRs.", "something else than a storage"),
+        (b"\x80\2R.", "too little on the stack"),
         (tensor((2,), (1,), storage="torch\nStrangeStorage"), "KeyError"),
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,11 @@ def run(tool, *arguments, folder=ROOT):
 def mypy(*arguments):
     status, output = run("mypy", *arguments)
     return output.splitlines() if status else []
+
+
+def strict_mypy():
+    """With a cache of its own, as what mypy stores for other options is of no use to it."""
+    return mypy("--strict", "--follow-imports=silent", f"--cache-dir={ROOT / '.mypy_cache' / 'strict'}", PROGRAM)
 
 
 def pyright(folder):
@@ -65,20 +71,25 @@ def completeness(package, folder):
     return found["completenessScore"], missing
 
 
-def checks(folder):
-    """Name and errors of every check."""
-    yield "mypy of autograd and cuobjax", mypy()
-    yield "mypy --strict of the typed program", mypy("--strict", "--follow-imports=silent", PROGRAM)
-    yield "pyright of README.md, docs/, examples/ and the typed program", pyright(folder)
-    for package in ("autograd", "cuobjax"):
-        share, missing = completeness(package, folder)
-        yield f"pyright --verifytypes {package}: {share:.1%}", missing if share < COMPLETE else []
+def complete(package, folder):
+    """The name and the errors of the check that the types of a package's public names are known."""
+    share, missing = completeness(package, folder)
+    return f"pyright --verifytypes {package}: {share:.1%}", missing if share < COMPLETE else []
 
 
 def main():
     failed = False
-    with tempfile.TemporaryDirectory() as folder:
-        for name, errors in checks(folder):
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as threads:
+        # The tools are processes of their own, of one core each.
+        checks = [
+            threads.submit(lambda: ("mypy of autograd and cuobjax", mypy())),
+            threads.submit(lambda: ("pyright of README.md, docs/, examples/ and the typed program", pyright(folder))),
+            threads.submit(complete, "cuobjax", folder),
+            threads.submit(complete, "autograd", folder),
+            threads.submit(lambda: ("mypy --strict of the typed program", strict_mypy())),
+        ]
+        for check in checks:
+            name, errors = check.result()
             print(f"{'FAILED' if errors else 'ok':6}  {name}", *errors, sep="\n  ", flush=True)
             failed = failed or bool(errors)
     return failed
