@@ -3,6 +3,7 @@
 import gc
 import importlib.util
 import os
+import re
 import sys
 import threading
 
@@ -65,6 +66,22 @@ def few_objects():
     """Python's garbage collector looks at what the tests of a module make, not at the millions of objects before."""
     gc.collect()
     gc.freeze()
+
+
+# Tests with kernels of users and of programs. CuPy's own are known to be CUDA; of ours test_kernel_sources.py asks.
+_OTHER_KERNELS = re.compile(
+    r"/tests/(gpu|properties|test_\w+|autograd/test_(custom|dispatch|extend|fusion|graph|multi_tensor)"
+    r"|cuobjax/test_(jit|lists|program_files|together))\b"
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nvrtc(request):
+    """Lets CuPy on a CPU ask NVRTC whether a kernel is CUDA in some modules only, as it takes half of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not _OTHER_KERNELS.search(request.path.as_posix()):
+            patch.setenv("CUPY_ON_CPU_NVRTC", "0")
+        yield
 
 
 @pytest.fixture

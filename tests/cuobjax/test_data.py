@@ -557,5 +557,5 @@ def test_lists_of_different_lengths_and_arrays_in_a_list():
     rows = [{"tokens": [[1], [2, 3]], "x": jn.array([1.0, 2.0])}, {"tokens": [[4], [5, 6]], "x": jn.array([3.0, 4.0])}]
     (batch,) = Loader(rows, batch=2)
     (first,), second = batch["tokens"]
-    assert [np.asarray(x.raw).tolist() for x in (first, *second)] == [[1, 4], [2, 5], [3, 6]]
-    assert np.asarray(batch["x"].raw).tolist() == [[1, 2], [3, 4]]
+    assert [np.asarray(x).tolist() for x in (first, *second)] == [[1, 4], [2, 5], [3, 6]]
+    assert np.asarray(batch["x"]).tolist() == [[1, 2], [3, 4]]

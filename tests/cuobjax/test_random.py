@@ -621,7 +621,7 @@ def test_arguments_that_cannot_be_meant_are_refused(draw, message):
 
 @pytest.mark.parametrize("draw", [
     lambda: random.uniform((2,), minval=1j), lambda: random.normal((2,), mean=np.array(1j)),
-    lambda: random.gamma(1j, (2,)),
+    lambda: random.gamma((2,), 1j),
 ])  # fmt: skip
 def test_parameters_that_are_complex_are_refused(draw):
     with pytest.raises(TypeError, match=r"real|complex"):

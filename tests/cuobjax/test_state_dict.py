@@ -262,4 +262,4 @@ def test_attention_of_a_context_with_other_features():
     assert state["k_proj_weight"].shape == (4, 6)
     io.load_state_dict(other, state)
     for v, w in zip(layer.vars(), other.vars(), strict=True):
-        np.testing.assert_array_equal(np.asarray(v.raw), np.asarray(w.raw))
+        np.testing.assert_array_equal(np.asarray(v), np.asarray(w))
