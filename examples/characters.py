@@ -1,7 +1,7 @@
 """An LSTM or a GPT writes Python, one byte after the other: `python -m examples.characters --net gpt`.
 
 They learn from the source text of Python's standard library, which is on every machine. How good they are is how many
-bits a byte of other text would take if they compressed it. xz needs no learning: what it takes, is hard to reach in a
+bits a byte of other text would take if they compressed it. xz needs no learning: what it takes is hard to reach in a
 minute. The LSTM takes one on a CPU, the GPT three.
 
 Sources: Hochreiter & Schmidhuber 1997, Long Short-Term Memory; Radford et al. 2019, Language Models are Unsupervised

@@ -102,6 +102,29 @@ def test_all_kinds_of_benchmarks_are_shown():
     assert written <= set(re.findall(r"newest-(\w+)\.md", PAGES["benchmarks.md"]))
 
 
+# The programs in pages, by what follows ``` at their beginning, and who runs them; {…} is for Sphinx.
+RUN_BY = {
+    "python": "test_readme.py, which reads these pages",
+    "python error": "test_errors_page.py",
+    "python setup": "test_errors_page.py",
+    "python tape": "test_tape_page.py",
+    "py": "exchange/test_training_loops.py, where PyTorch and the others are installed",
+}
+PAGES_OF_ONE_TEST = {"python error": {"errors.md"}, "python setup": {"errors.md"}, "python tape": {"tape.md"}}
+PAGES_OF_ONE_TEST["py"] = {*FROM_ANOTHER_LIBRARY}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_program_of_a_page_is_run_by_a_test(page):
+    fences = re.findall(r"^[ \t>]*(?:```+|~~~+)(.*)", PAGES[page], re.MULTILINE)
+    kinds = {begin for begin, end in zip(fences[::2], fences[1::2], strict=True) if not end}
+    assert {kind for kind in kinds if not kind.startswith("{")} <= RUN_BY.keys() | {"", "sh"}
+    assert all(page in pages for kind, pages in PAGES_OF_ONE_TEST.items() if kind in kinds)
+    texts = re.findall(r"^```\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE)
+    assert not any(re.search(r"^(import|from) \w|^ *print\(", text, re.MULTILINE) for text in texts)
+    assert len(re.findall(r"```python\n", PAGES[page])) == len(re.findall(r"^```python$", PAGES[page], re.MULTILINE))
+
+
 def test_what_newcomers_read_stays_short():
     lines = PAGES["design.md"].splitlines()
     assert len(lines) <= 200 and max(map(len, lines)) <= 120
