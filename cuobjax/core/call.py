@@ -32,8 +32,7 @@ def call(
     Args:
         f, args, kwargs: The function and its arguments.
         values: Values for variables, {variable: value} or pairs.
-        first_read: See `scope.Scope`.
-        recorded, traced: See `scope.Scope`.
+        first_read, recorded, traced: See `scope.Scope`.
         made: A list that gets the variables that `f` made and that live on after it.
 
     Returns:

@@ -20,7 +20,7 @@ from ..typing import ArrayLike
 from ..util import class_name
 from ..util.convert import require_lengths, require_sizes
 from ..util.signatures import explained
-from .inputs import as_input
+from .inputs import as_input, require_real
 
 __all__ = ["BatchNorm", "BatchNorm0D", "BatchNorm1D", "BatchNorm2D", "BatchNorm3D"]
 
@@ -95,8 +95,7 @@ class BatchNorm(Module):
         if x.ndim != len(dims) or any(x.shape[i] != n for i, n in enumerate(dims) if i not in redux):
             expected = ", ".join("*" if i in redux else str(n) for i, n in enumerate(dims))
             raise ValueError(f"{type(self).__name__}: expected x of shape ({expected}), got {x.shape}.")
-        if x.dtype.kind == "c":
-            raise TypeError(f"{type(self).__name__}: expected real numbers, got dtype {x.dtype}.")
+        require_real(self, x)
 
     def _move(self, running, new):
         """A running mean towards a new value, in the dtype of the running mean."""

@@ -23,7 +23,7 @@ from ..util.convert import require_sizes
 from ..util.signatures import call_text, explained
 from .dropout import Dropout
 from .init import orthogonal, xavier_normal
-from .inputs import as_input
+from .inputs import as_input, require_real
 from .linear import weights
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
@@ -353,8 +353,7 @@ def _require_activation(where: str, activation: Any) -> None:
 def _real(layer: Any, x: Any) -> Array:
     """What is given as an Array of real numbers; integers become floating point."""
     x = as_input(layer, x)
-    if x.dtype.kind == "c":
-        raise TypeError(f"{type(layer).__name__}: expected real numbers, got dtype {x.dtype}.")
+    require_real(layer, x)
     return x * 1.0 if x.dtype.kind in "biu" else x
 
 

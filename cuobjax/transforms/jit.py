@@ -101,9 +101,6 @@ class Jit(Transform, Generic[P, R]):
         for name in ("_on_gpu", "_dtype"):
             self.__dict__.pop(name, None)
 
-    def _function(self):
-        return self.__wrapped__.f if isinstance(self.__wrapped__, Function) else self.__wrapped__
-
     def _bound(self, method):
         return Jit(method, self.vc, without_self(self.static_argnums))
 

@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..core.function import Function
 from ..core.module import Module
 
 __all__ = ["Transform", "without_self"]
@@ -18,6 +19,7 @@ class Transform(Module):
     was given count `self` as the first argument.
     """
 
+    __wrapped__: Any
     _has_mode, _decorates = False, False
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -41,7 +43,8 @@ class Transform(Module):
 
     def _function(self) -> Callable[..., Any]:
         """The function as it was given."""
-        raise NotImplementedError
+        wrapped = self.__wrapped__
+        return wrapped.f if isinstance(wrapped, Function) else wrapped
 
     def _bound(self, method: types.MethodType) -> Any:
         """This transform of a bound method."""

@@ -156,9 +156,6 @@ class Parallel(Transform):
         write(states | self._joined(found, prints))
         return outputs
 
-    def _function(self):
-        return self.__wrapped__.f if isinstance(self.__wrapped__, Function) else self.__wrapped__
-
     def _bound(self, method):
         static = without_self(self.static_argnums)
         return Parallel(method, self.vc, self.reduce, self.axis_name, static)

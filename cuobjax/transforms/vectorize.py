@@ -112,9 +112,6 @@ class Vectorize(Transform):
         write(changes)
         return outputs
 
-    def _function(self):
-        return self.__wrapped__.f if isinstance(self.__wrapped__, Function) else self.__wrapped__
-
     def _bound(self, method):
         if self.batch_axis[0] is not None:
             raise ValueError(f"Vectorize: expected the axis None for self, got batch_axis={self.batch_axis}.")

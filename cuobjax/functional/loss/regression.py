@@ -76,12 +76,13 @@ def huber(x: ArrayLike, y: ArrayLike, delta: float = 1.0, keep_axis: Axes = (0,)
     """
     require_at_least("huber", 0, delta=delta)
 
-    def loss(x, y):
-        d = abs(x - y)
-        inside = jn.minimum(d, delta)
-        return inside * (d - 0.5 * inside)
+    return mean_of("huber", ("x", "y"), lambda x, y: _bent(abs(x - y), delta), x, y, keep_axis)
 
-    return mean_of("huber", ("x", "y"), loss, x, y, keep_axis)
+
+def _bent(d, end):
+    """d**2 / 2 up to an end, a line from there on."""
+    inside = jn.minimum(d, end)
+    return inside * (d - 0.5 * inside)
 
 
 def smooth_l1(x: ArrayLike, y: ArrayLike, beta: float = 1.0, keep_axis: Axes = (0,)) -> Array:
@@ -100,11 +101,9 @@ def smooth_l1(x: ArrayLike, y: ArrayLike, beta: float = 1.0, keep_axis: Axes = (
     require_at_least("smooth_l1", 0, beta=beta)
 
     def loss(x, y):
-        d = abs(x - y)
-        inside = jn.minimum(d, beta)
-        return inside * (d - 0.5 * inside) / beta
+        return _bent(abs(x - y), beta) / beta if beta else abs(x - y)
 
-    return mean_of("smooth_l1", ("x", "y"), loss if beta else lambda x, y: abs(x - y), x, y, keep_axis)
+    return mean_of("smooth_l1", ("x", "y"), loss, x, y, keep_axis)
 
 
 def log_cosh(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
