@@ -43,6 +43,7 @@ from .jacobians import hessian, jacfwd, jacobian, jacrev
 from .kernels.scatter import deterministic
 from .mapping import vmap
 from .numpy._creation import device_put
+from .ops import scipy_linalg as _scipy_linalg  # noqa: F401 (programs in files may have its operations)
 from .printing import debug_print
 from .tangents import hvp, jvp, linearize
 from .tape_report import trace_report

@@ -18,7 +18,8 @@ from .gradients import vjp
 from .mapping import vmap
 from .nested import Nested
 from .numpy._common import as_array
-from .primitive import Primitive, Vjp
+from .primitive import Primitive
+from .residuals import Vjp
 
 __all__ = ["Call", "Layout", "take_arrays"]
 

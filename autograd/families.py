@@ -1,6 +1,6 @@
 """Families of primitives: a kind of operation supplies what its kind implies.
 
-A primitive is declared by its forward function and one vjp per array argument (`primitive.Vjp` says what its parameters
+A primitive is declared by its forward function and one vjp per array argument (`residuals.Vjp` says what its parameters
 may be). The rules of the other transformations follow:
 
 - reverse mode: NumPy and CuPy broadcast and promote dtypes inside the forward function; the transposes of that, summing

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from .core import Array, beside
-from .primitive import Primitive, Vjp
+from .primitive import Primitive
+from .residuals import Vjp
 from .write_protection import notice
 
 if TYPE_CHECKING:

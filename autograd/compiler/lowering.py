@@ -8,7 +8,6 @@ description: it is called with `_Symbol`s, which note what NumPy is asked to do.
 from __future__ import annotations
 
 import math
-import mmap
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,8 +21,9 @@ from ..kernels.instructions import BLOCK, CASTS
 from ..ops import elementwise, product, reduction, shape
 from ..primitive import Primitive
 from .memory import OF_PLACES, ufunc_of
+from .views import Untouched, axes_of, order_of, order_of_result, root_of
 
-__all__ = ["Lowering", "NotLowered", "Step", "axes_of", "order_of", "root_of"]
+__all__ = ["LoopStep", "Lowering", "NotLowered"]
 
 MOST_AXES = 3
 # Their loops are five times faster where both operands are arrays.
@@ -34,7 +34,7 @@ class NotLowered(Exception):
     """An operation that inner loops do not compute."""
 
 
-class Step(NamedTuple):
+class LoopStep(NamedTuple):
     """A call of an inner loop, or what the machine does itself.
 
     Attributes:
@@ -61,57 +61,6 @@ class _Number(NamedTuple):
     position: int = -1
 
 
-def root_of(view: numpy.ndarray) -> numpy.ndarray:
-    """The array whose memory a view shows."""
-    while isinstance(view.base, numpy.ndarray):
-        view = view.base
-    return view
-
-
-class _Memory:
-    """Memory that is never touched, and so takes none: all arrays that stand for others begin where it does."""
-
-    def __init__(self) -> None:
-        self._mapped = mmap.mmap(-1, 1 << 20)
-
-    def array(self, shape: Sequence[int], dtype: Any) -> numpy.ndarray:
-        size = math.prod(shape) * numpy.dtype(dtype).itemsize
-        if size > len(self._mapped):
-            self._mapped = mmap.mmap(-1, size)
-        return numpy.ndarray(tuple(shape), dtype, self._mapped)
-
-
-def axes_of(view: numpy.ndarray, shape: Sequence[int] | None = None) -> list[tuple[int, int]]:
-    """The lengths and strides of a view, broadcast to a shape, with as few axes as they can be."""
-    if shape is not None and view.shape != shape:
-        view = numpy.broadcast_to(view, shape)
-    axes: list[tuple[int, int]] = []
-    for n, stride in zip(view.shape, view.strides, strict=True):
-        if n == 1:
-            continue
-        if axes and axes[-1][1] == n * stride:
-            axes[-1] = axes[-1][0] * n, stride
-        else:
-            axes.append((n, stride))
-    return axes
-
-
-def _order(arrays):
-    """The axes in the order in which NumPy lays out the result of elementwise operations; None for rows after rows."""
-    if all(a.flags.c_contiguous for a in arrays):
-        return None
-    flags: Any = [["readonly"]] * len(arrays) + [["writeonly", "allocate"]]
-    dtypes = [a.dtype for a in (*arrays, arrays[0])]
-    operands: Any = [*arrays, None]
-    y = numpy.nditer(operands, [], flags, order="K", op_dtypes=dtypes).operands[-1]
-    return None if y.flags.c_contiguous else order_of(y)
-
-
-def order_of(view: numpy.ndarray) -> tuple[int, ...]:
-    """The axes of an array in an order in which it has no gaps, rows after rows."""
-    return tuple(sorted(range(view.ndim), key=lambda i: (-view.strides[i], -view.shape[i])))
-
-
 class Lowering:
     """Steps for operations that come one after the other.
 
@@ -133,13 +82,13 @@ class Lowering:
     inputs: list[tuple[int, numpy.dtype[Any] | None]]
     constants: list[numpy.ndarray]
     filled: list[numpy.ndarray]
-    steps: list[Step]
+    steps: list[LoopStep]
     views: dict[int, numpy.ndarray]
     operations: list[Operation]
 
     def __init__(self, graph: Graph, views: dict[int, Operation], orders: dict[int, tuple[int, ...]]) -> None:
         self._graph, self._views, self.orders = graph, views, orders
-        self.memory: _Memory = _Memory()
+        self.memory: Untouched = Untouched()
         self.inputs, self.constants, self.steps, self.views, self.operations = [], [], [], {}, []
         self.filled = []
         self.made: set[int] = set()
@@ -308,13 +257,13 @@ class Lowering:
 
     def _for_each(self, kind, arrays, dtype, loop=None, ignored=frozenset()):
         shape = numpy.broadcast_shapes(*[a.shape for a in arrays])
-        order = _order(arrays)
+        order = order_of_result(arrays)
         if order is not None:
             arrays = [numpy.broadcast_to(a, shape).transpose(order) for a in arrays]
         y = self.memory.array(shape if order is None else [shape[i] for i in order], dtype)
         if any(len(axes_of(a, y.shape)) > MOST_AXES for a in arrays):
             raise NotLowered
-        self.steps.append(Step(kind, (*arrays, y), loop, ignored))
+        self.steps.append(LoopStep(kind, (*arrays, y), loop, ignored))
         return y if order is None else y.transpose(numpy.argsort(order))
 
     def _traced(self, primitive, args, params):
@@ -331,7 +280,7 @@ class Lowering:
         if loop is None or a.dtype.char not in "fd":
             raise NotLowered
         y = self.memory.array((a.shape[0], b.shape[1]), loop.dtypes[-1])
-        self.steps.append(Step("matmul", (a, b, y), loop, sizes=(1, a.shape[0], a.shape[1], b.shape[1])))
+        self.steps.append(LoopStep("matmul", (a, b, y), loop, sizes=(1, a.shape[0], a.shape[1], b.shape[1])))
         return y
 
     def _reduced(self, ufunc, x, axis, keepdims, **others):
@@ -357,7 +306,7 @@ class Lowering:
         else:
             skipped = 1
         first = axes_of(start, (rest,))[0][1] if rest > 1 else 0
-        self.steps.append(Step("copy", (start, y), sizes=(rest, 1, 1), strides=((first, 0, 0), (size, 0, 0))))
+        self.steps.append(LoopStep("copy", (start, y), sizes=(rest, 1, 1), strides=((first, 0, 0), (size, 0, 0))))
         flat = x.reshape(-1)
         if trailing:
             sizes, rows = (count - skipped, rest, 1), flat[skipped:]
@@ -365,7 +314,7 @@ class Lowering:
             sizes, rows = (rest, count - skipped, 1), flat[skipped * rest :]
         if sizes[0] and sizes[1]:
             own = (inner[0], along[0], 0), (inner[1], along[1], 0), (inner[0], along[0], 0)
-            self.steps.append(Step("nest", (y, rows, y), loop, sizes=sizes, strides=own))
+            self.steps.append(LoopStep("nest", (y, rows, y), loop, sizes=sizes, strides=own))
         return y if keepdims else y.reshape([n for i, n in enumerate(x.shape) if i not in axis])
 
 

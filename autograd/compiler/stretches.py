@@ -24,10 +24,11 @@ from ..kernels.loading import loader
 from ..ops import shape
 from ..primitive import Primitive
 from .host import HostProgram
-from .lowering import Lowering, order_of
+from .lowering import Lowering
 from .memory import is_view
 from .passes import without_dead_code
 from .tables import Table
+from .views import order_of
 
 __all__ = ["Stretch", "stretched"]
 

@@ -12,7 +12,8 @@ from ..kernels import instructions as to
 from ..kernels.compiled import PART
 from ..kernels.inner_loops import mask_of
 from ..kernels.instructions import BLOCK, CASTS
-from .lowering import Lowering, Step, axes_of, root_of
+from .lowering import LoopStep, Lowering
+from .views import axes_of, root_of
 
 __all__ = ["Table"]
 
@@ -35,7 +36,7 @@ class _Group:
     """
 
     def __init__(self, shape: tuple[int, ...] | None) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[LoopStep] = []
         self.shape = shape
         self.plane: tuple[int, int] | None = None
 
@@ -135,7 +136,7 @@ class Table:
         axes = axes_of(x, shape)[::-1] + [(1, 0)] * 3
         sizes, steps, size = tuple([n for n, _ in axes[:3]]), [s for _, s in axes[:3]], x.itemsize
         ends = size, size * sizes[0], size * sizes[0] * sizes[1]
-        self._append(_Group(None), Step("copy", (x, y), sizes=sizes, strides=(tuple(steps), ends)))
+        self._append(_Group(None), LoopStep("copy", (x, y), sizes=sizes, strides=(tuple(steps), ends)))
         return y
 
     def _last_uses(self):

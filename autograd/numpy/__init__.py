@@ -36,10 +36,10 @@ from ._calculus import (
     unwrap,
 )  # fmt: skip
 from ._creation import (
-    arange, array, asanyarray, asarray, asarray_chkfinite, ascontiguousarray, asfortranarray, astype, bartlett,
-    blackman, copy, diag_indices, empty, empty_like, eye, frombuffer, fromfile, fromiter, fromregex, fromstring,
-    full, full_like, genfromtxt, geomspace, hamming, hanning, identity, kaiser, linspace, load, loadtxt, logspace,
-    mask_indices, ones, ones_like, require, tri, tril_indices, triu_indices, zeros, zeros_like,
+    array, asanyarray, asarray, asarray_chkfinite, ascontiguousarray, asfortranarray, astype, bartlett, blackman,
+    copy, diag_indices, empty, empty_like, eye, frombuffer, fromfile, fromiter, fromregex, fromstring, full,
+    full_like, genfromtxt, hamming, hanning, identity, kaiser, load, loadtxt, mask_indices, ones, ones_like,
+    require, tri, tril_indices, triu_indices, zeros, zeros_like,
 )  # fmt: skip
 from ._elementwise import (
     abs, absolute, acos, acosh, add, allclose, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, around,
@@ -76,6 +76,7 @@ from ._polynomial import (
 from ._product import (
     dot, einsum, einsum_path, inner, kron, matmul, matvec, outer, tensordot, vdot, vecdot, vecmat,
 )  # fmt: skip
+from ._ranges import arange, geomspace, linspace, logspace
 from ._reduction import (
     all, amax, amin, any, argmax, argmin, average, count_nonzero, cumprod, cumsum, max, mean, min, prod, ptp, std, sum,
     var,

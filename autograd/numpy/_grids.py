@@ -10,9 +10,9 @@ from ..core import kind_of, library
 from ..ops.shape import broadcast_to
 from ..typing import ArrayLike, DTypeLike, Result
 from ._common import as_array, like, on_one_device, result_type, together
-from ._creation import arange, linspace
 from ._elementwise import nonzero
 from ._placement import create, device_of_first
+from ._ranges import arange, linspace
 from ._shape import concatenate, ravel, reshape, stack
 
 

@@ -17,8 +17,8 @@ from ..core import Array
 from ..ops.elementwise import equal, greater_equal, logical_and, stop_gradient, where
 from ..typing import ArrayLike, Result
 from ._common import aligned, as_array, floating, known, together
-from ._creation import linspace
 from ._placement import on_host, placed_like
+from ._ranges import linspace
 from ._reduction import max, min
 from ._shape import ravel, reshape
 from ._sorting import count_places, searchsorted

@@ -14,9 +14,9 @@ from ..core import library
 from ..ops import shape as ops
 from ..typing import ArrayLike, Result
 from ._common import aligned, as_array, cast, part
-from ._creation import linspace
 from ._elementwise import round
 from ._placement import placed_like
+from ._ranges import linspace
 from ._reduction import max, mean, min
 from ._shape import broadcast_to, concatenate, flip
 from ._statistics import median

@@ -16,8 +16,8 @@ from ..ops import fft as ops
 from ..ops import shape as shape_ops
 from ..typing import ArrayLike, Axes, Result
 from ._common import as_array
-from ._creation import arange
 from ._elementwise import conj
+from ._ranges import arange
 from ._shape import roll
 
 __all__ = [

@@ -25,18 +25,18 @@ from typing import Any, NamedTuple
 import numpy as onp
 from numpy.linalg import LinAlgError
 
-from ..axes import complete_axes
-from ..core import Array, Tracer, library
+from ..core import Tracer, library
 from ..ops import linalg as ops
-from ..ops import reduction
-from ..ops.elementwise import single, stop_gradient
+from ..ops.elementwise import stop_gradient
 from ..ops.linalg import adjoint
-from ..typing import ArrayLike, Axes, DTypeLike, Result
+from ..typing import ArrayLike, DTypeLike, Result
 from . import _indexing, _product, _shape
-from ._common import as_array, inexact, like, refuse_output, scalar
+from ._common import as_array, inexact, like, refuse_output
 from ._eigenvalues import real_if_all_are
-from ._elementwise import absolute, isnan, where
-from ._reduction import amax, amin, any, count_nonzero, sum
+from ._elementwise import absolute
+from ._matrices import as_hermitian, as_matrices, as_square, mirrored, per_matrix, rank_tolerance
+from ._norms import cond, matrix_norm, matrix_rank, norm, vector_norm
+from ._reduction import count_nonzero, sum
 
 __all__ = [
     "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lstsq",
@@ -82,41 +82,6 @@ class SVDResult(NamedTuple):
     Vh: Result
 
 
-def _matrices(a: ArrayLike, name: str) -> Array:
-    """Matrices (..., n, m) of real or complex numbers."""
-    a = inexact(a)
-    if a.ndim < 2:
-        raise LinAlgError(f"{name}: expected matrices of shape (..., n, m), got shape {a.shape}.")
-    return a
-
-
-def _square(a: ArrayLike, name: str) -> Array:
-    """Square matrices (..., n, n) of real or complex numbers."""
-    a = _matrices(a, name)
-    if a.shape[-1] != a.shape[-2]:
-        raise LinAlgError(f"{name}: expected square matrices of shape (..., n, n), got shape {a.shape}.")
-    return a
-
-
-def _hermitian(a: ArrayLike, name: str, upper: bool = False) -> Array:
-    """Square matrices with the values of `a` and the derivative of (a + a^H) / 2; with `upper`, of the adjoint of `a`.
-
-    Operations read the lower triangles of the result, so that their gradient is Hermitian.
-    """
-    a = _square(a, name)
-    a = adjoint(a) if upper else a
-    if not isinstance(a, Tracer):
-        return a
-    half = (a + adjoint(a)) / 2
-    return stop_gradient(a) + (half - stop_gradient(half))
-
-
-def _mirrored(a: ArrayLike, name: str) -> Array:
-    """The Hermitian matrices whose lower triangles are those of `a`."""
-    a = _hermitian(a, name)
-    return _shape.tril(a) + adjoint(_shape.tril(a, -1))
-
-
 def _upper(uplo: str, name: str) -> bool:
     """Whether `uplo` is "U"; ValueError if it is neither "U" nor "L"."""
     if uplo not in ("L", "U", "l", "u"):
@@ -127,13 +92,13 @@ def _upper(uplo: str, name: str) -> bool:
 # Inverses and systems of equations.
 def inv(a: ArrayLike) -> Result:
     """The inverses of square matrices; LinAlgError if one is singular, with NumPy."""
-    return ops.inv(_square(a, "inv"))
+    return ops.inv(as_square(a, "inv"))
 
 
 def solve(a: ArrayLike, b: ArrayLike) -> Result:
     """x of a x = b, for `a` (..., n, n) and `b` (..., n, k), or a vector (n,) if `b` has one axis."""
-    a, b = _square(a, "solve"), inexact(b)
-    return ops.solve(a, b[:, None])[..., 0] if b.ndim == 1 else ops.solve(a, _matrices(b, "solve"))
+    a, b = as_square(a, "solve"), inexact(b)
+    return ops.solve(a, b[:, None])[..., 0] if b.ndim == 1 else ops.solve(a, as_matrices(b, "solve"))
 
 
 _NOT_GIVEN: Any = object()
@@ -148,23 +113,12 @@ def pinv(
     matrix. `rtol` is another name of it; None means the precision times max(n, m). With `hermitian`, `a` is taken to be
     Hermitian and its lower triangle is read.
     """
-    a = _mirrored(a, "pinv") if hermitian else _matrices(a, "pinv")
+    a = mirrored(a, "pinv") if hermitian else as_matrices(a, "pinv")
     if rtol is not _NOT_GIVEN:
         if rcond is not None:
             raise ValueError("pinv: expected rcond or rtol, got both.")
-        rcond = _tolerance(a, a.shape) if rtol is None else rtol
-    return ops.pinv(a, 1e-15 if rcond is None else _per_matrix(rcond, 2))
-
-
-def _per_matrix(x, axes):
-    """A number as it is; an array with an element for each matrix gets more axes, of length 1."""
-    x = scalar(x)
-    return x if isinstance(x, (int, float, onp.generic)) else as_array(x)[(..., *(None,) * axes)]
-
-
-def _tolerance(x, shape):
-    """Singular values below this fraction of the largest are rounding errors."""
-    return max(shape[-2:]) * float(onp.finfo(x.dtype).eps)
+        rcond = rank_tolerance(a, a.shape) if rtol is None else rtol
+    return ops.pinv(a, 1e-15 if rcond is None else per_matrix(rcond, 2))
 
 
 def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> tuple[Result, Result, Result, Result]:
@@ -179,12 +133,12 @@ def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> tuple[Resul
         (x, residuals, rank, s): the solution, the squared norms of b - a x, the rank and the singular values of `a`.
         `residuals` is empty unless n > m = rank, under vmap unless n > m.
     """
-    a, b = _matrices(a, "lstsq"), inexact(b)
+    a, b = as_matrices(a, "lstsq"), inexact(b)
     if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
         raise LinAlgError(f"lstsq: expected a of shape (n, m) and b (n,) or (n, k), got {a.shape} and {b.shape}.")
     n, m = a.shape
     s = ops.svdvals(a)
-    rcond = _tolerance(a, a.shape) if rcond is None else rcond if rcond >= 0 else float(onp.finfo(a.dtype).eps)
+    rcond = rank_tolerance(a, a.shape) if rcond is None else rcond if rcond >= 0 else float(onp.finfo(a.dtype).eps)
     rank = count_nonzero(stop_gradient(s) > rcond * stop_gradient(s)[:1]).astype("int32")
     x = _product.matmul(ops.pinv(a, rcond), b)
     if n > m and (isinstance(rank, Tracer) or int(rank) == m):  # lanes of vmap have one shape
@@ -221,18 +175,18 @@ def det(a: ArrayLike) -> Result:
 
     The gradient costs a singular value decomposition on a GPU, and for singular matrices; that of `slogdet` an inverse.
     """
-    return ops.det(_square(a, "det"))
+    return ops.det(as_square(a, "det"))
 
 
 def slogdet(a: ArrayLike) -> SlogdetResult:
     """(sign, logabsdet): the signs of determinants and the logarithms of their absolute values."""
-    return SlogdetResult(*ops.slogdet(_square(a, "slogdet")))
+    return SlogdetResult(*ops.slogdet(as_square(a, "slogdet")))
 
 
 # Decompositions.
 def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Result:
     """The lower triangular l of a = l l^H, for positive definite matrices; with `upper` the upper u of a = u^H u."""
-    lower = ops.cholesky(_hermitian(a, "cholesky", upper))
+    lower = ops.cholesky(as_hermitian(a, "cholesky", upper))
     return adjoint(lower) if upper else lower
 
 
@@ -241,12 +195,12 @@ def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
 
     `UPLO` says which triangle is read, "L" or "U".
     """
-    return EighResult(*ops.eigh(_hermitian(a, "eigh", _upper(UPLO, "eigh"))))
+    return EighResult(*ops.eigh(as_hermitian(a, "eigh", _upper(UPLO, "eigh"))))
 
 
 def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Result:
     """The eigenvalues (..., n) of Hermitian matrices, ascending; `UPLO` says which triangle is read, "L" or "U"."""
-    return ops.eigvalsh(_hermitian(a, "eigvalsh", _upper(UPLO, "eigvalsh")))
+    return ops.eigvalsh(as_hermitian(a, "eigvalsh", _upper(UPLO, "eigvalsh")))
 
 
 def eig(a: ArrayLike) -> EigResult:
@@ -255,12 +209,12 @@ def eig(a: ArrayLike) -> EigResult:
     Those of an Array, on a GPU and under `vmap` and `Jit` are complex even where all are real (unlike NumPy's): there
     the dtype does not depend on the numbers.
     """
-    return EigResult(*real_if_all_are(a, *ops.eig(_square(a, "eig"))))
+    return EigResult(*real_if_all_are(a, *ops.eig(as_square(a, "eig"))))
 
 
 def eigvals(a: ArrayLike) -> Result:
     """The eigenvalues (..., n) of square matrices: see `eig`."""
-    return real_if_all_are(a, ops.eigvals(_square(a, "eigvals")))[0]
+    return real_if_all_are(a, ops.eigvals(as_square(a, "eigvals")))[0]
 
 
 def svd(a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
@@ -272,13 +226,13 @@ def svd(a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermi
         (U, S, Vh): u (..., n, n) or, unless `full_matrices`, (..., n, k); s (..., k), descending; vh (..., m, m) or
         (..., k, m). Only s without `compute_uv`.
     """
-    a = _mirrored(a, "svd") if hermitian else _matrices(a, "svd")
+    a = mirrored(a, "svd") if hermitian else as_matrices(a, "svd")
     return SVDResult(*ops.svd(a, full_matrices=bool(full_matrices))) if compute_uv else ops.svdvals(a)
 
 
 def svdvals(x: ArrayLike, /) -> Result:
     """The singular values (..., k) of matrices, descending."""
-    return ops.svdvals(_matrices(x, "svdvals"))
+    return ops.svdvals(as_matrices(x, "svdvals"))
 
 
 def qr(a: ArrayLike, mode: str = "reduced") -> Any:
@@ -290,7 +244,7 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
         (Q, R): q (..., n, k) and r (..., k, m); q (..., n, n) and r (..., n, m) with mode "complete"; only r (..., k,
         m) with mode "r".
     """
-    a = _matrices(a, "qr")
+    a = as_matrices(a, "qr")
     if mode not in ("reduced", "complete", "r"):
         raise ValueError(f"qr: expected mode 'reduced', 'complete' or 'r', got {mode!r}; others have no derivative.")
     n = a.shape[-2]
@@ -300,109 +254,10 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
     return r if mode == "r" else QRResult(q, r)
 
 
-# Norms and what is measured by singular values.
-def norm(x: ArrayLike, ord: float | str | None = None, axis: Axes = None, keepdims: bool = False) -> Result:
-    """The norm of vectors, or of matrices if `axis` names two axes or `x` is a matrix and `ord` is given.
-
-    Args:
-        x: The array.
-        ord: For vectors None or 2 (Euclidean), 1, 0, inf, -inf or any number. For matrices None or "fro" (Frobenius),
-            "nuc" (sum of singular values), 2, -2 (largest and smallest of them), 1, -1 (of columns), inf, -inf (of
-            rows). The gradient of a Euclidean norm is 0 where the norm is 0 (PyTorch's convention).
-        axis: The axis of vectors or the two of matrices; all by default.
-        keepdims: Whether these axes stay, with length 1.
-    """
-    x = inexact(x)
-    axes = complete_axes(axis, x.ndim)
-    if ord is None or (ord == 2 and len(axes) == 1) or (ord == "fro" and len(axes) == 2):
-        return reduction.norm(x, axis=axes, keepdims=bool(keepdims))
-    if len(axes) == 1 and not isinstance(ord, str):
-        return _vector_norm(x, ord, axes, keepdims)
-    if len(axes) != 2 or ord not in _MATRIX_NORMS:
-        where = f"for axis {axis} of shape {x.shape}"
-        raise ValueError(f"norm: expected an order of vectors or matrices, got {ord!r} {where}.")
-    y = _MATRIX_NORMS[ord](_shape.moveaxis(x, axes, (-2, -1)))
-    return _shape.expand_dims(y, axes) if keepdims else scalar(y)
-
-
-_MATRIX_NORMS: dict[Any, Any] = {
-    "nuc": lambda x: sum(ops.svdvals(x), -1),
-    2: lambda x: amax(ops.svdvals(x), -1),
-    -2: lambda x: amin(ops.svdvals(x), -1),
-    1: lambda x: amax(sum(absolute(x), -2), -1),
-    -1: lambda x: amin(sum(absolute(x), -2), -1),
-    onp.inf: lambda x: amax(sum(absolute(x), -1), -1),
-    -onp.inf: lambda x: amin(sum(absolute(x), -1), -1),
-}
-
-
-def _vector_norm(x, ord, axes, keepdims):
-    return as_array(scalar(_norm_of_order(absolute(single(x)), ord, axes, keepdims)), x.real.dtype)
-
-
-def _norm_of_order(sizes, ord, axes, keepdims):
-    if ord == onp.inf:
-        return amax(sizes, axes, keepdims=keepdims, initial=0)
-    if ord == -onp.inf:
-        return amin(sizes, axes, keepdims=keepdims)
-    if ord == 0:
-        return sum((sizes != 0).astype(sizes.dtype), axes, keepdims=keepdims)
-    if ord == 1:
-        return sum(sizes, axes, keepdims=keepdims)
-    total = sum(sizes**ord, axes, keepdims=keepdims)
-    zero = total == 0  # there the gradient is 0
-    return where(zero, 0, where(zero, 1, total) ** (1 / ord)) if ord > 0 else total ** (1 / ord)
-
-
-def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: float | str | None = "fro") -> Result:
-    """The norm of matrices (..., n, m): see `norm`."""
-    return norm(_matrices(x, "matrix_norm"), ord, (-2, -1), keepdims)
-
-
-def vector_norm(x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False, ord: float = 2) -> Result:
-    """The norm of vectors, whose elements lie along one or several axes (all by default): see `norm`."""
-    x = inexact(x)
-    axes = complete_axes(axis, x.ndim)
-    return reduction.norm(x, axis=axes, keepdims=keepdims) if ord == 2 else _vector_norm(x, ord, axes, keepdims)
-
-
-def cond(x: ArrayLike, p: float | str | None = None) -> Result:
-    """The condition number of matrices in norm `p`.
-
-    By singular values for 2 (None) and -2, else norm(x, p) * norm(inv(x), p); infinite for singular matrices.
-    """
-    x = _matrices(x, "cond")
-    if p is None or p in (2, -2):
-        s = ops.svdvals(x)
-        with onp.errstate(divide="ignore", invalid="ignore"):
-            ratio = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-        return scalar(where(isnan(ratio) & ~any(isnan(x), (-2, -1)), onp.inf, ratio))
-    singular = ops.slogdet(stop_gradient(_square(x, "cond")))[0] == 0
-    safe = where(singular[..., None, None], like(x, library(x).eye(x.shape[-1], dtype=x.dtype)), x)
-    return scalar(where(singular, onp.inf, matrix_norm(safe, ord=p) * matrix_norm(ops.inv(safe), ord=p)))
-
-
-def matrix_rank(
-    A: ArrayLike, tol: ArrayLike | None = None, hermitian: bool = False, *, rtol: ArrayLike | None = None
-) -> Result:
-    """The number of singular values above `tol`, or above `rtol` times the largest; it has no gradient."""
-    a = stop_gradient(as_array(A))
-    if a.ndim < 2:
-        return any(a != 0).astype(int)
-    if tol is not None and rtol is not None:
-        raise ValueError("matrix_rank: expected tol or rtol, got both.")
-    s = ops.svdvals(_mirrored(a, "matrix_rank") if hermitian else inexact(a))
-    if tol is None:
-        tol = amax(s, -1, keepdims=True, initial=0) * (_tolerance(s, a.shape) if rtol is None else _per_matrix(rtol, 1))
-    else:
-        tol = _per_matrix(tol, 1)
-    return count_nonzero(s > tol, -1)
-
-
 # Products.
 def matrix_power(a: ArrayLike, n: int) -> Result:
     """The n-th power of square matrices, by squaring; that of their inverses if `n` is negative."""
-    n, matrix = operator.index(n), _square(a, "matrix_power")
+    n, matrix = operator.index(n), as_square(a, "matrix_power")
     a, n = (ops.inv(matrix), -n) if n < 0 else (as_array(a), n)
     power = None if n else like(a, library(a).zeros(a.shape, a.dtype) + library(a).eye(a.shape[-1], dtype=a.dtype))
     while n:

@@ -15,7 +15,8 @@ import numpy
 from ..dtypes import narrowed_integers
 from ..families import elementwise, is_half, linear, moves
 from ..kernels import special
-from ..primitive import Primitive, Vjp
+from ..primitive import Primitive
+from ..residuals import Vjp
 
 __all__ = [
     "absolute", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "astype",

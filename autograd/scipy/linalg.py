@@ -19,9 +19,11 @@ from ..numpy import _padding, _shape
 from ..numpy import linalg as matrices
 from ..numpy._common import as_array, inexact, together
 from ..numpy._elementwise import absolute, ceil, exp, exp2, log2, maximum, where
+from ..numpy._matrices import as_matrices, as_square, mirrored
 from ..numpy._reduction import amax
-from ..numpy.linalg import LinAlgError, _matrices, _mirrored, _square
+from ..numpy.linalg import LinAlgError
 from ..ops import linalg as ops
+from ..ops import scipy_linalg as scipy_ops
 from ..ops.elementwise import astype, conj, stop_gradient
 from ..ops.linalg import adjoint, unit
 from ..ops.product import swap
@@ -48,7 +50,7 @@ def expm(A: ArrayLike) -> Result:
     Source: Higham 2005, "The scaling and squaring method for the matrix exponential revisited", Algorithm 2.3, without
     its preprocessing and lower degrees: always 13, and 7 in single precision.
     """
-    A = _square(A, "expm")
+    A = as_square(A, "expm")
     if not A.size:
         return A
     dtype, A = A.dtype, _at_least_single(A)
@@ -104,7 +106,7 @@ def sqrtm(A: ArrayLike) -> Result:
     Source: Higham 2008, "Functions of Matrices", the product form of the Denman-Beavers iteration with determinantal
     scaling (6.29), scaled in the first 10 steps.
     """
-    A = _square(A, "sqrtm")
+    A = as_square(A, "sqrtm")
     dtype, n = A.dtype, A.shape[-1]
     root = rest = _at_least_single(A)
     one = unit(rest, n)
@@ -127,20 +129,20 @@ def logm(A: ArrayLike) -> Result:
     Raises:
         LinAlgError: If such a matrix is differentiated or an Array, whose dtype does not depend on its numbers.
     """
-    A = _square(A, "logm")
+    A = as_square(A, "logm")
     try:
-        return ops.logm(A)
+        return scipy_ops.logm(A)
     except LinAlgError:
         if not isinstance(A, onp.ndarray):
             raise
-        return ops.logm(A.astype(onp.result_type(A, "complex64")))
+        return scipy_ops.logm(A.astype(onp.result_type(A, "complex64")))
 
 
 # Systems of equations.
 def _solved(solver, a, b):
     """The solution of a x = b by a solver for matrices `b`; a vector if `b` has one axis."""
     b = inexact(b)
-    return solver(a, b[:, None])[..., 0] if b.ndim == 1 else solver(a, _matrices(b, "solve"))
+    return solver(a, b[:, None])[..., 0] if b.ndim == 1 else solver(a, as_matrices(b, "solve"))
 
 
 def _triangular(lower, unit_diagonal=False):
@@ -183,7 +185,7 @@ def solve(
         ValueError: If there is no such structure.
         LinAlgError: If a matrix is singular or not positive definite, with NumPy.
     """
-    a = _square(a, "solve")
+    a = as_square(a, "solve")
     kind = _STRUCTURES.get(assume_a or "gen", assume_a or "gen")
     if transposed:
         flipped = {"lower triangular": "upper triangular", "upper triangular": "lower triangular"}
@@ -193,7 +195,7 @@ def solve(
     if kind == "pos":
         return cho_solve(cho_factor(a, lower), b)
     if kind == "her":
-        a = _mirrored(a if lower else adjoint(a), "solve")
+        a = mirrored(a if lower else adjoint(a), "solve")
     elif kind == "sym":
         a = _shape.tril(a) + swap(_shape.tril(a, -1)) if lower else _shape.triu(a) + swap(_shape.triu(a, 1))
     elif kind != "gen":
@@ -219,7 +221,7 @@ def solve_triangular(
         lower: Whether the lower triangle is read.
         unit_diagonal: Whether the diagonal counts as 1, whatever it is.
     """
-    a = _square(a, "solve_triangular")
+    a = as_square(a, "solve_triangular")
     if trans not in (0, 1, 2, "N", "T", "C"):
         raise ValueError(f"solve_triangular: expected trans 0, 1, 2, 'N', 'T' or 'C', got {trans!r}.")
     if trans not in (0, "N"):
@@ -244,14 +246,16 @@ def cho_solve(
 ) -> Result:
     """x of a x = b, from the result of `cho_factor(a)`."""
     c, lower = c_and_lower
-    c = _square(c, "cho_solve")
+    c = as_square(c, "cho_solve")
     left, right = (c, adjoint(c)) if lower else (adjoint(c), c)
     return _solved(lambda a, b: _triangular(False)(right, _triangular(True)(left, b)), None, b)
 
 
 def solve_sylvester(a: ArrayLike, b: ArrayLike, q: ArrayLike) -> Result:
     """x (..., n, m) of a x + x b = q, for `a` (..., n, n) and `b` (..., m, m); computed by SciPy."""
-    return ops.solve_sylvester(_square(a, "solve_sylvester"), _square(b, "solve_sylvester"), _matrices(q, "q"))
+    return scipy_ops.solve_sylvester(
+        as_square(a, "solve_sylvester"), as_square(b, "solve_sylvester"), as_matrices(q, "q")
+    )
 
 
 def solve_banded(
@@ -270,10 +274,10 @@ def solve_banded(
         b: (..., n, k) or a vector (n,).
     """
     lower, upper = l_and_u
-    ab = _matrices(ab, "solve_banded")
+    ab = as_matrices(ab, "solve_banded")
     if ab.shape[-2] != lower + upper + 1:
         raise ValueError(f"solve_banded: expected {lower + upper + 1} diagonals as rows of ab, got shape {ab.shape}.")
-    return _solved(lambda ab, b: ops.solve_banded(ab, b, lower=lower, upper=upper), ab, b)
+    return _solved(lambda ab, b: scipy_ops.solve_banded(ab, b, lower=lower, upper=upper), ab, b)
 
 
 def solveh_banded(
@@ -290,10 +294,10 @@ def solveh_banded(
         ab: The diagonals above the main one and this, (..., u + 1, n); with `lower` this and those below.
         b: (..., n, k) or a vector (n,).
     """
-    ab = _matrices(ab, "solveh_banded")
+    ab = as_matrices(ab, "solveh_banded")
     count = ab.shape[-2] - 1
     bounds = (count, 0) if lower else (0, count)
-    other = ops.transposed_band(ops.conjugate(ab), *bounds)
+    other = scipy_ops.transposed_band(ops.conjugate(ab), *bounds)
     band = [other, ab[..., 1:, :]] if lower else [ab, other[..., 1:, :]]
     return solve_banded((count, count), _shape.concatenate(band, -2), b)
 
