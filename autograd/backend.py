@@ -47,6 +47,9 @@ class Device:
     Attributes:
         kind: "cpu" or "gpu".
         index: The number of the GPU, 0 on the CPU.
+
+    Raises:
+        DeviceError: For another kind, or another number on the CPU; that a GPU is there shows when it is used.
     """
 
     __slots__ = ("index", "kind")
@@ -54,6 +57,8 @@ class Device:
     index: int
 
     def __init__(self, kind: str, index: int = 0) -> None:
+        if kind != "gpu" and (kind != "cpu" or index):
+            raise DeviceError(f"Device: expected 'cpu', or 'gpu' and a number, got {kind!r} and {index!r}.")
         self.kind = kind
         self.index = index
 
@@ -226,7 +231,7 @@ def as_device(name: DeviceLike) -> Device:
         DeviceError: If there is no such name, or the device is not available.
     """
     if isinstance(name, Device):
-        return name
+        return _available(name)
     found = _named(name)
     return found if found.kind == "cpu" or ":" in name or _gpu_count() == 1 else Device("gpu", _current_index())
 
@@ -240,13 +245,16 @@ def _named(name):
     kind, _, index = str(name).partition(":")
     if kind not in ("cpu", "gpu") or (index and (kind == "cpu" or not index.isdecimal())):
         raise DeviceError(f"device: expected 'cpu', 'gpu' or 'gpu:<number>', got {name!r}.")
-    if kind == "cpu":
-        return CPU
-    chosen, count = int(index or 0), _gpu_count()
-    if chosen >= count:
+    return CPU if kind == "cpu" else _available(Device("gpu", int(index or 0)))
+
+
+def _available(chosen):
+    """A device, unless it is a GPU that is not there."""
+    count = _gpu_count() if chosen.kind == "gpu" else 1
+    if chosen.index >= count:
         found = f"CuPy finds {count} GPUs" if count else "CuPy is not installed or finds no GPU"
-        raise DeviceError(f"device: {name!r} is not available: {found}. Use 'cpu'.")
-    return Device("gpu", chosen)
+        raise DeviceError(f"device: '{chosen}' is not available: {found}. Use 'cpu'.")
+    return chosen
 
 
 def device_of(raw: RawArray) -> Device:
@@ -449,10 +457,9 @@ def _on_gpu(host, index):
 
 
 def beside_gpu(args: Sequence[Any]) -> Sequence[Any]:
-    """Arguments for a function of CuPy: a host array without axes as a scalar, which travels with the kernel."""
-    if not any(isinstance(a, numpy.ndarray) for a in args):
-        return args
-    return [a if not isinstance(a, numpy.ndarray) else _cupy().asarray(a) if a.ndim else a[()] for a in args]
+    """Arguments for a function of CuPy: a host array as a scalar, which travels with the kernel; it has no axes, as
+    `library` has refused others."""
+    return [a[()] if isinstance(a, numpy.ndarray) else a for a in args]
 
 
 def library(args: Iterable[Any], where: str = "operation") -> ModuleType:

@@ -19,7 +19,7 @@ from .write_protection import notice
 if TYPE_CHECKING:
     from .primitive import Primitive
 
-__all__ = ["Batch", "BatchTracer", "running"]
+__all__ = ["Batch", "BatchTracer", "one_by_one", "running"]
 
 running: ContextVar[tuple[Batch, ...]] = ContextVar("autograd.batches", default=())
 """The batches of the vmaps whose functions run in this thread or task, the outer ones first."""
@@ -112,13 +112,18 @@ def _stack(primitive, size, values, batched, params):
     return primitive(*values, **_shifted(params, size))
 
 
+def one_by_one(
+    primitive: Primitive, size: int, values: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]
+) -> list[Any]:
+    """The result of a primitive in each lane."""
+    return [primitive(*[x[i] if b else x for x, b in zip(values, batched, strict=True)], **params) for i in range(size)]
+
+
 def _loop(primitive, size, values, batched, params):
     """One lane after the other."""
     if not size:
         raise ValueError(f"{primitive.name}: has no batching rule and needs at least one lane.")
-    lanes = [
-        primitive(*[x[i] if b else x for x, b in zip(values, batched, strict=True)], **params) for i in range(size)
-    ]
+    lanes = one_by_one(primitive, size, values, batched, params)
     if type(lanes[0]) is tuple:
         return tuple(map(stack_all, zip(*lanes, strict=True)))
     return stack_all(lanes)

@@ -69,8 +69,8 @@ class _Replay:
 
     name = "checkpoint"
 
-    def __init__(self, run, random_state, like):
-        self._run, self._random_state, self._like, self._batches = run, random_state, like, running.get()
+    def __init__(self, again, random_state, like):
+        self._again, self._random_state, self._like, self._batches = again, random_state, like, running.get()
 
     def replay(self, tape, gradients, position, consume):
         """Runs the function again at the end of the same tape, and passes cotangents from its outputs to its inputs."""
@@ -82,7 +82,7 @@ class _Replay:
         batches = running.get()
         try:
             running.set(self._batches)  # those of the first run, which draw the same random numbers
-            outputs = tree.flatten(_run(self._run)[1])[0]
+            outputs = tree.flatten(_run(self._again)[1])[0]
         finally:
             running.set(batches)
             numpy.random.set_state(random_state)  # noqa: NPY002
@@ -141,8 +141,8 @@ def checkpoint_unless(f: Callable[P, R], differs: Callable[[], Any]) -> Callable
                 "cuobjax.Remat(f), which restores variables."
             )
         tape = max(tapes, key=lambda tape: tape.level)
-        run = functools.partial(in_these_rules(f), *_kept(args, tape), **_kept(kwargs, tape))
-        _cut(tape, starts[tape], leaves, _Replay(run, random_state, _shapes(leaves)))
+        again = functools.partial(in_these_rules(f), *_kept(args, tape), **_kept(kwargs, tape))
+        _cut(tape, starts[tape], leaves, _Replay(again, random_state, _shapes(leaves)))
         return tree.unflatten(structure, leaves)
 
     return recomputed

@@ -35,7 +35,7 @@ def map(f: Callable[[Any], Any], xs: Tree) -> Tree:
         >>> map(lambda x: x @ x, np.array([[1.0, 2.0], [3.0, 4.0]]))
         array([ 5., 25.])
     """
-    if not all(len(x) for x in tree.flatten(xs)[0]):
+    if any(getattr(x, "shape", ())[:1] == (0,) for x in tree.flatten(xs)[0]):
         raise ValueError("map: needs at least one element; without one, the structure of the result is not known.")
     return scan(lambda carry, x: (carry, f(x)), None, xs)[1]
 
@@ -61,7 +61,7 @@ def scan(
 
     Raises:
         TypeError: If `xs` has a leaf without axes, or `y` another structure at some step.
-        ValueError: If lengths differ.
+        ValueError: If lengths differ, or `length` is negative.
 
     Example:
         >>> import numpy as np
@@ -75,6 +75,8 @@ def scan(
     if len(lengths) != 1:
         raise ValueError(f"scan: expected arrays of one length, or `length`, got lengths {sorted(lengths)}.")
     count = lengths.pop()
+    if count < 0:
+        raise ValueError(f"scan: expected a length of at least 0, got {count}.")
     carry, ys = init, [None] * count
     for i in reversed(range(count)) if reverse else range(count):
         result = f(carry, tree.unflatten(structure, [x[i] for x in leaves]))

@@ -55,11 +55,12 @@ if TYPE_CHECKING:
     from .typing import DTypeLike, RawArray
 
 __all__ = [
-    "KERNELS", "Array", "Interpreter", "NeedsValue", "Reference", "TracedNumber", "Tracer", "all_wrapped", "bare",
+    "KERNEL_REMEDY", "Array", "Interpreter", "NeedsValue", "Reference", "TracedNumber", "Tracer", "all_wrapped", "bare",
     "beside", "concrete", "dereferenced", "escaped", "kind_of", "levels", "library", "lift", "resolved", "wrapped",
 ]  # fmt: skip
 
-KERNELS: str = "A kernel of your own, which needs raw arrays, is an autograd.primitive."
+KERNEL_REMEDY: str = "A kernel of your own, which needs raw arrays, is an autograd.primitive."
+"""The end of errors for those who ask a traced value for its raw array."""
 _activations = itertools.count(1)
 _ANYWHERE: AbstractContextManager[Any] = contextlib.nullcontext()
 _new = object.__new__
@@ -241,7 +242,7 @@ class Tracer(Array):
     @property
     def raw(self) -> RawArray:
         raise TypeError(
-            f"Array.raw: expected a plain Array, got one that is being traced. {KERNELS} Else use functions of "
+            f"Array.raw: expected a plain Array, got one that is being traced. {KERNEL_REMEDY} Else use functions of "
             "autograd.numpy or cuobjax.numpy, or autograd.stop_gradient(x).raw where its gradient is not wanted."
         )
 

@@ -200,6 +200,8 @@ def _observed(observers, name, line, run, again):
 
 
 class _Again(threading.local):
+    """Whether an observer of this thread applies an operation once more, of which nobody is told."""
+
     running = False
 
 
@@ -207,11 +209,12 @@ _again = _Again()
 
 
 def _again_if(allowed, run):
+    """What applies an operation once more; None if it must not be."""
     return functools.partial(_unobserved, run) if allowed else None
 
 
 def _nothing():
-    """What an operation does besides those that it is made of."""
+    """All that an operation does besides the operations that it calls, of which observers are told by themselves."""
 
 
 def _unobserved(run):
@@ -310,7 +313,11 @@ def _nothing_if(allowed, run):
 
 
 def _telling(tape, primitive, edges, line, again_if):
-    """Edges whose vjps tell observers, sums of what was broadcast included."""
+    """Edges whose vjps tell observers when they run; the sum of what was broadcast is a part of them.
+
+    Args:
+        again_if: `_again_if`, or `_nothing_if` for the edges of a result of several arrays.
+    """
     what = f"gradient of {primitive.name}", line, functools.partial(again_if, may_run_twice(primitive))
     for observer in _observers():
         at = observer.traced()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .typing import DTypeLike
 
 __all__ = [
-    "default_dtype", "entering", "follows_numpy", "in_these_rules", "is_inexact", "known", "limited",
+    "complete_dtype", "default_dtype", "entering", "follows_numpy", "in_these_rules", "is_inexact", "limited",
     "narrowed_integers", "numpy_rules", "promoted", "real_dtype", "set_default_dtype", "undecided",
 ]  # fmt: skip
 
@@ -51,13 +51,13 @@ def set_default_dtype(dtype: DTypeLike) -> None:
     global _real
     if dtype is None:  # NumPy's name for float64
         raise TypeError("set_default_dtype: expected a dtype, got None. Write 'float32', for instance.")
-    dtype = known("set_default_dtype", dtype)
+    dtype = complete_dtype("set_default_dtype", dtype)
     if dtype.name not in ("float16", "bfloat16", "float32", "float64"):
         raise TypeError(f"set_default_dtype: expected a dtype of real numbers, got {dtype}.")
     _real = dtype
 
 
-def known(where: str, dtype: DTypeLike) -> onp.dtype[Any]:
+def complete_dtype(where: str, dtype: DTypeLike) -> onp.dtype[Any]:
     """A dtype that `where` was given; NumPy knows the name "bfloat16" once the package ml_dtypes is imported."""
     if isinstance(dtype, str) and dtype == "bfloat16":
         with contextlib.suppress(ImportError):
@@ -102,7 +102,7 @@ def promoted(dtypes: Sequence[onp.dtype[Any]]) -> onp.dtype[Any] | None:
 
 
 def entering(raw: Any, among: onp.dtype[Any] | None) -> Any:
-    """A raw array or scalar that enters an operation on Arrays, in the dtype that it gets: points 1 above.
+    """A raw array or scalar that enters an operation on Arrays, in the dtype that it gets: point 1 above.
 
     Args:
         raw: A raw array or a scalar of NumPy.

@@ -14,7 +14,7 @@ __all__ = [
 ]  # fmt: skip
 
 _PACKAGES = ("autograd", "contextlib", "cuobjax", "functools")
-_ARRAY_LIBRARIES = frozenset(["numpy", "scipy", *"cupy cupy_backends".split()])
+_ARRAY_LIBRARIES = frozenset("numpy scipy cupy cupy_backends".split())
 _KEYWORDS = {
     "dim": "Write axis in place of dim.",
     "dims": "Write axis in place of dims.",

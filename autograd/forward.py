@@ -101,7 +101,7 @@ def tangent_of(
 
 
 def total(y: Any, contributions: Iterable[Any]) -> Any:
-    """The sum of contributions to the tangent of `y`, in its shape and dtype, to which a vjp does not broadcast."""
+    """The sum of contributions to the tangent of `y`, in its shape and dtype; vjps do not broadcast to that shape."""
     t = functools.reduce(operator.add, contributions)
     if t.dtype.kind == "c" and y.dtype.kind != "c":
         t = real(t)

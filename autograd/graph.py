@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as onp
 
 from . import backend
-from .core import KERNELS, Array, Interpreter, TracedNumber, Tracer, bare, dereferenced, kind_of, resolved
+from .core import KERNEL_REMEDY, Array, Interpreter, TracedNumber, Tracer, bare, dereferenced, kind_of, resolved
 from .errors import line_of_user, note_recorded, recorded_at
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConcretizationError", "Graph", "Operation", "PythonOperator", "StagedNumber", "StagedTracer", "Staging", "Value",
-    "applied", "baked", "recording", "shrunk", "to_array", "value_of",
+    "applied", "recording", "shrunk", "to_array", "value_of",
 ]  # fmt: skip
 
 _new = object.__new__
@@ -195,7 +195,7 @@ class StagedTracer(Tracer):
 
     @property
     def raw(self) -> RawArray:
-        raise ConcretizationError(f"{self._trace.forced(self, 'raw')} {KERNELS}")
+        raise ConcretizationError(f"{self._trace.forced(self, 'raw')} {KERNEL_REMEDY}")
 
 
 class StagedNumber(TracedNumber, StagedTracer):
@@ -270,7 +270,7 @@ class Staging(Interpreter):
         elif kind_of(x) is None and not backend.is_array(x):
             x = onp.asarray(x)  # NumPy treats a member of an IntEnum, for instance, as an array
         position = self._new_value(x)
-        self.graph.constants[position] = x if isinstance(x, Tracer) or not backend.is_array(x) else baked(x)
+        self.graph.constants[position] = x if isinstance(x, Tracer) or not backend.is_array(x) else _copied(x)
         return position
 
     def _new_value(self, value):
@@ -387,8 +387,8 @@ def value_of(x: Any) -> Value:
     return Value(tuple(x.shape), x.dtype, None, raw.data.device_id if backend.is_cupy(raw) else None)
 
 
-def baked(raw: RawArray) -> RawArray:
-    """A copy of a constant, to which its owner may write; repeated elements (stride 0) are stored once."""
+def _copied(raw):
+    """A copy of a constant, as its owner may write to it; repeated elements (stride 0) are stored once."""
     if not raw.ndim or 0 not in raw.strides or not raw.size or backend.is_cupy(raw):
         return backend.copied(raw)
     return onp.broadcast_to(backend.copied(shrunk(raw)), raw.shape)

@@ -19,7 +19,7 @@ from .gradients import FIRST, given_argnums, named
 from .numpy import moveaxis, stack
 from .ops.shape import reshape
 from .tangents import transposed
-from .taped_run import TapedRun, select
+from .taped_run import TapedRun, completed, select
 
 __all__ = ["hessian", "jacfwd", "jacobian", "jacrev"]
 
@@ -133,9 +133,7 @@ def jacfwd(
             forward = Forward()
             tracers = [ForwardTracer(forward, x, t) for x, t in zip(inputs, tangents, strict=True)]
             changed = tree.unflatten(arguments, tracers)
-            given = list(rest) if raw else tree.tree_map(lift, rest)
-            for i, x in [(argnums, changed)] if isinstance(argnums, int) else zip(argnums, changed, strict=True):
-                given[i] = x
+            given = completed(rest if raw else tree.tree_map(lift, rest), argnums, changed)
             try:
                 with numpy_rules(raw or follows_numpy()):
                     output = f(*given, **(constants if raw else tree.tree_map(lift, constants)))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 
 from . import backend
+from .batch import one_by_one
 from .core import Array, Reference, bare, library
 from .graph import recording
 from .primitive import PRIMITIVES, Primitive
@@ -81,9 +82,7 @@ def _shown(x):
 
 
 def _in_lanes(primitive, size, values, batched, params):
-    lanes = [
-        primitive(*[x[i] if own else x for x, own in zip(values, batched, strict=True)], **params) for i in range(size)
-    ]
+    lanes = one_by_one(primitive, size, values, batched, params)
     return (library(lanes[0]) if lanes else numpy).zeros(size)
 
 

@@ -25,7 +25,7 @@ from .write_protection import kept
 if TYPE_CHECKING:
     from .typing import Tree
 
-__all__ = ["TapedRun", "one_array", "scalar_seed", "select"]
+__all__ = ["TapedRun", "completed", "one_array", "scalar_seed", "select"]
 
 
 class _Closing:
@@ -91,11 +91,9 @@ class TapedRun:
         as_given = self.raw or (raw is None and follows_numpy())
         arguments, kwargs = rest if as_given else tree.unflatten(structure, map(_unchanging, others))
         inputs = tree.unflatten(self._structure, self._inputs)
-        for i, value in [(argnums, inputs)] if isinstance(argnums, int) else zip(argnums, inputs, strict=True):
-            arguments[i] = value
         try:
             with numpy_rules(raw is None and (self.raw or follows_numpy())):
-                self.output = f(*arguments, **kwargs)
+                self.output = f(*completed(arguments, argnums, inputs), **kwargs)
         except BaseException as error:
             self.close()
             if isinstance(error, Exception):
@@ -178,6 +176,14 @@ def select(
     if len({i % len(args) for i in numbers}) != len(numbers):
         raise ValueError(f"{where}: expected distinct positions to differentiate, got {numbers}.")
     return args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in numbers), (rest, kwargs)
+
+
+def completed(rest: Sequence[Any], argnums: int | Sequence[int], selected: Any) -> list[Any]:
+    """The arguments with these in the places of those that `select` took out."""
+    arguments = list(rest)
+    for i, x in [(argnums, selected)] if isinstance(argnums, int) else zip(argnums, selected, strict=True):
+        arguments[i] = x
+    return arguments
 
 
 def scalar_seed(x: Any, where: str, kind: str = "real", one_element: bool = False) -> Any:

@@ -17,7 +17,7 @@ import cuobjax.numpy as jn
 from autograd import Array, tree
 from autograd.backend import is_array
 from autograd.core import kind_of
-from autograd.dtypes import is_inexact, known
+from autograd.dtypes import complete_dtype, is_inexact
 from autograd.numpy import asarray
 
 from .absent import LOSS_SCALE, declare
@@ -70,7 +70,7 @@ class Policy:
 def _checked(dtype: Any) -> onp.dtype[Any] | None:
     if dtype is None:
         return None
-    found = known("Policy", dtype)
+    found = complete_dtype("Policy", dtype)
     if not is_inexact(found) or found.kind == "c":
         raise TypeError(f"Policy: expected a dtype of real numbers, got {found}.")
     return found

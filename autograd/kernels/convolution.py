@@ -229,15 +229,8 @@ def _product(xp, a, b):
 
 def _reversed_convolution(xp, g, w, plan):
     """The transpose of a convolution with strides of 1 is one with its kernel reversed."""
-    spatial = tuple(range(2, w.ndim))
-    split = w.reshape(*plan.matrix_shape[:2], *w.shape[1:]).swapaxes(1, 2)
-    swapped = split.reshape(plan.x_shape[1], plan.matrix_shape[1], *plan.kernel)
-    flipped = xp.ascontiguousarray(xp.flip(swapped, spatial))
-    reach = [(k - 1) * d for k, d in zip(plan.kernel, plan.dilation, strict=True)]
-    padding = tuple(
-        (r - lo, n - out - (r - lo) + r)
-        for r, (lo, _), n, out in zip(reach, plan.padding, plan.x_shape[2:], plan.out, strict=True)
-    )
-    return convolution(
-        xp, g, flipped, strides=plan.strides, padding=padding, dilation=plan.dilation, groups=plan.groups
-    )
+    reverse = plan.reversed()
+    swapped = w.reshape(*plan.matrix_shape[:2], *w.shape[1:]).swapaxes(1, 2).reshape(reverse.w_shape)
+    flipped = xp.ascontiguousarray(xp.flip(swapped, tuple(range(2, w.ndim))))
+    how = {"strides": plan.strides, "padding": reverse.padding, "dilation": plan.dilation, "groups": plan.groups}
+    return convolution(xp, g, flipped, **how)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy
 
 from .im2col import Plan
-from .windows import scan_arguments, scan_covering, scan_parameters, scan_window
+from .windows import scan_arguments, scan_covering, scan_parameters, scan_window, sum_type
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -37,7 +37,7 @@ def suits(xp: ModuleType, plan: Plan) -> bool:
 def forward(xp: ModuleType, x: RawArray, w: RawArray, plan: Plan) -> RawArray:
     """As `convolution`."""
     y = xp.empty(plan.y_shape, x.dtype)
-    kernel = _forward_kernel(xp, plan.kernel, plan.strides, plan.dilation, _accumulator(x))
+    kernel = _forward_kernel(xp, plan.kernel, plan.strides, plan.dilation, sum_type(x))
     kernel(x, w, plan.w_shape[0], plan.w_shape[0] // plan.groups, *_arguments(plan), y)
     return y
 
@@ -45,7 +45,7 @@ def forward(xp: ModuleType, x: RawArray, w: RawArray, plan: Plan) -> RawArray:
 def to_input(xp: ModuleType, g: RawArray, w: RawArray, plan: Plan) -> RawArray:
     """As `convolution_input`."""
     x = xp.empty(plan.x_shape, g.dtype)
-    kernel = _input_kernel(xp, plan.kernel, plan.strides, plan.dilation, _accumulator(g))
+    kernel = _input_kernel(xp, plan.kernel, plan.strides, plan.dilation, sum_type(g))
     kernel(g, w, plan.groups, plan.w_shape[0] // plan.groups, *_arguments(plan), x)
     return x
 
@@ -55,9 +55,9 @@ def to_kernel(xp: ModuleType, x: RawArray, g: RawArray, plan: Plan) -> RawArray:
     outputs, count = plan.w_shape[0], len(x) * plan.length
     parts = 1 if math.prod(plan.kernel) <= UNROLLED else plan.kernel[0]
     shares = max(1, min(-(-BLOCKS // (outputs * parts)), -(-count // SHARE)))
-    accumulator = _accumulator(x)
-    sums = xp.empty((shares, *plan.w_shape), "float32" if accumulator == "float" else x.dtype)
-    kernel = _sum_kernel(xp, (plan.kernel[0] // parts, *plan.kernel[1:]), plan.strides, plan.dilation, accumulator)
+    kind = sum_type(x)
+    sums = xp.empty((shares, *plan.w_shape), "float32" if kind == "float" else x.dtype)
+    kernel = _sum_kernel(xp, (plan.kernel[0] // parts, *plan.kernel[1:]), plan.strides, plan.dilation, kind)
     sizes = outputs, outputs // plan.groups, parts, count, -(-count // shares)
     kernel(x, g, *sizes, *_arguments(plan), sums, size=shares * outputs * parts * THREADS, block_size=THREADS)
     return sums.sum(0).astype(x.dtype, copy=False)
@@ -65,11 +65,6 @@ def to_kernel(xp: ModuleType, x: RawArray, g: RawArray, plan: Plan) -> RawArray:
 
 def _arguments(plan):
     return scan_arguments(plan.x_shape[2:], plan.out, [lo for lo, _ in plan.padding])
-
-
-def _accumulator(x):
-    """What elements are added up in."""
-    return "float" if x.dtype.name in ("float16", "bfloat16") else "T"
 
 
 @functools.cache

@@ -67,6 +67,13 @@ class Plan(_Given):
         the windows of x, which takes about twice as long per element."""
         return math.prod(self.strides) == 1 and self.w_shape[0] <= 2 * self.x_shape[1] and 0 not in self.x_shape
 
+    def reversed(self) -> Plan:
+        """The plan of the convolution that is the transpose, for strides of 1: its kernel is turned around."""
+        along = zip(self.kernel, self.dilation, self.padding, self.x_shape[2:], self.out, strict=True)
+        padding = tuple([((k - 1) * d - lo, n - out + lo) for k, d, (lo, _), n, out in along])
+        w_shape = self.x_shape[1], self.matrix_shape[1], *self.kernel
+        return self._replace(x_shape=self.y_shape, w_shape=w_shape, out=self.x_shape[2:], padding=padding)
+
     def shifts(self, xp: ModuleType) -> int:
         """The number of matrices that `unfold` makes: one per offset along the first axis of the kernel, or one."""
         _, outputs, windows = self.matrix_shape

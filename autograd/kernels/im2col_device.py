@@ -12,7 +12,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .products import stacked
-from .windows import scan_arguments, scan_covering, scan_parameters, scan_window
+from .windows import scan_arguments, scan_covering, scan_parameters, scan_window, sum_type
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -32,7 +32,7 @@ def to_input(xp: Any, g: RawArray, w: RawArray, plan: Plan) -> RawArray:
     """As `convolution_input`."""
     if plan.is_cheaper_reversed():
         turned = _weights(w, plan).swapaxes(1, 2)[(..., *[slice(None, None, -1)] * len(plan.kernel))]
-        return _multiplied(xp, g, turned, _reversed(plan))
+        return _multiplied(xp, g, turned, plan.reversed())
     x = xp.zeros(plan.x_shape, g.dtype)
     matrix = _matrix(_weights(w, plan)).swapaxes(1, 2)
     for block in plan.blocks(xp, g.dtype, 1):
@@ -85,19 +85,6 @@ def _fits(batch, outputs):
     return 3 * batch * -(-outputs // TILE) <= 4 * -(-batch * outputs // TILE)
 
 
-def _reversed(plan):
-    """The plan of the convolution that is the transpose, for strides of 1: its kernel is turned around."""
-    reach = [(k - 1) * d for k, d in zip(plan.kernel, plan.dilation, strict=True)]
-    padding = tuple(
-        [
-            (r - lo, n - out + lo)
-            for r, (lo, _), n, out in zip(reach, plan.padding, plan.x_shape[2:], plan.out, strict=True)
-        ]
-    )
-    w_shape = plan.x_shape[1], plan.matrix_shape[1], *plan.kernel
-    return plan._replace(x_shape=plan.y_shape, w_shape=w_shape, out=plan.x_shape[2:], padding=padding)
-
-
 def _unfold(xp, x, block):
     """(n, C, *spatial) to (groups, K * C // groups, n * L)."""
     plan, channels = block.plan, x.shape[1]
@@ -117,8 +104,7 @@ def _unfold(xp, x, block):
 def _fold(xp, columns, x, block):
     """Adds the transpose of `_unfold` to x: each thread gathers one element of x, so that sums have one order."""
     plan, channels = block.plan, x.shape[1]
-    accumulator = "float" if x.dtype.name in ("float16", "bfloat16") else "T"
-    _fold_kernel(xp, plan.kernel, plan.strides, plan.dilation, accumulator)(
+    _fold_kernel(xp, plan.kernel, plan.strides, plan.dilation, sum_type(x))(
         columns,
         block.batch,
         channels,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy
 
 from . import normalization_loops
-from .pieces import common_dtype, is_number, pieces, promoted
+from .pieces import common_dtype, is_number, kept_shape, pieces, promoted
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -46,7 +46,7 @@ def normalize(
     common = common_dtype(x, scale, shift)
     wide = numpy.result_type(common, dtype)
     y = numpy.empty(x.shape, common)
-    mean, variance = (numpy.empty(_kept(x.shape, axis), wide) for _ in range(2))
+    mean, variance = (numpy.empty(kept_shape(x.shape, axis), wide) for _ in range(2))
     layout = normalization_loops.layout(x, scale, axis) if x.dtype == common == wide else None
     if layout is not None:
         normalization_loops.normalize(layout, x, scale, shift, y, mean, variance, eps, centered)
@@ -90,7 +90,7 @@ def _planned(xp, shape, dtypes, axis, centered, dtype):
     common = promoted(*[each for each in dtypes if each is not None])
     wide = numpy.result_type(common, dtype)
     real, plain = _C_TYPES[wide.name], (dtypes[1] is None, dtypes[2] is None)
-    return common, wide, _kept(shape, axis), _moments(xp, real, centered), _affine(xp, real, centered, plain)
+    return common, wide, kept_shape(shape, axis), _moments(xp, real, centered), _affine(xp, real, centered, plain)
 
 
 def standardize(
@@ -253,10 +253,6 @@ def _at(a, place):
     return a[tuple([slice(None) if n == 1 else part for part, n in zip(own, a.shape, strict=True)])]
 
 
-def _kept(shape, axis):
-    return tuple([1 if i in axis else n for i, n in enumerate(shape)])
-
-
 def _count(shape, axis):
     return math.prod([shape[i] for i in axis])
 
@@ -283,7 +279,7 @@ def _sum_of_products(a, b, axis):
         return numpy.vecdot(a, b)[..., None]
     axes = list(range(a.ndim))
     kept = [i for i in axes if i not in axis]
-    return numpy.einsum(a, axes, b, axes, kept).reshape(_kept(a.shape, axis))
+    return numpy.einsum(a, axes, b, axes, kept).reshape(kept_shape(a.shape, axis))
 
 
 # CUDA. X, S, ... are types of elements, R is that of the statistics.

@@ -14,7 +14,7 @@ import numpy
 
 from . import loops
 from .compiled import PART, is_worth_it, parts_of
-from .pieces import is_number
+from .pieces import is_number, kept_shape
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -58,7 +58,7 @@ class Layout(NamedTuple):
 
     def of_rows(self, a: Any, dtype: Any) -> RawArray:
         """The numbers of rows, or of spans."""
-        shape = self.spans or [1 if i in self.axis else n for i, n in enumerate(self.shape)]
+        shape = self.spans or kept_shape(self.shape, self.axis)
         return numpy.ascontiguousarray(numpy.broadcast_to(a, shape), dtype).reshape(-1)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy
 
-__all__ = ["PIECE", "common_dtype", "is_number", "pieces", "promoted"]
+__all__ = ["PIECE", "common_dtype", "is_number", "kept_shape", "pieces", "promoted"]
 
 PIECE = 1 << 16  # elements
 
@@ -31,6 +31,11 @@ def promoted(*dtypes: numpy.dtype[Any]) -> numpy.dtype[Any]:
         return numpy.result_type(*dtypes) if dtypes else numpy.dtype(numpy.float64)
     except numpy.exceptions.DTypePromotionError:
         return numpy.dtype(numpy.float32)
+
+
+def kept_shape(shape: Sequence[int], axis: Sequence[int]) -> tuple[int, ...]:
+    """The shape of a reduction over axes, which stay with length 1."""
+    return tuple([1 if i in axis else n for i, n in enumerate(shape)])
 
 
 def pieces(shape: tuple[int, ...], axis: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:

@@ -23,6 +23,7 @@ from .windows import (
     scan_covering,
     scan_parameters,
     scan_window,
+    sum_type,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def window_sum(
         return x[_only_window(size, padding)].sum(axis=tuple(range(2, x.ndim)), dtype=x.dtype, keepdims=True)
     if xp is not numpy:
         y = xp.empty(x.shape[:2] + out, x.dtype)
-        _sum_kernel(xp, size, strides, _accumulator(x))(x, *_scan_arguments(x.shape, out, padding), y)
+        _sum_kernel(xp, size, strides, sum_type(x))(x, *_scan_arguments(x.shape, out, padding), y)
         return y
     current = _widened(x)
     for axis, overlaps in enumerate(_overlaps(x.shape, out, size, strides, padding)):
@@ -70,7 +71,7 @@ def window_spread(
         return x
     if xp is not numpy:
         x = xp.empty(shape, g.dtype)
-        _spread_kernel(xp, size, strides, _accumulator(g))(g, *_scan_arguments(shape, out, padding), x)
+        _spread_kernel(xp, size, strides, sum_type(g))(g, *_scan_arguments(shape, out, padding), x)
         return x
     current = _widened(g)
     for axis, overlaps in reversed(list(enumerate(_overlaps(shape, out, size, strides, padding)))):
@@ -145,7 +146,7 @@ def window_scatter(
         return x.reshape(shape).astype(g.dtype, copy=False)
     out = _output_shape("window_scatter", shape, size, strides, padding, g.shape)
     x = xp.empty(shape, g.dtype)
-    _scatter_kernel(xp, size, strides, _accumulator(g))(g, indices, *_scan_arguments(shape, out, padding), x)
+    _scatter_kernel(xp, size, strides, sum_type(g))(g, indices, *_scan_arguments(shape, out, padding), x)
     return x
 
 
@@ -246,11 +247,6 @@ def _flat(xp, shape, indices):
 
 def _scan_arguments(shape, out, padding):
     return scan_arguments(shape[2:], out, [lo for lo, _ in padding])
-
-
-def _accumulator(x):
-    """The CUDA type of sums of x."""
-    return "float" if x.dtype.name in ("float16", "bfloat16") else "T"
 
 
 @functools.cache

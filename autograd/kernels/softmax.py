@@ -15,7 +15,7 @@ import numpy
 
 from . import loops
 from .compiled import is_worth_it
-from .pieces import PIECE, is_number, pieces
+from .pieces import PIECE, is_number, kept_shape, pieces
 
 if TYPE_CHECKING:
     from ..typing import RawArray
@@ -38,10 +38,6 @@ def _wide_of(dtype):
     return numpy.result_type(dtype if dtype.kind in "fcV" else numpy.float64, numpy.float32)
 
 
-def _kept(shape, axis):
-    return tuple([1 if i in axis else n for i, n in enumerate(shape)])
-
-
 def softmax(xp: ModuleType, x: RawArray, *, axis: tuple[int, ...]) -> RawArray:
     """exp(x) / sum(exp(x)) along axes."""
     return _softmax(xp, x, axis, log=False)
@@ -60,7 +56,7 @@ def _softmax(xp, x, axis, log):
     if not x.size:
         return y if math.prod([x.shape[i] for i in axis]) else x.max(axis)  # raises: there is no maximum
     if xp is not numpy:
-        top, total = (xp.empty(_kept(x.shape, axis), wide) for _ in range(2))
+        top, total = (xp.empty(kept_shape(x.shape, axis), wide) for _ in range(2))
         _sums(xp, _NAMES[wide], "")(x, top, total, axis=axis, keepdims=True)
         expression = "R(x) - top - log(total)" if log else "exp(R(x) - top) / total"
         _elements(xp, "softmax", "X x, R top, R total", f"y = Y({expression})", _NAMES[wide])(x, top, total, y)
@@ -142,7 +138,7 @@ def log_softmax_gradient(xp: ModuleType, g: RawArray, z: RawArray, *, axis: tupl
 
 def _on_device(xp, name, product, expression, g, z, x, axis, wide):
     """The sum of `product` along axes, then `expression` of each element."""
-    total = xp.empty(_kept(z.shape, axis), wide)
+    total = xp.empty(kept_shape(z.shape, axis), wide)
     _product_sum(xp, _NAMES[wide], product)(g, z, total, axis=axis, keepdims=True)
     _elements(xp, name, "G g, Z z, R total", f"y = Y({expression})", _NAMES[wide])(g, z, total, x)
     return x

@@ -10,6 +10,7 @@ from typing import Any
 
 __all__ = [
     "output_shape", "overlap", "same_padding", "scan_arguments", "scan_covering", "scan_parameters", "scan_window",
+    "sum_type",
 ]  # fmt: skip
 
 
@@ -72,6 +73,11 @@ def overlap(size: int, out: int, shift: int, stride: int) -> tuple[slice, slice]
     stop = max(start, min(out, (size - 1 - shift) // stride + 1))
     first = start * stride + shift
     return slice(start, stop), slice(first, first + (stop - start - 1) * stride + 1 if stop > start else first, stride)
+
+
+def sum_type(x: Any) -> str:
+    """The CUDA type in which elements of an array are added up; `T` is that of the elements."""
+    return "float" if x.dtype.name in ("float16", "bfloat16") else "T"
 
 
 def scan_parameters(rank: int) -> str:

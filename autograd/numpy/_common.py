@@ -13,8 +13,7 @@ import numpy as onp
 from .. import backend
 from ..axes import complete_axis, index_along
 from ..core import Array, TracedNumber, Tracer, bare, library, lift, resolved
-from ..dtypes import default_dtype, entering, follows_numpy, limited
-from ..dtypes import known as known_dtype
+from ..dtypes import complete_dtype, default_dtype, entering, follows_numpy, limited
 from ..dtypes import promoted as promoted_dtype
 from ..foreign import is_array_like, require_numbers, to_raw
 from ..ops import shape as shape_ops
@@ -28,7 +27,7 @@ def as_array(x: ArrayLike, dtype: DTypeLike = None) -> Array:
 
     Type checkers see an Array: raw arrays have the same operators and methods.
     """
-    dtype = as_dtype(dtype)
+    dtype = dtype if dtype is None else as_dtype(dtype)
     if isinstance(x, TracedNumber):
         return x.array(dtype)
     known: Any = x
@@ -45,7 +44,7 @@ def as_array(x: ArrayLike, dtype: DTypeLike = None) -> Array:
 
 def as_dtype(dtype: DTypeLike) -> onp.dtype[Any] | None:
     """The dtype of a name or a type; None stays None. TypeError if there is no such dtype."""
-    return None if dtype is None else known_dtype("dtype", dtype)
+    return None if dtype is None else complete_dtype("dtype", dtype)
 
 
 def result_type(*arrays_and_dtypes: Any) -> onp.dtype[Any]:
@@ -76,7 +75,7 @@ def rules_apply(values: Iterable[Any]) -> bool:
 
 def cast(x: Array, dtype: DTypeLike) -> Array:
     """An array with another dtype; integers and booleans have no gradient."""
-    dtype = known_dtype("dtype", dtype)
+    dtype = complete_dtype("dtype", dtype)
     return astype(stop_gradient(x) if dtype.kind in "iub" else x, dtype=dtype)
 
 

@@ -44,6 +44,8 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any] = 2) -> Resu
     a, b = together(a, b)
     if isinstance(axes, SupportsIndex):
         axes = operator.index(axes)
+        if axes > min(a.ndim, b.ndim):
+            raise ValueError(f"tensordot: expected at most {min(a.ndim, b.ndim)} axes to sum over, got {axes}.")
         axes = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
     first, second = complete_axes(axes[0], a.ndim), complete_axes(axes[1], b.ndim)
     if [a.shape[i] for i in first] != [b.shape[i] for i in second]:

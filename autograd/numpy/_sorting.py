@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 
 import numpy as onp
@@ -52,7 +53,10 @@ def argpartition(
 ) -> Result:
     """Indices that put the elements at `kth` of the sorted order in place, lesser ones before them."""
     a, axis = along_axis(a, axis)
-    kth = tuple(complete_axis(k, a.shape[axis]) for k in (kth if isinstance(kth, tuple | list) else (kth,)))
+    length, places = a.shape[axis], [operator.index(k) for k in (kth if isinstance(kth, tuple | list) else (kth,))]
+    if not all(-length <= k < length for k in places):
+        raise ValueError(f"partition: expected kth from {-length} to {length - 1}, got {kth}.")
+    kth = tuple([k % length for k in places])
     return ops.argpartition(a, kth=kth, axis=axis)
 
 
@@ -72,7 +76,10 @@ def sort_complex(a: ArrayLike) -> Result:
 
 def lexsort(keys: Iterable[ArrayLike], axis: int = -1) -> Result:
     """The indices that sort by the last key, where it is equal by the last but one, and so on."""
-    first, *others = together(*keys)
+    arrays = together(*keys)
+    if not arrays:
+        raise TypeError("lexsort: expected at least one key, got none.")
+    first, *others = arrays
     order = argsort(first, axis, stable=True)
     for key in others:
         ordered = indexing.take_along_axis(key, order, axis=complete_axis(axis, key.ndim))

@@ -13,7 +13,7 @@ import numpy as onp
 
 from autograd import backend
 from autograd.core import kind_of
-from autograd.dtypes import known as dtype_of
+from autograd.dtypes import complete_dtype as dtype_of
 from autograd.graph import Graph, Operation, PythonOperator, Value, to_array
 from autograd.ops.convolution import Geometry
 from autograd.ops.indexing import ARRAY

@@ -287,6 +287,16 @@ def test_cupy_functions_never_lose_a_gradient(xp, probe):
         np.testing.assert_allclose(gradient.get(), expected, rtol=1e-12)
 
 
+def test_devices_that_are_not_there_are_refused():
+    for kind, index in (("tpu", 0), ("gpu:1", 0), ("cpu", 1)):
+        with pytest.raises(autograd.DeviceError, match=f"^Device: expected 'cpu', or 'gpu' and a number, got '{kind}'"):
+            autograd.Device(kind, index)
+    for name in ("gpu:99", autograd.Device("gpu", 99)):
+        for use in (lambda name: autograd.device_put(np.ones(2), name), lambda name: autograd.device(name).__enter__()):
+            with pytest.raises(autograd.DeviceError, match=r"^device: 'gpu:99' is not available: CuPy "):
+                use(name)
+
+
 def test_mixing_devices_names_the_remedy(xp):
     if xp is np:
         pytest.skip("needs a second device")

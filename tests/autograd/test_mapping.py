@@ -228,6 +228,10 @@ class TestLoops:
             scan(lambda c, x: (c, x), 0.0, [1.0, 2.0])
         with pytest.raises(ValueError, match="map: needs at least one element"):
             autograd.map(anp.sin, X[:0])
+        with pytest.raises(TypeError, match="scan: expected xs of arrays with at least one axis"):
+            autograd.map(anp.sin, 3.0)
+        with pytest.raises(ValueError, match="scan: expected a length of at least 0, got -1"):
+            scan(lambda c, _: (c, None), 1.0, None, length=-1)
         with pytest.raises(ValueError, match=r"scan: expected arrays of one length, or `length`, got lengths \[3, 4\]"):
             scan(lambda c, x: (c, x), 0.0, (X, X.T))
 

@@ -89,6 +89,22 @@ def test_parts_and_places_out_of_range_are_refused():
             np.rollaxis(np.ones((2, 3, 4)), 0, start)
 
 
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda np: np.argpartition([3, 1, 2], 3), ValueError, "^partition: expected kth from -3 to 2, got 3"),
+        (lambda np: np.partition([3, 1, 2], [0, -4]), ValueError, r"^partition: expected kth .* got \[0, -4\]"),
+        (lambda np: np.lexsort([]), TypeError, "^lexsort: expected at least one key, got none"),
+        (lambda np: np.tensordot(A, A, 3), ValueError, "^tensordot: expected at most 2 axes to sum over, got 3"),
+    ],
+)
+def test_what_is_out_of_range_is_named(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call(anp)
+    with pytest.raises((kind, IndexError)):
+        call(np)
+
+
 def test_created_arrays_are_where_they_are_asked_for(xp):
     every = [anp.empty(3), anp.kaiser(3, 2.0), anp.tri(2), anp.fromiter([1, 2], int), *anp.tril_indices(2), anp.r_[:3]]
     for made in every:
