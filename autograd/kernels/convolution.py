@@ -27,7 +27,7 @@ import numpy
 from . import cudnn, depthwise, depthwise_loops, im2col_device, pointwise, winograd
 from .blas import in_threads
 from .im2col import Plan, fold, unfold
-from .products import stacked
+from .products import product
 from .windows import output_shape, same_padding
 
 if TYPE_CHECKING:
@@ -68,15 +68,15 @@ def convolution(
         return found.astype(dtype, copy=False)
     if xp is not numpy:
         return im2col_device.forward(xp, x, w, plan)
-    pieces = _pieces(w, plan, plan.shifts(xp))
-    y = xp.empty(plan.y_shape, dtype)
+    pieces = _pieces(w, plan, plan.shifts())
+    y = numpy.empty(plan.y_shape, dtype)
     blocks = plan.blocks(xp, x.dtype, len(pieces))
 
     def work(i: int) -> None:
-        products = (_product(xp, *pair) for pair in zip(pieces, unfold(x, blocks[i]), strict=True))
+        products = map(_product, pieces, unfold(x, blocks[i]))
         total = next(products)
-        for product in products:
-            total += product
+        for one in products:
+            total += one
         blocks[i].store(total, y)
 
     in_threads(work, len(blocks))
@@ -108,14 +108,14 @@ def convolution_input(
     if xp is not numpy:
         return im2col_device.to_input(xp, g, w, plan)
     if plan.is_cheaper_reversed():
-        return _reversed_convolution(xp, g, w, plan).astype(dtype, copy=False)
-    x = xp.zeros(shape, g.dtype)
+        return _reversed_convolution(g, w, plan).astype(dtype, copy=False)
+    x = numpy.zeros(shape, g.dtype)
     (matrix,) = _pieces(w, plan, 1)
     of_images = [list(found) for _, found in groupby(plan.blocks(xp, g.dtype, 1), lambda block: block.inputs[0])]
 
     def work(i: int) -> None:
         for block in of_images[i]:  # they overlap
-            fold(_product(xp, matrix.swapaxes(1, 2), block.load(g)), x, block)
+            fold(_product(matrix.swapaxes(1, 2), block.load(g)), x, block)
 
     in_threads(work, len(of_images))
     return x.astype(dtype, copy=False)
@@ -145,7 +145,7 @@ def convolution_kernel(
         return found.astype(dtype, copy=False)
     if xp is not numpy:
         return im2col_device.to_kernel(xp, x, g, plan)
-    shifts = plan.shifts(xp)
+    shifts = plan.shifts()
     blocks = plan.blocks(xp, x.dtype, shifts)
     groups, outputs, rows = plan.matrix_shape
     shares = max(1, min(SHARES, len(blocks), PARTIAL // max(1, math.prod(shape))))
@@ -156,7 +156,7 @@ def convolution_kernel(
             of_outputs = block.load(g).swapaxes(1, 2)
             for total, matrix in zip(sums[i], unfold(x, block), strict=True):
                 # The larger operand first: OpenBLAS takes 0.6 to 0.8 of the time of outputs @ matrix.T.
-                total += _product(xp, matrix, of_outputs)
+                total += _product(matrix, of_outputs)
 
     in_threads(work, shares)
     w = numpy.empty(shape, dtype)
@@ -220,17 +220,15 @@ def _pieces(w, plan, shifts):
     return [pieces[:, :, :, k].reshape(*pieces.shape[:2], -1) for k in range(shifts)]
 
 
-def _product(xp, a, b):
-    """a @ b of one matrix per group, by the faster way of each library."""
-    if a.shape[-1] == 1:  # an outer product, which depthwise convolutions need
-        return a * b
-    return stacked(xp, a, b)
+def _product(a, b):
+    """a @ b of one matrix per group."""
+    return a * b if a.shape[-1] == 1 else product(a, b)  # an outer product is what depthwise convolutions need
 
 
-def _reversed_convolution(xp, g, w, plan):
+def _reversed_convolution(g, w, plan):
     """The transpose of a convolution with strides of 1 is one with its kernel reversed."""
     reverse = plan.reversed()
     swapped = w.reshape(*plan.matrix_shape[:2], *w.shape[1:]).swapaxes(1, 2).reshape(reverse.w_shape)
-    flipped = xp.ascontiguousarray(xp.flip(swapped, tuple(range(2, w.ndim))))
+    flipped = numpy.ascontiguousarray(numpy.flip(swapped, tuple(range(2, w.ndim))))
     how = {"strides": plan.strides, "padding": reverse.padding, "dilation": plan.dilation, "groups": plan.groups}
-    return convolution(xp, g, flipped, **how)
+    return convolution(numpy, g, flipped, **how)

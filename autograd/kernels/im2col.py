@@ -74,10 +74,10 @@ class Plan(_Given):
         w_shape = self.x_shape[1], self.matrix_shape[1], *self.kernel
         return self._replace(x_shape=self.y_shape, w_shape=w_shape, out=self.x_shape[2:], padding=padding)
 
-    def shifts(self, xp: ModuleType) -> int:
+    def shifts(self) -> int:
         """The number of matrices that `unfold` makes: one per offset along the first axis of the kernel, or one."""
         _, outputs, windows = self.matrix_shape
-        folded = xp is numpy and len(self.kernel) > 1 and self.strides[0] == 1 and windows >= 4 * outputs
+        folded = len(self.kernel) > 1 and self.strides[0] == 1 and windows >= 4 * outputs
         return self.kernel[0] if folded else 1
 
     def blocks(self, xp: ModuleType, dtype: DTypeLike, shifts: int) -> tuple[Block, ...]:

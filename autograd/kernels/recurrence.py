@@ -30,7 +30,7 @@ __all__ = ["CELLS", "recurrence", "recurrence_gradient"]
 
 
 class _Plain:
-    """h' = f(pre), where pre is the sum of the products of input and hidden state, and a bias.
+    """h' = f(pre), where pre is the sum of the products of input and hidden state, and a bias; a step on NumPy.
 
     Attributes:
         gates, states, kept: The numbers of gates, of states, and of further arrays (N, H) that the gradient needs.
@@ -39,7 +39,7 @@ class _Plain:
     gates, states, kept = 1, 1, 0
 
     @staticmethod
-    def forward(xp, gates, hidden, old, new, kept, bias):
+    def forward(gates, hidden, old, new, kept, bias):
         """Makes the activated gates of their inputs' part, writes the new states and what is kept for the gradient.
 
         Args:
@@ -50,11 +50,11 @@ class _Plain:
             bias: Of the hidden part, a number for none.
         """
         gates += hidden
-        xp.tanh(gates, out=gates)
+        numpy.tanh(gates, out=gates)
         new[0][...] = gates[0]
 
     @staticmethod
-    def backward(xp, gates, old, kept, g, to_gates, to_inputs):
+    def backward(gates, old, kept, g, to_gates, to_inputs):
         """Writes the cotangents of the hidden product to `to_gates`; returns those of the old states, without product.
 
         Args:
@@ -63,7 +63,7 @@ class _Plain:
             to_gates: (N, gates, H).
             to_inputs: (N, H), for the last gate's cotangent of the inputs' part where that differs.
         """
-        xp.multiply(g[0], 1 - gates[0] * gates[0], out=to_gates[:, 0])
+        numpy.multiply(g[0], 1 - gates[0] * gates[0], out=to_gates[:, 0])
         return [0]
 
 
@@ -71,14 +71,14 @@ class _Rectified(_Plain):
     """h' = max(pre, 0)."""
 
     @staticmethod
-    def forward(xp, gates, hidden, old, new, kept, bias):
+    def forward(gates, hidden, old, new, kept, bias):
         gates += hidden
-        xp.maximum(gates, 0, out=gates)
+        numpy.maximum(gates, 0, out=gates)
         new[0][...] = gates[0]
 
     @staticmethod
-    def backward(xp, gates, old, kept, g, to_gates, to_inputs):
-        xp.multiply(g[0], gates[0] > 0, out=to_gates[:, 0])
+    def backward(gates, old, kept, g, to_gates, to_inputs):
+        numpy.multiply(g[0], gates[0] > 0, out=to_gates[:, 0])
         return [0]
 
 
@@ -88,19 +88,19 @@ class _LSTM(_Plain):
     gates, states, kept = 4, 2, 1
 
     @staticmethod
-    def forward(xp, gates, hidden, old, new, kept, bias):
+    def forward(gates, hidden, old, new, kept, bias):
         gates += hidden
         enter, forget, cell, leave = gates
-        _sigmoid(xp, gates[:2])
-        xp.tanh(cell, out=cell)
-        _sigmoid(xp, leave)
-        xp.multiply(forget, old[1], out=new[1])
+        _sigmoid(gates[:2])
+        numpy.tanh(cell, out=cell)
+        _sigmoid(leave)
+        numpy.multiply(forget, old[1], out=new[1])
         new[1][...] += enter * cell
-        xp.tanh(new[1], out=kept[0])
-        xp.multiply(leave, kept[0], out=new[0])
+        numpy.tanh(new[1], out=kept[0])
+        numpy.multiply(leave, kept[0], out=new[0])
 
     @staticmethod
-    def backward(xp, gates, old, kept, g, to_gates, to_inputs):
+    def backward(gates, old, kept, g, to_gates, to_inputs):
         enter, forget, cell, leave = gates
         (to_h, to_c), out = g, kept[0]
         slope = 1 - out * out
@@ -109,13 +109,13 @@ class _LSTM(_Plain):
         to_c += slope
         slopes = 1 - gates
         slopes *= gates
-        xp.multiply(cell, cell, out=slopes[2])
-        xp.subtract(1, slopes[2], out=slopes[2])
+        numpy.multiply(cell, cell, out=slopes[2])
+        numpy.subtract(1, slopes[2], out=slopes[2])
         slopes[:3] *= to_c
         for i, factor in enumerate((cell, old[1], enter)):
-            xp.multiply(slopes[i], factor, out=to_gates[:, i])
+            numpy.multiply(slopes[i], factor, out=to_gates[:, i])
         to_h *= out
-        xp.multiply(slopes[3], to_h, out=to_gates[:, 3])
+        numpy.multiply(slopes[3], to_h, out=to_gates[:, 3])
         to_c *= forget
         return [0, to_c]
 
@@ -126,19 +126,19 @@ class _GRU(_Plain):
     gates, states, kept = 3, 1, 1
 
     @staticmethod
-    def forward(xp, gates, hidden, old, new, kept, bias):
+    def forward(gates, hidden, old, new, kept, bias):
         reset, update, candidate = gates
-        xp.add(hidden[2], bias, out=kept[0])
+        numpy.add(hidden[2], bias, out=kept[0])
         gates[:2] += hidden[:2]
-        _sigmoid(xp, gates[:2])
+        _sigmoid(gates[:2])
         candidate += reset * kept[0]
-        xp.tanh(candidate, out=candidate)
-        xp.subtract(old[0], candidate, out=new[0])
+        numpy.tanh(candidate, out=candidate)
+        numpy.subtract(old[0], candidate, out=new[0])
         new[0][...] *= update
         new[0][...] += candidate
 
     @staticmethod
-    def backward(xp, gates, old, kept, g, to_gates, to_inputs):
+    def backward(gates, old, kept, g, to_gates, to_inputs):
         reset, update, candidate = gates
         slopes = 1 - gates[:2]
         to_candidate = slopes[1] * g[0]
@@ -146,22 +146,22 @@ class _GRU(_Plain):
         to_inputs[...] = to_candidate
         slopes *= gates[:2]
         slopes[0] *= kept[0]
-        xp.multiply(slopes[0], to_candidate, out=to_gates[:, 0])
+        numpy.multiply(slopes[0], to_candidate, out=to_gates[:, 0])
         slopes[1] *= old[0] - candidate
-        xp.multiply(slopes[1], g[0], out=to_gates[:, 1])
-        xp.multiply(to_candidate, reset, out=to_gates[:, 2])
+        numpy.multiply(slopes[1], g[0], out=to_gates[:, 1])
+        numpy.multiply(to_candidate, reset, out=to_gates[:, 2])
         return [g[0] * update]
 
 
 CELLS: dict[str, type[_Plain]] = {"tanh": _Plain, "relu": _Rectified, "lstm": _LSTM, "gru": _GRU}
 
 
-def _sigmoid(xp, x):
+def _sigmoid(x):
     """1 / (1 + exp(-x)), written over x."""
-    xp.negative(x, out=x)
-    xp.exp(x, out=x)
+    numpy.negative(x, out=x)
+    numpy.exp(x, out=x)
     x += 1
-    xp.reciprocal(x, out=x)
+    numpy.reciprocal(x, out=x)
 
 
 def recurrence(
@@ -209,7 +209,7 @@ def recurrence(
             else:
                 if b is not None:
                     pre += b
-                kind.forward(xp, pre, hidden_product(old[0]), old, new, kept[t], b_hidden)
+                kind.forward(pre, hidden_product(old[0]), old, new, kept[t], b_hidden)
             if masked:
                 for before, after in zip(old, new, strict=True):
                     after[...] = xp.where(mask[t][:, None], after, before)
@@ -222,7 +222,7 @@ def _products(xp, x, w, gates):
     count, n, _ = x.shape
     y = xp.empty((count, gates, n, w.shape[1] // gates), x.dtype)
     if xp is numpy:
-        return numpy.matmul(x[:, None], _by_gate(xp, w, gates), out=y)
+        return numpy.matmul(x[:, None], _by_gate(w, gates), out=y)
     y[...] = on_device(xp, _rows(xp, x), w).reshape((count, n, *y.shape[1::2])).transpose((0, 2, 1, 3))
     return y
 
@@ -230,15 +230,15 @@ def _products(xp, x, w, gates):
 def _hidden_product(xp, w, gates):
     """The function from h (N, H) to its products for each gate, (gates, N, H)."""
     if xp is numpy:
-        by_gate = _by_gate(xp, w, gates)
+        by_gate = _by_gate(w, gates)
         return lambda h: h @ by_gate
     width = w.shape[1] // gates
     return lambda h: on_device(xp, h, w).reshape((h.shape[0], gates, width)).swapaxes(0, 1)  # one product
 
 
-def _by_gate(xp, w, gates):
+def _by_gate(w, gates):
     """w (C, gates * H) as (gates, C, H)."""
-    return xp.ascontiguousarray(w.reshape((w.shape[0], gates, -1)).swapaxes(0, 1))
+    return numpy.ascontiguousarray(w.reshape((w.shape[0], gates, -1)).swapaxes(0, 1))
 
 
 def recurrence_gradient(
@@ -305,7 +305,7 @@ def _steps_back(xp, cell, w_hidden, mask, g, first, reached, gates, kept, to_gat
             given, passed = [[c * s for c in cotangents] for s in (seen, ~seen)]
         of_step = to_gates[t].reshape((n, kind.gates, size))
         if xp is numpy:
-            cotangents = kind.backward(xp, gates[t], old, kept[t], given, of_step, to_inputs[t])
+            cotangents = kind.backward(gates[t], old, kept[t], given, of_step, to_inputs[t])
         else:
             cotangents = device.backward(xp, cell, gates[t], old, kept[t], given, of_step, to_inputs[t])
         to_h = multiply(to_gates[t], w_hidden.T)
