@@ -100,7 +100,7 @@ test-cupy:  ## run the tests on CuPy's own code without a GPU, then some with tw
 test-gpu:  ## run the tests on the GPU
 	$(venv)$(gpu)CUOBJAX_DEVICE=gpu $(PY) -m pytest $(PYTEST_ARGS)
 
-# The processes that tests start are followed, too. What Numba compiles counts as not run.
+# The processes that tests start are followed, too.
 test-coverage: export COVERAGE_FILE = $(CURDIR)/build/coverage/tests
 test-coverage:  ## test and, where it is possible, test-cupy; says which lines and branches no test runs
 	$(venv)rm -rf $(dir $(COVERAGE_FILE)) && mkdir -p $(dir $(COVERAGE_FILE))
