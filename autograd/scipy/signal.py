@@ -79,8 +79,10 @@ def fftconvolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full", axes: Axes =
     _require_equal_ndim(in1, in2, "fftconvolve")
     dtype = onp.result_type(in1.dtype, in2.dtype)
     axes = complete_axes(axes, in1.ndim)
-    if not axes:
+    if not in1.ndim:
         return multiply(in1, in2)
+    if not axes:
+        raise ValueError("fftconvolve: expected one axis at least, got axes=(). None stands for all.")
     lengths = [tuple(x.shape[axis] for axis in axes) for x in (in1, in2)]
     there, back = (fft.fftn, fft.ifftn) if dtype.kind == "c" else (fft.rfftn, fft.irfftn)
     padded = [next_fast_len(n + m - 1, dtype.kind != "c") for n, m in zip(*lengths, strict=True)]

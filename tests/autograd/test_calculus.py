@@ -86,7 +86,9 @@ SIGNALS = {
         ("convolve", [("direct",), ("fft",)], [call(I, J), call(I, J, method="fft"), call(np.array(2.0), np.array(3.0)),
             call(C, C[:, :2, :1], "same"), call(Z, W), call(C[:, :1], C, "same", "direct")]),
         ("correlate", [("direct",), ("fft",)], [call(I, J), call(Z, D[0], method="auto"), call(C, C[:, ::2], "same")]),
-        ("fftconvolve", [()], [call(A, A[:1], axes=1), call(C, C[::2, :, :1], "same", axes=(0, -1)), call(Z, W)]),
+        ("fftconvolve", [()], [
+            call(np.array(2.0), np.array(3.0)),
+            call(A, A[:1], axes=1), call(C, C[::2, :, :1], "same", axes=(0, -1)), call(Z, W)]),
         ("oaconvolve", [()], []))}  # fmt: skip
 
 
@@ -214,3 +216,9 @@ def test_arguments_that_make_no_sense(run, message):
 def test_gradient_needs_a_spacing_for_each_axis():
     with pytest.raises(TypeError, match="expected one spacing for all axes or 2, one for each, got 3"):
         anp.gradient(A, 1.0, 2.0, 3.0)
+
+
+def test_signals_along_no_axis():
+    for library in (scipy.signal, signal):
+        with pytest.raises(ValueError, match=r"ax[ei]s"):
+            library.fftconvolve(np.ones(3), np.ones(3), axes=())

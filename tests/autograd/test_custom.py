@@ -130,3 +130,28 @@ def test_backward_functions_that_branch_on_cotangents():
     wide = lambda x: double(x) * anp.ones(3)
     np.testing.assert_array_equal(jacobian(wide)(np.ones(1)), np.full((3, 1), 2.0))
     np.testing.assert_array_equal(jvp(wide, np.ones(1), np.ones(1))[1], np.full(3, 2.0))
+
+
+def doubled(bwd):
+    f = custom_vjp(lambda x, y: 2 * x + y["a"])
+    f.defvjp(lambda x, y: (2 * x + y["a"], None), bwd)
+    return f
+
+
+def by_rule(rule):
+    f = custom_jvp(lambda x: x * x)
+    f.defjvp(rule)
+    return f
+
+
+@pytest.mark.parametrize(("call", "said"), [
+    (lambda x: grad(doubled(lambda r, g: g))(x, {"a": x}), "expected bwd to return a tuple of 2 cotangents"),
+    (lambda x: grad(doubled(lambda r, g: (2 * g, {"b": g})))(x, {"a": x}), "in the structure of the arguments"),
+    (lambda x: grad(doubled(lambda r, g: (anp.ones(3), None)))(x, {"a": x}), r"cotangent of shape \(\), got \(3,\)"),
+    (lambda x: grad(custom_vjp(lambda x, *, k: x * k))(x, k=2.0), "may be given by position, got k"),
+    (lambda x: jvp(by_rule(lambda primals, tangents: tangents[0]), (x,), (x,)), r"to return \(output, tangent\), got"),
+    (lambda x: jvp(by_rule(lambda p, t: (p[0] ** 2, anp.ones(3))), (x,), (x,)), "expected tangents of shapes"),
+])  # fmt: skip
+def test_rules_that_return_something_else_are_named(call, said):
+    with pytest.raises(TypeError, match=f"^<lambda>: .*{said}"):
+        call(1.5)

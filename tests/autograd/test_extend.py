@@ -13,6 +13,7 @@ import autograd
 import autograd.numpy as anp
 from autograd import Array, checkpoint, custom_jvp, custom_vjp, grad, hessian, jacobian, jvp, vjp, vmap
 from autograd.extend import defjvp, defvjp, elementwise, primitive
+from autograd.operation import UndefinedDerivative
 from autograd.testing import check_batching, check_grads
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
@@ -428,3 +429,39 @@ class TestKernels:
         for run in (vmap(cube), lambda x: jvp(cube, (x,), (x,)), jacobian(grad(lambda x: anp.sum(cube(x))))):
             with pytest.raises(TypeError, match=r"needs raw arrays, is an autograd\.primitive"):
                 run(np.ones(2))
+
+
+def test_what_has_no_forward_derivative_says_so():
+    @primitive
+    def product(x, y):
+        return x * y
+
+    defjvp(product, lambda t, z, x, y: t * y, None)
+    assert jvp(product, (2.0, 3.0), (1.0, 1.0))[1] == 3.0
+    defjvp(product, lambda t, z, x, y: t * y)
+    with pytest.raises(UndefinedDerivative, match="product: has no derivative with respect to argument 1"):
+        jvp(product, (2.0, 3.0), (1.0, 1.0))
+
+
+def test_a_rule_with_too_many_numbers():
+    @primitive
+    def doubled(x):
+        return 2 * x
+
+    defvjp(doubled, lambda y, x: lambda g: anp.ones(2))
+    with pytest.raises(ValueError, match=r"expected a cotangent of shape \(3,\) from a vjp, got \(2,\)"):
+        grad(lambda x: anp.sum(doubled(x)))(X)
+
+
+def test_a_checkpoint_that_computes_something_else_the_second_time():
+    runs = []
+
+    @checkpoint
+    def f(x):
+        runs.append(x)
+        return x * 2.0 if len(runs) == 1 else anp.sum(x)
+
+    with pytest.raises(
+        RuntimeError, match=r"checkpoint: expected outputs of shapes .*It must compute the same as the fi"
+    ):
+        grad(lambda x: anp.sum(f(x)))(X)

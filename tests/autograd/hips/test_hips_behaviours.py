@@ -17,6 +17,7 @@ from autograd import (
     jacobian,
     jvp,
     make_vjp,
+    stop_gradient,
     value_and_grad,
     vjp,
     vmap,
@@ -222,3 +223,36 @@ def test_released_arrays_when_the_module_is_empty(monkeypatch):
     _, pull = vjp(lambda x: x * factor, x)
     monkeypatch.setattr(write_protection, "_holding", None)
     del pull
+
+
+def test_small_functions_of_other_modules():
+    from autograd.misc.flatten import flatten_func
+    from autograd.numpy.numpy_vjps import unbroadcast, unbroadcast_f
+    from autograd.numpy.numpy_vspaces import VSpace, vspace
+    from autograd.numpy.numpy_wrapper import metadata
+    from autograd.util import func, quick_grad_check, subval
+
+    assert subval((1, 2, 3), 1, "x") == (1, "x", 3) and func(len) is len
+    quick_grad_check(lambda x, a, b=1.0: anp.sum(a * b * x**2), X, (3.0,), {"b": 2.0})
+    with pytest.raises(AssertionError):
+        quick_grad_check(lambda x: anp.sum(stop_gradient(x) * x), X)
+    f, unflatten, vector = flatten_func(lambda p, c: {"a": p["a"] * c}, {"a": X.reshape(3, 1)})
+    assert vector.tolist() == X.tolist() and f(vector, 2.0).tolist() == (2 * X).tolist()
+    assert unflatten(vector)["a"].shape == (3, 1)
+    assert unbroadcast(np.ones((2, 3)), metadata(X)).tolist() == [2, 2, 2]
+    assert unbroadcast_f(X, lambda g: g * 2)(np.ones((2, 3))).tolist() == [4, 4, 4]
+    assert vspace(X).ndim == 1 and vspace({"a": X}) != vspace(X) and vspace({"a": X}) == vspace({"a": V})
+
+    class Words(VSpace):
+        def __init__(self, value):
+            self.length = len(value)
+
+    assert Words("ab") == Words("cd") != Words("abc") and hash(Words("ab")) == hash(Words("abc"))
+    assert Words("ab").add(1, 2) == Words("ab").mut_add(1, 2) == 3
+    with pytest.raises(NotImplementedError, match="Words: has no inner product"):
+        Words("ab").inner_prod(1, 2)
+
+
+def test_positions_that_stand_twice():
+    with pytest.raises(ValueError, match=r"grad: expected distinct positions to differentiate, got \(0, -2\)"):
+        grad(lambda x, y: x * y, (0, -2))(1.0, 2.0)
