@@ -104,9 +104,9 @@ test-gpu:  ## run the tests on the GPU
 test-coverage: export COVERAGE_FILE = $(CURDIR)/build/coverage/tests
 test-coverage:  ## test and, where it is possible, test-cupy; says which lines and branches no test runs
 	$(venv)rm -rf $(dir $(COVERAGE_FILE)) && mkdir -p $(dir $(COVERAGE_FILE))
-	$(MAKE) --no-print-directory test $(if $(wildcard $(CUPY_ON_CPU)/run.sh),test-cupy) PYTEST='-m coverage run -m pytest' \
-		PYTEST_ARGS='$(or $(PYTEST_ARGS),-n auto)'
-	$(PY) -m coverage combine --quiet && $(PY) -m coverage report --skip-covered
+	status=0; $(MAKE) --no-print-directory --keep-going test $(if $(wildcard $(CUPY_ON_CPU)/run.sh),test-cupy) \
+		PYTEST='-m coverage run -m pytest' PYTEST_ARGS='$(or $(PYTEST_ARGS),-n auto)' || status=$$?; \
+	$(PY) -m coverage combine --quiet && $(PY) -m coverage report --skip-covered && exit $$status
 
 # Packages that are too large for everybody's environment; their tests skip where they are absent.
 EXCHANGE ?= build/exchange
