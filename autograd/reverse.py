@@ -113,7 +113,7 @@ class Tape(Interpreter):
 
     def holds(self, x: Any) -> bool:
         """Whether `x` is an array in `held`."""
-        return self._held is not None and id(x) in self._held
+        return id(x) in self.held
 
     def close(self) -> None:
         """Ends it: what was recorded is released, which also breaks cycles through functions that it refers to."""
@@ -230,20 +230,13 @@ class Tape(Interpreter):
 
         Args:
             consume: Release each node as soon as its cotangent has been passed on; the tape is used up.
-
-        Raises:
-            RuntimeError: If the tape is used up.
         """
         with contextlib.nullcontext() if self.replaying is None else self.replaying:
-            if self.ended:
-                raise RuntimeError("Tape: the backward pass of this tape has run and cannot run again.")
             self.ended = consume
             gradients = [None] * len(self.nodes)
             with current_gpu():  # the sweep makes others the current one
                 self.seed(gradients, outputs, cotangents)
                 self.sweep(gradients, 0, consume)
-        if consume:
-            self.nodes.clear()
         return [self.lower(gradients[x._position]) for x in inputs]
 
     def seed(self, gradients: list[Any], outputs: Iterable[Any], cotangents: Iterable[Any]) -> None:

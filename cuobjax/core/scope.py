@@ -98,7 +98,7 @@ class Scope:
         traced: Container[BaseVar] = (),
     ) -> None:
         self.values: Values = dict(values)
-        self.written: dict[BaseVar, bool] = {}
+        self.written: dict[BaseVar, None] = {}
         self.seen: Values = {}
         self.outer: Scope | None = outer
         self.first_read: FirstRead | None = first_read
@@ -231,7 +231,7 @@ def write(values: Mapping[BaseVar, Array]) -> None:
         run.changes(f"a {type(variable).__name__} of shape {variable.shape}", None if inner is None else inner.run)
     if inner is not None:
         inner.values.update(values)
-        inner.written.update(dict.fromkeys(values, True))
+        inner.written.update(dict.fromkeys(values))
         return
     if running:
         values = {variable: dereferenced(value) for variable, value in values.items()}

@@ -133,8 +133,11 @@ class BaseVar(Reference):
             self.assign(self.reduction(tensors), check=False)
 
     def joined(self, values: Array, before: Array) -> Array:
-        """One value of those of all devices or lanes, stacked along axis 0, each of which began with `before`."""
-        return values if self.reduction is None else self.reduction(values)
+        """One value of those of all devices or lanes, stacked along axis 0, each of which began with `before`.
+
+        It is for variables with a reduction.
+        """
+        return self.reduction(values)  # type: ignore[misc]
 
     def checked(self, tensor: Any, where: str | None = None) -> Array:
         """`tensor` as a value that may be assigned to this variable; raises as `assign` does, naming `where`."""
@@ -352,8 +355,9 @@ class ConstrainedVar(TrainVar):
             raise TypeError(
                 "TrainVar.assign: this constraint has no inverse. Assign the free tensor: v.free.assign(x)."
             )
-        value = self.checked(tensor) if check else as_value(tensor, "TrainVar.assign", self.free.value)
-        self.free.assign(self._free(value, "TrainVar.assign"), check)
+        where = "TrainVar.assign"
+        value = self.checked(tensor, where) if check else as_value(tensor, where, self.free.value)
+        self.free.assign(self._free(value, where), check)
 
     def _free(self, value: Array, where: str) -> Array:
         with onp.errstate(divide="ignore", invalid="ignore"):  # a value out of range raises below

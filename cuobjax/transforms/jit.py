@@ -326,7 +326,7 @@ class Jit(Transform, Generic[P, R]):
         from .explanation import Explanation  # here, as few programs need it
 
         programs = [program for found in self._programs.values() for program in found]
-        names = self.names() if programs else {}
+        names = self.names()
         return Explanation(
             name=repr(self),
             recordings=self._recordings,

@@ -119,6 +119,11 @@ class TestGrad:
         a, b = grad(lambda x, y: anp.sum(anp.abs(x * y + 2.0)), (0, 1))(x, y)
         assert (a.dtype, b.dtype) == (dtype, "float64")
 
+    def test_a_complex_gradient_comes_back_in_another_precision(self):
+        x, y = np.array([1, 2j], "complex64"), np.array([1 + 2j, 3j])
+        gradient = grad(lambda x: anp.real(anp.sum(x * y)))(x)
+        np.testing.assert_array_equal(gradient, y.astype("complex64"), strict=True)
+
     def test_python_numbers_stay_weak(self):
         x = np.ones(3, "float32")
         value, gradient = value_and_grad(lambda x: anp.mean(2.0 * x**2 / 3.0 + 1.0 - x * 0.5))(x)

@@ -11,7 +11,7 @@ import cuobjax as objax
 import cuobjax.numpy as jn
 from autograd.testing import check_grads
 from cuobjax.constraint import Constraint, interval, positive, unit_norm
-from cuobjax.core.variable import ConstrainedVar
+from cuobjax.core.variable import ConstrainedVar, reduce_mean
 
 
 def cube(x):
@@ -108,10 +108,24 @@ def test_collections_hold_what_is_trained():
 def test_a_function_without_an_inverse():
     v = objax.TrainVar(jn.array([2.0]), constraint=cube)
     np.testing.assert_array_equal(v.value, [8])
+    assert (v.reduction, v.free.reduction) == (None, reduce_mean)
     with pytest.raises(TypeError, match=r"^TrainVar\.assign: this constraint has no inverse\. Assign the free"):
         v.assign(jn.ones(1))
     v.free.assign(jn.array([3.0]))
     np.testing.assert_array_equal(v.value, [27])
+
+
+def test_a_constraint_that_changes_the_shape():
+    shares = lambda free: jn.concatenate([free, 1 - free.sum(keepdims=True)])
+    shares.inverse = lambda x: x[:-1]
+    v = objax.TrainVar(jn.array([0.5, 0.25, 0.25]), constraint=shares)
+    v.assign(jn.array([0.5, 0.5, 0.0]))
+    np.testing.assert_array_equal(v.free.value, [0.5, 0.5])
+    with pytest.raises(ValueError, match=r"^TrainVar\.assign: expected shape \(3,\), got \(4,\)"):
+        v.assign(jn.full(4, 0.25))
+    with pytest.raises(ValueError, match=r"^TrainVar\.assign: expected values that .* can have, got Array\(\[0\.5"):
+        v.assign(jn.full(3, 0.5))  # of which the inverse knows two alone
+    np.testing.assert_array_equal(v.value, [0.5, 0.5, 0.0])
 
 
 @pytest.mark.parametrize("wrong", [-1.0, 0.0, np.nan])
@@ -121,7 +135,7 @@ def test_values_that_the_constraint_cannot_have(wrong):
     v = objax.TrainVar(jn.ones(2), constraint=positive)
     with pytest.raises(ValueError, match=r"^TrainVar\.assign: expected values that softplus can have"):
         v.assign(jn.array([1.0, wrong]))
-    with pytest.raises(ValueError, match=r"expected shape \(2,\), got \(1,\)"):
+    with pytest.raises(ValueError, match=r"^TrainVar\.assign: expected shape \(2,\), got \(1,\)"):
         v.assign(jn.ones(1))
     np.testing.assert_allclose(v.value, [1, 1], rtol=1e-6)
     with pytest.raises(ValueError, match="Direct assignment not allowed, use assign"):

@@ -243,8 +243,10 @@ def test_forcing_a_traced_value_names_the_argument_and_the_remedy(force):
 
 def test_forcing_a_variable_or_a_number():
     v = StateVar(jn.ones(2))
-    with pytest.raises(ConcretizationError, match=r"StateVar of shape \(2,\)"):
+    with pytest.raises(ConcretizationError, match=r"depends on v \(a StateVar of shape \(2,\)\)\. "):
         Jit(lambda: bool(v.value.sum() > 0))()
+    with pytest.raises(ConcretizationError, match=r"depends on a StateVar of shape \(2,\)\. "):
+        Jit(lambda: bool(StateVar(jn.ones(2)).value.sum() > 0))()
     with pytest.raises(ConcretizationError, match="argument 'n'"):
         Jit(lambda n: range(n))(n=3)
     close(v.value, jn.ones(2))

@@ -138,6 +138,13 @@ def test_a_jit_records_anew_after_a_change():
         assert f(X).dtype == dtype
 
 
+def test_a_program_within_a_network_takes_its_weights_in_half_precision():
+    program = objax.Jit(objax.nn.Linear(2, 3))
+    net = set_policy(objax.nn.Sequential([program]), Policy("float16"), objax.nn.Sequential)
+    assert [str(net(X).dtype) for _ in range(3)] == ["float16"] * 3
+    assert program.explain().recordings == 1
+
+
 def test_transformations():
     net, plain = mixed(network(), "float16"), network()
     expected = plain(X, training=False)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import contextvars
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -262,3 +263,13 @@ def test_what_fails_at_once_leaves_the_values_from_before(inside):
     with scope() if inside else contextlib.nullcontext():
         run()
     assert (a.value, b.value) == ((0, 0) if inside else (2, 1))
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_ran_at_once_gives_its_result_and_keeps_no_old_values(inside):
+    v = variable()
+    with scope() if inside else contextlib.nullcontext():
+        assert at_once(lambda: "the result") == "the result"
+    old = weakref.ref(v.value)
+    v.value += 1
+    assert old() is None

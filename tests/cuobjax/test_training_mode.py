@@ -99,6 +99,17 @@ def test_train_and_eval_return_the_module_which_is_no_context_manager():
     assert not isinstance(net, contextlib.AbstractContextManager)
 
 
+def test_a_module_may_be_a_context_manager_by_another_base_class():
+    class Closing(objax.Module, contextlib.ExitStack):
+        pass
+
+    closed = []
+    with Closing() as net:
+        net.callback(closed.append, net)
+        assert closed == []
+    assert closed == [net]
+
+
 def test_modules_behind_other_modules():
     shared = objax.nn.Dropout(0.5)
 

@@ -772,3 +772,10 @@ def test_errors_say_what_to_write():
     with pytest.raises(KeyError, match=r"no variable is called '0\.w'\. Names: w\."):
         vc["0.w"]
     assert vc.get("0.w") is None
+
+
+def test_the_base_class_stores_nothing():
+    v = objax.BaseVar(None)
+    for use in (lambda: v.value, lambda: setattr(v, "value", jn.ones(1)), lambda: v.assign(jn.ones(1))):
+        with pytest.raises(NotImplementedError):
+            use()
