@@ -214,8 +214,10 @@ def scalar(x: Any) -> Any:
 
 def require_casting(where: str, dtype: Any, arrays: Sequence[Any], casting: Any = "same_kind") -> None:
     """Raises TypeError if a dtype is given to which NumPy does not cast the arrays by this rule."""
-    wanted = as_dtype(dtype)
-    for a in arrays if wanted is not None else ():
+    if dtype is None:
+        return
+    wanted = complete_dtype("dtype", dtype)
+    for a in arrays:
         if not onp.can_cast(a.dtype, wanted, casting):
             raise TypeError(
                 f"{where}: cannot cast {a.dtype} to {wanted} by the rule {casting!r}. Cast with astype first."

@@ -8,6 +8,7 @@ from typing import Any, Literal, overload
 import numpy as onp
 
 from ..core import Array, kind_of, library
+from ..dtypes import complete_dtype
 from ..ops.elementwise import absolute, equal, floor, log10, power, where
 from ..typing import ArrayLike, DeviceLike, DTypeLike, Result
 from ._common import as_array, as_dtype, cast, known, on_one_device, result_type
@@ -94,7 +95,7 @@ def linspace(
     counts = _counts(num, start, stop)
     numbers = where(equal(counts, max(steps, 1)), stop, start + step * counts)  # the last one is exact
     if dtype is not None:
-        wanted = as_dtype(dtype)
+        wanted = complete_dtype("dtype", dtype)
         numbers = cast(floor(numbers) if wanted.kind in "iu" else numbers, wanted)
     numbers = moveaxis(numbers, 0, axis) if axis else numbers
     return (numbers, step if steps > 0 else step * onp.nan) if retstep else numbers
