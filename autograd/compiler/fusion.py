@@ -3,7 +3,8 @@
 Operations that have a formula (`Primitive.cuda`) and results of one shape join the kernel of an operation whose result
 they use, where no other operation has to run in between. Then kernels of the same text that do not depend on each
 other, such as the updates of many variables, run together as a `MultiTensorProgram`, and others on arrays of one shape
-as one kernel. Each operation rounds as it does alone, so a fused program gives the same bits.
+as one kernel. Each operation rounds as it does alone, so a fused program gives the same bits. Operations of several
+GPUs stay apart.
 """
 
 from __future__ import annotations
@@ -135,21 +136,22 @@ class _Groups:
 
     def join(self, i: int) -> None:
         """Puts an operation into the groups whose results it uses, where that is possible."""
-        shape = self._shape(i)
-        if shape is None:
+        place = self._place(i)
+        if place is None:
             return
         for n in dict.fromkeys(self._graph.operations[i].inputs):
             maker = self._maker.get(n)
-            if maker is None or self._shape(maker) != shape or self._waits(i, n, maker):
+            if maker is None or self._place(maker) != place or self._waits(i, n, maker):
                 continue
             own, other = self._in[i], self._in[maker]
             small = len(self.members[own]) + len(self.members[other]) <= MOST
             if own != other and small and not self._between(own, other) and not self._between(other, own):
                 self._merge(other, own)
 
-    def _shape(self, i):
-        """The shape of the result of an operation that can be in a kernel, else None."""
-        return self._gaps.shapes[i]
+    def _place(self, i):
+        """The GPU and the shape of the result of an operation that can be in a kernel, else None."""
+        shape, (n, *_) = self._gaps.shapes[i], self._graph.operations[i].outputs
+        return None if shape is None else (self._graph.values[n].gpu, shape)
 
     def _waits(self, i, n, maker):
         """Whether an operation is left to the kernel of those that use its result.
@@ -192,14 +194,15 @@ class _Groups:
         numpy.minimum(self._across[first : last + 1], first, out=self._across[first : last + 1])
 
     def put_alike_together(self) -> None:
-        """Merges groups of one text that do not depend on each other."""
+        """Merges groups of one text on one GPU that do not depend on each other."""
         same: dict[Any, list[int]] = {}
         for group, members in [*self.members.items()]:
-            if self._shape(members[-1]) is not None:
+            place = self._place(members[-1])
+            if place is not None:
                 kernel = self._kernel(members)
                 self.kernels[group] = [kernel]
                 if kernel.arrays > 0:
-                    same.setdefault(kernel.text, []).append(group)
+                    same.setdefault((place[0], kernel.text), []).append(group)
         for groups in same.values():
             while groups:
                 first, *groups = groups
@@ -213,12 +216,12 @@ class _Groups:
                 groups = rest
 
     def put_beside_each_other(self) -> None:
-        """Merges groups of one shape that do not depend on each other, where that holds hardly more memory."""
+        """Merges groups of one place that do not depend on each other, where that holds hardly more memory."""
         recent: dict[Any, list[int]] = {}
         for group in sorted(self.kernels, key=lambda group: self.members[group][-1]):
             if len(self.kernels[group]) > 1:
                 continue
-            near = recent.setdefault(self._shape(self.members[group][0]), [])
+            near = recent.setdefault(self._place(self.members[group][0]), [])
             for other in reversed(near[-NEAR:]):
                 if self._goes_with(other, group):
                     self._merge(other, group)

@@ -12,7 +12,7 @@ from autograd.ops.random import split
 
 from .variable import BaseVar, as_value, reduce_first, reduce_mean
 
-__all__ = ["in_dtype", "joined", "keeps", "keys_of_lanes", "needs_all"]
+__all__ = ["differing", "in_dtype", "joined", "keeps", "keys_of_lanes"]
 
 
 def keys_of_lanes(key: Array, n: int) -> tuple[Array, Array]:
@@ -29,7 +29,7 @@ def keys_of_lanes(key: Array, n: int) -> tuple[Array, Array]:
     return keys[1:], keys[0]
 
 
-def in_dtype(variable: BaseVar, reduced: Array) -> Array:
+def in_dtype(variable: Array, reduced: Array) -> Array:
     """What the reduction of a variable gave, as a value of its dtype: the nearest integer of a mean of integers."""
     value = as_value(reduced, f"{type(variable).__name__}.reduce")
     if value.dtype == variable.dtype:
@@ -41,11 +41,6 @@ def in_dtype(variable: BaseVar, reduced: Array) -> Array:
 def keeps(variable: BaseVar) -> bool:
     """Whether a value that is the same in all lanes stays what it is."""
     return variable.reduction in (None, reduce_mean, reduce_first)
-
-
-def needs_all(variable: BaseVar, same: Array | None) -> bool:
-    """Whether the value of a variable after a call in lanes is made of those of all lanes, by its `reduce`."""
-    return variable.reduction is not None and (same is None or not keeps(variable))
 
 
 def joined(
@@ -66,13 +61,18 @@ def joined(
     Raises:
         ValueError: If the values differ and the variable has no `reduce`.
     """
-    if needs_all(variable, same):
-        return in_dtype(variable, variable.joined(stacked(), variable.value))
-    if same is not None:
+    if same is not None and keeps(variable):
         return same
+    if variable.reduction is None:
+        raise differing(variable, where, names)
+    return in_dtype(variable, variable.joined(stacked(), variable.value))
+
+
+def differing(variable: BaseVar, where: tuple[str, str], names: Mapping[str, BaseVar]) -> ValueError:
+    """The error for values that differ of a variable without `reduce`: see `joined`."""
     (transform, lanes), shape = where, variable.shape
     name = next((name for name, v in names.items() if v is variable), f"a {type(variable).__name__} of shape {shape}")
-    raise ValueError(
+    return ValueError(
         f"{transform}: {name} has no reduce and differs {lanes}. Give it one, such as StateVar(x, reduce=lambda x: "
         "x[0]), or return the value as an output."
     )

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from .variable import BaseVar
 
 __all__ = [
-    "FirstRead", "Loan", "Scope", "Values", "at_once", "innermost", "is_open", "loan", "made", "outside", "read",
-    "read_all", "running", "scope", "write",
+    "FirstRead", "Loan", "Scope", "Values", "at_once", "innermost", "is_in", "is_open", "loan", "made", "outside",
+    "read", "read_all", "running", "scope", "write",
 ]  # fmt: skip
 
 P = ParamSpec("P")
@@ -172,6 +172,14 @@ def at_once(f: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 def is_open() -> bool:
     """Whether a scope is open in this thread."""
     return innermost.get() is not None
+
+
+def is_in(call: Scope) -> bool:
+    """Whether this thread runs for a call, in its scope or in one within it."""
+    opened = innermost.get()
+    while opened is not None and opened is not call:
+        opened = opened.outer
+    return opened is call
 
 
 def made(variable: BaseVar) -> None:

@@ -102,7 +102,7 @@ class BaseVar(Reference):
         """The value for a thread without a scope, marked if this variable has another one in a call elsewhere."""
         value, thread, own = self.stored, threading.get_ident(), scope.loan.get()
         for call, began in list(scope.running.items()):
-            if began == thread or not self.differs_in(call):
+            if began == thread or scope.is_in(call) or not self.differs_in(call):
                 continue
             if own is None or own.ended:
                 value = marked(value, call)

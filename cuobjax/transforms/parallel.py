@@ -1,29 +1,26 @@
 """`Parallel`: a function on all devices of this machine at once."""
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 import cuobjax.numpy as jn
 from autograd import device_put, processes, tree
-from autograd.backend import CPU, default_device, is_array, is_cupy, local_devices
+from autograd.backend import default_device, is_array, local_devices
 from autograd.boundary import require_container
-from autograd.copies import know_copies, on_device
-from autograd.core import Array, Tracer, kind_of, library
+from autograd.copies import know_copies, on_device, plain_in_runs
+from autograd.core import Array, kind_of
 from autograd.errors import shortened
 from autograd.foreign import argument, holds_numbers
-from autograd.kernels.fingerprint import fingerprints
 from autograd.reverse import live_tapes
 from autograd.thread_group import Group
 from autograd.typing import DTypeLike
 
-from ..core import everywhere
+from ..core.agreement import REDUCTIONS, Differs, agreed, beside, stacked
 from ..core.call import call
 from ..core.collection import VarCollection, Variables
+from ..core.everywhere import gathered
 from ..core.function import Function
-from ..core.lanes import joined, keeps, keys_of_lanes, needs_all
+from ..core.lanes import differing, in_dtype, keeps, keys_of_lanes
 from ..core.module import Module
 from ..core.random_state import RandomState, borrowing
 from ..core.replication import forget_replicas, replicated
@@ -132,14 +129,13 @@ class Parallel(Transform):
                 with value.device.current():
                     keys, states[variable] = keys_of_lanes(value, group.size)
                 value = keys[group.first + i]
-            return on_device(value, devices[i]) if type(value) is Array else device_put(value, devices[i])
+            return on_device(value, devices[i])
 
         def run(rank):
             forget_replicas()
             i = rank - group.first
             args, kwargs = lanes[i]
-            found = call(self.__wrapped__, args, kwargs, first_read=lambda *read: first_read(i, *read), made=made)
-            return *found, _prints(found[1]) if len(set(devices)) > 1 else {}
+            return call(self.__wrapped__, args, kwargs, first_read=lambda *read: first_read(i, *read), made=made)
 
         results = group.run(run)
         if made and group.size > 1:
@@ -147,13 +143,12 @@ class Parallel(Transform):
                 f"Parallel: the function made a {type(made[0]).__name__} of shape {made[0].shape} that lives on, one "
                 "for each device. Call the function once without Parallel to make its variables."
             )
-        outputs = self._joined_outputs([outputs for outputs, _, _, _ in results])
-        for i, (_, changes, _, _) in enumerate(results):
+        outputs = self._joined_outputs([outputs for outputs, _, _ in results])
+        for i, (_, changes, _) in enumerate(results):
             states |= {v: x for v, x in changes.items() if v.member == group.first + i}
-        changed = dict.fromkeys(v for _, changes, _, _ in results for v in changes if v not in states)
-        found = {v: [changes.get(v, seen.get(v)) for _, changes, seen, _ in results] for v in changed}
-        prints = {v: [known.get(v) for _, _, _, known in results] for v in changed}
-        write(states | self._joined(found, prints))
+        changed = dict.fromkeys(v for _, changes, _ in results for v in changes if v not in states)
+        found = {v: [changes.get(v, seen.get(v)) for _, changes, seen in results] for v in changed}
+        write(states | self._joined(found, [*dict.fromkeys(devices)]))
         return outputs
 
     def _bound(self, method):
@@ -209,29 +204,35 @@ class Parallel(Transform):
                 "Parallel: expected outputs with a batch axis to concatenate, got shape (). Say how the devices' "
                 "outputs become one, such as reduce=lambda x: x.mean(0)."
             )
-        return self.reduce(_stacked(parts, "outputs"))
+        return self.reduce(stacked(parts, "outputs"))
 
-    def _joined(self, found, prints):
-        """The values of variables after the call, given those on all devices; None stands for what it was before.
+    def _joined(self, found, devices):
+        """The values of variables after the call, {variable: value}.
 
         Args:
-            found: {variable: values}.
-            prints: {variable: fingerprints of them}; None for a value that has none.
+            found: {variable: values on all devices}; None stands for what it was before.
+            devices: The devices, each once.
         """
         held = {v: self._values(v, values) for v, values in found.items()}
-        single = [v for v in found if v not in replicated()]
-        alike = [_alike(v, held[v], prints[v]) for v in single]
-        same = dict(zip(single, everywhere.same(alike, "the variables that Parallel has changed"), strict=True))
-        reduced = [v for v in single if needs_all(v, same[v])]
-        own = [_stacked(_beside(v, held[v]), "values of a variable") for v in reduced]
-        stacks = dict(zip(reduced, everywhere.gathered(own, "variables that differ after Parallel"), strict=True))
-        where = ("Parallel", "from device to device")
-        return {
-            v: joined(v, same[v], functools.partial(stacks.__getitem__, v), where, self.vc)
-            if v in same
-            else _stacked(_beside(v, values), "values of a variable")
-            for v, values in held.items()
-        }
+        after = {v: _together(v, values) for v, values in held.items() if v in replicated()}
+        kept = [v for v in held if v not in after and keeps(v)]
+        after |= zip(kept, self._agreed(kept, [held[v] for v in kept], devices), strict=True)
+        others = [v for v in held if v not in after]
+        stacks = gathered([_together(v, held[v]) for v in others], "variables that Parallel reduces")
+        for v, stack in zip(others, stacks, strict=True):
+            after[v] = in_dtype(v, v.joined(stack, v.value))
+        return {v: after[v] for v in found}
+
+    def _agreed(self, variables, columns, devices):
+        """The values after the call of variables that keep what is the same on all devices."""
+        kinds = tuple([REDUCTIONS.index(v.reduction) for v in variables])
+        values = [x for column in columns for x in column]
+        try:
+            found = agreed(*values, size=len(columns[0]), reductions=kinds, targets=tuple(devices)) if values else ()
+        except Differs as error:
+            raise differing(variables[error.number], ("Parallel", "from device to device"), self.vc) from None
+        n = len(devices)
+        return [_known(found[k * n : (k + 1) * n], v.value.device) for k, v in enumerate(variables)]
 
     def _values(self, variable, values):
         before, replicas = variable.value, variable in replicated()
@@ -244,70 +245,17 @@ class Parallel(Transform):
         )
 
 
-def _stacked(parts, what):
-    if len({x.shape for x in parts}) > 1:
-        raise ValueError(
-            f"Parallel: expected {what} of one shape on all devices, got {', '.join(str(x.shape) for x in parts)}."
-        )
-    return jn.stack(parts)
+def _together(variable, values):
+    """The values of a variable along a new first axis, on its device."""
+    return stacked(beside(values, variable.value.device), "values of a variable")
 
 
-def _prints(changes):
-    """Fingerprints of the values that this thread's device has of variables, {variable: number}; it waits for them."""
-    variables = [v for v, x in changes.items() if _is_shared(v, x)]
-    if not variables:
-        return {}
-    arrays = [changes[v]._value for v in variables]
-    return dict(zip(variables, fingerprints(library(changes[variables[0]]), arrays).get().tolist(), strict=True))
-
-
-def _is_shared(variable, x):
-    return keeps(variable) and variable.member is None and type(x) is Array and is_cupy(x._value)
-
-
-def _alike(variable, values, prints):
-    """The value, on the device of the variable, if it is the same on all devices, else None."""
-    if keeps(variable) and _same_bits(values, prints):
-        return _kept(values, variable.value.device)
-    values = _beside(variable, values) if variable.reduction is None else ()
-    return values[0] if values and _all_equal(values) else None
-
-
-def _beside(variable, values):
-    """The values on the device of the variable."""
-    return [device_put(x, variable.value.device) for x in values]
-
-
-def _same_bits(values, prints):
-    """Whether plain values have the same bits: they are one object, are beside one another, or have one fingerprint."""
-    first = values[0]
-    if all(x is first for x in values):
-        return True
-    if any(type(x) is not Array or (x.shape, x.dtype) != (first.shape, first.dtype) for x in values):
-        return False
-    if None not in prints:
-        return len(set(prints)) == 1
-    return all(x.device == CPU and np.array_equal(_bits(x), _bits(first)) for x in values)
-
-
-def _bits(x):
-    return np.ascontiguousarray(x._value).reshape(-1).view("u1")
-
-
-def _kept(values, device):
-    """The value on a device, of values that are the same, each on one; the others are known as its copies."""
-    copies = {x.device: x for x in values if type(x) is Array}
+def _known(values, device):
+    """The one of these on a device, if there is one; the others, the same on other devices, are known as its copies."""
+    copies = {x.device: x for x in values}
     value = copies.pop(device, None)
     if value is None:
         return device_put(values[0], device)
-    know_copies(value, copies)
+    if copies and plain_in_runs(value):
+        know_copies(value, copies)
     return value
-
-
-def _all_equal(values):
-    """Whether plain values on one device are equal."""
-    return not any(isinstance(x, Tracer) for x in values) and all(_equal(x, values[0]) for x in values)
-
-
-def _equal(a, b):
-    return jn.array_equal(a, b, equal_nan=a.dtype.kind not in "iub")

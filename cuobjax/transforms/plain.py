@@ -19,6 +19,8 @@ from autograd.ops.convolution import Geometry
 from autograd.ops.indexing import ARRAY
 from autograd.primitive import PRIMITIVES
 
+from ..core.agreement import agreed
+
 __all__ = ["NotPlain", "Slot", "decoded", "encoded", "graph_from_plain", "plain_graph"]
 
 _NUMBERS: dict[str, type] = {"bool": bool, "int": int, "float": float, "complex": complex}
@@ -158,7 +160,7 @@ def _plain_operation(o, arrays):
     if isinstance(primitive, PythonOperator) and name in _PYTHON:
         inputs = inputs[::-1] if hasattr(primitive.function, "__wrapped__") else inputs  # its arguments are swapped
         return [f"python {name}", inputs, {}, list(o.outputs), o.multiple_results]
-    if primitive is not to_array and PRIMITIVES.get(name) is not primitive:
+    if primitive is not to_array and _named(name) is not primitive:
         raise NotPlain(f"{name}, which is none of autograd's operations ({o.line})")
     if any(isinstance(x, str) and key not in _TEXTS for key, x in o.params.items()):  # no file with them is read
         raise NotPlain(f"{name}, which means this call of several processes ({o.line})")
@@ -167,6 +169,11 @@ def _plain_operation(o, arrays):
     except NotPlain as error:
         raise NotPlain(f"a parameter of {name}, {error} ({o.line})") from None
     return [name, inputs, params, list(o.outputs), o.multiple_results]
+
+
+def _named(name):
+    """The primitive of a name; None if there is none."""
+    return agreed if name == agreed.name else PRIMITIVES.get(name)
 
 
 def graph_from_plain(plain: Any, arrays: Sequence[onp.ndarray[Any, Any]]) -> Graph:
@@ -219,7 +226,7 @@ def _operation(name, inputs, params, outputs, several, arrays):
     word, _, python = name.rpartition(" ")
     if word == "python":
         return Operation(PythonOperator(_PYTHON[python]), tuple(inputs), {}, tuple(outputs), bool(several))
-    primitive: Any = to_array if name == "to_array" else PRIMITIVES.get(name)
+    primitive: Any = to_array if name == "to_array" else _named(name)
     if primitive is None:
         raise ValueError(f"the operation {name[:40]!r}, which this version does not have")
     given = {key: decoded(x, arrays, _WORDS if key in _TEXTS else _NONE) for key, x in params.items()}

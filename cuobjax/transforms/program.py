@@ -28,6 +28,7 @@ from ..core.scope import Values, is_open, read, read_all, write
 from ..core.training_mode import Modes, unchanged
 from ..core.variable import BaseVar
 from ..util import class_name
+from .program_copies import ProgramCopies
 from .signature import described
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ class Program:
             self.graph: Graph = simplified(graph)
             self.effects = any(getattr(operation.primitive, "has_effect", False) for operation in graph.operations)
             self.gives_numbers = any(graph.values[n].weak for n in graph.outputs)
-            self.run_raw: Any = compiled(self.graph, name)
+            self.copies = ProgramCopies.of(self.graph, len(self.checks), len(self.writes))
+            self.run_raw: Any = compiled(self.copies.graph, name)
             self.compiling_seconds: float = time.perf_counter() - call.started - self.recording_seconds
 
     def inputs(self, leaves: Sequence[Any]) -> list[Any] | None:
@@ -189,10 +191,14 @@ class Program:
         if traced or is_watching() or (self.effects and recording() is not None):
             results = list(map(lift, self.graph.interpret([below(x) for x in inputs], as_recorded=True)))
         else:
+            if self.copies.taken:
+                inputs = self.copies.inputs(inputs)
+                raw = [x._value if type(x) is Array else x for x in inputs]
             for i in self.run_raw.borrowed:
                 raw[i] = below(inputs[i])
             results = self.run_raw(raw)
             results = list(map(lift, results)) if self.gives_numbers else all_wrapped(results)
+            results = self.copies.outputs(results) if self.copies.given else results
         for i, x in self.static.items():
             results.insert(i, _fresh(x))
         return self.finished(results)

@@ -17,6 +17,7 @@ import cuobjax.numpy as jn
 from autograd.tree import flatten, unflatten
 from cuobjax import GradValues, StateVar, TrainVar, functional, nn, optimizer, random
 from cuobjax.core.replication import replicate
+from cuobjax.core.variable import reduce_first
 from cuobjax.functional import parallel
 from cuobjax.nn import synced
 from cuobjax.transforms.jit import Jit
@@ -683,6 +684,65 @@ def test_jit_around(devices):
     for a, b in zip(net.vars().tensors(), copied.vars().tensors(), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)
     assert program._recordings == 1
+
+
+def test_programs_around_keep_what_is_the_same_on_all_devices(monkeypatch):
+    """A mean of three equal numbers may be another one."""
+    monkeypatch.setenv("CUOBJAX_CPU_DEVICES", "3")
+    values = np.random.default_rng(0).normal(size=50).astype("f4")
+    assert (np.stack([values] * 3).mean(0) != values).any()
+    mean, none, whole = StateVar(values), StateVar(values, reduce=None), StateVar(np.arange(3))
+
+    def f(x):
+        rank = parallel.axis_index() * whole.value[:1].astype("f4")  # on each device another operation
+        for v in (mean, none):
+            v.assign(v.value + (rank - rank).sum())
+        whole.assign(whole.value + 1)
+        return x
+
+    program = Jit(Parallel(f))
+    for number in range(3):
+        program(jn.zeros(3))
+        np.testing.assert_array_equal(mean.value, values)
+        np.testing.assert_array_equal(none.value, values)
+        np.testing.assert_array_equal(whole.value, np.arange(3) + number + 1)
+    assert program._recordings == 1
+
+
+def test_values_that_begin_to_differ_are_reduced_in_programs(four):
+    mean, first_one, none = StateVar(jn.ones(2)), StateVar(jn.ones(2), reduce=reduce_first), StateVar(jn.ones(2), None)
+
+    def f(x, y):
+        mean.assign(mean.value + x.sum())
+        first_one.assign(first_one.value + x.sum())
+        none.assign(none.value + y.sum())
+        return x
+
+    program, same, other = Jit(Parallel(f)), jn.ones(4), jn.arange(4.0)
+    for x in (same, same, other):
+        program(x, same)
+    np.testing.assert_array_equal(mean.value, [4.5, 4.5])  # 1 + 1 + 1 + (0 + 1 + 2 + 3) / 4
+    np.testing.assert_array_equal(first_one.value, [3, 3])
+    with pytest.raises(ValueError, match=r"Parallel: a variable of shape \(2,\) has no reduce and differs from device"):
+        program(same, other)
+    assert [v.value.tolist() for v in (mean, first_one, none)] == [[4.5, 4.5], [3, 3], [4, 4]]
+    assert program._recordings == 1
+
+
+def test_files_of_programs_around(monkeypatch, tmp_path):
+    monkeypatch.setenv("CUOBJAX_CPU_DEVICES", "3")
+    v = StateVar(np.float32([0.1, 0.2, 0.7]))
+
+    def f(x):
+        v.assign(v.value * 3)
+        return x * v.value.sum()
+
+    program, x = Jit(Parallel(f)), jn.arange(6.0)
+    program.lower(x).save(tmp_path / "program.npz")
+    loaded = cuobjax.io.load_program(tmp_path / "program.npz")
+    for _ in range(3):
+        np.testing.assert_array_equal(loaded(x), program(x))
+        np.testing.assert_array_equal(*[w.value for w in loaded.vars()], v.value)
 
 
 def test_jit_inside(devices):

@@ -11,6 +11,7 @@ import cuobjax.numpy as jn
 from autograd import Array, Device, backend, copies
 from autograd.kernels.fingerprint import fingerprints
 from cuobjax import GradValues, Jit, Parallel, StateVar, TrainVar, functional, nn, optimizer
+from cuobjax.core import everywhere
 from cuobjax.core.variable import reduce_first
 from cuobjax.functional import parallel
 from tests.cuobjax.test_collectives import StandIn
@@ -49,8 +50,7 @@ def counted(monkeypatch):
     monkeypatch.setattr(Device, "put", counting)
     monkeypatch.setattr(Device, "synchronize", waiting(Device.synchronize))
     monkeypatch.setattr(backend, "synchronize", waiting(backend.synchronize, backend.is_cupy))
-    module = __import__("cuobjax.transforms.parallel", fromlist=["_prints"])
-    monkeypatch.setattr(module, "_prints", waiting(module._prints, bool))
+    monkeypatch.setattr(everywhere, "fingerprints", waiting(everywhere.fingerprints))
     return counts
 
 
@@ -72,25 +72,81 @@ def step_of(net):
     return step, net.vars() + update.vars()
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("program", ["", "inside", "around"])
 @pytest.mark.parametrize("library", [False, True])
-def test_only_the_batch_and_the_gradients_move(gpus, counted, monkeypatch, compiled, library):
+def test_only_the_batch_and_the_gradients_move(gpus, counted, monkeypatch, program, library):
     """Copies between GPUs in a step, with and without NVIDIA's library of collective operations."""
     monkeypatch.setattr(backend, "nccl", lambda: StandIn if library else None)
     net, others = network(), len(gpus) - 1
     step, variables = step_of(net)
-    train = Parallel(Jit(step, variables) if compiled else step, reduce=lambda losses: losses[0])
+    train = Parallel(Jit(step, variables) if program == "inside" else step, reduce=lambda losses: losses[0])
+    train = Jit(train) if program == "around" else train
     x, y = np.ones((4 * len(gpus), 8), "f4"), np.eye(4, dtype="f4")[np.arange(4 * len(gpus)) % 4]
     parameters = 4 * (1 + sum(v.size for v in net.vars()))  # and the loss
-    for batch, moved in ((x, y), 0), ((jn.array(x), jn.array(y)), (x.nbytes + y.nbytes) // len(gpus)):
+    sums = 2 * (not library or program == "around")  # copies, which programs around Parallel make of collectives
+    for batch, moved in ((x, y), program == "around"), ((jn.array(x), jn.array(y)), True):  # a Jit takes it to a GPU
         for number in range(4):
             counted.clear()
             train(*batch)
             if number < 2:  # the first call and, in a program, its recording
                 continue
-            assert counted["copies"] == others * (1 + 2 * bool(moved) + 2 * (not library))  # 1: the loss
-            assert counted["bytes"] == others * (4 + moved + 2 * parameters * (not library))
+            assert counted["copies"] == others * (1 + 2 * moved + sums)  # 1: the loss
+            shares = (x.nbytes + y.nbytes) // len(gpus)
+            assert counted["bytes"] == others * (4 + shares * moved + parameters * sums)
             assert counted["waits"] == len(gpus)
+    for v in variables:
+        copies_of_it = copies._known[id(v.value)][1]
+        assert {device: x.device for device, x in copies_of_it.items()} == {gpu: gpu for gpu in gpus[1:]}
+
+
+def test_programs_around_know_copies_of_values_that_differ(gpus, counted):
+    """They are reduced on one GPU: a copy of each variable to it and one back for each other GPU, one of the output."""
+    mean, first, total = StateVar(jn.ones(64)), StateVar(jn.ones(64), reduce=reduce_first), StateVar(jn.ones(64), sum)
+
+    def f(x):
+        for v in (mean, first, total):
+            v.assign(v.value + x.sum())
+        return x
+
+    eager, program = Parallel(f), Jit(Parallel(f))
+    for call in (eager, program):
+        for _ in range(4):
+            counted.clear()
+            call(np.arange(len(gpus), dtype="f4"))
+        batch = call is program
+        assert counted["copies"] == (len(gpus) - 1) * (3 * 2 + 1 + batch)
+        assert counted["waits"] == len(gpus)
+
+
+def test_a_program_of_two_steps_moves_what_two_programs_do(gpus, counted):
+    v = StateVar(jn.ones(3))
+
+    def f(x):
+        v.assign(v.value * 2)
+        return x * v.value.sum()
+
+    step = Parallel(f)
+    twice, x = Jit(lambda x: step(step(x))), jn.arange(float(len(gpus)))
+    for number in range(4):
+        counted.clear()
+        y = twice(x)
+        np.testing.assert_array_equal(np.asarray(y), np.arange(len(gpus)) * 9 * 2.0 ** (4 * number + 3))
+    assert counted["copies"] == (len(gpus) - 1) * 2 * 2  # shares of the batch, outputs
+    assert counted["waits"] == 2 * len(gpus)
+
+
+def test_kernels_of_several_gpus_stay_apart(gpus):
+    """Results of programs are on the GPUs where eager code has them, whether these reach each other's memory or not."""
+
+    def f(*arrays):
+        return [x * 2 + 1 for x in arrays] + [x.sum() * 3 for x in arrays]
+
+    program = Jit(f)
+    for n in (3, 3, 5):
+        arrays = [autograd.device_put(jn.arange(float(n)) + i, gpu) for i, gpu in enumerate(gpus)]
+        for got, expected in zip(program(*arrays), f(*arrays), strict=True):
+            assert got.device == expected.device and got.raw.device.id == expected.device.index
+            np.testing.assert_array_equal(np.asarray(got), np.asarray(expected))
 
 
 def test_variables_that_nobody_writes_move_once(gpus, counted):
@@ -125,6 +181,12 @@ def test_fingerprints_tell_bits_apart(xp):
     np.testing.assert_array_equal(found, again)
     for (a, m), (b, n) in itertools.combinations(zip(arrays, found, strict=True), 2):
         assert (m == n) == (a.tobytes() == b.tobytes())
+
+
+def twice(program, x):
+    """What a program gives when it runs, after its recording."""
+    program(x)
+    return program(x)
 
 
 class Program:
@@ -168,6 +230,7 @@ class Program:
         chosen = [
             *[lambda f=f: Parallel(f)(x) for f in inside],
             *[lambda f=f: Parallel(Jit(f))(x) for f in inside[:1]],
+            *[lambda f=f: twice(Jit(Parallel(f)), x) for f in inside],
             lambda: v.assign((v.value - number).astype(v.dtype)),
             lambda: v.assign(np.full(v.shape, number).astype(v.dtype)),
             lambda: GradValues(lambda x: everywhere_mean(x, v), {"v": v})(number),
