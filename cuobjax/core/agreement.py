@@ -50,7 +50,9 @@ class _Agreed(Primitive):
 
     has_effect = True
 
-    def __call__(self, *values: Any, size: int, reductions: Sequence[int], targets: Sequence[Device]) -> Any:
+    def __call__(  # type: ignore[override]
+        self, *values: Any, size: int, reductions: Sequence[int], targets: Sequence[Device]
+    ) -> Any:
         """The value of each variable on each of some devices.
 
         Args:
