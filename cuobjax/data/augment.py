@@ -14,7 +14,7 @@ from ..random.continuous import beta, uniform
 from ..random.discrete import bernoulli, permutation, randint
 from ..random.generator import DEFAULT_GENERATOR, KeySource
 from ..typing import ArrayLike
-from ..util.convert import require_integers, require_lengths, require_reals
+from ..util.convert import lengths_of_axes, require_integers, require_reals
 
 __all__ = ["brightness", "contrast", "cutout", "flip", "mixup", "random_crop", "saturation"]
 
@@ -68,8 +68,7 @@ def random_crop(
     """
     require_integers("random_crop", 0, padding=padding)
     images = _images("random_crop", x)
-    height, width = images.shape[2:] if size is None else size if isinstance(size, tuple | list) else (size, size)
-    require_lengths("random_crop", 1, size=(height, width))
+    ((height, width),) = lengths_of_axes("random_crop", 2, size=images.shape[2:] if size is None else size)
     if padding:
         images = jn.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)), mode)
     n, channels, *whole = images.shape

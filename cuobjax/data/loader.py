@@ -97,6 +97,9 @@ class Loader(Module):
         require_integers("Loader", 1, batch=batch)
         buffer = int(shuffle) if isinstance(shuffle, bool) else shuffle
         require_integers("Loader", 0, shuffle=buffer, workers=workers, ahead=0 if ahead is None else ahead)
+        for name, f in (("transform", transform), ("collate", collate)):
+            if not callable(f) and not (f is None and name == "transform"):
+                raise TypeError(f"Loader: expected {name} as a function, got {f!r}.")
         self._source = source(data, collate)
         if isinstance(self._source, Stream) and shuffle is True:
             raise ValueError("Loader: expected shuffle as the size of a buffer for a function, such as 1000, got True.")

@@ -7,6 +7,7 @@ from autograd import backend
 from autograd.processes import Mpi, current, install
 
 from ..installation import optional
+from ..util.convert import require_reals
 from .ending import end_together
 
 __all__ = ["initialize"]
@@ -36,6 +37,7 @@ def initialize(timeout: float = 600.0) -> None:
         RuntimeError: If mpi4py uses another MPI than the one that has started the processes.
         ValueError: If `timeout` is not positive.
     """
+    require_reals("initialize", timeout=timeout)
     if not timeout > 0:
         raise ValueError(f"initialize: expected timeout as a positive number of seconds, got {timeout!r}.")
     told = {launcher: os.environ.get(name, "") for name, launcher in _LAUNCHERS.items()}

@@ -9,7 +9,7 @@ from autograd.ops import attention as ops
 from autograd.ops.random import split
 
 from ..typing import ArrayLike
-from ..util.convert import require_sizes
+from ..util.convert import require_reals, require_sizes
 
 __all__ = ["attention", "rotary_embedding", "sinusoidal_embedding"]
 
@@ -64,6 +64,7 @@ def attention(
             raise ValueError("attention: expected a key with keep < 1. Write key=cuobjax.random.DEFAULT_GENERATOR().")
         keys = split(jn.asarray(key), n=math.prod(shape[:-1]))[1:].reshape((*queries.shape[:3], 2))
     scale = queries.shape[3] ** -0.5 if scale is None else scale
+    require_reals("attention", scale=scale)
     y, _ = ops.attention(queries, *others, added, keys, scale=float(scale), causal=causal, keep=keep)
     return y if len(shape) == 4 else y.reshape((*shape[:-1], y.shape[3]))
 
@@ -97,6 +98,7 @@ def _check(arrays, causal, keep):
             f"attention: expected with causal=True at least as many keys as queries, got {k.shape[-2]} keys for "
             f"{q.shape[-2]} queries. Give a mask that says which keys each query sees."
         )
+    require_reals("attention", keep=keep)
     if not 0 < keep <= 1:
         raise ValueError(f"attention: expected a probability to keep above 0 and at most 1, got {keep}.")
 

@@ -14,7 +14,7 @@ from autograd.ops import convolution as ops
 from ..constants import ConvPadding
 from ..typing import ArrayLike, Padding
 from ..util import to_padding
-from ..util.convert import lengths_of_axes, to_shape
+from ..util.convert import lengths_of_axes, require_sizes, to_shape
 from .half_precision import single, with_precision_of
 from .resampling import table
 
@@ -63,6 +63,7 @@ def conv(
             "conv: expected x of shape (N, C, *spatial) and w of shape (*kernel, C // groups, O) with as many spatial "
             f"dimensions, at least one, got {x.shape} and {w.shape}."
         )
+    require_sizes("conv", -math.inf, groups=groups)
     strides, dilations = lengths_of_axes("conv", rank, strides=strides, dilations=dilations)
     padding = explicit_padding(padding, x.shape[2:], kernel, strides, dilations)
     w = w.transpose((rank + 1, rank, *range(rank)))
@@ -94,6 +95,7 @@ def conv_transpose(
             "conv_transpose: expected x of shape (N, C, *spatial) and w of shape (*kernel, O // groups, C) with as "
             f"many spatial dimensions, at least one, got {x.shape} and {w.shape}."
         )
+    require_sizes("conv_transpose", -math.inf, groups=groups)
     strides, dilations = lengths_of_axes("conv_transpose", rank, strides=strides, dilations=dilations)
     extents = [(k - 1) * d + 1 for k, d in zip(w.shape[:rank], dilations, strict=True)]
     pads = _spread_padding(to_padding(padding, rank), extents, strides)

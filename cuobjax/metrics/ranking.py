@@ -4,7 +4,7 @@ import cuobjax.numpy as jn
 from autograd import Array, stop_gradient
 
 from ..typing import ArrayLike
-from ..util.convert import require_integers
+from ..util.convert import require_integers, require_reals
 from .base import Metric, Total, as_figure, labels_of, poisoned, ratio, weights_of
 
 __all__ = ["AUC", "roc_auc"]
@@ -56,6 +56,7 @@ class AUC(Metric):
 
     def __init__(self, bins: int = 1000, low: float = 0.0, high: float = 1.0) -> None:
         require_integers("AUC", 1, bins=bins)
+        require_reals("AUC", low=low, high=high)
         if not low < high:
             raise ValueError(f"AUC: expected low less than high, got {low} and {high}.")
         self.bins, self.low, self.high = bins, low, high

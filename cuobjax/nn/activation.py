@@ -8,7 +8,7 @@ from ..core.module import Module
 from ..core.variable import TrainVar
 from ..typing import ArrayLike
 from ..util import class_name
-from ..util.convert import require_sizes
+from ..util.convert import require_reals, require_sizes
 from ..util.signatures import explained
 from .inputs import as_input
 
@@ -28,6 +28,7 @@ class PReLU(Module):
     @explained("Write PReLU(nin), or PReLU().", num_parameters="Write PReLU(nin).", init="Write slope.")
     def __init__(self, nin: int = 1, slope: float = 0.25) -> None:
         require_sizes("PReLU", 1, nin=nin)
+        require_reals("PReLU", slope=slope)
         self.slope = TrainVar(jn.full((nin,), slope, jn.zeros(()).dtype))
         self._initial = slope
 

@@ -176,6 +176,8 @@ class MultiHeadAttention(Module):
         if x.ndim != 3 or x.shape[2] != self.query.w.shape[0]:
             expected = f"(N, T, {self.query.w.shape[0]})"
             raise ValueError(f"MultiHeadAttention: expected x of shape {expected}, got {x.shape}.")
+        if cache is not None and not callable(cache):
+            raise TypeError(f"MultiHeadAttention: expected a KVCache as cache, got {cache!r}. layer.cache() makes one.")
         if cache is not None and not (context is None and mask is None and bias is None):
             raise ValueError("MultiHeadAttention: expected a cache alone, got a context, mask or bias with it.")
         source, ncontext = x if context is None else as_input(self, context), self.key.w.shape[0]

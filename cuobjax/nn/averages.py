@@ -8,7 +8,7 @@ from autograd import Array
 from ..core.module import Module
 from ..core.variable import StateVar
 from ..typing import ArrayLike
-from ..util.convert import require_sizes, to_shape
+from ..util.convert import require_reals, require_sizes, to_shape
 from ..util.signatures import call_text
 from .inputs import as_input
 
@@ -73,6 +73,7 @@ class ExponentialMovingAverage(Module):
 
     def __init__(self, shape: Sequence[int], momentum: float = 0.999, init_value: float = 0) -> None:
         shape = to_shape("ExponentialMovingAverage", shape)
+        require_reals("ExponentialMovingAverage", momentum=momentum)
         if not 0 <= momentum <= 1:
             raise ValueError(f"ExponentialMovingAverage: expected momentum from 0 to 1, got {momentum}.")
         self.momentum, self.init_value = momentum, init_value

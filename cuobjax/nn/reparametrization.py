@@ -18,7 +18,7 @@ from ..core.training_mode import in_training
 from ..core.variable import StateVar, StoredVar, Tensor, TrainVar
 from ..functional.half_precision import single
 from ..typing import ArrayLike
-from ..util.convert import require_sizes
+from ..util.convert import require_reals, require_sizes
 from ..util.signatures import call_text, explained
 from .init import kaiming_normal
 from .linear import weights
@@ -219,6 +219,7 @@ class LoRA(_Reparametrized):
         w = self._wrap(layer)
         require_sizes("LoRA", 1, rank=rank)
         self.alpha = rank if alpha is None else alpha
+        require_reals("LoRA", alpha=self.alpha)
         self.down = weights("LoRA", w_init, (*w.shape[:-1], rank))
         self.up = TrainVar(jn.zeros((rank, w.shape[-1])))
         self._w_init = w_init

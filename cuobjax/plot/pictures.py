@@ -18,6 +18,7 @@ from ..tools.calls import watching
 from ..tools.profile import Profile
 from ..transforms.functional_call import functional_call
 from ..typing import ArrayLike
+from ..util.convert import require_integers, require_iterable, require_reals
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -129,6 +130,7 @@ def confusion(counts: ArrayLike | ConfusionMatrix, labels: Sequence[str] | None 
     if x.ndim != 2 or x.shape[0] != x.shape[1] or not x.size:
         raise ValueError(f"confusion: expected counts of shape (classes, classes), got {x.shape}.")
     n = len(x)
+    require_iterable("confusion", labels=() if labels is None else labels)
     names = [str(i) for i in range(n)] if labels is None else [*map(str, labels)]
     if len(names) != n:
         raise ValueError(f"confusion: expected {n} labels, got {len(names)}.")
@@ -178,6 +180,9 @@ def images(
     if pictures.ndim != 4 or pictures.shape[1] not in (1, 3) or not len(pictures):
         raise ValueError(f"images: expected images (N, C, H, W) with 1 or 3 channels, got shape {given.shape}.")
     n = len(pictures)
+    require_iterable("images", titles=() if titles is None else titles)
+    require_integers("images", 1, columns=1 if columns is None else columns)
+    require_reals("images", low=0 if low is None else low, high=0 if high is None else high)
     if titles is not None and len(titles) != n:
         raise ValueError(f"images: expected {n} titles, got {len(titles)}.")
     whole = pictures.dtype.kind in "iu"

@@ -10,6 +10,7 @@ from autograd.ops import random as ops
 
 from ..functional import sigmoid, softmax
 from ..typing import ArrayLike, DTypeLike, Shape
+from ..util.convert import require_reals
 from .drawing import complete_dtype, complete_shape, drawn, fitting, floating, moved, parameter, reals
 from .generator import DEFAULT_GENERATOR, KeySource, new_key
 
@@ -67,6 +68,7 @@ def truncated_normal(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
+    require_reals("truncated_normal", lower=lower, upper=upper)
     numbers = drawn(ops.truncated_normal, shape, dtype, generator, lower=lower, upper=upper)
     return moved(numbers, 0, stddev)
 

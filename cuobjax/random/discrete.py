@@ -17,7 +17,7 @@ from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Shape
 from ..util.convert import require_sizes
 from .continuous import exponential, uniform
-from .drawing import complete_dtype, complete_shape, drawn, parameter
+from .drawing import complete_dtype, complete_shape, drawn, parameter, reals
 from .generator import DEFAULT_GENERATOR, KeySource, new_key
 
 __all__ = [
@@ -59,7 +59,7 @@ def bernoulli(shape: Shape, p: ArrayLike = 0.5, *, generator: KeySource = DEFAUL
     """
     if isinstance(p, numbers.Real):
         return ops.bernoulli(new_key(generator), shape=complete_shape(shape), p=p)
-    p = jn.asarray(p, onp.float64)
+    p = reals(p, onp.float64)
     if _is_known(p) and not ((p.raw >= 0) & (p.raw <= 1)).all():
         raise ValueError(f"bernoulli: expected 0 <= p <= 1, got {p}.")
     threshold = jn.rint(parameter(p, shape, onp.float64) * 2.0**32)
@@ -119,6 +119,7 @@ def categorical(
         shape: That of the result, which ends with the other axes of `logits`; None: these alone.
     """
     logits = jn.asarray(logits)
+    require_sizes("categorical", -math.inf, axis=axis)
     axis = axis - logits.ndim if axis >= 0 else axis
     if not -logits.ndim <= axis < 0:
         raise ValueError(f"categorical: expected an axis of logits of shape {logits.shape}, got {axis}.")
@@ -203,7 +204,7 @@ def choice(
     if count and n < (1 if replace else count):
         raise ValueError(f"choice: expected at least {1 if replace else count} parts to choose from, got {n}.")
     if p is not None:
-        p = jn.asarray(p, onp.float64)
+        p = reals(p, onp.float64)
         if p.shape != (n,):
             raise ValueError(f"choice: expected p of shape ({n},), got {p.shape}.")
         least = 1 if replace else count

@@ -9,6 +9,7 @@ import numpy as onp
 import cuobjax.numpy as jn
 from autograd import Array, default_device, device_put
 from autograd.core import kind_of
+from autograd.dtypes import complete_dtype as dtype_of
 
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Shape
@@ -27,7 +28,7 @@ def complete_shape(shape: Any) -> tuple[int, ...]:
 
 def complete_dtype(dtype: DTypeLike, kind: type = float) -> onp.dtype[Any]:
     """A dtype; for None, that of new arrays of the kind."""
-    return default_dtype(kind) if dtype is None else onp.dtype(dtype)
+    return default_dtype(kind) if dtype is None else dtype_of("random", dtype)
 
 
 def floating(distribution: Callable[P, Array]) -> Callable[P, Array]:

@@ -9,7 +9,7 @@ from ..core.collection import VarCollection, Variables, assign_all
 from ..core.replication import replicated
 from ..core.scope import at_once
 from ..core.variable import BaseVar, referred
-from ..util.convert import require_integers
+from ..util.convert import require_integers, require_reals
 
 __all__ = ["EarlyStopping"]
 
@@ -54,6 +54,7 @@ class EarlyStopping:
         require_integers("EarlyStopping", 1, patience=patience)
         if mode not in ("min", "max"):
             raise ValueError(f"EarlyStopping: expected mode 'min' or 'max', got {mode!r}.")
+        require_reals("EarlyStopping", min_delta=min_delta)
         if not min_delta >= 0:
             raise ValueError(f"EarlyStopping: expected min_delta of at least 0, got {min_delta}.")
         self.patience, self.mode, self.min_delta = patience, mode, min_delta

@@ -20,6 +20,7 @@ from ..core.module import Module
 from ..installation import optional
 from ..transforms.jit import Jit
 from ..transforms.lowered import Lowered
+from ..util.convert import require_integers
 from .onnx_operations import OPERATIONS
 from .onnx_writer import Nameless, NoForm, Writer
 
@@ -31,6 +32,7 @@ _OF_SHAPES = frozenset(["shape"])  # parameters in which the batch may stand
 
 def onnx_model(module: Callable[..., Any], example: tuple[Any, ...], dynamic_batch: bool, opset: int) -> Any:
     """The model of a network: see `util.to_onnx`."""
+    require_integers("to_onnx", 0, opset=opset)
     if not _LEAST <= opset <= _MOST:
         raise ValueError(f"to_onnx: expected opset from {_LEAST} to {_MOST}, got {opset}.")
     onnx = optional("onnx", "to_onnx", "onnx")

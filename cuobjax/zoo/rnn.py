@@ -10,6 +10,7 @@ from ..core.module import Module
 from ..core.variable import StateVar, Tensor, TrainVar
 from ..nn import Linear
 from ..nn.init import kaiming_normal
+from ..nn.inputs import require_activation
 from ..nn.linear import weights
 from ..typing import ArrayLike
 from ..util.convert import require_sizes
@@ -44,6 +45,7 @@ class RNN(Module):
         w_init: Callable[[tuple[int, ...]], Tensor] = kaiming_normal,
     ) -> None:
         require_sizes("RNN", 1, nstate=nstate, nin=nin)
+        require_activation(self, activation)
         self.num_inputs, self.num_outputs, self.nstate = nin, nout, nstate
         self.activation = activation
         self.w_xh = weights("RNN", w_init, (nin, nstate))

@@ -15,12 +15,14 @@ import pytest
 
 import cuobjax
 import cuobjax.numpy as jn
-from cuobjax import io, nn, random
-from cuobjax.data import flip, prefetch, progress
+from cuobjax import functional as F
+from cuobjax import io, nn, random, zoo
+from cuobjax.data import Loader, flip, prefetch, progress, random_crop
 from cuobjax.transforms.recorded_graph import RecordedGraph
 from tests.test_public_names import NAMES
 
 ROOT = Path(cuobjax.__file__).resolve().parents[1]
+IMAGE, KERNEL = np.ones((1, 1, 2, 2), "f4"), np.ones((1, 1, 1, 1), "f4")
 WRONG = (None, 3, "x", [])
 BUILTIN = (Exception, dict, enum.Enum)  # whose constructors are theirs
 WITHOUT = ("cuobjax.constants", "cuobjax.typing")  # modules without functions
@@ -100,6 +102,46 @@ def test_errors_are_ours(module, monkeypatch, tmp_path, capsys):
         ),
         (lambda: random.randint(3, 0, "x"), TypeError, r"^randint: expected high as an integer, got 'x'\.$"),
         (lambda: cuobjax.RandomState("x"), TypeError, r"^RandomState: expected seed as an integer, got 'x'\.$"),
+        (lambda: random.normal(2, dtype=3), TypeError, r"^random: expected a dtype, got 3\. Write 'float16'"),
+        (lambda: random.bernoulli(2, "x"), TypeError, r"^random: expected real parameters, got 'x'\.$"),
+        (lambda: random.choice(2, p="x"), TypeError, r"^random: expected real parameters, got 'x'\.$"),
+        (lambda: random.categorical(jn.ones(2), None), TypeError, r"^categorical: expected axis as an integer, got"),
+        (lambda: random.truncated_normal(2, lower=None), TypeError, r"^truncated_normal: expected lower as a number"),
+        (lambda: nn.PReLU(slope="x"), TypeError, r"^PReLU: expected slope as a number, got 'x'\.$"),
+        (lambda: nn.LoRA(nn.Linear(2, 2), 1, "x"), TypeError, r"^LoRA: expected alpha as a number, got 'x'\.$"),
+        (lambda: nn.ExponentialMovingAverage(2, None), TypeError, r"Average: expected momentum as a number, got None"),
+        (
+            lambda: nn.MultiHeadAttention(4, 2)(jn.ones((1, 2, 4)), cache=3),
+            TypeError,
+            r"^MultiHeadAttention: expected a KVCache as cache, got 3\. layer\.cache\(\) makes one\.$",
+        ),
+        (lambda: F.conv(IMAGE, KERNEL, groups=None), TypeError, r"^conv: expected groups as an integer, got None"),
+        (lambda: F.conv_transpose(IMAGE, KERNEL, groups=[]), TypeError, r"^conv_transpose: expected groups as an inte"),
+        (lambda: F.attention(*[IMAGE] * 3, scale="x"), TypeError, r"^attention: expected scale as a number, got 'x'"),
+        (lambda: F.attention(*[IMAGE] * 3, keep=None), TypeError, r"^attention: expected keep as a number, got None"),
+        (
+            lambda: F.loss.ctc_logits(jn.zeros((1, 2, 3)), [[1]], blank=None),
+            TypeError,
+            r"^ctc_logits: expected blank as an integer, got None\.$",
+        ),
+        (lambda: random_crop(IMAGE, size=[]), ValueError, r"^random_crop: expected size as a number or 2 of them"),
+        (lambda: Loader(jn.ones(2), 1, transform=3), TypeError, r"^Loader: expected transform as a function, got 3\.$"),
+        (lambda: Loader([1], 1, collate=None), TypeError, r"^Loader: expected collate as a function, got None\.$"),
+        (lambda: cuobjax.metrics.AUC(low=None), TypeError, r"^AUC: expected low as a number, got None\.$"),
+        (
+            lambda: cuobjax.EarlyStopping({}, 1, min_delta=None),
+            TypeError,
+            r"^EarlyStopping: expected min_delta as",
+        ),
+        (lambda: cuobjax.distributed.initialize("x"), TypeError, r"^initialize: expected timeout as a number, got 'x'"),
+        (lambda: zoo.RNN(2, 2, 2, None), TypeError, r"^RNN: expected activation as a function, got None\. Write"),
+        (
+            lambda: cuobjax.plot.images(IMAGE, columns=-1),
+            ValueError,
+            r"^images: expected columns of at least 1",
+        ),
+        (lambda: cuobjax.plot.images(IMAGE, titles=3), TypeError, r"^images: expected titles as an iterable, such"),
+        (lambda: cuobjax.plot.confusion(jn.eye(2), 3), TypeError, r"^confusion: expected labels as an iterable, such"),
         (lambda: prefetch(None), TypeError, r"^prefetch: expected batches as an iterable, .*, got None\.$"),
         (lambda: progress(3), TypeError, r"^progress: expected iterable as an iterable, .*, got 3\.$"),
         (lambda: cuobjax.plot.profile(3), TypeError, r"^profile: expected a Profile, got int\. Measure with cuobjax\."),

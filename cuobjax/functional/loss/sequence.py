@@ -1,5 +1,7 @@
 """Losses of sequences."""
 
+import math
+
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.alignment import ctc
@@ -7,6 +9,7 @@ from autograd.backend import CPU
 from autograd.dtypes import is_inexact
 
 from ...typing import ArrayLike
+from ...util.convert import require_sizes
 from .arguments import require_classes, require_real
 
 __all__ = ["ctc_logits"]
@@ -49,6 +52,7 @@ def ctc_logits(
         got = f"{given.shape} and {words.shape}"
         raise ValueError(f"ctc_logits: expected logits (N, T, classes), T > 0, and labels (N, L), got {got}.")
     (n, steps, classes), length = given.shape, words.shape[1]
+    require_sizes("ctc_logits", -math.inf, blank=blank)
     if not 0 <= blank < classes:
         raise ValueError(f"ctc_logits: expected blank from 0 to {classes - 1}, got {blank}.")
     steps_of = steps if logit_lengths is None else _lengths("logit_lengths", logit_lengths, n, 1, steps)
