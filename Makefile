@@ -7,6 +7,7 @@ PYTEST := -m pytest
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?= -runs=10000
+MUTANTS_ARGS ?=
 CLIENTS_ARGS ?= --output benchmarks/results/$(shell date +%F)-clients.md
 CUPY_ON_CPU ?= ../shared/cupy_on_cpu
 
@@ -18,7 +19,7 @@ gpu = $(call need,$(shell $(PY) -c "import cupy; print('yes' * cupy.cuda.is_avai
 stand_in = $(call need,$(wildcard $(CUPY_ON_CPU)/run.sh),$@: no CuPy on a CPU in $(CUPY_ON_CPU). Set CUPY_ON_CPU to its folder)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock doctor test test-pythons test-packages property fuzz format lint types stubs check demo test-cupy test-gpu test-coverage test-exchange clients bench bench-gpu kernels coverage board-picture docs build clean
+.PHONY: help setup lock doctor test test-pythons test-packages property fuzz format lint types stubs check demo test-cupy test-gpu test-coverage mutants test-exchange clients bench bench-gpu kernels coverage board-picture docs build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -107,6 +108,10 @@ test-coverage:  ## test and, where it is possible, test-cupy; says which lines a
 	status=0; $(MAKE) --no-print-directory --keep-going test $(if $(wildcard $(CUPY_ON_CPU)/run.sh),test-cupy) \
 		PYTEST='-m coverage run -m pytest' PYTEST_ARGS='$(or $(PYTEST_ARGS),-n auto)' || status=$$?; \
 	$(PY) -m coverage combine --quiet && $(PY) -m coverage report --skip-covered && exit $$status
+
+mutants:  ## change FILES at one place at a time, and print the changes that TESTS do not notice (MUTANTS_ARGS="--number 50")
+	$(venv)$(call need,$(and $(FILES),$(TESTS)),$@: name FILES=... to change and TESTS=... to run)CUOBJAX_DEVICE=cpu $(PY) \
+		-m tests.mutants $(FILES) --tests $(TESTS) $(MUTANTS_ARGS)
 
 # Packages that are too large for everybody's environment; their tests skip where they are absent.
 EXCHANGE ?= build/exchange
