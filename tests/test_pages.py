@@ -120,8 +120,9 @@ def test_every_program_of_a_page_is_run_by_a_test(page):
     kinds = {begin for begin, end in zip(fences[::2], fences[1::2], strict=True) if not end}
     assert {kind for kind in kinds if not kind.startswith("{")} <= RUN_BY.keys() | {"", "sh"}
     assert all(page in pages for kind, pages in PAGES_OF_ONE_TEST.items() if kind in kinds)
-    texts = re.findall(r"^```\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE)
-    assert not any(re.search(r"^(import|from) \w|^ *print\(", text, re.MULTILINE) for text in texts)
+    texts = re.findall(r"^```(.*?)\n(.*?)^```$", PAGES[page], re.DOTALL | re.MULTILINE)
+    program = re.compile(r"^(import|from) \w|^ *print\(", re.MULTILINE)
+    assert not any(program.search(text) for kind, text in texts if not kind)
     assert len(re.findall(r"```python\n", PAGES[page])) == len(re.findall(r"^```python$", PAGES[page], re.MULTILINE))
 
 
