@@ -116,7 +116,8 @@ def _reduced(columns, reductions, targets):
     own = [stacked(beside(column, targets[0]), "values of a variable") for column in columns.values()]
     found = {}
     for k, stack in zip(columns, gathered(own, "variables that differ after Parallel"), strict=True):
-        y = in_dtype(columns[k][0], REDUCTIONS[reductions[k]](stack))
+        reduce: Any = REDUCTIONS[reductions[k]]
+        y = in_dtype(columns[k][0], reduce(stack))
         found[k] = [device_put(y, target) for target in targets]
     return found
 
