@@ -65,7 +65,8 @@ def complete_dtype(where: str, dtype: DTypeLike) -> onp.dtype[Any]:
     try:
         return onp.dtype(dtype)
     except TypeError:
-        remedy = "Write 'float16', for instance; 'bfloat16' needs the package ml_dtypes: `pip install cuobjax[io]`"
+        known = isinstance(dtype, str) and dtype == "bfloat16"
+        remedy = "Install ml_dtypes: pip install 'cuobjax[io]'" if known else "Write 'float32', for instance"
         raise TypeError(f"{where}: expected a dtype, got {dtype!r}. {remedy}.") from None
 
 
