@@ -10,7 +10,7 @@ from autograd import processes
 from cuobjax import distributed
 from cuobjax.functional import parallel
 
-SIZE, STEPS = 1_000_000, 5
+SIZE, STEPS = 1_000_000, 5  # elements on each device
 
 
 def transmitted():
@@ -21,7 +21,8 @@ def transmitted():
 if __name__ == "__main__":
     distributed.initialize(60)
     step = cuobjax.Parallel(parallel.psum)
-    x = autograd.Array(np.full(SIZE, 1 + distributed.rank(), "float32"))
+    count = step.ndevices // distributed.size()
+    x = autograd.Array(np.full(SIZE * count, (1 + distributed.rank()) / count, "float32"))
     step(x)
     distributed.barrier()
     before, sent = transmitted(), processes.current().sent
