@@ -66,7 +66,7 @@ def complete_dtype(where: str, dtype: DTypeLike) -> onp.dtype[Any]:
         return onp.dtype(dtype)
     except TypeError:
         known = isinstance(dtype, str) and dtype == "bfloat16"
-        remedy = "Install ml_dtypes: pip install 'cuobjax[io]'" if known else "Write 'float32', for instance"
+        remedy = "Install ml_dtypes: pip install 'cuobjax[io]'" if known else "Write 'float16', for instance"
         raise TypeError(f"{where}: expected a dtype, got {dtype!r}. {remedy}.") from None
 
 

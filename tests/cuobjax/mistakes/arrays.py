@@ -12,7 +12,7 @@ CREATION = [
     ("jn.array(net)", TypeError, "array: expected numbers, got Linear"),
     ("jn.zeros(2, 3)", TypeError, "A shape is a tuple: zeros((2, 3))"),
     ("jn.ones(2, 3)", TypeError, "A shape is a tuple: ones((2, 3))"),
-    ('jn.zeros(3, dtype="float33")', TypeError, "expected a dtype, got 'float33'. Write 'float32', for instance"),
+    ('jn.zeros(3, dtype="float33")', TypeError, "expected a dtype, got 'float33'. Write 'float16', for instance"),
     ('jn.zeros(3, device="cuda")', cuobjax.DeviceError, "expected 'cpu', 'gpu' or 'gpu:<number>', got 'cuda'"),
     ("jn.ones((2, 3), requires_grad=True)", TypeError, "Leave requires_grad out"),
     ("jn.full(3)", TypeError, "missing 1 required positional argument: 'fill_value'"),
@@ -32,7 +32,7 @@ CREATION = [
     ("cuobjax.Array([1, 2])", TypeError, "Use cuobjax.numpy.array(x)"),
     ("cuobjax.tensor([1.0])", AttributeError, "Write cuobjax.numpy.array(x)"),
     ("cuobjax.zeros(3)", AttributeError, "Write cuobjax.numpy.zeros"),
-    ('x.astype("flaot32")', TypeError, "expected a dtype, got 'flaot32'. Write 'float32', for instance"),
+    ('x.astype("flaot32")', TypeError, "expected a dtype, got 'flaot32'. Write 'float16', for instance"),
     ('cuobjax.set_default_dtype("int32")', TypeError, "expected a dtype of real numbers, got int32"),
 ]
 
