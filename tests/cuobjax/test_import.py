@@ -87,7 +87,7 @@ for call in {NAMED}:
             found = str(eval(call).dtype)
         except TypeError as error:
             found = str(error)
-        if not found.startswith("bfloat16" if {installed} else "dtype: expected a dtype, got 'bfloat16'. Install ml_dtypes"):
+        if not found.startswith("bfloat16" if {installed} else "dtype: expected a dtype, got 'bfloat16'. Install"):
             print(call.replace(" ", "_"), found.replace(" ", "_"), flush=True)
         os._exit(0)
     os.waitpid(child, 0)
