@@ -240,12 +240,13 @@ def _program_called(self, original, lists, numbers):
 
 def _require_in_range(what, ranges):
     for indices, least, end in ranges:
-        wide = indices.astype("int64")
-        places = backend.library((wide,)).argwhere((wide < least) | (wide >= end))
-        if len(places):
-            place = tuple(int(i) for i in places[0])
+        with backend.on_gpu_of(indices):
+            wide = indices.astype("int64")
+            first = _first(wide, (wide < least) | (wide >= end))
+        if first is not None:
+            place, value = first
             raise IndexError(
-                f"{what}: expected indices from {least} to {end - 1}, got {wide[place].item()}{_at(place)}, "
+                f"{what}: expected indices from {least} to {end - 1}, got {value}{_at(place)}, "
                 f"called at {line_of_user()}."
             )
 
@@ -276,8 +277,13 @@ def _not_finite(x):
         x = numpy.asarray(x)
     if not backend.is_array(x) or x.dtype.kind not in "fc":
         return None
-    xp = backend.library((x,))
-    places = xp.argwhere(~xp.isfinite(x))
+    with backend.on_gpu_of(x):
+        return _first(x, ~backend.library((x,)).isfinite(x))
+
+
+def _first(x, chosen):
+    """The place and value of the first of these elements, which an array of booleans says; None if there is none."""
+    places = backend.library((x,)).argwhere(chosen)
     if not len(places):
         return None
     place = tuple(int(i) for i in places[0])
@@ -326,13 +332,15 @@ def _telling(tape, primitive, edges, line, again_if):
 
 
 def _copies(residuals):
-    return [x.copy() if backend.is_array(x) else None for x in residuals]
+    return [backend.copied(x) if backend.is_array(x) else None for x in residuals]
 
 
 def _checked(vjp, copies, name, line, g, *residuals):
     """Applies a vjp after comparing its residuals with copies; its result must be finite if its arguments are."""
     for x, copy in zip(residuals, copies, strict=True):
-        if copy is not None and not bool(((x == copy) | ((x != x) & (copy != copy))).all()):
+        with backend.on_gpu_of(x):
+            same = copy is None or bool(((x == copy) | ((x != x) & (copy != copy))).all())
+        if not same:
             raise RuntimeError(f"an array was written to, and the gradient of the operation called at {line} needs it.")
     c = vjp(g, *residuals)
     if any(watch.nans for watch in _open):

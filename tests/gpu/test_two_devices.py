@@ -314,3 +314,15 @@ class TestParallel:
         for got, expected in zip(shared(x), gradients(x)[0], strict=True):
             assert devices(got, expected) == ["gpu:0"] * 2
             np.testing.assert_allclose(np.asarray(got), np.asarray(expected), rtol=1e-4)
+
+
+def test_debug_looks_at_arrays_where_they_are(two):
+    x, twice, out = [device_put(jn.array(y), THERE) for y in ([1.0, 2.0, 3.0], [0, 0], [0, 7])]
+    with autograd.debug(nans=True):
+        g = autograd.grad(lambda x: (x[twice] ** 2).sum())(x)
+        with pytest.raises(FloatingPointError, match=r"log: made nan at \[0\]"):
+            jn.log(x - 2)
+        with pytest.raises(IndexError, match="got 7 at"):
+            x[out]
+    assert g.device == THERE
+    np.testing.assert_array_equal(np.asarray(g), [4, 0, 0])
