@@ -37,7 +37,7 @@ class ProgramCopies(NamedTuple):
         taken: dict[int, tuple[int, Device]] = {}
         given: list[tuple[int, int]] = []  # the value, and of which output it is a copy
         for o in graph.operations:
-            if o.primitive is device_put and o.inputs[0] in inputs:
+            if o.primitive is device_put and o.inputs[0] in inputs and _is_between_gpus(o):
                 taken[o.outputs[0]] = inputs[o.inputs[0]], o.params["target"]
             elif o.primitive is agreed:
                 n = len(o.params["targets"])
@@ -61,3 +61,8 @@ class ProgramCopies(NamedTuple):
         for i, copy in zip(self.given, outputs[count:], strict=True):
             know_copies(outputs[i], {copy.device: copy})
         return outputs[:count]
+
+
+def _is_between_gpus(operation):
+    """Whether a `device_put` is one of GPUs alone. What a program moves to or from the host is freed at its end."""
+    return operation.params["source"].kind == operation.params["target"].kind == "gpu"

@@ -159,6 +159,17 @@ def test_variables_that_nobody_writes_move_once(gpus, counted):
         assert not counted["waits"]
 
 
+def test_programs_keep_no_copies_of_what_they_move_to_or_from_the_host(gpus):
+    """So a variable can be kept on the host for its size; eager code keeps none, either."""
+    here, away = StateVar(jn.arange(3.0)), StateVar(autograd.device_put(jn.arange(3.0), "cpu"))
+    program = Jit(lambda: (autograd.device_put(here.value, "cpu"), autograd.device_put(away.value, "gpu:0")))
+    for _ in range(3):
+        for x, device in zip(program(), (backend.CPU, gpus[0]), strict=True):
+            assert x.device == device
+            np.testing.assert_array_equal(np.asarray(x), [0, 1, 2])
+    assert copies._known.keys().isdisjoint([id(here.value), id(away.value)])
+
+
 def test_copies_end_with_the_value(gpus):
     net = [TrainVar(jn.ones(3))]
     f = Parallel(lambda x, net: x * net[0].value.sum(), static_argnums=1)
