@@ -240,9 +240,9 @@ class Staging(Interpreter):
         finally:
             _recording.set(self._outer)
 
-    def token(self) -> StagedTracer:
-        """A traced value that depends on nothing: an operation on it is recorded."""
-        tracer: StagedTracer = self._traced(onp.zeros(()))
+    def token(self, value: RawArray | None = None) -> StagedTracer:
+        """A traced value that depends on nothing, zero or a raw array: an operation on it is recorded."""
+        tracer: StagedTracer = self._traced(onp.zeros(()) if value is None else value)
         self.graph.constants[tracer.position] = tracer._value
         return tracer
 

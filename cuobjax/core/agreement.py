@@ -13,8 +13,9 @@ import cuobjax.numpy as jn
 from autograd import device_put, processes
 from autograd.backend import CPU, Device
 from autograd.copies import plain_in_runs
-from autograd.core import Array, lift
+from autograd.core import Array, Tracer, bare, lift
 from autograd.families import moves
+from autograd.graph import recording
 from autograd.primitive import Primitive
 
 from .everywhere import gathered, prints_on_gpus, same
@@ -72,6 +73,9 @@ class _Agreed(Primitive):
         found |= _reduced(traced, reductions, targets)
         if plain:
             given, kinds = [x for k in plain for x in columns[k]], tuple([reductions[k] for k in plain])
+            staging, constant = recording(), not any(isinstance(x, Tracer) for x in given)
+            if constant and staging is not None and processes.current().size > 1:
+                given[0] = staging.token(bare(given[0]))  # others may record it, who will wait for this process
             try:
                 y = super().__call__(*given, size=size, reductions=kinds, targets=tuple(targets))
             except Differs as error:

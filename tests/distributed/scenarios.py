@@ -15,6 +15,7 @@ import cuobjax
 import cuobjax.numpy as jn
 from autograd import processes
 from cuobjax import distributed
+from cuobjax.core.variable import reduce_first
 from cuobjax.functional import parallel
 from cuobjax.functional.loss import cross_entropy_logits_sparse
 from cuobjax.transforms.parallel import Parallel
@@ -186,6 +187,33 @@ def variables(n):
     return {("same", i): x for i, x in enumerate([*once, mean.value, count.value, weights.value])}
 
 
+def around(n):
+    """Programs around Parallel compare what all devices have written; on the first one that may be a constant."""
+    mean, total = cuobjax.StateVar(jn.ones(3)), cuobjax.StateVar(jn.ones(3), reduce=lambda x: x.sum(0))
+    first, kept = cuobjax.StateVar(jn.ones(3), reduce=reduce_first), cuobjax.StateVar(jn.ones(3), reduce=None)
+
+    @cuobjax.Jit
+    @Parallel
+    def one(x):
+        mean.value = mean.value * 2 if parallel.axis_index() else jn.full(3, 5.0, "float32")
+        return x * mean.value.sum()
+
+    @cuobjax.Jit
+    @Parallel
+    def several(x):
+        total.value = total.value + x[0]
+        first.value = first.value + parallel.axis_index()
+        kept.value = kept.value * 2
+        return x * kept.value
+
+    found = {}
+    for i in range(3):
+        x = jn.array(shared(rng(i).normal(size=(n, 3)).astype("float32")))
+        found |= {("one", i): one(x), ("several", i): several(x)}
+        found |= {("same", i, k): v.value for k, v in enumerate((mean, total, first, kept))}
+    return found
+
+
 def trainer(folder, make):
     """What a training run consists of, whose optimizer `make` makes: all its variables, a step, its checkpoints."""
     rows = 12
@@ -235,7 +263,7 @@ def sharded(n, folder):
     return found
 
 
-SCENARIOS = [collectives, derivatives, training, meanwhile, random_numbers, variables]
+SCENARIOS = [collectives, derivatives, training, meanwhile, random_numbers, variables, around]
 
 
 def results(n, folder):
