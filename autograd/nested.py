@@ -34,7 +34,7 @@ class Nested(NamedTuple):
 
     def whole(self, arrays: Iterable[Any], tangent: bool = False) -> Any:
         """The containers with these arrays; as a `tangent` they have 0 in place of numbers."""
-        leaves = [x * 0.0 if tangent and isinstance(x, int | float | complex) else x for x in self.leaves]
+        leaves = [_zero(x) if tangent else x for x in self.leaves]
         for i, x in zip(self.places, arrays, strict=True):
             leaves[i] = x
         return tree.unflatten(self.structure, leaves)
@@ -55,3 +55,8 @@ class Nested(NamedTuple):
         if any(x is tree.MISSING for x in found):
             raise TypeError(f"expected a derivative in the structure of {of}.")
         return found
+
+
+def _zero(x):
+    """The tangent of a number, infinite ones included; anything else itself."""
+    return 0j if isinstance(x, complex) else 0.0 if isinstance(x, int | float) else x

@@ -1,12 +1,13 @@
 """`custom_vjp` and `custom_jvp`: what they may be made of, and what their derivatives may use."""
 
 import functools
+import math
 
 import numpy as np
 import pytest
 
 import autograd.numpy as anp
-from autograd import custom_jvp, custom_vjp, defvjp, grad, jacobian, jvp, primitive, tree, vjp, vmap
+from autograd import custom_jvp, custom_vjp, defjvp, defvjp, grad, jacobian, jvp, primitive, tree, vjp, vmap
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
@@ -155,3 +156,29 @@ def by_rule(rule):
 def test_rules_that_return_something_else_are_named(call, said):
     with pytest.raises(TypeError, match=f"^<lambda>: .*{said}"):
         call(1.5)
+
+
+@pytest.mark.parametrize("bound", [3, 2.0, math.inf, -math.inf, math.nan, True, 2j, pytest.param(10**400, id="large")])
+def test_tangents_of_numbers_are_zero(bound):
+    found = []
+
+    @custom_jvp
+    def f(x, bound):
+        return x * 2
+
+    @f.defjvp
+    def _(primals, tangents):
+        found.append(tangents[1])
+        return f(*primals), 2 * tangents[0] + abs(tangents[1])
+
+    assert jvp(lambda x: f(x, bound), (1.0,), (1.0,))[1] == 2
+    assert found == [0]
+
+
+def test_an_operation_with_an_infinite_number_in_a_list():
+    @primitive
+    def clipped(x, bounds):
+        return np.clip(x, *bounds)
+
+    defjvp(clipped, lambda t, y, x, bounds: t, lambda t, y, x, bounds: t[0] + t[1])
+    assert jvp(lambda low: clipped(np.array(0.0), [low, math.inf]), (0.5,), (1.0,)) == (0.5, 1)
