@@ -120,9 +120,10 @@ def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Seque
 def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Result:
     """`a` with an axis moved backwards until it stands before `start`."""
     a = as_array(a)
+    axis = complete_axis(axis, a.ndim)
     if not -a.ndim <= start <= a.ndim:
         raise onp.exceptions.AxisError(f"rollaxis: expected start from {-a.ndim} to {a.ndim}, got {start}.")
-    axis, start = complete_axis(axis, a.ndim), start + a.ndim if start < 0 else start
+    start = start + a.ndim if start < 0 else start
     return moveaxis(a, axis, start - 1 if axis < start else start)
 
 

@@ -53,7 +53,11 @@ def argpartition(
 ) -> Result:
     """Indices that put the elements at `kth` of the sorted order in place, lesser ones before them."""
     a, axis = along_axis(a, axis)
-    length, places = a.shape[axis], [operator.index(k) for k in (kth if isinstance(kth, tuple | list) else (kth,))]
+    length = a.shape[axis]
+    try:
+        places = [operator.index(k) for k in (kth if isinstance(kth, tuple | list) else (kth,))]
+    except TypeError:
+        raise TypeError(f"partition: expected kth of integers, got {kth!r}.") from None
     if not all(-length <= k < length for k in places):
         raise ValueError(f"partition: expected kth from {-length} to {length - 1}, got {kth}.")
     kth = tuple([k % length for k in places])

@@ -94,6 +94,7 @@ def test_parts_and_places_out_of_range_are_refused():
     [
         (lambda np: np.argpartition([3, 1, 2], 3), ValueError, "^partition: expected kth from -3 to 2, got 3"),
         (lambda np: np.partition([3, 1, 2], [0, -4]), ValueError, r"^partition: expected kth .* got \[0, -4\]"),
+        (lambda np: np.partition([3, 1, 2], 0.5), TypeError, r"^partition: expected kth of integers, got 0\.5"),
         (lambda np: np.lexsort([]), TypeError, "^lexsort: expected at least one key, got none"),
         (lambda np: np.tensordot(A, A, 3), ValueError, "^tensordot: expected at most 2 axes to sum over, got 3"),
     ],
