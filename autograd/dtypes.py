@@ -63,6 +63,8 @@ def complete_dtype(where: str, dtype: DTypeLike) -> onp.dtype[Any]:
         with contextlib.suppress(ImportError):
             importlib.import_module("ml_dtypes")
     try:
+        if hasattr(type(dtype), "__array__"):
+            raise TypeError  # NumPy would take the dtype of an Array
         return onp.dtype(dtype)
     except TypeError:
         known = isinstance(dtype, str) and dtype == "bfloat16"

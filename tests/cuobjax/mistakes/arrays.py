@@ -13,6 +13,7 @@ CREATION = [
     ("jn.zeros(2, 3)", TypeError, "A shape is a tuple: zeros((2, 3))"),
     ("jn.ones(2, 3)", TypeError, "A shape is a tuple: ones((2, 3))"),
     ('jn.zeros(3, dtype="float33")', TypeError, "expected a dtype, got 'float33'. Write 'float16', for instance"),
+    ("jn.zeros(2, jn.ones(3))", TypeError, "dtype: expected a dtype, got Array([1., 1., 1.], dtype=float32)"),
     ('jn.zeros(3, device="cuda")', cuobjax.DeviceError, "expected 'cpu', 'gpu' or 'gpu:<number>', got 'cuda'"),
     ("jn.ones((2, 3), requires_grad=True)", TypeError, "Leave requires_grad out"),
     ("jn.full(3)", TypeError, "missing 1 required positional argument: 'fill_value'"),
