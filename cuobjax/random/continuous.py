@@ -11,7 +11,7 @@ from autograd.ops import random as ops
 from ..functional import sigmoid, softmax
 from ..typing import ArrayLike, DTypeLike, Shape
 from ..util.convert import require_reals
-from .drawing import complete_dtype, complete_shape, drawn, fitting, floating, moved, parameter, reals
+from .drawing import complete_shape, drawn, dtype_or_default, fitting, floating, moved, parameter, reals
 from .generator import DEFAULT_GENERATOR, KeySource, new_key
 
 __all__ = [
@@ -164,12 +164,12 @@ def gamma(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    a = parameter(a, shape, complete_dtype(dtype))
+    a = parameter(a, shape, dtype_or_default(dtype))
     return moved(ops.standard_gamma(new_key(generator), a, log=False), 0, scale)
 
 
 def _log_gamma(shape, a, dtype, generator):
-    return ops.standard_gamma(new_key(generator), parameter(a, shape, complete_dtype(dtype)), log=True)
+    return ops.standard_gamma(new_key(generator), parameter(a, shape, dtype_or_default(dtype)), log=True)
 
 
 @floating
@@ -193,7 +193,7 @@ def dirichlet(
 
     See `cuobjax.random` for `dtype` and `generator`.
     """
-    alpha = reals(alpha, complete_dtype(dtype))
+    alpha = reals(alpha, dtype_or_default(dtype))
     if alpha.ndim == 0:
         raise ValueError("dirichlet: expected alpha of shape (..., n), got a number. Give one for each coordinate.")
     return softmax(_log_gamma((*complete_shape(shape), alpha.shape[-1]), alpha, dtype, generator), axis=-1)
@@ -207,7 +207,7 @@ def chisquare(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    return gamma(shape, reals(df, complete_dtype(dtype)) / 2, scale=2, dtype=dtype, generator=generator)
+    return gamma(shape, reals(df, dtype_or_default(dtype)) / 2, scale=2, dtype=dtype, generator=generator)
 
 
 @floating
@@ -226,7 +226,7 @@ def student_t(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    half = parameter(df, shape, complete_dtype(dtype)) / 2
+    half = parameter(df, shape, dtype_or_default(dtype)) / 2
     log_ratio = jn.log(half) - _log_gamma(shape, half, dtype, generator)
     return moved(drawn(ops.normal, shape, dtype, generator) * jn.exp(log_ratio / 2), loc, scale)
 

@@ -17,7 +17,7 @@ from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Shape
 from ..util.convert import require_sizes
 from .continuous import exponential, uniform
-from .drawing import complete_dtype, complete_shape, drawn, parameter, reals
+from .drawing import complete_shape, drawn, dtype_or_default, parameter, reals
 from .generator import DEFAULT_GENERATOR, KeySource, new_key
 
 __all__ = [
@@ -48,7 +48,7 @@ def randint(
     """
     require_sizes("randint", -math.inf, low=low, high=high)
     return ops.randint(
-        new_key(generator), shape=complete_shape(shape), low=low, high=high, dtype=complete_dtype(dtype, int)
+        new_key(generator), shape=complete_shape(shape), low=low, high=high, dtype=dtype_or_default(dtype, int)
     )
 
 
@@ -71,7 +71,7 @@ def rademacher(shape: Shape, *, dtype: DTypeLike = None, generator: KeySource = 
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    dtype = onp.dtype(complete_dtype(dtype, int))
+    dtype = dtype_or_default(dtype, int)
     if dtype.kind in "ub":
         raise TypeError(f"rademacher: expected a dtype that has -1, got {dtype}.")
     coins = ops.randint(new_key(generator), shape=complete_shape(shape), low=0, high=2, dtype=onp.int8)
@@ -85,7 +85,7 @@ def poisson(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    return ops.poisson(new_key(generator), parameter(rate, shape, onp.float64), dtype=complete_dtype(dtype, int))
+    return ops.poisson(new_key(generator), parameter(rate, shape, onp.float64), dtype=dtype_or_default(dtype, int))
 
 
 def binomial(
@@ -98,7 +98,7 @@ def binomial(
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
     n, p = (parameter(x, shape, onp.float64) for x in (n, p))
-    return ops.binomial(new_key(generator), n, p, dtype=complete_dtype(dtype, int))
+    return ops.binomial(new_key(generator), n, p, dtype=dtype_or_default(dtype, int))
 
 
 def categorical(
@@ -132,7 +132,7 @@ def categorical(
         raise ValueError(f"categorical: expected a shape (..., *{others}), got {shape}. It ends as logits' other axes.")
     precise = logits.dtype == onp.float64
     noise = drawn(ops.gumbel, before + logits.shape, onp.float64 if precise else onp.float32, generator)
-    return jn.asarray(jn.argmax(logits + noise, axis), complete_dtype(dtype, int))
+    return jn.asarray(jn.argmax(logits + noise, axis), dtype_or_default(dtype, int))
 
 
 def permutation(

@@ -9,14 +9,14 @@ import numpy as onp
 import cuobjax.numpy as jn
 from autograd import Array, default_device, device_put
 from autograd.core import kind_of
-from autograd.dtypes import complete_dtype as dtype_of
+from autograd.dtypes import complete_dtype
 
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Shape
 from ..util.convert import to_shape
 from .generator import KeySource, new_key
 
-__all__ = ["complete_dtype", "complete_shape", "drawn", "fitting", "floating", "moved", "parameter", "reals"]
+__all__ = ["complete_shape", "drawn", "dtype_or_default", "fitting", "floating", "moved", "parameter", "reals"]
 
 P = ParamSpec("P")
 
@@ -26,9 +26,9 @@ def complete_shape(shape: Any) -> tuple[int, ...]:
     return to_shape("random", shape)
 
 
-def complete_dtype(dtype: DTypeLike, kind: type = float) -> onp.dtype[Any]:
+def dtype_or_default(dtype: DTypeLike, kind: type = float) -> onp.dtype[Any]:
     """A dtype; for None, that of new arrays of the kind."""
-    return default_dtype(kind) if dtype is None else dtype_of("random", dtype)
+    return default_dtype(kind) if dtype is None else complete_dtype("random", dtype)
 
 
 def floating(distribution: Callable[P, Array]) -> Callable[P, Array]:
@@ -37,7 +37,7 @@ def floating(distribution: Callable[P, Array]) -> Callable[P, Array]:
     @functools.wraps(distribution)
     def of_any_dtype(*args: P.args, **kwargs: P.kwargs) -> Array:
         dtype: Any = kwargs.get("dtype")
-        dtype = complete_dtype(dtype)
+        dtype = dtype_or_default(dtype)
         if dtype.name != "bfloat16":
             return distribution(*args, **kwargs)
         kwargs["dtype"] = onp.dtype("float32")
@@ -48,7 +48,7 @@ def floating(distribution: Callable[P, Array]) -> Callable[P, Array]:
 
 def drawn(op: Any, shape: Shape, dtype: DTypeLike, generator: KeySource, **parameters: Any) -> Array:
     """Numbers of an operation, from a new key."""
-    return op(new_key(generator), shape=complete_shape(shape), dtype=complete_dtype(dtype), **parameters)
+    return op(new_key(generator), shape=complete_shape(shape), dtype=dtype_or_default(dtype), **parameters)
 
 
 def moved(numbers: Array, loc: ArrayLike, scale: ArrayLike) -> Array:

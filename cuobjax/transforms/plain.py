@@ -13,7 +13,7 @@ import numpy as onp
 
 from autograd import backend
 from autograd.core import kind_of
-from autograd.dtypes import complete_dtype as dtype_of
+from autograd.dtypes import complete_dtype
 from autograd.graph import Graph, Operation, PythonOperator, Value, to_array
 from autograd.ops.convolution import Geometry
 from autograd.ops.indexing import ARRAY
@@ -137,7 +137,7 @@ def _index(n, count):
 def _dtype(name):
     if not isinstance(name, str) or not re.fullmatch(r"bool|bfloat16|(u?int|float|complex)\d+", name):
         raise ValueError(f"a dtype {name!r}")
-    return dtype_of("dtype", name)
+    return complete_dtype("dtype", name)
 
 
 def plain_graph(graph: Graph, arrays: list[Any]) -> dict[str, Any]:
