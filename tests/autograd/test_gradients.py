@@ -260,6 +260,10 @@ class TestVjp:
         np.testing.assert_array_equal(gt["a"], 1 + X)
         np.testing.assert_array_equal(d["d"], 2 * X * X)
 
+    def test_an_output_that_is_there_twice(self):
+        _, pullback = vjp(lambda x: [x * x] * 2, X)
+        np.testing.assert_array_equal(pullback([np.ones(3), np.full(3, 10.0)])[0], 22 * X)
+
     def test_pullback_may_be_called_again(self):
         _, pullback = vjp(anp.square, X)
         for factor in (1.0, 2.0):

@@ -229,6 +229,20 @@ def test_variables_of_raw_arrays(on_the_cpu):
         v.assign(jn.array(data(), dtype="float64"))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "complex64"])
+@pytest.mark.parametrize("wide", ["float32", "float64"])
+def test_variables_keep_their_dtype_when_raw_arrays_without_one_are_assigned(dtype, wide, on_the_cpu):
+    v = cuobjax.StateVar(jn.zeros(3, dtype=dtype))
+    with default(wide):
+        for raw in (data(), counts(), *([data() + 1j] if dtype == "complex64" else [])):
+            v.assign(raw)
+            assert v.dtype == dtype
+            np.testing.assert_allclose(v.value, raw, rtol=1e-3)
+        if dtype != "complex64":
+            with pytest.raises(TypeError, match=f"expected dtype {dtype}, got complex"):
+                v.assign(data() + 1j)
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_a_network_computes_in_the_default_dtype(dtype):
     with default(dtype):

@@ -116,6 +116,14 @@ def test_a_recorded_program_has_no_constant_from_a_thread(branch, threads, w):
         f()
 
 
+@pytest.mark.parametrize("threads", ALONE)
+def test_a_gradient_is_not_lost_in_a_program_that_runs_in_a_thread(threads, w):
+    program = Jit(lambda: w.sum() * 2.0)
+    program()
+    with pytest.raises(RuntimeError, match="Threads: "):
+        Grad(lambda: ALONE[threads](lambda _: program(), [0])[0], {"w": w})()
+
+
 OF_ARGUMENTS = {
     "Jit": lambda f, w: Jit(f),
     "GradValues": lambda f, w: GradValues(f, {"w": w}, input_argnums=(0,)),

@@ -214,3 +214,15 @@ def test_variables_that_no_name_leads_to_are_told_apart():
     f()
     (program,) = f.explain().programs
     assert [*program.read] == ["a StateVar of shape (2,)", "a StateVar of shape (2,)'"]
+
+
+def test_it_says_that_a_program_with_values_of_another_transformation_is_not_stored():
+    programs = []
+
+    def f(x):
+        programs.append(Jit(lambda: x * 2))
+        return programs[0]()
+
+    cuobjax.Grad(f, None, (0,))(jn.ones(()))
+    text = str(programs[0].explain())
+    assert "some calls were not stored: they use values from outside that are traced there" in text

@@ -115,6 +115,14 @@ def test_the_root_stays():
     assert root(3, 4)[:2] == (3, 4)
 
 
+class NeverEqual:
+    def __eq__(self, other):
+        return False
+
+
+NEVER_EQUAL = NeverEqual()
+
+
 @pytest.mark.parametrize(
     ("value", "same", "other"),
     [
@@ -127,9 +135,12 @@ def test_the_root_stays():
         (1, np.float32(1), np.array([1])),
         (np.array([1, 2]), jn.array([1, 2]), [1, 2]),
         (None, None, False),
+        (range(2), range(2), range(3)),
+        (objax.StateVar(jn.zeros(2)), np.zeros(2), np.ones(2)),
+        (NEVER_EQUAL, NEVER_EQUAL, NeverEqual()),
     ],
 )
-def test_undo_compares_arrays(value, same, other):
+def test_undo_compares_values(value, same, other):
     module = ForceArgs(Echo(), x=value)
     ForceArgs.undo(module, x=other)
     assert module.forced_kwargs

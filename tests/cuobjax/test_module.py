@@ -66,7 +66,7 @@ def test_a_wrapped_module_adds_no_name():
 
 
 def test_a_module_has_no_call_of_its_own():
-    with pytest.raises(NotImplementedError, match=r"^Inner: has no __call__\."):
+    with pytest.raises(NotImplementedError, match=r"^Inner: has no __call__\. Define it, or call another method\."):
         Inner(1)(2)
 
 
@@ -157,6 +157,25 @@ def test_walk_finds_each_module_once():
     assert [path for path, _ in found] == ["", ".first", ".listed", ".listed[0]", ".listed[4]", ".listed[4][0]"]
     module.first.back = module
     assert len(list(walk(module))) == 6
+
+
+def test_repr_shows_the_class_and_the_modules_and_variables_in_attributes():
+    class Net(objax.Module):
+        def __init__(self):
+            self.w = objax.TrainVar(jn.zeros(2))
+            self.number = 3
+            self.layer = objax.nn.Dropout(0.5)
+
+    assert repr(Net()) == (
+        "Net(\n  w: cuobjax.TrainVar(shape=(2,), dtype=float32)\n  layer: cuobjax.nn.Dropout(keep=0.5)\n)"
+    )
+    assert repr(objax.Module()) == "cuobjax.Module()"
+
+
+def test_a_module_without_init_takes_no_arguments():
+    for args, kwargs in [((1,), {}), ((), {"x": 1})]:
+        with pytest.raises(TypeError, match=r"^Module\(\) takes no arguments"):
+            objax.Module(*args, **kwargs)
 
 
 def test_repr_shows_the_arguments_of_a_partial_function():

@@ -154,6 +154,12 @@ def test_classes_are_refused_where_instances_belong():
     assert (len(layers), vars(net)) == (1, {})
 
 
+def test_the_place_of_a_class_in_a_list_is_named():
+    layers = objax.ModuleList([layer(), layer()])
+    with pytest.raises(TypeError, match=r"^ModuleList\[3\]: expected an instance"):
+        layers[1:] = [layer(), layer(), nn.Linear]
+
+
 # Containers that are not searched.
 
 

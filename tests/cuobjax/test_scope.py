@@ -12,7 +12,7 @@ import pytest
 import cuobjax as objax
 import cuobjax.numpy as jn
 from cuobjax.core.lanes import in_dtype
-from cuobjax.core.scope import at_once, read, scope, write
+from cuobjax.core.scope import at_once, read, read_all, scope, write
 from cuobjax.core.variable import reduce_mean
 
 
@@ -27,6 +27,13 @@ def test_reading_looks_through_the_scopes_outwards():
             assert [float(v.value) for v in (a, b, c)] == [100, 20, 3]
         assert [float(v.value) for v in (a, b, c)] == [10, 20, 3]
     assert [float(v.value) for v in (a, b, c)] == [1, 2, 3]
+
+
+def test_variables_are_read_together_as_one_by_one():
+    a, b = variable(1.0), variable(2.0)
+    with scope({a: jn.array(10.0)}):
+        assert [float(x) for x in read_all([a, b])] == [10, 2]
+    assert [float(x) for x in read_all([a, b])] == [1, 2]
 
 
 def test_writing_goes_to_the_innermost_scope():
