@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CPU", "Device", "DeviceError", "Portable", "as_device", "beside_gpu", "contiguous", "copied", "default_device",
-    "device", "device_of", "from_library", "from_list", "gpu_in_use", "is_array", "is_cupy", "library", "local_devices",
-    "nccl", "nvtx", "on_gpu_of", "portable", "raising_linalg", "scipy_function", "several_gpus", "synchronize",
-    "use_gpus", "waiting_or_recording",
+    "device", "device_of", "from_library", "from_list", "gpu_in_use", "is_array", "is_cupy", "last_asked",
+    "library", "local_devices", "nccl", "nvtx", "on_gpu_of", "portable", "raising_linalg", "scipy_function",
+    "several_gpus", "synchronize", "use_gpus", "waiting_or_recording",
 ]  # fmt: skip
 
 _HOST_ARRAYS = (numpy.ndarray, numpy.generic)
@@ -191,12 +191,22 @@ def local_devices() -> list[Device]:
     Raises:
         ValueError: If `CUOBJAX_CPU_DEVICES` is no positive number.
     """
+    global _last_asked
+    _last_asked = object()
     if default_device().kind == "gpu":
         return [Device("gpu", i) for i in _own_gpus or range(_gpu_count())]
     count = os.environ.get("CUOBJAX_CPU_DEVICES") or "1"
     if not count.isdecimal() or not int(count):
         raise ValueError(f"CUOBJAX_CPU_DEVICES: expected a number of devices, 1 or more, got {count!r}.")
     return [CPU] * int(count)
+
+
+_last_asked: object = object()
+
+
+def last_asked() -> object:
+    """Another object after each call of `local_devices`: it tells what depends on the devices."""
+    return _last_asked
 
 
 @contextlib.contextmanager

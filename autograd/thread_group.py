@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import _thread
 import functools
+import math
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, copy_context
 from typing import Any, NamedTuple
@@ -23,6 +25,7 @@ __all__ = ["Exchange", "Group", "Member", "current", "place"]
 
 _bound: ContextVar[dict[str, Member]] = ContextVar("autograd.axes", default={})  # noqa: B039 (nobody changes it)
 _PATIENCE = 5.0  # seconds
+_UNHEARD = 0.1  # seconds until a signal is heard that came just before the main thread began to wait: it wakes nobody
 
 
 class _Aborted(BaseException):
@@ -213,12 +216,12 @@ class Group:
                 self._ended = True
                 self._over.release()
 
-    def _wait_for_the_end(self, seconds=-1):
-        while not self._ended:
+    def _wait_for_the_end(self, seconds=math.inf):
+        until = time.monotonic() + seconds
+        while not self._ended and time.monotonic() < until:
             if self.error is not None and not self._begun:
                 return  # it will do nothing
-            if not self._over.acquire(timeout=seconds):
-                return
+            self._over.acquire(timeout=_UNHEARD)
 
     def _abandon(self, error):
         """Lets all threads end: in a thread of its own, in which nothing is interrupted."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar
 import numpy as onp
 
 from autograd import default_device, tree
-from autograd.backend import CPU, gpu_in_use, is_array
+from autograd.backend import CPU, gpu_in_use, is_array, last_asked
 from autograd.core import Array
 from autograd.dtypes import entering, promoted, undecided
 from autograd.errors import shortened
@@ -31,7 +31,7 @@ from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function, to_positions
 from ..util.signatures import explained
 from .methods import Transform, without_self
-from .program import Program, Recording, below
+from .program import Program, Recording, below, devices_together
 from .recordings import MOST_PROGRAMS, Recordings, Shown
 from .signature import ForeignArray, cache_key, is_input, key_part, paths, require_keys
 
@@ -49,12 +49,13 @@ class Jit(Transform, Generic[P, R]):
     """The module or function `f`, recorded when it is called and run as a program from then on.
 
     It is recorded once for each combination of the structure, shapes and dtypes of its arguments, the values of static
-    ones, the shapes and dtypes of the variables that it reads, and the training modes of modules. Arrays and
-    Python's ints, floats and complex numbers are inputs of the program; all else (booleans, strings, None, members of
-    enumerations, functions, modules) is static. What else `f` does, such as printing, happens when it is recorded.
-    Everything is recorded anew after a module or variable was put into a module or list, replaced, deleted or frozen;
-    other attributes and what a function closes over have the values from the recording. A call that makes variables
-    which live on, such as the first one of a layer that waits for its input's shape, is not recorded for later ones.
+    ones, the shapes and dtypes of the variables that it reads, the training modes of modules, and the devices that
+    there are. Arrays and Python's ints, floats and complex numbers are inputs of the program; all else (booleans,
+    strings, None, members of enumerations, functions, modules) is static. What else `f` does, such as printing, happens
+    when it is recorded. Everything is recorded anew after a module or variable was put into a module or list, replaced,
+    deleted or frozen; other attributes and what a function closes over have the values from the recording. A call that
+    makes variables which live on, such as the first one of a layer that waits for its input's shape, is not recorded
+    for later ones.
 
     Args:
         f: A function or module. It must not ask for the numbers in its inputs: `if x > 0` raises ConcretizationError.
@@ -248,12 +249,14 @@ class Jit(Transform, Generic[P, R]):
             return traced
 
         made: list[BaseVar] = []
+        asked = last_asked()
         with modes_read() as modes, staging.recording():
             outputs, changes, _ = call(self.__wrapped__, args, kwargs, first_read=first_read, made=made, recorded=True)
         written = {v for v in (reference() for reference in constants) if v in changes}.difference(made)
         if written and not late:  # once, as `f` may make variables
             return self._recorded(given, written)
-        return Recording(started, staging, labels, leaves, outputs, reads, constants, changes, modes, made)
+        devices = None if last_asked() is asked else devices_together()
+        return Recording(started, staging, labels, leaves, outputs, reads, constants, changes, modes, devices, made)
 
     def _store(self, key: Hashable, program: Program) -> None:
         """Adds a program; lets the least recently used one go if there are too many."""

@@ -7,14 +7,14 @@ import itertools
 import operator
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as onp
 
-from autograd import tree
-from autograd.backend import Device, copied, is_array
+from autograd import processes, tree
+from autograd.backend import Device, copied, is_array, local_devices
 from autograd.boundary import lowered
 from autograd.compiler import compiled, simplified
 from autograd.compiler.steps import steps
@@ -34,7 +34,7 @@ from .signature import described
 if TYPE_CHECKING:
     from .explanation import ProgramExplanation
 
-__all__ = ["Program", "Recording", "below", "distinct_names"]
+__all__ = ["Program", "Recording", "below", "devices_together", "distinct_names"]
 
 
 _runs = itertools.count()
@@ -76,6 +76,7 @@ class Recording(NamedTuple):
         constants: The variables that were read as constants.
         changes: The variables that were written, with their new values.
         modes: The modules whose training mode was read, with these modes.
+        devices: The `devices_together`, if it depends on them, else None.
         made: The variables that it made and that live on.
     """
 
@@ -88,6 +89,7 @@ class Recording(NamedTuple):
     constants: Sequence[weakref.ref[BaseVar]]
     changes: Values
     modes: Modes
+    devices: Sequence[Hashable] | None
     made: list[BaseVar]
 
 
@@ -127,6 +129,7 @@ class Program:
         self.static: dict[int, Any] = {i: _fresh(x) for i, x in enumerate(results) if not isinstance(x, Array)}
         graph = staging.finished([x for i, x in enumerate(results) if i not in self.static])
         self.modes: Modes = call.modes
+        self.devices = call.devices
         self.checks: list[_Check] = []  # for each variable that is an input
         self.constants: list[BaseVar] = [v for v in (reference() for reference in call.constants) if v is not None]
         for reference, tracer in call.reads.items():
@@ -150,8 +153,10 @@ class Program:
             self.compiling_seconds: float = time.perf_counter() - call.started - self.recording_seconds
 
     def inputs(self, leaves: Sequence[Any]) -> list[Any] | None:
-        """The inputs, given those among the arguments; None if variables or modes of modules have changed."""
+        """The inputs, given those among the arguments; None if variables, modes of modules or devices have changed."""
         if self.modes and not unchanged(self.modes):
+            return None
+        if self.devices is not None and self.devices != devices_together():
             return None
         if any(isinstance(read(v), Tracer) for v in self.constants):  # a gradient would be lost in a constant
             return None
@@ -240,9 +245,15 @@ class Program:
         """What it was recorded for besides the arguments, {description: value}, given names of variables."""
         modes = _distinct([f"the training mode of {class_name(module)}" for module, _ in self.modes])
         found = dict(zip(modes, [str(training) for _, training in self.modes], strict=True))
+        found |= {} if self.devices is None else {"the devices": ", ".join(map(str, self.devices))}
         types = [str(self.graph.values[n]) for n in self.graph.inputs][len(self.graph.inputs) - len(self.checks) :]
         read = _named(names, [variable for variable, *_ in self.checks], types)
         return found | {f"the shape or dtype of {name}": kind for name, kind in read.items()}
+
+
+def devices_together() -> Sequence[Hashable]:
+    """What programs depend on that use all devices: the processes and the devices of this one."""
+    return processes.current(), *local_devices()
 
 
 def _named(names, variables, types):

@@ -14,6 +14,8 @@ import pytest
 
 import cuobjax
 import cuobjax.numpy as jn
+from autograd import processes
+from autograd.thread_group import Group
 from autograd.tree import flatten, unflatten
 from cuobjax import GradValues, StateVar, TrainVar, functional, nn, optimizer, random
 from cuobjax.core.replication import replicate
@@ -575,6 +577,31 @@ def test_nothing_has_changed_after_keyboard_interrupt(four):
     assert all(v.value is old for v, old in zip(variables, before, strict=True))
 
 
+class Deaf:
+    """A lock that no signal wakes from its wait, as one that comes just before the wait begins."""
+
+    def __init__(self, lock):
+        self.lock, self.release = lock, lock.release
+
+    def acquire(self, timeout=-1):
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            return self.lock.acquire(timeout=timeout)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
+def test_an_interrupt_that_comes_before_the_wait_is_heard(four, monkeypatch):
+    begin = Group.__init__
+
+    def deaf(group, *args):
+        begin(group, *args)
+        group._over = Deaf(group._over)
+
+    monkeypatch.setattr(Group, "__init__", deaf)
+    test_nothing_has_changed_after_keyboard_interrupt(four)
+
+
 def test_the_error_names_the_device_and_the_operation(four):
     with pytest.raises(ValueError, match="spoiled") as caught:
         Parallel(spoiled("raises", network()))(jn.zeros(8))
@@ -684,6 +711,29 @@ def test_jit_around(devices):
     for a, b in zip(net.vars().tensors(), copied.vars().tensors(), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)
     assert program._recordings == 1
+
+
+def test_programs_around_know_the_number_of_devices(monkeypatch):
+    """Of this moment, not of the recording."""
+    program = Jit(Parallel(lambda x: (x * 0 + parallel.psum(1), x.mean() + 0 * x)))
+    x = jn.arange(12.0)
+    for n in (2, 4, 2, 3):
+        monkeypatch.setenv("CUOBJAX_CPU_DEVICES", str(n))
+        for _ in range(2):
+            count, mean = program(x)
+            np.testing.assert_array_equal(count, np.full(12, n))
+            np.testing.assert_array_equal(mean, np.arange(12.0).reshape(n, -1).mean(1).repeat(12 // n))
+    assert program.explain().recordings == 3
+    assert program.explain().causes == {"the devices": 2}
+    monkeypatch.setattr(processes, "_processes", processes.Processes())
+    program(x)
+    assert program.explain().recordings == 4
+    assert program._programs and all(found.devices for programs in program._programs.values() for found in programs)
+    around = Jit(lambda x: program(x)[0] + 1)
+    for n in (3, 4):
+        monkeypatch.setenv("CUOBJAX_CPU_DEVICES", str(n))
+        for _ in range(2):
+            np.testing.assert_array_equal(around(x), np.full(12, n + 1))
 
 
 def test_programs_around_keep_what_is_the_same_on_all_devices(monkeypatch):
