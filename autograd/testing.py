@@ -216,11 +216,14 @@ def check_batching(f: Callable[..., Any], args: Tree, *, size: int = 3, toleranc
     if len(numbers) > 1:
         choices.append(dict.fromkeys(numbers, 0))
     lanes = {i: [_varied(args[i], k) for k in range(size)] for i in numbers}
+    loops = {}  # {the mapped arguments: what a loop gives}, whatever their axes
     for axes in choices:
-        loop = [f(*[lanes[i][k] if i in axes else a for i, a in enumerate(args)]) for k in range(size)]
+        mapped = tuple(axes)
+        if mapped not in loops:
+            loops[mapped] = [f(*[lanes[i][k] if i in axes else a for i, a in enumerate(args)]) for k in range(size)]
         stacked = [_stacked(lanes[i], axes[i]) if i in axes else a for i, a in enumerate(args)]
         got = vmap(f, in_axes=tuple(axes.get(i) for i in range(len(args))))(*stacked)
-        _compare_lanes(loop, got, f"check_batching: over axes {axes} of the arguments", tolerance)
+        _compare_lanes(loops[mapped], got, f"check_batching: over axes {axes} of the arguments", tolerance)
 
 
 def _varied(x, k):
