@@ -348,8 +348,7 @@ class _Parts:
         self.all = None
 
     def __add__(self, other):
-        for i, g in other.parts.items():
-            self.parts[i] = self.parts[i] + g if i in self.parts else g
+        self.parts |= other.parts  # each part has one node
         return self
 
 

@@ -86,7 +86,7 @@ class Jit(Transform, Generic[P, R]):
         self.__wrapped__: Module = f if isinstance(f, Module) else Function(f, self.vc or ())
         positions = None if static_argnums is None else to_positions(static_argnums, "Jit.static_argnums")
         self.static_argnums: tuple[int, ...] | None = positions
-        names = _names_of(self.__wrapped__) if positions else []
+        names = _names_of(self.__wrapped__)
         self._static_names = [names[i] for i in positions or () if -len(names) <= i < len(names)]
         self._begin()
 
@@ -253,8 +253,8 @@ class Jit(Transform, Generic[P, R]):
         with modes_read() as modes, staging.recording():
             outputs, changes, _ = call(self.__wrapped__, args, kwargs, first_read=first_read, made=made, recorded=True)
         written = {v for v in (reference() for reference in constants) if v in changes}.difference(made)
-        if written and not late:  # once, as `f` may make variables
-            return self._recorded(given, written)
+        if written:
+            return self._recorded(given, late | written)
         devices = None if last_asked() is asked else devices_together()
         return Recording(started, staging, labels, leaves, outputs, reads, constants, changes, modes, devices, made)
 

@@ -68,6 +68,7 @@ class TestPrimitive:
         defvjp(halves, lambda y, x: lambda g: anp.concatenate([g[0] * 2, g[1]]))
         check_grads(halves, X)
         check_grads(lambda x: halves(x)[1], X)
+        assert grad(lambda x: anp.sum(x * np.arange(len(x))[halves(x)[2]]))(X).tolist() == [np.argmax(X)] * len(X)
 
     def test_positions(self):
         @primitive

@@ -110,6 +110,10 @@ class TestGrad:
         assert grad(lambda x: grad(lambda y: x * x * y)(x))(3.0) == 6.0
         assert grad(lambda x: grad(lambda y: grad(lambda z: x * y * z**2)(x))(x))(3.0) == 12.0
 
+    def test_an_outer_function_traces_one_of_several_cotangents(self):
+        inner = grad(lambda x, y: anp.sum(x * y + (x + x)))
+        np.testing.assert_array_equal(grad(lambda y: anp.sum(inner(X, y)))(X), np.ones(3))
+
     def test_an_inner_function_that_ignores_its_argument(self):
         assert grad(lambda x: x * grad(lambda y: x * x)(x))(3.0) == 0.0
 

@@ -272,6 +272,20 @@ def test_s9_variables_that_are_not_listed_are_constants():
     assert float(s.value) == pytest.approx(float(3 * X.sum()), rel=1e-5)
 
 
+def test_variables_that_a_function_writes_to_in_turn_are_inputs():
+    states = [StateVar(jn.zeros(())) for _ in range(2)]
+    first, second = states
+
+    def f(x):
+        states.reverse()
+        states[0].value += x
+
+    jitted = Jit(f, VarCollection())
+    for _ in range(3):
+        jitted(1.0)
+    assert (float(first.value), float(second.value)) in [(0, 3), (3, 0)]
+
+
 def test_s9_a_changed_dtype_or_shape_of_a_variable_is_recorded_anew():
     v = StateVar(jn.ones(3))
     jitted = Jit(Counter(lambda x: v.value * x))

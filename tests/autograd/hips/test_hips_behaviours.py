@@ -9,6 +9,7 @@ import pytest
 import autograd.numpy as anp
 from autograd import (
     Array,
+    defvjp,
     deriv,
     elementwise_grad,
     grad,
@@ -17,6 +18,7 @@ from autograd import (
     jacobian,
     jvp,
     make_vjp,
+    primitive,
     stop_gradient,
     value_and_grad,
     vjp,
@@ -120,6 +122,18 @@ class TestOutputs:
             return z
 
         np.testing.assert_allclose(grad(f)(X), np.exp(X) * np.sign(X))
+
+    def test_a_view_of_a_traced_value_is_no_raw_array(self):
+        tail = primitive(lambda x: x[1:])
+        defvjp(tail, None)
+
+        def f(x):
+            y = x * 2.0
+            with pytest.raises(TypeError, match="arrays never change"):
+                tail(y)[:] = 0.0
+            return anp.sum(y**2)
+
+        np.testing.assert_array_equal(grad(f)(X), 8 * X)
 
 
 class TestEigenvalues:
