@@ -288,7 +288,7 @@ def test_variables_in_attributes_of_a_class_are_warned_of_once():
         layers = (nn.Linear(2, 2),)
         generator, sizes, activation = objax.random.Generator(0), [1, 2], jn.tanh
         again = layer
-        _registered = [nn.Linear(2, 2)]  # what is private may well be no part of each module
+        _registered = (nn.Linear(2, 2),)  # what is private may well be no part of each module
 
         @objax.Jit
         def step(self, x):
