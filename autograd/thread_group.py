@@ -12,16 +12,17 @@ import functools
 import math
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, copy_context
 from typing import Any, NamedTuple
 
 from . import backend, processes
-from .core import Interpreter
+from .core import Array, Interpreter
 from .gpus import after, streams, using_streams, using_streams_beside, wait_for
 from .thread_pool import hand_over, in_order
 
-__all__ = ["Exchange", "Group", "Member", "current", "place"]
+__all__ = ["Exchange", "Group", "Member", "current", "own_member", "place"]
 
 _bound: ContextVar[dict[str, Member]] = ContextVar("autograd.axes", default={})  # noqa: B039 (nobody changes it)
 _PATIENCE = 5.0  # seconds
@@ -83,6 +84,22 @@ class Member(NamedTuple):
         """
         return self.group.meet(self.rank, exchange, value)
 
+    def note_alike(self, what: str, values: Sequence[Array]) -> None:
+        """Notes that these results of the last meeting are the same in all members: see `Group.are_alike`."""
+        kinds = [(x.dtype, x.shape) for x in values]
+        for k, x in enumerate(values):
+            self.note(x, (what, kinds, k))
+
+    def note(self, x: Array, which: Any) -> None:
+        """Notes an Array that is the same in all members which note one as `which` after this meeting."""
+        i = self.rank - self.group.first
+        self.group.noted[self.rank, id(x)] = weakref.ref(x), (self.group._come[i], which)
+
+    def noted(self, x: Any) -> Any:
+        """As which one a value has been noted, None if it has not been."""
+        known, which = self.group.noted.get((self.rank, id(x)), (None, None))
+        return which if known is not None and known() is x else None
+
     def begin(self, exchange: Exchange, value: Any) -> Callable[[], Any]:
         """Comes to a meeting without waiting for the others; the function that it returns does, and gives the result.
 
@@ -118,6 +135,11 @@ def place() -> tuple[str, int, int] | None:
     return next(((name, m.rank, m.group.size) for name, m in _bound.get().items()), None)
 
 
+def own_member() -> Member | None:
+    """This thread as a member of its group; None outside of groups."""
+    return next(iter(_bound.get().values()), None)
+
+
 class Group:
     """Threads that run one function on several devices.
 
@@ -133,6 +155,8 @@ class Group:
         level: The order in which it began among the activations of transformations: see `Interpreter`.
         error: The exception that ended the call; None if there is none.
         begun: Sums that `ops.collective.begun` has begun, {(rank, id of an array): (array, what waits for the sum)}.
+        noted: Arrays that are the same in all members, {(rank, id of an Array): (weak reference to it, which one it
+            is)}.
     """
 
     devices: tuple[backend.Device, ...]
@@ -143,12 +167,13 @@ class Group:
     level: float
     error: BaseException | None
     begun: dict[tuple[int, int], tuple[Any, Callable[[], Any]]]
+    noted: dict[tuple[int, int], tuple[weakref.ref[Array], Any]]
 
     def __init__(self, devices: Iterable[backend.Device], name: str, in_turns: bool = False) -> None:
         self.devices, self.name, self.in_turns = tuple(devices), name, in_turns
         self.size, self.first = processes.current().devices(len(self.devices)), processes.current().first()
         self.level = Interpreter().level
-        self.error, self.begun = None, {}
+        self.error, self.begun, self.noted = None, {}, {}
         self._changed = threading.Condition()
         self._come = [0] * len(self.devices)  # to how many meetings each thread has come
         self._open: dict[int, dict[int, tuple[Exchange, Any, Any]]] = {}  # {meeting: {thread: what it brought}}
@@ -313,6 +338,11 @@ class Group:
         if events:
             wait_for(events, self.devices[i])
         return result
+
+    def are_alike(self, values: Sequence[Any]) -> bool:
+        """Whether these values, one of each thread here, are known to be the same."""
+        found = [Member(self, rank).noted(x) for rank, x in enumerate(values, self.first)]
+        return found[0] is not None and all(which == found[0] for which in found)
 
     def combined(self, exchange: Exchange, values: Sequence[Any]) -> Sequence[Any]:
         """The result of an exchange for each thread, given the values of all of them, in order of rank.

@@ -25,7 +25,7 @@ def psum(x: Tree, axis_name: str = "device") -> Tree:
 
     Its derivative is that of the sum of all devices' outputs: each device receives the sum of the cotangents.
     """
-    return _of_leaves(lambda leaves: _sums(leaves, axis_name), x)
+    return _alike("psum", lambda leaves: _sums(leaves, axis_name), x, axis_name)
 
 
 def pmean(x: Tree, axis_name: str = "device") -> Tree:
@@ -36,17 +36,17 @@ def pmean(x: Tree, axis_name: str = "device") -> Tree:
         sums = _sums([_wide(leaf) for leaf in leaves], axis_name)
         return [with_precision_of(y / size, leaf) for y, leaf in zip(sums, leaves, strict=True)]
 
-    return _of_leaves(means, x)
+    return _alike("pmean", means, x, axis_name)
 
 
 def pmax(x: Tree, axis_name: str = "device") -> Tree:
     """The largest of the elements of `x` on the devices of `axis_name`; equal ones share the gradient."""
-    return _of_leaves(lambda leaves: _together(collective.pmax, leaves, axis_name=axis_name), x)
+    return _alike("pmax", lambda leaves: _together(collective.pmax, leaves, axis_name=axis_name), x, axis_name)
 
 
 def pmin(x: Tree, axis_name: str = "device") -> Tree:
     """The smallest of the elements of `x` on the devices of `axis_name`; equal ones share the gradient."""
-    return _of_leaves(lambda leaves: _together(collective.pmin, leaves, axis_name=axis_name), x)
+    return _alike("pmin", lambda leaves: _together(collective.pmin, leaves, axis_name=axis_name), x, axis_name)
 
 
 def all_gather(x: Tree, axis_name: str = "device", axis: int = 0) -> Tree:
@@ -126,6 +126,13 @@ def _sources(perm, size):
 def _of_leaves(function: Callable[[list[Array]], list[Array]], x: Tree) -> Tree:
     leaves, structure = tree.flatten(x)
     return tree.unflatten(structure, function([jn.asarray(leaf) for leaf in leaves]))
+
+
+def _alike(name, function, x, axis_name):
+    """`_of_leaves` for a `function` whose results are the same on all devices."""
+    y = _of_leaves(function, x)
+    current(axis_name).note_alike(name, tree.flatten(y)[0])
+    return y
 
 
 def _countable(x):

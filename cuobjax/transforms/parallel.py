@@ -143,7 +143,7 @@ class Parallel(Transform):
                 f"Parallel: the function made a {type(made[0]).__name__} of shape {made[0].shape} that lives on, one "
                 "for each device. Call the function once without Parallel to make its variables."
             )
-        outputs = self._joined_outputs([outputs for outputs, _, _ in results])
+        outputs = self._joined_outputs([outputs for outputs, _, _ in results], group)
         for i, (_, changes, _) in enumerate(results):
             states |= {v: x for v, x in changes.items() if v.member == group.first + i}
         changed = dict.fromkeys(v for _, changes, _ in results for v in changes if v not in states)
@@ -178,16 +178,16 @@ class Parallel(Transform):
             for i, device in enumerate(devices)
         ]
 
-    def _joined_outputs(self, outputs):
+    def _joined_outputs(self, outputs, group):
         """One tree of outputs, on the default device, given those of all devices."""
         structures = [tree.flatten(output)[1] for output in outputs]
         if any(structure != structures[0] for structure in structures):
             raise ValueError("Parallel: expected outputs of one structure from all devices.")
         columns = [tree.leaves_along(structures[0], output) for output in outputs]
-        joined = [self._joined_output(parts) for parts in zip(*columns, strict=True)]
+        joined = [self._joined_output(parts, group) for parts in zip(*columns, strict=True)]
         return tree.unflatten(structures[0], joined)
 
-    def _joined_output(self, parts):
+    def _joined_output(self, parts, group):
         if not all(isinstance(x, Array | int | float | complex) or is_array(x) for x in parts):
             for x in parts:
                 require_container(x, "Parallel", lambda part: isinstance(part, Array) or is_array(part), "an array")
@@ -195,6 +195,8 @@ class Parallel(Transform):
             if any(type(x) is not type(parts[0]) or (comparable and x != parts[0]) for x in parts):
                 raise ValueError(f"Parallel: expected outputs that are no arrays to be the same, got {parts}.")
             return parts[0]
+        if group.are_alike(parts):
+            parts = [device_put(parts[0], default_device())] * len(parts)
         parts = [device_put(jn.asarray(x), default_device()) for x in parts]
         joins = self.reduce in (concatenate, jn.concatenate)
         if joins and parts[0].ndim:

@@ -22,6 +22,7 @@ from autograd.core import Array, Tracer, all_wrapped, bare, lift
 from autograd.debugging import is_watching
 from autograd.graph import Graph, StagedTracer, Staging, recording
 from autograd.mapping import keys_in_lanes, shared_by_lanes
+from autograd.thread_group import own_member
 
 from ..core.random_state import RandomState, borrowing
 from ..core.scope import Values, is_open, read, read_all, write
@@ -108,6 +109,7 @@ class Program:
         when, recording_seconds, compiling_seconds: When it was recorded, as `time.time` says it, and what that took.
         used: When it ran last, as a number that grows with each run of any program.
         draws: The random states that are inputs, by their positions.
+        alike: Results that are the same on all devices of `Parallel`, {position: which one}: see `Member.note`.
     """
 
     def __init__(self, name: str, call: Recording) -> None:
@@ -122,6 +124,9 @@ class Program:
         self.assemble: Callable[[Sequence[Any]], Any] = _assembler(structure, 0)[0]
         self.writes: list[BaseVar] = list(changes)
         results = [lift(copied(x)) if is_array(x) else x for x in (*leaves, *changes.values())]
+        member = own_member()
+        notes = [member and member.noted(x) for x in results]
+        self.alike: dict[int, Any] = {i: which for i, which in enumerate(notes) if which is not None}
         self.count: int = len(leaves)
         self.calls: int = 0
         self.used: int = next(_runs)
@@ -206,6 +211,10 @@ class Program:
             results = self.copies.outputs(results) if self.copies.given else results
         for i, x in self.static.items():
             results.insert(i, _fresh(x))
+        member = own_member() if self.alike else None
+        if member is not None:
+            for i, which in self.alike.items():
+                member.note(results[i], which)
         return self.finished(results)
 
     def finished(self, results: Sequence[Any]) -> Any:

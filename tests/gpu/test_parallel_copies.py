@@ -90,13 +90,40 @@ def test_only_the_batch_and_the_gradients_move(gpus, counted, monkeypatch, progr
             train(*batch)
             if number < 2:  # the first call and, in a program, its recording
                 continue
-            assert counted["copies"] == others * (1 + 2 * moved + sums)  # 1: the loss
+            assert counted["copies"] == others * (2 * moved + sums)
             shares = (x.nbytes + y.nbytes) // len(gpus)
-            assert counted["bytes"] == others * (4 + shares * moved + parameters * sums)
+            assert counted["bytes"] == others * (shares * moved + parameters * sums)
             assert counted["waits"] == len(gpus)
     for v in variables:
         copies_of_it = copies._known[id(v.value)][1]
         assert {device: x.device for device, x in copies_of_it.items()} == {gpu: gpu for gpu in gpus[1:]}
+
+
+@pytest.mark.parametrize("program", ["", "inside", "around"])
+def test_results_of_collectives_are_not_taken_for_one_another(gpus, program):
+    """Where devices return different ones of the same shape, or parts of one at different places."""
+
+    def f(x):
+        first, second = parallel.psum(x.sum()), parallel.psum(2 * x.sum())
+        mean = parallel.pmean(x.sum())
+        parts = [first + k for k in range(5)]
+        rank = parallel.axis_index()
+        ends = (0, 1, 3, 5) if rank else (0, 2, 4, 5)
+        pieces = parallel.pmax([jn.stack(parts[i:j]) for i, j in itertools.pairwise(ends)])
+        either = (parallel.psum if rank else parallel.pmean)(x.sum())  # which adds up in either case
+        return second if rank else first, mean if rank else second, pieces[1], mean + rank, either
+
+    step = Parallel(Jit(f) if program == "inside" else f, reduce=lambda x: x)
+    step = Jit(step) if program == "around" else step
+    x = np.arange(len(gpus), dtype="f4")
+    total, others = x.sum(), len(gpus) - 1
+    for _ in range(3):
+        found = [np.asarray(y) for y in step(x)]
+        np.testing.assert_array_equal(found[0], [total] + [2 * total] * others)
+        np.testing.assert_allclose(found[1], [2 * total] + [total / len(gpus)] * others)
+        np.testing.assert_array_equal(found[2], [[total + 2, total + 3]] + [[total + 1, total + 2]] * others)
+        np.testing.assert_allclose(found[3], total / len(gpus) + np.arange(len(gpus)))
+        np.testing.assert_allclose(found[4], [total / len(gpus)] + [total] * others)
 
 
 def test_programs_around_know_copies_of_values_that_differ(gpus, counted):
