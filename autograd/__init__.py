@@ -6,12 +6,13 @@
 np.float64(0.41997434161402614)
 """
 
+import importlib as _importlib
 import typing as _typing
 
 from . import array_methods as _array  # noqa: F401 (gives Array its operators)
 from . import core as _core
 from . import differential_operators as _operators
-from . import extend, misc, test_util, testing, tracer, util, wrap_util  # noqa: F401
+from . import extend, tracer, wrap_util  # noqa: F401
 from . import memory_attributes as _memory  # noqa: F401 (gives Array attributes of ndarrays)
 from .backend import Device, DeviceError, default_device, device
 from .builtins import dict, isinstance, list, tuple, type  # noqa: F401 (not in __all__, as `map`)
@@ -65,12 +66,21 @@ for _name, _value in {  # HIPS autograd has in `core` what stands above our core
 }.items():  # fmt: skip
     setattr(_core, _name, _value)
 
+_LATER = ("misc", "test_util", "testing", "util")  # imported when they are first asked for
+
 if _typing.TYPE_CHECKING:
+    from . import misc as misc
+    from . import test_util as test_util
+    from . import testing as testing
+    from . import util as util
+
     __version__: str
 else:
 
     def __getattr__(name):
-        """`__version__`, looked up when it is used, as `importlib.metadata` takes long to import."""
+        """What is imported `_LATER`; `__version__`, as `importlib.metadata` takes long to import."""
+        if name in _LATER:
+            return _importlib.import_module(f"{__name__}.{name}")
         if name != "__version__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib.metadata
@@ -79,3 +89,6 @@ else:
             return importlib.metadata.version("cuobjax")
         except importlib.metadata.PackageNotFoundError:
             return "0+unknown"  # a checkout that is not installed
+
+    def __dir__():
+        return sorted({*globals(), *_LATER, "__version__"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +23,6 @@ from .residuals import Vjp
 __all__ = ["Call", "Layout", "take_arrays"]
 
 
-@dataclasses.dataclass
 class Layout:
     """How the arrays of a call are nested; all but `arguments` is set when `f` or `fwd` runs, before it is read.
 
@@ -36,9 +34,12 @@ class Layout:
     """
 
     arguments: Nested
-    output: Nested = dataclasses.field(init=False)
-    residuals: Nested = dataclasses.field(init=False)
-    like: list[tuple[Any, Any]] = dataclasses.field(init=False)
+    output: Nested
+    residuals: Nested
+    like: list[tuple[Any, Any]]
+
+    def __init__(self, arguments: Nested) -> None:
+        self.arguments = arguments
 
     @property
     def outputs(self) -> int:

@@ -8,6 +8,7 @@ import inspect
 import operator
 import re
 import sys
+import types
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -32,6 +33,19 @@ _eager = Array._trace
 _CHOSEN = (numpy.dtype("float32").num, numpy.dtype("complex64").num)  # no raw array has them by default
 _VARIABLES = float("inf")  # the level of the interpreter of variables, which applies a primitive again
 _Memory: TypeAlias = str | Callable[..., str]
+
+
+class _Signature:
+    """What `inspect.signature` and `help` show of a primitive, made when they ask for it: most are never asked."""
+
+    def __get__(self, instance, owner):
+        if instance is None:
+            raise AttributeError(f"type object {owner.__name__!r} has no attribute '__signature__'")
+        kind = inspect.Parameter
+        parameters = [kind(name, kind.POSITIONAL_OR_KEYWORD) for name in instance.arguments or ()]
+        parameters += [kind(instance.variadic, kind.VAR_POSITIONAL)] if instance.variadic else []
+        parameters += [kind(name, kind.KEYWORD_ONLY) for name in sorted(instance.parameters)]
+        return inspect.Signature(parameters)
 
 
 class Primitive:
@@ -87,6 +101,7 @@ class Primitive:
     cuda: str | Callable[..., str] = ""
     has_effect: bool = False
     host: Callable[..., Any]
+    __signature__ = _Signature()
     _count: int = 0  # of `arguments`
     _ours: bool = False  # whether it has a name in PRIMITIVES
     _numbers: slice | None = None  # the arguments that have a derivative; None for all
@@ -126,7 +141,6 @@ class Primitive:
         self.cuda = cuda or getattr(forward, "cuda", "")
         documented = not isinstance(forward, str) and forward.__doc__
         self.__doc__ = documented or _numpys_summary(name) or f"The operation {name}."
-        self.__signature__: inspect.Signature = _signature(self)
         self.__annotations__: dict[str, Any] = {}  # of the function, not of this class, for those who wrap it
         self.__module__ = getattr(forward, "__module__", None) or __name__
         self._ours = self.__module__.startswith("autograd.")
@@ -406,30 +420,31 @@ def _limited(y, common):
     return y if dtype == y.dtype else PRIMITIVES["astype"](y, dtype=dtype)
 
 
+def _tells(function):
+    return hasattr(function, "__signature__")
+
+
 def _named(name):
     return PRIMITIVES[name]
 
 
 def _parameters(forward):
     """Names of the array arguments, of the tuple of further ones and of the parameters of a forward function."""
+    function = inspect.unwrap(forward, stop=_tells)
+    if type(function) is types.FunctionType and not _tells(function):  # what follows, in a fraction of its time
+        code = function.__code__
+        count, last = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+        rest = code.co_varnames[last] if code.co_flags & inspect.CO_VARARGS else None
+        return code.co_varnames[max(1, code.co_posonlyargcount) : count], rest, frozenset(code.co_varnames[count:last])
     parameters = list(inspect.signature(forward).parameters.values())[1:]
     arrays = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
     rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
     return arrays, rest[0] if rest else None, frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
 
 
-def _signature(primitive):
-    """What `inspect.signature` and `help` show."""
-    kind = inspect.Parameter
-    parameters = [kind(name, kind.POSITIONAL_OR_KEYWORD) for name in primitive.arguments or ()]
-    parameters += [kind(primitive.variadic, kind.VAR_POSITIONAL)] if primitive.variadic else []
-    parameters += [kind(name, kind.KEYWORD_ONLY) for name in sorted(primitive.parameters)]
-    return inspect.Signature(parameters)
-
-
 def _numpys_summary(name):
     """The first paragraph of NumPy's documentation of a function; "" if NumPy has no such function."""
     function = getattr(numpy, name, None)
-    paragraphs = (function.__doc__ or "").strip().split("\n\n") if callable(function) else [""]
+    paragraphs = (function.__doc__ or "").strip().split("\n\n", 2) if callable(function) else [""]
     has_signature = re.match(r"\w+\(", paragraphs[0]) and len(paragraphs) > 1
     return " ".join(paragraphs[bool(has_signature)].split())

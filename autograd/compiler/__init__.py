@@ -2,13 +2,8 @@
 
 from .. import backend
 from ..graph import Graph
-from . import captured
-from .device import DeviceProgram
-from .fusion import fused
 from .host import HostProgram, LineProgram
 from .passes import simplified
-from .recomputation import recomputed
-from .stretches import stretched
 
 __all__ = ["compiled", "simplified"]
 
@@ -20,6 +15,10 @@ def compiled(graph: Graph, name: str) -> LineProgram:
     """
     on_host = not any(map(backend.is_cupy, graph.constants.values())) and graph.on_host
     if on_host:
+        from .stretches import stretched
+
         return HostProgram(stretched(graph), name)
-    kind = captured.CapturedProgram if captured.is_wanted() else DeviceProgram
-    return kind(fused(recomputed(graph)), name)
+    from . import captured, device, fusion, recomputation
+
+    kind = captured.CapturedProgram if captured.is_wanted() else device.DeviceProgram
+    return kind(fusion.fused(recomputation.recomputed(graph)), name)

@@ -18,8 +18,6 @@ from typing import Any, TypeAlias
 
 import numpy
 
-from . import scalars
-
 __all__ = ["PART", "Loop", "each", "is_worth_it", "parts_of", "plain", "reduction", "threads"]
 
 LEAST = 1 << 12  # elements
@@ -207,6 +205,8 @@ def _compile(function, real, names, is_called=False, bare=False):
 
 def _bound(function, real, names, bare):
     """The code of a function and what its names are bound to, for one type of numbers."""
+    from . import scalars  # for numba alone
+
     table = scalars.SINGLE_PRECISION if real is numpy.float32 else scalars.DOUBLE_PRECISION
     bound: dict[str, Any] = {}
     for name in function.__code__.co_names:

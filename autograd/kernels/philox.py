@@ -21,7 +21,6 @@ array has changed.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import operator
@@ -104,13 +103,11 @@ C_TYPES = {
 }  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True)
 class Tile:
     """Blocks on NumPy: those of `index`, (blocks,) or (lanes, blocks), under each of `keys`, (lanes, 2)."""
 
-    keys: RawArray
-    index: RawArray
-    purpose: int
+    def __init__(self, keys: RawArray, index: RawArray, purpose: int) -> None:
+        self.keys, self.index, self.purpose = keys, index, purpose
 
     def words(self, redraws: int = 0) -> RawArray:
         """uint32 (lanes, 4 * blocks)."""
@@ -163,16 +160,29 @@ def philox(key: RawArray, index: int, purpose: int, redraws: int = 0) -> tuple[i
     return a, b
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
 class Distribution:
-    """How a block becomes `elements` values: one formula on NumPy, the same one in CUDA."""
+    """How a block becomes `elements` values: one formula on NumPy, the same one in CUDA.
 
-    elements: int
-    host: Callable[..., RawArray]  # (Tile, *parameters) -> values (lanes, elements * blocks)
-    device: str  # statements that fill v[0..N-1] from `block`
-    parameters: str = ""  # their C declarations
-    purpose: int = DRAW
-    functions: str = ""  # definitions in CUDA that `device` calls
+    Args:
+        elements: The number of values.
+        host: `(Tile, *parameters)` gives values (lanes, elements * blocks).
+        device: Statements that fill v[0..N-1] from `block`.
+        parameters: Their C declarations.
+        purpose: What its blocks are for.
+        functions: Definitions in CUDA that `device` calls.
+    """
+
+    def __init__(
+        self,
+        elements: int,
+        host: Callable[..., RawArray],
+        device: str,
+        parameters: str = "",
+        purpose: int = DRAW,
+        functions: str = "",
+    ) -> None:
+        self.elements, self.host, self.device = elements, host, device
+        self.parameters, self.purpose, self.functions = parameters, purpose, functions
 
 
 def draw_elements(

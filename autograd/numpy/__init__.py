@@ -178,3 +178,7 @@ def __getattr__(name: str) -> object:
         return getattr(numpy_wrapper, name)
     reason = f". {_ABSENT[name][0].upper()}{_ABSENT[name][1:]}." if name in _ABSENT else ""
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{reason}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "random"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import string
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
@@ -153,8 +152,7 @@ def _noted(subscripts, operands):
     if len(parts) < 2 or not all(isinstance(p, list | tuple) for p in parts[1::2]):
         raise TypeError(f"einsum: expected subscripts such as 'ij,jk->ik', got {type(subscripts).__name__}.")
     lists, output = parts[1::2], [parts[-1]] if len(parts) % 2 else []
-    letters = string.ascii_uppercase + string.ascii_lowercase  # in their order
-    terms = ["".join("..." if i is Ellipsis else letters[i] for i in p) for p in [*lists, *output]]
+    terms = ["".join("..." if i is Ellipsis else ops.LETTERS[i] for i in p) for p in [*lists, *output]]
     subscripts = "->".join([",".join(terms[: len(lists)]), *terms[len(lists) :]])
     return subscripts, parts[: 2 * len(lists) : 2]
 
@@ -165,7 +163,7 @@ def _explicit(subscripts, operands):
     terms = inputs.split(",")
     if len(terms) != len(operands):
         raise ValueError(f"einsum: expected {len(terms)} operands for {subscripts!r}, got {len(operands)}.")
-    spare = "".join(sorted(set(string.ascii_letters) - set(subscripts)))
+    spare = "".join(sorted(set(ops.LETTERS) - set(subscripts)))
     longest = 0
     for place, (term, x) in enumerate(zip(terms, operands, strict=True)):
         count = x.ndim - len(term.replace("...", ""))

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import string
 from typing import Any
 
 import numpy
@@ -15,7 +14,9 @@ from ..primitive import Primitive
 from ..typing import Result
 from .shape import reshape, transpose, with_ndim
 
-__all__ = ["are_stacks", "einsum", "is_stack", "matmul", "rows", "swap", "times"]
+__all__ = ["LETTERS", "are_stacks", "einsum", "is_stack", "matmul", "rows", "swap", "times"]
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # of subscripts, in their order
 
 
 def swap(x: Any) -> Result:
@@ -122,7 +123,7 @@ def _einsum_transpose(g, i, others, args_shapes, subscripts):
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")
     own = terms.pop(i)
-    xp, fresh = library(g), iter(sorted(set(string.ascii_letters) - set(subscripts)))
+    xp, fresh = library(g), iter(sorted(set(LETTERS) - set(subscripts)))
     operands, names, target = [g, *others], [output, *terms], ""
     shapes = [g.shape, *args_shapes[:i], *args_shapes[i + 1 :]]
     known = {pair for term, shape in zip(names, shapes, strict=True) for pair in zip(term, shape, strict=True)}
@@ -142,7 +143,7 @@ def _einsum_transpose(g, i, others, args_shapes, subscripts):
 def _batch_einsum(primitive, size, values, batched, params):
     """One more letter for the batch axis."""
     inputs, output = params["subscripts"].split("->")
-    letter = min(set(string.ascii_letters) - set(inputs))
+    letter = min(set(LETTERS) - set(inputs))
     terms = [letter + term if b else term for term, b in zip(inputs.split(","), batched, strict=True)]
     return einsum(*values, subscripts=",".join(terms) + "->" + letter + output)
 

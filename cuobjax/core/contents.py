@@ -8,7 +8,6 @@ import functools
 import gc
 import inspect
 import io
-import logging
 import sys
 import types
 import weakref
@@ -26,10 +25,9 @@ _RUNNERS = ("pytest", "_pytest", "pluggy", "hypothesis", "IPython", "ipykernel")
 _LIBRARIES = {*_OPAQUE, *_RUNNERS, "numpy", "scipy", *sys.stdlib_module_names} - {"__main__"}
 _SHOWN = (str, int, float, bool, type(None))  # keys that stand in names
 _SEQUENCES: tuple[Any, ...] = (list, tuple, set, frozenset, collections.deque)
-# Streams and loggers lead to all that a notebook or a test runner knows.
+# Streams lead to all that a notebook or a test runner knows. So do loggers, see `held`.
 _NOT_ENTERED = (
     types.ModuleType, types.CodeType, types.FrameType, types.TracebackType, type, str, bytes, Array, io.IOBase,
-    logging.Filterer,
 )  # fmt: skip
 _BINDING = (
     types.FunctionType, classmethod, staticmethod, types.BuiltinFunctionType, types.MethodDescriptorType,
@@ -57,7 +55,7 @@ def held(x: Any) -> Iterator[tuple[str, Any]]:
     Items have their keys or positions, attributes their names. What another object keeps, such as an iterator, is
     what the garbage collector finds in it, by its position.
     """
-    if isinstance(x, _NOT_ENTERED):
+    if isinstance(x, (_NOT_ENTERED, getattr(sys.modules.get("logging"), "Filterer", ()))):
         return
     if is_array(x):
         yield from _of_objects(x)

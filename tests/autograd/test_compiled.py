@@ -11,7 +11,7 @@ import pytest
 
 import autograd.numpy as anp
 from autograd import testing
-from autograd.kernels import activation, attention, attention_blocks, compiled, normalization, recurrence, softmax
+from autograd.kernels import activation, attention, attention_blocks, compiled, normalization, recurrence, scalars, softmax
 from autograd.ops.normalization import normalize
 from autograd.ops.softmax import softmax as softmax_of_rows
 
@@ -525,5 +525,5 @@ def test_constants_are_part_of_the_name(monkeypatch):
         return compiled._compile(activation._one, np.float32, {"function": activation._ROWS["gelu"][1]}).__qualname__
 
     before = name()
-    monkeypatch.setattr(compiled.scalars, "_A0", np.float32(5))
+    monkeypatch.setattr(scalars, "_A0", np.float32(5))
     assert name() != before

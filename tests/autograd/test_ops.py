@@ -4,6 +4,7 @@
 
 import contextlib
 import gc
+import inspect
 import itertools
 import re
 import threading
@@ -20,7 +21,7 @@ from autograd.core import Interpreter, Tracer
 from autograd.dtypes import numpy_rules
 from autograd.fused import Fused
 from autograd.ops import elementwise
-from autograd.primitive import PRIMITIVES
+from autograd.primitive import PRIMITIVES, Primitive
 from autograd.scipy.special import logsumexp
 from autograd.testing import check_batching, check_grads
 from tests.autograd.table.cases import TOLERANCE, OnlyOurs, Real
@@ -89,6 +90,20 @@ def precision(dtype):
 
 def test_every_primitive_has_a_row():
     assert sorted(ROWS) == sorted(PRIMITIVES)
+
+
+@pytest.mark.parametrize("name", [name for name, p in sorted(PRIMITIVES.items()) if not isinstance(p.forward, str)])
+def test_a_signature_is_that_of_the_forward_function(name):
+    shown = inspect.signature(PRIMITIVES[name]).parameters.values()
+    _, *told = inspect.signature(PRIMITIVES[name].forward).parameters.values()
+    told.sort(key=lambda p: (p.kind, p.name * (p.kind is p.KEYWORD_ONLY)))
+    assert [(p.name, p.kind) for p in shown] == [(p.name, p.kind) for p in told]
+
+
+def test_the_class_of_primitives_has_the_signature_of_its_constructor():
+    assert [*inspect.signature(Primitive).parameters][:3] == ["forward", "vjps", "name"]
+    assert not hasattr(Primitive, "__signature__")
+    assert str(inspect.signature(anp.arctan2)) == "(a, b)"
 
 
 def test_the_example_for_contributors_is_in_the_sources():

@@ -13,10 +13,12 @@ HEAVY = """
     PIL cupy jax matplotlib ml_dtypes numba numpy.random numpy.testing onnx pandas scipy sklearn tensorboard torch tqdm
 """.split()
 RARE = """
-    asyncio concurrent.futures decimal difflib email hashlib html http json pathlib socket ssl subprocess
+    asyncio concurrent.futures decimal difflib email hashlib html http json logging pathlib socket ssl string subprocess
     unittest urllib zipfile
 """.split()
 LATER = [
+    *(f"autograd.{part}" for part in "misc scipy.stats test_util testing util".split()),
+    *(f"autograd.compiler.{target}" for target in "captured device fusion stretches".split()),
     *(f"cuobjax.{part}" for part in "data debug distributed doctor io jaxboard metrics plot privacy tools zoo".split()),
 ]
 
