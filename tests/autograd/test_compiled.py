@@ -11,7 +11,16 @@ import pytest
 
 import autograd.numpy as anp
 from autograd import testing
-from autograd.kernels import activation, attention, attention_blocks, compiled, normalization, recurrence, scalars, softmax
+from autograd.kernels import (
+    activation,
+    attention,
+    attention_blocks,
+    compiled,
+    normalization,
+    recurrence,
+    scalars,
+    softmax,
+)
 from autograd.ops.normalization import normalize
 from autograd.ops.softmax import softmax as softmax_of_rows
 
