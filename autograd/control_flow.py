@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from . import tree
 from .batch import BatchTracer
@@ -68,6 +68,10 @@ def scan(
         >>> scan(lambda total, x: (total + x, total + x), 0.0, np.array([1.0, 2.0, 3.0]))
         (np.float64(6.0), array([1., 3., 6.]))
     """
+    if not callable(f):
+        raise TypeError(f"scan: expected f as a function, got {f!r}.")
+    if length is not None and not isinstance(length, SupportsIndex):
+        raise TypeError(f"scan: expected length as an integer, got {length!r}.")
     leaves, structure = tree.flatten(xs)
     if not all(getattr(x, "ndim", 0) for x in leaves):
         raise TypeError("scan: expected xs of arrays with at least one axis. Make one array of a list of numbers.")

@@ -121,7 +121,10 @@ def current(axis_name: Any) -> Member:
 
     Raises:
         NameError: If this thread does not belong to such a group.
+        TypeError: If it is no text.
     """
+    if not isinstance(axis_name, str | Member):
+        raise TypeError(f"Parallel: expected axis_name as a text, got {axis_name!r}.")
     member = axis_name if isinstance(axis_name, Member) else _bound.get().get(axis_name)
     if member is None:
         raise NameError(
@@ -256,8 +259,8 @@ class Group:
             _thread.start_new_thread(self._fail, (error,))
 
     def _run(self, function, i, results):
-        _bound.set({self.name: Member(self, self.first + i)})  # no outer group: this is not one of its threads
         try:
+            _bound.set({self.name: Member(self, self.first + i)})  # no outer group: this is not one of its threads
             with backend.device(self.devices[i]), using_streams(self._streams):
                 with self._changed:
                     self._wait(i, 0)

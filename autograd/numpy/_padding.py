@@ -37,10 +37,13 @@ def pad(
     if isinstance(pad_width, dict):
         given = {complete_axis(axis, array.ndim): width for axis, width in pad_width.items()}
         pad_width = [_pairs(given.get(axis, 0), 1, "pad_width")[0] for axis in range(array.ndim)]
-    widths = [tuple(map(operator.index, pair)) for pair in _pairs(pad_width, array.ndim, "pad_width")]
+    try:
+        widths = [tuple(map(operator.index, pair)) for pair in _pairs(pad_width, array.ndim, "pad_width")]
+    except TypeError:
+        raise TypeError(f"pad: expected pad_width of integers, got {pad_width!r}.") from None
     if any(n < 0 for pair in widths for n in pair):
         raise ValueError(f"pad: expected non-negative widths, got {pad_width}.")
-    if callable(mode) or mode not in _MODES:
+    if not isinstance(mode, str) or mode not in _MODES:
         what = "a function, which would write into an array" if callable(mode) else repr(mode)
         raise ValueError(f"pad: expected a mode of {', '.join(_MODES)}, got {what}.")
     function, known = _MODES[mode]

@@ -121,6 +121,10 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Result:
     """`a` with an axis moved backwards until it stands before `start`."""
     a = as_array(a)
     axis = complete_axis(axis, a.ndim)
+    try:
+        start = operator.index(start)
+    except TypeError:
+        raise TypeError(f"rollaxis: expected start as an integer, got {start!r}.") from None
     if not -a.ndim <= start <= a.ndim:
         raise onp.exceptions.AxisError(f"rollaxis: expected start from {-a.ndim} to {a.ndim}, got {start}.")
     start = start + a.ndim if start < 0 else start

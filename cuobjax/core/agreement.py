@@ -121,7 +121,7 @@ def _reduced(columns, reductions, targets):
     found = {}
     for k, stack in zip(columns, gathered(own, "variables that differ after Parallel"), strict=True):
         reduce: Any = REDUCTIONS[reductions[k]]
-        y = in_dtype(columns[k][0], reduce(stack))
+        y = in_dtype(reduce(stack), columns[k][0].dtype)
         found[k] = [device_put(y, target) for target in targets]
     return found
 

@@ -11,16 +11,28 @@ from autograd.core import Array
 from autograd.typing import ArrayLike
 
 from ..util import class_name
+from ..util.convert import require_functions, require_iterable
 from ..util.tables import html_table
 from .replication import replicate
 from .scope import at_once
 from .variable import BaseVar, TrainVar, unconstrained
 
-__all__ = ["Selector", "VarCollection", "Variables", "assign_all", "name_pattern", "names_of", "trained"]
+__all__ = [
+    "Selector", "VarCollection", "Variables", "assign_all", "name_pattern", "names_of", "require_classes", "trained",
+]  # fmt: skip
 
 Selector: TypeAlias = str | Callable[[str, BaseVar], Any]
 """A pattern of names, or a function of a name and a variable: see `VarCollection.filter`."""
 Classes: TypeAlias = type[BaseVar] | tuple[type[BaseVar], ...]
+
+
+def require_classes(where: str, **kinds: Any) -> None:
+    """Raises TypeError unless all of `kinds` are classes or tuples of classes."""
+    for name, kind in kinds.items():
+        try:
+            isinstance(None, kind)
+        except TypeError:
+            raise TypeError(f"{where}: expected {name} as a class, such as TrainVar, got {kind!r}.") from None
 
 
 class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates over values, not keys
@@ -128,7 +140,9 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
 
     def tensors(self, is_a: Classes | None = None) -> list[Array]:
         """The values of the variables, each one once; only those of class `is_a` (or a tuple of classes) if given."""
-        return [v.value for v in self if is_a is None or isinstance(v, is_a)]
+        kinds = BaseVar if is_a is None else is_a
+        require_classes("VarCollection.tensors", is_a=kinds)
+        return [v.value for v in self if isinstance(v, kinds)]
 
     def assign(self, tensors: Iterable[ArrayLike] | Mapping[str, ArrayLike]) -> None:
         """Assigns a value of `tensors` to each variable, in the order of iteration; of a dictionary, by name.
@@ -137,6 +151,7 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
             ValueError, TypeError: If the number, a name, a type, a shape or a dtype is not right; nothing is assigned
                 then.
         """
+        require_iterable("VarCollection.assign", tensors=tensors)
         tensors, variables = self._in_order(tensors) if isinstance(tensors, Mapping) else list(tensors), list(self)
         if len(tensors) != len(variables):
             raise ValueError(
@@ -169,15 +184,14 @@ class VarCollection(dict[Any, BaseVar]):  # the types are below: it iterates ove
 
     def rename(self, renamer: Callable[[str], str]) -> Self:
         """The same variables under the names `renamer(name)`; two that get the same name raise ValueError."""
+        require_functions("VarCollection.rename", renamer=renamer)
         return type(self)((renamer(name), v) for name, v in self.items())
 
     def subset(self, is_a: Classes | None = None, is_not: Classes | None = None) -> Self:
         """The variables that are of class `is_a` (or a tuple of classes) and not of class `is_not`."""
-        return type(self)(
-            (name, v)
-            for name, v in self.items()
-            if (is_a is None or isinstance(v, is_a)) and not (is_not is not None and isinstance(v, is_not))
-        )
+        kinds, others = BaseVar if is_a is None else is_a, () if is_not is None else is_not
+        require_classes("VarCollection.subset", is_a=kinds, is_not=others)
+        return type(self)((name, v) for name, v in self.items() if isinstance(v, kinds) and not isinstance(v, others))
 
     def filter(self, selector: Selector) -> Self:
         """The variables that a pattern or a function selects.

@@ -5,6 +5,9 @@ variable has one value again.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as onp
 
 from autograd.core import Array
 from autograd.numpy import astype, rint
@@ -12,7 +15,7 @@ from autograd.ops.random import split
 
 from .variable import BaseVar, as_value, reduce_first, reduce_mean
 
-__all__ = ["differing", "in_dtype", "joined", "keeps", "keys_of_lanes"]
+__all__ = ["differing", "in_dtype", "joined", "keeps", "keys_of_lanes", "reduced"]
 
 
 def keys_of_lanes(key: Array, n: int) -> tuple[Array, Array]:
@@ -29,13 +32,18 @@ def keys_of_lanes(key: Array, n: int) -> tuple[Array, Array]:
     return keys[1:], keys[0]
 
 
-def in_dtype(variable: Array, reduced: Array) -> Array:
-    """What the reduction of a variable gave, as a value of its dtype: the nearest integer of a mean of integers."""
-    value = as_value(reduced, f"{type(variable).__name__}.reduce")
-    if value.dtype == variable.dtype:
+def in_dtype(value: Array, dtype: onp.dtype[Any]) -> Array:
+    """What a reduction gave in the dtype of its variable: the nearest integer of a mean of integers."""
+    if value.dtype == dtype:
         return value
-    exact = variable.dtype.kind in "iub" and value.dtype.kind == "f"
-    return astype(rint(value) if exact else value, variable.dtype)
+    exact = dtype.kind in "iub" and value.dtype.kind == "f"
+    return astype(rint(value) if exact else value, dtype)
+
+
+def reduced(variable: BaseVar, values: Array, before: Array) -> Array:
+    """The value of a variable that its reduction makes of those of all lanes: see `BaseVar.joined`."""
+    value = as_value(variable.joined(values, before), f"{type(variable).__name__}.reduce")
+    return in_dtype(value, variable.dtype)
 
 
 def keeps(variable: BaseVar) -> bool:
@@ -65,7 +73,7 @@ def joined(
         return same
     if variable.reduction is None:
         raise differing(variable, where, names)
-    return in_dtype(variable, variable.joined(stacked(), variable.value))
+    return reduced(variable, stacked(), variable.value)
 
 
 def differing(variable: BaseVar, where: tuple[str, str], names: Mapping[str, BaseVar]) -> ValueError:

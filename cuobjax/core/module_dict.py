@@ -41,7 +41,11 @@ class ModuleDict(Module, dict[str, Any]):
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Adds and replaces items, given as those of `dict.update`; after an error nothing has changed."""
-        new = dict(*args, **kwargs)
+        try:
+            new = dict(*args, **kwargs)
+        except (TypeError, ValueError):
+            got = ", ".join(type(x).__name__ for x in args)
+            raise TypeError(f"{type(self).__name__}: expected a dictionary of names and items, got {got}.") from None
         for key, value in new.items():
             if not isinstance(key, str):
                 raise TypeError(f"{type(self).__name__}: expected a string as key, got {key!r}. Write str(key).")

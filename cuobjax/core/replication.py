@@ -11,7 +11,7 @@ from autograd.backend import local_devices
 from autograd.core import Array
 
 from .everywhere import gathered
-from .lanes import in_dtype, keys_of_lanes
+from .lanes import keys_of_lanes, reduced
 from .random_state import RandomState, exclusive
 from .scope import Values, is_open, write
 from .variable import BaseVar
@@ -56,7 +56,7 @@ def replicate(vc: Iterable[Any]) -> Iterator[None]:
         unchanged = v.value is within[v] or v.value is before[v]
         if v.reduction is None or unchanged:
             return before[v]
-        return in_dtype(v, v.joined(gathered([v.value], "the end of replicate")[0], before[v]))
+        return reduced(v, gathered([v.value], "the end of replicate")[0], before[v])
 
     try:
         with exclusive:

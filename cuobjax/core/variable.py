@@ -19,6 +19,7 @@ from autograd.dtypes import is_inexact, undecided
 
 from ..absent import VARIABLE, declare
 from ..util import class_name, repr_function
+from ..util.convert import require_functions
 from . import scope
 from .elsewhere import marked
 from .value import KEEPS_ITS_DTYPE, as_value
@@ -320,6 +321,7 @@ class ConstrainedVar(TrainVar):
     """
 
     def __init__(self, tensor: Tensor, reduce: Reduction | None, constraint: Callable[[Array], Array]) -> None:
+        require_functions("TrainVar", constraint=constraint)
         BaseVar.__init__(self, None)
         self.constraint = constraint
         value = as_value(tensor, "TrainVar")

@@ -20,7 +20,7 @@ from ..distributed.sharing import rank, shard_of
 from ..random.discrete import permutation
 from ..random.generator import DEFAULT_GENERATOR, Generator, KeySource, new_key
 from ..util import class_name
-from ..util.convert import require_integers
+from ..util.convert import require_functions, require_integers
 from ..util.signatures import explained
 from .ahead import converted, in_threads, on_device
 from .sources import Stream, collated, source
@@ -97,9 +97,7 @@ class Loader(Module):
         require_integers("Loader", 1, batch=batch)
         buffer = int(shuffle) if isinstance(shuffle, bool) else shuffle
         require_integers("Loader", 0, shuffle=buffer, workers=workers, ahead=0 if ahead is None else ahead)
-        for name, f in (("transform", transform), ("collate", collate)):
-            if not callable(f) and not (f is None and name == "transform"):
-                raise TypeError(f"Loader: expected {name} as a function, got {f!r}.")
+        require_functions("Loader", collate=collate, transform=collate if transform is None else transform)
         self._source = source(data, collate)
         if isinstance(self._source, Stream) and shuffle is True:
             raise ValueError("Loader: expected shuffle as the size of a buffer for a function, such as 1000, got True.")

@@ -12,7 +12,7 @@ from autograd import Array
 from ..distributed.sharing import is_main
 from ..installation import optional
 from ..metrics.base import Metric
-from ..util.convert import require_iterable
+from ..util.convert import require_integers, require_iterable
 
 __all__ = ["Progress", "progress"]
 
@@ -68,6 +68,9 @@ def progress(
         hide: Show nothing; None: where standard error is no terminal, and in processes other than 0.
     """
     require_iterable("progress", iterable=iterable)
+    require_integers("progress", 0, total=0 if total is None else total)
+    if not isinstance(description, str | None):
+        raise TypeError(f"progress: expected description as a text, got {description!r}.")
     if hide is None:
         hide = not (is_main() and sys.stderr.isatty())
     bar = None

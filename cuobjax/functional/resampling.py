@@ -21,7 +21,7 @@ from ..constants import Interpolate
 from ..dtypes import default_dtype
 from ..typing import ArrayLike
 from ..util import to_interpolate, to_tuple
-from ..util.convert import require_integers, require_lengths, require_reals
+from ..util.convert import require_integers, require_iterable, require_lengths, require_reals
 from .half_precision import single, with_precision_of
 
 __all__ = [
@@ -145,7 +145,7 @@ def interpolate(
         raise ValueError(
             f"interpolate: expected size or scale_factor, got size={size!r} and scale_factor={scale_factor!r}."
         )
-    new = _lengths(size, 1) if scale_factor is None else _lengths(scale_factor, x.ndim - 1)
+    new = _lengths("size", size, 1) if scale_factor is None else _lengths("scale_factor", scale_factor, x.ndim - 1)
     if len(new) > x.ndim:
         raise ValueError(f"interpolate: expected at most {x.ndim} lengths for an array {x.shape}, got {new}.")
     kept, last = x.shape[: x.ndim - len(new)], x.shape[x.ndim - len(new) :]
@@ -160,9 +160,12 @@ def interpolate(
     return _resized(x, (*kept, *new), mode)
 
 
-def _lengths(given: Any, count: int) -> tuple[Any, ...]:
+def _lengths(name: str, given: Any, count: int) -> tuple[Any, ...]:
     """Several numbers as a tuple; one number `count` times."""
-    return (given,) * count if isinstance(given, numbers.Number) else tuple(given)
+    if isinstance(given, numbers.Number):
+        return (given,) * count
+    require_iterable("interpolate", **{name: given})
+    return tuple(given)
 
 
 def upsample_2d(x: ArrayLike, scale: int | Sequence[int], method: Interpolate | str = Interpolate.BILINEAR) -> Array:

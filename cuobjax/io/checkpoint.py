@@ -19,7 +19,7 @@ from ..core.collection import VarCollection
 from ..core.parted import whole
 from ..core.variable import BaseVar
 from ..random.generator import DEFAULT_GENERATOR
-from ..util.convert import require_integers, to_path
+from ..util.convert import require_integers, to_number, to_path
 from .background import Background, as_variable, snapshot
 from .collection import (
     Loaded,
@@ -307,10 +307,7 @@ def _and(vc: VarCollection, others: dict[str, BaseVar]) -> VarCollection:
 
 def _number(metric):
     """A metric as a float, NaN if there is none."""
-    try:
-        return math.nan if metric is None else float(metric)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"Checkpoint.save: expected metric as a number, got {metric!r:.80}. {error}.") from None
+    return math.nan if metric is None else to_number("Checkpoint.save", "metric", metric)
 
 
 def _encoded(content):

@@ -87,6 +87,12 @@ class Text:
         self.text = text
 
 
+def require_tag(tag: Any) -> None:
+    """Raises TypeError for a tag that is no text."""
+    if not isinstance(tag, str):
+        raise TypeError(f"Summary: expected a text as a tag, got {type(tag).__name__}.")
+
+
 class Summary(dict[str, Any]):
     """What is written for one step, by tags; calling it gives the protocol buffer.
 
@@ -95,8 +101,7 @@ class Summary(dict[str, Any]):
     """
 
     def __setitem__(self, tag: str, x: Any) -> None:
-        if not isinstance(tag, str):
-            raise TypeError(f"Summary: expected a text as a tag, got {type(tag).__name__}.")
+        require_tag(tag)
         super().__setitem__(tag, x)
 
     def scalar(self, tag: str, value: ArrayLike, reduce: Callable[[Sequence[float]], Any] = Reducer.MEAN) -> None:
@@ -112,6 +117,7 @@ class Summary(dict[str, Any]):
             TypeError: If it is no number, or `reduce` no function.
         """
         value = _number(value, "scalar", tag)
+        require_tag(tag)
         try:
             shape = jn.shape(value)
         except TypeError:
@@ -153,9 +159,17 @@ class Summary(dict[str, Any]):
             tag: Its name.
             x: The array, which is read at once.
             bins: The number of bins or their edges, as for `numpy.histogram`.
+
+        Raises:
+            ValueError, TypeError: If these are no numbers.
         """
-        numbers = onp.asarray(_number(x, "histogram", tag)).astype(float).reshape(-1)
-        self[tag] = _Histogram(numbers[onp.isfinite(numbers)], bins)
+        x = _number(x, "histogram", tag)
+        try:
+            numbers = onp.asarray(x).astype(float).reshape(-1)
+            self[tag] = _Histogram(numbers[onp.isfinite(numbers)], bins)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"Summary.histogram: {error}") from None
 
     def figure(self, tag: str, figure: Any) -> None:
         """Adds the picture of a figure of matplotlib."""
@@ -172,6 +186,8 @@ class Summary(dict[str, Any]):
         Raises:
             TypeError: If one is no number, boolean or text.
         """
+        if not isinstance(values, Mapping):
+            raise TypeError(f"Summary.hparams: expected values as a dictionary, got {type(values).__name__}.")
         for name, x in values.items():
             if not isinstance(x, bool | int | float | str):
                 raise TypeError(

@@ -13,7 +13,7 @@ from ..core.variable import Tensor
 from ..functional.activation import gelu
 from ..random.generator import KeySource
 from ..typing import ArrayLike
-from ..util.convert import require_sizes
+from ..util.convert import require_functions, require_sizes
 from ..util.signatures import call_text, explained
 from .attention import KVCache, MultiHeadAttention
 from .containers import MLP
@@ -87,6 +87,7 @@ class TransformerBlock(Module):
         require_sizes("TransformerBlock", 1, nin=nin, nhidden=1 if nhidden is None else nhidden)
         nhidden = 4 * nin if nhidden is None else nhidden
         require_activation(self, activation)
+        require_functions("TransformerBlock", norm=norm)
         if ncontext is not None and not cross:
             raise ValueError(
                 "TransformerBlock: expected cross=True with ncontext, the number of features of its context."

@@ -42,6 +42,15 @@ def new_figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def figure_or_new(where: str, figure: Any, width: float, height: float) -> Any:
+    """The figure to draw in that a user gave, or a new one where that is None."""
+    if figure is None:
+        return new_figure(width, height)
+    if not hasattr(figure, "subplots"):
+        raise TypeError(f"{where}: expected figure as a figure of matplotlib or a part of one, got {figure!r}.")
+    return figure
+
+
 def _numbers(x: Any) -> onp.ndarray[Any, Any]:
     """Numbers, arrays of one number or an array as an array of one axis."""
     given = x
@@ -81,7 +90,7 @@ def curves(
         raise ValueError("curves: expected numbers to draw, got none that is finite.")
     if logarithmic is None:
         logarithmic = bool(shown.min() > 0 and shown.max() > 100 * shown.min())
-    figure = figure or new_figure(7, 4)
+    figure = figure_or_new("curves", figure, 7, 4)
     axes = figure.subplots()
     for i, (label, (x, y)) in enumerate(lines.items()):
         color = _COLORS[i % len(_COLORS)]
@@ -135,7 +144,7 @@ def confusion(counts: ArrayLike | ConfusionMatrix, labels: Sequence[str] | None 
     if len(names) != n:
         raise ValueError(f"confusion: expected {n} labels, got {len(names)}.")
     parts = x / onp.maximum(x.sum(1, keepdims=True), 1e-300)
-    figure = figure or new_figure(*[min(max(2.5 + 0.45 * n, 4), 12)] * 2)
+    figure = figure_or_new("confusion", figure, *[min(max(2.5 + 0.45 * n, 4), 12)] * 2)
     axes = figure.subplots()
     axes.imshow(parts**0.5, cmap="Blues", vmin=0, vmax=1)  # the root shows a single mistake
     for row, column in zip(*x.nonzero(), strict=True) if n <= _MOST_NUMBERS else ():
@@ -192,7 +201,8 @@ def images(
     shown = onp.clip((numbers - low) / (high - low), 0, 1).transpose(0, 2, 3, 1)
     columns = columns or math.ceil(math.sqrt(n))
     rows = -(-n // columns)
-    figure = figure or new_figure(min(1.2 * columns, 16), min((1.2 + 0.25 * (titles is not None)) * rows, 24))
+    height = min((1.2 + 0.25 * (titles is not None)) * rows, 24)
+    figure = figure_or_new("images", figure, min(1.2 * columns, 16), height)
     if titles is None:
         titles, shown, rows, columns = [""], _mosaic(shown, rows, columns)[None], 1, 1
     for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
@@ -227,6 +237,7 @@ def gradients(vc: Variables, grads: Gradients) -> "Figure":
     first = [every[0] for every in names.values()]
     if isinstance(grads, Mapping) and (missing := {*first} - {*grads}):
         raise ValueError(f"gradients: expected gradients of all variables, got none of {', '.join(sorted(missing))}.")
+    require_iterable("gradients", grads=grads)
     given: list[Any] = [dict(grads)[name] for name in first] if isinstance(grads, Mapping) else [*grads]
     if len(given) != len(names):
         raise ValueError(f"gradients: expected {len(names)} gradients, got {len(given)}.")

@@ -11,8 +11,8 @@ from autograd.ops import random as ops
 from ..functional import sigmoid, softmax
 from ..typing import ArrayLike, DTypeLike, Shape
 from ..util.convert import require_reals
-from .drawing import complete_shape, drawn, dtype_or_default, fitting, floating, moved, parameter, reals
-from .generator import DEFAULT_GENERATOR, KeySource, new_key
+from .drawing import Draw, floating, reals
+from .generator import DEFAULT_GENERATOR, KeySource
 
 __all__ = [
     "ball", "beta", "cauchy", "chisquare", "dirichlet", "exponential", "gamma", "gumbel", "laplace", "logistic",
@@ -33,7 +33,8 @@ def normal(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    return moved(drawn(ops.normal, shape, dtype, generator), mean, stddev)
+    draw = Draw("normal", shape, dtype, generator)
+    return draw.moved(lambda: draw.numbers(ops.normal), mean, stddev, "stddev")
 
 
 @floating
@@ -49,9 +50,9 @@ def uniform(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    numbers = drawn(ops.uniform, shape, dtype, generator)
-    low = fitting(minval, numbers)
-    return moved(numbers, low, fitting(maxval, numbers) - low)
+    draw = Draw("uniform", shape, dtype, generator)
+    low = draw.fitting(minval)
+    return draw.moved(lambda: draw.numbers(ops.uniform), low, draw.fitting(maxval) - low, "maxval - minval")
 
 
 @floating
@@ -69,8 +70,8 @@ def truncated_normal(
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
     require_reals("truncated_normal", lower=lower, upper=upper)
-    numbers = drawn(ops.truncated_normal, shape, dtype, generator, lower=lower, upper=upper)
-    return moved(numbers, 0, stddev)
+    draw = Draw("truncated_normal", shape, dtype, generator)
+    return draw.moved(lambda: draw.numbers(ops.truncated_normal, lower=lower, upper=upper), 0, stddev, "stddev")
 
 
 @floating
@@ -81,7 +82,8 @@ def exponential(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    return moved(drawn(ops.exponential, shape, dtype, generator), 0, scale)
+    draw = Draw("exponential", shape, dtype, generator)
+    return draw.moved(lambda: draw.numbers(ops.exponential), 0, scale)
 
 
 @floating
@@ -97,7 +99,8 @@ def gumbel(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    return moved(drawn(ops.gumbel, shape, dtype, generator), loc, scale)
+    draw = Draw("gumbel", shape, dtype, generator)
+    return draw.moved(lambda: draw.numbers(ops.gumbel), loc, scale)
 
 
 @floating
@@ -113,7 +116,8 @@ def laplace(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    return moved(drawn(ops.laplace, shape, dtype, generator), loc, scale)
+    draw = Draw("laplace", shape, dtype, generator)
+    return draw.moved(lambda: draw.numbers(ops.laplace), loc, scale)
 
 
 @floating
@@ -129,7 +133,8 @@ def logistic(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    return moved(drawn(ops.logistic, shape, dtype, generator), loc, scale)
+    draw = Draw("logistic", shape, dtype, generator)
+    return draw.moved(lambda: draw.numbers(ops.logistic), loc, scale)
 
 
 @floating
@@ -145,7 +150,8 @@ def cauchy(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    return moved(drawn(ops.cauchy, shape, dtype, generator), loc, scale)
+    draw = Draw("cauchy", shape, dtype, generator)
+    return draw.moved(lambda: draw.numbers(ops.cauchy), loc, scale)
 
 
 @floating
@@ -164,12 +170,16 @@ def gamma(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    a = parameter(a, shape, dtype_or_default(dtype))
-    return moved(ops.standard_gamma(new_key(generator), a, log=False), 0, scale)
+    return _gamma(Draw("gamma", shape, dtype, generator), a, scale)
 
 
-def _log_gamma(shape, a, dtype, generator):
-    return ops.standard_gamma(new_key(generator), parameter(a, shape, dtype_or_default(dtype)), log=True)
+def _gamma(draw, a, scale):
+    a = draw.parameter(a, draw.dtype)
+    return draw.moved(lambda: ops.standard_gamma(draw.key(), a, log=False), 0, scale)
+
+
+def _log_gamma(draw, a):
+    return ops.standard_gamma(draw.key(), a, log=True)
 
 
 @floating
@@ -180,7 +190,9 @@ def beta(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    return sigmoid(_log_gamma(shape, a, dtype, generator) - _log_gamma(shape, b, dtype, generator))
+    draw = Draw("beta", shape, dtype, generator)
+    a, b = draw.parameter(a, draw.dtype), draw.parameter(b, draw.dtype)
+    return sigmoid(_log_gamma(draw, a) - _log_gamma(draw, b))
 
 
 @floating
@@ -193,10 +205,12 @@ def dirichlet(
 
     See `cuobjax.random` for `dtype` and `generator`.
     """
-    alpha = reals(alpha, dtype_or_default(dtype))
+    draw = Draw("dirichlet", shape, dtype, generator)
+    alpha = reals("dirichlet", alpha, draw.dtype)
     if alpha.ndim == 0:
         raise ValueError("dirichlet: expected alpha of shape (..., n), got a number. Give one for each coordinate.")
-    return softmax(_log_gamma((*complete_shape(shape), alpha.shape[-1]), alpha, dtype, generator), axis=-1)
+    draw = draw.of_axes(alpha.shape[-1])
+    return softmax(_log_gamma(draw, draw.parameter(alpha, draw.dtype)), axis=-1)
 
 
 @floating
@@ -207,7 +221,8 @@ def chisquare(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    return gamma(shape, reals(df, dtype_or_default(dtype)) / 2, scale=2, dtype=dtype, generator=generator)
+    draw = Draw("chisquare", shape, dtype, generator)
+    return _gamma(draw, reals("chisquare", df, draw.dtype) / 2, 2)
 
 
 @floating
@@ -226,9 +241,14 @@ def student_t(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    half = parameter(df, shape, dtype_or_default(dtype)) / 2
-    log_ratio = jn.log(half) - _log_gamma(shape, half, dtype, generator)
-    return moved(drawn(ops.normal, shape, dtype, generator) * jn.exp(log_ratio / 2), loc, scale)
+    draw = Draw("student_t", shape, dtype, generator)
+    half = draw.parameter(df, draw.dtype) / 2
+
+    def numbers():
+        log_ratio = jn.log(half) - _log_gamma(draw, half)
+        return draw.numbers(ops.normal) * jn.exp(log_ratio / 2)
+
+    return draw.moved(numbers, loc, scale)
 
 
 @floating
@@ -239,8 +259,9 @@ def ball(shape: Shape, n: int, *, dtype: DTypeLike = None, generator: KeySource 
 
     See `cuobjax.random` for `dtype` and `generator`.
     """
-    point = drawn(ops.normal, (*complete_shape(shape), n), dtype, generator)
-    beyond = drawn(ops.exponential, (*complete_shape(shape), 1), dtype, generator)
+    draw = Draw("ball", shape, dtype, generator)
+    point = draw.of_axes(n).numbers(ops.normal)
+    beyond = draw.of_axes(1).numbers(ops.exponential)
     return point / jn.sqrt((point * point).sum(-1, keepdims=True) + 2 * beyond)
 
 
@@ -252,7 +273,7 @@ def orthogonal(shape: Shape, n: int, *, dtype: DTypeLike = None, generator: KeyS
 
     See `cuobjax.random` for `dtype` and `generator`.
     """
-    return orthonormal(drawn(ops.normal, (*complete_shape(shape), n, n), dtype, generator))
+    return orthonormal(Draw("orthogonal", shape, dtype, generator).of_axes(n, n).numbers(ops.normal))
 
 
 def orthonormal(x: Array) -> Array:

@@ -15,9 +15,9 @@ from autograd.ops import random as ops
 
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Shape
-from ..util.convert import require_sizes
+from ..util.convert import require_sizes, to_shape
 from .continuous import exponential, uniform
-from .drawing import complete_shape, drawn, dtype_or_default, parameter, reals
+from .drawing import Draw, dtype_or_default, reals
 from .generator import DEFAULT_GENERATOR, KeySource, new_key
 
 __all__ = [
@@ -36,7 +36,8 @@ def bits(shape: Shape, *, generator: KeySource = DEFAULT_GENERATOR) -> Array:
 
     See `cuobjax.random` for `shape` and `generator`.
     """
-    return ops.bits(new_key(generator), shape=complete_shape(shape))
+    draw = Draw("bits", shape, onp.uint32, generator)
+    return ops.bits(draw.key(), shape=draw.shape)
 
 
 def randint(
@@ -47,9 +48,7 @@ def randint(
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
     require_sizes("randint", -math.inf, low=low, high=high)
-    return ops.randint(
-        new_key(generator), shape=complete_shape(shape), low=low, high=high, dtype=dtype_or_default(dtype, int)
-    )
+    return Draw("randint", shape, dtype, generator, int).numbers(ops.randint, low=low, high=high)
 
 
 def bernoulli(shape: Shape, p: ArrayLike = 0.5, *, generator: KeySource = DEFAULT_GENERATOR) -> Array:
@@ -57,13 +56,14 @@ def bernoulli(shape: Shape, p: ArrayLike = 0.5, *, generator: KeySource = DEFAUL
 
     See `cuobjax.random` for `shape` and `generator`.
     """
+    draw = Draw("bernoulli", shape, onp.float64, generator)
     if isinstance(p, numbers.Real):
-        return ops.bernoulli(new_key(generator), shape=complete_shape(shape), p=p)
-    p = reals(p, onp.float64)
+        return ops.bernoulli(draw.key(), shape=draw.shape, p=p)
+    p = reals("bernoulli", p, onp.float64)
     if _is_known(p) and not ((p.raw >= 0) & (p.raw <= 1)).all():
         raise ValueError(f"bernoulli: expected 0 <= p <= 1, got {p}.")
-    threshold = jn.rint(parameter(p, shape, onp.float64) * 2.0**32)
-    return bits(shape, generator=generator).astype(onp.float64) < threshold
+    threshold = jn.rint(draw.parameter(p, onp.float64) * 2.0**32)
+    return ops.bits(draw.key(), shape=draw.shape).astype(onp.float64) < threshold
 
 
 def rademacher(shape: Shape, *, dtype: DTypeLike = None, generator: KeySource = DEFAULT_GENERATOR) -> Array:
@@ -71,11 +71,11 @@ def rademacher(shape: Shape, *, dtype: DTypeLike = None, generator: KeySource = 
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    dtype = dtype_or_default(dtype, int)
-    if dtype.kind in "ub":
-        raise TypeError(f"rademacher: expected a dtype that has -1, got {dtype}.")
-    coins = ops.randint(new_key(generator), shape=complete_shape(shape), low=0, high=2, dtype=onp.int8)
-    return jn.asarray(coins * 2 - 1, dtype)
+    draw = Draw("rademacher", shape, dtype, generator, int)
+    if draw.dtype.kind in "ub":
+        raise TypeError(f"rademacher: expected a dtype that has -1, got {draw.dtype}.")
+    coins = ops.randint(draw.key(), shape=draw.shape, low=0, high=2, dtype=onp.int8)
+    return jn.asarray(coins * 2 - 1, draw.dtype)
 
 
 def poisson(
@@ -85,7 +85,9 @@ def poisson(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    return ops.poisson(new_key(generator), parameter(rate, shape, onp.float64), dtype=dtype_or_default(dtype, int))
+    draw = Draw("poisson", shape, dtype, generator, int)
+    rate = draw.parameter(rate, onp.float64)
+    return ops.poisson(draw.key(), rate, dtype=draw.dtype)
 
 
 def binomial(
@@ -97,8 +99,9 @@ def binomial(
 
     See `cuobjax.random` for `shape`, `dtype` and `generator`.
     """
-    n, p = (parameter(x, shape, onp.float64) for x in (n, p))
-    return ops.binomial(new_key(generator), n, p, dtype=dtype_or_default(dtype, int))
+    draw = Draw("binomial", shape, dtype, generator, int)
+    n, p = (draw.parameter(x, onp.float64) for x in (n, p))
+    return ops.binomial(draw.key(), n, p, dtype=draw.dtype)
 
 
 def categorical(
@@ -126,13 +129,14 @@ def categorical(
     if not logits.shape[axis]:
         raise ValueError(f"categorical: expected something to choose from, got logits of shape {logits.shape}.")
     others = logits.shape[:axis] + logits.shape[logits.ndim + axis + 1 :]
-    shape = others if shape is None else complete_shape(shape)
+    shape = others if shape is None else to_shape("categorical", shape)
     before = shape[: len(shape) - len(others)]
     if before + others != shape:
         raise ValueError(f"categorical: expected a shape (..., *{others}), got {shape}. It ends as logits' other axes.")
-    precise = logits.dtype == onp.float64
-    noise = drawn(ops.gumbel, before + logits.shape, onp.float64 if precise else onp.float32, generator)
-    return jn.asarray(jn.argmax(logits + noise, axis), dtype_or_default(dtype, int))
+    dtype = dtype_or_default("categorical", dtype, int)
+    precise = onp.float64 if logits.dtype == onp.float64 else onp.float32
+    noise = Draw("categorical", before + logits.shape, precise, generator).numbers(ops.gumbel)
+    return jn.asarray(jn.argmax(logits + noise, axis), dtype)
 
 
 def permutation(
@@ -196,7 +200,7 @@ def choice(
             replacement, at least as many as are chosen must be above 0. On a GPU this is not checked.
         axis: The axis of `a` along which its parts lie.
     """
-    shape = complete_shape(shape)
+    shape = to_shape("choice", shape)
     if not (isinstance(a, numbers.Integral) or jn.ndim(a)):
         raise TypeError(f"choice: expected an integer or an array with axes, got {a!r}.")
     n = a if isinstance(a, numbers.Integral) else jn.shape(a)[axis]
@@ -204,7 +208,7 @@ def choice(
     if count and n < (1 if replace else count):
         raise ValueError(f"choice: expected at least {1 if replace else count} parts to choose from, got {n}.")
     if p is not None:
-        p = reals(p, onp.float64)
+        p = reals("choice", p, onp.float64)
         if p.shape != (n,):
             raise ValueError(f"choice: expected p of shape ({n},), got {p.shape}.")
         least = 1 if replace else count

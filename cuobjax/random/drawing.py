@@ -16,19 +16,14 @@ from ..typing import ArrayLike, DTypeLike, Shape
 from ..util.convert import to_shape
 from .generator import KeySource, new_key
 
-__all__ = ["complete_shape", "drawn", "dtype_or_default", "fitting", "floating", "moved", "parameter", "reals"]
+__all__ = ["Draw", "dtype_or_default", "floating", "reals"]
 
 P = ParamSpec("P")
 
 
-def complete_shape(shape: Any) -> tuple[int, ...]:
-    """A shape as a tuple, of one length as well."""
-    return to_shape("random", shape)
-
-
-def dtype_or_default(dtype: DTypeLike, kind: type = float) -> onp.dtype[Any]:
+def dtype_or_default(where: str, dtype: DTypeLike, kind: type = float) -> onp.dtype[Any]:
     """A dtype; for None, that of new arrays of the kind."""
-    return default_dtype(kind) if dtype is None else complete_dtype("random", dtype)
+    return default_dtype(kind) if dtype is None else complete_dtype(where, dtype)
 
 
 def floating(distribution: Callable[P, Array]) -> Callable[P, Array]:
@@ -37,7 +32,7 @@ def floating(distribution: Callable[P, Array]) -> Callable[P, Array]:
     @functools.wraps(distribution)
     def of_any_dtype(*args: P.args, **kwargs: P.kwargs) -> Array:
         dtype: Any = kwargs.get("dtype")
-        dtype = dtype_or_default(dtype)
+        dtype = dtype_or_default(distribution.__name__, dtype)
         if dtype.name != "bfloat16":
             return distribution(*args, **kwargs)
         kwargs["dtype"] = onp.dtype("float32")
@@ -46,35 +41,63 @@ def floating(distribution: Callable[P, Array]) -> Callable[P, Array]:
     return of_any_dtype
 
 
-def drawn(op: Any, shape: Shape, dtype: DTypeLike, generator: KeySource, **parameters: Any) -> Array:
-    """Numbers of an operation, from a new key."""
-    return op(new_key(generator), shape=complete_shape(shape), dtype=dtype_or_default(dtype), **parameters)
-
-
-def moved(numbers: Array, loc: ArrayLike, scale: ArrayLike) -> Array:
-    """`numbers * scale + loc`, in the dtype and shape of the numbers."""
-    if isinstance(scale, int | float) and scale < 0:
-        raise ValueError(f"random: expected a scale (stddev) of at least 0, got {scale}.")
-    loc, scale = fitting(loc, numbers), fitting(scale, numbers)
-    numbers = numbers if isinstance(scale, int) and scale == 1 else numbers * scale
-    return numbers if isinstance(loc, int) and loc == 0 else numbers + loc
-
-
-def fitting(x: ArrayLike, numbers: Array) -> Any:
-    """A parameter in the shape and dtype of the numbers; one of Python's own takes any."""
-    return x if kind_of(x) in (bool, int, float) else parameter(x, numbers.shape, numbers.dtype)
-
-
-def reals(value: ArrayLike, dtype: DTypeLike) -> Array:
-    """Parameters as an array of real numbers."""
+def reals(where: str, value: ArrayLike, dtype: DTypeLike) -> Array:
+    """Parameters of a distribution as an array of real numbers."""
     if value is None or isinstance(value, str) or jn.iscomplexobj(value):
-        raise TypeError(f"random: expected real parameters, got {value!r}.")
-    return jn.asarray(value, dtype)
+        raise TypeError(f"{where}: expected real parameters, got {value!r}.")
+    try:
+        return jn.asarray(value, dtype)
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):
+            raise
+        raise type(error)(f"{where}: {error}") from None
 
 
-def parameter(value: ArrayLike, shape: Shape, dtype: DTypeLike) -> Array:
-    """A parameter for each number of the result, on the default device, where the key is."""
-    x, shape = reals(value, dtype), complete_shape(shape)
-    if x.ndim > len(shape) or any(n not in (1, m) for n, m in zip(x.shape[::-1], shape[::-1], strict=False)):
-        raise ValueError(f"random: expected parameters that broadcast to the shape {shape}, got shape {x.shape}.")
-    return jn.broadcast_to(device_put(x, default_device()), shape)
+class Draw:
+    """One call of a distribution.
+
+    Args:
+        where: The name of the distribution, for errors.
+        shape: The shape of the result.
+        dtype: Its dtype; None: that of new arrays of the kind.
+        generator: Where keys come from.
+        kind: Of the numbers, `float` or `int`.
+    """
+
+    def __init__(self, where: str, shape: Shape, dtype: DTypeLike, generator: KeySource, kind: type = float) -> None:
+        self.where, self.generator = where, generator
+        self.shape: tuple[int, ...] = to_shape(where, shape)
+        self.dtype: onp.dtype[Any] = dtype_or_default(where, dtype, kind)
+
+    def of_axes(self, *lengths: int) -> "Draw":
+        """The same with further axes."""
+        return Draw(self.where, (*self.shape, *lengths), self.dtype, self.generator)
+
+    def key(self) -> Array:
+        """A new key."""
+        return new_key(self.generator)
+
+    def numbers(self, op: Any, **parameters: Any) -> Array:
+        """Numbers of an operation, from a new key."""
+        return op(self.key(), shape=self.shape, dtype=self.dtype, **parameters)
+
+    def moved(self, numbers: Callable[[], Array], loc: ArrayLike, scale: ArrayLike, name: str = "scale") -> Array:
+        """`numbers() * scale + loc`, in the dtype and shape of the numbers; nothing is drawn if these are wrong."""
+        if isinstance(scale, int | float) and scale < 0:
+            raise ValueError(f"{self.where}: expected {name} of at least 0, got {scale}.")
+        loc, scale = self.fitting(loc), self.fitting(scale)
+        x = numbers()
+        x = x if isinstance(scale, int) and scale == 1 else x * scale
+        return x if isinstance(loc, int) and loc == 0 else x + loc
+
+    def fitting(self, x: ArrayLike) -> Any:
+        """A parameter in the shape and dtype of the result; one of Python's own takes any."""
+        return x if kind_of(x) in (bool, int, float) else self.parameter(x, self.dtype)
+
+    def parameter(self, value: ArrayLike, dtype: DTypeLike) -> Array:
+        """A parameter for each number of the result, on the default device, where the key is."""
+        x, shape = reals(self.where, value, dtype), self.shape
+        if x.ndim > len(shape) or any(n not in (1, m) for n, m in zip(x.shape[::-1], shape[::-1], strict=False)):
+            expected = f"parameters that broadcast to the shape {shape}"
+            raise ValueError(f"{self.where}: expected {expected}, got shape {x.shape}.")
+        return jn.broadcast_to(device_put(x, default_device()), shape)

@@ -9,7 +9,7 @@ from ..core.collection import VarCollection, Variables, assign_all
 from ..core.replication import replicated
 from ..core.scope import at_once
 from ..core.variable import BaseVar, referred
-from ..util.convert import require_integers, require_reals
+from ..util.convert import require_integers, require_reals, to_number
 
 __all__ = ["EarlyStopping"]
 
@@ -72,7 +72,7 @@ class EarlyStopping:
             ValueError: If a variable has a value for each device, within `VarCollection.replicate`.
         """
         self._require_one_value()
-        number = float(metric)
+        number = to_number("EarlyStopping", "metric", metric)
         gain = (self.best - number) if self.mode == "min" else (number - self.best)
         if gain > self.min_delta or (math.isnan(self.best) and not math.isnan(number)):
             self.best, self.count = number, 0

@@ -15,7 +15,7 @@ from autograd.compiler.recorder import Recorder
 from autograd.debugging import observing
 
 from ..core.module import Module, walk
-from ..util.convert import to_path
+from ..util.convert import require_functions, require_integers, to_path
 from ..util.tables import text_table
 from .calls import watching
 
@@ -76,6 +76,7 @@ class Profile:
 
     def by(self, key: Callable[[Event], Any]) -> dict[Any, list[Event]]:
         """Operations and gradients in groups, those that took longest first: `p.by(lambda e: e.line)`."""
+        require_functions("Profile.by", key=key)
         groups: dict[Any, list[Event]] = {}
         for event in self.events:
             if event.kind != "module":
@@ -86,6 +87,7 @@ class Profile:
         """A table of groups: by "name" of the operation, by "line" of the user, or by "modules"."""
         if by not in ("name", "line", "modules"):
             raise ValueError(f"Profile.table: expected by as 'name', 'line' or 'modules', got {by!r}.")
+        require_integers("Profile.table", 0, rows=rows)
         found = self.by(lambda event: " > ".join(event.modules) or "-" if by == "modules" else getattr(event, by))
         everything = [event for events in found.values() for event in events]
         launched = any(event.launches != 0 for event in everything)

@@ -10,6 +10,7 @@ from autograd.errors import shortened
 from autograd.typing import ArrayLike
 
 from ..core.call import call
+from ..core.collection import require_classes
 from ..core.module import Module
 from ..core.random_state import borrowing
 from ..core.scope import write
@@ -82,6 +83,7 @@ def split(module: Module | Merged, *kinds: type[BaseVar]) -> tuple[Any, ...]:
         [('(Sequential)[0](Linear).b', (1,)), ('(Sequential)[0](Linear).w', (3, 1))]
     """
     structure, known = (module.structure, module.values) if isinstance(module, Merged) else (module, {})
+    require_classes("split", **{f"kinds[{i}]": kind for i, kind in enumerate(kinds)})
     kinds = kinds or (BaseVar,)
     parts = [{} for _ in kinds]
     _, names = _variables(structure, "split")

@@ -20,13 +20,14 @@ from ..core.call import call
 from ..core.collection import VarCollection, Variables
 from ..core.everywhere import gathered
 from ..core.function import Function
-from ..core.lanes import differing, in_dtype, keeps, keys_of_lanes
+from ..core.lanes import differing, keeps, keys_of_lanes, reduced
 from ..core.module import Module
 from ..core.random_state import RandomState, borrowing
 from ..core.replication import forget_replicas, replicated
 from ..core.scope import is_open, write
 from ..core.variable import BaseVar, as_value
 from ..util import class_name, repr_function, to_positions
+from ..util.convert import require_functions
 from ..util.signatures import explained
 from .methods import Transform, without_self
 
@@ -73,6 +74,9 @@ class Parallel(Transform):
         axis_name: str = "device",
         static_argnums: int | Sequence[int] | None = None,
     ) -> None:
+        require_functions("Parallel", reduce=reduce)
+        if not isinstance(axis_name, str):
+            raise TypeError(f"Parallel: expected axis_name as a text, got {axis_name!r}.")
         self.__wrapped__: Module = f if isinstance(f, Module) else Function(f, vc or ())
         self.vc: VarCollection = VarCollection(vc or ()) or self.__wrapped__.vars()
         self.reduce = reduce
@@ -222,7 +226,7 @@ class Parallel(Transform):
         others = [v for v in held if v not in after]
         stacks = gathered([_together(v, held[v]) for v in others], "variables that Parallel reduces")
         for v, stack in zip(others, stacks, strict=True):
-            after[v] = in_dtype(v, v.joined(stack, v.value))
+            after[v] = reduced(v, stack, v.value)
         return {v: after[v] for v in found}
 
     def _agreed(self, variables, columns, devices):

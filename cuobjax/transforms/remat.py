@@ -13,6 +13,7 @@ from ..core.scope import Values, write
 from ..core.training_mode import Modes, modes_read, override
 from ..core.variable import BaseVar
 from ..util import class_name, repr_function
+from ..util.convert import require_functions
 from .methods import Transform
 
 __all__ = ["Remat"]
@@ -32,6 +33,7 @@ class Remat(Transform, Generic[P, R]):
     """
 
     def __init__(self, f: Callable[P, R]) -> None:
+        require_functions("Remat", f=f)
         self.f: Callable[P, R] = f
 
     def _function(self):

@@ -16,8 +16,9 @@ from ..constants import ConvPadding, Interpolate
 from ..typing import Padding
 
 __all__ = [
-    "ilog2", "lengths_of_axes", "require_integers", "require_iterable", "require_lengths", "require_reals",
-    "require_sizes", "to_interpolate", "to_padding", "to_path", "to_positions", "to_shape", "to_tuple",
+    "ilog2", "lengths_of_axes", "require_functions", "require_integers", "require_iterable", "require_lengths",
+    "require_reals", "require_sizes", "to_interpolate", "to_number", "to_padding", "to_path", "to_positions",
+    "to_shape", "to_tuple",
 ]  # fmt: skip
 
 
@@ -89,6 +90,23 @@ def require_iterable(where: str, **iterables: Any) -> None:
     for name, x in iterables.items():
         if not isinstance(x, Iterable) and not hasattr(x, "__getitem__"):
             raise TypeError(f"{where}: expected {name} as an iterable, such as a list, got {x!r}.")
+
+
+def require_functions(where: str, **functions: Any) -> None:
+    """Raises TypeError for what cannot be called."""
+    for name, f in functions.items():
+        if not callable(f):
+            raise TypeError(f"{where}: expected {name} as a function, got {f!r}.")
+
+
+def to_number(where: str, name: str, x: Any) -> float:
+    """A number, or an array of one, as a float; TypeError for other things."""
+    try:
+        return float(x)
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):  # a traced value has an error of its own
+            raise
+        raise TypeError(f"{where}: expected {name} as a number, got {x!r:.80}. {error}.") from None
 
 
 def to_path(where: str, path: Any) -> str:

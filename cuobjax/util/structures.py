@@ -44,6 +44,10 @@ class Renamer:
     chain: Callable[[str], str] | None
 
     def __init__(self, rules: Rules, chain: Callable[[str], str] | None = None) -> None:
+        if not callable(rules) and (isinstance(rules, str) or not isinstance(rules, Iterable)):
+            raise TypeError(f"Renamer: expected rules as a dictionary, pairs or a function, got {rules!r}.")
+        if chain is not None and not callable(chain):
+            raise TypeError(f"Renamer: expected chain as a function, got {chain!r}.")
         self.rules = rules
         self.chain = chain
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..functional import global_average_pool, leaky_relu, max_pool_2d
 from ..nn import Conv2D, Sequential
-from ..util.convert import require_sizes
+from ..util.convert import require_functions, require_sizes
 
 __all__ = ["ConvNet"]
 
@@ -37,6 +37,7 @@ class ConvNet(Sequential):
     ) -> None:
         require_sizes("ConvNet", 0, scales=scales)
         require_sizes("ConvNet", 1, nin=nin, nclass=nclass, filters=filters, filters_max=filters_max)
+        require_functions("ConvNet", pooling=pooling)
         channels = [min(filters_max, filters << scale) for scale in range(scales + 1)]
         layers: list[Any] = [Conv2D(nin, channels[0], 3), leaky_relu]
         for before, after in itertools.pairwise(channels):

@@ -8,11 +8,11 @@ from autograd import Array
 from .. import random
 from ..core.module import Module, ModuleList
 from ..functional import top_k as largest
-from ..nn import Dropout, Embedding, LayerNorm, TransformerBlock
+from ..nn import Dropout, Embedding, KVCache, LayerNorm, TransformerBlock
 from ..random.generator import KeySource
 from ..transforms.jit import Jit
 from ..typing import ArrayLike
-from ..util.convert import require_sizes
+from ..util.convert import require_reals, require_sizes
 
 __all__ = ["GPT"]
 
@@ -89,6 +89,10 @@ class GPT(Module):
         x = jn.asarray(x)
         if x.ndim != 2 or not 0 < x.shape[1] <= self.length:
             raise ValueError(f"GPT: expected tokens (N, T) with T from 1 to {self.length}, got {x.shape}.")
+        given = caches if isinstance(caches, list | tuple) else [caches]
+        if caches is not None and [type(c) for c in given] != [KVCache] * len(self.blocks):
+            expected = f"caches as a list of {len(self.blocks)} KVCaches, one for each block"
+            raise TypeError(f"GPT: expected {expected}, got {caches!r:.80}. net.caches(n) makes them.")
         y = self.tokens(x)
         if self.positions is not None:
             places = jn.arange(x.shape[1]) if caches is None else caches[0].places(x.shape[1])
@@ -101,6 +105,7 @@ class GPT(Module):
     def caches(self, n: int, capacity: int | None = None) -> ModuleList:
         """Empty caches of `n` sequences for all blocks; `capacity` None: of as many positions as there are."""
         capacity = self.length if capacity is None else capacity
+        require_sizes("GPT.caches", 1, n=n, capacity=capacity)
         if capacity > self.length:
             raise ValueError(f"GPT.caches: expected a capacity of at most {self.length}, got {capacity}.")
         return ModuleList(block.attention.cache(n, capacity) for block in self.blocks)
@@ -128,7 +133,8 @@ class GPT(Module):
             ValueError: If there are not as many positions, or if a number is out of range.
         """
         x = jn.asarray(x)
-        require_sizes("GPT.generate", 0, count=count)
+        require_sizes("GPT.generate", 0, count=count, top_k=1 if top_k is None else top_k)
+        require_reals("GPT.generate", temperature=temperature)
         if x.ndim != 2 or not x.shape[1] or x.shape[1] + count > self.length:
             raise ValueError(
                 f"GPT.generate: expected tokens (N, T) with 0 < T <= {self.length - count}, got {x.shape}."

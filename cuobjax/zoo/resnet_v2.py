@@ -20,7 +20,7 @@ from ..io.pretrained import State, load_weights
 from ..nn import BatchNorm2D, Linear, Sequential
 from ..nn.init import xavier_normal
 from ..typing import ArrayLike
-from ..util.convert import require_sizes
+from ..util.convert import require_functions, require_lengths, require_sizes
 from .residual import convolution
 
 __all__ = [
@@ -51,6 +51,8 @@ class ResNetV2Block(Module):
         normalization_fn: Callable[..., Any] = BatchNorm2D,
         activation_fn: Callable[..., Any] = relu,
     ) -> None:
+        require_sizes("ResNetV2Block", 4 if bottleneck else 1, nout=nout)
+        require_functions("ResNetV2Block", normalization_fn=normalization_fn, activation_fn=activation_fn)
         if not use_projection and nin != nout:
             raise ValueError(f"ResNetV2Block: expected a projection or nin = nout, got {nin} and {nout}.")
         self.use_projection, self.activation_fn, self.stride = use_projection, activation_fn, stride
@@ -132,10 +134,16 @@ class ResNetV2(Sequential):
         normalization_fn: Callable[..., Any] = BatchNorm2D,
         activation_fn: Callable[..., Any] = relu,
     ) -> None:
+        functions = {"normalization_fn": normalization_fn, "activation_fn": activation_fn}
+        require_functions(type(self).__name__, **functions)
         groups = [blocks_per_group, channels_per_group, group_strides, group_use_projection]
         for group in groups:
             if not isinstance(group, Sequence):
                 raise TypeError(f"{type(self).__name__}: expected a number for each group in a list, got {group!r}.")
+        require_lengths(
+            type(self).__name__, 1, blocks_per_group=blocks_per_group, channels_per_group=channels_per_group,
+            group_strides=group_strides,
+        )  # fmt: skip
         if len({*map(len, groups)}) > 1:
             found = ", ".join(str(len(group)) for group in groups[1:])
             raise ValueError(
@@ -149,10 +157,7 @@ class ResNetV2(Sequential):
             partial(max_pool_2d, size=3, strides=2),
         ]
         for blocks, channels, stride, project in zip(*groups, strict=True):
-            group = ResNetV2BlockGroup(
-                n, channels, blocks, stride, project, bottleneck, normalization_fn, activation_fn
-            )
-            layers.append(group)
+            layers.append(ResNetV2BlockGroup(n, channels, blocks, stride, project, bottleneck, **functions))
             n = channels
         last = Linear(n, num_classes, w_init=xavier_normal)
         super().__init__([*layers, normalization_fn(n), activation_fn, global_average_pool, last])

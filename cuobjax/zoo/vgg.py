@@ -14,6 +14,7 @@ from autograd import Array
 from ..functional import flatten, max_pool_2d, relu
 from ..nn import Conv2D, Linear, Sequential
 from ..typing import ArrayLike
+from ..util.convert import require_lengths, require_sizes
 
 __all__ = ["VGG", "VGG19", "preprocess"]
 
@@ -50,6 +51,12 @@ class VGG(Sequential):
         hidden: int = 4096,
         nclass: int = 1000,
     ) -> None:
+        require_lengths("VGG", 1, group_sizes=group_sizes, channels=channels)
+        require_sizes("VGG", 1, size=size)
+        groups = [group for group in (group_sizes, channels) if isinstance(group, list | tuple)]
+        if len(groups) < 2 or len(group_sizes) != len(channels):
+            given = f"{group_sizes!r} and {channels!r}"
+            raise ValueError(f"VGG: expected group_sizes and channels as lists of one length, got {given}.")
         named: dict[str, Any] = {}
         n = 3
         for i, (count, nout) in enumerate(zip(group_sizes, channels, strict=True), 1):

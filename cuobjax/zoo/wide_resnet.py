@@ -11,7 +11,7 @@ from ..functional import global_average_pool, relu
 from ..nn import BatchNorm2D, Conv2D, Linear, Sequential
 from ..nn.init import xavier_truncated_normal
 from ..typing import ArrayLike
-from ..util.convert import require_integers, require_lengths, require_reals
+from ..util.convert import require_functions, require_integers, require_lengths, require_reals, require_sizes
 from .residual import convolution
 
 __all__ = ["WRNBlock", "WideResNet", "WideResNetGeneral"]
@@ -37,6 +37,8 @@ class WRNBlock(Module):
     conv_2: Conv2D
 
     def __init__(self, nin: int, nout: int, stride: int = 1, bn: Callable[..., Any] = _norm) -> None:
+        require_sizes("WRNBlock", 1, nin=nin, nout=nout, stride=stride)
+        require_functions("WRNBlock", bn=bn)
         self.proj_conv = convolution(nin, nout, 1, stride) if nin != nout or stride > 1 else None
         self.norm_1 = bn(nin)
         self.conv_1 = convolution(nin, nout, 3, stride)
@@ -68,6 +70,7 @@ class WideResNetGeneral(Sequential):
         if not isinstance(blocks_per_group, Sequence):
             raise TypeError(f"WideResNetGeneral: expected blocks_per_group as a list, got {blocks_per_group!r}.")
         require_reals("WideResNetGeneral", width=width)
+        require_functions("WideResNetGeneral", bn=bn)
         if not width > 0:
             raise ValueError(f"WideResNetGeneral: expected width greater than 0, got {width}.")
         n = 16

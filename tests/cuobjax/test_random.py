@@ -608,10 +608,10 @@ def test_what_cannot_be_drawn_from():
         (lambda: random.shuffle(jn.ones((2, 3)), axis=-3), "axis -3 is out of bounds"),
         (lambda: random.rademacher((2,), dtype="uint8"), "rademacher: expected a dtype that has -1, got uint8"),
         (lambda: random.rademacher((2,), dtype=bool), "rademacher: expected a dtype that has -1, got bool"),
-        (lambda: random.normal((2,), stddev=-1), "random: expected a scale (stddev) of at least 0, got -1"),
-        (lambda: random.truncated_normal((2,), stddev=-0.5), "random: expected a scale (stddev) of at least 0"),
-        (lambda: random.exponential((2,), scale=-1), "random: expected a scale (stddev) of at least 0"),
-        (lambda: random.laplace((2,), scale=np.float64(-1)), "random: expected a scale (stddev) of at least 0"),
+        (lambda: random.normal((2,), stddev=-1), "normal: expected stddev of at least 0, got -1"),
+        (lambda: random.truncated_normal((2,), stddev=-0.5), "truncated_normal: expected stddev of at least 0"),
+        (lambda: random.exponential((2,), scale=-1), "exponential: expected scale of at least 0"),
+        (lambda: random.laplace((2,), scale=np.float64(-1)), "laplace: expected scale of at least 0"),
     ],
 )
 def test_arguments_that_cannot_be_meant_are_refused(draw, message):

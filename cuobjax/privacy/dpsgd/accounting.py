@@ -7,6 +7,7 @@ divergence that are tried, `delta` the probability with which the bound may fail
 """
 
 import math
+import numbers
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...installation import optional
-from ...util.convert import require_integers, require_reals
+from ...util.convert import require_integers, require_iterable, require_reals
 
 __all__ = [
     "analyze_dp", "analyze_dp_sample_without_replacement", "analyze_renyi", "analyze_renyi_sample_without_replacement",
@@ -90,7 +91,9 @@ def convert_renyidp_to_dp(
     if (target_eps is None) == (target_delta is None):
         which = "Neither is" if target_eps is not None else "Both are"
         raise ValueError(f"Exactly one out of eps and delta must be None. ({which}).")
-    places, divergences = np.atleast_1d(np.asarray(orders, float)), np.atleast_1d(np.asarray(rdp, float))
+    target = target_eps if target_delta is None else target_delta
+    require_reals("convert_renyidp_to_dp", **{"target_eps" if target_delta is None else "target_delta": target})
+    places, divergences = _reals("orders", orders), _reals("rdp", rdp)
     if places.shape != divergences.shape:
         raise ValueError(f"convert_renyidp_to_dp: expected one divergence for each of {len(places)} orders, got {rdp}.")
     accounting = _library().rdp.rdp_privacy_accountant
@@ -99,6 +102,13 @@ def convert_renyidp_to_dp(
         return float(eps), float(target_delta), float(order)
     delta, order = accounting.compute_delta(places, divergences, target_eps)
     return float(target_eps or 0.0), float(delta), float(order)
+
+
+def _reals(name, given):
+    try:
+        return np.atleast_1d(np.asarray(given, float))
+    except (TypeError, ValueError):
+        raise TypeError(f"convert_renyidp_to_dp: expected {name} as a number or several, got {given!r}.") from None
 
 
 def _library() -> Any:
@@ -116,6 +126,7 @@ def _without_replacement(dp, q, gaussian):
 
 
 def _accountant(sampling, q, noise_multiplier, steps, orders):
+    require_iterable("dpsgd", orders=orders)
     require_reals("dpsgd", q=q, noise_multiplier=noise_multiplier, **{f"orders[{i}]": x for i, x in enumerate(orders)})
     if not 0 <= q <= 1:
         raise ValueError(f"dpsgd: expected q, the part of the examples in a batch, from 0 to 1, got {q}.")
@@ -142,5 +153,6 @@ def _epsilon(sampling, q, noise_multiplier, steps, orders, delta):
 
 
 def _divergences(sampling, q, noise_multiplier, steps, orders):
-    found = np.asarray(_accountant(sampling, q, noise_multiplier, steps, np.atleast_1d(orders)).rdp)
-    return found if np.ndim(orders) else float(found[0])
+    one = isinstance(orders, numbers.Real)
+    found = np.asarray(_accountant(sampling, q, noise_multiplier, steps, [orders] if one else orders).rdp)
+    return float(found[0]) if one else found

@@ -76,8 +76,8 @@ class PrivateGradValues(Module):
     ) -> None:
         if not isinstance(batch_axis, tuple | list) or any(axis != 0 for axis in batch_axis):
             raise ValueError("batch_axis needs to be an all zero tuple for PrivateGradValues.")
-        numbers = {"noise_multiplier": noise_multiplier, "l2_norm_clip": l2_norm_clip, "batch_size": batch_size or 1}
-        require_reals("PrivateGradValues", **numbers)
+        numbers = {"noise_multiplier": noise_multiplier, "l2_norm_clip": l2_norm_clip}
+        require_reals("PrivateGradValues", **numbers, batch_size=1 if batch_size is None else batch_size)
         if not noise_multiplier >= 0:
             raise ValueError(f"PrivateGradValues: expected noise_multiplier of at least 0, got {noise_multiplier}.")
         if not l2_norm_clip > 0:
