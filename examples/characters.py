@@ -102,9 +102,9 @@ def main(options):
     xz = 8 * (len(lzma.compress(text)) - len(lzma.compress(learned))) / len(other)
     print(f"{options.net}: {ours:.3f} bits per byte of other text; xz, which has seen the same: {xz:.3f}")
     start = jn.array([[*b"def "]])
-    print(
-        bytes(net.generate(start, min(options.length - 4, 300), temperature=0.7)[0].tolist()).decode(errors="replace")
-    )
+    count = 300 if options.net == "lstm" else options.length - start.size  # a GPT has as many positions as it learned
+    written = bytes(net.generate(start, count, temperature=0.7)[0].tolist())
+    print(f"what it writes:\n{written.decode(errors='replace').rstrip()}")
     return plot.curves({options.net: measured}, "bits per byte")
 
 

@@ -77,7 +77,7 @@ def main(options):
         net, losses[name] = trained(options, labelled, unlabelled, ratio, name)
         found = np.asarray(net(test_images, training=False).argmax(1))
         print(f"{name}: test accuracy {np.mean(found == test_labels):.2%}")
-    return plot.curves(losses, "loss")
+    return plot.curves(losses, "loss (with the others: of two terms)")
 
 
 if __name__ == "__main__":

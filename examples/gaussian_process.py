@@ -86,11 +86,11 @@ def main(options):
 
 
 def drawn(heights, measured, mean, deviation):
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    figure = Figure(figsize=(11, 3), layout="constrained")
     rows, columns = numpy.unravel_index(measured, heights.shape)
     for axes, title, of in zip(
         figure.subplots(1, 3),
-        [f"Heights [m], {len(measured)} of them measured", "Mean of the Gaussian process", "Its standard deviation"],
+        [f"Heights [m], {len(measured)} measured", "Mean of the Gaussian process [m]", "Its standard deviation [m]"],
         [heights, mean, deviation],
         strict=True,
     ):

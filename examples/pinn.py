@@ -92,12 +92,14 @@ def main(options):
 def drawn(x, t, solved, truth):
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    image = left.pcolormesh(t, x, solved, cmap="RdBu_r", rasterized=True)
+    image = left.pcolormesh(t, x, solved, cmap="RdBu_r", vmin=-1, vmax=1, rasterized=True)
     left.set(xlabel="time", ylabel="place", title="u, as the network has it")
     figure.colorbar(image, ax=left)
-    for i, color in zip((0, 25, 50, 100), ("#b8d4ec", "#7fb0dc", "#2a6fbb", "#123a66"), strict=True):
+    times = (0, 25, 50, 100)
+    for i, color in zip(times, ("#b8d4ec", "#7fb0dc", "#2a6fbb", "#123a66"), strict=True):
         right.plot(x[:, i], solved[:, i], color=color, linewidth=3, label=f"time {t[0, i]:g}")
-        right.plot(x[:, i], truth[:, i], color="black", linewidth=1, linestyle=":", label=None if i else "exact")
+    for line in right.plot(x[:, times], truth[:, times], color="black", linewidth=1, linestyle=":")[:1]:
+        line.set_label("exact")
     right.set(xlabel="place", ylabel="u")
     right.legend(frameon=False, fontsize=8)
     return figure
