@@ -43,7 +43,8 @@ def check_grads(
     cotangents and summed, so that one number is differentiated, in one element of the arguments after the other. The
     differences are taken in float64, to which arguments of lower precision are converted for them; a complex argument
     is varied in its real and in its imaginary part. At order 2 each of these derivatives is itself checked in every
-    mode, with respect to the arguments and to the tangents or cotangents, and so on.
+    mode, with respect to the arguments and to the tangents or cotangents, and so on; there reverse mode moves each
+    argument in a random direction, and looks at its elements only to name the one that is wrong.
 
     Args:
         f: A function of nested arrays that returns nested arrays, differentiable at `args`.
@@ -116,13 +117,25 @@ class _Check:
         if (gradient.shape, gradient.dtype) != (x.shape, x.dtype):
             got = f"{gradient.dtype}{list(gradient.shape)}"
             raise AssertionError(f"{where}: expected {x.dtype}{list(x.shape)}, got {got}.")
-        gradient = numpy.asarray(gradient)
-        for place in self.places(x.shape):
+        gradient, places = numpy.asarray(gradient), self.places(x.shape)
+        wrong = self._difference_along(gradient, x, total) if order > 1 else ""
+        if order > 1 and not wrong:
+            return
+        for place in places:
             expected = _derivative(total, x, place, self.step)
             got = gradient[place].item()
             if not abs(got - expected) <= self.tolerance * (1 + abs(expected)):
-                found = f"expected {expected:.8g} (finite differences), got {got:.8g}"
-                raise AssertionError(f"{where} at {list(place)}: {found}.")
+                raise AssertionError(f"{where} at {list(place)}: {_differs(expected, got)}.")
+        if wrong and len(places) < x.size:
+            raise AssertionError(f"{where} along a random direction: {wrong}.")
+
+    def _difference_along(self, gradient, x, total):
+        """What is wrong with a derivative along a random direction; "" if nothing is."""
+        values = numpy.asarray(_widened(x))
+        way = numpy.asarray(_widened(self.direction(x))) * max(1.0, abs(values).max(initial=0))
+        products = (gradient * way).real
+        got, expected = float(products.sum()), _slope(total, values, way, self.step, x.device)
+        return "" if abs(got - expected) <= self.tolerance * (1 + abs(products).sum()) else _differs(expected, got)
 
 
 def _check_modes(check, modes, function, leaves, names, order, level=1):
@@ -176,8 +189,7 @@ def _check_forward(check, function, leaves, names, level):
         wrong = ~(abs(values - expected) <= check.tolerance * (1 + abs(expected)) * max(1, len(leaves)))
         if wrong.any():
             place = tuple(int(k[0]) for k in numpy.nonzero(wrong)) if wrong.ndim else ()
-            found = f"expected {expected[place]:.8g} (finite differences), got {values[place]:.8g}"
-            raise AssertionError(f"{where} at {list(place)}: {found}.")
+            raise AssertionError(f"{where} at {list(place)}: {_differs(expected[place], values[place])}.")
 
     def pushed(*values):
         return jvp(function, values[: len(leaves)], values[len(leaves) :])[1]
@@ -256,17 +268,23 @@ def _compare_lanes(loop, got, where, tolerance):
 def _derivative(total, x, place, step):
     """The central difference of the real number `total(x)` in one element; of a complex one by d/dre - i d/dim."""
     values = numpy.asarray(_widened(x))
-    step = step * max(1.0, abs(values[place]))
-
-    def moved(by):
-        changed = values.copy()
-        changed[place] += by
-        return total(Array(x.device.put(changed)[()]))
+    way = numpy.zeros_like(values)
+    way[place] = max(1.0, abs(values[place]))
 
     def slope(direction):
-        return (moved(step * direction) - moved(-step * direction)) / (2 * step)
+        return _slope(total, values, way * direction, step, x.device) / way[place].real
 
     return slope(1) - 1j * slope(1j) if values.dtype.kind == "c" else slope(1)
+
+
+def _slope(total, values, way, step, device):
+    """The central difference of the real number `total(x)` along a direction."""
+    after, before = [total(Array(device.put(values + by * way)[()])) for by in (step, -step)]
+    return (after - before) / (2 * step)
+
+
+def _differs(expected, got):
+    return f"expected {expected:.8g} (finite differences), got {got:.8g}"
 
 
 def _inner_product(cotangents, outputs):

@@ -52,6 +52,17 @@ def test_a_wrong_second_derivative_is_found():
         check_grads(cube, X, order=2)
 
 
+def test_a_wrong_second_derivative_of_one_element_of_many_is_found():
+    """In reverse mode alone: the place is named if it is among those that are varied."""
+    x = np.linspace(1.0, 2.0, 100)
+    cube = primitive(lambda g, x: g * 3 * anp.where(x == 2.0, stop_gradient(x * x), x * x))
+    check_grads(cube, x[:-1], order=2, samples=2)
+    with pytest.raises(AssertionError, match=r"order 2 with respect to args\[0\] along a random direction: expected"):
+        check_grads(cube, x, order=2, modes=("rev",), samples=2)
+    with pytest.raises(AssertionError, match=r"order 2 with respect to args\[0\] at \[99\]: expected"):
+        check_grads(cube, x, order=2, modes=("rev",), samples=100)
+
+
 def test_a_rule_that_loses_its_cotangent_is_found_at_order_two():
     cube = primitive(lambda g, x: stop_gradient(g) * 3 * x * x)
     check_grads(cube, X, order=1)
