@@ -10,6 +10,8 @@ FUZZ_ARGS ?= -runs=10000
 MUTANTS_ARGS ?=
 CLIENTS_ARGS ?= --output benchmarks/results/$(shell date +%F)-clients.md
 CUPY_ON_CPU ?= ../shared/cupy_on_cpu
+# What is compiled is kept: tests start hundreds of Pythons, which would compile both packages again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # $(call need,condition,message): one line and no recipe where the condition is empty.
 need = $(if $(strip $(1)),,$(error $(2)))

@@ -184,13 +184,14 @@ def test_transformations_nest(name):
 
         every = tuple(range(len(inputs)))
         gradient = autograd.grad(loss, every)
-        check_batching(gradient, tuple(inputs), tolerance=1e-9)
+        check_batching(gradient, tuple(inputs), size=2, tolerance=1e-9)
         stacked = [np.stack([x, x * 0.9]) for x in inputs]
         total = autograd.grad(lambda *args: anp.sum(autograd.vmap(loss)(*args)), every)(*stacked)
         lanes = [gradient(*lane) for lane in zip(*stacked, strict=True)]
         for got, *expected in zip(total, *lanes, strict=True):
             np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
-        check_batching(lambda *args: autograd.jvp(gradient, args, tuple(inputs))[1], tuple(inputs), tolerance=1e-8)
+        tangents = lambda *args: autograd.jvp(gradient, args, tuple(inputs))[1]
+        check_batching(tangents, tuple(inputs), size=2, tolerance=1e-8)
         columns, rows = autograd.jacfwd(gradient, every)(*inputs), autograd.jacrev(gradient, every)(*inputs)
         for one, other in zip(tree.flatten(columns)[0], tree.flatten(rows)[0], strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
