@@ -158,8 +158,7 @@ class Module:
         inherited = super().__repr__
         if getattr(inherited, "__objclass__", None) is not object:  # that of another base class
             return inherited()
-        text = tree_text(self, self._name(), shown(self))
-        return text.replace("(\n\n)", "()") if text.endswith("(\n\n)") else text
+        return tree_text(self, self._name(), shown(self)).replace("(\n\n)", "()")
 
     def _name(self) -> str:
         return class_name(self) if type(self).__module__.startswith("cuobjax.") else type(self).__name__
@@ -195,7 +194,7 @@ def parts(module: Module) -> dict[str, Any]:
     found = {f".{name}": value for name, value in list(module.__dict__.items())}
     if module._slots:
         found |= {f".{name}": getattr(module, name) for name in module._slots if hasattr(module, name)}
-    return found | items if (items := module._parts_by_key()) else found
+    return found | module._parts_by_key()
 
 
 def put(module: Module, where: str, value: Any) -> None:
@@ -232,7 +231,6 @@ class ModuleList(Module, list[Any]):
         if others or kwargs:
             name, n = type(self).__name__, 1 + len(others) + len(kwargs)
             raise TypeError(f"{name}: expected one list, got {n} arguments. Write {name}([a, b]).")
-        list.__init__(self)
         self[:] = items
 
     def __getitem__(self, key: Any) -> Any:

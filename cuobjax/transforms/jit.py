@@ -186,7 +186,7 @@ class Jit(Transform, Generic[P, R]):
     @functools.cached_property
     def _on_gpu(self) -> list[BaseVar]:
         """[first variable] if it is on a GPU, else []: where NumPy arguments are moved."""
-        known = [*(self.__wrapped__.vars() if self.vc is None else self.vc)]
+        known = [*self.__wrapped__.vars()]
         if not known and gpu_in_use():
             known = list(self.names())
         known = [v for v in known if not isinstance(v, RandomState)]  # the default generator may be on any device
@@ -198,8 +198,7 @@ class Jit(Transform, Generic[P, R]):
     @functools.cached_property
     def _dtype(self) -> onp.dtype[Any] | None:
         """The dtype of the floating variables together, None without any."""
-        variables = self.__wrapped__.vars() if self.vc is None else self.vc
-        return promoted([v.dtype for v in variables])
+        return promoted([v.dtype for v in self.__wrapped__.vars()])
 
     def _placed(self, x: Any) -> Any:
         x = argument(x, "Jit")

@@ -157,6 +157,14 @@ def test_undo_compares_variables_by_identity_or_value():
     assert not module.forced_kwargs
 
 
+def test_programs_are_recorded_anew_afterwards():
+    zeros = ForceArgs(objax.nn.Dropout(1e-6), training=False)
+    jitted, x = objax.Jit(zeros), jn.ones(3)
+    for expected in (1, 0):
+        np.testing.assert_array_equal(jitted(x, training=True), expected * x)
+        ForceArgs.undo(zeros)
+
+
 def test_a_shared_module_is_undone_everywhere():
     shared = ForceArgs(Echo(), training=1)
     pair = objax.ModuleList([shared, shared])

@@ -208,6 +208,8 @@ def test_s8_keywords_are_traced_except_static_kinds():
     close(jitted(X, name="minus", training=True, scale=5.0), jn.array(-10 * X))
     assert f.runs == 1
     close(jitted(X, scale=1.0, training=False), jn.array(2 * X))
+    close(jitted(X, training=False, scale=2.0), jn.array(4 * X))
+    assert f.runs == 2
     close(jitted(X, mode=Mode.TRIPLE, none=None), jn.array(3 * X))
     with pytest.raises(ConcretizationError, match="'scale'"):
         Jit(lambda x, scale: x if scale > 1 else -x)(X, scale=2.0)
@@ -354,6 +356,7 @@ def test_a_module_with_another_training_mode_is_recorded_anew():
     lambda net: net.__setitem__(1, nn.Linear(3, 3)),
     lambda net: net.append(nn.Linear(3, 1)),
     lambda net: net.pop(),
+    lambda net: setattr(net[0], "b", None),
     lambda net: cuobjax.ForceArgs.undo(net),
 ])  # fmt: skip
 def test_a_changed_network_is_recorded_anew(change):
@@ -871,6 +874,13 @@ def test_variables_that_a_function_makes_are_no_inputs():
     assert runs(jitted) == 1
 
 
+def test_a_copy_that_lives_on_is_made_in_each_call():
+    v, copies = StateVar(jn.zeros(())), []
+    jitted = Jit(lambda: copies.append(copy.deepcopy(v)))
+    jitted(), jitted()
+    assert len({id(x) for x in copies}) == 2
+
+
 def test_static_values_within_static_values():
     inner = dataclasses.make_dataclass("Inner", ["a"], frozen=True)
     outer = dataclasses.make_dataclass("Outer", ["part"], unsafe_hash=True)
@@ -891,6 +901,17 @@ def test_deleting_what_is_no_part_of_a_network_keeps_programs():
         layer.cache = 3
         del layer.cache
     assert runs(jitted) == 1
+
+
+def test_raw_arrays_get_the_dtype_of_variables_that_were_replaced():
+    layer, x = nn.Linear(3, 2, use_bias=False), np.full(3, 0.1)
+    for jitted in (Jit(layer), Jit(layer, VarCollection())):
+        for dtype in ("float64", "float32"):
+            layer.w = TrainVar(jn.ones((3, 2), dtype))
+            y = jitted(x)
+            assert y.dtype == dtype
+            np.testing.assert_allclose(y, np.full(2, 0.3), rtol=1e-15 if dtype == "float64" else 1e-6)
+    assert Jit(lambda x, name: x)(np.ones(3), "name").dtype == np.float32
 
 
 @on_numpy
@@ -1001,8 +1022,10 @@ class HashedArrayLike(ArrayLike):
 def test_what_can_be_read_as_an_array_is_an_input(kind):
     jitted = Jit(Counter(lambda batch, k=1.0: batch["x"].sum() * k))
     buffer = kind([1, 1])
+    unchanged = Jit(lambda x: x)(buffer)
     assert float(jitted({"x": buffer})) == 2
     buffer.x[:] = 5
     assert float(jitted({"x": buffer})) == 10
+    close(unchanged, np.ones(2, "float32"))
     assert float(jitted({"x": kind([1, 2])}, k=kind(2.0))) == 6
     assert runs(jitted) == 2

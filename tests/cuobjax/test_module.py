@@ -126,7 +126,7 @@ def test_s23_sums_and_copies_are_lists_of_the_same_kind():
         assert (type(joined), len(joined)) == (objax.nn.Sequential, count)
         assert joined[0] is net[0]
     assert type([Inner(1)] + objax.ModuleList([Inner(2)])) is objax.ModuleList
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="can only concatenate tuple"):
         (1,) + net
 
 

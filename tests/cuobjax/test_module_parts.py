@@ -58,11 +58,11 @@ def test_variables_in_slots_are_found():
         b: object = None
 
     class Inner(Slotted):
-        __slots__ = "c"
+        __slots__ = "layer"
 
     net = Inner(objax.TrainVar(jn.ones(2)), objax.StateVar(jn.ones(3)))
     assert [name.rpartition(".")[2] for name in names(net)] == ["w", "b"]
-    net.c = nn.Linear(1, 1)
+    net.layer = nn.Linear(1, 1)
     f = objax.Jit(lambda x: x * net.w.value)
     f(1.0)
     net.w = objax.TrainVar(jn.zeros(2))
@@ -304,6 +304,14 @@ def test_variables_in_attributes_of_a_class_are_warned_of_once():
     assert [warning.filename for warning in all_] == [__file__]
     net.layers = objax.ModuleList(Shared.layers)
     assert len(names(whole)) == 4
+
+
+def test_a_variable_that_is_an_attribute_of_a_class_is_warned_of():
+    class Shared(objax.Module):
+        w = objax.TrainVar(jn.ones(2))
+
+    with pytest.warns(UserWarning, match=r"^Shared\.w is an attribute of the class\."):
+        assert len(Shared().vars()) == 0
 
 
 class Collecting(objax.Module):

@@ -123,6 +123,7 @@ def test_a_large_variable_is_shown_by_its_corners_and_shape():
         "       [0., 0., ..., 0., 0.]], shape=(30, 40), dtype=float32), reduce=reduce_mean)"
     )
     assert repr(objax.StateVar(jn.arange(100))).count(",") > 99
+    assert "99, 100], shape=(101,), dtype=int32" in repr(objax.StateVar(jn.arange(101)))
 
 
 def test_a_collection_is_shown_as_its_table():

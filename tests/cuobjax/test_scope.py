@@ -231,6 +231,7 @@ def test_a_first_read_that_raises_is_asked_again():
 def test_a_reduction_has_the_dtype_of_the_variable():
     for value, stacked, expected in [
         (np.array(1, "int32"), np.array([1, 2, 5], "int32"), np.array(3, "int32")),
+        (np.array(1, "int32"), np.array([2**24 + 1] * 2, "int32"), np.array(2**24 + 1, "int32")),
         (np.array(1, "int8"), np.array([3, 4, 4], "int8"), np.array(4, "int8")),
         (np.array(True), np.array([True, False, True]), np.array(True)),
         (np.array(1.0, "float16"), np.array([1, 2], "float16"), np.array(1.5, "float16")),

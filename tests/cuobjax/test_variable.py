@@ -13,6 +13,7 @@ import autograd
 import cuobjax as objax
 import cuobjax.numpy as jn
 from autograd.backend import default_device
+from cuobjax.core.variable import reduce_first
 
 STORING = [objax.TrainVar, objax.StateVar]
 
@@ -116,6 +117,9 @@ def test_reduce():
     largest = objax.StateVar(raw(1, 2), reduce=lambda x: x.max(0))
     largest.reduce(jn.array([[1.0, 6.0], [3.0, 2.0]]))
     np.testing.assert_array_equal(largest.value, [3, 6])
+    first = objax.StateVar(raw(1, 2), reduce_first)
+    first.reduce(jn.array([[3.0, 4.0], [5.0, 6.0]]))
+    np.testing.assert_array_equal(first.value, [3, 4])
     whole = objax.StateVar(jn.array([1, 2]))
     whole.reduce(jn.array([[1, 2], [2, 3]]))
     np.testing.assert_array_equal(whole.value, [1.5, 2.5])
