@@ -38,7 +38,7 @@ _Memory: TypeAlias = str | Callable[..., str]
 class _Signature:
     """What `inspect.signature` and `help` show of a primitive, made when they ask for it: most are never asked."""
 
-    def __get__(self, instance, owner):
+    def __get__(self, instance: Any, owner: type) -> inspect.Signature:
         if instance is None:
             raise AttributeError(f"type object {owner.__name__!r} has no attribute '__signature__'")
         kind = inspect.Parameter
@@ -101,7 +101,7 @@ class Primitive:
     cuda: str | Callable[..., str] = ""
     has_effect: bool = False
     host: Callable[..., Any]
-    __signature__ = _Signature()
+    __signature__: _Signature = _Signature()
     _count: int = 0  # of `arguments`
     _ours: bool = False  # whether it has a name in PRIMITIVES
     _numbers: slice | None = None  # the arguments that have a derivative; None for all
@@ -434,8 +434,9 @@ def _parameters(forward):
     if type(function) is types.FunctionType and not _tells(function):  # what follows, in a fraction of its time
         code = function.__code__
         count, last = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
-        rest = code.co_varnames[last] if code.co_flags & inspect.CO_VARARGS else None
-        return code.co_varnames[max(1, code.co_posonlyargcount) : count], rest, frozenset(code.co_varnames[count:last])
+        variadic = code.co_varnames[last] if code.co_flags & inspect.CO_VARARGS else None
+        arrays = code.co_varnames[max(1, code.co_posonlyargcount) : count]
+        return arrays, variadic, frozenset(code.co_varnames[count:last])
     parameters = list(inspect.signature(forward).parameters.values())[1:]
     arrays = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
     rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]

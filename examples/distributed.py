@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=10, help="train up to this epoch (default: 10)")
     parser.add_argument("--batch", type=int, default=120, help="images per step, of all devices (default: 120)")
     parser.add_argument("--lr", type=float, default=0.002, help="learning rate of Adam (default: 0.002)")
-    parser.add_argument("--out", default="results/distributed", help="folder of the checkpoints")
+    parser.add_argument("--out", default="results/distributed", help="folder of the checkpoints (default: %(default)s)")
     options = parser.parse_args(argv)
 
     distributed.initialize()

@@ -109,7 +109,11 @@ def batches(examples: list[dict[str, list[int]]], size: int, by_torch: bool):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="text", description="Train a small GPT on docstrings.")
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.text",
+        description=(__doc__ or "").splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     parser.add_argument("--steps", type=int, default=400, help="how many batches to train on")
     parser.add_argument("--batch", type=int, default=32, help="texts in a batch")
     parser.add_argument("--texts", type=int, default=3000, help="how many docstrings to take")
