@@ -93,10 +93,9 @@ class Call(Primitive):
         trace = max((a._trace for a in args if isinstance(a, Array)), key=lambda trace: trace.level, default=None)
         if trace is None:
             return self._applied(self.primal, args)
-        level, self._level = self._level, trace.level
-        results = trace.apply(self, args, {})
-        self._level = level
-        return results[: self.layout.outputs]  # without residuals
+        applied = object.__new__(Call)  # with a level of its own: a program has this one, which several threads may run
+        applied.__dict__.update(self.__dict__, _level=trace.level)
+        return trace.apply(applied, args, {})[: self.layout.outputs]  # without residuals
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """What an interpreter applies one level below: residuals must have derivatives there, so `fwd` itself runs."""

@@ -1,6 +1,7 @@
 """`Jit` gives what the function gives, outputs and changes of variables, and runs it only to record it."""
 
 import collections
+import concurrent.futures
 import copy
 import dataclasses
 import enum
@@ -527,6 +528,33 @@ def test_own_derivatives_survive():
         close(jitted(X), jn.array((X * 3).sum()))
         close(autograd.grad(lambda x: 10 * jitted(x))(jn.array(X)), jn.full((4, 3), 3.0))
         close(inside(jn.array(X)), jn.full((4, 3), 3.0))
+
+
+def test_own_derivatives_of_one_program_in_two_threads():
+    together, own = threading.Barrier(2, timeout=60), threading.local()
+
+    @autograd.custom_jvp
+    def double(x):
+        if getattr(own, "meets", False):
+            own.meets = False
+            together.wait()  # both threads are between their begin and the derivative
+        return 2 * x
+
+    double.defjvp(lambda primals, tangents: (2 * primals[0], tangents[0] * own.x))
+    program, ones = Jit(double), jn.ones(2)
+    program(ones)
+
+    def f(x):
+        own.x = x  # a traced value that is no argument of `double`
+        return program(x)
+
+    def derivative(_):
+        own.meets = True
+        with pytest.raises(TypeError, match="double: its derivative uses a traced value from outside"):
+            autograd.jvp(f, (ones,), (ones,))
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(derivative, range(2)))
 
 
 def test_threads():
