@@ -21,14 +21,14 @@ from .numpy.numpy_vspaces import vspace
 from .primitive import Primitive
 from .reverse import TapeTracer, generic, in_rule, without_value
 
-__all__ = ["Operation", "UndefinedDerivative", "primitive"]
+__all__ = ["UndefinedDerivative", "UserPrimitive", "primitive"]
 
 
 class UndefinedDerivative(TypeError, NotImplementedError):
     """A derivative is needed that is not defined; a NotImplementedError, too, as in HIPS autograd."""
 
 
-class Operation(Primitive):
+class UserPrimitive(Primitive):
     """A primitive whose arguments and parameters are those of its function: what `primitive` returns.
 
     Attributes:
@@ -327,9 +327,9 @@ def _mapped(function, x):
 
 
 @overload
-def primitive(function: Callable[..., Any], *, contiguous: bool = True) -> Operation: ...
+def primitive(function: Callable[..., Any], *, contiguous: bool = True) -> UserPrimitive: ...
 @overload
-def primitive(function: None = None, *, contiguous: bool = True) -> Callable[[Callable[..., Any]], Operation]: ...
+def primitive(function: None = None, *, contiguous: bool = True) -> Callable[[Callable[..., Any]], UserPrimitive]: ...
 def primitive(function: Callable[..., Any] | None = None, *, contiguous: bool = True) -> Any:
     """An operation of a function of raw arrays (NumPy's or CuPy's), whose inside is not differentiated.
 
@@ -357,8 +357,8 @@ def primitive(function: Callable[..., Any] | None = None, *, contiguous: bool = 
         np.float64(12.0)
     """
     if function is None:
-        return functools.partial(Operation, contiguous=contiguous)
-    return Operation(function, contiguous)
+        return functools.partial(UserPrimitive, contiguous=contiguous)
+    return UserPrimitive(function, contiguous)
 
 
 def __dir__() -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from . import tree
 from .core import Array, Tracer, dereferenced
 from .gradients import stop_gradient
-from .operation import Operation, UndefinedDerivative
+from .operation import UndefinedDerivative, UserPrimitive
 from .reverse import TapeTracer
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
 
 def _own(function, where):
     """The operation that `primitive` returned; None for another function, which is differentiated as it is."""
-    if isinstance(function, Operation):
+    if isinstance(function, UserPrimitive):
         return function
     if not callable(function):
         raise TypeError(f"{where}: expected what `primitive` returned, got {type(function).__name__}.")
@@ -104,7 +104,7 @@ def defjvp(
         return known[i] and known[i](t, y, *args, **params)
 
     defjvp_argnum(operation, tangent)
-    if isinstance(operation, Operation):
+    if isinstance(operation, UserPrimitive):
         operation.linear = frozenset([i for i, rule in known.items() if rule == "same"])
 
 
