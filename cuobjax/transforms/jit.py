@@ -92,7 +92,7 @@ class Jit(Transform, Generic[P, R]):
 
     def _begin(self) -> None:
         self._dropped = 0
-        self._notes: dict[str, bool] = {}
+        self._notes: dict[str, None] = {}
         self._recordings, self._history = 0, Recordings()
         self._forget()
 
@@ -162,7 +162,7 @@ class Jit(Transform, Generic[P, R]):
         try:
             parts, leaves = self._parts(traced, options)
         except ForeignArray:
-            traced, options = tree.tree_map(lambda x: argument(x, "Jit", copy=True), (traced, options))
+            traced, options = tree.tree_map(lambda x: argument(x, "Jit"), (traced, options))
             parts, leaves = self._parts(traced, options)
         if any(is_array(x) and undecided(x.dtype) for x in leaves):
             traced, options = tree.tree_map(self._entered, (traced, options))
@@ -216,11 +216,11 @@ class Jit(Transform, Generic[P, R]):
         made, described = bool(recording.made), given.described(recording.labels, recording.leaves)
         program.causes = self._history.add(program.name, described, program, self.names, self._dropped, made)
         if made:  # by the next call, too, if this program ran again
-            self._notes["some calls were not stored: they made variables, which later calls use"] = True
+            self._notes["some calls were not stored: they made variables, which later calls use"] = None
         elif program.closed:
             self._store(key, program)
         else:
-            self._notes["some calls were not stored: they use values from outside that are traced there"] = True
+            self._notes["some calls were not stored: they use values from outside that are traced there"] = None
         return program.finished(program.__dict__.pop("first"))
 
     def _recorded(self, given: _Given, late: Set[BaseVar] = frozenset()) -> Recording:

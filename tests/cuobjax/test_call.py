@@ -130,6 +130,7 @@ MISTAKES = {
     "gradient": differentiated,
     "Jit of it": lambda: Jit(differentiated()),
     "Jit": lambda: (lambda f: Jit(lambda x: f(x)))(differentiated()),
+    "Jit.lower": lambda: Jit(mistaken()).lower,
     "Vectorize": lambda: Vectorize(mistaken()),
     "Parallel": lambda: (lambda f: Parallel(lambda x: f(x)[1][0]))(differentiated()),
     "Remat": lambda: Remat(mistaken()),

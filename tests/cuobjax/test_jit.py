@@ -456,6 +456,10 @@ def test_a_traced_value_that_is_stored_raises_when_it_is_used():
     Jit(lambda x: kept.append(x) or x)(X)
     with pytest.raises(RuntimeError, match="recording has ended"):
         kept[0] + 1
+    v = StateVar(jn.zeros(()))
+    Jit(lambda: kept.append(v.value))()
+    with pytest.raises(ConcretizationError, match=r"depends on a StateVar of shape \(\)\."):
+        bool(kept[1])
 
 
 LOSSES = {
@@ -921,6 +925,20 @@ def test_static_values_within_static_values():
         assert [jitted(np.arange(3), make(a)).dtype for a in (2, 2.0)] == ["int32", "float32"]
 
 
+def test_a_function_that_puts_a_layer_into_a_module_is_recorded_once():
+    holder, layer = cuobjax.Module(), nn.Linear(3, 2)
+    Jit(lambda: None)()  # from then on, changes of the module count
+
+    def f(x):
+        holder.layer = layer
+        return layer(x)
+
+    jitted = Jit(Counter(f))
+    for _ in range(3):
+        close(jitted(X), layer(X))
+    assert runs(jitted) == 1
+
+
 def test_deleting_what_is_no_part_of_a_network_keeps_programs():
     layer = nn.Linear(3, 2)
     jitted = Jit(Counter(lambda x: layer(x)))
@@ -992,6 +1010,7 @@ def test_arguments_with_content_that_no_key_tells_are_refused_by_name(stranger):
     with pytest.raises(TypeError, match=match.format(r"argument 'batch'\['key'\]")):
         f(1.0, batch={"key": stranger})
     assert Jit(lambda x, batch: x, static_argnums=1)(1.0, stranger) == 1
+    assert Jit(lambda x, batch: x, static_argnums=1)(1.0, batch=stranger) == 1
     assert Jit(lambda x, **k: x, static_argnums=())(1.0, k=None) == 1
 
 
@@ -1036,7 +1055,7 @@ class ArrayLike:
         self.x = np.asarray(x, "float32")
 
     def __array__(self, dtype=None, copy=None):
-        return self.x.astype(dtype or self.x.dtype)
+        return self.x if dtype is None else self.x.astype(dtype)
 
 
 class HashedArrayLike(ArrayLike):

@@ -135,6 +135,7 @@ def test_lower_runs_and_changes_nothing_before():
     explained = lowered.explain()
     assert explained.inputs == {"argument 0 (x)": "float32[4, 3]", "argument 1 (s)": "float"}
     assert explained.written == {"count": "float32[]"}
+    assert explained.causes == ("a call of lower",)
     assert lowered.peak_bytes == explained.peak_bytes
     assert str(lowered) == str(explained)
     assert repr(lowered) == "<program of f, 6 operations recorded>"
