@@ -13,8 +13,10 @@ from autograd.core import Array
 from autograd.foreign import argument
 from autograd.processes import current
 
+from ..core.variable import BaseVar
 from ..random.generator import DEFAULT_GENERATOR
 from ..typing import Tree
+from ..util.convert import require_iterable
 
 __all__ = [
     "barrier", "broadcast", "broadcast_variables", "from_main", "gather", "is_main", "local_rank", "rank", "shard",
@@ -113,12 +115,17 @@ def broadcast_variables(vc: Iterable[Any]) -> None:
 
     Raises:
         ProcessesError: If another process has variables of other shapes or dtypes, and see `barrier`.
+        TypeError: If `vc` has something else than variables.
         ValueError: If each process has its own part of a variable, such as a state of `optimizer.Sharded`.
     """
-    group = current()
+    require_iterable("broadcast_variables", vc=vc)
+    given, group = [*vc, DEFAULT_GENERATOR.key], current()
+    for v in given:
+        if not isinstance(v, BaseVar):
+            raise TypeError(f"broadcast_variables: expected variables, got {v!r:.80}. Write net.vars().")
     if group.size == 1:
         return
-    variables = list(dict.fromkeys(stored for v in [*vc, DEFAULT_GENERATOR.key] for stored in v.storing()))
+    variables = list(dict.fromkeys(stored for v in given for stored in v.storing()))
     if any(v.member is not None for v in variables):
         raise ValueError(
             "broadcast_variables: expected variables that all processes have, got states of optimizer.Sharded, of "

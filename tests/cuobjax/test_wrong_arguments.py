@@ -177,6 +177,11 @@ def test_errors_are_ours(module, monkeypatch, tmp_path, capsys):
             TypeError,
             r"^EarlyStopping: expected min_delta as",
         ),
+        (
+            lambda: cuobjax.distributed.broadcast_variables({"a": nn.Linear(1, 1).w}),
+            TypeError,
+            r"^broadcast_variables: expected variables, got 'a'\. Write net\.vars\(\)\.$",
+        ),
         (lambda: cuobjax.distributed.initialize("x"), TypeError, r"^initialize: expected timeout as a number, got 'x'"),
         (lambda: zoo.RNN(2, 2, 2, None), TypeError, r"^RNN: expected activation as a function, got None\. Write"),
         (
