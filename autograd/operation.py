@@ -357,7 +357,9 @@ def primitive(function: Callable[..., Any] | None = None, *, contiguous: bool = 
         np.float64(12.0)
     """
     if function is None:
-        return functools.partial(UserPrimitive, contiguous=contiguous)
+        return functools.partial(primitive, contiguous=contiguous)
+    if not callable(function):
+        raise TypeError(f"primitive: expected a function of arrays, got {function!r}.")
     return UserPrimitive(function, contiguous)
 
 

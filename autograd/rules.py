@@ -45,10 +45,14 @@ def defvjp(operation: Any, *makers: Callable[..., Any] | None, argnums: Sequence
     """
     own = _own(operation, "defvjp")
     if own is not None:
-        own.joint, own.makers = None, {**own.makers, **_by_position(makers, argnums)}
+        own.joint, own.makers = None, {**own.makers, **_by_position("defvjp", makers, argnums)}
 
 
-def _by_position(rules, argnums):
+def _by_position(where, rules, argnums, words=(None,)):
+    for rule in rules:
+        if not callable(rule) and not (isinstance(rule, str | None) and rule in words):
+            expected = " or ".join(["a function", *map(repr, words)])
+            raise TypeError(f"{where}: expected {expected} for each argument, got {rule!r}.")
     return dict(zip(range(len(rules)) if argnums is None else argnums, rules, strict=argnums is None))
 
 
@@ -93,7 +97,7 @@ def defjvp(
             no derivative.
         argnums: The positions of these arguments; 0, 1, ... by default.
     """
-    known = _by_position(rules, argnums)
+    known = _by_position("defjvp", rules, argnums, (None, "same"))
 
     def tangent(i, t, y, args, params):
         if i not in known:

@@ -227,6 +227,14 @@ class TestWithoutDerivatives:
         with pytest.warns(UserWarning, match="defvjp: 'square' is not what `primitive` returned, the rule is ignored"):
             defvjp(square, lambda y, x: lambda g: 0 * g)
         assert grad(square)(3.0) == 6.0
+        with pytest.raises(TypeError, match=r"^primitive: expected a function of arrays, got 3\.$"):
+            primitive(3)
+        with pytest.raises(TypeError, match=r"^primitive: expected a function of arrays, got 3\.$"):
+            primitive(contiguous=False)(3)
+        with pytest.raises(TypeError, match=r"^defvjp: expected a function or None for each argument, got 3\.$"):
+            defvjp(primitive(np.sin), 3)
+        with pytest.raises(TypeError, match=r"^defjvp: expected a function or None or 'same' for each argument, got "):
+            defjvp(primitive(np.sin), np.ones(2))
         with pytest.raises(TypeError, match="defvjp: expected what `primitive` returned, got int"):
             defvjp(3, lambda y, x: lambda g: g)
 
