@@ -17,7 +17,7 @@ from autograd.core import Array
 from autograd.dtypes import entering, promoted, undecided
 from autograd.errors import shortened
 from autograd.foreign import argument, holds_numbers
-from autograd.graph import StagedTracer, Staging
+from autograd.graph import StagedTracer, Staging, value_of
 from autograd.thread_group import place
 
 from ..core.call import call
@@ -297,7 +297,11 @@ class Jit(Transform, Generic[P, R]):
                 raise ValueError(f"Jit.lower: {program.name} {what}. Call it once before, outside of transformations.")
             program.causes = ("a call of lower",)
             names = self.names()
-            return Lowered(program, names, recording, given, lambda *args, **kwargs: self._checked(key, args, kwargs))
+            leaves = zip(recording.labels, recording.leaves, strict=True)
+            checked = functools.partial(
+                self._checked, key, [(label, value_of(x)) for label, x in leaves if is_input(x)]
+            )
+            return Lowered(program, names, recording, given, lambda *args, **kwargs: checked(args, kwargs))
         except Exception as error:
             shortened(error)
             raise
@@ -307,14 +311,18 @@ class Jit(Transform, Generic[P, R]):
         """The recording of a call whose random numbers are drawn again."""
         return self._recorded(given)
 
-    def _checked(self, key: Hashable, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
-        """The inputs in the arguments of a call, if programs under `key` are for it."""
+    def _checked(self, key, inputs, args, kwargs):
+        """The inputs in the arguments of a call, if programs under `key`, with inputs (label, type), are for it."""
         own, _, leaves = self._given(args, kwargs)
         if own != key:
-            raise ValueError(
-                "Lowered: expected arguments of the structure, shapes, dtypes and static values that it was made for "
-                "(default dtype and device count, too), got others. Write jit.lower(*args) for these."
+            kinds = [value_of(x) for x in leaves]
+            pairs = zip(inputs, kinds, strict=True) if len(kinds) == len(inputs) else ()
+            expected = next(
+                (f"{label} as {kind}, got {other}" for (label, kind), other in pairs if other != kind),
+                "arguments of the structure, shapes, dtypes and static values that it was made for (default dtype and "
+                "device count, too), got others",
             )
+            raise ValueError(f"Lowered: expected {expected}. Write jit.lower(*args) for these.")
         return leaves
 
     def explain(self, source: bool = False) -> Explanation:

@@ -162,10 +162,16 @@ def test_a_lowered_program_is_for_its_arguments():
     net = nn.Sequential([nn.Linear(3, 2), nn.Dropout(0.5)])
     net.eval()
     lowered = Jit(net).lower(X)
-    with pytest.raises(
-        ValueError, match=r"^Lowered: expected arguments of the structure, shapes, dtypes and static val"
-    ):
-        lowered(X[:2])
+    for other, got in ((X[:2], r"float32\[2, 3\]"), (X.astype("int32"), r"int32\[4, 3\]"), (3, "int")):
+        with pytest.raises(
+            ValueError, match=rf"^Lowered: expected argument 0 as float32\[4, 3\], got {got}\. Write jit\.lower"
+        ):
+            lowered(other)
+    for others in ((), (X, X), (None,)):
+        with pytest.raises(
+            ValueError, match=r"^Lowered: expected arguments of the structure, shapes, dtypes and static val"
+        ):
+            lowered(*others)
     net.train()
     with pytest.raises(
         ValueError, match=r"^Lowered: expected variables of the shapes and dtypes, and modules in the tr"
