@@ -262,7 +262,7 @@ RANDOM = [
     ("cuobjax.manual_seed(0)", AttributeError, "Write cuobjax.random.seed(n)"),
     ("random.normal((2,), generator=0)", TypeError, "expected a Generator, got int. Make one of a seed"),
     ("random.normal((2,), generator=np.random.default_rng(0))", TypeError, "expected a Generator"),
-    ("random.normal((2,), stddev=-1)", ValueError, "expected a scale (stddev) of at least 0, got -1"),
+    ("random.normal((2,), stddev=-1)", ValueError, "normal: expected stddev of at least 0, got -1"),
     ('random.uniform((2,), dtype="int32")', TypeError, "Draw float32 and cast"),
     ("random.choice(5, 10, replace=False)", ValueError, "expected at least 10 parts to choose from, got 5"),
     ("random.randint((3,), 5, 2)", ValueError, "low < high"),
