@@ -84,21 +84,25 @@ class Member(NamedTuple):
         """
         return self.group.meet(self.rank, exchange, value)
 
-    def note_alike(self, what: str, values: Sequence[Array]) -> None:
-        """Notes that these results of the last meeting are the same in all members: see `Group.are_alike`."""
-        kinds = [(x.dtype, x.shape) for x in values]
-        for k, x in enumerate(values):
-            self.note(x, (what, kinds, k))
+    @property
+    def meetings(self) -> int:
+        """To how many meetings this thread has come."""
+        return self.group._come[self.rank - self.group.first]
 
-    def note(self, x: Array, which: Any) -> None:
-        """Notes an Array that is the same in all members which note one as `which` after this meeting."""
-        i = self.rank - self.group.first
-        self.group.noted[self.rank, id(x)] = weakref.ref(x), (self.group._come[i], which)
+    def note(self, x: Array, which: Any, ago: int = 0) -> None:
+        """Notes an Array that is the same in all members which note one as `which` of the same meeting.
 
-    def noted(self, x: Any) -> Any:
-        """As which one a value has been noted, None if it has not been."""
-        known, which = self.group.noted.get((self.rank, id(x)), (None, None))
-        return which if known is not None and known() is x else None
+        Args:
+            x: The Array.
+            which: What it is among the results of that meeting.
+            ago: To how many meetings this thread has come since.
+        """
+        self.group.noted[self.rank, id(x)] = weakref.ref(x), (self.meetings - ago, which)
+
+    def noted(self, x: Any) -> tuple[int, Any] | None:
+        """The number of the meeting and as `which` one of its results a value has been noted; None if it has not."""
+        known, note = self.group.noted.get((self.rank, id(x)), (None, None))
+        return note if known is not None and known() is x else None
 
     def begin(self, exchange: Exchange, value: Any) -> Callable[[], Any]:
         """Comes to a meeting without waiting for the others; the function that it returns does, and gives the result.
@@ -158,8 +162,8 @@ class Group:
         level: The order in which it began among the activations of transformations: see `Interpreter`.
         error: The exception that ended the call; None if there is none.
         begun: Sums that `ops.collective.begun` has begun, {(rank, id of an array): (array, what waits for the sum)}.
-        noted: Arrays that are the same in all members, {(rank, id of an Array): (weak reference to it, which one it
-            is)}.
+        noted: Arrays that are the same in all members, {(rank, id of an Array): (weak reference to it, (number of the
+            meeting, which of its results))}.
     """
 
     devices: tuple[backend.Device, ...]
@@ -170,7 +174,7 @@ class Group:
     level: float
     error: BaseException | None
     begun: dict[tuple[int, int], tuple[Any, Callable[[], Any]]]
-    noted: dict[tuple[int, int], tuple[weakref.ref[Array], Any]]
+    noted: dict[tuple[int, int], tuple[weakref.ref[Array], tuple[int, Any]]]
 
     def __init__(self, devices: Iterable[backend.Device], name: str, in_turns: bool = False) -> None:
         self.devices, self.name, self.in_turns = tuple(devices), name, in_turns
@@ -279,27 +283,37 @@ class Group:
         return self.result(rank, meeting)
 
     def come(self, rank: int, exchange: Exchange, value: Any, aside: bool = False) -> int:
-        """The number of the meeting to which a thread has come, without waiting for the others: see `Member.begin`."""
+        """The number of the meeting to which a thread has come, without waiting for the others: see `Member.begin`.
+
+        An error here ends the call on all devices, even if the function catches it: others wait for this thread.
+        """
         i = rank - self.first
         with self._changed:
             if self.error is not None:
                 raise _Aborted
-            self._come[i] += 1
-            meeting = self._come[i]
-            arrived = self._open.setdefault(meeting, {})
-            earliest = next(iter(arrived), i)
-            expected = arrived[earliest][0].what if arrived else exchange.what
-            self._last[i] = exchange.what
-            arrived[i] = exchange, value, streams([self.devices[i]])
-            if exchange.what != expected:
-                raise RuntimeError(
-                    "Parallel: expected the same collective operations in the same order on all devices, "
-                    f"got {expected} on device {self.first + earliest} and {exchange.what} on device {rank}."
-                )
-            if len(arrived) == len(self.devices):
-                self._carry_out(meeting, exchange, [arrived[i] for i in range(len(self.devices))], aside)
-                self._open.pop(meeting, None)
-            self._changed.notify_all()
+            try:
+                return self._come_to_next(i, exchange, value, aside)
+            except BaseException as error:
+                self._fail(error, i)
+                raise
+
+    def _come_to_next(self, i, exchange, value, aside):
+        self._come[i] += 1
+        meeting = self._come[i]
+        arrived = self._open.setdefault(meeting, {})
+        earliest = next(iter(arrived), i)
+        expected = arrived[earliest][0].what if arrived else exchange.what
+        self._last[i] = exchange.what
+        arrived[i] = exchange, value, streams([self.devices[i]])
+        if exchange.what != expected:
+            raise RuntimeError(
+                "Parallel: expected the same collective operations in the same order on all devices, "
+                f"got {expected} on device {self.first + earliest} and {exchange.what} on device {self.first + i}."
+            )
+        if len(arrived) == len(self.devices):
+            self._carry_out(meeting, exchange, [arrived[i] for i in range(len(self.devices))], aside)
+            self._open.pop(meeting, None)
+        self._changed.notify_all()
         return meeting
 
     def _carry_out(self, meeting, exchange, arrived, aside):
@@ -345,7 +359,7 @@ class Group:
     def are_alike(self, values: Sequence[Any]) -> bool:
         """Whether these values, one of each thread here, are known to be the same."""
         found = [Member(self, rank).noted(x) for rank, x in enumerate(values, self.first)]
-        return found[0] is not None and all(which == found[0] for which in found)
+        return found[0] is not None and all(note == found[0] for note in found)
 
     def combined(self, exchange: Exchange, values: Sequence[Any]) -> Sequence[Any]:
         """The result of an exchange for each thread, given the values of all of them, in order of rank.

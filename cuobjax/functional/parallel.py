@@ -129,10 +129,16 @@ def _of_leaves(function: Callable[[list[Array]], list[Array]], x: Tree) -> Tree:
 
 
 def _alike(name, function, x, axis_name):
-    """`_of_leaves` for a `function` whose results are the same on all devices."""
-    y = _of_leaves(function, x)
-    current(axis_name).note_alike(name, tree.flatten(y)[0])
-    return y
+    """`_of_leaves` for a `function` whose results are the same on all devices that give it arrays of the same kinds."""
+
+    def noted(leaves):
+        kinds = [(leaf.dtype, leaf.shape) for leaf in leaves]
+        results = function(leaves)
+        for k, y in enumerate(results):
+            current(axis_name).note(y, (name, kinds, k))
+        return results
+
+    return _of_leaves(noted, x)
 
 
 def _countable(x):

@@ -18,7 +18,7 @@ from autograd.dtypes import entering, promoted, undecided
 from autograd.errors import shortened
 from autograd.foreign import argument, holds_numbers
 from autograd.graph import StagedTracer, Staging, value_of
-from autograd.thread_group import place
+from autograd.thread_group import own_member, place
 
 from ..core.call import call
 from ..core.collection import VarCollection, Variables
@@ -248,14 +248,17 @@ class Jit(Transform, Generic[P, R]):
             return traced
 
         made: list[BaseVar] = []
-        asked = last_asked()
+        asked, member = last_asked(), own_member()
+        meetings = 0 if member is None else member.meetings
         with modes_read() as modes, staging.recording():
             outputs, changes, _ = call(self.__wrapped__, args, kwargs, first_read=first_read, made=made, recorded=True)
         written = {v for v in (reference() for reference in constants) if v in changes}.difference(made)
         if written:
             return self._recorded(given, late | written)
         devices = None if last_asked() is asked else devices_together()
-        return Recording(started, staging, labels, leaves, outputs, reads, constants, changes, modes, devices, made)
+        return Recording(
+            started, staging, labels, leaves, outputs, reads, constants, changes, modes, devices, made, meetings
+        )
 
     def _store(self, key: Hashable, program: Program) -> None:
         """Adds a program; lets the least recently used one go if there are too many."""

@@ -79,6 +79,7 @@ class Recording(NamedTuple):
         modes: The modules whose training mode was read, with these modes.
         devices: The `devices_together`, if it depends on them, else None.
         made: The variables that it made and that live on.
+        meetings: To how many meetings of the devices of `Parallel` its thread had come before.
     """
 
     started: float
@@ -92,6 +93,7 @@ class Recording(NamedTuple):
     modes: Modes
     devices: Sequence[Hashable] | None
     made: list[BaseVar]
+    meetings: int
 
 
 class Program:
@@ -109,7 +111,8 @@ class Program:
         when, recording_seconds, compiling_seconds: When it was recorded, as `time.time` says it, and what that took.
         used: When it ran last, as a number that grows with each run of any program.
         draws: The random states that are inputs, by their positions.
-        alike: Results that are the same on all devices of `Parallel`, {position: which one}: see `Member.note`.
+        alike: Results that are the same on all devices of `Parallel`, {position: `which` and `ago` of `Member.note`}.
+        meetings: To how many meetings of these devices it comes.
     """
 
     def __init__(self, name: str, call: Recording) -> None:
@@ -124,9 +127,12 @@ class Program:
         self.assemble: Callable[[Sequence[Any]], Any] = _assembler(structure, 0)[0]
         self.writes: list[BaseVar] = list(changes)
         results = [lift(copied(x)) if is_array(x) else x for x in (*leaves, *changes.values())]
+        self.alike: dict[int, tuple[Any, int]] = {}
         member = own_member()
-        notes = [member and member.noted(x) for x in results]
-        self.alike: dict[int, Any] = {i: which for i, which in enumerate(notes) if which is not None}
+        if member is not None:
+            self.meetings: int = member.meetings - call.meetings
+            notes = {i: member.noted(x) for i, x in enumerate(results) if staging.owns(x)}  # others are constants
+            self.alike = {i: (note[1], member.meetings - note[0]) for i, note in notes.items() if note is not None}
         self.count: int = len(leaves)
         self.calls: int = 0
         self.used: int = next(_runs)
@@ -196,6 +202,8 @@ class Program:
         """The outputs for inputs; writes to variables."""
         self.calls += 1
         self.used = next(_runs)
+        member = own_member() if self.alike else None
+        before = 0 if member is None else member.meetings
         raw = [x._value if type(x) is Array else x for x in inputs]
         traced = any(map(isinstance, raw, itertools.repeat(Array)))
         if traced or is_watching() or (self.effects and recording() is not None):
@@ -211,10 +219,9 @@ class Program:
             results = self.copies.outputs(results) if self.copies.given else results
         for i, x in self.static.items():
             results.insert(i, _fresh(x))
-        member = own_member() if self.alike else None
-        if member is not None:
-            for i, which in self.alike.items():
-                member.note(results[i], which)
+        if member is not None and member.meetings - before == self.meetings:  # operations on constants are left out
+            for i, (which, ago) in self.alike.items():
+                member.note(results[i], which, ago)
         return self.finished(results)
 
     def finished(self, results: Sequence[Any]) -> Any:

@@ -609,6 +609,26 @@ def test_the_error_names_the_device_and_the_operation(four):
     assert "on device 2 (cpu) of 4" in notes and "psum of float32 (2,)" in notes
 
 
+@pytest.mark.parametrize("raises", ["another operation", "in the operation"])
+def test_an_error_in_an_operation_ends_the_call_even_if_the_function_catches_it(four, monkeypatch, raises):
+    """The others wait for this device."""
+
+    def broken(*args):
+        raise RuntimeError("broken: same collective operations")
+
+    def f(x):
+        try:
+            return parallel.psum(x if parallel.axis_index() else x.astype(dtype))
+        except RuntimeError:
+            return x
+
+    dtype = "int32" if raises == "another operation" else "float32"
+    if raises == "in the operation":
+        monkeypatch.setattr(Group, "combined", broken)
+    with pytest.raises(RuntimeError, match="same collective operations"):
+        in_time(lambda: Parallel(f)(jn.zeros(4)))
+
+
 def test_a_failure_under_gradients_leaves_nothing(four):
     net = network()
     variables = [*net.vars(), random.DEFAULT_GENERATOR.key]
@@ -711,6 +731,82 @@ def test_jit_around(devices):
     for a, b in zip(net.vars().tensors(), copied.vars().tensors(), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)
     assert program._recordings == 1
+
+
+# Results that are the same on all devices are not taken for others of their shape.
+
+
+@pytest.fixture
+def by_device(monkeypatch):
+    """`by_device(f)` is a function of a number that gives what `f` of the arrays [1], [2] and it returns."""
+    monkeypatch.setenv("CUOBJAX_CPU_DEVICES", "2")
+
+    def made(f):
+        together = Parallel(f, reduce=lambda x: x, static_argnums=1)
+        return lambda call: np.ravel(together(jn.array([[1.0], [2.0]]), call)).tolist()
+
+    return made
+
+
+def test_means_of_several_dtypes_in_other_orders(by_device):
+    def f(x, call):
+        a, b, c = x.astype("int32"), 10 * x, (100 * x).astype("int32")
+        return parallel.pmean([a, c, b] if parallel.axis_index() else [a, b, c])[1]
+
+    assert by_device(f)(0) == [15, 150]
+
+
+def test_programs_that_devices_recorded_in_different_calls(by_device):
+    """Each after another number of operations."""
+
+    def either(x):
+        return (parallel.psum(x), parallel.psum(2 * x))[parallel.axis_index()]
+
+    program = Jit(either)
+
+    def f(x, call):
+        if not call:
+            return (program if parallel.axis_index() else either)(x)
+        parallel.psum(x)
+        return program(x)
+
+    call = by_device(f)
+    assert [call(k) for k in range(4)] == [[3, 6]] * 4
+
+
+def test_programs_that_had_operations_on_constants(by_device):
+    """These are not repeated: what was the second operation on both devices is the first on one of them."""
+    zeros = lambda: parallel.psum(jn.zeros((1, 1)))
+    early = Jit(lambda x: (parallel.psum(x), parallel.psum(2 * x), zeros())[1])
+    late = Jit(lambda x: (zeros(), parallel.psum(x), parallel.psum(2 * x))[1])
+    call = by_device(lambda x, call: (late if parallel.axis_index() else early)(x))
+    assert [call(0) for _ in range(3)] == [[4, 4], [6, 3], [6, 3]]
+
+
+def test_programs_with_other_operations_around(by_device):
+    """One device returns the last of two results, the other one the only one, with an operation before."""
+    two, one = Jit(lambda x: (parallel.psum(x), parallel.psum(2 * x))), Jit(lambda x: parallel.psum(2 * x))
+
+    def f(x, call):
+        if parallel.axis_index():
+            return two(x)[call]
+        parallel.psum(x)
+        return one(x)
+
+    assert [by_device(f)(k) for k in (1, 1, 0, 0)] == [[6, 6], [6, 6], [6, 3], [6, 3]]
+
+
+def test_constants_of_programs_from_different_calls(by_device):
+    sums = {}
+    program = Jit(lambda x: sums[parallel.axis_index()])
+
+    def f(x, call):
+        rank = parallel.axis_index()
+        sums[rank] = parallel.psum((call + 1) * x)
+        return sums[rank] if call < 2 and call != rank else program(x)
+
+    call = by_device(f)
+    assert [call(k) for k in range(4)] == [[3, 3], [6, 6], [3, 6], [3, 6]]
 
 
 def test_programs_around_know_the_number_of_devices(monkeypatch):
