@@ -383,6 +383,14 @@ class TestTheEnd:
         assert caught
 
 
+    def test_a_value_that_outlives_its_tape_locks_nothing(self):
+        kept, c = [], V.copy()
+        grad(lambda x: kept.append(x) or anp.sum(x))(V.copy())
+        with pytest.raises(TypeError, match="has ended"):
+            kept[0] * c
+        c[0] = 2
+
+
 def square_of_its_own():
     f = custom_vjp(lambda z: z * z)
     f.defvjp(lambda z: (z * z, z), lambda z, g: (2 * z * g,))

@@ -142,6 +142,17 @@ def test_values_that_the_constraint_cannot_have(wrong):
         v.value = jn.ones(2)
 
 
+def test_another_shape_without_checks():
+    v = objax.TrainVar(jn.ones(2), constraint=positive)
+    v.assign(jn.ones(3), check=False)
+    np.testing.assert_allclose(v.value, np.ones(3), rtol=1e-6)
+
+
+def test_a_value_that_the_constraint_would_make_infinite():
+    v = objax.TrainVar(jn.array([1000.0]), constraint=Constraint(jn.exp, jn.log))
+    np.testing.assert_allclose(v.value, [1000], rtol=1e-4)
+
+
 def test_assigning_an_expression_is_differentiable():
     v, s = objax.TrainVar(jn.ones(2), constraint=positive), jn.array([2.0, 3.0])
 

@@ -106,6 +106,9 @@ def test_causes_have_the_values_before_and_now():
         ("the shape or dtype of net.(Sequential)[0](Linear).w: float32[3, 2], then float16[3, 2]",),
     ]
     assert "the value of argument 'name': 'b', then 'c'" in str(jitted.explain())
+    for s in (2, 3):
+        jitted(X[:2], s=s)
+    assert jitted.explain().programs[-1].causes == ("the value of argument 's': 2, then 3",)
 
 
 def test_static_objects_have_names():

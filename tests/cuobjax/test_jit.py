@@ -311,6 +311,10 @@ def test_s9_random_numbers_never_freeze(listed):
     generator.seed(1)
     for numbers in drawn:
         close(cuobjax.random.normal((3,), generator=generator), numbers)
+    key = Jit(lambda: generator.key.value, vc)
+    for seed in (1, 2):
+        generator.seed(seed)
+        close(key(), generator.key.value)
 
 
 def test_s10_a_plain_function_needs_no_collection():
