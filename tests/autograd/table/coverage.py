@@ -28,12 +28,13 @@ Every function that is given arguments by the tests, and what the transformation
 this page, and a test compares it with what the functions do; that the derivatives are right is tested elsewhere.
 
 - **vjp**, **jvp**: `yes`: it has derivatives in reverse and forward mode; `zero`: its result does not depend
-  continuously on its arguments (integers, booleans, steps), so its gradient is zero; `-`: it takes no real or complex
-  numbers; `raises`: on traced values it raises, and says why.
+  continuously on its arguments (integers, booleans, steps), so its gradient is zero; `raises`: on traced values it
+  raises, and says why.
 - **vmap**: `yes`: it is batched; `raises`: its result would differ in shape from lane to lane, or depends on a
   decision on the host.
 - **cupy**: `yes`: it runs on CuPy's arrays; `partly`: not with all arguments of the tests; `no`: CuPy lacks what it
   needs, it raises.
+- `-`: not tried, as the tests give it no real or complex numbers (in the last column: no arrays).
 
 """
 
