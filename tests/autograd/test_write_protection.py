@@ -382,7 +382,6 @@ class TestTheEnd:
         c[0] = 5.0
         assert caught
 
-
     def test_a_value_that_outlives_its_tape_locks_nothing(self):
         kept, c = [], V.copy()
         grad(lambda x: kept.append(x) or anp.sum(x))(V.copy())
