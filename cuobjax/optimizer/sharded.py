@@ -17,6 +17,7 @@ from ..core.variable import BaseVar, TrainRef, TrainVar
 from ..functional import parallel
 from ..functional.half_precision import single
 from ..util import class_name
+from ..util.convert import require_functions
 from .base import Optimizer, States
 from .gradients import Gradients, fitting
 from .hyperparameters import Hyperparameter
@@ -58,6 +59,7 @@ class Sharded(Optimizer):
     parts: ModuleList
 
     def __init__(self, vc: Variables, make: Callable[[VarCollection], Optimizer], axis_name: str = "device") -> None:
+        require_functions("Sharded", make=make)
         super().__init__(vc)
         self.axis_name = axis_name
         names = self.train_vars.names

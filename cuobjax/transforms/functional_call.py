@@ -97,6 +97,9 @@ def split(module: Module | Merged, *kinds: type[BaseVar]) -> tuple[Any, ...]:
 
 def merge(structure: Module, *values: Mapping[str, ArrayLike]) -> Merged:
     """The structure with values, to be called like the module: see `Merged`."""
+    for part in values:
+        if not isinstance(part, Mapping):
+            raise TypeError(f"merge: expected values as dictionaries, as split gives them, got {type(part).__name__}.")
     return Merged(structure, {name: x for part in values for name, x in part.items()})
 
 

@@ -49,6 +49,7 @@ CALLS = {
     "TrainVar": (cuobjax.TrainVar, {"tensor": ROWS, "reduce": jn.mean, "constraint": None}),
     "ModuleDict": (cuobjax.ModuleDict, [{"a": NET}]),
     "split": (cuobjax.split, [NET, cuobjax.TrainVar]),
+    "merge": (cuobjax.merge, list(cuobjax.split(NET))),
     "subset": (NET.vars().subset, {"is_a": cuobjax.TrainVar, "is_not": cuobjax.StateVar}),
     "tensors": (NET.vars().tensors, {"is_a": cuobjax.TrainVar}),
     "rename": (NET.vars().rename, {"renamer": str.lower}),
@@ -137,7 +138,7 @@ CALLS = {
     "Accuracy.update": (metrics.Accuracy().update, {"outputs": SCORES, "labels": LABELS, "weights": jn.ones(2)}),
     "AUC.update": (metrics.AUC().update, {"scores": jn.ones(2), "labels": LABELS, "weights": jn.ones(2)}),
     "Mean.update": (metrics.Mean().update, {"x": jn.ones(2), "weights": jn.ones(2)}),
-    "merge": (metrics.F1().merge, {"other": metrics.F1()}),
+    "F1.merge": (metrics.F1().merge, {"other": metrics.F1()}),
     "Loader": (
         lambda **options: next(iter(data.Loader([1, 2, 3], **options))),
         {"batch": 2, "shuffle": True, "transform": np.sign, "collate": np.stack, "workers": 0, "ahead": 1},
@@ -154,6 +155,7 @@ CALLS = {
     "Summary.scalar": (jaxboard.Summary().scalar, {"tag": "a", "value": 1.0, "reduce": jaxboard.Reducer.MEAN}),
     "Summary.histogram": (jaxboard.Summary().histogram, {"tag": "a", "x": ROWS, "bins": 3}),
     "Summary.hparams": (jaxboard.Summary().hparams, {"values": {"a": 1}}),
+    "Sharded": (optimizer.Sharded, {"vc": NET.vars(), "make": optimizer.Adam}),
     "Adam": (applied(optimizer.Adam, 0.1, NET.vars().tensors()), {"vc": nn.Linear(3, 2).vars(), "beta1": 0.9}),
 }  # fmt: skip
 
