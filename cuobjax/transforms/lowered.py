@@ -59,13 +59,13 @@ class Lowered:
 
         Raises:
             ValueError: If it is not for these arguments, or if variables have other shapes, or modules other training
-                modes, than when it was made.
+                modes, than when it was made, or if there are other devices and it uses all of them.
         """
         results = self._program.results(self._inputs(*args, **kwargs))
         if results is None:
             raise ValueError(
-                "Lowered: expected variables of the shapes and dtypes, and modules in the training modes, that it was "
-                "made for. Write jit.lower(*args) again."
+                "Lowered: expected variables of the shapes and dtypes, modules in the training modes, and devices that "
+                "it was made for. Write jit.lower(*args) again."
             )
         return results[0]
 

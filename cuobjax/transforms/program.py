@@ -261,7 +261,7 @@ class Program:
         """What it was recorded for besides the arguments, {description: value}, given names of variables."""
         modes = _distinct([f"the training mode of {class_name(module)}" for module, _ in self.modes])
         found = dict(zip(modes, [str(training) for _, training in self.modes], strict=True))
-        found |= {} if self.devices is None else {"the devices": ", ".join(map(str, self.devices))}
+        found |= {} if self.devices is None else {"the devices": _devices_text(*self.devices)}
         types = [str(self.graph.values[n]) for n in self.graph.inputs][len(self.graph.inputs) - len(self.checks) :]
         read = _named(names, [variable for variable, *_ in self.checks], types)
         return found | {f"the shape or dtype of {name}": kind for name, kind in read.items()}
@@ -270,6 +270,11 @@ class Program:
 def devices_together() -> Sequence[Hashable]:
     """What programs depend on that use all devices: the processes and the devices of this one."""
     return processes.current(), *local_devices()
+
+
+def _devices_text(group, *devices):
+    where = f" in process {group.rank} of {group.size}" if group.size > 1 else ""
+    return ", ".join(map(str, devices)) + where
 
 
 def _named(names, variables, types):

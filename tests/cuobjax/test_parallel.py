@@ -24,6 +24,7 @@ from cuobjax.functional import parallel
 from cuobjax.nn import synced
 from cuobjax.transforms.jit import Jit
 from cuobjax.transforms.parallel import Parallel
+from cuobjax.transforms.program import devices_together
 from cuobjax.transforms.vectorize import Vectorize
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
@@ -821,10 +822,21 @@ def test_programs_around_know_the_number_of_devices(monkeypatch):
             np.testing.assert_array_equal(mean, np.arange(12.0).reshape(n, -1).mean(1).repeat(12 // n))
     assert program.explain().recordings == 3
     assert program.explain().causes == {"the devices": 2}
+    assert program.explain().programs[1].causes == ("the devices: cpu, cpu, then cpu, cpu, cpu, cpu",)
+    lowered = program.lower(x)
+    monkeypatch.setenv("CUOBJAX_CPU_DEVICES", "4")
+    with pytest.raises(ValueError, match=r"^Lowered: expected .* and devices that it was made for"):
+        lowered(x)
+    monkeypatch.setenv("CUOBJAX_CPU_DEVICES", "3")
     monkeypatch.setattr(processes, "_processes", processes.Processes())
     program(x)
     assert program.explain().recordings == 4
     assert program._programs and all(found.devices for programs in program._programs.values() for found in programs)
+    (found, *_), *_ = program._programs.values()
+    processes.current().rank, processes.current().size = 1, 2
+    found.devices = devices_together()
+    assert found.conditions({})["the devices"] == "cpu, cpu, cpu in process 1 of 2"
+    monkeypatch.setattr(processes, "_processes", processes.Processes())
     around = Jit(lambda x: program(x)[0] + 1)
     for n in (3, 4):
         monkeypatch.setenv("CUOBJAX_CPU_DEVICES", str(n))
