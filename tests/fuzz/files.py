@@ -20,6 +20,10 @@ except ModuleNotFoundError:
     print("fuzz: skipped, as the package atheris is missing. Where it is there for this Python: pip install atheris")
     sys.exit()
 
+# atheris takes all of cuobjax along with a module of it, so what is not to be followed comes first.
+import cuobjax
+import cuobjax.numpy as jn
+
 READERS = ["cuobjax.io.formats", "cuobjax.io.pretrained", "cuobjax.transforms.plain", "json", "pickletools", "zipfile"]
 with atheris.instrument_imports(include=READERS):  # these tell which branches an input takes
     import json
@@ -28,8 +32,6 @@ with atheris.instrument_imports(include=READERS):  # these tell which branches a
 
     import numpy as np
 
-    import cuobjax
-    import cuobjax.numpy as jn
     from cuobjax.io import DamagedFileError, list_variables, load_program, load_state_dict, load_var_collection
     from cuobjax.io.formats import InMemory, opened, write
 
