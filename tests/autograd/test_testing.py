@@ -63,6 +63,23 @@ def test_a_wrong_second_derivative_of_one_element_of_many_is_found():
         check_grads(cube, x, order=2, modes=("rev",), samples=100)
 
 
+def test_an_infinite_second_derivative_is_found():
+    square = elementwise(lambda xp, x: x * x, lambda g, x: g * np.inf)
+    cube = primitive(lambda g, x: g * 3 * square(x))
+    check_grads(cube, X, order=1)
+    with pytest.raises(AssertionError, match=r"order 2 with respect to args\[0\] at \[0\]: expected .*, got -?inf"):
+        check_grads(cube, X, modes=("rev",))
+
+
+def test_one_wrong_element_of_very_many_is_found():
+    """As one of a few is: what the others sum up to does not hide it."""
+    x = np.linspace(1.0, 2.0, 10_000)
+    cube = primitive(lambda g, x: g * 3 * anp.where(x == 2.0, stop_gradient(0.001 * x * x) + 0.999 * x * x, x * x))
+    check_grads(cube, x[:-1], modes=("rev",), samples=1)
+    with pytest.raises(AssertionError, match=r"order 2 with respect to args\[0\] along a random direction: expected"):
+        check_grads(cube, x, modes=("rev",), samples=1)
+
+
 def test_a_rule_that_loses_its_cotangent_is_found_at_order_two():
     cube = primitive(lambda g, x: stop_gradient(g) * 3 * x * x)
     check_grads(cube, X, order=1)
