@@ -122,7 +122,9 @@ class Mutation:
                 for f in live:
                     place = f.__code__.co_qualname, f.__code__.co_firstlineno
                     if len(old[place]) == len(new[place]):  # else it is within what the change took out
-                        changed[f] = new[place][old[place].index(f.__code__)]
+                        code = new[place][old[place].index(f.__code__)]
+                        if code.co_freevars == f.__code__.co_freevars:  # else Python does not let it in
+                            changed[f] = code
                 if all(code == f.__code__ for f, code in changed.items()):
                     continue  # a change outside of functions
                 tried += 1

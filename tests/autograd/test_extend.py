@@ -70,6 +70,14 @@ class TestPrimitive:
         check_grads(lambda x: halves(x)[1], X)
         assert grad(lambda x: anp.sum(x * np.arange(len(x))[halves(x)[2]]))(X).tolist() == [np.argmax(X)] * len(X)
 
+    def test_sums_over_all_of_several_results(self):
+        @primitive
+        def thirds(x):
+            return x[:1] * 2.0, x[1:2] * 3.0, x[2:] * 4.0
+
+        defvjp(thirds, lambda y, x: lambda g: anp.concatenate([2.0 * g[0], 3.0 * g[1], 4.0 * g[2]]))
+        assert grad(lambda x: sum(anp.sum(part) for part in thirds(x)))(np.ones(3)).tolist() == [2, 3, 4]
+
     def test_positions(self):
         @primitive
         def scaled(n, x, name):
