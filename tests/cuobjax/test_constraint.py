@@ -153,6 +153,12 @@ def test_a_value_that_the_constraint_would_make_infinite():
     np.testing.assert_allclose(v.value, [1000], rtol=1e-4)
 
 
+def test_values_that_are_recorded():
+    f = objax.Jit(lambda x: [objax.TrainVar(x, constraint=c).value for c in (positive, cube)])
+    for _ in range(2):
+        np.testing.assert_allclose(f(jn.full(2, 3.0)), [[3, 3], [27, 27]], rtol=1e-6)
+
+
 def test_assigning_an_expression_is_differentiable():
     v, s = objax.TrainVar(jn.ones(2), constraint=positive), jn.array([2.0, 3.0])
 
