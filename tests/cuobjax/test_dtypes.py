@@ -12,7 +12,7 @@ import autograd
 import autograd.numpy as anp
 import cuobjax
 import cuobjax.numpy as jn
-from autograd import Array
+from autograd import Array, backend
 from cuobjax import nn, optimizer
 from cuobjax.functional import loss
 
@@ -133,7 +133,9 @@ PLACES = {
     "Grad": lambda f, x: cuobjax.GradValues(lambda x: ((x * x).sum(), f(x)), {}, input_argnums=(0,))(x)[1][1],
     "Vectorize": lambda f, x: cuobjax.Vectorize(f)(x[None]),
     "Remat": lambda f, x: cuobjax.Remat(f)(x),
-    "Parallel": lambda f, x: cuobjax.Parallel(lambda x: f(x[0]), reduce=lambda y: y[0])(jn.stack([x, x])),
+    "Parallel": lambda f, x: cuobjax.Parallel(lambda x: f(x[0]), reduce=lambda y: y[0])(
+        jn.stack([x] * len(backend.local_devices()))
+    ),
     "Jit(Grad)": lambda f, x: cuobjax.Jit(lambda x: PLACES["Grad"](f, x))(x),
     "vmap": lambda f, x: autograd.vmap(f)(x[None]),
     "grad": lambda f, x: autograd.grad(lambda x: ((x * x).sum(), f(x)), has_aux=True)(x)[1],
