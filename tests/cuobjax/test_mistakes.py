@@ -60,7 +60,8 @@ F.loss.sigmoid_cross_entropy_logits(x, x).mean(); F.loss.mean_absolute_error(x, 
 functools.partial(cuobjax.Jit, static_argnums=1)(lambda x, n: x)(x, 3); jn.stack([x, x]); int(jn.array(2.0))
 functools.partial(cuobjax.Vectorize, batch_axis=(0,))(loss)(x)
 functools.partial(cuobjax.Parallel, reduce=jn.mean)(net)(jn.ones((12, 3)))
-cuobjax.Parallel(net)(jn.ones((12, 3))); cuobjax.Vectorize(net)(x); autograd.vmap(loss)(x); autograd.value_and_grad(loss)(x)
+cuobjax.Parallel(net)(jn.ones((12, 3)))
+cuobjax.Vectorize(net)(x); autograd.vmap(loss)(x); autograd.value_and_grad(loss)(x)
 cuobjax.Jacobian(loss, net.vars()); autograd.scan, autograd.cond, autograd.while_loop; autograd.jvp, autograd.checkpoint
 """
 
