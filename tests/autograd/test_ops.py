@@ -191,7 +191,9 @@ def test_transformations_nest(name):
         for got, *expected in zip(total, *lanes, strict=True):
             np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
         tangents = lambda *args: autograd.jvp(gradient, args, tuple(inputs))[1]
-        check_batching(tangents, tuple(inputs), size=2, tolerance=1e-8)
+        lanes = [tangents(*lane) for lane in zip(*stacked, strict=True)]
+        for got, *expected in zip(autograd.vmap(tangents)(*stacked), *lanes, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-8, atol=1e-8)
         columns, rows = autograd.jacfwd(gradient, every)(*inputs), autograd.jacrev(gradient, every)(*inputs)
         for one, other in zip(tree.flatten(columns)[0], tree.flatten(rows)[0], strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
