@@ -82,7 +82,7 @@ types:  ## check the types of autograd and cuobjax, and of the programs that use
 stubs:  ## write cuobjax/numpy/*.pyi, what type checkers and editors know of jn
 	$(venv)$(PY) -m tests.typed.stubs
 
-check: PYTEST_ARGS = -n auto --dist worksteal
+check: PYTEST_ARGS = -n auto
 check: export OPENBLAS_NUM_THREADS = 1
 check: lint types test  ## lint, types and test on all cores: what has to pass before a commit
 
