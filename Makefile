@@ -84,8 +84,7 @@ stubs:  ## write cuobjax/numpy/*.pyi, what type checkers and editors know of jn
 
 check: PYTEST_ARGS = -n auto
 check: export OPENBLAS_NUM_THREADS = 1
-check: lint  ## lint, types and test on all cores: what has to pass before a commit
-	@$(MAKE) --no-print-directory --jobs=2 types test PYTEST_ARGS='$(PYTEST_ARGS)'
+check: lint types test  ## lint, types and test on all cores: what has to pass before a commit
 
 demo:  ## train a classifier of handwritten digits; files go to results/ (DEMO_ARGS=--help explains its options)
 	$(venv)$(PY) -m examples.digits $(DEMO_ARGS)
