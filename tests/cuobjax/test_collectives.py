@@ -523,7 +523,7 @@ class StandIn:
 def gpus(xp, monkeypatch):
     """Several GPUs, which NVIDIA's library joins."""
     found = autograd.backend.local_devices()
-    if len(found) == 1:
+    if xp is np or len(found) == 1:
         pytest.skip("needs two GPUs")
     monkeypatch.setattr(autograd.backend, "nccl", lambda: StandIn)
     nccl._communicators.cache_clear()

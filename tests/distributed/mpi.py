@@ -29,12 +29,13 @@ def command(processes, *arguments, options=()):
 
 
 def environment(**variables):
-    """The environment of a program that computes with one thread, on two GPUs at most, and finds this package."""
-    gpus = {
+    """The environment of a program that computes with one thread, on the CPU or at most two GPUs, and finds us."""
+    devices = {
+        "CUOBJAX_CPU_DEVICES": "1",
         "CUDA_VISIBLE_DEVICES": ",".join(os.environ.get("CUDA_VISIBLE_DEVICES", "0,1").split(",")[:2]),
         "CUPY_ON_CPU_DEVICES": str(min(2, int(os.environ.get("CUPY_ON_CPU_DEVICES", "1")))),  # CuPy on a CPU reads this
     }
-    own = {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "CUOBJAX_THREADS": "1", **gpus, **variables}
+    own = {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "CUOBJAX_THREADS": "1", **devices, **variables}
     path = os.pathsep.join([own["PYTHONPATH"], os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
     return (
         {name: x for name, x in os.environ.items() if not name.startswith(("OMPI_", "PMI"))}
