@@ -139,7 +139,8 @@ def current(axis_name: Any) -> Member:
 
 def place() -> tuple[str, int, int] | None:
     """The group and number of this thread as a key: (axis name, rank, size); None outside of groups."""
-    return next(((name, m.rank, m.group.size) for name, m in _bound.get().items()), None)
+    member = own_member()
+    return None if member is None else (member.group.name, member.rank, member.group.size)
 
 
 def own_member() -> Member | None:
