@@ -1,7 +1,6 @@
 """How every transformation calls a function: in a scope of its own, whose changes it hands back as a result."""
 
 import gc
-import threading
 import weakref
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
@@ -41,7 +40,7 @@ def call(
     """
     inner = Scope(values, innermost.get(), first_read, recorded, traced)
     try:  # not `with scope(...)`, within whose own code KeyboardInterrupt could leave the scope open
-        running[inner] = threading.get_ident()
+        running.add(inner)
         innermost.set(inner)
         outputs = tree.tree_map(_looked_up, f(*args, **kwargs))
         for x in inner.changes().values():
@@ -50,7 +49,7 @@ def call(
         try:
             innermost.set(inner.outer)
         finally:
-            running.pop(inner, None)
+            running.discard(inner)
     changes, seen = map(_weakly, inner.end())
     references = inner.made
     del inner  # the scope, which holds the only references to variables that `f` made and dropped

@@ -3,7 +3,7 @@
 A thread that a function starts has no scope, so it finds what variables store: a gradient would be lost, and a recorded
 program would have a constant. Whether a thread works for such a call or for itself, to save or to evaluate a network,
 shows only where its results go. So they are marked: the call raises an error when it uses one, and everywhere else they
-are Arrays as any other.
+are Arrays as any other. The same holds for what runs in another context of the same thread.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ FirstRead: TypeAlias = Callable[["BaseVar", Array], Array]
 innermost: ContextVar[Scope | None] = ContextVar("cuobjax.core.scope", default=None)
 """The scope in which this thread or task is."""
 _first = threading.RLock()
-running: dict[Scope, int] = {}
-"""The scopes of calls that run in any thread, and the threads in which they began."""
+running: set[Scope] = set()
+"""The scopes of calls that run in any thread."""
 
 
 class Loan:

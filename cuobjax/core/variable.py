@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import threading
 from abc import ABCMeta
 from collections.abc import Callable
 from typing import Any, NoReturn, Self, TypeAlias
@@ -100,10 +99,10 @@ class BaseVar(Reference):
         return self.read_elsewhere() if scope.running else self.stored
 
     def read_elsewhere(self) -> Array:
-        """The value for a thread without a scope, marked if this variable has another one in a call elsewhere."""
-        value, thread, own = self.stored, threading.get_ident(), scope.loan.get()
-        for call, began in list(scope.running.items()):
-            if began == thread or scope.is_in(call) or not self.differs_in(call):
+        """The value outside of scopes, marked if this variable has another one in a call elsewhere."""
+        value, own = self.stored, scope.loan.get()
+        for call in list(scope.running):
+            if scope.is_in(call) or not self.differs_in(call):
                 continue
             if own is None or own.ended:
                 value = marked(value, call)

@@ -148,6 +148,27 @@ def test_what_a_thread_combines_with_a_traced_argument_is_refused(transform, thr
     assert state.value == 0
 
 
+@pytest.mark.parametrize("threads", [lambda f: f(), lambda f: in_pool(lambda f: f(), [f])[0]], ids=["own", "other"])
+@pytest.mark.parametrize("transform", [lambda f, w: Grad(f, {"w": w}), lambda f, w: Jit(f)], ids=["Grad", "Jit"])
+def test_a_context_from_elsewhere_reads_what_is_refused(transform, threads, w):
+    """An empty one, and one of a call that has ended."""
+    kept = [contextvars.Context()]
+    Grad(lambda: kept.append(contextvars.copy_context()) or w.sum(), {"w": w})()
+    for context in kept:
+        with pytest.raises(RuntimeError, match="Threads: "):
+            transform(lambda context=context: threads(lambda: context.run(w.sum)), w)()
+
+
+def test_what_a_call_reads_in_a_copy_of_its_context_is_not_marked(w):
+    kept = []
+
+    def f():
+        kept.append(contextvars.copy_context())
+        return in_pool(kept[0].run, [w.sum])[0]
+
+    assert type(Jit(f)()) is type(Jit(w.sum)()) is cuobjax.Array
+
+
 def test_outputs_states_and_numbers_from_a_thread_are_refused(w):
     state = StateVar(jn.zeros(3))
 
