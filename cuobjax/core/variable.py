@@ -326,16 +326,7 @@ class ConstrainedVar(TrainVar):
         value = as_value(tensor, "TrainVar")
         if value.dtype.kind in "iub":
             raise TypeError(f"TrainVar: expected real or complex numbers to constrain, got dtype {value.dtype}.")
-        with onp.errstate(divide="ignore", invalid="ignore"):  # values out of range raise below
-            first = None if hasattr(constraint, "inverse") else constraint(value)
-        if first is not None and not isinstance(first, Array):
-            raise TypeError(
-                f"TrainVar: expected a constraint that gives an array of an array, got {repr_function(constraint)}. "
-                "Some are made by a call: unit_norm(), interval(0, 1)."
-            )
-        if first is not None and not isinstance(first, Tracer) and not anp.isfinite(first).all():
-            raise ValueError(f"TrainVar: expected values that {repr_function(constraint)} can have, got {value!r}.")
-        free = self._free(value, "TrainVar") if hasattr(constraint, "inverse") else value
+        free = self._free(value, "TrainVar") if hasattr(constraint, "inverse") else self._as_free(value)
         self.free: TrainVar = TrainVar(free, reduce)
 
     @property
@@ -359,6 +350,21 @@ class ConstrainedVar(TrainVar):
         where = "TrainVar.assign"
         value = self.checked(tensor, where) if check else as_value(tensor, where, self.free.value)
         self.free.assign(self._free(value, where), check)
+
+    def _as_free(self, value: Array) -> Array:
+        """A free tensor, if the constraint makes a value of it."""
+        with onp.errstate(divide="ignore", invalid="ignore"):  # values out of range raise below
+            first: Any = self.constraint(value)
+        if not isinstance(first, Array):
+            raise TypeError(
+                "TrainVar: expected a constraint that gives an array of an array, got "
+                f"{repr_function(self.constraint)}. Some are made by a call: unit_norm(), interval(0, 1)."
+            )
+        if not isinstance(first, Tracer) and not anp.isfinite(first).all():
+            raise ValueError(
+                f"TrainVar: expected values that {repr_function(self.constraint)} can have, got {value!r}."
+            )
+        return value
 
     def _free(self, value: Array, where: str) -> Array:
         with onp.errstate(divide="ignore", invalid="ignore"):  # a value out of range raises below

@@ -71,6 +71,19 @@ def test_a_constraint_that_is_still_to_be_made(factory):
         objax.TrainVar(jn.array([1, 2]), constraint=positive)
 
 
+@pytest.mark.parametrize("wrong", [unit_norm, lambda x: None, lambda x: [x]])
+def test_a_constraint_that_gives_no_array(wrong):
+    with pytest.raises(
+        TypeError, match=r"^TrainVar: expected a constraint that gives an array of an array, got .*call:"
+    ):
+        objax.TrainVar(jn.ones(3), constraint=wrong)
+
+
+def test_a_constraint_that_is_no_function():
+    with pytest.raises(TypeError, match=r"^TrainVar: expected constraint as a function, got 3\."):
+        objax.TrainVar(jn.ones(3), constraint=3)
+
+
 def test_training_keeps_the_constraint():
     v = objax.TrainVar(jn.array([1.0, 2.0]), constraint=positive)
     vc = objax.VarCollection(v=v)
