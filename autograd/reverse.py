@@ -379,7 +379,7 @@ def conformed(c: Any, shape: tuple[int, ...], dtype: numpy.dtype[Any]) -> Any:
     if added > 0:
         c = c.sum(tuple(range(added)))
     if c.shape != shape and c.ndim == len(shape):
-        c = c.sum(tuple([i for i, n in enumerate(shape) if n == 1 and c.shape[i] != 1]), keepdims=True)
+        c = c.sum(tuple([i for i, n in enumerate(shape) if n == 1]), keepdims=True)
     if c.shape != shape:
         raise ValueError(f"expected a cotangent of shape {shape} from a vjp, got {c.shape}.")
     if c.dtype is dtype:

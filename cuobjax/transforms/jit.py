@@ -136,12 +136,9 @@ class Jit(Transform, Generic[P, R]):
             key, given, leaves = self._given(args, kwargs)
             for program in self._programs.get(key, ()):
                 if program.draws:
-                    results = program.results(leaves)
-                    if results is not None:
+                    if (results := program.results(leaves)) is not None:
                         return results[0]
-                    continue
-                inputs = program.inputs(leaves)
-                if inputs is not None:
+                elif (inputs := program.inputs(leaves)) is not None:
                     return program.run(inputs)
             return self._record(key, given)
         except Exception as error:
@@ -151,7 +148,7 @@ class Jit(Transform, Generic[P, R]):
     def _given(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Hashable, _Given, list[Any]]:
         """What programs for a call are stored under, its arguments, and the inputs in them."""
         options: Any = dict(sorted(kwargs.items())) if len(kwargs) > 1 else kwargs
-        static = self._static(args) if self.static_argnums else ()
+        static = _static(self.static_argnums, len(args)) if self.static_argnums else ()
         named = {name: options[name] for name in self._static_names if name in options}
         options = {name: x for name, x in options.items() if name not in named} if named else options
         traced: Any = tuple([None if i in static else a for i, a in enumerate(args)]) if static else args
@@ -178,10 +175,6 @@ class Jit(Transform, Generic[P, R]):
         except (TypeError, ValueError):
             require_keys((traced, options), _names_of(self.__wrapped__))
             raise
-
-    def _static(self, args: Sequence[Any]) -> list[int]:
-        """The positions of static arguments in a call."""
-        return sorted({i % len(args) for i in self.static_argnums or () if -len(args) <= i < len(args)})
 
     @functools.cached_property
     def _on_gpu(self) -> list[BaseVar]:
@@ -369,6 +362,11 @@ class _Given(NamedTuple):
         """All arguments, with other values in place of those that are traced."""
         args, kwargs = traced
         return [self.static.get(i, a) for i, a in enumerate(args)], kwargs | self.named
+
+
+def _static(positions: Sequence[int], n: int) -> list[int]:
+    """The positions of static arguments in a call with `n` arguments by position."""
+    return sorted({i % n for i in positions if -n <= i < n})
 
 
 def _names_of(f: Callable[..., Any]) -> list[str]:
