@@ -126,7 +126,7 @@ class Explanation:
         recordings: How often it has recorded.
         programs: Its programs.
         dropped: How many programs were dropped as modules changed.
-        causes: What was new in calls that were recorded, and how often, {text: number}.
+        causes: What was new in calls that were recorded, and how often, {text: number}: the three most frequent ones.
         notes: What else there is to know.
     """
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import autograd.numpy as anp
-from autograd import checkpoint, grad, jacobian, jvp, vjp, vmap
+from autograd import checkpoint, grad, jacobian, jvp, reverse, vjp, vmap
 from autograd.reverse import Tape
+from autograd.write_protection import Held
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 X = np.linspace(0, 1, 3)
@@ -101,8 +102,45 @@ class TestRecording:
             tape.pull([y], [np.float64(1)], [x], consume=True)[0], -np.cos(np.cos(X)) * np.sin(X)
         )
 
+    def test_a_node_that_the_checkpoint_of_another_thread_cut(self):
+        class Cut(list):
+            def append(self, node):
+                pass
+
+        tape = Tape()
+        x = tape.watch(X)
+        tape.nodes = Cut(tape.nodes)
+        with pytest.raises(RuntimeError, match=r"^checkpoint: another thread computed with traced values"):
+            anp.sin(x)
+
+    def test_another_thread_holds_an_array_first(self, monkeypatch):
+        tape, others = Tape(), Held()
+
+        class Lock:
+            def __enter__(self):
+                tape._held = others
+
+            def __exit__(self, *_):
+                pass
+
+        monkeypatch.setattr(reverse, "_first_hold", Lock())
+        assert tape.held is others
+
 
 class TestCheckpoint:
+    def test_a_backward_pass_lets_no_other_thread_in(self):
+        found = []
+
+        def f(x):
+            lock = x._trace.replaying
+            if lock is not None:  # it runs again
+                with ThreadPoolExecutor(1) as pool:
+                    found.append(pool.submit(lock.acquire, blocking=False).result())
+            return anp.sin(x)
+
+        grad(checkpoint(f))(1.0)
+        assert found == [False]
+
     def test_threads_pull_back_through_one_checkpoint(self):
         def f(x):
             return anp.sum(checkpoint(_branch)(x, 1) * checkpoint(lambda z: checkpoint(anp.sin)(z) * z)(x))

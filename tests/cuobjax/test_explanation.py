@@ -109,6 +109,9 @@ def test_causes_have_the_values_before_and_now():
     for s in (2, 3):
         jitted(X[:2], s=s)
     assert jitted.explain().programs[-1].causes == ("the value of argument 's': 2, then 3",)
+    assert jitted.explain().causes == {  # the three most frequent of six
+        "the structure of the arguments": 2, "the shape or dtype of argument 0 (x)": 1, "the value of argument 1": 1,
+    }  # fmt: skip
 
 
 def test_static_objects_have_names():

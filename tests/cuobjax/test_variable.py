@@ -81,6 +81,22 @@ def test_s20_assign_checks_shape_and_dtype():
         np.testing.assert_array_equal(v.value, [1, 2])
 
 
+@pytest.mark.parametrize(("dtype", "chosen"), [("float64", "float32"), ("float32", "int32"), ("int32", "float64")])
+def test_raw_arrays_of_another_dtype_are_refused(dtype, chosen):
+    v = objax.StateVar(jn.zeros(2, dtype))
+    with pytest.raises(TypeError, match=rf"^StateVar\.assign: expected dtype {dtype}, got (float|int)32\."):
+        v.assign(raw(1.5, 2, dtype=chosen))
+
+
+def test_raw_arrays_that_chose_no_dtype_take_that_of_a_variable():
+    v, count = objax.StateVar(jn.zeros(2)), objax.StateVar(jn.zeros(2, "int32"))
+    for value in (raw(1, 2, dtype="float64"), raw(1, 2, dtype="int64")):
+        v.assign(value)
+        np.testing.assert_array_equal(v.value, np.array([1, 2], "float32"), strict=True)
+    with pytest.raises(OverflowError, match=r"^int32: expected integers from"):
+        count.assign(np.array([1, 2**40]))
+
+
 def test_assign_without_check():
     v = objax.StateVar(raw(1, 2))
     v.assign(jn.array(raw(1, 2, 3), dtype="float64"), check=False)
@@ -121,8 +137,8 @@ def test_reduce():
     first.reduce(jn.array([[3.0, 4.0], [5.0, 6.0]]))
     np.testing.assert_array_equal(first.value, [3, 4])
     whole = objax.StateVar(jn.array([1, 2]))
-    whole.reduce(jn.array([[1, 2], [2, 3]]))
-    np.testing.assert_array_equal(whole.value, [1.5, 2.5])
+    whole.reduce(jn.array([[1, 2], [4, 5]]))
+    np.testing.assert_array_equal(whole.value, [2.5, 3.5])
     key = objax.RandomState(1)
     key.reduce(jn.array([[1, 2], [3, 4]]))
     np.testing.assert_array_equal(key.value, [0, 1])
