@@ -118,11 +118,6 @@ def minimum(a: Any, b: Any) -> Any:
     return a if a < b or a != a else b
 
 
-def maximum(a: Any, b: Any) -> Any:
-    """As `numpy.maximum`, also of NaN."""
-    return a if a > b or a != a else b
-
-
 def _double_normal_cdf(x):
     return 0.5 * math.erfc(-x * math.sqrt(0.5))
 
@@ -133,8 +128,8 @@ def _double_softplus(x):
 
 # What names in a compiled text stand for.
 SINGLE_PRECISION: dict[str, Any] = {
-    "exp": exp, "tanh": tanh, "normal_cdf": normal_cdf, "where": where, "minimum": minimum, "maximum": maximum,
-    "expm1": expm1, "softplus": softplus, "log": math.log, "sqrt": math.sqrt,
+    "exp": exp, "tanh": tanh, "normal_cdf": normal_cdf, "where": where, "minimum": minimum, "expm1": expm1,
+    "softplus": softplus, "log": math.log, "sqrt": math.sqrt,
 }  # fmt: skip
 DOUBLE_PRECISION: dict[str, Any] = SINGLE_PRECISION | {
     "exp": math.exp, "tanh": math.tanh, "normal_cdf": _double_normal_cdf, "expm1": math.expm1,

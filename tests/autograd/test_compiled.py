@@ -33,6 +33,8 @@ DTYPES = ["float32", "float64"]
 def always(monkeypatch):
     """Small arrays, too, and several parts."""
     monkeypatch.setattr(compiled, "LEAST", 0)
+    monkeypatch.setattr(softmax, "PIECE", 0)
+    monkeypatch.setattr(activation, "_is_small", lambda args: False)
     monkeypatch.setattr(compiled, "PART", 64)
     monkeypatch.setattr(compiled, "threads", lambda: 3)
     monkeypatch.setattr(compiled, "is_there", lambda: True)
@@ -285,7 +287,7 @@ def test_activations(name, dtype, both):
         assert found.dtype == dtype
         digits = 40 * np.finfo(dtype).eps
         np.testing.assert_allclose(found, known, rtol=digits, atol=digits)
-        assert (np.signbit(found) == np.signbit(known))[np.abs(known) > 0].all()
+        assert (np.signbit(found) == np.signbit(known))[np.abs(known) > digits].all()  # others may be rounded to 0
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
