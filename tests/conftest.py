@@ -16,7 +16,9 @@ from autograd.dtypes import set_default_dtype
 from autograd.kernels.loading import loader
 from autograd.primitive import PRIMITIVES
 
-collect_ignore = ["data", "fuzz"]  # programs, for which libraries are needed that are not installed here
+# Programs, for which libraries are needed that are not installed here, or that other environments run.
+collect_ignore = ["clients/inside", "data", "fuzz"]
+gc.disable()  # while the tests are collected, which makes a million objects and leaves no garbage
 
 _SLOW = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
 hypothesis.settings.register_profile(
@@ -51,6 +53,10 @@ def pytest_collection_modifyitems(config, items):
         left_out = [item for item, out in zip(items, on_the_cpu, strict=True) if out]
         items[:] = [item for item, out in zip(items, on_the_cpu, strict=True) if not out]
         config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_collection_finish():
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -25,24 +25,34 @@ def layers():
 LAYERS = layers()
 
 
+def files():
+    """{name: file} of every module of both packages."""
+    for path in sorted([*ROOT.glob("autograd/**/*.py"), *ROOT.glob("cuobjax/**/*.py")]):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+FILES = dict(files())
+
+
 @cache
+def tree(name):
+    """The syntax tree of a module, which takes some milliseconds to read."""
+    return ast.parse(FILES[name].read_text(), str(FILES[name]))
+
+
 def modules():
     """The syntax tree of every module of both packages, by its name."""
-    found = {}
-    for path in [*ROOT.glob("autograd/**/*.py"), *ROOT.glob("cuobjax/**/*.py")]:
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        found[name] = ast.parse(path.read_text(), str(path))
-    return found
+    return {name: tree(name) for name in FILES}
 
 
 def is_package(name):
-    return (ROOT / Path(*name.split(".")) / "__init__.py").exists()
+    return FILES[name].name == "__init__.py"
 
 
 def imports(name):
     """The modules of both packages that a module imports, within functions as well: (line, module)."""
-    for node in statements(modules()[name]):
+    for node in statements(tree(name)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield from ((node.lineno, target) for target in imported(name, node))
 
@@ -63,8 +73,8 @@ def imported(name, node):
         base = name.split(".") if is_package(name) else name.split(".")[:-1]
         start = ".".join(base[: len(base) - node.level + 1]) if node.level else ""
         source = ".".join(filter(None, [start, node.module]))
-        found = [f"{source}.{alias.name}" if f"{source}.{alias.name}" in modules() else source for alias in node.names]
-    return [target for target in dict.fromkeys(found) if target in modules()]
+        found = [f"{source}.{alias.name}" if f"{source}.{alias.name}" in FILES else source for alias in node.names]
+    return [target for target in dict.fromkeys(found) if target in FILES]
 
 
 def layer(name):
@@ -82,7 +92,7 @@ def layer(name):
 def test_imports_run_downward():
     wrong = [
         f"{name}:{line} imports {target}"
-        for name in modules()
+        for name in FILES
         for line, target in imports(name)
         if layer(target) > layer(name)
     ]
@@ -98,7 +108,7 @@ def test_autograd_never_imports_cuobjax():
 
 def test_there_are_no_cycles():
     """A package and its submodules count as what they are: `from . import x` is an import of x."""
-    graph = {name: {target for _, target in imports(name)} - {name} for name in modules()}
+    graph = {name: {target for _, target in imports(name)} - {name} for name in FILES}
     done, path = set(), []
 
     def visit(name):
@@ -117,7 +127,7 @@ def test_what_is_private_stays_in_its_folder():
     """cuobjax imports no module of autograd whose name begins with an underscore."""
     wrong = [
         f"{name}:{line} imports {target}"
-        for name in modules()
+        for name in FILES
         for line, target in imports(name)
         if "._" in target and name.partition(".")[0] != target.partition(".")[0]
     ]
@@ -126,7 +136,7 @@ def test_what_is_private_stays_in_its_folder():
 
 def test_every_layer_is_there():
     starts = [start for row in LAYERS for start in row]
-    assert [s for s in starts if not any(name == s or name.startswith(f"{s}.") for name in modules())] == []
+    assert [s for s in starts if not any(name == s or name.startswith(f"{s}.") for name in FILES)] == []
 
 
 def test_nothing_is_imported_by_star():
@@ -147,7 +157,7 @@ def test_only_the_backend_knows_cupy():
                 )
             if isinstance(node, ast.Name) and node.id in ("cupy", "cupyx"):
                 assert name in ("autograd.backend", "autograd.array_protocols"), f"{name}:{node.lineno}"
-    loading = [node for node in modules()["autograd.backend"].body if isinstance(node, ast.Import)]
+    loading = [node for node in tree("autograd.backend").body if isinstance(node, ast.Import)]
     assert not any("cupy" in alias.name for node in loading for alias in node.names)
 
 
@@ -192,9 +202,7 @@ def test_no_assertions_in_public_code():
     assert not found
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
+@pytest.mark.parametrize("name", FILES)
 def test_files_are_short_and_say_what_they_are(name):
-    path = ROOT / Path(*name.split("."))
-    path = path / "__init__.py" if is_package(name) else path.with_suffix(".py")
-    assert ast.get_docstring(modules()[name]), f"{name}: write a docstring"
-    assert len(path.read_text().splitlines()) <= 500
+    assert ast.get_docstring(tree(name)), f"{name}: write a docstring"
+    assert len(FILES[name].read_text().splitlines()) <= 500

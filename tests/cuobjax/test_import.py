@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import cuobjax
-from tests.test_architecture import modules
+from tests.test_architecture import FILES
 
 HEAVY = """
     PIL cupy jax matplotlib ml_dtypes numba numpy.random numpy.testing onnx pandas scipy sklearn tensorboard torch tqdm
@@ -51,7 +51,7 @@ def test_every_part_may_be_the_next_one_that_is_imported():
     """After `import cuobjax`, in whatever order functions ask for the others."""
     code = f"""
 import importlib, os, sys, cuobjax, autograd
-for name in {sorted(modules())}:
+for name in {sorted(FILES)}:
     if name not in sys.modules and not name.endswith("doctor"):
         child = os.fork()
         if not child:
