@@ -10,12 +10,11 @@ import numpy as onp
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.axes import complete_axis
-from autograd.backend import CPU
 from autograd.ops import random as ops
 
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Shape
-from ..util.convert import require_sizes, to_shape
+from ..util.convert import at_hand, require_sizes, to_shape
 from .continuous import exponential, uniform
 from .drawing import Draw, dtype_or_default, reals
 from .generator import DEFAULT_GENERATOR, KeySource, new_key
@@ -24,11 +23,6 @@ __all__ = [
     "bernoulli", "binomial", "bits", "categorical", "choice", "permutation", "poisson", "rademacher", "randint",
     "shuffle",
 ]  # fmt: skip
-
-
-def _is_known(x):
-    """Whether the numbers in `x` are at hand: looking at them would wait for a GPU."""
-    return type(x) is Array and x.device == CPU
 
 
 def bits(shape: Shape, *, generator: KeySource = DEFAULT_GENERATOR) -> Array:
@@ -60,7 +54,8 @@ def bernoulli(shape: Shape, p: ArrayLike = 0.5, *, generator: KeySource = DEFAUL
     if isinstance(p, numbers.Real):
         return ops.bernoulli(draw.key(), shape=draw.shape, p=p)
     p = reals("bernoulli", p, onp.float64)
-    if _is_known(p) and not ((p.raw >= 0) & (p.raw <= 1)).all():
+    known = at_hand(p)
+    if known is not None and not ((known >= 0) & (known <= 1)).all():
         raise ValueError(f"bernoulli: expected 0 <= p <= 1, got {p}.")
     threshold = jn.rint(draw.parameter(p, onp.float64) * 2.0**32)
     return ops.bits(draw.key(), shape=draw.shape).astype(onp.float64) < threshold
@@ -123,9 +118,9 @@ def categorical(
     """
     logits = jn.asarray(logits)
     require_sizes("categorical", -math.inf, axis=axis)
-    axis = axis - logits.ndim if axis >= 0 else axis
-    if not -logits.ndim <= axis < 0:
+    if not -logits.ndim <= axis < logits.ndim:
         raise ValueError(f"categorical: expected an axis of logits of shape {logits.shape}, got {axis}.")
+    axis = axis - logits.ndim if axis >= 0 else axis
     if not logits.shape[axis]:
         raise ValueError(f"categorical: expected something to choose from, got logits of shape {logits.shape}.")
     others = logits.shape[:axis] + logits.shape[logits.ndim + axis + 1 :]
@@ -203,16 +198,17 @@ def choice(
     shape = to_shape("choice", shape)
     if not (isinstance(a, numbers.Integral) or jn.ndim(a)):
         raise TypeError(f"choice: expected an integer or an array with axes, got {a!r}.")
-    n = a if isinstance(a, numbers.Integral) else jn.shape(a)[axis]
+    n = a if isinstance(a, numbers.Integral) else jn.shape(a)[complete_axis(axis, jn.ndim(a))]
     count = math.prod(shape)
-    if count and n < (1 if replace else count):
-        raise ValueError(f"choice: expected at least {1 if replace else count} parts to choose from, got {n}.")
+    least = 1 if replace else count
+    if count and n < least:
+        raise ValueError(f"choice: expected at least {least} parts to choose from, got {n}.")
     if p is not None:
         p = reals("choice", p, onp.float64)
         if p.shape != (n,):
             raise ValueError(f"choice: expected p of shape ({n},), got {p.shape}.")
-        least = 1 if replace else count
-        if _is_known(p) and not ((p.raw >= 0).all() and least <= (p.raw > 0).sum() and p.raw.sum() < onp.inf):
+        known = at_hand(p)
+        if known is not None and not ((known >= 0).all() and least <= (known > 0).sum() and known.sum() < onp.inf):
             raise ValueError(f"choice: expected probabilities, {least} or more of them not 0, got {p}.")
     places = _places_again(n, shape, p, generator) if replace else _places_once(n, count, p, generator).reshape(shape)
     return jn.asarray(places, default_dtype(int)) if isinstance(a, numbers.Integral) else jn.take(a, places, axis)

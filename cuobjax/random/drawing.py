@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, ParamSpec
 
 import numpy as onp
@@ -83,7 +84,7 @@ class Draw:
 
     def moved(self, numbers: Callable[[], Array], loc: ArrayLike, scale: ArrayLike, name: str = "scale") -> Array:
         """`numbers() * scale + loc`, in the dtype and shape of the numbers; nothing is drawn if these are wrong."""
-        if isinstance(scale, int | float) and scale < 0:
+        if isinstance(scale, Real) and scale < 0:
             raise ValueError(f"{self.where}: expected {name} of at least 0, got {scale}.")
         loc, scale = self.fitting(loc), self.fitting(scale)
         x = numbers()

@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from autograd import Array
-from autograd.backend import is_array
+from autograd.backend import CPU, is_array
 
 from ..constants import ConvPadding, Interpolate
 from ..typing import Padding
 
 __all__ = [
-    "ilog2", "lengths_of_axes", "require_functions", "require_integers", "require_iterable", "require_lengths",
-    "require_reals", "require_sizes", "to_interpolate", "to_number", "to_padding", "to_path", "to_positions",
-    "to_shape", "to_tuple",
+    "at_hand", "ilog2", "lengths_of_axes", "require_functions", "require_integers", "require_iterable",
+    "require_lengths", "require_reals", "require_sizes", "to_interpolate", "to_number", "to_padding", "to_path",
+    "to_positions", "to_shape", "to_tuple",
 ]  # fmt: skip
 
 
@@ -83,6 +83,11 @@ def require_reals(where: str, **reals: Any) -> None:
     for name, x in reals.items():
         if not isinstance(x, numbers.Real | Array) and not is_array(x):
             raise TypeError(f"{where}: expected {name} as a number, got {x!r}.")
+
+
+def at_hand(x: Array) -> Any:
+    """The numbers of an Array; None if they are on a GPU, which a look at them would wait for, or traced."""
+    return x.raw if type(x) is Array and x.device == CPU else None
 
 
 def require_iterable(where: str, **iterables: Any) -> None:

@@ -417,8 +417,9 @@ def test_categorical_shapes(generator):
     assert random.categorical(logits, -2, shape=(5, 3), dtype="int64", generator=generator).dtype == "int64"
     with pytest.raises(ValueError, match=r"categorical: expected a shape \(..., \*\(2,\)\), got \(4,\)"):
         random.categorical(logits, shape=(4,), generator=generator)
-    with pytest.raises(ValueError, match=r"categorical: expected an axis of logits of shape \(2, 3\), got -3"):
-        random.categorical(logits, -3, generator=generator)
+    for axis in (-3, 5):
+        with pytest.raises(ValueError, match=rf"categorical: expected an axis of .* shape \(2, 3\), got {axis}\."):
+            random.categorical(logits, axis, generator=generator)
 
 
 def test_permutation_and_shuffle(generator):
@@ -606,12 +607,14 @@ def test_what_cannot_be_drawn_from():
         (lambda: random.permutation(-1), "permutation: expected a non-negative number, got -1"),
         (lambda: random.permutation(jn.ones((2, 3)), axis=5), "axis 5 is out of bounds"),
         (lambda: random.shuffle(jn.ones((2, 3)), axis=-3), "axis -3 is out of bounds"),
+        (lambda: random.choice(jn.ones((2, 3)), (2,), axis=5), "axis 5 is out of bounds"),
         (lambda: random.rademacher((2,), dtype="uint8"), "rademacher: expected a dtype that has -1, got uint8"),
         (lambda: random.rademacher((2,), dtype=bool), "rademacher: expected a dtype that has -1, got bool"),
         (lambda: random.normal((2,), stddev=-1), "normal: expected stddev of at least 0, got -1"),
         (lambda: random.truncated_normal((2,), stddev=-0.5), "truncated_normal: expected stddev of at least 0"),
         (lambda: random.exponential((2,), scale=-1), "exponential: expected scale of at least 0"),
         (lambda: random.laplace((2,), scale=np.float64(-1)), "laplace: expected scale of at least 0"),
+        (lambda: random.laplace((2,), scale=np.float32(-1)), "laplace: expected scale of at least 0"),
     ],
 )
 def test_arguments_that_cannot_be_meant_are_refused(draw, message):

@@ -10,10 +10,9 @@ import numpy as np
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.axes import complete_axes
-from autograd.backend import CPU
 
 from ...typing import ArrayLike, Axes
-from ...util.convert import require_reals
+from ...util.convert import at_hand, require_reals
 from ..half_precision import single, with_precision_of
 
 __all__ = [
@@ -82,31 +81,26 @@ def require_classes(where: str, labels: Array, classes: int) -> None:
     require_between(where, "labels", labels, 0, classes - 1, remedy)
 
 
-def require_between(where: str, name: str, x: Array, least: float, most: float, remedy: str) -> None:
+def require_between(where: str, name: str, x: Array, least: float, most: float, remedy: str = "") -> None:
     """Raises ValueError for numbers out of range, where they are at hand: not on a GPU, not traced. NaN is none."""
-    numbers = _at_hand(x)
-    if numbers is not None:
+    numbers = at_hand(x)
+    if numbers is not None and numbers.size:
         low, high = numbers.min(), numbers.max()
         slack = 0 if x.dtype.kind in "biu" else 1e-3  # what rounding adds to probabilities
         if low < least - slack or high > most + slack:
             expected = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
             got = low if low < least - slack else high
-            raise ValueError(f"{where}: expected {name} {expected}, got {got}. {remedy}")
+            raise ValueError(f"{where}: expected {name} {expected}, got {got}. {remedy}".rstrip())
 
 
 def require_signs(where: str, name: str, x: Array) -> None:
     """Raises ValueError for numbers other than -1 and 1, where they are at hand: not on a GPU, not traced."""
-    numbers = _at_hand(x)
+    numbers = at_hand(x)
     if numbers is not None and x.dtype.kind == "b":
         numbers = numbers.astype(int)
     if numbers is not None and (wrong := numbers[abs(numbers) != 1]).size:
         remedy = f" For 0 and 1 write 2 * {name} - 1." if not wrong[0] else ""
         raise ValueError(f"{where}: expected {name} -1 and 1, got {wrong[0]}.{remedy}")
-
-
-def _at_hand(x: Array) -> Any:
-    """The numbers of an Array, None if there are none, they are on a GPU or traced."""
-    return x.raw if type(x) is Array and x.device == CPU and x.size else None
 
 
 def mean_of(

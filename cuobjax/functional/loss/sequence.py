@@ -5,12 +5,11 @@ import math
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.alignment import ctc
-from autograd.backend import CPU
 from autograd.dtypes import is_inexact
 
 from ...typing import ArrayLike
-from ...util.convert import require_sizes
-from .arguments import require_classes, require_real
+from ...util.convert import at_hand, require_sizes
+from .arguments import require_between, require_classes, require_real
 
 __all__ = ["ctc_logits"]
 
@@ -57,7 +56,7 @@ def ctc_logits(
         raise ValueError(f"ctc_logits: expected blank from 0 to {classes - 1}, got {blank}.")
     steps_of = steps if logit_lengths is None else _lengths("logit_lengths", logit_lengths, n, 1, steps)
     labels_of = length if label_lengths is None else _lengths("label_lengths", label_lengths, n, 0, length)
-    if words.device == CPU:
+    if at_hand(words) is not None:
         counted = words
         if isinstance(labels_of, Array):
             counted = jn.where(jn.arange(length) < labels_of[:, None], words, blank)
@@ -77,8 +76,5 @@ def _lengths(name, lengths, n, least, most):
     lengths = _integers(name, lengths)
     if lengths.shape != (n,):
         raise ValueError(f"ctc_logits: expected {name} of shape ({n},), got {lengths.shape}.")
-    if type(lengths) is Array and lengths.device == CPU and n:
-        low, high = lengths.raw.min(), lengths.raw.max()
-        if low < least or high > most:
-            raise ValueError(f"ctc_logits: expected {name} from {least} to {most}, got {low if low < least else high}.")
+    require_between("ctc_logits", name, lengths, least, most)
     return lengths
