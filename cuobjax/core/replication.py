@@ -16,7 +16,7 @@ from .random_state import RandomState, exclusive
 from .scope import Values, is_open, write
 from .variable import BaseVar
 
-__all__ = ["forget_replicas", "replicate", "replicated"]
+__all__ = ["forget_replicas", "replicate", "replicated", "require_one_value"]
 
 _replicated: set[BaseVar] = set()  # outside of scopes: all threads see their values
 _in_scope: ContextVar[frozenset[BaseVar]] = ContextVar("cuobjax.replicated", default=frozenset())
@@ -26,6 +26,12 @@ _on_device: ContextVar[bool] = ContextVar("cuobjax.on_device", default=False)
 def replicated() -> frozenset[BaseVar]:
     """The variables that hold a value for each device here, stacked along the first axis."""
     return frozenset() if _on_device.get() else _in_scope.get().union(_replicated)
+
+
+def require_one_value(where: str, variables: Iterable[BaseVar]) -> None:
+    """Raises ValueError for variables that hold a value for each device; `where` is who asks."""
+    if not replicated().isdisjoint(variables):
+        raise ValueError(f"{where}: expected variables of one value, got replicas. Call it after replicate().")
 
 
 def forget_replicas() -> None:

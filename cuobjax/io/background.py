@@ -12,7 +12,7 @@ from autograd import device
 from autograd.core import wrapped
 
 from ..core.collection import VarCollection
-from ..core.replication import replicated
+from ..core.replication import require_one_value
 from ..core.variable import BaseVar, StateVar, referred
 from .collection import host_array
 
@@ -80,12 +80,11 @@ def snapshot(vc: VarCollection) -> VarCollection:
     Raises:
         ValueError: If one has a value for each device.
     """
+    require_one_value("Checkpoint.save", map(referred, vc))
     made: dict[BaseVar, StateVar] = {}
     found = VarCollection()
     for name, v in vc.items():
         v = referred(v)
-        if v in replicated():
-            raise ValueError("Checkpoint.save: expected variables of one value, got replicas. Save after replicate().")
         if v not in made:
             made[v] = as_variable(host_array(v))
         found[name] = made[v]

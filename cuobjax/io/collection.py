@@ -14,15 +14,15 @@ from autograd.core import wrapped
 
 from ..core.collection import VarCollection, Variables
 from ..core.random_state import RandomState
-from ..core.replication import replicated
+from ..core.replication import require_one_value
 from ..core.scope import is_open
 from ..core.variable import BaseVar, referred
 from ..typing import FileOrStr
 from .formats import Arrays, Stored, is_foreign, is_path, opened, replacement, write
 
 __all__ = [
-    "Loaded", "assign_one_by_one", "host_array", "list_variables", "load_var_collection", "read_variable",
-    "require_renamer", "require_untraced", "save_var_collection", "write_to",
+    "Loaded", "assign_one_by_one", "host_array", "list_variables", "load_var_collection", "read_variable", "renamed",
+    "require_untraced", "save_var_collection", "write_to",
 ]  # fmt: skip
 
 
@@ -55,17 +55,17 @@ def save_var_collection(file: FileOrStr, vc: Variables) -> None:
     A file at a path is replaced when the new one is safe on the disk: a crash leaves the old one or the new one.
 
     Args:
-        file: A path, whose ending .safetensors chooses that format, else it is .npz; or a binary file (.npz).
+        file: A path, whose ending chooses the format: .safetensors, PyTorch's for .pt, .pth and .bin, else .npz; or a
+            binary file (.npz).
         vc: The VarCollection.
 
     Raises:
         ValueError: If a variable has a value for each device, within `VarCollection.replicate`.
-        TypeError: If .safetensors has no such dtype.
+        TypeError: If the format does not have a dtype.
     """
     named = _named(_in_order("save_var_collection", file, vc))
     require_untraced("save_var_collection")
-    if not replicated().isdisjoint(named):
-        raise ValueError("save_var_collection: expected variables of one value, got replicas. Save after replicate().")
+    require_one_value("save_var_collection", named)
     write_to(file, _HostArrays({names[0]: variable for variable, names in named.items()}))
 
 
@@ -86,7 +86,7 @@ def _in_order(where, file, vc):
 
 
 def load_var_collection(
-    file: FileOrStr, vc: Variables, renamer: Callable[[str], str] | None = None, strict: bool = True
+    file: FileOrStr, vc: Variables, renamer: Callable[[str], str | None] | None = None, strict: bool = True
 ) -> Loaded:
     """Assigns saved values to variables, to all of them or, if something is wrong, to none.
 
@@ -100,7 +100,8 @@ def load_var_collection(
     Args:
         file: As for `save_var_collection`.
         vc: The VarCollection.
-        renamer: A function of names in the file, such as a `util.Renamer`, that returns names in `vc`.
+        renamer: A function of names in the file, such as a `util.Renamer`, that returns names in `vc`; None as its
+            result leaves a value out.
         strict: False: every variable that is not in the file keeps its value.
 
     Returns:
@@ -116,7 +117,7 @@ def load_var_collection(
     named = _named(vc)
     with opened(file, own=True) as archive:
         archive.check(())  # names before they are compared
-        stored = _renamed(archive.stored, renamer)
+        stored = renamed("load_var_collection", archive.stored, renamer)
         found = {v: next((name for name in names if name in stored), None) for v, names in named.items()}
         wanted = {v: name for v, name in found.items() if name is not None}
         unused = sorted(stored.keys() - wanted.values())
@@ -264,23 +265,24 @@ def host_array(variable: BaseVar) -> onp.ndarray[Any, Any]:
     return CPU.put(raw) if is_cupy(raw) else onp.asarray(raw)
 
 
-def require_renamer(where: str, renamer: Any) -> None:
-    """Raises TypeError for what is neither None nor a function."""
+def renamed(where: str, names: Iterable[str], renamer: Callable[[str], str | None] | None) -> dict[str, str]:
+    """{new name: name}, without those for which the renamer returns None; `where` is who asks.
+
+    Raises:
+        TypeError: If the renamer is neither None nor a function.
+        ValueError: If two names become one.
+    """
     if renamer is not None and not callable(renamer):
         remedy = f" Write cuobjax.util.Renamer({renamer!r})." if isinstance(renamer, Mapping) else ""
         raise TypeError(f"{where}: expected renamer as a function of names, got {renamer!r}.{remedy}")
-
-
-def _renamed(names, renamer):
-    """{new name: name in the file}."""
-    require_renamer("load_var_collection", renamer)
-    renamed: dict[str, str] = {}
+    found: dict[str, str] = {}
     for name in names:
         new = name if renamer is None else renamer(name)
-        if new in renamed:
-            raise ValueError(f"load_var_collection: expected new names that differ, got {new!r} again, for {name!r}.")
-        renamed[new] = name
-    return renamed
+        if new in found:
+            raise ValueError(f"{where}: expected new names that differ, got {new!r} again, for {name!r}.")
+        if new is not None:
+            found[new] = name
+    return found
 
 
 def _is_bits(stored, dtype):

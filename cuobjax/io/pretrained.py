@@ -21,7 +21,7 @@ from ..core.module import Module, parts, walk
 from ..core.random_state import RandomState
 from ..core.variable import BaseVar, TrainRef, unconstrained
 from ..typing import FileOrStr
-from .collection import Loaded, assign_one_by_one, host_array, require_renamer, require_untraced, write_to
+from .collection import Loaded, assign_one_by_one, host_array, renamed, require_untraced, write_to
 from .conventions import PYTORCH, Convention
 from .formats import ENDINGS, Arrays, Stored, is_path, opened
 
@@ -88,7 +88,12 @@ def load_weights(
         raise TypeError(f"{where}: expected a module, got {type(module).__name__}.")
     require_untraced(where)
     with _values(state, where) as values:
-        stored = _joined(module, _renamed(values, renamer, convention, where), convention.joined, convention, where)
+        kept = {
+            new: values[name]
+            for new, name in renamed(where, values, renamer).items()
+            if not re.fullmatch(convention.ignored, new)
+        }
+        stored = _joined(module, kept, convention.joined, convention, where)
         named = {v: names[0] for v, names in names_of(module.vars()).items()}
         found: dict[BaseVar, Callable[[], onp.ndarray[Any, Any]]] = {}
         matched: dict[str, str] = {}
@@ -197,20 +202,6 @@ def _way(path, convention):
     """What the names of the values of a module at a path begin with."""
     steps = [step.strip("'\"") for step in re.findall(r"\w+|'[^']*'|\"[^\"]*\"", path) if step != "__wrapped__"]
     return "".join(step + convention.separator for step in steps)
-
-
-def _renamed(values, renamer, convention, where):
-    """The values by their new names."""
-    require_renamer(where, renamer)
-    renamed: dict[str, _Value] = {}
-    for name, value in values.items():
-        new = name if renamer is None else renamer(name)
-        if new is None or re.fullmatch(convention.ignored, new):
-            continue
-        if new in renamed:
-            raise ValueError(f"{where}: expected new names that differ, got {new!r} again, for {name!r}.")
-        renamed[new] = value
-    return renamed
 
 
 def _joined(module, stored, plans, convention, where):

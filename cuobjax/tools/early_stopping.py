@@ -6,7 +6,7 @@ from typing import Any, Literal
 from autograd import Array
 
 from ..core.collection import VarCollection, Variables, assign_all
-from ..core.replication import replicated
+from ..core.replication import require_one_value
 from ..core.scope import at_once
 from ..core.variable import BaseVar, referred
 from ..util.convert import require_integers, require_reals, to_number
@@ -71,7 +71,7 @@ class EarlyStopping:
         Raises:
             ValueError: If a variable has a value for each device, within `VarCollection.replicate`.
         """
-        self._require_one_value()
+        require_one_value("EarlyStopping", self._variables)
         number = to_number("EarlyStopping", "metric", metric)
         gain = (self.best - number) if self.mode == "min" else (number - self.best)
         if gain > self.min_delta or (math.isnan(self.best) and not math.isnan(number)):
@@ -83,11 +83,7 @@ class EarlyStopping:
 
     def restore(self) -> None:
         """Assigns the best values; ValueError if there was no metric yet, or within `VarCollection.replicate`."""
-        self._require_one_value()
+        require_one_value("EarlyStopping.restore", self._variables)
         if self._values is None:
             raise ValueError("EarlyStopping.restore: expected a metric before. Call early(metric) after each epoch.")
         at_once(assign_all, self._values)
-
-    def _require_one_value(self):
-        if not replicated().isdisjoint(self._variables):
-            raise ValueError("EarlyStopping: expected variables of one value, got replicas. Call it after replicate().")

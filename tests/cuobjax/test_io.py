@@ -231,7 +231,7 @@ def test_safetensors_of_other_programs_load(tmp_path):
     turned = StateVar(np.arange(6.0).reshape(2, 3).T)
     save_var_collection(tmp_path / "v.safetensors", VarCollection(v=turned))
     assert load_file(tmp_path / "v.safetensors")["v"].tolist() == [[0, 3], [1, 4], [2, 5]]
-    with pytest.raises(TypeError, match=r"^save_var_collection: expected dtypes of \.safetensors, got complex128"):
+    with pytest.raises(TypeError, match=r"^cuobjax\.io: expected dtypes of \.safetensors, got complex128"):
         save_var_collection(tmp_path / "v.safetensors", VarCollection(v=StateVar(np.ones(2, np.complex128))))
     assert load_file(tmp_path / "v.safetensors").keys() == {"v"}
 
@@ -300,6 +300,12 @@ def test_a_renamer_keeps_names_apart(tmp_path):
     save_var_collection(tmp_path / "v.npz", VarCollection(a=StateVar(np.ones(1)), b=StateVar(np.zeros(1))))
     with pytest.raises(ValueError, match=r"^load_var_collection: expected new names .*, got 'x' again, for 'b'\."):
         load_var_collection(tmp_path / "v.npz", VarCollection(x=StateVar(np.ones(1))), lambda name: "x")
+
+
+def test_a_renamer_leaves_values_out(tmp_path):
+    save_var_collection(tmp_path / "v.npz", VarCollection(a=StateVar(np.ones(1)), b=StateVar(np.zeros(1))))
+    found = load_var_collection(tmp_path / "v.npz", VarCollection(x=StateVar(np.ones(1))), {"b": "x"}.get)
+    assert found == ({"x": "x"}, [], [])
 
 
 def test_modules_are_no_collections(tmp_path):

@@ -36,7 +36,7 @@ def write_safetensors(file: IO[bytes], arrays: Arrays) -> None:
     """
     others = sorted({stored.dtype for stored in arrays.stored.values()} - _NAMES.keys())
     if others:
-        raise TypeError(f"save_var_collection: expected dtypes of .safetensors, got {', '.join(others)}. Save as .npz.")
+        raise TypeError(f"cuobjax.io: expected dtypes of .safetensors, got {', '.join(others)}. Save as .npz.")
     header: dict[str, Any] = {"__metadata__": {_KEY: _NO_CHECKSUM}}
     end = 0
     names = sorted(arrays, key=lambda name: -bits_of(arrays.stored[name].dtype).itemsize)

@@ -255,7 +255,7 @@ def write_torch(file: Any, arrays: Arrays) -> None:
     known = {*_NAMES, *_OTHERS.values()}
     others = sorted({stored.dtype for stored in arrays.stored.values()} - known)
     if others:
-        raise TypeError(f"save_state_dict: expected dtypes of PyTorch, got {', '.join(others)}.")
+        raise TypeError(f"cuobjax.io: expected dtypes of PyTorch, got {', '.join(others)}. Save as .npz.")
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("archive/data.pkl", _pickled(arrays.stored))
         archive.writestr("archive/byteorder", b"little")
