@@ -44,7 +44,7 @@ def flip(x: ArrayLike, p: float = 0.5, axis: int = -1, generator: KeySource = DE
     if axis not in (-1, -2):
         raise ValueError(f"flip: expected axis -1, left to right, or -2, upside down, got {axis}.")
     chosen = bernoulli((len(images), 1, 1, 1), p, generator=generator)
-    return jn.where(chosen != 0, jn.flip(images, axis), images).reshape(jn.shape(x))
+    return jn.where(chosen, jn.flip(images, axis), images).reshape(jn.shape(x))
 
 
 def random_crop(
@@ -111,7 +111,7 @@ def cutout(
     rows, columns = jn.arange(height)[:, None] - top, jn.arange(width) - left
     inside = (rows >= 0) & (rows < size) & (columns >= 0) & (columns < size)
     if p < 1:
-        inside = inside & (bernoulli((n, 1, 1, 1), p, generator=generator) != 0)
+        inside = inside & bernoulli((n, 1, 1, 1), p, generator=generator)
     return jn.where(inside, jn.array(value, images.dtype), images).reshape(jn.shape(x))
 
 

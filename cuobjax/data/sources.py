@@ -139,11 +139,11 @@ def _are_numbers(x):
 
 def _stacked(column):
     column = [argument(x, "Loader") for x in column]
-    if isinstance(column[0], bool | int | float | complex | onp.generic):
+    if all(isinstance(x, bool | int | float | complex | onp.generic) for x in column):
         return onp.array(column)
-    if not isinstance(column[0], Array) and not is_array(column[0]):
+    if not any(isinstance(x, Array) or is_array(x) for x in column):
         return column
-    shapes = {x.shape: i for i, x in reversed([*enumerate(column)])}
+    shapes = {onp.shape(x): i for i, x in reversed([*enumerate(column)])}
     if len(shapes) > 1:
         (first, _), (other, i) = sorted(shapes.items(), key=lambda item: item[1])[:2]
         raise ValueError(

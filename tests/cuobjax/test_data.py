@@ -217,6 +217,7 @@ def test_lists_of_numbers_are_arrays():
     for batch in (of_examples, of_columns, given, ordered):
         for name, expected in (("input_ids", ids), ("attention_mask", mask)):
             assert batch[name].dtype == "int32" and batch[name].tolist() == expected
+    assert [*Loader([3, "a"], 2)] == [[3, "a"]]
     with pytest.raises(ValueError, match=r"got \(3,\) and, in example 1, \(2,\). Pad them, or pass collate=f"):
         next(iter(Loader([{"input_ids": [1, 2, 3]}, {"input_ids": [1, 2]}], 2)))
 
@@ -359,6 +360,8 @@ def test_a_loader_trains_a_network_under_jit():
     (lambda: len(Loader(lambda: iter([1]), 2)), "a function does not say how many examples there are"),
     (lambda: [*Loader([np.ones(2), np.ones(2), np.ones(3)], 3)],
      r"expected arrays of one shape in a batch, got \(2,\) and, in example 2, \(3,\). Pad them"),
+    (lambda: [*Loader([np.ones(2), 3], 2)], r"one shape in a batch, got \(2,\) and, in example 1, \(\)"),
+    (lambda: [*Loader([3, np.ones(2)], 2)], r"one shape in a batch, got \(\) and, in example 1, \(2,\)"),
     (lambda: [*Loader([(1, 2), (1, 2, 3)], 2)], "example 1 of a batch is another structure than the first one"),
     (lambda: Loader(columns(), batch_size=3), "Write batch"),
     (lambda: Loader(columns(), 3, num_workers=3), "Write workers, which are threads"),
