@@ -132,6 +132,13 @@ def test_gradients_of_an_empty_batch_are_noise_alone(accumulate, compiled):
     assert all((np.asarray(x) == 0).all() for x in private(0.0, **options)(X[:0], Y[:0])[0])
 
 
+def test_the_text_has_the_options():
+    vc = objax.nn.Linear(2, 1).vars()
+    last = "microbatch=2, batch_axis=(0,), use_norm_accumulation=False"
+    assert repr(PrivateGradValues(len, vc, 1.0, 0.5, 2)).endswith(f"l2_norm_clip=0.5, {last})")
+    assert repr(PrivateGradValues(len, vc, 1.0, 0.5, 2, batch_size=8)).endswith(f"{last}, batch_size=8)")
+
+
 def test_half_precision_keeps_its_dtype():
     w = objax.TrainVar(jn.ones(3, dtype="float16"))
     private = PrivateGradValues(lambda x: (x * w.value).sum(), {"w": w}, 1.0, 1.0, 1)

@@ -172,6 +172,7 @@ class PrivateGradValues(Module):
         return g + (std * noise).astype(g.dtype)
 
     def __repr__(self) -> str:
-        names = "noise_multiplier", "l2_norm_clip", "microbatch", "batch_axis", "use_norm_accumulation"
+        names = ["noise_multiplier", "l2_norm_clip", "microbatch", "batch_axis", "use_norm_accumulation"]
+        names += [name for name in ("batch_size", "axis_name") if getattr(self, name) is not None]
         options = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"{class_name(self)}(f={repr_function(self.f)}, {options})"
