@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as onp
 
-from .onnx_writer import Handler, NoForm
+from .onnx_writer import Handler, NoForm, pads
 
 __all__ = ["LAYERS"]
 
 
 def _window(geometry):
-    padding = [*(a for a, _ in geometry.padding), *(b for _, b in geometry.padding)]
     return {
         "strides": list(geometry.strides),
         "dilations": list(geometry.dilation),
-        "pads": padding,
+        "pads": pads(geometry.padding),
         "group": geometry.groups,
     }
 
@@ -27,7 +26,7 @@ def _cropped(w, x, padding):
     if all(n >= 0 for pair in padding for n in pair):
         return x, padding
     width = [(0, 0), (0, 0), *[(min(a, 0), min(b, 0)) for a, b in padding]]
-    x = w.emit("Pad", x, w.indices(*[a for a, _ in width], *[b for _, b in width]), mode="constant")
+    x = w.emit("Pad", x, w.indices(*pads(width)), mode="constant")
     return x, tuple([(max(a, 0), max(b, 0)) for a, b in padding])
 
 
@@ -48,10 +47,8 @@ def _transposed_convolution(w, o, geometry, shape):
 
 def _window_sum(w, o, size, strides, padding):
     x, padding = _cropped(w, w.name(o.inputs[0]), padding)
-    pads = [*(a for a, _ in padding), *(b for _, b in padding)]
-    mean = w.emit(
-        "AveragePool", x, kernel_shape=list(size), strides=list(strides), pads=pads, count_include_pad=1
-    )  # fmt: skip
+    window = {"kernel_shape": list(size), "strides": list(strides), "pads": pads(padding)}
+    mean = w.emit("AveragePool", x, **window, count_include_pad=1)
     return w.emit("Mul", mean, w.constant(math.prod(size), w.dtype(o.inputs[0])))
 
 
@@ -59,8 +56,8 @@ def _max_pool_indices(w, o, size, strides, padding):
     """Maximum pooling is one node; `window_gather` at these indices takes its result."""
     if any(n < 0 for pair in padding for n in pair):
         raise NoForm("of negative padding")
-    pads = [*(a for a, _ in padding), *(b for _, b in padding)]
-    maxima = w.emit("MaxPool", w.name(o.inputs[0]), kernel_shape=list(size), strides=list(strides), pads=pads)
+    window = {"kernel_shape": list(size), "strides": list(strides), "pads": pads(padding)}
+    maxima = w.emit("MaxPool", w.name(o.inputs[0]), **window)
     w.memo[o.outputs[0]] = o.inputs[0], maxima
     return [None]
 

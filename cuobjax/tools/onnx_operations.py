@@ -11,7 +11,7 @@ import numpy as onp
 from autograd.ops.indexing import ARRAY
 
 from .onnx_layers import LAYERS
-from .onnx_writer import Handler, NoForm
+from .onnx_writer import Handler, NoForm, pads
 
 __all__ = ["OPERATIONS"]
 
@@ -154,8 +154,7 @@ def _of_batch(w, shape, varying):
 
 
 def _pad(w, o, width):
-    x = w.name(o.inputs[0])
-    return w.emit("Pad", x, w.indices(*[a for a, _ in width], *[b for _, b in width]), mode="constant")
+    return w.emit("Pad", w.name(o.inputs[0]), w.indices(*pads(width)), mode="constant")
 
 
 def _transpose(w, o, axes):

@@ -9,10 +9,15 @@ import numpy as onp
 
 from autograd.graph import Graph, Operation
 
-__all__ = ["Handler", "Nameless", "NoForm", "Writer"]
+__all__ = ["Handler", "Nameless", "NoForm", "Writer", "pads"]
 
 Handler: TypeAlias = Callable[..., Any]
 """Writes an operation: `handler(writer, operation, **params)` gives the names of its results."""
+
+
+def pads(width: Iterable[tuple[int, int]]) -> list[int]:
+    """Widths (before, after) of all axes in ONNX's order: those before, then those after."""
+    return [n for side in zip(*width, strict=True) for n in side]
 
 
 class Nameless(Exception):
