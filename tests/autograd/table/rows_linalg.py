@@ -5,10 +5,9 @@ phase only are checked here where it is a sign, in `test_linalg.py` in complex n
 """
 
 import numpy as np
-import pytest
 import scipy.linalg
 
-from .cases import Case, Real, real
+from .cases import Case, OnHost, Real, real
 
 
 class Regular(Real):
@@ -69,15 +68,6 @@ def solve_sylvester(a, b, q):
 
 def solve_banded(ab, b, *, lower, upper):
     return each(lambda ab, b: scipy.linalg.solve_banded((lower, upper), ab, b), ab, b)
-
-
-class OnHost(Case):
-    """A case that CuPy has no function for, or whose vectors may have other signs there."""
-
-    def draw(self, xp, dtype, device, seed=""):
-        if xp is not np:
-            pytest.skip("CuPy has no such function, or other signs: test_linalg.py compares what is unique")
-        return super().draw(xp, dtype, device, seed)
 
 
 def of_matrices(oracle, *shapes, kind=Regular, make=Case, **kwargs):

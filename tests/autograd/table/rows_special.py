@@ -1,24 +1,14 @@
 """Rows of the table of primitives for `autograd.ops.special`: see `op_table.py`."""
 
 import numpy as np
-import pytest
 import scipy.special
 
-from .cases import Case, Real, integers, real, steps, unary
+from .cases import Case, OnHost, Real, integers, real, steps, unary
 
 
 def of_one(name, *ranges, keeps="x"):
     """A function of one argument, over ranges of it."""
     return [case for low, high in ranges for case in unary(low, high, getattr(scipy.special, name), keeps=keeps)]
-
-
-class OnHost(Case):
-    """A case that CuPy has no function for."""
-
-    def draw(self, xp, dtype, device, seed=""):
-        if xp is not np:
-            pytest.skip("CuPy has no such function")
-        return super().draw(xp, dtype, device, seed)
 
 
 def of_last(name, *firsts, low=0.2, high=2.5, keeps="x", make=Case):
