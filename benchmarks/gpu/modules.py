@@ -7,7 +7,7 @@ import cuobjax.functional as F
 from autograd import Array
 from benchmarks.gpu.on_cupy import VERSION, launches, machine, on_device, peak_bytes, seconds, to_host  # noqa: F401
 from benchmarks.peers import modules
-from benchmarks.peers.modules import chain, deep50, mlp  # noqa: F401
+from benchmarks.peers.modules import chain, cross_entropy, deep50, mlp  # noqa: F401
 from cuobjax import nn
 
 
@@ -38,14 +38,6 @@ def convnet(case, inputs):
 
     names = cuobjax.VarCollection((str(i), v) for i, v in enumerate([*trained, dense.w, dense.b]))
     return partial(cuobjax.GradValues(loss, names), **inputs.fixed)
-
-
-def cross_entropy(case, inputs):
-    def loss(logits, labels):
-        return F.loss.cross_entropy_logits_sparse(logits, labels).mean()
-
-    gradient = cuobjax.GradValues(loss, None, input_argnums=(0,))
-    return partial(gradient, *inputs.differentiated, **inputs.fixed)
 
 
 def random_normal(case, inputs):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from benchmarks.peers.pytorch import VERSION, chain, deep50, mlp  # noqa: F401
+from benchmarks.peers.pytorch import VERSION, chain, cross_entropy, deep50, mlp  # noqa: F401
 
 CUDA = torch.cuda.is_available()
 DEVICE = "cuda" if CUDA else "cpu"
@@ -80,10 +80,6 @@ def convnet(w1, gamma1, beta1, w2, gamma2, beta2, w, b, x, labels):
         x = functional.batch_norm(x, None, None, gamma.flatten(), beta.flatten(), training=True, eps=1e-6)
         x = functional.max_pool2d(torch.relu(x), 2)
     return functional.cross_entropy(torch.addmm(b, x.flatten(1), w), labels)
-
-
-def cross_entropy(logits, labels):
-    return functional.cross_entropy(logits, labels)
 
 
 def random_normal(count):
