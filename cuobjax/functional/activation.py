@@ -17,6 +17,7 @@ from autograd.scipy import special
 
 from ..numpy._array_results import with_array_results
 from ..typing import ArrayLike, Axes
+from ..util.convert import broadcasts, to_inexact
 from .loss.arguments import require_at_least
 
 __all__ = [
@@ -92,9 +93,9 @@ def _exponents(name, x, axis, where):
         raise ValueError(f"{name}: expected elements along axis {axis}, got x of shape {x.shape}.")
     if where is None:
         return x
-    if jn.broadcast_shapes(where.shape, x.shape) != x.shape:
+    if not broadcasts(where.shape, x.shape):
         raise ValueError(f"{name}: expected where that broadcasts to shape {x.shape}, got shape {where.shape}.")
-    x = x if x.dtype.kind not in "biu" else x * 1.0
+    x = to_inexact(x)
     return jn.where(where, x, float(jn.finfo(x.dtype).min))  # not -inf: a row may have nothing else
 
 

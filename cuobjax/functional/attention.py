@@ -9,7 +9,7 @@ from autograd.ops import attention as ops
 from autograd.ops.random import split
 
 from ..typing import ArrayLike
-from ..util.convert import require_reals, require_sizes
+from ..util.convert import broadcasts, require_reals, require_sizes, to_inexact
 
 __all__ = ["attention", "rotary_embedding", "sinusoidal_embedding"]
 
@@ -123,10 +123,9 @@ def _as_bias(mask, bias, shape, dtype):
 
 def _broadcast(x, name, shape):
     """x with all axes of `shape`, those that it repeats of length 1."""
-    whole = (1,) * (len(shape) - x.ndim) + x.shape
-    if len(whole) != len(shape) or any(n not in (1, m) for n, m in zip(whole, shape, strict=False)):
+    if not broadcasts(x.shape, shape):
         raise ValueError(f"attention: expected {name} to broadcast to {shape}, got {x.shape}.")
-    return x.reshape(whole)
+    return x.reshape((1,) * (len(shape) - x.ndim) + x.shape)
 
 
 def rotary_embedding(x: ArrayLike, positions: ArrayLike | None = None, base: float = 10000.0) -> Array:
@@ -149,11 +148,10 @@ def rotary_embedding(x: ArrayLike, positions: ArrayLike | None = None, base: flo
     x = jn.asarray(x)
     if x.ndim < 2 or x.shape[-1] % 2:
         raise ValueError(f"rotary_embedding: expected x (..., T, D) with an even D, got {x.shape}.")
-    x = x * 1.0 if x.dtype.kind in "biu" else x
+    x = to_inexact(x)
     length, half = x.shape[-2], x.shape[-1] // 2
     positions = jn.arange(length) if positions is None else jn.asarray(positions)
-    fits = zip(reversed(positions.shape), reversed(x.shape[:-1]), strict=False)
-    if positions.ndim >= x.ndim or any(n not in (1, m) for n, m in fits):
+    if not broadcasts(positions.shape, x.shape[:-1]):
         raise ValueError(
             f"rotary_embedding: expected positions that broadcast to {x.shape[:-1]}, got {positions.shape}."
         )

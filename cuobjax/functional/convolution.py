@@ -14,7 +14,7 @@ from autograd.ops import convolution as ops
 from ..constants import ConvPadding
 from ..typing import ArrayLike, Padding
 from ..util import to_padding
-from ..util.convert import lengths_of_axes, require_sizes, to_shape
+from ..util.convert import lengths_of_axes, require_sizes, to_inexact, to_shape
 from .half_precision import single, with_precision_of
 from .resampling import table
 
@@ -184,10 +184,9 @@ def fold(
     Raises:
         ValueError: If the columns do not fit.
     """
-    y, spatial = jn.asarray(y), to_shape("fold", shape)
+    y, spatial = to_inexact(jn.asarray(y)), to_shape("fold", shape)
     if not spatial:
         raise ValueError("fold: expected shape, the lengths of the spatial axes, got ().")
-    y = y * 1.0 if y.dtype.kind in "biu" else y
     count = math.prod(lengths_of_axes("fold", len(spatial), size=size)[0])
     channels = y.shape[1] // count if y.ndim == 3 else 0
     images = jn.zeros((len(y) if y.ndim else 0, channels, *spatial), single(y).dtype, device=y.device)

@@ -12,7 +12,7 @@ from autograd.axes import complete_axis
 
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Tree
-from ..util.convert import require_lengths, require_sizes
+from ..util.convert import require_lengths, require_sizes, to_inexact
 from .half_precision import single, with_precision_of
 
 __all__ = ["cosine_similarity", "dynamic_slice", "flatten", "normalize", "one_hot", "pad", "scan", "top_k"]
@@ -173,8 +173,7 @@ def normalize(x: ArrayLike, axis: int = -1, ord: float = 2, eps: float = 1e-12) 
         >>> normalize([3.0, 4.0])
         Array([0.6, 0.8], dtype=float32)
     """
-    x = jn.asarray(x)
-    x = x * 1.0 if x.dtype.kind in "biu" else x
+    x = to_inexact(jn.asarray(x))
     wide = single(x)
     norm = jn.linalg.vector_norm(wide, axis=axis, keepdims=True, ord=ord)
     return with_precision_of(wide / jn.maximum(norm, eps), x)

@@ -11,7 +11,7 @@ from autograd.axes import complete_axes
 from autograd.ops.normalization import normalize
 
 from ..typing import ArrayLike, Axes
-from ..util.convert import require_sizes
+from ..util.convert import broadcasts, require_sizes, to_inexact
 
 __all__ = ["group_norm", "instance_norm", "layer_norm", "require_eps", "rms_norm"]
 
@@ -130,12 +130,11 @@ def _normalized(where, x, scale, shift, axis, eps, centered=True):
     axes = complete_axes(axis, x.ndim)
     if not math.prod([x.shape[i] for i in axes]):
         raise ValueError(f"{where}: expected something to normalize along axes {axes}, got x of shape {x.shape}.")
-    if x.dtype.kind in "biu":
-        x = x * 1.0
+    x = to_inexact(x)
     given = []
     for name, a in (("gamma", scale), ("beta", shift)):
         a = None if a is None else jn.asarray(a)
-        if a is not None and not _broadcasts(a.shape, x.shape):
+        if a is not None and not broadcasts(a.shape, x.shape):
             raise ValueError(f"{where}: expected {name} to broadcast to x of shape {x.shape}, got {a.shape}.")
         given.append(a)
     scale, shift = given
@@ -143,11 +142,6 @@ def _normalized(where, x, scale, shift, axis, eps, centered=True):
     params = {"axis": axes, "eps": eps, "centered": centered, "dtype": "float32"}
     y, _, _ = normalize(x, 1 if scale is None else scale, shift if fused else 0, **params)
     return y if fused or shift is None else y + shift
-
-
-def _broadcasts(shape, to):
-    added = len(to) - len(shape)
-    return added >= 0 and all(n in (1, m) for n, m in zip(shape, to[added:], strict=True))
 
 
 def __dir__() -> list[str]:

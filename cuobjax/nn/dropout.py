@@ -13,6 +13,7 @@ from ..core.training_mode import in_training
 from ..random.generator import KeySource, new_key
 from ..typing import ArrayLike
 from ..util import class_name
+from ..util.convert import to_inexact
 from ..util.signatures import explained
 from .inputs import as_input
 
@@ -63,8 +64,7 @@ class Dropout(Module):
         with device(x.device):
             if isinstance(keep, Array):
                 return jn.where(random.bernoulli(x.shape, keep, generator=self.keygen), x / keep, 0)
-            x = x * 1.0 if x.dtype.kind in "biu" else x
-            return dropout(x, new_key(self.keygen), keep=float(keep))[0]
+            return dropout(to_inexact(x), new_key(self.keygen), keep=float(keep))[0]
 
     def __repr__(self) -> str:
         return f"{class_name(self)}(keep={self.keep})"

@@ -19,7 +19,7 @@ from ..core.variable import Tensor, TrainVar
 from ..random.generator import KeySource
 from ..typing import ArrayLike
 from ..util import class_name
-from ..util.convert import require_sizes
+from ..util.convert import require_sizes, to_inexact
 from ..util.signatures import call_text, explained
 from .dropout import Dropout
 from .init import orthogonal, xavier_normal
@@ -354,7 +354,7 @@ def _real(layer: Any, x: Any) -> Array:
     """What is given as an Array of real numbers; integers become floating point."""
     x = as_input(layer, x)
     require_real(layer, x)
-    return x * 1.0 if x.dtype.kind in "biu" else x
+    return to_inexact(x)
 
 
 def _as_states(layer, state, kind, shape, dtype):

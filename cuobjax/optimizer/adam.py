@@ -13,7 +13,8 @@ from ..core.collection import Variables
 from ..core.module import ModuleList
 from ..core.variable import StateVar, TrainRef
 from ..functional import rsqrt
-from .base import Optimizer, decayed, squared
+from ..functional.loss.regression import squared
+from .base import Optimizer, decayed
 from .gradients import Gradients
 from .hyperparameters import Hyperparameter, Number, PerVariable, combined
 from .lists import over_lists

@@ -6,7 +6,8 @@ from autograd import Array
 from ..core.collection import Variables
 from ..core.module import ModuleList
 from ..core.variable import StateVar, TrainRef
-from .base import Optimizer, decayed, squared
+from ..functional.loss.regression import squared
+from .base import Optimizer, decayed
 from .gradients import Gradients
 from .hyperparameters import Hyperparameter, Number
 

@@ -19,6 +19,7 @@ from ..core.module import Module, ModuleList
 from ..core.scope import at_once
 from ..core.variable import BaseVar, StateVar, TrainRef, reduce_first
 from ..functional.half_precision import single
+from ..functional.loss.regression import squared
 from ..util import class_name, positional_args_names
 from ..util.signatures import explained
 from .by_shape import updated_by_shape
@@ -28,8 +29,7 @@ from .lists import near
 from .together import updated_together
 
 __all__ = [
-    "Optimizer", "States", "counter", "decayed", "norm", "real_dtype", "references", "squared", "stepping",
-    "zeros_like",
+    "Optimizer", "States", "counter", "decayed", "norm", "real_dtype", "references", "stepping", "zeros_like",
 ]  # fmt: skip
 
 _OTHER = "There is none: derive an optimizer of your own from cuobjax.optimizer.Optimizer."
@@ -343,11 +343,6 @@ def _of_kind(x, dtype, device):
 def decayed(g: Array, p: TrainRef, weight_decay: float | Array) -> Array:
     """The gradient with that of the penalty weight_decay / 2 * p**2."""
     return g if isinstance(weight_decay, int | float) and not weight_decay else g + weight_decay * p.value
-
-
-def squared(g: Array) -> Array:
-    """abs(g)**2."""
-    return jn.real(g * jn.conj(g)) if g.dtype.kind == "c" else g * g
 
 
 def norm(x: Array) -> Array:

@@ -9,7 +9,7 @@ from autograd.ops.elementwise import at_least, at_most
 
 from ..functional import rsqrt
 from ..functional.half_precision import single
-from .base import squared
+from ..functional.loss.regression import squared
 from .gradients import Gradients, unpacked
 from .hyperparameters import Number
 from .lists import over_lists, summed_over_lists

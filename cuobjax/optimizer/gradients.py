@@ -9,13 +9,13 @@ import cuobjax.numpy as jn
 from autograd import Array
 from autograd.backend import is_array
 from autograd.boundary import require_same_library
-from autograd.dtypes import is_inexact
 from autograd.numpy import asarray
 
 from ..core.collection import VarCollection
 from ..core.scope import read_all
 from ..core.variable import BaseVar, StateVar, TrainRef, TrainVar, referred, unconstrained
 from ..typing import ArrayLike
+from ..util.convert import to_inexact
 
 __all__ = ["Gradients", "fitting", "unpacked"]
 
@@ -77,7 +77,7 @@ def unpacked(gradients: Any, where: str) -> tuple[list[Array], Callable[[list[Ar
 
 def _as_gradient(g, i, where):
     g = g if isinstance(g, Array) and not isinstance(g, BaseVar) else _array(g, i, where)
-    return g if is_inexact(g.dtype) else g * 1.0
+    return to_inexact(g)
 
 
 def _all_fit(gradients, values):

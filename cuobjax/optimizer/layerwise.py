@@ -9,8 +9,9 @@ from ..core.collection import Variables
 from ..core.module import ModuleList
 from ..core.variable import StateVar, TrainRef
 from ..functional import rsqrt
+from ..functional.loss.regression import squared
 from ..util.convert import require_sizes
-from .base import Optimizer, States, decayed, norm, squared
+from .base import Optimizer, States, decayed, norm
 from .gradients import Gradients
 from .hyperparameters import Hyperparameter, Number, combined, in_range, number
 

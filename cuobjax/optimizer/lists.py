@@ -18,16 +18,9 @@ from ..core.module import Module
 from ..typing import RawArray
 
 __all__ = [
-    "distinct",
-    "kind_of_list",
-    "known",
-    "near",
-    "of_one_kind",
-    "over_lists",
-    "recorded",
-    "stacked",
-    "summed_over_lists",
-]
+    "Runner", "distinct", "kind_of_list", "kind_of_number", "known", "near", "of_one_kind", "over_lists", "recorded",
+    "stacked", "staging_of", "summed_over_lists",
+]  # fmt: skip
 
 _programs: dict[Any, MultiTensorProgram | None] = {}
 

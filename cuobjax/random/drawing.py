@@ -14,7 +14,7 @@ from autograd.dtypes import complete_dtype
 
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Shape
-from ..util.convert import to_shape
+from ..util.convert import broadcasts, to_shape
 from .generator import KeySource, new_key
 
 __all__ = ["Draw", "dtype_or_default", "floating", "reals"]
@@ -98,7 +98,7 @@ class Draw:
     def parameter(self, value: ArrayLike, dtype: DTypeLike) -> Array:
         """A parameter for each number of the result, on the default device, where the key is."""
         x, shape = reals(self.where, value, dtype), self.shape
-        if x.ndim > len(shape) or any(n not in (1, m) for n, m in zip(x.shape[::-1], shape[::-1], strict=False)):
+        if not broadcasts(x.shape, shape):
             expected = f"parameters that broadcast to the shape {shape}"
             raise ValueError(f"{self.where}: expected {expected}, got shape {x.shape}.")
         return jn.broadcast_to(device_put(x, default_device()), shape)

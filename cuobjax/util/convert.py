@@ -16,9 +16,9 @@ from ..constants import ConvPadding, Interpolate
 from ..typing import Padding
 
 __all__ = [
-    "at_hand", "ilog2", "lengths_of_axes", "require_functions", "require_integers", "require_iterable",
-    "require_lengths", "require_reals", "require_sizes", "to_interpolate", "to_number", "to_padding", "to_path",
-    "to_positions", "to_shape", "to_tuple",
+    "at_hand", "broadcasts", "ilog2", "lengths_of_axes", "require_functions", "require_integers", "require_iterable",
+    "require_lengths", "require_reals", "require_sizes", "to_inexact", "to_interpolate", "to_number", "to_padding",
+    "to_path", "to_positions", "to_shape", "to_tuple",
 ]  # fmt: skip
 
 
@@ -88,6 +88,17 @@ def require_reals(where: str, **reals: Any) -> None:
 def at_hand(x: Array) -> Any:
     """The numbers of an Array; None if they are on a GPU, which a look at them would wait for, or traced."""
     return x.raw if type(x) is Array and x.device == CPU else None
+
+
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of a shape broadcasts to another shape."""
+    added = len(to) - len(shape)
+    return added >= 0 and all(n in (1, m) for n, m in zip(shape, to[added:], strict=True))
+
+
+def to_inexact(x: Array) -> Array:
+    """An Array, integers and booleans as floating-point numbers."""
+    return x * 1.0 if x.dtype.kind in "biu" else x
 
 
 def require_iterable(where: str, **iterables: Any) -> None:

@@ -10,6 +10,7 @@ from autograd.ops.activation import sigmoid_cross_entropy
 from autograd.ops.softmax import cross_entropy, soft_cross_entropy
 
 from ...typing import ArrayLike
+from ...util.convert import broadcasts, to_inexact
 from ..activation import relu, sigmoid
 from ..half_precision import single, with_precision_of
 from .arguments import pair, require_at_least, require_between, require_classes, require_real, require_signs
@@ -39,7 +40,7 @@ def cross_entropy_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
         raise ValueError(f"cross_entropy_logits: expected at least one class, got logits of shape {logits.shape}.")
     pair("cross_entropy_logits", ("logits", "labels"), logits, labels)
     shape = np.broadcast_shapes(logits.shape, labels.shape)
-    x, y = (jn.broadcast_to(a * 1.0 if a.dtype.kind in "biu" else a, shape) for a in (logits, labels))
+    x, y = (jn.broadcast_to(to_inexact(a), shape) for a in (logits, labels))
     if x.ndim != 2:
         x, y = x.reshape((-1, shape[-1])), y.reshape((-1, shape[-1]))
     loss, _ = soft_cross_entropy(x, y, dtype="float64")
@@ -87,8 +88,7 @@ def cross_entropy_logits_sparse(logits: ArrayLike, labels: ArrayLike, smoothing:
 
 def _of_batch(labels: Array, batch: tuple[int, ...]) -> Array:
     """Labels in the shape of the batch, to which one number and axes of length 1 broadcast."""
-    fits = labels.ndim in (0, len(batch)) and all(n in (1, m) for n, m in zip(labels.shape, batch, strict=False))
-    if not fits:
+    if labels.ndim not in (0, len(batch)) or not broadcasts(labels.shape, batch):
         remedy = f"Write labels.reshape({batch})" if labels.size == math.prod(batch) else "Give each label as a number"
         raise ValueError(
             f"cross_entropy_logits_sparse: expected labels of shape {batch}, got {labels.shape}. {remedy}; "
@@ -121,7 +121,7 @@ def kl_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
         ValueError: As `cross_entropy_logits`.
     """
     loss, p = cross_entropy_logits(logits, labels), jn.asarray(labels)
-    wide = single(p) * 1.0
+    wide = to_inexact(single(p))
     entropy = -(wide * jn.log(jn.where(wide > 0, wide, 1))).sum(-1)
     return with_precision_of(single(loss) - entropy, jn.asarray(logits), p)
 
@@ -146,7 +146,7 @@ def focal_logits(logits: ArrayLike, labels: ArrayLike, alpha: float | None = 0.2
         raise ValueError(f"focal_logits: expected alpha from 0 to 1, got {alpha}.")
     logits, labels = pair("focal_logits", ("logits", "labels"), logits, labels)
     _require_probabilities("focal_logits", labels)
-    x, y = single(logits), single(labels) * 1.0
+    x, y = single(logits), to_inexact(single(labels))
     missed = sigmoid(x) * (1 - y) + sigmoid(-x) * y
     loss = sigmoid_cross_entropy(x, y) * _power(missed, gamma)
     if alpha is not None:

@@ -12,17 +12,17 @@ from .arguments import mean_of, pair, require_at_least, require_between
 
 __all__ = [
     "gaussian_nll", "huber", "l2", "log_cosh", "mean_absolute_error", "mean_squared_error", "mean_squared_log_error",
-    "poisson_nll", "smooth_l1",
+    "poisson_nll", "smooth_l1", "squared",
 ]  # fmt: skip
 
 
 def l2(x: ArrayLike) -> Array:
     """Half the sum of abs(x)**2, a scalar."""
     x = jn.asarray(x)
-    return with_precision_of(0.5 * _squared(single(x)).sum(), x)
+    return with_precision_of(0.5 * squared(single(x)).sum(), x)
 
 
-def _squared(x):
+def squared(x: Array) -> Array:
     """abs(x)**2."""
     return jn.real(x * jn.conj(x)) if x.dtype.kind == "c" else x * x
 
@@ -42,7 +42,7 @@ def mean_squared_error(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Ar
     Raises:
         ValueError: If neither shape broadcasts to the other.
     """
-    return mean_of("mean_squared_error", ("x", "y"), lambda x, y: _squared(x - y), x, y, keep_axis)
+    return mean_of("mean_squared_error", ("x", "y"), lambda x, y: squared(x - y), x, y, keep_axis)
 
 
 def mean_squared_log_error(y_true: ArrayLike, y_pred: ArrayLike, keep_axis: Axes = (0,)) -> Array:

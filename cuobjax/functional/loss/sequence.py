@@ -5,10 +5,9 @@ import math
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.alignment import ctc
-from autograd.dtypes import is_inexact
 
 from ...typing import ArrayLike
-from ...util.convert import at_hand, require_sizes
+from ...util.convert import at_hand, require_sizes, to_inexact
 from .arguments import require_between, require_classes, require_real
 
 __all__ = ["ctc_logits"]
@@ -61,8 +60,7 @@ def ctc_logits(
         if isinstance(labels_of, Array):
             counted = jn.where(jn.arange(length) < labels_of[:, None], words, blank)
         require_classes("ctc_logits", counted, classes)
-    floating = given if is_inexact(given.dtype) else given * 1.0
-    return ctc(floating, words, steps_of, labels_of, blank=blank)
+    return ctc(to_inexact(given), words, steps_of, labels_of, blank=blank)
 
 
 def _integers(name: str, x: ArrayLike) -> Array:
