@@ -69,6 +69,7 @@ def test_interpolate_takes_sizes_in_an_array():
     (lambda: F.gelu(X, approximate="erf"), "gelu: expected approximate as a boolean, 'none' or 'tanh', got 'erf'"),
     (lambda: F.softmax(X, where=[1, 0, 1]), "softmax: expected where of booleans, got dtype int32"),
     (lambda: F.softmax(X[0], where=X > 0), "softmax: expected where that broadcasts to shape (3,), got shape (2, 3)"),
+    (lambda: F.softmax(X[0], where=X[0, :2] > 0), "expected where that broadcasts to shape (3,), got shape (2,)"),
     (lambda: F.celu(X, 0), "celu: expected alpha other than 0"),
     (lambda: F.celu(X, "1"), "expected numbers, got str"),
     (lambda: F.elu(X, "1"), "expected numbers, got str"),
