@@ -1052,6 +1052,16 @@ def test_numpy_arrays_go_to_the_device_of_the_variables_that_a_function_reaches(
         assert Jit(lambda x: gradients(x)[1][0])(X).device == layer.w.device
 
 
+def test_numpy_arrays_have_the_dtype_of_all_variables_on_every_device(xp):
+    a, b = TrainVar(jn.ones(2)), TrainVar(jn.ones(2, "float64"))
+    x = np.array([1 / 3, 1 / 7])
+    for jitted in (Jit(lambda x: x * b * a, {"a": a, "b": b}), Jit(lambda x: x * b * a, {"b": b, "a": a})):
+        for _ in range(2):
+            y = jitted(x)
+            assert y.device == a.device
+            np.testing.assert_array_equal(np.asarray(y), x, strict=True)
+
+
 class ArrayLike:
     """What another library calls an array."""
 
