@@ -812,15 +812,15 @@ def test_constants_of_programs_from_different_calls(by_device):
 
 def test_programs_around_know_the_number_of_devices(monkeypatch):
     """Of this moment, not of the recording."""
-    program = Jit(Parallel(lambda x: (x * 0 + parallel.psum(1), x.mean() + 0 * x)))
+    program, other = Jit(Parallel(lambda x: (x * 0 + parallel.psum(1), x.mean() + 0 * x))), Jit(lambda x: x * 2)
     x = jn.arange(12.0)
     for n in (2, 4, 2, 3):
         monkeypatch.setenv("CUOBJAX_CPU_DEVICES", str(n))
         for _ in range(2):
-            count, mean = program(x)
+            count, mean = program(other(x) / 2)
             np.testing.assert_array_equal(count, np.full(12, n))
             np.testing.assert_array_equal(mean, np.arange(12.0).reshape(n, -1).mean(1).repeat(12 // n))
-    assert program.explain().recordings == 3
+    assert (program.explain().recordings, other.explain().recordings) == (3, 1)
     assert program.explain().causes == {"the devices": 2}
     assert program.explain().programs[1].causes == ("the devices: cpu, cpu, then cpu, cpu, cpu, cpu",)
     lowered = program.lower(x)
