@@ -123,6 +123,17 @@ class TestNotes:
             grad(f)(np.zeros((2, 2)))
         assert any(f"test_debugging.py:{f.__code__.co_firstlineno + 2} in f" in note for note in caught.value.__notes__)
 
+    def test_of_a_tuple_of_one_array(self):
+        alone = Primitive(lambda xp, x: (x * 1.0,), [lambda g: [][0]])
+
+        def f(x):
+            (y,) = alone(x)
+            return y * 2.0
+
+        with debug(), pytest.raises(IndexError) as caught:
+            grad(f)(1.0)
+        assert f"test_debugging.py:{f.__code__.co_firstlineno + 1} in f" in caught.value.__notes__[0]
+
 
 class TestWrites:
     def test_other_views_and_other_devices_are_noticed_while_debugging(self, xp):

@@ -461,15 +461,15 @@ def test_what_has_no_forward_derivative_says_so():
         jvp(product, (2.0, 3.0), (1.0, 1.0))
 
 
-@pytest.mark.parametrize("given", [(2,), ()])
+@pytest.mark.parametrize("given", [(2,), (2, 1), ()])
 def test_a_rule_with_another_number_of_numbers(given):
     @primitive
     def doubled(x):
         return 2 * x
 
     defvjp(doubled, lambda y, x: lambda g: anp.ones(given))
-    with pytest.raises(ValueError, match=re.escape(f"expected a cotangent of shape (3,) from a vjp, got {given}.")):
-        grad(lambda x: anp.sum(doubled(x)))(X)
+    with pytest.raises(ValueError, match=re.escape(f"expected a cotangent of shape (3, 1) from a vjp, got {given}.")):
+        grad(lambda x: anp.sum(doubled(x)))(X[:, None])
 
 
 def test_a_checkpoint_that_computes_something_else_the_second_time():

@@ -15,7 +15,7 @@ import pytest
 import cuobjax
 import cuobjax.numpy as jn
 from autograd import processes
-from autograd.thread_group import Group
+from autograd.thread_group import Group, own_member
 from autograd.tree import flatten, unflatten
 from cuobjax import GradValues, StateVar, TrainVar, functional, nn, optimizer, random
 from cuobjax.core.replication import replicate
@@ -795,6 +795,18 @@ def test_programs_with_other_operations_around(by_device):
         return one(x)
 
     assert [by_device(f)(k) for k in (1, 1, 0, 0)] == [[6, 6], [6, 6], [6, 3], [6, 3]]
+
+
+def test_results_of_programs_are_known_after_other_operations(by_device):
+    program, known = Jit(parallel.psum), []
+
+    def f(x, call):
+        y = program(parallel.psum(x))
+        known.append(own_member().noted(y) is not None)
+        return y
+
+    assert [by_device(f)(0) for _ in range(3)] == [[6, 6]] * 3
+    assert known[2:] == [True] * 4  # after the call that recorded it
 
 
 def test_constants_of_programs_from_different_calls(by_device):
