@@ -1,25 +1,26 @@
 """Changes one place of a file at a time, and looks whether a test notices: `make mutants FILES=... TESTS=...`.
 
-Each mutant is a forked process, in which the functions of the file have the changed code when the tests begin. Where no
-test fails, either the change makes no difference, or nobody needs the code, or a test is missing. What runs before the
-tests is not changed: code outside of functions, and what the tests themselves do where they are loaded.
+Each mutant is a forked process, in which the functions of the file have the changed code when the tests begin. Where
+that changes nothing, as for a default of a parameter, or no test fails, as for a decorator that ran before, the tests
+run in a new Python. Where none fails there either, the change makes no difference, or nobody needs the code, or a test
+is missing.
 """
 
 import argparse
 import ast
 import collections
 import gc
+import importlib.machinery
 import itertools
 import os
 import random
 import signal
+import subprocess
 import sys
 import types
 from pathlib import Path
 
 import pytest
-
-from autograd.kernels.loading import loader
 
 OTHER = {
     ast.Eq: "!=", ast.NotEq: "==", ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">",
@@ -106,17 +107,28 @@ class Mutation:
                 os._exit(1)
         return os.waitpid(child, 0)[1] == 0
 
+    def survives_anew(self, path, text):
+        """The same in a new Python, in which a file has another text from the start."""
+        command = [sys.executable, "-m", "tests.mutants", path, "--replace", "--tests", *self.options.tests]
+        try:
+            run = subprocess.run(command, input=text, text=True, capture_output=True, timeout=self.options.seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return run.returncode == 0
+
     def pytest_runtestloop(self, session):
+        from autograd.kernels.loading import loader  # here, as `replace` has to be called before
+
         loader.start()  # once for all
-        if not self.survives(session.items, {}):
-            raise pytest.UsageError("mutants: the tests fail or take too long before anything is changed.")
         functions_here = [f for f in gc.get_objects() if isinstance(f, types.FunctionType)]
         for file in self.options.files:
             path, source = str(file.resolve()), file.read_text()
+            if not (self.survives(session.items, {}) and self.survives_anew(path, source)):
+                raise pytest.UsageError("mutants: the tests fail or take too long before anything is changed.")
             live = [f for f in functions_here if f.__code__.co_filename == path]
             found, old = mutants(source), functions(source, path)
             chosen = random.Random(self.options.seed).sample(found, min(len(found), self.options.number or len(found)))
-            tried = survived = 0
+            survived = 0
             for line, was, becomes, text in sorted(chosen):
                 new, changed = functions(text, path), {}
                 for f in live:
@@ -125,14 +137,22 @@ class Mutation:
                         code = new[place][old[place].index(f.__code__)]
                         if code.co_freevars == f.__code__.co_freevars:  # else Python does not let it in
                             changed[f] = code
-                if all(code == f.__code__ for f, code in changed.items()):
-                    continue  # a change outside of functions
-                tried += 1
-                if self.survives(session.items, changed):
+                same = all(code == f.__code__ for f, code in changed.items())
+                if (same or self.survives(session.items, changed)) and self.survives_anew(path, text):
                     survived += 1
                     print(f"{file}:{line}: {' '.join(was.split())} -> {' '.join(becomes.split())}", flush=True)
-            print(f"{file}: {survived} of {tried} mutants survived", flush=True)
+            print(f"{file}: {survived} of {len(chosen)} mutants survived", flush=True)
         return True
+
+
+def replace(path, text):
+    """Lets Python import the file as if it had this text."""
+    get_code = importlib.machinery.SourceFileLoader.get_code
+
+    def replaced(self, name):
+        return compile(text, path, "exec", dont_inherit=True) if self.path == path else get_code(self, name)
+
+    importlib.machinery.SourceFileLoader.get_code = replaced
 
 
 def main():
@@ -142,8 +162,12 @@ def main():
     parser.add_argument("--number", type=int, help="how many mutants of each file; default: all")
     parser.add_argument("--seed", type=int, default=0, help="which ones (default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=120, help="for the tests of a mutant (default: %(default)s)")
+    parser.add_argument("--replace", action="store_true", help="only run the tests, with what is in stdin as the file")
     options = parser.parse_args()
-    return pytest.main([*options.tests, "-qs", "-p", "no:cacheprovider", "-p", "no:xdist"], plugins=[Mutation(options)])
+    if options.replace:
+        replace(str(options.files[0]), sys.stdin.read())
+    plugins = [] if options.replace else [Mutation(options)]
+    return pytest.main([*options.tests, "-qsx", "-p", "no:cacheprovider", "-p", "no:xdist"], plugins=plugins)
 
 
 if __name__ == "__main__":
