@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar
 import numpy as onp
 
 from autograd import default_device, tree
-from autograd.backend import CPU, Device, gpu_in_use, is_array, last_asked
+from autograd.backend import CPU, gpu_in_use, is_array, last_asked
 from autograd.core import Array
 from autograd.dtypes import entering, promoted, undecided
 from autograd.errors import shortened
@@ -99,14 +99,14 @@ class Jit(Transform, Generic[P, R]):
     def _forget(self) -> None:
         self._programs: dict[Hashable, list[Program]] = {}
         self._version = module_changes.version
-        for name in ("_gpu", "_dtype"):
+        for name in ("_on_gpu", "_dtype"):
             self.__dict__.pop(name, None)
 
     def _bound(self, method):
         return Jit(method, self.vc, without_self(self.static_argnums))
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_programs", "_version", "_recordings", "_history", "_dropped", "_notes", "_gpu", "_dtype")
+        own = ("_programs", "_version", "_recordings", "_history", "_dropped", "_notes", "_on_gpu", "_dtype")
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -152,9 +152,8 @@ class Jit(Transform, Generic[P, R]):
         named = {name: options[name] for name in self._static_names if name in options}
         options = {name: x for name, x in options.items() if name not in named} if named else options
         traced: Any = tuple([None if i in static else a for i, a in enumerate(args)]) if static else args
-        device = self._gpu or default_device()
-        if device != CPU:
-            traced, options = tree.tree_map(lambda x: self._placed(x, device), (traced, options))
+        if self._on_gpu or default_device() != CPU:
+            traced, options = tree.tree_map(self._placed, (traced, options))
         statics: tuple[Hashable, ...] = tuple([(i, cache_key(args[i], f"argument {i}")) for i in static])
         statics += tuple([(name, cache_key(x, f"argument {name!r}")) for name, x in named.items()])
         try:
@@ -178,13 +177,13 @@ class Jit(Transform, Generic[P, R]):
             raise
 
     @functools.cached_property
-    def _gpu(self) -> Device | None:
-        """The GPU of the first variable, to which NumPy arguments are moved; None if it is on the CPU."""
-        known = [*self.__wrapped__.vars()]
-        if not known and gpu_in_use():
-            known = list(self.names())
+    def _on_gpu(self) -> list[BaseVar]:
+        """[first variable] if it is on a GPU, else []: where NumPy arguments are moved."""
+        if not gpu_in_use():
+            return []
+        known = [*self.__wrapped__.vars()] or list(self.names())
         known = [v for v in known if not isinstance(v, RandomState)]  # the default generator may be on any device
-        return known[0].device if known and known[0].device != CPU else None
+        return [v for v in known[:1] if v.device != CPU]
 
     def _entered(self, x: Any) -> Any:
         return entering(x, self._dtype) if is_array(x) else x
@@ -194,9 +193,12 @@ class Jit(Transform, Generic[P, R]):
         """The dtype of the floating variables together, None without any."""
         return promoted([v.dtype for v in self.__wrapped__.vars()])
 
-    def _placed(self, x: Any, device: Device) -> Any:
+    def _placed(self, x: Any) -> Any:
         x = argument(x, "Jit")
-        return Array(device.put(self._entered(x))) if isinstance(x, onp.ndarray) and holds_numbers(x) else x
+        if not isinstance(x, onp.ndarray) or not holds_numbers(x):
+            return x
+        device = self._on_gpu[0].device if self._on_gpu else default_device()  # under Parallel another in each thread
+        return Array(device.put(self._entered(x)))
 
     @borrowing
     def _record(self, key: Hashable, given: _Given) -> Any:

@@ -1052,6 +1052,12 @@ def test_numpy_arrays_go_to_the_device_of_the_variables_that_a_function_reaches(
         assert Jit(lambda x: gradients(x)[1][0])(X).device == layer.w.device
 
 
+def test_numpy_arrays_go_to_the_default_device_from_variables_on_the_cpu(xp):
+    with autograd.device("cpu"):
+        v = TrainVar(jn.ones(2))
+    assert Jit(lambda x: x * 2, {"v": v})(np.ones(2)).device == autograd.default_device()
+
+
 def test_numpy_arrays_have_the_dtype_of_all_variables_on_every_device(xp):
     a, b = TrainVar(jn.ones(2)), TrainVar(jn.ones(2, "float64"))
     x = np.array([1 / 3, 1 / 7])

@@ -248,6 +248,25 @@ def test_a_program_of_jit_is_recorded_for_each_device(two):
         np.testing.assert_array_equal(np.asarray(y), 3)
 
 
+def test_numpy_arrays_go_to_the_variables_that_are_listed(two):
+    vs = [cuobjax.TrainVar(device_put(jn.ones(3), device)) for device in (HERE, THERE)]
+    for v in vs:
+        assert cuobjax.Jit(lambda x: (x * 2, *vs)[0], {"v": v})(np.ones(3)).device == v.device
+
+
+def test_numpy_arrays_go_to_the_device_of_each_thread(two):
+    net, devices = cuobjax.nn.Linear(3, 2), {}
+    program = cuobjax.Jit(net)
+
+    def f(x):
+        devices[cuobjax.functional.parallel.axis_index()] = str(program(np.ones((1, 3), "f4")).device)
+        return x
+
+    for _ in range(2):
+        cuobjax.Parallel(f, net.vars())(jn.ones(2))
+        assert devices == {0: "gpu:0", 1: "gpu:1"}
+
+
 VIEWS = {
     "transposed": lambda x: x.T,
     "sliced": lambda x: x[::2, 1:3],
