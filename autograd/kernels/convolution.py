@@ -58,16 +58,8 @@ def convolution(
     """
     plan = _plan("convolution", x.shape, w.shape, strides, padding, dilation, groups)
     dtype, x, w = _arithmetic(xp, x, w)
-    if depthwise.suits(xp, plan):
-        return depthwise.forward(xp, x, w, plan)
-    if pointwise.suits(plan):
-        return pointwise.forward(xp, x, w, plan).astype(dtype, copy=False)
-    if (found := cudnn.computed(xp, "forward", x, w, plan)) is not None:
+    if (found := _otherwise(xp, "forward", x, w, plan, dtype)) is not None:
         return found
-    if (found := _by_loops(xp, "forward", x, w, plan)) is not None:
-        return found.astype(dtype, copy=False)
-    if xp is not numpy:
-        return im2col_device.forward(xp, x, w, plan)
     pieces = _pieces(w, plan, plan.shifts())
     y = numpy.empty(plan.y_shape, dtype)
     blocks = plan.blocks(xp, x.dtype, len(pieces))
@@ -97,16 +89,8 @@ def convolution_input(
     """The transpose of `convolution` with respect to x of the given shape: g (N, O, *out) to (N, C, *spatial)."""
     plan = _plan("convolution_input", shape, w.shape, strides, padding, dilation, groups, g.shape)
     dtype, g, w = _arithmetic(xp, g, w)
-    if depthwise.suits(xp, plan):
-        return depthwise.to_input(xp, g, w, plan)
-    if pointwise.suits(plan):
-        return pointwise.to_input(xp, g, w, plan).astype(dtype, copy=False)
-    if (found := cudnn.computed(xp, "to_input", g, w, plan)) is not None:
+    if (found := _otherwise(xp, "to_input", g, w, plan, dtype)) is not None:
         return found
-    if (found := _by_loops(xp, "to_input", g, w, plan)) is not None:
-        return found.astype(dtype, copy=False)
-    if xp is not numpy:
-        return im2col_device.to_input(xp, g, w, plan)
     if plan.is_cheaper_reversed():
         return _reversed_convolution(g, w, plan).astype(dtype, copy=False)
     x = numpy.zeros(shape, g.dtype)
@@ -135,16 +119,8 @@ def convolution_kernel(
     """The transpose of `convolution` with respect to w of the given shape: x and g to (O, C // groups, *kernel)."""
     plan = _plan("convolution_kernel", x.shape, shape, strides, padding, dilation, groups, g.shape)
     dtype, x, g = _arithmetic(xp, x, g)
-    if depthwise.suits(xp, plan):
-        return depthwise.to_kernel(xp, x, g, plan)
-    if pointwise.suits(plan):
-        return pointwise.to_kernel(xp, x, g, plan).astype(dtype, copy=False)
-    if (found := cudnn.computed(xp, "to_kernel", x, g, plan)) is not None:
+    if (found := _otherwise(xp, "to_kernel", x, g, plan, dtype)) is not None:
         return found
-    if (found := _by_loops(xp, "to_kernel", x, g, plan)) is not None:
-        return found.astype(dtype, copy=False)
-    if xp is not numpy:
-        return im2col_device.to_kernel(xp, x, g, plan)
     shifts = plan.shifts()
     blocks = plan.blocks(xp, x.dtype, shifts)
     groups, outputs, rows = plan.matrix_shape
@@ -191,6 +167,22 @@ def _plan(where, x_shape, w_shape, strides, padding, dilation, groups, y_shape=N
             f"{w_shape}, got {tuple(y_shape)}."
         )
     return plan
+
+
+def _otherwise(xp, name, a, b, plan, dtype):
+    """What a module that suits better than blocks of windows makes of its operands; None if none of them does.
+
+    `name` is that of the function in each module: forward, to_input or to_kernel.
+    """
+    if depthwise.suits(xp, plan):
+        return getattr(depthwise, name)(xp, a, b, plan)
+    if pointwise.suits(plan):
+        return getattr(pointwise, name)(xp, a, b, plan).astype(dtype, copy=False)
+    if (found := cudnn.computed(xp, name, a, b, plan)) is not None:
+        return found
+    if (found := _by_loops(xp, name, a, b, plan)) is not None:
+        return found.astype(dtype, copy=False)
+    return None if xp is numpy else getattr(im2col_device, name)(xp, a, b, plan)
 
 
 def _by_loops(xp, name, a, b, plan):
