@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,20 +9,12 @@ import pytest
 import cuobjax as objax
 import cuobjax.numpy as jn
 from cuobjax import nn
-
-with np.load(Path(__file__).parent.parent / "data" / "layers.npz") as archive:
-    DATA = {name: archive[name] for name in archive if name.split("/")[0].endswith("_norm")}
+from tests.cuobjax.test_layers_values import DATA, numbers
 
 
 @pytest.fixture(autouse=True)
 def seeded():
     objax.random.DEFAULT_GENERATOR.seed(0)
-
-
-def numbers(*shape, period=7):
-    """Those of tests/data/layers.py."""
-    n = int(np.prod(shape))
-    return ((np.arange(n) * 5 % 11 + np.arange(n) % period) % period - period // 2).reshape(shape).astype("float32")
 
 
 # Averages.

@@ -19,6 +19,7 @@ from cuobjax.optimizer import (
     Adam,
     AdamW,
     Lion,
+    Lookahead,
     Momentum,
     Muon,
     NAdam,
@@ -98,6 +99,13 @@ def test_complex_steps_are_those_of_optax(name):
     make = (lambda vc: LAMB(vc, eps=1e-3, weight_decay=0.1)) if name == "lamb" else KINDS[name]
     for x, y in zip(run(make, "complex64"), stored(f"{name}, complex"), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_lookahead_is_optaxs(jit):
+    found = run(lambda vc: Lookahead(Momentum(vc), 2, 0.5), "float32", jit=jit)
+    for x, y in zip(found, stored("lookahead"), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ALL)
