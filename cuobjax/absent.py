@@ -5,18 +5,9 @@ from typing import Any
 from autograd.absent import Remedies, declare, of_module
 
 __all__ = [
-    "LOADER",
-    "LOSS_SCALE",
-    "METRIC",
-    "MODULE",
-    "OPTIMIZER",
-    "SCHEDULER",
-    "STEP",
-    "VARIABLE",
-    "WRITER",
-    "declare",
+    "LOADER", "LOSS_SCALE", "METRIC", "MODULE", "OPTIMIZER", "SCHEDULER", "STEP", "VARIABLE", "WRITER", "declare",
     "of_package",
-]
+]  # fmt: skip
 
 _SAVE = 'Write cuobjax.io.save_var_collection("net.npz", net.vars())'
 _LOAD = 'Write cuobjax.io.load_var_collection("net.npz", net.vars())'

@@ -40,9 +40,9 @@ def over_lists(
     results: list[Any] = [None] * len(lists)
     for runner, chosen in _groups(f, lists, numbers):
         if runner is None:
-            found = [f(*lists[i], *_near(numbers, lists[i])) for i in chosen]
+            found = [f(*lists[i], *_all_near(numbers, lists[i])) for i in chosen]
         else:
-            found = runner.outputs([lists[i] for i in chosen], _near(numbers, lists[chosen[0]]))
+            found = runner.outputs([lists[i] for i in chosen], _all_near(numbers, lists[chosen[0]]))
         for i, y in zip(chosen, found, strict=True):
             results[i] = y
     return results
@@ -55,11 +55,11 @@ def summed_over_lists(
     sums = []
     for runner, chosen in _groups(f, lists, numbers):
         if runner is None:
-            found = _stacked([f(*lists[i], *_near(numbers, lists[i]))[0] for i in chosen])
+            found = _at_one_place([f(*lists[i], *_all_near(numbers, lists[i]))[0] for i in chosen])
         else:
-            found = runner.stacked([lists[i] for i in chosen], _near(numbers, lists[chosen[0]]))
+            found = runner.stacked([lists[i] for i in chosen], _all_near(numbers, lists[chosen[0]]))
         sums.append(found.sum())
-    return sums[0] if len(sums) == 1 else _stacked(sums).sum()
+    return sums[0] if len(sums) == 1 else _at_one_place(sums).sum()
 
 
 def stacked(arrays: Sequence[Array]) -> Array:
@@ -161,7 +161,7 @@ def _groups(f, lists, numbers, always=False):
         key = (f, *kind_of_list(raw[first]), *kinds)
         if key not in _programs:
             arrays = lists[first]
-            _programs[key] = recorded(f, arrays, _near(numbers, arrays), f.__name__)
+            _programs[key] = recorded(f, arrays, _all_near(numbers, arrays), f.__name__)
         program = _programs[key]
         runner = None
         if program is not None and (staging is None or always or program.reduces):
@@ -175,14 +175,14 @@ def near(x: Array, device: Device) -> Array:
     return x if x.device == device else device_put(x, device)
 
 
-def _near(numbers, arrays):
+def _all_near(numbers, arrays):
     """Numbers on the device of arrays."""
     device = arrays[0].device
     return [near(x, device) if isinstance(x, Array) and not isinstance(x, TracedNumber) else x for x in numbers]
 
 
-def _stacked(numbers):
-    """Numbers as an array on the device of the first one."""
+def _at_one_place(numbers):
+    """Arrays of one number as one array, on the device of the first one."""
     return jn.stack([near(x, numbers[0].device) for x in numbers])
 
 
