@@ -7,12 +7,13 @@ a queue, which is one step; a thread of the pool, in which nothing is interrupte
 from __future__ import annotations
 
 import _thread
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeAlias
+
+from .kernels.compiled import at_fork
 
 __all__ = ["InOrder", "Start", "hand_over", "in_order"]
 
@@ -116,5 +117,4 @@ def _forget():
     in_order.__init__()  # type: ignore[misc]
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+at_fork(after_in_child=_forget)

@@ -1,5 +1,6 @@
 """What all tests share: Hypothesis profiles, the array libraries that are there, and a check that nothing leaks."""
 
+import _thread
 import gc
 import importlib.util
 import os
@@ -31,6 +32,20 @@ hypothesis.settings.register_profile(
     "fuzz", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=_SLOW
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def _show_all_threads_to_coverage(start=_thread.start_new_thread):
+    """It sees those of `threading` alone, but the threads of devices are started by one of `_thread`."""
+
+    def seen(function, args):
+        sys.settrace(threading.gettrace())
+        function(*args)
+
+    _thread.start_new_thread = lambda function, args: start(seen, (function, args))
+
+
+if threading.gettrace():
+    _show_all_threads_to_coverage()
 
 
 def _libraries():

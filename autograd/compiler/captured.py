@@ -150,8 +150,6 @@ def _looked_at(graph: Graph, values: Sequence[Any], recorder: Recorder) -> tuple
 def _reason(graph, operation):
     """Why an operation must not be recorded, as far as its kind tells; else ""."""
     primitive, values = operation.primitive, graph.values
-    if getattr(primitive, "has_effect", False):
-        return "it has an effect"
     if any(values[n].gpu is None for n in operation.outputs):
         return "it computes on the host"
     if any(values[n].gpu is None and n not in graph.constants for n in operation.inputs):

@@ -8,14 +8,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy
 
-from .compiled import each
+from .compiled import at_fork, each
 
 __all__ = ["gemm_of", "in_threads", "one_thread"]
 
@@ -73,8 +72,7 @@ def _forget_users() -> None:
         _library()[1](_usual)
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_users)
+at_fork(after_in_child=_forget_users)
 
 
 @functools.cache

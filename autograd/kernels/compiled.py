@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy
 
-__all__ = ["PART", "Loop", "each", "is_worth_it", "parts_of", "plain", "reduction", "threads"]
+__all__ = ["PART", "Loop", "at_fork", "each", "is_worth_it", "parts_of", "plain", "reduction", "threads"]
 
 LEAST = 1 << 12  # elements
 PART = 1 << 16  # elements of one array that one call of a loop has: they stay in the second-level cache
@@ -75,8 +75,10 @@ def _forget_pool() -> None:
     _lock, _tasks = threading.Lock(), None
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+at_fork: Callable[..., None] = getattr(os, "register_at_fork", lambda **functions: None)
+"""`os.register_at_fork`, which does nothing where no process is forked."""
+
+at_fork(after_in_child=_forget_pool)
 
 
 def _pool() -> _Tasks:

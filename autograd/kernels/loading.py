@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 from typing import Any
 
@@ -64,5 +63,4 @@ class Loader:
 
 loader: Loader = Loader()
 
-if hasattr(os, "register_at_fork"):  # numba's locks must not be held for ever in the child
-    os.register_at_fork(before=loader.wait)
+compiled.at_fork(before=loader.wait)  # numba's locks must not be held for ever in the child

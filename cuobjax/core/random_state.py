@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import math
 import operator
-import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as onp
 
 from autograd.core import Array
+from autograd.kernels.compiled import at_fork
 from autograd.mapping import keys_in_lanes
 from autograd.ops.random import split as split_key
 
@@ -34,8 +34,9 @@ R = TypeVar("R")
 _ASIDE = onp.array([0x9E3779B9, 0x7F4A7C15], onp.uint32)  # the key from which keys aside begin differs in these bits
 exclusive = threading.RLock()
 """Held where a key is read and written."""
-if hasattr(os, "register_at_fork"):  # no process begins with a lock that none of its threads releases
-    os.register_at_fork(before=exclusive.acquire, after_in_parent=exclusive.release, after_in_child=exclusive.release)
+
+# No process begins with a lock that none of its threads releases.
+at_fork(before=exclusive.acquire, after_in_parent=exclusive.release, after_in_child=exclusive.release)
 
 
 class RandomState(StateVar):

@@ -423,6 +423,28 @@ def test_an_error_in_a_thread_is_raised():
         compiled.each(work, 8)
 
 
+def test_an_error_in_another_thread_is_raised():
+    caller, both = threading.get_ident(), threading.Barrier(2)
+
+    def work(i):
+        both.wait(20)
+        if threading.get_ident() != caller:
+            raise ValueError("elsewhere")
+
+    with pytest.raises(ValueError, match="elsewhere"):
+        compiled.each(work, 2)
+
+
+def has_a_function(part, start, stop, y):
+    twice = lambda x: 2 * x
+    y[start] = twice(stop)
+
+
+def test_a_loop_with_a_function_in_it_is_refused():
+    with pytest.raises(TypeError, match=r"^has_a_function: expected a loop without functions in it\. Move them"):
+        compiled.Loop(has_a_function).of(np.dtype("float32"))
+
+
 @pytest.mark.parametrize(("wanted", "usual", "number"), [("3", "2", 3), (None, "2", 2), (None, "4,1", 4), ("", "5", 5)])
 def test_number_of_threads(monkeypatch, wanted, usual, number):
     monkeypatch.undo()

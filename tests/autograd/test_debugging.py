@@ -165,6 +165,10 @@ class TestReport:
         assert len(lines) == len(rows) + 2
         assert lines[-1].startswith(f"{len(rows)} values")
 
+    def test_views_are_counted_as_the_memory_that_they_show(self):
+        rows = trace_report(lambda x: anp.sum(x[:2] * x[1:]), X, file=io.StringIO())
+        assert [row.bytes for row in rows if row.operation == "multiply"] == [X.nbytes]
+
     def test_order_and_limit(self):
         out = io.StringIO()
         rows = trace_report(lambda x: anp.sum(anp.exp(x) + x * 2), X, sort="bytes", limit=1, file=out)

@@ -13,8 +13,9 @@ import pytest
 import autograd
 import autograd.numpy as anp
 from autograd import Array, checkpoint, custom_jvp, custom_vjp, grad, hessian, jacobian, jvp, vjp, vmap
-from autograd.extend import defjvp, defvjp, elementwise, primitive
+from autograd.extend import defjvp, defvjp, elementwise, nondifferentiable, primitive
 from autograd.operation import UndefinedDerivative
+from autograd.primitive import Primitive
 from autograd.testing import check_batching, check_grads
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
@@ -484,3 +485,22 @@ def test_a_checkpoint_that_computes_something_else_the_second_time():
         RuntimeError, match=r"checkpoint: expected outputs of shapes .*It must compute the same as the fi"
     ):
         grad(lambda x: anp.sum(f(x)))(X)
+
+
+def test_arguments_by_name():
+    def difference(xp, x, y, *, factor):
+        return factor * (x - y)
+
+    f = nondifferentiable(difference)
+    x, y = Array(np.array([3.0, 5.0])), np.array([1.0, 1.0])
+    for z in (f(x, y=y, factor=2.0), f(y=y, x=x, factor=2.0)):
+        np.testing.assert_array_equal(z, [4, 8])
+    with pytest.raises(TypeError, match=r"^difference: expected 2 arrays, got 1"):
+        f(x, factor=2.0)
+
+
+def test_primitives_that_are_refused():
+    with pytest.raises(ValueError, match=r"^Primitive: expected memory 'new', 'view' or '', got 'old'\.$"):
+        Primitive(lambda xp, x: x, memory="old")
+    with pytest.raises(ValueError, match=r"^Primitive: expected a new name, got 'sin'\.$"):
+        Primitive("sin")

@@ -3,6 +3,7 @@
 import array
 import decimal
 import fractions
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -272,6 +273,19 @@ def test_what_an_array_cannot_be_made_of_names_the_library_s_reason():
 
     with pytest.raises(TypeError, match="Elsewhere of dtype float32 cannot be taken as an array: copy it to the host"):
         jn.ones(3) + Elsewhere(DATA)
+
+
+def test_sequences_of_unequal_length_are_refused_as_by_numpy():
+    class Rows(Sequence):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, i):
+            return [[1.0], [1.0, 2.0]][i]
+
+    for sine in (np.sin, anp.sin):
+        with pytest.raises(ValueError, match="inhomogeneous"):
+            sine(Rows())
 
 
 def test_integers_of_other_libraries_index():

@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import types
 from typing import Any
 
 import numpy as np
@@ -137,3 +138,9 @@ def test_products_of_cupy_do_not_ignore_what_ours_has_not():
     for options in ({"out": np.zeros((2, 2))}, {"dtype": "float64"}):
         with pytest.raises(TypeError, match="expected no out and no dtype for Arrays"):
             ours(np.ones((2, 2)), x, **options)
+
+
+def test_a_product_of_another_version_of_cupy_stays_as_it_is():
+    matmul = types.SimpleNamespace()
+    memory_attributes._leave_products_to_us.__wrapped__(matmul)
+    assert not vars(matmul)

@@ -38,7 +38,7 @@ np.concatenate([V, V], dtype=int, casting="unsafe"); np.hstack([I, I], dtype="fl
 np.median(V); np.nanmedian(N); np.quantile(V, 0.3); np.percentile(V, 30); np.nanmax(N); np.nanmin(N); np.nanstd(N)
 np.nanargmax(N); np.linalg.norm(V, 3); np.linalg.norm(ONES, "nuc"); np.linalg.cond(ONES + np.eye(2)); np.inner(V, V)
 np.einsum("i,i", V, V); np.nan_to_num(np.nan); np.nan_to_num(5); np.median(Z); np.histogram(V, 3)
-np.cov(V, fweights=I)
+np.cov(V, fweights=I); np.corrcoef(V)
 np.add.reduce(V); np.add.reduce(A); np.add.reduce(A, axis=1, keepdims=True); np.multiply.reduce(A)
 np.maximum.reduce(A, axis=None)
 np.minimum.reduce(V, initial=0); np.logical_and.reduce(A > 0); np.subtract.reduce(A); np.logaddexp.reduce(V)
@@ -69,7 +69,7 @@ np.ix_(A); np.diag_indices_from(V); np.tril_indices_from(V); np.histogram(V, [3,
 np.histogram(V, range=(2, 1)); np.histogramdd(A, bins=(2,)); np.max(V, where=V > 5); np.select([B], [V, V])
 np.block((V, V)); np.block([V, [V]]); np.vsplit(V, 1); np.sort(V, order="x"); np.searchsorted(V, 1, side="x")
 np.bincount(V); np.bincount([-1]); np.quantile(V, 0.5, weights=Z, method="inverted_cdf"); np.cov(V, fweights=[1, 2])
-np.cov(np.ones((2, 2, 2))); np.add.reduce(V, foo=1); np.power(I, -1)
+np.cov(np.ones((2, 2, 2))); np.add.reduce(V, foo=1); np.power(I, -1); np.array("x", float)
 """
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import autograd.numpy as anp
 from autograd import grad
-from autograd.kernels import compiled, products
+from autograd.kernels import blas, compiled, products
 from autograd.kernels.products import product, stacked
 from autograd.ops.product import matmul
 from cuobjax import Jit
@@ -150,6 +150,14 @@ def test_products_in_threads(shape, dtype, rng, monkeypatch):
             out = np.empty(y.shape, dtype)
             assert product(a, b, out) is out
             np.testing.assert_array_equal(out, y)
+
+
+def test_products_without_openblas_are_not_divided(rng, monkeypatch):
+    monkeypatch.setattr(products, "ALONE", -1)
+    monkeypatch.setattr(blas, "_library", lambda: None)
+    monkeypatch.setattr(products, "_parts_of_matrix", None)
+    a, b = (operand(np, rng, shape, "float32", False, False) for shape in ((9, 4), (4, 5)))
+    np.testing.assert_array_equal(product(a, b), a @ b)
 
 
 def test_a_product_with_its_own_transpose_is_symmetric(rng):

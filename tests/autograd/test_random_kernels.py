@@ -250,7 +250,7 @@ def test_truncated_normal(dtype, lower, upper):
 
 
 @pytest.mark.parametrize(
-    ("lower", "upper"), [(1, 1.003), (1.0001, 1.003), (-1e6, 1e6), (0.0, 1e-7), (-2, 2), (-1e-7, 5e-8)]
+    ("lower", "upper"), [(1, 1.003), (1.0001, 1.003), (1.0006, 1.003), (-1e6, 1e6), (0.0, 1e-7), (-2, 2), (-1e-7, 5e-8)]
 )
 def test_truncated_normal_stays_inside_in_half_precision(lower, upper):
     drawn = random.truncated_normal(np, KEY, shape=3000, dtype=np.float16, lower=lower, upper=upper)
@@ -395,10 +395,21 @@ def test_counts_of_other_numbers():
     np.testing.assert_array_equal(
         random_rejection.poisson(np, KEY, rates, dtype=np.int32), [0, -1, -1, 2**31 - 1, 2**31 - 1]
     )
+    with pytest.raises(TypeError, match=r"^poisson: expected an integer dtype, got float32\."):
+        random_rejection.poisson(np, KEY, rates, dtype=np.float32)
     trials = np.array([0.0, 5.0, 5.0, -1.0, 5.0, 5.0, np.nan, 300.0])
     chances = np.array([0.5, 0.0, 1.0, 0.5, 1.1, -0.1, 0.5, 1.0])
     drawn = random_rejection.binomial(np, KEY, trials, chances, dtype=np.int8)
     np.testing.assert_array_equal(drawn, [0, 0, 5, -1, -1, -1, -1, 127])
+
+
+def test_counts_of_the_largest_fraction():
+    """The rounded probabilities of a rate of 9.9 sum to less: inversion ends nevertheless."""
+    rates, largest = np.array([0.5, 3.0, 7.0, 9.9]), np.full(4, 1 - 2.0**-53)
+    counts = random_rejection._inverted(random_rejection._poisson_law(rates), largest)
+    exact = scipy.stats.poisson.ppf(largest, rates)
+    np.testing.assert_allclose(counts[:3], exact[:3], atol=1)
+    assert exact[3] < counts[3] < 100
 
 
 def test_a_parameter_has_the_lanes_of_the_key():

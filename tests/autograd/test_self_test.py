@@ -1,6 +1,7 @@
 """The test that the machine has to pass where it is loaded, and what happens where it does not."""
 
 import platform
+from types import SimpleNamespace
 
 import numpy as onp
 import pytest
@@ -62,6 +63,17 @@ def test_another_machine_does_not_agree(other, run):
 def test_arrays_with_other_fields(field, place, monkeypatch):
     monkeypatch.setattr(self_test, field, place)
     assert not self_test.agrees(computes_nothing, None)
+
+
+def test_another_python_may_have_other_arrays(monkeypatch):
+    monkeypatch.setattr(self_test, "sys", SimpleNamespace(implementation=SimpleNamespace(name="pypy")))
+    assert not self_test.agrees(computes_nothing, None)
+
+
+def test_a_numpy_that_does_not_give_its_loops(run, monkeypatch):
+    monkeypatch.setattr(self_test, "loop_of", lambda ufunc, *dtypes: None)
+    with pytest.raises(NotImplementedError, match=r"^NumPy does not give the loop of "):
+        self_test.agrees(run, loader.flags)
 
 
 @pytest.mark.parametrize("outcome", [lambda *_: False, lambda *_: 1 / 0])

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
+import autograd
 import autograd.numpy as anp
-from autograd import Array, stop_gradient
+from autograd import Array, stop_gradient, testing
 from autograd.families import elementwise, irregular, nondifferentiable
 from autograd.testing import check_batching, check_grads
 
@@ -18,6 +19,10 @@ pytestmark = pytest.mark.usefixtures("own_primitives", "on_the_cpu")
 
 def _cube(xp, x):
     return x**3
+
+
+def _narrow(x):
+    return anp.asarray(x).astype("float32")
 
 
 def primitive(*rules):
@@ -128,6 +133,9 @@ def test_a_wrong_batching_rule_is_found():
     forgetful = nondifferentiable(_cube, batch=lambda primitive, size, values, batched, params: values[0])
     with pytest.raises(AssertionError, match=r"over axes {0: 0} of the arguments: output 0 differs .* by up to"):
         check_batching(forgetful, X)
+    narrow = nondifferentiable(_cube, batch=lambda primitive, size, values, *others: _narrow(values[0] ** 3))
+    with pytest.raises(AssertionError, match=r"expected float64\[3, 3\] as output 0, got float32\[3, 3\]\.$"):
+        check_batching(narrow, X)
     with pytest.raises(TypeError, match="check_batching: no argument is an array of numbers"):
         check_batching(anp.logical_not, np.array([True]))
 
@@ -165,3 +173,25 @@ def test_errors():
         check_grads(anp.sin, (np.arange(3),))
     with pytest.raises(TypeError, match="check_grads: no output is of real or complex numbers"):
         check_grads(anp.argmax, X)
+
+
+def test_arguments_that_are_none():
+    check_grads(lambda x, n, part: anp.sin(x) * part[1], (X, None, (None, X)))
+
+
+@pytest.mark.parametrize(("name", "modes", "where"), [
+    ("vjp", ("rev",), r"derivative of order 1 with respect to args\[0\]"),
+    ("jvp", ("fwd",), r"derivative of order 1 of output 0 in forward mode"),
+])  # fmt: skip
+def test_a_transformation_that_changes_a_dtype_is_found(name, modes, where, monkeypatch):
+    right = getattr(testing, name)
+
+    def wrong(*args, **options):
+        y, found = right(*args, **options)
+        if name == "vjp":
+            return y, lambda *gs: autograd.tree.tree_map(_narrow, found(*gs))
+        return y, autograd.tree.tree_map(_narrow, found)
+
+    monkeypatch.setattr(testing, name, wrong)
+    with pytest.raises(AssertionError, match=rf"^check_grads: {where}: expected float64\[3\], got float32\[3\]\.$"):
+        check_grads(anp.sin, X, modes=modes, order=1)

@@ -156,3 +156,9 @@ def test_objects_without_traced_values_pass():
     thing = Own("text")
     assert autograd.grad(lambda x: (x, thing), has_aux=True)(1.0)[1] is thing
     assert autograd.vmap(lambda x: thing)(np.ones(2)) is thing
+
+
+def test_too_many_leaves():
+    _, structure = tree.flatten([1, (2, 3)])
+    with pytest.raises(ValueError, match=r"^unflatten: got more leaves than the structure has\.$"):
+        tree.unflatten(structure, [1, 2, 3, 4])

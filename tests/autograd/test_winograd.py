@@ -190,6 +190,21 @@ def test_without_openblas_products_take_their_own_threads(monkeypatch):
         assert not alone
 
 
+@pytest.mark.parametrize("library", [None, object()])
+def test_where_numpy_has_another_library_than_openblas(library, monkeypatch):
+    monkeypatch.setattr(blas, "_loaded", lambda: library)
+    assert blas._library.__wrapped__() is None
+    assert blas.gemm_of.__wrapped__(np.dtype("float32")) is None
+
+
+def test_where_numpys_library_cannot_be_loaded(monkeypatch):
+    def refuse(path):
+        raise OSError
+
+    monkeypatch.setattr(blas.ctypes, "CDLL", refuse)
+    assert blas._loaded.__wrapped__() is None
+
+
 def test_a_forked_process_has_the_usual_number(monkeypatch):
     number = [4]
     monkeypatch.setattr(blas, "_library", lambda: (lambda: number[0], lambda n: number.__setitem__(0, n)))
@@ -198,4 +213,7 @@ def test_a_forked_process_has_the_usual_number(monkeypatch):
         assert number == [1]
         blas._forget_users()
         assert number == [4] and blas._users == 0
+        number[0] = 3  # set by somebody else
+        blas._forget_users()
+        assert number == [3]
         monkeypatch.setattr(blas, "_users", 1)

@@ -31,7 +31,7 @@ from autograd import (
     vmap,
 )  # fmt: skip
 from autograd.reverse import live_tapes
-from autograd.write_protection import _held
+from autograd.write_protection import Held, _held, hold, release
 from tests.autograd.table.operands import OPERANDS, WAYS, overwrite
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
@@ -453,3 +453,16 @@ def failing(f, x):
 
     with pytest.raises(RuntimeError):
         vjp(raising, x)
+
+
+def test_a_view_that_is_held_again_before_its_base_is_released():
+    base = np.zeros(4)
+    view = base[1:]
+    first, second, third = Held(), Held(), Held()
+    assert hold(view, first) and hold(base, second)
+    release(first)
+    assert hold(view, third)
+    release(second)
+    assert not view.flags.writeable
+    release(third)
+    assert view.flags.writeable and base.flags.writeable

@@ -145,7 +145,19 @@ def tagged(monkeypatch):
     del Box.type_mappings[Tagged]
 
 
+class Plain(np.ndarray):
+    """Has NumPy's own `__array_ufunc__`."""
+
+
 class TestClassesOfArrays:
+    def test_one_without_a_protocol_of_its_own(self):
+        Box.type_mappings[Plain] = ArrayBox
+        try:
+            assert "__array_ufunc__" not in vars(Plain)
+            np.testing.assert_allclose(grad(lambda x: anp.sum(x**2))(X.view(Plain)), 2 * X)
+        finally:
+            del Box.type_mappings[Plain]
+
     @pytest.mark.parametrize(
         "f",
         [

@@ -155,6 +155,9 @@ class TestVectorSpaces:
         Space.register(Value)
         try:
             assert type(vspace(Value())) is Space
+            assert vspace([1.0]) != 1 and vspace([1.0]) == vspace([2.0])
+            with pytest.raises(TypeError, match=r"^vspace: expected .*, got an array of dtype <U1\."):
+                vspace(np.array(["x"]))
             with pytest.raises(NotImplementedError, match="Space: has no inner product"):
                 vspace(Value()).inner_prod(1, 2)
         finally:
@@ -175,6 +178,24 @@ class TestNodes:
         t = np.array([[1.0, -1.0], [0.5, 0.25]])
         assert trace(JVPNode.new_root(t), f, x)[1].g == pytest.approx((expected * t).sum())
         assert trace(VJPNode.new_root(), lambda x: 3.0, x) == (3.0, None)
+        _, node = trace(VJPNode.new_root(), lambda x: anp.where(x, x, 2.0), np.array([0.0, 3.0]))
+        np.testing.assert_array_equal(backward_pass(np.ones(2), node), [0, 1])  # none for the condition
+
+    def test_values_of_a_users_own(self):
+        class Text(str):
+            pass
+
+        class TextBox(Box):
+            def __init__(self, value, trace, node):
+                self.seen = value, node
+
+        Box.type_mappings[Text] = TextBox
+        try:
+            root = VJPNode.new_root()
+            with trace_stack.new_trace() as level:
+                assert new_box(Text("x"), level, root).seen == ("x", root)
+        finally:
+            del Box.type_mappings[Text]
 
     def test_by_hand(self):
         root = VJPNode.new_root()
@@ -244,6 +265,9 @@ class TestHelpers:
             check_equivalent(X, X[:2])
         with pytest.raises(ValueError, match="check_grads: expected modes among"):
             check_grads(anp.sin, modes=["forward"])(1.0)
+        one_way = autograd.primitive(lambda x: x**2)
+        autograd.extend.defjvp(one_way, lambda t, y, x: 2 * x * t)
+        check_grads(one_way, modes=["fwd"])(2.0)
 
     def test_checks_of_all_combinations(self):
         seen = []

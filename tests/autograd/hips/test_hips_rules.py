@@ -227,6 +227,16 @@ class TestWithoutDerivatives:
         with pytest.warns(UserWarning, match="defvjp: 'square' is not what `primitive` returned, the rule is ignored"):
             defvjp(square, lambda y, x: lambda g: 0 * g)
         assert grad(square)(3.0) == 6.0
+        for define, *rule in (
+            (defvjp_argnums, None),
+            (defjvp_argnums, None),
+            (def_linear,),
+            (lambda f: register_notrace(VJPNode, f),),
+        ):
+            with pytest.warns(UserWarning, match=": 'square' is not what `primitive` returned, the rule is ignored"):
+                define(square, *rule)
+            define(anp.square, *rule)  # which keeps its own
+        assert grad(square)(3.0) == grad(anp.square)(3.0) == jvp(anp.square, 3.0, 1.0)[1] == 6.0
         with pytest.raises(TypeError, match=r"^primitive: expected a function of arrays, got 3\.$"):
             primitive(3)
         with pytest.raises(TypeError, match=r"^primitive: expected a function of arrays, got 3\.$"):
@@ -237,6 +247,32 @@ class TestWithoutDerivatives:
             defjvp(primitive(np.sin), np.ones(2))
         with pytest.raises(TypeError, match="defvjp: expected what `primitive` returned, got int"):
             defvjp(3, lambda y, x: lambda g: g)
+
+    @pytest.mark.parametrize(("zero", "tangent"), [(0, 2.0), (1, 3.0)])
+    def test_a_tangent_that_is_zero(self, zero, tangent):
+        product = primitive(lambda x, y: x * y)
+        defjvp_argnum(product, lambda i, t, z, args, params: None if i == zero else t * args[1 - i])
+        assert jvp(product, (2.0, 3.0), (1.0, 1.0))[1] == tangent
+
+    def test_a_cotangent_that_is_zero(self):
+        product = primitive(lambda x, y: x * y)
+        defvjp_argnums(product, lambda places, z, args, params: lambda g: [None if i else g * args[1] for i in places])
+        np.testing.assert_array_equal(grad(lambda x, y: anp.sum(product(x, y)), (0, 1))(X, V), [V, 0 * V])
+
+    def test_operations_in_a_class(self):
+        class Scale:
+            def __init__(self, factor):
+                self.factor = factor
+
+            @primitive
+            def times(self, x):
+                return self.factor * x
+
+            root = primitive(np.sqrt)
+
+        defvjp(Scale.times, None, lambda y, self, x: lambda g: self.factor * g)
+        assert Scale(3.0).times(2.0) == 6.0 and grad(Scale(3.0).times)(2.0) == 3.0
+        assert Scale.root is Scale(3.0).root and Scale(3.0).root(4.0) == 2.0
 
     def test_an_array_in_place_of_a_list(self):
         @primitive
