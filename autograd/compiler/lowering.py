@@ -312,9 +312,8 @@ class Lowering:
             sizes, rows = (count - skipped, rest, 1), flat[skipped:]
         else:
             sizes, rows = (rest, count - skipped, 1), flat[skipped * rest :]
-        if sizes[0] and sizes[1]:
-            own = (inner[0], along[0], 0), (inner[1], along[1], 0), (inner[0], along[0], 0)
-            self.steps.append(LoopStep("nest", (y, rows, y), loop, sizes=sizes, strides=own))
+        own = (inner[0], along[0], 0), (inner[1], along[1], 0), (inner[0], along[0], 0)
+        self.steps.append(LoopStep("nest", (y, rows, y), loop, sizes=sizes, strides=own))
         return y if keepdims else y.reshape([n for i, n in enumerate(x.shape) if i not in axis])
 
 

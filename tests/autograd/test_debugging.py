@@ -63,6 +63,10 @@ class TestNans:
             masked = anp.where(Array(X > 0), Array(X), -np.inf)
         np.testing.assert_array_equal(masked, [1.0, -np.inf, 4.0])
 
+    def test_tangents_that_are_not_finite_pass_without(self):
+        with debug(), np.errstate(divide="ignore"):
+            assert np.isinf(jvp(anp.log, np.zeros(1), np.ones(1))[1])
+
     def test_contexts_nest(self):
         with debug(), debug_nans(), pytest.raises(FloatingPointError):
             anp.log(X)

@@ -3,12 +3,13 @@
 import numpy as onp
 import pytest
 
+import autograd
 import autograd.numpy as anp
 from autograd import Array, default_device
 from autograd.backend import is_cupy
 from autograd.compiler import list_kernels
-from autograd.compiler.multi_tensor import MultiTensorProgram, is_of_any_shape
-from autograd.graph import Staging
+from autograd.compiler.multi_tensor import MultiTensorProgram, OverLists, is_of_any_shape
+from autograd.graph import Staging, Value
 from autograd.primitive import PRIMITIVES
 
 on_gpu = pytest.mark.skipif(default_device().kind == "cpu", reason="about CuPy's kernels")
@@ -110,6 +111,7 @@ def test_transposed_arrays_are_taken_element_by_element():
         lambda x, y: x[::-1],
         lambda x, y: x + Array(raw([1, 2])),
         lambda x, y: (x + y)[0],
+        lambda x, y: x + anp.linalg.eigh(y)[1],
     ],
     ids=[
         "sum of columns",
@@ -121,6 +123,7 @@ def test_transposed_arrays_are_taken_element_by_element():
         "reversed",
         "constant",
         "part",
+        "several results",
     ],
 )
 def test_what_mixes_elements_in_other_ways_depends_on_the_shape(f):
@@ -190,3 +193,47 @@ def test_a_maximum_of_nan_is_nan():
         numbers = [1.0, -2.0, 3.0]
         numbers[place] = onp.nan
         assert onp.isnan([float(x) for x in program([[raw(numbers)] * 2], [])[0]]).all()
+
+
+def test_sums_of_integers_are_exact():
+    numbers = [raw([2**40 + i, 1 - 2**40], "int64") for i in range(3)]
+    program = MultiTensorProgram(recorded(lambda a: (a * 2).sum(), [numbers[0]]), 1, "sum")
+    assert [int(y) for (y,) in program([[a] for a in numbers], [])] == [2, 4, 6]
+
+
+def test_lists_of_empty_arrays_alone():
+    lists = lists_of((0,), (0, 2))
+    program = MultiTensorProgram(recorded(lambda a, b: a - b, lists_of((3,))[0]), 2, "difference")
+    assert [host(y).shape for (y,) in program(lists, [])] == [(0,), (0, 2)]
+
+
+def test_lists_of_more_shapes_than_are_remembered(monkeypatch):
+    monkeypatch.setattr(list_kernels, "MOST_LAUNCHES", 1)
+    program = MultiTensorProgram(recorded(lambda a, b: a - b, lists_of((3,))[0]), 2, "difference")
+    for shape in ((3,), (4, 5), (3,)):
+        ((a, b),) = lists_of(shape)
+        ((y,),) = program([[a, b]], [])
+        onp.testing.assert_array_equal(host(y), host(a) - host(b))
+
+
+def test_programs_over_lists_while_debugging():
+    lists = lists_of((3,), (2, 2))
+    program = MultiTensorProgram(recorded(lambda a, b: a / b, lists[0]), 2, "quotient")
+    with autograd.debug():
+        for (y,), (a, b) in zip(program(lists, []), lists, strict=True):
+            onp.testing.assert_array_equal(host(y), host(a) / host(b))
+
+
+def test_what_no_kernels_do_in_a_program():
+    """Lists on the host or on several GPUs, sums of empty arrays, operations without a formula."""
+    value = Value((3,), onp.dtype("float32"), gpu=0)
+    total, sines = [
+        MultiTensorProgram(recorded(f, [raw([1.0, 2.0])]), 1, "program") for f in (lambda a: a.sum(), anp.i0)
+    ]
+    for program, values in (
+        (total, [value._replace(gpu=None), value]),
+        (total, [value, value._replace(gpu=1)]),
+        (total, [value, value._replace(shape=(0, 2))]),
+        (sines, [value, value]),
+    ):
+        assert OverLists(program, 2).bound(values) is None

@@ -100,6 +100,19 @@ def test_outputs_and_small_results_are_held():
         assert (len(recomputed(graph).operations) > len(graph.operations)) == repeats
 
 
+def test_what_is_needed_twice_is_repeated_once():
+    def f(x, w):
+        t = x * 2
+        y = anp.exp(t) + anp.sin(t)
+        return (y @ w @ w) * y
+
+    inputs = [raw(onp.ones((16, 32))), raw(onp.ones((32, 32)))]
+    graph = recorded(f, *inputs)
+    before, after = names(graph), names(recomputed(graph))
+    assert [after.count(name) - before.count(name) for name in ("multiply", "exp", "sin", "add")] == [1, 1, 1, 1]
+    assert_same_bits(graph, inputs)
+
+
 HARD = [lambda x: x @ anp.ones((3, 3), "float32"), lambda x: anp.cumsum(x, 1), lambda x: anp.sum(x, 0, keepdims=True)]
 
 

@@ -8,6 +8,7 @@ from autograd import default_device
 from autograd.compiler import compiled, simplified
 from autograd.compiler.formulas import refusal
 from autograd.compiler.steps import steps
+from autograd.families import nondifferentiable
 from autograd.graph import Graph, Operation, Staging, Value
 from autograd.ops.elementwise import add
 
@@ -71,3 +72,10 @@ def test_a_formula_is_for_one_dtype():
     operation = Operation(add, (0, 1), {}, (2,))
     graph = Graph([single, double, double], [0, 1], {}, [operation], [2])
     assert refusal(graph, operation) == "its arguments are float32 and float64"
+
+
+def test_a_formula_is_for_one_result():
+    both = nondifferentiable(lambda xp, x: (x, -x), cuda="x")
+    value = Value((2,), onp.dtype("float32"))
+    operation = Operation(both, (0,), {}, (1, 2))
+    assert refusal(Graph([value] * 3, [0], {}, [operation], [1, 2]), operation) == "it has several results"

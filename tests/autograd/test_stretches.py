@@ -5,6 +5,7 @@ import math
 import os
 import threading
 import tracemalloc
+import types
 import warnings
 
 import numpy as onp
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 import autograd.numpy as anp
 from autograd import grad
-from autograd.compiler import simplified, stretches
+from autograd.compiler import lowering, simplified, stretches
 from autograd.compiler.host import HostProgram
 from autograd.compiler.stretches import Stretch, stretched
 from autograd.graph import Staging
@@ -382,6 +383,47 @@ def test_loops_that_need_casts_or_python_are_none():
     assert loop_of(onp.add, single, single).dtypes == (single,) * 3
     assert loop_of(onp.add, single, double) is None
     assert loop_of(onp.add, thing, thing) is None
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        onp.add.reduce,
+        lambda x: onp.add(x, 1, dtype="float64"),
+        lambda x: onp.where(x),
+        lambda x: onp.where(x, 1.0, 2.0),
+        lambda x: onp.concatenate([x]),
+        lambda x: x + onp.float32(1),
+        lambda x: x**3,
+    ],
+)
+def test_what_is_no_ufunc_of_arrays_and_numbers_is_not_lowered(function):
+    symbol = lowering._Symbol(lowering.Lowering(recorded(anp.sin, numbers(3)), {}, {}), numbers(3))
+    with pytest.raises(lowering.NotLowered):
+        function(symbol)
+
+
+def test_a_function_that_gives_no_array_is_not_lowered():
+    graph = recorded(anp.sin, numbers(3))
+    same = types.SimpleNamespace(host=lambda x: 3.0)
+    with pytest.raises(lowering.NotLowered):
+        lowering.Lowering(graph, {}, {})._traced(same, [numbers(3)], {})
+
+
+def test_results_that_nobody_needs_are_left_out():
+    staging = Staging()
+    with staging.recording():
+        x = staging.input(numbers(3000), "input")
+        _, y = anp.sin(x), anp.sort(x)
+    assert names(stretched(staging.finished([y]))) == ["argsort", "take_along_axis"]
+
+
+def test_a_mean_of_nothing_is_that_of_numpy():
+    x = numbers(0, 3)
+    with onp.errstate(invalid="ignore"), pytest.warns(RuntimeWarning, match="Mean of empty slice") as warned:
+        (y,) = HostProgram(recorded(lambda x: anp.mean(x, 0), x), "mean")([x])
+    assert len(warned) == 2  # as it is recorded, and as it runs
+    assert onp.isnan(y).all() and y.shape == (3,) and y.dtype == "float32"
 
 
 def test_memory_that_threads_use_lives_on_after_an_interrupt(monkeypatch):

@@ -20,6 +20,7 @@ import cuobjax
 import cuobjax.numpy as jn
 from autograd import Array, DeviceError, device_put, tree
 from autograd.backend import is_array
+from autograd.core import library
 from autograd.primitive import PRIMITIVES
 from cuobjax import functional, random
 from tests.autograd.table.op_table import ROWS
@@ -96,6 +97,14 @@ def created():
     """The devices of new arrays, made in several ways."""
     return set(devices(jn.ones(3), jn.zeros(3, dtype="f4"), jn.array(np.ones(3)), jn.array([1.0]), jn.arange(3) * 2,
                        jn.eye(2), random.normal((2,)), device_put(jn.ones(3), "gpu")))  # fmt: skip
+
+
+def test_the_library_of_an_array_computes_where_it_is(two):
+    x = THERE.put(np.diag([1.0, 2.0]))
+    xp = library(x)
+    for y in (xp.ones(2), xp.linalg.inv(x)):
+        assert y.device.id == 1
+    np.testing.assert_array_equal(xp.linalg.inv(x).get(), np.diag([1, 0.5]))
 
 
 def test_functions_of_your_own_compute_where_their_arguments_are(two):
