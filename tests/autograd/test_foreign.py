@@ -3,6 +3,8 @@
 import array
 import decimal
 import fractions
+import sys
+import types
 from collections.abc import Sequence
 
 import numpy as np
@@ -293,3 +295,20 @@ def test_integers_of_other_libraries_index():
     assert x[WithArray([1, 3])].tolist() == [1.0, 3.0] == x[memoryview(np.array([1, 3]))].tolist()
     assert jn.take(x, WithDLPack([1, 3])).tolist() == [1.0, 3.0]
     assert x.at[WithArray([0])].set(WithArray([7.0])).tolist() == [7.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_bfloat16_of_pytorch_comes_as_its_bits(monkeypatch):
+    dtypes = pytest.importorskip("ml_dtypes")
+
+    class Tensor:  # as PyTorch's, which has no other way
+        dtype, shape, ndim = "torch.bfloat16", (3,), 1
+
+        def view(self, dtype):
+            return DATA.astype(dtypes.bfloat16).view(dtype)
+
+        def __array__(self, dtype=None, copy=None):
+            raise TypeError("Got unsupported ScalarType BFloat16")
+
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(int16="int16"))
+    x = jn.asarray(Tensor())
+    assert x.dtype == dtypes.bfloat16 and x.astype("float32").tolist() == DATA.tolist()

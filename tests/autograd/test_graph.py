@@ -230,3 +230,10 @@ class TestFunctionsWithADerivativeOfTheirOwn:
         np.testing.assert_allclose(jvp(run, (V,), (np.ones_like(V),))[1], 3 * V**2 + 2)
         np.testing.assert_allclose(vmap(run)(V), V**3 + 2 * V)
         np.testing.assert_allclose(hessian(lambda x: anp.sum(run(x)))(V), np.diag(6 * V))
+
+
+@pytest.mark.parametrize("dtype", [None, "float32"])
+def test_a_python_number_as_an_array(dtype):
+    graph = record(lambda n: anp.array(n, dtype), 2.5)
+    (y,) = graph.interpret([3.5])
+    assert y.dtype == (dtype or "float64") and y.shape == () and y == 3.5

@@ -313,6 +313,13 @@ def test_half_precision_is_computed_in_float32(space, name):
                     np.testing.assert_allclose(one, other, rtol=0.02, atol=0.02)
 
 
+def test_half_precision_beside_float32():
+    a, b = np.array([[2, 1], [1, 3]], "float32"), np.array([1, 2], "float16")
+    y = anl.solve(a, b)
+    np.testing.assert_allclose(y, np.linalg.solve(a, b.astype("float32")), rtol=1e-6)
+    assert y.dtype == "float32"
+
+
 # Conventions.
 UNIT, ONES, WEIGHTS = np.eye(3), np.ones((2, 2)), np.array([1.0, 2.0, 3.0])
 # Gradients where others are often wrong or NaN: a function of a matrix, what its elements are multiplied by before they

@@ -315,3 +315,7 @@ def test_constants_and_dtypes_are_those_of_numpy(name):
 def test_namespace_holds_no_private_helpers():
     strangers = {name for name, value in vars(anp).items() if name[0] != "_" and isinstance(value, types.ModuleType)}
     assert {name for name in strangers if not name.startswith("numpy_")} == {"fft", "linalg", "random"}
+
+
+def test_the_module_of_random_numbers_is_imported_when_it_is_used():
+    assert anp.__getattr__("random") is anp.random

@@ -101,6 +101,19 @@ def test_ppermute_moves(rng):
         with pytest.raises(ValueError, match=r"ppermute: expected pairs .* from 0 to 3, got"):
             on_devices(lambda x, wrong=wrong: parallel.ppermute(x, wrong), x)
     assert on_devices(lambda x: parallel.ppermute(x, []).tolist(), x) == [[0, 0]] * 4
+    with pytest.raises(ValueError, match=r"^ppermute: expected a source for each of 4 devices, got \(0,\)\."):
+        on_devices(lambda x: collective.ppermute(x, axis_name="device", sources=(0,)), x)
+
+
+def test_a_call_that_is_given_up_before_it_began_does_nothing():
+    group, first, done = Group([autograd.Device("cpu")] * 2, "device"), KeyboardInterrupt(), []
+    group._abandon(first)
+    group._abandon(ValueError())
+    group._fail(ValueError())
+    group._wait_for_the_end()
+    group._aside(done.append, ())
+    group._lead([done.append], None)
+    assert group.error is first and not done
 
 
 def test_integers_are_joined_exactly():

@@ -220,6 +220,16 @@ class TestWithoutDerivatives:
             with pytest.raises(TypeError, match="jvp: getval needs a value, but in forward mode"):
                 transform(X)
 
+    def test_a_rule_that_needs_a_value_of_an_outer_transformation(self):
+        def derivative(a):
+            same = primitive(lambda x: x)
+            defvjp(same, lambda y, x: lambda g: g * float(a))
+            return jacobian(lambda x: anp.concatenate([same(x), x]))(X)
+
+        assert derivative(2.0).tolist() == [*np.diag([2, 2, 2]).tolist(), *np.eye(3).tolist()]
+        with pytest.raises(TypeError, match=r"vmap: float\(\) needs one value"):
+            vmap(derivative)(V)
+
     def test_rules_of_what_is_no_operation(self):
         def square(x):
             return x * x
