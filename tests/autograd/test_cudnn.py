@@ -93,15 +93,15 @@ class Graph:
         y, windows = self.array(self.result, pointers), self.windows
         shapes = {t.uid: t.dim for t in (*self.inputs, self.result)}
         params = {
-            "strides": windows["stride"],
+            "strides": tuple(windows["stride"]),
             "padding": tuple(zip(windows["pre_padding"], windows["post_padding"], strict=True)),
-            "dilation": windows["dilation"],
+            "dilation": tuple(windows["dilation"]),
             "groups": shapes[1][1] // shapes[2][1],
         }
         if self.name != "convolution":
             params["shape"] = tuple(self.result.dim)
-        self.library.executed.append(self.name)
         y[...] = self.library.general(self.name, a, b, **params)
+        self.library.executed.append(self.name)  # only now: what fails, `computed` leaves to the general way
 
     def array(self, tensor, pointers):
         """The memory at the tensor's pointer, which has to be as the graph says: contiguous."""

@@ -4,6 +4,7 @@
 
 import inspect
 import itertools
+import types
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import autograd.numpy as anp
 import autograd.scipy.linalg as asl
 from autograd import Array, tree, vjp
 from autograd.core import Interpreter, Tracer
+from autograd.ops import linalg as ops
 from autograd.testing import check_batching, check_grads
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
@@ -311,6 +313,12 @@ def test_half_precision_is_computed_in_float32(space, name):
                 assert one.dtype == ("float16" if other.dtype == "float32" else other.dtype)
                 if name not in ("eig", "eigh", "svd", "qr"):
                     np.testing.assert_allclose(one, other, rtol=0.02, atol=0.02)
+
+
+def test_a_library_without_a_function_is_named():
+    xp = types.SimpleNamespace(linalg=types.SimpleNamespace(), __name__="cupy", __version__="13.6.0")
+    with pytest.raises(NotImplementedError, match=r"^eig: cupy 13\.6\.0 has no such function\. Compute it on the CPU"):
+        ops.eig.forward(xp, np.eye(2))
 
 
 def test_half_precision_beside_float32():

@@ -69,7 +69,8 @@ np.ix_(A); np.diag_indices_from(V); np.tril_indices_from(V); np.histogram(V, [3,
 np.histogram(V, range=(2, 1)); np.histogramdd(A, bins=(2,)); np.max(V, where=V > 5); np.select([B], [V, V])
 np.block((V, V)); np.block([V, [V]]); np.vsplit(V, 1); np.sort(V, order="x"); np.searchsorted(V, 1, side="x")
 np.bincount(V); np.bincount([-1]); np.quantile(V, 0.5, weights=Z, method="inverted_cdf"); np.cov(V, fweights=[1, 2])
-np.cov(np.ones((2, 2, 2))); np.add.reduce(V, foo=1); np.power(I, -1); np.array("x", float)
+np.cov(np.ones((2, 2, 2))); np.add.reduce(V, foo=1); np.subtract.reduce(V, foo=1); np.power(I, -1)
+np.array("x", float); np.array(["x"], float)
 """
 
 
@@ -102,6 +103,12 @@ def test_what_numpy_refuses_is_refused(expression):
     for namespace in (np, anp):
         with pytest.raises((ValueError, TypeError, ZeroDivisionError, AttributeError, RuntimeError)):
             evaluate(expression, namespace)
+
+
+def test_complex_weights_of_a_quantile_are_refused():
+    """NumPy drops their imaginary parts."""
+    with pytest.raises(TypeError, match=r"^quantile: expected real weights, got dtype complex128\."):
+        anp.quantile(V, 0.5, weights=[1, 2, 3j], method="inverted_cdf")
 
 
 def test_scalars_serve_where_floats_do():

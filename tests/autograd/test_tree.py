@@ -53,7 +53,7 @@ class Own:
 
 
 class Slotted:
-    __slots__ = ("x",)
+    __slots__ = ("unset", "x")
 
     def __init__(self, x):
         self.x = {"deep": [x]}

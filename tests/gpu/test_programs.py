@@ -236,3 +236,18 @@ def test_functions_of_conditions_are_those_of_eager_code(name):
     for _ in range(2):
         found = compiled(x)
         assert found.dtype == expected.dtype and np.asarray(found).tobytes() == np.asarray(expected).tobytes()
+
+
+def test_norms_of_empty_variables():
+    """Kernels over lists compute no sum of an empty one."""
+
+    def trained(way):
+        variables = cuobjax.VarCollection({"w": TrainVar(normal(3)), "empty": TrainVar(jn.zeros((0, 2)))})
+        update = optimizer.LARS(variables)
+        step = way(lambda *gradients: update(0.1, list(gradients)))
+        for _ in range(3):
+            step(jn.ones(3), jn.zeros((0, 2)))
+        return [v.value.raw.get() for v in variables]
+
+    for found, expected in zip(trained(Jit), trained(lambda f: f), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -284,6 +284,17 @@ VIEWS = {
 }
 
 
+def test_a_program_on_two_gpus_is_in_no_cuda_graph(two, monkeypatch):
+    monkeypatch.setenv("CUOBJAX_CUDA_GRAPH", "1")
+    jitted, x = cuobjax.Jit(lambda x, y: (jn.sin(x), jn.cos(y))), np.ones(3, "float32")
+    for _ in range(3):
+        sine, cosine = jitted(Array(HERE.put(x)), Array(THERE.put(x)))
+        assert (sine.raw.device.id, cosine.raw.device.id) == (0, 1)
+    np.testing.assert_allclose([sine.raw.get(), cosine.raw.get()], [np.sin(x), np.cos(x)], rtol=1e-6)
+    (program,) = [program for found in jitted._programs.values() for program in found]
+    assert program.run_raw.uncaptured == {"program": "it computes on several GPUs"}
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_views_are_copied_between_devices(two, view):
     x = VIEWS[view](jn.arange(12.0).reshape(3, 4))
