@@ -45,8 +45,6 @@ def check_vjp(f: Callable[[Any], Any], x: Any) -> None:
     inputs, outputs = vspace(x), vspace(y)
     v, w = inputs.randn(), outputs.randn()
     pulled = inputs.covector(pull(outputs.covector(w)))
-    if vspace(pulled) != inputs:
-        raise AssertionError(f"Derivative (VJP) of {get_name(f)}: expected {inputs}, got {vspace(pulled)}")
     exact, numeric = inputs.inner_prod(v, pulled), outputs.inner_prod(w, _difference(f, x, v))
     if not scalar_close(numeric, exact):
         raise AssertionError(

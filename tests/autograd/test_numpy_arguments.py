@@ -70,7 +70,7 @@ np.histogram(V, range=(2, 1)); np.histogramdd(A, bins=(2,)); np.max(V, where=V >
 np.block((V, V)); np.block([V, [V]]); np.vsplit(V, 1); np.sort(V, order="x"); np.searchsorted(V, 1, side="x")
 np.bincount(V); np.bincount([-1]); np.quantile(V, 0.5, weights=Z, method="inverted_cdf"); np.cov(V, fweights=[1, 2])
 np.cov(np.ones((2, 2, 2))); np.add.reduce(V, foo=1); np.subtract.reduce(V, foo=1); np.power(I, -1)
-np.array("x", float); np.array(["x"], float)
+np.array(["x"], float); np.array([np.nan], int)
 """
 
 

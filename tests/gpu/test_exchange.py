@@ -1,10 +1,12 @@
 """Memory of a GPU that CuPy and we share."""
 
+import numpy as np
 import pytest
 
 import autograd
 import cuobjax.numpy as jn
 from autograd import Array
+from autograd.backend import from_library
 from cuobjax import Jit
 
 cupy = pytest.importorskip("cupy")
@@ -36,3 +38,21 @@ def test_traced_arrays_are_not_handed_out():
     with pytest.raises(TypeError, match="__cuda_array_interface__"):
         Jit(lambda x: x.__cuda_array_interface__)(x)
     assert not hasattr(autograd.device_put(x, "cpu"), "__cuda_array_interface__")
+
+
+def test_memory_of_another_library_is_taken_as_it_is():
+    data = cupy.arange(3.0)
+
+    class Tensor:
+        shape, ndim, dtype = data.shape, 1, data.dtype
+
+    class WithInterface(Tensor):
+        __cuda_array_interface__ = data.__cuda_array_interface__
+
+    class WithDLPack(Tensor):
+        __dlpack__, __dlpack_device__ = data.__dlpack__, data.__dlpack_device__
+
+    for tensor in (WithInterface(), WithDLPack()):
+        raw = from_library(tensor)
+        assert type(raw) is cupy.ndarray and raw.data.ptr == data.data.ptr
+        np.testing.assert_array_equal(jn.asarray(tensor).raw.get(), [0, 1, 2])
