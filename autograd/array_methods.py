@@ -69,7 +69,8 @@ def _define_operators_and_methods():
 
 
 def _define(name, implementation):
-    assert name in _DECLARED, f"Array.{name}: declare it in autograd.operators"
+    if name not in _DECLARED:
+        raise AssertionError(f"Array.{name}: declare it in autograd.operators")
     declared = vars(Operators)[name]
     if isinstance(implementation, property):
         implementation = property(implementation.fget, doc=declared.__doc__)

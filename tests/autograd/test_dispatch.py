@@ -15,7 +15,7 @@ import pytest
 
 import autograd
 import autograd.numpy as anp
-from autograd import Array, grad, jvp, vjp, vmap
+from autograd import Array, array_methods, grad, jvp, vjp, vmap
 from autograd.core import NeedsValue
 from autograd.ops.product import matmul
 from autograd.testing import check_grads
@@ -400,3 +400,9 @@ def test_a_matrix_for_all_is_one_product(monkeypatch):
     np.testing.assert_array_equal(y, np.einsum("ntd,de->nte", x, w))
     np.testing.assert_array_equal(to_x, np.broadcast_to(w.sum(1), x.shape))
     np.testing.assert_array_equal(to_w, np.broadcast_to(x.sum((0, 1))[:, None], w.shape))
+
+
+def test_a_method_that_is_not_declared_is_named():
+    with pytest.raises(AssertionError, match=r"^Array\.other: declare it in autograd\.operators$"):
+        array_methods._define("other", lambda self: self)
+    assert not hasattr(Array, "other")

@@ -12,6 +12,7 @@ from autograd.builtins import DictBox, SequenceBox
 from autograd.builtins import isinstance as isinstance_of_value
 from autograd.builtins import type as type_of_value
 from autograd.misc.optimizers import adam, rmsprop, sgd, unflatten_optimizer
+from autograd.numpy import numpy_jvps, numpy_wrapper
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vjps import unbroadcast_f
 from autograd.numpy.numpy_vspaces import VSpace, vspace
@@ -244,8 +245,8 @@ class TestHelpers:
         pull = unbroadcast_f(np.ones((1, 3), "float32"), lambda g: g * 2)
         np.testing.assert_array_equal(pull(np.ones((4, 2, 3))), np.full((1, 3), 16.0, "float32"))
         assert pull(np.ones((2, 3))).dtype == "float32"
-        assert anp.numpy_jvps.broadcast(X, np.ones((2, 3))).shape == (2, 3)
-        assert anp.numpy_wrapper.metadata(X) == ((3,), 1, X.dtype, False)
+        assert numpy_jvps.broadcast(X, np.ones((2, 3))).shape == (2, 3)
+        assert numpy_wrapper.metadata(X) == ((3,), 1, X.dtype, False)
 
     def test_diagonal_matrices(self):
         expected = np.stack([np.diag(X), np.diag(V)])
