@@ -92,13 +92,16 @@ demo:  ## train a classifier of handwritten digits; files go to results/ (DEMO_A
 # What may depend on how many GPUs there are runs again with two, which cannot and can read each other's memory, and with four.
 ON_TWO_DEVICES := $(addprefix tests/,gpu/test_two_devices.py gpu/test_parallel_copies.py gpu/test_semantics.py gpu/test_training.py \
 	autograd/test_threads.py $(patsubst %,cuobjax/test_%.py,parallel collectives sharded variable scope random_state jit))
+# g++ makes a library of each kernel, with the linker gold, where it is there, in two thirds of the time.
+GOLD := $(shell command -v ld.gold)
+on_cupy = CUOBJAX_DEVICE=gpu CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(if $(GOLD),COMPILER_PATH=$(CURDIR)/build/linker)
 test-cupy:  ## run the tests on CuPy's own code without a GPU, then some with two and four (CUPY_ON_CPU=folder of its run.sh)
 	$(venv)$(stand_in)CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/build.sh
-	CUOBJAX_DEVICE=gpu CUPY_ON_CPU_PYTHON=$(abspath $(PY)) $(CUPY_ON_CPU)/run.sh $(PYTEST) $(PYTEST_ARGS)
-	for peer in 0 1; do CUOBJAX_DEVICE=gpu CUPY_ON_CPU_PYTHON=$(abspath $(PY)) CUPY_ON_CPU_DEVICES=2 CUPY_ON_CPU_PEER=$$peer \
+	$(if $(GOLD),mkdir -p build/linker && ln -sf $(GOLD) build/linker/ld)
+	$(on_cupy) $(CUPY_ON_CPU)/run.sh $(PYTEST) $(PYTEST_ARGS)
+	for peer in 0 1; do $(on_cupy) CUPY_ON_CPU_DEVICES=2 CUPY_ON_CPU_PEER=$$peer \
 		$(CUPY_ON_CPU)/run.sh $(PYTEST) $(ON_TWO_DEVICES) $(PYTEST_ARGS) || exit; done
-	CUOBJAX_DEVICE=gpu CUPY_ON_CPU_PYTHON=$(abspath $(PY)) CUPY_ON_CPU_DEVICES=4 CUPY_ON_CPU_PEER=0 \
-		$(CUPY_ON_CPU)/run.sh $(PYTEST) $(ON_TWO_DEVICES) $(PYTEST_ARGS)
+	$(on_cupy) CUPY_ON_CPU_DEVICES=4 CUPY_ON_CPU_PEER=0 $(CUPY_ON_CPU)/run.sh $(PYTEST) $(ON_TWO_DEVICES) $(PYTEST_ARGS)
 
 test-gpu:  ## run the tests on the GPU
 	$(venv)$(gpu)CUOBJAX_DEVICE=gpu $(PY) -m pytest $(PYTEST_ARGS)
