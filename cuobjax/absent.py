@@ -23,7 +23,6 @@ _SEED = "Write cuobjax.random.seed(n)"
 _NUMBERS = "Write cuobjax.random.normal((2, 3)) or uniform((2, 3))"
 _KEYS = "Generators have the keys: cuobjax.random.normal((3,), generator=cuobjax.random.Generator(seed))"
 _JN = "Write cuobjax.numpy.{name}"
-_CONTROL = "Write autograd.{name}"
 _ARRAY = "Write cuobjax.numpy.array(x)"
 _LOSS = "cuobjax.functional.loss.{}"
 _SPARSE = "Write " + _LOSS.format("cross_entropy_logits_sparse(logits, labels).mean()")

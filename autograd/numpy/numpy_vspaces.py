@@ -69,9 +69,6 @@ class VSpace:
     def _add(self, x, y):
         return x + y
 
-    def _mut_add(self, x, y):
-        return self._add(x, y)
-
     def _scalar_mul(self, x, a):
         return x * a
 

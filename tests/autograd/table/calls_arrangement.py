@@ -9,7 +9,6 @@ E, NOTHING = np.zeros((0, 3)), np.zeros(0)
 WIDTHS, SIDES = ((1, 2), (2, 0)), ((0.5, -1.5), (2.5, 0.0))
 BITS = np.array([[1, 0, 1, 1, 0, 0, 1, 0, 1], [0, 1, 0, 0, 0, 0, 0, 0, 1]])
 BYTES = np.array([[178, 7], [1, 255]], "uint8")
-OFTEN = np.array([1, 2, 0])
 
 
 def total(x, *axis):
