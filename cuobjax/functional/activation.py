@@ -256,7 +256,7 @@ def _halves(where, x, axis):
 
 def soft_sign(x: ArrayLike) -> Array:
     """`x / (1 + abs(x))`."""
-    x = jn.asarray(x)
+    x = to_inexact(jn.asarray(x))
     return x / (1 + abs(x))
 
 
@@ -279,7 +279,7 @@ swish = silu
 
 def log_sigmoid(x: ArrayLike) -> Array:
     """log(sigmoid(x)), computed so that it does not underflow."""
-    return -softplus(-jn.asarray(x))
+    return -softplus(-to_inexact(jn.asarray(x)))
 
 
 def rsqrt(x: ArrayLike) -> Array:

@@ -13,7 +13,7 @@ from autograd.axes import complete_axis
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Tree
 from ..util.convert import require_lengths, require_sizes, to_inexact
-from .half_precision import single, with_precision_of
+from .half_precision import single, wide, with_precision_of
 
 __all__ = ["cosine_similarity", "dynamic_slice", "flatten", "normalize", "one_hot", "pad", "scan", "top_k"]
 
@@ -174,9 +174,9 @@ def normalize(x: ArrayLike, axis: int = -1, ord: float = 2, eps: float = 1e-12) 
         Array([0.6, 0.8], dtype=float32)
     """
     x = to_inexact(jn.asarray(x))
-    wide = single(x)
-    norm = jn.linalg.vector_norm(wide, axis=axis, keepdims=True, ord=ord)
-    return with_precision_of(wide / jn.maximum(norm, eps), x)
+    y = single(x)
+    norm = jn.linalg.vector_norm(y, axis=axis, keepdims=True, ord=ord)
+    return with_precision_of(y / jn.maximum(norm, eps), x)
 
 
 def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: int = -1, eps: float = 1e-8) -> Array:
@@ -193,6 +193,6 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: int = -1, eps: float = 1
             raise TypeError(f"cosine_similarity: expected real numbers, got dtype {dtype}.")
     if any(n != m and 1 not in (n, m) for n, m in zip(reversed(x.shape), reversed(y.shape), strict=False)):
         raise ValueError(f"cosine_similarity: expected x and y whose shapes broadcast, got {x.shape} and {y.shape}.")
-    a, b = single(x), single(y)
+    a, b = wide(x), wide(y)
     lengths = (jn.maximum(jn.linalg.norm(v, axis=axis), eps) for v in (a, b))
     return with_precision_of((a * b).sum(axis) / math.prod(lengths), x, y)

@@ -15,7 +15,7 @@ from autograd.ops import collective
 from autograd.thread_group import current
 
 from ..typing import Tree
-from .half_precision import single, with_precision_of
+from .half_precision import wide, with_precision_of
 
 __all__ = ["all_gather", "axis_index", "pmax", "pmean", "pmin", "ppermute", "psum", "reduce_scatter"]
 
@@ -33,7 +33,7 @@ def pmean(x: Tree, axis_name: str = "device") -> Tree:
     size = current(axis_name).group.size
 
     def means(leaves):
-        sums = _sums([_wide(leaf) for leaf in leaves], axis_name)
+        sums = _sums([wide(leaf) for leaf in leaves], axis_name)
         return [with_precision_of(y / size, leaf) for y, leaf in zip(sums, leaves, strict=True)]
 
     return _alike("pmean", means, x, axis_name)
@@ -143,11 +143,6 @@ def _alike(name, function, x, axis_name):
 
 def _countable(x):
     return x.astype("int32") if x.dtype == bool else x
-
-
-def _wide(x):
-    """An array in a dtype that holds the sum: narrow integers and half precision may not."""
-    return single(x) if x.dtype.kind not in "iu" else x.astype("uint64" if x.dtype.kind == "u" else "int64")
 
 
 def _sums(leaves, axis_name):

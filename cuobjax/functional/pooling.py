@@ -15,7 +15,7 @@ from autograd.ops import convolution as ops
 from ..constants import ConvPadding
 from ..typing import ArrayLike, Padding
 from ..util import to_tuple
-from ..util.convert import lengths_of_axes, require_lengths
+from ..util.convert import lengths_of_axes, require_lengths, to_inexact
 from .convolution import explicit_padding
 from .half_precision import single, with_precision_of
 from .resampling import along_axes, table
@@ -69,7 +69,7 @@ def average_pool(
         strides: From window to window; `size` if None.
         padding: As for `conv`.
     """
-    x = _image(x, "average_pool")
+    x = to_inexact(_image(x, "average_pool"))
     windows = _windows("average_pool", x, size, strides, padding)
     return with_precision_of(ops.window_sum(single(x), **windows) / onp.prod(windows["size"]).item(), x)
 

@@ -476,3 +476,28 @@ def test_groups_without_scale_and_shift(rng):
     expected = (groups - groups.mean(-1, keepdims=True)) / np.sqrt(groups.var(-1, keepdims=True) + 1e-5)
     got = np.asarray(F.group_norm(jn.array(x), 2, eps=1e-5))
     np.testing.assert_allclose(got, expected.reshape(x.shape), rtol=0, atol=1e-5)
+
+
+SMALL, OTHER = np.array([[3, 127, 0], [5, 100, 2]]), np.array([[100, 1, 7], [6, 120, 3]])
+SAME = [True, False]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint32", "bool"])
+@pytest.mark.parametrize("function", [
+    lambda x, y: F.log_sigmoid(x), lambda x, y: F.soft_sign(x), lambda x, y: F.average_pool_1d(x[None], 3),
+    lambda x, y: F.cosine_similarity(x, y), lambda x, y: F.loss.l2(x), F.loss.huber, F.loss.log_cosh,
+    F.loss.mean_absolute_error, F.loss.mean_squared_error, F.loss.smooth_l1, F.loss.cosine_distance,
+    lambda x, y: F.loss.poisson_nll(x // 2, y), lambda x, y: F.loss.contrastive(x, y, SAME),
+    lambda x, y: F.loss.cosine_embedding(x, y, SAME),
+    lambda x, y: F.loss.triplet(x, y, x), lambda x, y: F.loss.margin_ranking(x, y, x * 0 + 1), F.loss.info_nce,
+    lambda x, y: F.loss.gaussian_nll(x, y, y), lambda x, y: F.loss.hinge(x, x * 0 + 1),
+    lambda x, y: F.loss.focal_logits(x, y > 5), lambda x, y: F.loss.hinge_sparse(x, [0, 1], margin=1),
+])  # fmt: skip
+def test_integers_do_not_overflow(function, dtype):
+    integers = [jn.array(x.astype(dtype)) for x in (SMALL, OTHER)]
+    expected = function(*[x.astype("float32") for x in integers])
+    np.testing.assert_allclose(function(*integers), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_large_integers_are_subtracted_exactly():
+    assert F.loss.mean_absolute_error(jn.array([2**30 + 1]), jn.array([2**30])).tolist() == [1]

@@ -13,7 +13,7 @@ from autograd.axes import complete_axes
 
 from ...typing import ArrayLike, Axes
 from ...util.convert import at_hand, require_reals
-from ..half_precision import single, with_precision_of
+from ..half_precision import wide, with_precision_of
 
 __all__ = [
     "mean_of", "of_one_shape", "pair", "require_at_least", "require_between", "require_classes", "require_real",
@@ -119,7 +119,7 @@ def mean_of(
     a, b = _fitting(where, names, a, b)
     if real:
         require_real(where, a, b)
-    y = f(single(a), single(b))
+    y = f(wide(a), wide(b))
     kept = () if keep_axis is None else complete_axes(keep_axis, y.ndim)
     axes = tuple(axis for axis in range(y.ndim) if axis not in kept)
     if not y.size and all(y.shape[axis] for axis in kept):

@@ -12,7 +12,7 @@ from autograd.ops.softmax import cross_entropy, soft_cross_entropy
 from ...typing import ArrayLike
 from ...util.convert import broadcasts, to_inexact
 from ..activation import relu, sigmoid
-from ..half_precision import single, with_precision_of
+from ..half_precision import wide, with_precision_of
 from .arguments import pair, require_at_least, require_between, require_classes, require_real, require_signs
 
 __all__ = [
@@ -121,9 +121,9 @@ def kl_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
         ValueError: As `cross_entropy_logits`.
     """
     loss, p = cross_entropy_logits(logits, labels), jn.asarray(labels)
-    wide = to_inexact(single(p))
-    entropy = -(wide * jn.log(jn.where(wide > 0, wide, 1))).sum(-1)
-    return with_precision_of(single(loss) - entropy, jn.asarray(logits), p)
+    y = wide(p)
+    entropy = -(y * jn.log(jn.where(y > 0, y, 1))).sum(-1)
+    return with_precision_of(wide(loss) - entropy, jn.asarray(logits), p)
 
 
 def focal_logits(logits: ArrayLike, labels: ArrayLike, alpha: float | None = 0.25, gamma: float = 2.0) -> Array:
@@ -146,7 +146,7 @@ def focal_logits(logits: ArrayLike, labels: ArrayLike, alpha: float | None = 0.2
         raise ValueError(f"focal_logits: expected alpha from 0 to 1, got {alpha}.")
     logits, labels = pair("focal_logits", ("logits", "labels"), logits, labels)
     _require_probabilities("focal_logits", labels)
-    x, y = single(logits), to_inexact(single(labels))
+    x, y = wide(logits), wide(labels)
     missed = sigmoid(x) * (1 - y) + sigmoid(-x) * y
     loss = sigmoid_cross_entropy(x, y) * _power(missed, gamma)
     if alpha is not None:
@@ -167,7 +167,7 @@ def focal_logits_sparse(logits: ArrayLike, labels: ArrayLike, gamma: float = 2.0
     """
     require_at_least("focal_logits_sparse", 0, gamma=gamma)
     logits = jn.asarray(logits)
-    loss = cross_entropy_logits_sparse(single(logits), labels)
+    loss = cross_entropy_logits_sparse(wide(logits), labels)
     return with_precision_of(loss * _power(-jn.expm1(-loss), gamma), logits)
 
 
@@ -184,7 +184,7 @@ def hinge(scores: ArrayLike, labels: ArrayLike, margin: float = 1.0) -> Array:
     """
     scores, labels = pair("hinge", ("scores", "labels"), scores, labels)
     require_signs("hinge", "labels", labels)
-    loss = relu(margin - single(scores) * single(labels))
+    loss = relu(margin - wide(scores) * wide(labels))
     return with_precision_of(loss, scores, labels)
 
 
@@ -212,7 +212,7 @@ def hinge_sparse(scores: ArrayLike, labels: ArrayLike, margin: float = 1.0) -> A
     require_real("hinge_sparse", scores)
     classes = scores.shape[-1]
     require_classes("hinge_sparse", labels, classes)
-    x, places = single(scores), labels[..., None]
+    x, places = wide(scores), labels[..., None]
     excess = relu(margin - jn.take_along_axis(x, places, -1) + x)
     return with_precision_of(jn.where(places == jn.arange(classes), 0, excess).sum(-1) / classes, scores)
 
@@ -237,6 +237,6 @@ def dice_logits(logits: ArrayLike, labels: ArrayLike, smooth: float = 1.0) -> Ar
         )
     require_real("dice_logits", logits, labels)
     _require_probabilities("dice_logits", labels)
-    p, y, axes = sigmoid(single(logits)), single(labels), tuple(range(1, logits.ndim))
+    p, y, axes = sigmoid(wide(logits)), wide(labels), tuple(range(1, logits.ndim))
     loss = 1 - (2 * (p * y).sum(axes) + smooth) / (p.sum(axes) + y.sum(axes) + smooth)
     return with_precision_of(loss, logits, labels)

@@ -7,7 +7,7 @@ from autograd import Array
 
 from ...typing import ArrayLike, Axes
 from ..activation import softplus
-from ..half_precision import single, with_precision_of
+from ..half_precision import wide, with_precision_of
 from .arguments import mean_of, pair, require_at_least, require_between
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
 def l2(x: ArrayLike) -> Array:
     """Half the sum of abs(x)**2, a scalar."""
     x = jn.asarray(x)
-    return with_precision_of(0.5 * squared(single(x)).sum(), x)
+    return with_precision_of(0.5 * squared(wide(x)).sum(), x)
 
 
 def squared(x: Array) -> Array:
@@ -136,8 +136,8 @@ def gaussian_nll(mean: ArrayLike, variance: ArrayLike, y: ArrayLike, eps: float 
     mean, y = pair("gaussian_nll", ("mean", "y"), mean, y)
     variance, y = pair("gaussian_nll", ("variance", "y"), variance, y)
     require_between("gaussian_nll", "variance", variance, 0, math.inf, "Of a logarithm take jn.exp.")
-    v = jn.maximum(single(variance), eps)
-    return with_precision_of(0.5 * (jn.log(v) + (single(y) - single(mean)) ** 2 / v), mean, variance, y)
+    v = jn.maximum(wide(variance), eps)
+    return with_precision_of(0.5 * (jn.log(v) + (wide(y) - wide(mean)) ** 2 / v), mean, variance, y)
 
 
 def poisson_nll(log_rate: ArrayLike, counts: ArrayLike) -> Array:
@@ -148,5 +148,5 @@ def poisson_nll(log_rate: ArrayLike, counts: ArrayLike) -> Array:
     """
     log_rate, counts = pair("poisson_nll", ("log_rate", "counts"), log_rate, counts)
     require_between("poisson_nll", "counts", counts, 0, math.inf, "The logarithm of the rate comes first.")
-    x = single(log_rate)
-    return with_precision_of(jn.exp(x) - single(counts) * x, log_rate, counts)
+    x = wide(log_rate)
+    return with_precision_of(jn.exp(x) - wide(counts) * x, log_rate, counts)

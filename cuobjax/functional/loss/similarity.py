@@ -8,7 +8,7 @@ from autograd import Array
 from ...typing import ArrayLike
 from ..activation import relu
 from ..features import cosine_similarity
-from ..half_precision import single, with_precision_of
+from ..half_precision import wide, with_precision_of
 from .arguments import of_one_shape, pair, require_signs
 from .classification import cross_entropy_logits_sparse
 
@@ -26,7 +26,7 @@ def cosine_distance(x: ArrayLike, y: ArrayLike, eps: float = 1e-8) -> Array:
         ValueError: If they have other shapes.
     """
     x, y = of_one_shape("cosine_distance", x=x, y=y)
-    return with_precision_of(1 - cosine_similarity(single(x), single(y), eps=eps), x, y)
+    return with_precision_of(1 - cosine_similarity(wide(x), wide(y), eps=eps), x, y)
 
 
 def cosine_embedding(x: ArrayLike, y: ArrayLike, same: ArrayLike, margin: float = 0.0) -> Array:
@@ -41,7 +41,7 @@ def cosine_embedding(x: ArrayLike, y: ArrayLike, same: ArrayLike, margin: float 
         ValueError: If the shapes do not fit.
     """
     x, y = of_one_shape("cosine_embedding", x=x, y=y)
-    cosine = cosine_similarity(single(x), single(y))
+    cosine = cosine_similarity(wide(x), wide(y))
     loss = jn.where(_same("cosine_embedding", same, cosine.shape), 1 - cosine, relu(cosine - margin))
     return with_precision_of(loss, x, y)
 
@@ -60,7 +60,7 @@ def contrastive(x: ArrayLike, y: ArrayLike, same: ArrayLike, margin: float = 1.0
         ValueError: If the shapes do not fit.
     """
     x, y = of_one_shape("contrastive", x=x, y=y)
-    d = jn.linalg.norm(single(x) - single(y), axis=-1)
+    d = jn.linalg.norm(wide(x) - wide(y), axis=-1)
     near = _same("contrastive", same, d.shape)
     return with_precision_of(0.5 * jn.where(near, d, relu(margin - d)) ** 2, x, y)
 
@@ -81,7 +81,7 @@ def triplet(anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, margin:
         ValueError: If they have other shapes.
     """
     arrays = of_one_shape("triplet", anchor=anchor, positive=positive, negative=negative)
-    a, p, n = map(single, arrays)
+    a, p, n = map(wide, arrays)
     loss = relu(jn.linalg.norm(a - p, axis=-1) - jn.linalg.norm(a - n, axis=-1) + margin)
     return with_precision_of(loss, *arrays)
 
@@ -95,7 +95,7 @@ def margin_ranking(x: ArrayLike, y: ArrayLike, sign: ArrayLike, margin: float = 
     x, y = pair("margin_ranking", ("x", "y"), x, y)
     x, sign = pair("margin_ranking", ("x", "sign"), x, sign)
     require_signs("margin_ranking", "sign", sign)
-    return with_precision_of(relu(margin - single(sign) * (single(x) - single(y))), x, y)
+    return with_precision_of(relu(margin - wide(sign) * (wide(x) - wide(y))), x, y)
 
 
 def info_nce(x: ArrayLike, y: ArrayLike, temperature: float | ArrayLike = 0.1) -> Array:
@@ -117,6 +117,6 @@ def info_nce(x: ArrayLike, y: ArrayLike, temperature: float | ArrayLike = 0.1) -
         raise ValueError(f"info_nce: expected x and y of shape (N, features), got {x.shape}.")
     if isinstance(temperature, int | float) and not temperature > 0:
         raise ValueError(f"info_nce: expected a temperature above 0, got {temperature}.")
-    a, b = (v / jn.maximum(jn.linalg.norm(v, axis=-1, keepdims=True), 1e-8) for v in (single(x), single(y)))
+    a, b = (v / jn.maximum(jn.linalg.norm(v, axis=-1, keepdims=True), 1e-8) for v in (wide(x), wide(y)))
     logits = a @ b.T / temperature
     return with_precision_of(cross_entropy_logits_sparse(logits, np.arange(len(x))), x, y)
