@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 import tomllib
+import types
 
 import pytest
 
 import cuobjax
+from autograd import backend
 from autograd.ops import random
 from cuobjax import doctor
 
@@ -244,3 +246,36 @@ def test_a_result_must_be_near_and_a_number(actual):
     doctor._expect([1.0, 2.0], [1.0, 2.0])
     with pytest.raises(doctor.Trouble, match="a result is wrong by"):
         doctor._expect(actual, [1.0, 2.0], 0.1)
+
+
+def test_the_number_of_threads_is_unknown_without_threadpoolctl(monkeypatch):
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    assert doctor._blas().endswith(", number of threads unknown: pip install threadpoolctl")
+
+
+def test_one_process_without_mpi4py(monkeypatch):
+    monkeypatch.setattr(doctor, "_version", lambda name: "")
+    assert doctor._mpi() == "mpi4py is not installed: one process (pip install 'cuobjax[mpi]')"
+
+
+@pytest.mark.parametrize(
+    ("nccl", "said"),
+    [(types.SimpleNamespace(get_version=lambda: 22703), "collectives by NCCL 2.27.3"), (None, "collectives by copies")],
+)
+def test_how_gpus_exchange_arrays(nccl, said, monkeypatch):
+    monkeypatch.setattr(backend, "nccl", lambda: nccl)
+    monkeypatch.setattr(doctor, "_copies", lambda count: f"{count} GPUs")
+    assert doctor._several(1).startswith(said) and doctor._several(2).endswith("; 2 GPUs")
+
+
+@pytest.mark.gpu
+def test_copies_between_gpus():
+    cupy = pytest.importorskip("cupy")
+    count = cupy.cuda.runtime.getDeviceCount()
+    apart = [
+        f"gpu:{i} to gpu:{j}"
+        for i in range(count)
+        for j in range(count)
+        if i != j and not cupy.cuda.runtime.deviceCanAccessPeer(j, i)
+    ]
+    assert doctor._copies(count) == (f"no peer access from {', '.join(apart)}" if apart else "peer access between all")

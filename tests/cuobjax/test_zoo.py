@@ -298,3 +298,26 @@ def test_refused_weights_change_nothing(rng):
         net.load(weights)
     for v, old in zip(net.vars(), before, strict=True):
         np.testing.assert_array_equal(v.value, old)
+
+
+def test_vgg19_takes_published_weights(rng, monkeypatch):
+    """With few channels, as it has 140 million parameters."""
+    init, given = VGG.__init__, []
+
+    def small(self, *sizes):
+        given.append(sizes)
+        init(self, (1,), (4,), 1, 2, 3)
+
+    weights = published(VGG((1,), (4,), 1, 2, 3), rng)
+    monkeypatch.setattr(VGG, "__init__", small)
+    net = zoo.VGG19(weights)
+    np.testing.assert_array_equal(net[net.names.index("fc8")].w.value, weights["fc8"][0])
+    assert not np.array_equal(zoo.VGG19()[net.names.index("fc8")].w.value, weights["fc8"][0])
+    assert given == [((2, 2, 4, 4, 4), (64, 128, 256, 512, 512))] * 2
+
+
+@pytest.mark.parametrize("content", [np.ones(3), np.array([1, 2], object), np.array([1], object)[0]])
+def test_a_file_without_weights_of_vgg19(content, tmp_path):
+    np.save(tmp_path / "other.npy", content, allow_pickle=True)
+    with pytest.raises(ValueError, match=r"other\.npy: expected a dictionary of weights\."):
+        _read(tmp_path / "other.npy")
