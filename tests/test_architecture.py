@@ -48,19 +48,20 @@ def is_package(name):
     return FILES[name].name == "__init__.py"
 
 
+@cache
 def imports(name):
     """The modules of both packages that a module imports, within functions as well: (line, module)."""
-    for node in statements(tree(name)):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield from ((node.lineno, target) for target in imported(name, node))
+    found = [node for node in statements(tree(name)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return [(node.lineno, target) for node in found for target in imported(name, node)]
 
 
 def statements(node):
-    """All nodes below `node`, but nothing that only type checkers see."""
+    """All statements below `node`, but nothing that only type checkers see."""
     for child in ast.iter_child_nodes(node):
-        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
-            yield child
-            yield from statements(child)
+        if isinstance(child, ast.expr) or (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            continue  # no expression has a statement in it
+        yield child
+        yield from statements(child)
 
 
 def imported(name, node):
