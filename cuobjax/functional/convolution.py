@@ -34,8 +34,6 @@ def explicit_padding(
         return ((0, 0),) * len(spatial)
     if not isinstance(complete, str):
         return complete
-    if not all(strides):
-        raise ValueError(f"padding SAME: expected strides of at least 1, got {strides}.")
     return same_padding(spatial, kernel, strides, dilation)
 
 

@@ -20,6 +20,7 @@ from autograd.kernels import (
     winograd,
 )
 from autograd.kernels.convolution import convolution, convolution_input, convolution_kernel, output_shape
+from autograd.kernels.loading import loader
 
 pytest.importorskip("numba")
 DTYPES = ["float32", "float64"]
@@ -47,6 +48,7 @@ def by_python(monkeypatch):
     Attributes:
         used: The functions of the loops that have run.
     """
+    loader.wait()  # numba may be compiling the machine in another thread
     for name, value in {"LEAST": 0, "PART": 64, "threads": lambda: 1, "is_there": lambda: True}.items():
         monkeypatch.setattr(compiled, name, value)
     monkeypatch.setattr(softmax, "PIECE", 0)

@@ -501,3 +501,44 @@ def test_integers_do_not_overflow(function, dtype):
 
 def test_large_integers_are_subtracted_exactly():
     assert F.loss.mean_absolute_error(jn.array([2**30 + 1]), jn.array([2**30])).tolist() == [1]
+
+
+def test_focal_loss_without_weights_of_the_labels():
+    p = scipy.special.expit(X.astype(float))
+    for label in (0, 1):
+        chance = p if label else 1 - p
+        loss = F.loss.focal_logits(X, jn.full(X.shape, float(label)), alpha=None, gamma=3.0)
+        np.testing.assert_allclose(loss, -((1 - chance) ** 3) * np.log(chance), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 4, 3)])
+def test_cross_entropy_of_any_number_of_axes(shape):
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=shape), rng.dirichlet(np.ones(3), shape[:-1])
+    loss = F.loss.cross_entropy_logits(jn.array(logits), jn.array(labels))
+    assert loss.shape == shape[:-1]
+    np.testing.assert_allclose(loss, -(labels * scipy.special.log_softmax(logits, -1)).sum(-1), rtol=1e-5)
+
+
+def test_group_norm_without_a_scale():
+    x, beta = np.random.default_rng(0).normal(size=(2, 4, 3)), np.arange(4.0)
+    groups = x.reshape(2, 2, 6)
+    expected = (groups - groups.mean(-1, keepdims=True)) / np.sqrt(groups.var(-1, keepdims=True) + 1e-5)
+    for shift in (None, beta):
+        y = F.group_norm(jn.array(x), 2, beta=shift)
+        np.testing.assert_allclose(y, expected.reshape(2, 4, 3) + (0 if shift is None else beta[:, None]), atol=1e-5)
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID", 1])
+@pytest.mark.parametrize("strides", [0, (0, 1), (1, 0)])
+@pytest.mark.parametrize("function", [
+    lambda x, w, **window: F.conv(x, w, **window), lambda x, w, **window: F.conv_transpose(x, w, **window),
+    lambda x, w, **window: F.max_pool(x, 3, **window), lambda x, w, **window: F.average_pool(x, 3, **window),
+    lambda x, w, **window: F.unfold(x, 3, **window),
+])  # fmt: skip
+def test_strides_of_zero_are_refused_by_name(function, strides, padding):
+    x, w = jn.ones((1, 1, 4, 4)), jn.ones((3, 3, 1, 1))
+    with pytest.raises(
+        ValueError, match=r"^\w+: expected strides of at least 1, got"
+    ):
+        function(x, w, strides=strides, padding=padding)

@@ -109,6 +109,20 @@ def test_drawings(tmp_path):
         graph.save(tmp_path / "graph.png")
 
 
+def test_drawings_are_what_the_program_writes(tmp_path, monkeypatch):
+    """With a program in the place of Graphviz's, which repeats its input as SVG and fails for PNG."""
+    program = tmp_path / "dot"
+    program.write_text("#!/bin/sh\n[ $1 = -Tsvg ] && exec cat\necho broken >&2\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(recorded_graph.shutil, "which", lambda name: str(program))
+    graph = cuobjax.make_graph(lambda x: x + 1)(X)
+    graph.save(tmp_path / "graph.svg")
+    assert (tmp_path / "graph.svg").read_text() == graph._repr_svg_() == graph.to_dot()
+    with pytest.raises(RuntimeError, match=r"^RecordedGraph\.save: dot failed\. broken$"):
+        graph.save(tmp_path / "graph.png")
+    assert not (tmp_path / "graph.png").exists()
+
+
 def test_without_graphviz(tmp_path, monkeypatch):
     monkeypatch.setattr(recorded_graph.shutil, "which", lambda name: None)
     graph = cuobjax.make_graph(lambda x: x + 1)(X)
