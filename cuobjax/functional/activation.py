@@ -17,7 +17,7 @@ from autograd.scipy import special
 
 from ..numpy._array_results import with_array_results
 from ..typing import ArrayLike, Axes
-from ..util.convert import broadcasts, to_inexact
+from ..util.convert import broadcasts, refuse_complex, to_inexact
 from .loss.arguments import require_at_least
 
 __all__ = [
@@ -87,8 +87,7 @@ def _mask(name, where):
 
 def _exponents(name, x, axis, where):
     x = jn.asarray(x)
-    if x.dtype.kind == "c":
-        raise TypeError(f"{name}: expected real numbers, got dtype {x.dtype}.")
+    refuse_complex(name, x)
     if not x.size and not math.prod([x.shape[i] for i in complete_axes(axis, x.ndim)]):
         raise ValueError(f"{name}: expected elements along axis {axis}, got x of shape {x.shape}.")
     if where is None:

@@ -4,8 +4,9 @@ import cuobjax.numpy as jn
 from autograd import Array
 
 from ..typing import ArrayLike
+from ..util.convert import refuse_complex
 from .half_precision import single, with_precision_of
-from .loss.arguments import require_at_least, require_between, require_real
+from .loss.arguments import require_at_least, require_between
 
 __all__ = ["kl"]
 
@@ -26,7 +27,7 @@ def kl(p: ArrayLike, q: ArrayLike, eps: float = 2**-17) -> Array:
             f"kl: expected p and q of one shape (classes,), got {p.shape} and {q.shape}. For a batch of them write "
             "autograd.vmap(kl)(p, q)."
         )
-    require_real("kl", p, q)
+    refuse_complex("kl", p, q)
     for name, x in (("p", p), ("q", q)):
         require_between("kl", name, x, 0, 1, "Of logits take functional.softmax.")
     require_at_least("kl", 0, eps=eps)

@@ -12,7 +12,7 @@ from autograd.axes import complete_axis
 
 from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Tree
-from ..util.convert import require_lengths, require_sizes, to_inexact
+from ..util.convert import refuse_complex, require_lengths, require_sizes, to_inexact
 from .half_precision import single, wide, with_precision_of
 
 __all__ = ["cosine_similarity", "dynamic_slice", "flatten", "normalize", "one_hot", "pad", "scan", "top_k"]
@@ -135,8 +135,7 @@ def top_k(operand: ArrayLike, k: int) -> list[Array]:
         k: At most n; else ValueError is raised.
     """
     x = jn.asarray(operand)
-    if x.dtype.kind == "c":
-        raise TypeError(f"top_k: expected real numbers, got dtype {x.dtype}.")
+    refuse_complex("top_k", x)
     require_sizes("top_k", 0, k=k)
     if not x.ndim or k > x.shape[-1]:
         raise ValueError(f"top_k: expected an array (..., n) with n of at least k = {k}, got shape {x.shape}.")
@@ -188,9 +187,7 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: int = -1, eps: float = 1
         eps: The least length of each.
     """
     x, y = jn.asarray(x), jn.asarray(y)
-    for dtype in (x.dtype, y.dtype):
-        if dtype.kind == "c":
-            raise TypeError(f"cosine_similarity: expected real numbers, got dtype {dtype}.")
+    refuse_complex("cosine_similarity", x, y)
     if any(n != m and 1 not in (n, m) for n, m in zip(reversed(x.shape), reversed(y.shape), strict=False)):
         raise ValueError(f"cosine_similarity: expected x and y whose shapes broadcast, got {x.shape} and {y.shape}.")
     a, b = wide(x), wide(y)

@@ -11,7 +11,7 @@ from autograd.axes import complete_axes
 from autograd.ops.normalization import normalize
 
 from ..typing import ArrayLike, Axes
-from ..util.convert import broadcasts, require_sizes, to_inexact
+from ..util.convert import broadcasts, refuse_complex, require_sizes, to_inexact
 
 __all__ = ["group_norm", "instance_norm", "layer_norm", "require_eps", "rms_norm"]
 
@@ -124,8 +124,7 @@ def instance_norm(
 
 def _normalized(where, x, scale, shift, axis, eps, centered=True):
     x = jn.asarray(x)
-    if x.dtype.kind == "c":
-        raise TypeError(f"{where}: expected real numbers, got dtype {x.dtype}.")
+    refuse_complex(where, x)
     require_eps(where, eps)
     axes = complete_axes(axis, x.ndim)
     if not math.prod([x.shape[i] for i in axes]):

@@ -15,7 +15,7 @@ from autograd.ops import convolution as ops
 from ..constants import ConvPadding
 from ..typing import ArrayLike, Padding
 from ..util import to_tuple
-from ..util.convert import lengths_of_axes, require_lengths, to_inexact
+from ..util.convert import lengths_of_axes, refuse_complex, require_lengths, to_inexact
 from .convolution import explicit_padding
 from .half_precision import single, with_precision_of
 from .resampling import along_axes, table
@@ -40,11 +40,6 @@ def _image(x: ArrayLike, where: str, rank: int | None = None) -> Array:
     if x.ndim < 3 or (rank is not None and x.ndim != rank + 2):
         raise ValueError(f"{where}: expected x of shape (N, C, {_AXES[rank]}), got {x.shape}.")
     return x
-
-
-def _require_order(where, x):
-    if x.dtype.kind == "c":
-        raise TypeError(f"{where}: expected real numbers, got dtype {x.dtype}.")
 
 
 def _whole(x: ArrayLike, where: str) -> Array:
@@ -91,7 +86,7 @@ def max_pool(
         padding: As for `conv`.
     """
     x = _image(x, "max_pool")
-    _require_order("max_pool", x)
+    refuse_complex("max_pool", x)
     windows = _windows("max_pool", x, size, strides, padding)
     return ops.window_gather(x, ops.max_pool_indices(x, **windows), windows=windows)
 
@@ -181,7 +176,7 @@ def adaptive_max_pool(x: ArrayLike, size: int | Sequence[int | None]) -> Array:
         size: The number of windows, for all spatial axes or one for each; None leaves an axis as it is.
     """
     y, sizes = _adaptive(x, size, "adaptive_max_pool")
-    _require_order("adaptive_max_pool", y)
+    refuse_complex("adaptive_max_pool", y)
     if all(n % out == 0 for n, out in zip(y.shape[2:], sizes, strict=True)):
         return max_pool(y, tuple(n // out for n, out in zip(y.shape[2:], sizes, strict=True)))
     n, c, *spatial = y.shape
@@ -237,5 +232,5 @@ def global_max_pool(x: ArrayLike, keepdims: bool = False) -> Array:
     Equal maxima share the gradient.
     """
     x = _whole(x, "global_max_pool")
-    _require_order("global_max_pool", x)
+    refuse_complex("global_max_pool", x)
     return x.max(tuple(range(2, x.ndim)), keepdims=keepdims)

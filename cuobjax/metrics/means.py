@@ -5,6 +5,7 @@ from autograd import Array, stop_gradient
 
 from ..functional.loss.classification import cross_entropy_logits_sparse
 from ..typing import ArrayLike
+from ..util.convert import refuse_complex
 from .base import Metric, Total, as_figure, ratio, weights_of
 
 __all__ = ["Mean", "Perplexity"]
@@ -40,8 +41,7 @@ class Mean(Metric):
             ValueError: If the shapes differ, or a weight at hand is negative.
         """
         x = stop_gradient(jn.asarray(x))
-        if x.dtype.kind == "c":
-            raise TypeError(f"Mean: expected real numbers, got dtype {x.dtype}. Take jn.real(x), or jn.abs(x).")
+        refuse_complex("Mean", x)
         w = weights_of(type(self).__name__, weights, x)
         self.sum.value += jn.where(w == 0, 0, w * x.astype("float64")).sum()
         self.weight.value += w.sum()

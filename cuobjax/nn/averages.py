@@ -10,7 +10,7 @@ from ..core.variable import StateVar
 from ..typing import ArrayLike
 from ..util.convert import require_reals, require_sizes, to_shape
 from ..util.signatures import call_text
-from .inputs import as_input
+from .inputs import as_input, require_real
 
 __all__ = ["ExponentialMovingAverage", "MovingAverage"]
 
@@ -20,8 +20,8 @@ def _checked(layer: Module, x: ArrayLike, average: Array, shape: tuple[int, ...]
     array = as_input(layer, x)
     if array.shape != shape:
         raise ValueError(f"{type(layer).__name__}: expected x of shape {shape}, got {array.shape}.")
-    if array.dtype.kind == "c" and average.dtype.kind != "c":
-        raise TypeError(f"{type(layer).__name__}: expected real numbers, got dtype {array.dtype}.")
+    if average.dtype.kind != "c":
+        require_real(layer, array)
     return array.astype(average.dtype)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 import cuobjax.numpy as jn
 from autograd import Array
 
+from ..util.convert import refuse_complex
+
 __all__ = ["as_input", "require_activation", "require_real"]
 
 
@@ -32,5 +34,4 @@ def require_activation(layer: Any, activation: Any) -> None:
 
 def require_real(layer: Any, x: Array) -> None:
     """Raises TypeError for complex numbers, with the name of the layer."""
-    if x.dtype.kind == "c":
-        raise TypeError(f"{type(layer).__name__}: expected real numbers, got dtype {x.dtype}.")
+    refuse_complex(type(layer).__name__, x)

@@ -16,9 +16,9 @@ from ..constants import ConvPadding, Interpolate
 from ..typing import Padding
 
 __all__ = [
-    "at_hand", "broadcasts", "ilog2", "lengths_of_axes", "require_functions", "require_integers", "require_iterable",
-    "require_lengths", "require_reals", "require_sizes", "to_inexact", "to_interpolate", "to_number", "to_padding",
-    "to_path", "to_positions", "to_shape", "to_tuple",
+    "at_hand", "broadcasts", "ilog2", "lengths_of_axes", "refuse_complex", "require_functions", "require_integers",
+    "require_iterable", "require_lengths", "require_reals", "require_sizes", "to_inexact", "to_interpolate",
+    "to_number", "to_padding", "to_path", "to_positions", "to_shape", "to_tuple",
 ]  # fmt: skip
 
 
@@ -83,6 +83,13 @@ def require_reals(where: str, **reals: Any) -> None:
     for name, x in reals.items():
         if not isinstance(x, numbers.Real | Array) and not is_array(x):
             raise TypeError(f"{where}: expected {name} as a number, got {x!r}.")
+
+
+def refuse_complex(where: str, *arrays: Array) -> None:
+    """Raises TypeError for an array of complex numbers."""
+    for x in arrays:
+        if x.dtype.kind == "c":
+            raise TypeError(f"{where}: expected real numbers, got dtype {x.dtype}. Take jn.real(x), or jn.abs(x).")
 
 
 def at_hand(x: Array) -> Any:

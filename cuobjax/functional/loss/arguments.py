@@ -12,12 +12,11 @@ from autograd import Array
 from autograd.axes import complete_axes
 
 from ...typing import ArrayLike, Axes
-from ...util.convert import at_hand, require_reals
+from ...util.convert import at_hand, refuse_complex, require_reals
 from ..half_precision import wide, with_precision_of
 
 __all__ = [
-    "mean_of", "of_one_shape", "pair", "require_at_least", "require_between", "require_classes", "require_real",
-    "require_signs",
+    "mean_of", "of_one_shape", "pair", "require_at_least", "require_between", "require_classes", "require_signs",
 ]  # fmt: skip
 
 
@@ -25,7 +24,7 @@ def pair(where: str, names: tuple[str, str], a: ArrayLike, b: ArrayLike) -> tupl
     """Two arguments of real numbers as Arrays of shapes that fit: equal, or one broadcasts to the other, of which Objax
     warns."""
     a, b = _fitting(where, names, a, b)
-    require_real(where, a, b)
+    refuse_complex(where, a, b)
     return a, b
 
 
@@ -46,13 +45,6 @@ def _fitting(where: str, names: tuple[str, str], a: ArrayLike, b: ArrayLike) -> 
     return a, b
 
 
-def require_real(where: str, *arrays: Array) -> None:
-    """Raises TypeError for an array of complex numbers."""
-    for x in arrays:
-        if x.dtype.kind == "c":
-            raise TypeError(f"{where}: expected real numbers, got dtype {x.dtype}. Take jn.real(x), or jn.abs(x).")
-
-
 def of_one_shape(where: str, **arrays: ArrayLike) -> tuple[Array, ...]:
     """Arguments of real numbers as Arrays, which must have one shape, with at least one axis."""
     found = {name: jn.asarray(x) for name, x in arrays.items()}
@@ -60,7 +52,7 @@ def of_one_shape(where: str, **arrays: ArrayLike) -> tuple[Array, ...]:
     if not first.ndim or any(x.shape != first.shape for x in others):
         got = " and ".join(str(x.shape) for x in found.values())
         raise ValueError(f"{where}: expected {' and '.join(found)} of one shape (..., features), got {got}.")
-    require_real(where, *found.values())
+    refuse_complex(where, *found.values())
     return tuple(found.values())
 
 
@@ -118,7 +110,7 @@ def mean_of(
     """
     a, b = _fitting(where, names, a, b)
     if real:
-        require_real(where, a, b)
+        refuse_complex(where, a, b)
     y = f(wide(a), wide(b))
     kept = () if keep_axis is None else complete_axes(keep_axis, y.ndim)
     axes = tuple(axis for axis in range(y.ndim) if axis not in kept)

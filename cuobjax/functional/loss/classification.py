@@ -10,10 +10,10 @@ from autograd.ops.activation import sigmoid_cross_entropy
 from autograd.ops.softmax import cross_entropy, soft_cross_entropy
 
 from ...typing import ArrayLike
-from ...util.convert import broadcasts, to_inexact
+from ...util.convert import broadcasts, refuse_complex, to_inexact
 from ..activation import relu, sigmoid
 from ..half_precision import wide, with_precision_of
-from .arguments import pair, require_at_least, require_between, require_classes, require_real, require_signs
+from .arguments import pair, require_at_least, require_between, require_classes, require_signs
 
 __all__ = [
     "cross_entropy_logits", "cross_entropy_logits_sparse", "dice_logits", "focal_logits", "focal_logits_sparse",
@@ -68,7 +68,7 @@ def cross_entropy_logits_sparse(logits: ArrayLike, labels: ArrayLike, smoothing:
     logits, labels = jn.asarray(logits), jn.asarray(labels)
     if logits.dtype.kind in "biu":
         raise TypeError(f"cross_entropy_logits_sparse: expected logits of real numbers, got dtype {logits.dtype}.")
-    require_real("cross_entropy_logits_sparse", logits)
+    refuse_complex("cross_entropy_logits_sparse", logits)
     if not logits.ndim:
         raise ValueError("cross_entropy_logits_sparse: expected logits of shape (..., classes), got ().")
     batch, classes = logits.shape[:-1], logits.shape[-1]
@@ -209,7 +209,7 @@ def hinge_sparse(scores: ArrayLike, labels: ArrayLike, margin: float = 1.0) -> A
         raise ValueError(
             f"hinge_sparse: expected scores (..., classes) and labels (...), got {scores.shape} and {labels.shape}."
         )
-    require_real("hinge_sparse", scores)
+    refuse_complex("hinge_sparse", scores)
     classes = scores.shape[-1]
     require_classes("hinge_sparse", labels, classes)
     x, places = wide(scores), labels[..., None]
@@ -235,7 +235,7 @@ def dice_logits(logits: ArrayLike, labels: ArrayLike, smooth: float = 1.0) -> Ar
         raise ValueError(
             f"dice_logits: expected logits and labels of one shape (N, ...), got {logits.shape} and {labels.shape}."
         )
-    require_real("dice_logits", logits, labels)
+    refuse_complex("dice_logits", logits, labels)
     _require_probabilities("dice_logits", labels)
     p, y, axes = sigmoid(wide(logits)), wide(labels), tuple(range(1, logits.ndim))
     loss = 1 - (2 * (p * y).sum(axes) + smooth) / (p.sum(axes) + y.sum(axes) + smooth)

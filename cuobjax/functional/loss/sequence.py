@@ -7,8 +7,8 @@ from autograd import Array
 from autograd.alignment import ctc
 
 from ...typing import ArrayLike
-from ...util.convert import at_hand, require_sizes, to_inexact
-from .arguments import require_between, require_classes, require_real
+from ...util.convert import at_hand, refuse_complex, require_sizes, to_inexact
+from .arguments import require_between, require_classes
 
 __all__ = ["ctc_logits"]
 
@@ -44,7 +44,7 @@ def ctc_logits(
         ValueError: If shapes do not fit, or labels, lengths or `blank` are out of range where the numbers are at hand.
     """
     given = jn.asarray(logits)
-    require_real("ctc_logits", given)
+    refuse_complex("ctc_logits", given)
     words = _integers("labels", labels)
     if given.ndim != 3 or words.ndim != 2 or words.shape[0] != given.shape[0] or not given.shape[1]:
         got = f"{given.shape} and {words.shape}"
