@@ -103,8 +103,11 @@ def cutout(
     require_reals("cutout", value=value, p=p)
     if not 0 <= p <= 1:
         raise ValueError(f"cutout: expected p from 0 to 1, got {p}.")
-    if images.dtype.kind in "iu" and value != int(value):
-        raise ValueError(f"cutout: expected an integer for images of {images.dtype}, got value={value}.")
+    if images.dtype.kind in "iu":
+        limits = jn.iinfo(images.dtype)
+        if not (limits.min <= value <= limits.max and value == int(value)):
+            expected = f"an integer from {limits.min} to {limits.max} for images of {images.dtype}"
+            raise ValueError(f"cutout: expected {expected}, got value={value}.")
     n, _, height, width = images.shape
     top = randint((n, 1, 1, 1), 0, height, generator=generator) - size // 2
     left = randint((n, 1, 1, 1), 0, width, generator=generator) - size // 2

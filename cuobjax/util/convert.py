@@ -129,7 +129,8 @@ def to_number(where: str, name: str, x: Any) -> float:
     except (TypeError, ValueError) as error:
         if type(error) not in (TypeError, ValueError):  # a traced value has an error of its own
             raise
-        raise TypeError(f"{where}: expected {name} as a number, got {x!r:.80}. {error}.") from None
+        reason = str(error).rstrip(".")
+        raise TypeError(f"{where}: expected {name} as a number, got {x!r:.80}. {reason}.") from None
 
 
 def to_path(where: str, path: Any) -> str:
