@@ -538,7 +538,5 @@ def test_group_norm_without_a_scale():
 ])  # fmt: skip
 def test_strides_of_zero_are_refused_by_name(function, strides, padding):
     x, w = jn.ones((1, 1, 4, 4)), jn.ones((3, 3, 1, 1))
-    with pytest.raises(
-        ValueError, match=r"^\w+: expected strides of at least 1, got"
-    ):
+    with pytest.raises(ValueError, match=r"^\w+: expected strides of at least 1, got"):
         function(x, w, strides=strides, padding=padding)
