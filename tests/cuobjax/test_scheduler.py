@@ -62,6 +62,13 @@ def test_arrays_of_steps_give_arrays_also_under_jit(name, dtype):
     np.testing.assert_allclose([numbered(step) for step in range(20)], expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint32", "float16"])
+@pytest.mark.parametrize("make", [LinearAnnealing, StepDecay, ExponentialDecay, OneCycle, lambda n: Warmup(0.1, n)])
+def test_numpys_numbers_of_few_bits_are_steps(make, dtype):
+    schedule = make(300)
+    assert schedule(np.dtype(dtype).type(100)) == schedule(100)
+
+
 def test_a_step_of_training_counts_for_itself_under_jit():
     v, count = objax.TrainVar(jn.array(4.0)), objax.StateVar(jn.array(0))
     opt, schedule = objax.optimizer.SGD({"v": v}), StepDecay(2, 1.0, 0.5)

@@ -85,6 +85,7 @@ class Scheduler:
             step: The number of the step, 0 at first. Arrays of integers are counted in float32, so up to 2**24.
         """
         if is_number(step):
+            step = step.item() if isinstance(step, onp.generic) else step  # NumPy's integers are limited
             return float(self.base_lr * self.multiplier(step))
         step = jn.asarray(step)
         return self.base_lr * self.multiplier(step.astype("float32") if step.dtype.kind in "iu" else step)
