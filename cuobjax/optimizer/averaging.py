@@ -68,6 +68,8 @@ class ExponentialMovingAverage(Module):
         where = type(self).__name__
         self.momentum, self.debias = in_range(where, "momentum", number(momentum)), debias
         self.eps = in_range(where, "eps", number(eps))
+        if not self.eps < 1:
+            raise ValueError(f"{where}: expected eps less than 1, got {eps}.")
         self.step = counter()
         states, trained = _averaged(vc)
         refs: list[Any] = [*states, *map(TrainRef, trained)]
@@ -87,7 +89,7 @@ class ExponentialMovingAverage(Module):
         """The collection of the variables, and their averages in that order: `refs.assign(values)`."""
         scale: float | Array = 1.0
         if self.debias:  # 1 - (1 - eps) * momentum**step without cancellation
-            log = math.log(self.momentum) if self.momentum else -math.inf
+            log = math.log(self.momentum or 1e-300)  # 0 steps times -inf would be NaN
             scale = -1 / jn.expm1(self.step.value.astype("float32") * log + math.log1p(-self.eps))
         pairs = [(v, m) for v, m in zip(self.refs, self.m, strict=True) if is_inexact(m.dtype)]
         scaled = over_lists(_scaled, [(v.value, m.value) for v, m in pairs], scale)

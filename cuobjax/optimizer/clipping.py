@@ -1,5 +1,6 @@
 """Bounds for gradients: functions of lists or dictionaries of gradients that give such ones."""
 
+from numbers import Real
 from typing import Any
 
 import cuobjax.numpy as jn
@@ -109,7 +110,7 @@ def _bounded(g: Array, max_norm: Number) -> tuple[Array, ...]:
 
 
 def _require_positive(where, name, x):
-    if not (isinstance(x, int | float) or getattr(x, "shape", None) == ()):
+    if not (isinstance(x, Real) or getattr(x, "shape", None) == ()):
         raise TypeError(f"{where}: expected {name} as a number, got {x!r}.")
-    if isinstance(x, int | float) and not x > 0:
+    if isinstance(x, Real) and not float(x) > 0:
         raise ValueError(f"{where}: expected {name} greater than 0, got {x}.")

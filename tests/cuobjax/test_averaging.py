@@ -40,6 +40,13 @@ def test_the_debiased_average_of_the_first_step_has_its_digits():
     np.testing.assert_allclose(ema.refs_and_values()[1][1], net.w.value, rtol=1e-6)
 
 
+def test_the_debiased_average_of_no_step_is_zero():
+    _, ema = make(0.0, debias=True)
+    np.testing.assert_array_equal(ema.refs_and_values()[1][1], 0)
+    with pytest.raises(ValueError, match=r"^ExponentialMovingAverage: expected eps less than 1, got 1\.0\."):
+        make(debias=True, eps=1.0)
+
+
 def test_states_come_first_and_random_ones_not_at_all():
     """Integers, such as the steps of an optimizer, are not averaged: the last value counts."""
     net = objax.nn.Sequential([objax.nn.BatchNorm0D(2), objax.nn.Linear(2, 1)])

@@ -98,7 +98,7 @@ def test_integers_become_floating_point_numbers(clip):
 @pytest.mark.parametrize("clip", [clip_by_value, clip_by_norm, clip_by_global_norm])
 def test_what_cannot_be_meant_is_refused(clip):
     name, g = clip.__name__, jn.ones(2)
-    for limit in (0, -1.0, float("nan")):
+    for limit in (0, -1.0, np.float32(-1), float("nan")):
         with pytest.raises(
             ValueError, match=rf"^{name}: expected (limit|max_norm) greater than 0, got (0|-1\.0|nan)\."
         ):
