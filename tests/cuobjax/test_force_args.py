@@ -148,6 +148,14 @@ def test_undo_compares_values(value, same, other):
     assert not module.forced_kwargs
 
 
+def test_undo_compares_raw_arrays_of_every_library(xp):
+    module = ForceArgs(Echo(), x=xp.ones(2))
+    ForceArgs.undo(module, x=xp.zeros(2))
+    assert module.forced_kwargs
+    ForceArgs.undo(module, x=xp.ones(2))
+    assert not module.forced_kwargs
+
+
 def test_undo_compares_variables_by_identity_or_value():
     v = objax.TrainVar(jn.zeros(2))
     module = ForceArgs(Echo(), x=v)

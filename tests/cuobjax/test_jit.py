@@ -1058,6 +1058,13 @@ def test_numpy_arrays_go_to_the_default_device_from_variables_on_the_cpu(xp):
     assert Jit(lambda x: x * 2, {"v": v})(np.ones(2)).device == autograd.default_device()
 
 
+def test_numpy_arrays_of_text_are_static_on_every_device(xp):
+    jitted = Jit(Counter(lambda names, x: x * len(names)))
+    for names, n in ((["a", "b"], 2), (["a", "b"], 2), (["a"], 1)):
+        close(jitted(np.array(names), X), X * n)
+    assert runs(jitted) == 2
+
+
 def test_numpy_arrays_have_the_dtype_of_all_variables_on_every_device(xp):
     a, b = TrainVar(jn.ones(2)), TrainVar(jn.ones(2, "float64"))
     x = np.array([1 / 3, 1 / 7])

@@ -268,6 +268,20 @@ def test_a_list_is_made_of_one_list():
             kind(objax.nn.Linear(2, 2), jn.tanh)
 
 
+def test_base_classes_that_note_their_subclasses():
+    class Base:
+        def __init_subclass__(cls, name, **kwargs):
+            super().__init_subclass__(**kwargs)
+            cls.name = name
+
+    class Net(objax.Module, Base, name="net"):
+        pass
+
+    assert Net().name == "net"
+    with pytest.raises(TypeError, match="takes no keyword arguments"):
+        type("Net", (objax.Module,), {}, name="net")
+
+
 def test_base_classes_that_restore_themselves_or_are_context_managers():
     class Base:
         def __setstate__(self, state):

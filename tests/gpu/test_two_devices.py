@@ -205,6 +205,23 @@ class TestMixing:
         np.testing.assert_array_equal(np.asarray(gradient), 2 * np.arange(3.0) ** 3)
         assert devices(gradient) == ["gpu:0"]
 
+    def test_a_backward_pass_goes_from_device_to_device(self, pair):
+        a, b = pair
+
+        def f(x, there):
+            u, v = x, device_put(x, there)
+            for _ in range(2):  # nodes of both devices in turn, and sums of cotangents on both
+                u, v = anp.sin(u) * u, anp.sin(v) * v
+            s, t = [anp.linalg.svd(anp.outer(w, w), compute_uv=False)[0] for w in (u, v)]
+            return anp.sum(u) + s + device_put(anp.sum(v) + t, "gpu:0")
+
+        x = a.astype("float64") + 1.0
+        there, here = (autograd.grad(f)(x, device) for device in ("gpu:1", "gpu:0"))
+        np.testing.assert_allclose(np.asarray(there), np.asarray(here), rtol=1e-12)
+        assert devices(there) == ["gpu:0"]
+        _, pullback = autograd.vjp(lambda x: [x * 2.0] * 2, b)
+        assert devices(*pullback([b, b])) == ["gpu:1"]
+
     def test_variables_do_not_move(self, pair):
         a, b = pair
         v = cuobjax.TrainVar(b)
