@@ -289,8 +289,8 @@ class Tape(Interpreter):
     def _described(self, primitive, position):
         name = primitive.name
         if self.lines is not None:
-            line, _ = self.lines.get(position) or self.lines.get(position + 1, ("an unknown line", 0))
-            return f"in the gradient of {name}, called at {line}"
+            line = self.lines.get(position) or self.lines.get(position + 1) or ["an unknown line"]
+            return f"in the gradient of {name}, called at {line[0]}"
         return f"in the gradient of {name}; within autograd.debug() this note names the line that called it"
 
 

@@ -127,6 +127,11 @@ class TestNotes:
             grad(f)(np.zeros((2, 2)))
         assert any(f"test_debugging.py:{f.__code__.co_firstlineno + 2} in f" in note for note in caught.value.__notes__)
 
+    def test_of_a_line_that_is_not_known(self):
+        tape = Tape()
+        tape.lines = {}
+        assert tape._described(anp.exp, 0) == "in the gradient of exp, called at an unknown line"
+
     def test_of_a_tuple_of_one_array(self):
         alone = Primitive(lambda xp, x: (x * 1.0,), [lambda g: [][0]])
 

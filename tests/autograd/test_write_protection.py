@@ -4,6 +4,7 @@ import functools
 import gc
 import pickle
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from autograd import (
     vjp,
     vmap,
 )  # fmt: skip
+from autograd.families import elementwise
 from autograd.reverse import live_tapes
 from autograd.write_protection import Held, _held, hold, release
 from tests.autograd.table.operands import OPERANDS, WAYS, overwrite
@@ -425,6 +427,18 @@ class TestMemory:
         "hessian": lambda f, x: hessian(lambda s: anp.sum(f(s * x)))(1.0),
         "an exception": lambda f, x: failing(f, x),
     }
+
+    def test_is_released_as_the_backward_pass_goes_on(self):
+        held, alive = [], []
+
+        def pulled(g, x):
+            held.append(weakref.ref(g))
+            return g * 2
+
+        first = elementwise(lambda xp, x: x + 1, lambda g: alive.extend(x() is not None for x in held) or g * 1)
+        second = elementwise(lambda xp, x: held.append(weakref.ref(x)) or x * 2, pulled)
+        grad(lambda x: anp.sum(second(first(x)) * 3.0))(np.ones(3))
+        assert alive == [False, False]  # the residual and the cotangent of `second`
 
     @pytest.mark.parametrize("call", CALLS)
     @pytest.mark.parametrize("function", FUNCTIONS)

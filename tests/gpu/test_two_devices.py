@@ -278,6 +278,8 @@ def test_numpy_arrays_go_to_the_variables_that_are_listed(two):
     vs = [cuobjax.TrainVar(device_put(jn.ones(3), device)) for device in (HERE, THERE)]
     for v in vs:
         assert cuobjax.Jit(lambda x: (x * 2, *vs)[0], {"v": v})(np.ones(3)).device == v.device
+    vs[0].assign(device_put(vs[0].value, "cpu"), check=False)  # the first one decides: not a GPU
+    assert cuobjax.Jit(lambda x: x * 2, {"a": vs[0], "b": vs[1]})(np.ones(3)).device == HERE
 
 
 def test_numpy_arrays_go_to_the_device_of_each_thread(two):
