@@ -406,3 +406,13 @@ def test_a_method_that_is_not_declared_is_named():
     with pytest.raises(AssertionError, match=r"^Array\.other: declare it in autograd\.operators$"):
         array_methods._define("other", lambda self: self)
     assert not hasattr(Array, "other")
+
+
+def test_a_function_of_numpy_without_a_counterpart_is_named():
+    with pytest.raises(TypeError, match=r"^numpy\.datetime_as_string: has no counterpart for an Array\. Convert with"):
+        np.datetime_as_string(Array(np.ones(2)))
+
+
+def test_a_rule_has_no_other_attributes():
+    with pytest.raises(AttributeError, match=r"^'Vjp' object has no attribute 'other'$"):
+        _ = anp.sin.vjps[0].other
