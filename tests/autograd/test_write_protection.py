@@ -121,6 +121,17 @@ class TestWrites:
         grad(lambda x: anp.sum(x * buffer))(X)
         buffer[:] = 8
 
+    def test_all_operands_are_protected(self):
+        given, writeable = [np.ones(3), np.ones(3)], []
+
+        def f(x):
+            y = anp.einsum("i,i,i", given[0], x, given[1])
+            writeable.extend(a.flags.writeable for a in given)
+            return y
+
+        grad(f)(X)
+        assert writeable == [False, False]
+
     def test_to_arguments(self):
         x, w = np.ones(3), np.ones(3)
 
