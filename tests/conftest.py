@@ -60,14 +60,16 @@ def _libraries():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Where the tests run on CuPy, leaves out those that compute on the CPU alone: they run without CuPy."""
-    if os.environ.get("CUOBJAX_DEVICE", "").startswith("gpu"):
-        on_the_cpu = [
-            "on_the_cpu" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("gpu") for item in items
-        ]
-        left_out = [item for item, out in zip(items, on_the_cpu, strict=True) if out]
-        items[:] = [item for item, out in zip(items, on_the_cpu, strict=True) if not out]
-        config.hook.pytest_deselected(items=left_out)
+    """Leaves out tests of CuPy where it is not; on CuPy those that compute on the CPU alone, which run without it."""
+    no_cupy, on_cupy = not importlib.util.find_spec("cupy"), os.environ.get("CUOBJAX_DEVICE", "").startswith("gpu")
+
+    def is_out(item):
+        fixtures, of_cupy = getattr(item, "fixturenames", ()), item.get_closest_marker("gpu")
+        return (no_cupy and (of_cupy or "cupy" in fixtures)) or (on_cupy and "on_the_cpu" in fixtures and not of_cupy)
+
+    left_out = [item for item in items if is_out(item)]
+    items[:] = [item for item in items if not is_out(item)]
+    config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_collection_finish():
