@@ -5,6 +5,8 @@ import weakref
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
+import numpy as onp
+
 from autograd import tree
 from autograd.backend import is_array
 from autograd.core import Array, Reference, bare
@@ -68,16 +70,19 @@ def _alive(values: list[tuple[weakref.ref[BaseVar], Array]]) -> Values:
     return {variable: x for variable, x in pairs if variable is not None}
 
 
-def as_arrays(nested: Any, where: str, like: BaseVar | None = None) -> Any:
-    """Nested arguments with arrays of any library as Arrays of a copy, on the device of the variable `like`, if given.
+def as_arrays(nested: Any, where: str, variables: Iterable[BaseVar] = (), among: onp.dtype[Any] | None = None) -> Any:
+    """Nested arguments with arrays of any library as Arrays of a copy, on the device of the first variable, if any.
 
     Args:
         where: Who asks, for the error.
+        variables: Those that the arguments meet.
+        among: The dtype of the floating ones together, which decides that of a raw array.
     """
+    like = next(iter(variables), None)
 
     def as_value_if_array(x):
         x = argument(x, where)
-        return as_value(x, where, like) if is_array(x) and holds_numbers(x) else x
+        return as_value(x, where, like, among) if is_array(x) and holds_numbers(x) else x
 
     return tree.tree_map(as_value_if_array, nested)
 

@@ -18,7 +18,7 @@ _KINDS = {bool: 0, int: 1, float: 2, complex: 3}
 _KINDS_OF_DTYPES = {"b": 0, "i": 1, "u": 1, "c": 3}
 
 
-def as_value(x: Any, where: str, like: Array | None = None) -> Array:
+def as_value(x: Any, where: str, like: Array | None = None, among: onp.dtype[Any] | None = None) -> Array:
     """What a variable may store: an Array as it is, a raw array or one of another library as an Array of a copy.
 
     Args:
@@ -26,6 +26,8 @@ def as_value(x: Any, where: str, like: Array | None = None) -> Array:
         where: Who asks, for the error.
         like: An Array whose device NumPy arrays are copied to, the default device without one. If its shape is (),
             Python numbers take its dtype.
+        among: The dtype of the floating arrays that `x` will meet, which decides that of a raw array: by default that
+            of `like`.
 
     Raises:
         TypeError: If `x` is no array, or a number that the dtype does not hold.
@@ -41,7 +43,8 @@ def as_value(x: Any, where: str, like: Array | None = None) -> Array:
             raise TypeError(f"{where}: expected an array, got {type(x).__name__}. {remedy}")
         x = to_raw(x, where)
     require_numbers(x, where, x)
-    raw = entering(x if is_cupy(x) else onp.asarray(x), None if like is None else like.dtype)
+    among = like.dtype if among is None and like is not None else among
+    raw = entering(x if is_cupy(x) else onp.asarray(x), among)
     if is_cupy(x):
         return Array(copied(x) if raw is x else raw)
     return Array((default_device() if like is None else like.device).put(raw))

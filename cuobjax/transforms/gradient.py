@@ -14,7 +14,7 @@ import cuobjax.numpy as jn
 from autograd import grad, jacobian, tree
 from autograd.backend import is_array
 from autograd.core import Array, TracedNumber, lift
-from autograd.dtypes import is_inexact
+from autograd.dtypes import is_inexact, promoted
 from autograd.errors import level_of_user, require_function, shortened
 from autograd.taped_run import TapedRun, scalar_seed
 
@@ -64,6 +64,7 @@ class _Derivatives(Transform):
         for name, v in named.items():
             if not is_inexact(v.dtype):
                 raise TypeError(f"{where}: expected TrainVars of real or complex numbers, {name} has {v.dtype}.")
+        self._dtype = promoted([v.dtype for v in self.variables])
         signature = _signature(f)
         if signature is not None:
             self.__signature__ = signature.replace(return_annotation=self._returns(signature.return_annotation))
@@ -150,7 +151,7 @@ class _Derivatives(Transform):
     def _inputs(self, args, kwargs):
         """The arguments, raw arrays and numbers to differentiate as Arrays of their own on the variables' device."""
         like = self._train_vars[0] if self._train_vars else None
-        args, kwargs = as_arrays((list(args), kwargs), type(self).__name__, like)
+        args, kwargs = as_arrays((list(args), kwargs), type(self).__name__, self._train_vars, self._dtype)
         for i in self.input_argnums:
             if not -len(args) <= i < len(args):
                 where = type(self).__name__

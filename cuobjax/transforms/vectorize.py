@@ -6,6 +6,7 @@ from typing import Any
 import cuobjax.numpy as jn
 from autograd import tree
 from autograd.core import kind_of
+from autograd.dtypes import promoted
 from autograd.errors import shortened
 from autograd.mapping import Lanes, keys_in_lanes
 
@@ -66,6 +67,7 @@ class Vectorize(Transform):
         self.batch_axis = batch_axis
         self.__wrapped__: Module = f if isinstance(f, Module) else Function(f, vc or ())
         self.vc: VarCollection = VarCollection(vc or ()) or self.__wrapped__.vars()
+        self._dtype = promoted([v.dtype for v in self.vc])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls `f` in every lane.
@@ -125,9 +127,8 @@ class Vectorize(Transform):
                 f"Number of arguments passed {len(args) + len(named)} must match batched {len(self.batch_axis)}"
             )
         axes = {key: axis for key, axis in [*enumerate(self.batch_axis[: len(args)]), *named] if axis is not None}
-        like = next(iter(self.vc), None)
         given = {**dict(enumerate(args)), **kwargs}
-        return as_arrays(given, "Vectorize", like), axes
+        return as_arrays(given, "Vectorize", self.vc, self._dtype), axes
 
     def _lengths(self, arguments, axes):
         """The arguments that are mapped over, with the lengths of these axes, as text."""

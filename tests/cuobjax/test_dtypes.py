@@ -210,6 +210,27 @@ def test_float64_that_was_asked_for_keeps_its_digits():
     assert v.value.tolist() == third.tolist()
 
 
+@pytest.mark.parametrize(
+    ("transform", "expected"),
+    [
+        (lambda f, vc: cuobjax.GradValues(f, vc), 2),
+        (lambda f, vc: cuobjax.Grad(f, vc, input_argnums=(0,)), [2 / 3, 2 / 3, 2 / 3]),
+        (lambda f, vc: cuobjax.Vectorize(f, vc, batch_axis=(0,)), [1, 1]),
+    ],
+    ids=["GradValues", "Grad", "Vectorize"],
+)
+def test_all_variables_decide_the_dtype_of_raw_arguments(transform, expected):
+    """As those of Jit: not the first one alone, whose float32 would take digits from the data of the other."""
+    a, b = cuobjax.TrainVar(jn.ones((), "float32")), cuobjax.TrainVar(jn.ones((3,), "float64"))
+    called = transform(lambda x: (x * b.value).sum() + a.value * 0, cuobjax.VarCollection({"a": a, "b": b}))
+    x = autograd.default_device().put(np.full((2, 3), 1 / 3))
+    compiled = cuobjax.Jit(called)
+    results = [autograd.tree.flatten(f(x))[0] for f in (called, compiled, compiled)]
+    for eager, *others in zip(*results, strict=True):
+        assert all(each.dtype == eager.dtype and each.tolist() == eager.tolist() for each in others)
+    np.testing.assert_allclose(np.asarray(results[0][-1]), expected, rtol=1e-15)
+
+
 def test_integers_that_do_not_fit_raise(on_the_cpu):
     large = np.array([2**40])
     with pytest.raises(OverflowError, match="expected integers from -2147483648 to 2147483647, got 1099511627776"):
