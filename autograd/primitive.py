@@ -17,7 +17,7 @@ import numpy
 from . import backend
 from .core import Array, Interpreter, TracedNumber, concrete, kind_of, wrapped
 from .dtypes import default_dtype, entering, follows_numpy, is_inexact, limited, promoted, real_dtype
-from .foreign import PLAIN, is_labelled, operand
+from .foreign import PLAIN, holds_numbers, is_labelled, operand
 from .residuals import Vjp
 
 if TYPE_CHECKING:
@@ -279,7 +279,9 @@ class Primitive:
             wanted = default_dtype()
         vjps = self.vjps_of(args) if self.kind else (None,) * len(args)
         makes_floats = wanted is not common and not any(vjps)  # as `rint`, whose result is no condition or index
-        args = [_in_dtype(a, wanted, vjp is not None or makes_floats) for a, vjp in zip(args, vjps, strict=False)]
+        args = [
+            _in_dtype(a, wanted, vjp is not None or makes_floats, self.name) for a, vjp in zip(args, vjps, strict=False)
+        ]
         found = trace.apply(self, args, params)
         if params.get("dtype") is not None:
             return found
@@ -396,7 +398,7 @@ def _plain(args):
     return common is not None
 
 
-def _in_dtype(x, common, as_number):
+def _in_dtype(x, common, as_number, where):
     """An argument in the precision of the floating ones together, whose dtype is `common`, None if there are none.
 
     Integers and booleans become floating numbers where they count as numbers, not as indices or conditions.
@@ -410,6 +412,9 @@ def _in_dtype(x, common, as_number):
             return entering(x, None) if backend.is_array(x) else x
         wanted = real_dtype(common)
     else:
+        if not holds_numbers(x):  # Jit traces arrays of texts and records, too
+            got = f"an array of dtype {x.dtype} among the arguments of Jit"
+            raise TypeError(f"{where}: expected numbers, got {got}. Convert it, or take one of its fields, before.")
         wanted = common if x.dtype.kind == "c" else real_dtype(common)
     return x if x.dtype == wanted else PRIMITIVES["astype"](x, dtype=wanted)
 

@@ -248,6 +248,17 @@ def test_variables_and_layers_take_arrays_of_other_libraries(kind):
         assert type(raw_of(made)) is np.ndarray and made.dtype == "float32"
 
 
+@pytest.mark.parametrize("values", [["a", "b"], [None, 1], np.zeros(2, [("a", "f4")]), np.zeros(2, "M8[Y]")])
+def test_a_program_may_get_texts_and_does_not_compute_with_them(values):
+    texts = np.array(values)
+    assert cuobjax.Jit(lambda x, t: x * 2)(np.ones(2, "float32"), texts).tolist() == [2, 2]
+    for f in (lambda t: jn.ones(2) * t, lambda t: jn.sum(t), lambda t: t[0]):
+        with pytest.raises(
+            TypeError, match=r"\w+: expected numbers, got an array of dtype .* among the arguments of Jit"
+        ):
+            cuobjax.Jit(f)(texts)
+
+
 @pytest.mark.parametrize("kind", ["masked", "matrix", "texts", "records", "recording"])
 def test_variables_and_transformations_refuse_what_would_change_its_meaning(kind):
     make, message = REFUSED[kind]
