@@ -66,7 +66,7 @@ class EarlyStopping:
         """Takes the metric of an epoch; whether to stop. NaN is not better than anything.
 
         Args:
-            metric: A number, or an array of one number, which is read.
+            metric: A number, or an array of shape (), which is read.
 
         Raises:
             ValueError: If a variable has a value for each device, within `VarCollection.replicate`.
