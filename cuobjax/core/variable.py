@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from abc import ABCMeta
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, Self, TypeAlias
 
 import numpy as onp
@@ -14,7 +14,7 @@ import autograd.numpy as anp
 from autograd.backend import is_array
 from autograd.boundary import require_same_library
 from autograd.core import Array, Reference, Tracer, bare, dereferenced
-from autograd.dtypes import is_inexact, undecided
+from autograd.dtypes import is_inexact, promoted, undecided
 
 from ..absent import VARIABLE, declare
 from ..util import class_name, repr_function
@@ -25,7 +25,7 @@ from .value import KEEPS_ITS_DTYPE, as_value
 
 __all__ = [
     "BaseState", "BaseVar", "ConstrainedVar", "Reduction", "StateVar", "StoredVar", "Tensor", "TrainRef",
-    "TrainVar", "as_value", "constant", "reduce_first", "reduce_mean", "referred", "unconstrained",
+    "TrainVar", "as_value", "common_dtype", "constant", "reduce_first", "reduce_mean", "referred", "unconstrained",
 ]  # fmt: skip
 
 Tensor: TypeAlias = Array | onp.ndarray[Any, Any] | onp.generic
@@ -422,6 +422,11 @@ class TrainRef(BaseState):
 
     def __repr__(self) -> str:
         return f"{class_name(self)}(ref={self.ref!r})"
+
+
+def common_dtype(variables: Iterable[BaseVar]) -> onp.dtype[Any] | None:
+    """The dtype of the floating ones together, None without any; not by their values, to read which is to use them."""
+    return promoted([part.stored.dtype for v in variables for part in v.storing()])
 
 
 def referred(variable: BaseVar) -> BaseVar:

@@ -14,7 +14,7 @@ import cuobjax.numpy as jn
 from autograd import grad, jacobian, tree
 from autograd.backend import is_array
 from autograd.core import Array, TracedNumber, lift
-from autograd.dtypes import is_inexact, promoted
+from autograd.dtypes import is_inexact
 from autograd.errors import level_of_user, require_function, shortened
 from autograd.taped_run import TapedRun, scalar_seed
 
@@ -22,7 +22,7 @@ from ..core.call import as_arrays, call
 from ..core.collection import VarCollection, Variables, names_of, trained
 from ..core.random_state import borrowing
 from ..core.scope import write
-from ..core.variable import TrainVar, as_value
+from ..core.variable import TrainVar, as_value, common_dtype
 from ..dtypes import default_dtype
 from ..util import class_name, repr_function
 from ..util.signatures import explained
@@ -64,7 +64,7 @@ class _Derivatives(Transform):
         for name, v in named.items():
             if not is_inexact(v.dtype):
                 raise TypeError(f"{where}: expected TrainVars of real or complex numbers, {name} has {v.dtype}.")
-        self._dtype = promoted([v.dtype for v in self.variables])
+        self._dtype = common_dtype(self.variables)
         signature = _signature(f)
         if signature is not None:
             self.__signature__ = signature.replace(return_annotation=self._returns(signature.return_annotation))

@@ -14,7 +14,7 @@ import numpy as onp
 from autograd import default_device, tree
 from autograd.backend import CPU, gpu_in_use, is_array, last_asked
 from autograd.core import Array
-from autograd.dtypes import entering, promoted, undecided
+from autograd.dtypes import entering, undecided
 from autograd.errors import shortened
 from autograd.foreign import argument, holds_numbers
 from autograd.graph import StagedTracer, Staging, value_of
@@ -26,7 +26,7 @@ from ..core.function import Function, find_used_variables
 from ..core.module import Module, module_changes
 from ..core.random_state import RandomState, borrowing
 from ..core.training_mode import modes_read
-from ..core.variable import BaseVar
+from ..core.variable import BaseVar, common_dtype
 from ..dtypes import default_dtype
 from ..util import class_name, positional_args_names, repr_function, to_positions
 from ..util.signatures import explained
@@ -191,7 +191,7 @@ class Jit(Transform, Generic[P, R]):
     @functools.cached_property
     def _dtype(self) -> onp.dtype[Any] | None:
         """The dtype of the floating variables together, None without any."""
-        return promoted([v.dtype for v in self.__wrapped__.vars()])
+        return common_dtype(self.__wrapped__.vars())
 
     def _placed(self, x: Any) -> Any:
         x = argument(x, "Jit")

@@ -6,7 +6,6 @@ from typing import Any
 import cuobjax.numpy as jn
 from autograd import tree
 from autograd.core import kind_of
-from autograd.dtypes import promoted
 from autograd.errors import shortened
 from autograd.mapping import Lanes, keys_in_lanes
 
@@ -17,7 +16,7 @@ from ..core.lanes import joined, keys_of_lanes
 from ..core.module import Module
 from ..core.random_state import RandomState, borrowing
 from ..core.scope import write
-from ..core.variable import TrainVar, reduce_mean
+from ..core.variable import TrainVar, common_dtype, reduce_mean
 from ..util import class_name, positional_args_names, repr_function
 from ..util.signatures import explained
 from .methods import Transform
@@ -67,7 +66,7 @@ class Vectorize(Transform):
         self.batch_axis = batch_axis
         self.__wrapped__: Module = f if isinstance(f, Module) else Function(f, vc or ())
         self.vc: VarCollection = VarCollection(vc or ()) or self.__wrapped__.vars()
-        self._dtype = promoted([v.dtype for v in self.vc])
+        self._dtype = common_dtype(self.vc)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls `f` in every lane.

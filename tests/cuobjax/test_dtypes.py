@@ -231,6 +231,17 @@ def test_all_variables_decide_the_dtype_of_raw_arguments(transform, expected):
     np.testing.assert_allclose(np.asarray(results[0][-1]), expected, rtol=1e-15)
 
 
+def test_to_ask_for_dtypes_is_no_use_of_variables():
+    """In lanes, a generator whose key was read would go on, as after a draw."""
+    w, generator = cuobjax.TrainVar(jn.ones(3)), cuobjax.random.Generator(0)
+    both = cuobjax.VarCollection({"w": w}) + cuobjax.VarCollection({"key": generator.key})
+    before = generator.key.value.tolist()
+    for transform in (cuobjax.GradValues, lambda f, vc: cuobjax.Vectorize(f, vc, batch_axis=(0,)), cuobjax.Jit):
+        lanes = cuobjax.Vectorize(lambda x: transform(lambda y: (y * w.value).sum(), both)(x), both, batch_axis=(0,))
+        lanes(np.ones((2, 3), "float32"))
+        assert generator.key.value.tolist() == before
+
+
 def test_integers_that_do_not_fit_raise(on_the_cpu):
     large = np.array([2**40])
     with pytest.raises(OverflowError, match="expected integers from -2147483648 to 2147483647, got 1099511627776"):
