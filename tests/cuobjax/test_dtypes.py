@@ -1,6 +1,7 @@
 """Dtypes of what cuobjax computes: float32 unless somebody asks for more (`autograd.dtypes`)."""
 
 import contextlib
+import functools
 
 import ml_dtypes  # noqa: F401 (NumPy knows bfloat16)
 import numpy as np
@@ -231,15 +232,16 @@ def test_all_variables_decide_the_dtype_of_raw_arguments(transform, expected):
     np.testing.assert_allclose(np.asarray(results[0][-1]), expected, rtol=1e-15)
 
 
-def test_to_ask_for_dtypes_is_no_use_of_variables():
+@pytest.mark.parametrize(
+    "transform", [cuobjax.GradValues, functools.partial(cuobjax.Vectorize, batch_axis=(0,)), cuobjax.Jit]
+)
+def test_to_ask_for_dtypes_is_no_use_of_variables(transform):
     """In lanes, a generator whose key was read would go on, as after a draw."""
     w, generator = cuobjax.TrainVar(jn.ones(3)), cuobjax.random.Generator(0)
     both = cuobjax.VarCollection({"w": w}) + cuobjax.VarCollection({"key": generator.key})
     before = generator.key.value.tolist()
-    for transform in (cuobjax.GradValues, lambda f, vc: cuobjax.Vectorize(f, vc, batch_axis=(0,)), cuobjax.Jit):
-        lanes = cuobjax.Vectorize(lambda x: transform(lambda y: (y * w.value).sum(), both)(x), both, batch_axis=(0,))
-        lanes(np.ones((2, 3), "float32"))
-        assert generator.key.value.tolist() == before
+    cuobjax.Vectorize(lambda x: transform(lambda y: (y * w.value).sum(), both)(x), both)(np.ones((2, 3), "float32"))
+    assert generator.key.value.tolist() == before
 
 
 def test_integers_that_do_not_fit_raise(on_the_cpu):
