@@ -501,6 +501,8 @@ def test_integers_do_not_overflow(function, dtype):
 
 def test_large_integers_are_subtracted_exactly():
     assert F.loss.mean_absolute_error(jn.array([2**30 + 1]), jn.array([2**30])).tolist() == [1]
+    huge = jn.array(np.array([2**63 + 2**40], "uint64"), dtype="uint64")
+    assert F.loss.mean_absolute_error(huge, jn.zeros(1)).tolist() == [float(np.float32(2**63 + 2**40))]
 
 
 def test_focal_loss_without_weights_of_the_labels():
