@@ -127,7 +127,9 @@ class Vectorize(Transform):
             )
         axes = {key: axis for key, axis in [*enumerate(self.batch_axis[: len(args)]), *named] if axis is not None}
         given = {**dict(enumerate(args)), **kwargs}
-        return as_arrays(given, "Vectorize", self.vc, self._dtype), axes
+        # Without keys: in lanes, a key that is asked for its device counts as drawn from.
+        variables = [v for v in self.vc if not isinstance(v, RandomState)]
+        return as_arrays(given, "Vectorize", variables, self._dtype), axes
 
     def _lengths(self, arguments, axes):
         """The arguments that are mapped over, with the lengths of these axes, as text."""

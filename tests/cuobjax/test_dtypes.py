@@ -232,15 +232,17 @@ def test_all_variables_decide_the_dtype_of_raw_arguments(transform, expected):
     np.testing.assert_allclose(np.asarray(results[0][-1]), expected, rtol=1e-15)
 
 
+@pytest.mark.parametrize("is_raw", [False, True])
 @pytest.mark.parametrize(
     "transform", [cuobjax.GradValues, functools.partial(cuobjax.Vectorize, batch_axis=(0,)), cuobjax.Jit]
 )
-def test_to_ask_for_dtypes_is_no_use_of_variables(transform):
+def test_to_ask_for_dtypes_and_devices_is_no_draw(transform, is_raw):
     """In lanes, a generator whose key was read would go on, as after a draw."""
     w, generator = cuobjax.TrainVar(jn.ones(3)), cuobjax.random.Generator(0)
-    both = cuobjax.VarCollection({"w": w}) + cuobjax.VarCollection({"key": generator.key})
-    before = generator.key.value.tolist()
-    cuobjax.Vectorize(lambda x: transform(lambda y: (y * w.value).sum(), both)(x), both)(np.ones((2, 3), "float32"))
+    both = cuobjax.VarCollection({"key": generator.key}) + cuobjax.VarCollection({"w": w})
+    before, raw = generator.key.value.tolist(), np.ones((2, 3), "float32")
+    called = lambda x: transform(lambda y: (y * w.value).sum(), both)(raw[0] if is_raw else x)
+    cuobjax.Vectorize(called, both)(raw)
     assert generator.key.value.tolist() == before
 
 
