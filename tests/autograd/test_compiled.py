@@ -286,8 +286,9 @@ def test_activations(name, dtype, both):
     for found, known in ((y, expected), (slope, expected_slope)):
         assert found.dtype == dtype
         digits = 40 * np.finfo(dtype).eps
+        least = digits if name[:4] == "gelu" and dtype == "float32" else 0  # what rounding may give the other sign
         np.testing.assert_allclose(found, known, rtol=digits, atol=digits)
-        assert (np.signbit(found) == np.signbit(known))[np.abs(known) > digits].all()  # others may be rounded to 0
+        assert (np.signbit(found) == np.signbit(known))[np.abs(known) > least].all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
