@@ -78,10 +78,12 @@ def pytest_collection_finish():
 
 @pytest.fixture(scope="session", autouse=True)
 def machine():
-    """Loads what runs stretches of programs on the CPU; `loader.run` is None where it cannot be there."""
-    if not os.environ.get("CUOBJAX_DEVICE", "").startswith("gpu"):
-        loader.start()
-        loader.wait()
+    """Loads what runs stretches of programs on the CPU, as its thread would allocate while other tests measure memory.
+
+    `loader.run` is None where it cannot be there.
+    """
+    loader.start()
+    loader.wait()
 
 
 @pytest.fixture(scope="module", autouse=True)
