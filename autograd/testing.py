@@ -43,8 +43,9 @@ def check_grads(
     cotangents and summed, so that one number is differentiated, in one element of the arguments after the other. The
     differences are taken in float64, to which arguments of lower precision are converted for them; a complex argument
     is varied in its real and in its imaginary part. At order 2 each of these derivatives is itself checked in every
-    mode, with respect to the arguments and to the tangents or cotangents, and so on; there reverse mode moves each
-    argument in a random direction, and looks at its elements only to name the one that is wrong.
+    mode, with respect to the arguments and to the tangents or cotangents, and so on; there the same two calls, with all
+    arguments moved in a random direction, serve both modes, and reverse mode looks at arguments and their elements only
+    to name the one that is wrong.
 
     Args:
         f: A function of nested arrays that returns nested arrays, differentiable at `args`.
@@ -111,6 +112,28 @@ class _Check:
             places = [places[i] for i in self.random.choice(len(places), self.samples, replace=False)]
         return places
 
+    def along(self, function, leaves, tangents):
+        """The differences of each output of `function` as all leaves move along the tangents, on the host."""
+        starts, ways = [_on_host(x) for x in leaves], [_on_host(t) for t in tangents]
+        # An output of one element can move as far as that element alone, one of all n elements 1/sqrt(n) as far.
+        length = max(1.0, *[abs(x).max(initial=0) for x in starts]) / max(1, sum(x.size for x in starts)) ** 0.25
+        step = self.step * length
+        after, before = [
+            function(*[Array(x.device.put(p + by * t)[()]) for x, p, t in zip(leaves, starts, ways, strict=True)])
+            for by in (step, -step)
+        ]
+        return [(_on_host(a) - _on_host(b)) / (2 * step) for a, b in zip(after, before, strict=True)]
+
+    def agree(self, leaves, tangents, gradients, cotangents, differences):
+        """Whether the product of gradients and tangents is that of the cotangents and the differences along them."""
+        if any((g.shape, g.dtype) != (x.shape, x.dtype) for g, x in zip(gradients, leaves, strict=True)):
+            return False
+        with numpy.errstate(invalid="ignore"):  # infinite derivatives, which are wrong
+            products = [(_on_host(g) * _on_host(t)).real for g, t in zip(gradients, tangents, strict=True)]
+            got, size = sum(p.sum() for p in products), sum((p * p).sum() for p in products) ** 0.5
+            expected = sum((_on_host(c) * d).sum().real for c, d in zip(cotangents, differences, strict=True))
+            return abs(got - expected) <= self.tolerance * (1 + size)
+
     def compare(self, name, order, x, gradient, total):
         """Compares the `gradient` with respect to `x` with differences of `total`, a function of x in float64."""
         where = f"check_grads: derivative of order {order} with respect to {name}"
@@ -131,9 +154,9 @@ class _Check:
 
     def _difference_along(self, gradient, x, total):
         """What is wrong with a derivative along a random direction; "" if nothing is."""
-        values = numpy.asarray(_widened(x))
+        values = _on_host(x)
         length = max(1.0, abs(values).max(initial=0)) / max(1, x.size) ** 0.5  # about that of a step in one element
-        way = numpy.asarray(_widened(self.direction(x))) * length
+        way = _on_host(self.direction(x)) * length
         expected = _slope(total, values, way, self.step, x.device)
         with numpy.errstate(invalid="ignore"):  # infinite derivatives, which are wrong
             products = (gradient * way).real
@@ -143,23 +166,27 @@ class _Check:
 
 def _check_modes(check, modes, function, leaves, names, order, level=1):
     """Checks the derivatives of `function` and, up to `order`, the derivatives of these."""
+    tangents = [check.direction(x) for x in leaves]
+    differences = check.along(function, leaves, tangents)
     for mode in modes:
-        derivative, further, label = _MODES[mode](check, function, leaves, names, level)
+        derivative, further, label = _MODES[mode](check, function, leaves, names, level, tangents, differences)
         if level < order:
             more = [f"{label}[{i}] of order {level}" for i in range(len(further))]
             _check_modes(check, modes, derivative, [*leaves, *further], [*names, *more], order, level + 1)
 
 
-def _check_reverse(check, function, leaves, names, level):
+def _check_reverse(check, function, leaves, names, level, tangents, differences):
     outputs, pullback = vjp(function, *leaves)
     cotangents = [check.direction(y) for y in outputs]
-    for i, gradient in enumerate(pullback(tuple(cotangents))):
+    gradients = pullback(tuple(cotangents))
+    if level == 1 or not check.agree(leaves, tangents, gradients, cotangents, differences):
+        for i, gradient in enumerate(gradients):
 
-        def total(x, i=i):
-            moved = [x if k == i else _widened(leaf) for k, leaf in enumerate(leaves)]
-            return _inner_product(cotangents, function(*moved))
+            def total(x, i=i):
+                moved = [x if k == i else _widened(leaf) for k, leaf in enumerate(leaves)]
+                return _inner_product(cotangents, function(*moved))
 
-        check.compare(names[i], level, leaves[i], gradient, total)
+            check.compare(names[i], level, leaves[i], gradient, total)
 
     def pulled(*values):
         pullback = vjp(function, *values[: len(leaves)])[1]
@@ -168,26 +195,13 @@ def _check_reverse(check, function, leaves, names, level):
     return pulled, cotangents, "cotangents"
 
 
-def _check_forward(check, function, leaves, names, level):
-    tangents = [check.direction(x) for x in leaves]
+def _check_forward(check, function, leaves, names, level, tangents, differences):
     outputs, derivatives = jvp(function, tuple(leaves), tuple(tangents))
-    starts, ways = [numpy.asarray(_widened(x)) for x in leaves], [numpy.asarray(_widened(t)) for t in tangents]
-    size = max(1.0, *[abs(x).max(initial=0) for x in starts])
-
-    def moved(by):
-        places = [x + by * size * t for x, t in zip(starts, ways, strict=True)]
-        return [
-            numpy.asarray(y)
-            for y in function(*[Array(x.device.put(p)[()]) for x, p in zip(leaves, places, strict=True)])
-        ]
-
-    after, before = moved(check.step), moved(-check.step)
-    for i, (y, derivative) in enumerate(zip(outputs, derivatives, strict=True)):
+    for i, (y, derivative, expected) in enumerate(zip(outputs, derivatives, differences, strict=True)):
         where = f"check_grads: derivative of order {level} of output {i} in forward mode"
         if (derivative.shape, derivative.dtype) != (y.shape, y.dtype):
             got = f"{derivative.dtype}{list(derivative.shape)}"
             raise AssertionError(f"{where}: expected {y.dtype}{list(y.shape)}, got {got}.")
-        expected = (after[i] - before[i]) / (2 * check.step * size)
         values = numpy.asarray(derivative)
         wrong = ~(abs(values - expected) <= check.tolerance * (1 + abs(expected)) * max(1, len(leaves)))
         if wrong.any():
@@ -270,7 +284,7 @@ def _compare_lanes(loop, got, where, tolerance):
 
 def _derivative(total, x, place, step):
     """The central difference of the real number `total(x)` in one element; of a complex one by d/dre - i d/dim."""
-    values = numpy.asarray(_widened(x))
+    values = _on_host(x)
     way = numpy.zeros_like(values)
     way[place] = max(1.0, abs(values[place]))
 
@@ -292,8 +306,12 @@ def _differs(expected, got):
 
 def _inner_product(cotangents, outputs):
     """The real part of the sum of products, computed on the host in float64."""
-    pairs = [(numpy.asarray(_widened(a)), numpy.asarray(_widened(b))) for a, b in zip(cotangents, outputs, strict=True)]
-    return float(sum((a * b).sum().real for a, b in pairs))
+    return float(sum((_on_host(a) * _on_host(b)).sum().real for a, b in zip(cotangents, outputs, strict=True)))
+
+
+def _on_host(x):
+    """`x` in float64 or complex128, as an array of NumPy."""
+    return numpy.asarray(_widened(x))
 
 
 def _widened(x):
