@@ -39,9 +39,10 @@ def tree(name):
     return ast.parse(FILES[name].read_text(), str(FILES[name]))
 
 
+@cache
 def modules():
-    """The syntax tree of every module of both packages, by its name."""
-    return {name: tree(name) for name in FILES}
+    """All nodes of the syntax tree of every module of both packages, by its name: to walk takes longer than to read."""
+    return {name: [*ast.walk(tree(name))] for name in FILES}
 
 
 def is_package(name):
@@ -99,8 +100,8 @@ def test_imports_run_downward():
 
 
 def test_autograd_never_imports_cuobjax():
-    for name, source in modules().items():
-        for node in ast.walk(source):
+    for name, nodes in modules().items():
+        for node in nodes:
             if isinstance(node, ast.Import | ast.ImportFrom) and name.startswith("autograd"):
                 assert not any(target.startswith("cuobjax") for target in imported(name, node)), f"{name}:{node.lineno}"
 
@@ -139,16 +140,16 @@ def test_every_layer_is_there():
 
 
 def test_nothing_is_imported_by_star():
-    for name, source in modules().items():
-        for node in ast.walk(source):
+    for name, nodes in modules().items():
+        for node in nodes:
             if isinstance(node, ast.ImportFrom):
                 assert all(alias.name != "*" for alias in node.names), f"{name}:{node.lineno}"
 
 
 def test_only_the_backend_knows_cupy():
     """It imports CuPy, lazily; the protocols of Arrays look it up where it is loaded already."""
-    for name, source in modules().items():
-        for node in ast.walk(source):
+    for name, nodes in modules().items():
+        for node in nodes:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
                 assert name == "autograd.backend" or not any(re.match(r"cupy(x|$|\.)", n) for n in names), (
@@ -160,25 +161,21 @@ def test_only_the_backend_knows_cupy():
     assert not any("cupy" in alias.name for node in loading for alias in node.names)
 
 
-def texts(source):
+def texts(nodes):
     """Strings that are no docstrings."""
     documented = (ast.Module, ast.FunctionDef, ast.ClassDef)
     docstrings = {
         id(node.body[0].value)
-        for node in ast.walk(source)
+        for node in nodes
         if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
     }
-    return [
-        n
-        for n in ast.walk(source)
-        if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docstrings
-    ]
+    return [n for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docstrings]
 
 
 def test_cupys_modules_are_named_in_few_places():
     """As strings, for `sys.modules`: where dispatch asks whether CuPy is loaded."""
-    for name, source in modules().items():
-        for node in texts(source):
+    for name, nodes in modules().items():
+        for node in texts(nodes):
             if re.fullmatch(r"cupyx?(\.\w+)*", node.value):
                 known = (
                     "autograd.backend",
@@ -193,10 +190,7 @@ def test_cupys_modules_are_named_in_few_places():
 def test_no_assertions_in_public_code():
     """`assert` would vanish with -O; an invariant of our own raises AssertionError with what it saw."""
     found = [
-        f"{name}:{node.lineno}"
-        for name, source in modules().items()
-        for node in ast.walk(source)
-        if isinstance(node, ast.Assert)
+        f"{name}:{node.lineno}" for name, nodes in modules().items() for node in nodes if isinstance(node, ast.Assert)
     ]
     assert not found
 

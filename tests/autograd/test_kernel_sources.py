@@ -6,7 +6,6 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from pathlib import Path
 
 import numpy
 import pytest
@@ -16,8 +15,8 @@ from autograd.kernels import random
 from autograd.kernels.philox import Distribution
 from benchmarks.kernel_launches import launches
 from benchmarks.kernels import ARCHITECTURES, KERNEL_CLASSES, Recorder, compiled, sources
+from tests.test_architecture import FILES, modules
 
-ROOT = Path(__file__).parents[2]
 REMEDY = "add a launch of it to benchmarks/kernel_launches.py"
 
 
@@ -37,10 +36,9 @@ def _launched():
 
 def test_every_place_that_makes_a_kernel_is_launched():
     written = {
-        (str(path), node.lineno)
-        for package in ("autograd", "cuobjax")
-        for path in ROOT.glob(f"{package}/**/*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        (str(FILES[name]), node.lineno)
+        for name, nodes in modules().items()
+        for node in nodes
         if isinstance(node, ast.Attribute) and node.attr in KERNEL_CLASSES
     }
     assert written
