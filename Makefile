@@ -29,17 +29,18 @@ help:  ## list the targets
 setup: $(VENV)/.installed  ## make .venv with the package and its dev and examples extras (PYTHON=python3.12 chooses another Python)
 
 # Type checkers look for packages on paths: editable_mode=compat puts this folder on them, others put a finder there.
+LOCKED := --constraint requirements-dev.txt --editable '.[dev,examples]' --config-settings editable_mode=compat
+pip_install = $(PY) -m pip install --quiet --disable-pip-version-check
+# uv installs in a tenth of pip's time; pip does it where there is no uv, or uv does not find the packages.
 $(VENV)/.installed: pyproject.toml requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "setup: Python 3.11 or newer is needed, got " \
 		+ sys.version.split()[0] + ". Name one with PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.txt --editable '.[dev,examples]' \
-		--config-settings editable_mode=compat
+	$(pip_install) --only-binary uv uv && $(PY) -m uv pip install --quiet --python $(PY) $(LOCKED) || $(pip_install) $(LOCKED)
 	@touch $@
 
 lock:  ## renew requirements-dev.txt, the versions that setup installs, with uv
-	@test -x build/uv/bin/uv || { $(PYTHON) -m venv build/uv && build/uv/bin/pip install --quiet uv; }
-	build/uv/bin/uv pip compile pyproject.toml --extra dev --extra examples --universal --python-version 3.11 --no-annotate \
+	$(venv)$(PY) -m uv pip compile pyproject.toml --extra dev --extra examples --universal --python-version 3.11 --no-annotate \
 		--upgrade --quiet --custom-compile-command "make lock" --output-file requirements-dev.txt
 
 doctor:  ## say what is installed and test every device
@@ -82,7 +83,7 @@ types:  ## check the types of autograd and cuobjax, and of the programs that use
 stubs:  ## write cuobjax/numpy/*.pyi, what type checkers and editors know of jn
 	$(venv)$(PY) -m tests.typed.stubs
 
-check: PYTEST_ARGS = -n auto
+check: PYTEST_ARGS = -n auto --dist worksteal
 check: export OPENBLAS_NUM_THREADS = 1
 check: lint types test  ## lint, types and test on all cores: what has to pass before a commit
 
