@@ -291,8 +291,8 @@ def test_numpy_arrays_go_to_the_device_of_each_thread(two):
         return x
 
     for _ in range(2):
-        cuobjax.Parallel(f, net.vars())(jn.ones(2))
-        assert devices == {0: "gpu:0", 1: "gpu:1"}
+        cuobjax.Parallel(f, net.vars())(jn.ones(12))
+        assert devices == {i: f"gpu:{i}" for i in range(two.cuda.runtime.getDeviceCount())}
 
 
 VIEWS = {
