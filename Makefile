@@ -31,16 +31,18 @@ setup: $(VENV)/.installed  ## make .venv with the package and its dev and exampl
 # Type checkers look for packages on paths: editable_mode=compat puts this folder on them, others put a finder there.
 LOCKED := --constraint requirements-dev.txt --editable '.[dev,examples]' --config-settings editable_mode=compat
 pip_install = $(PY) -m pip install --quiet --disable-pip-version-check
-# uv installs in a tenth of pip's time; pip does it where there is no uv, or uv does not find the packages.
+# uv installs in a tenth of pip's time; pip does it where uv fails, or where pip has an index of its own, which uv does not read.
+with_uv = $(PY) -m uv pip install --quiet --python $(PY) --link-mode copy $(LOCKED)
 $(VENV)/.installed: pyproject.toml requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "setup: Python 3.11 or newer is needed, got " \
 		+ sys.version.split()[0] + ". Name one with PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(pip_install) --only-binary uv uv && $(PY) -m uv pip install --quiet --python $(PY) $(LOCKED) || $(pip_install) $(LOCKED)
+	{ ! $(PY) -m pip config list | grep -q '\.index-url=' && $(pip_install) --only-binary uv uv && $(with_uv); } || $(pip_install) $(LOCKED)
 	@touch $@
 
 lock:  ## renew requirements-dev.txt, the versions that setup installs, with uv
-	$(venv)$(PY) -m uv pip compile pyproject.toml --extra dev --extra examples --universal --python-version 3.11 --no-annotate \
+	$(venv)$(pip_install) --only-binary uv uv
+	$(PY) -m uv pip compile pyproject.toml --extra dev --extra examples --universal --python-version 3.11 --no-annotate \
 		--upgrade --quiet --custom-compile-command "make lock" --output-file requirements-dev.txt
 
 doctor:  ## say what is installed and test every device

@@ -108,7 +108,7 @@ def sources(cupy):
 
 
 def spilling(nvrtc, architecture, sources):
-    """Those of `sources` that spill registers on an architecture; raises RuntimeError as `compiled`.
+    """Those of `sources` that spill registers on an architecture; raises RuntimeError as `compiled` does.
 
     Sources of the same options are compiled together first, sixteen at a time, which takes 3/5 of the time.
     """

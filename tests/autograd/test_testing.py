@@ -72,8 +72,29 @@ def test_an_infinite_second_derivative_is_found():
     square = elementwise(lambda xp, x: x * x, lambda g, x: g * np.inf)
     cube = primitive(lambda g, x: g * 3 * square(x))
     check_grads(cube, X, order=1)
-    with pytest.raises(AssertionError, match=r"order 2 with respect to args\[0\] at \[0\]: expected .*, got -?inf"):
-        check_grads(cube, X, modes=("rev",))
+    for x, place in ((X, r"\[0\]"), (X[1], r"\[\]")):
+        with pytest.raises(
+            AssertionError, match=rf"order 2 with respect to args\[0\] at {place}: expected .*, got -?inf"
+        ):
+            check_grads(cube, x, modes=("rev",))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_large_derivative_hides_no_other_at_order_two(seed):
+    cube = primitive(lambda g, x: g * 3 * stop_gradient(x * x))
+    for modes in (("rev",), ("rev", "fwd")):
+        with pytest.raises(AssertionError, match=r"order 2 with respect to args\[0\]"):
+            check_grads(lambda x: 1e5 * x + cube(x), X.astype("float32"), modes=modes, seed=seed)
+    with pytest.raises(AssertionError, match=r"order 2 with respect to args\[1\]"):
+        check_grads(
+            lambda a, b: (a**3, cube(b)), (np.ones(10_000, "float16"), np.float16(1.0)), modes=("rev",), seed=seed
+        )
+
+
+@pytest.mark.parametrize("modes", [("rev",), ("fwd",), ("rev", "fwd")])
+def test_small_arguments_move_less_than_large_ones(modes):
+    """0.5 - 1e8 * 1e-6 has no logarithm."""
+    check_grads(lambda a, p: a * anp.log(p), (1e8, np.array([0.2, 0.5])), modes=modes)
 
 
 def test_one_wrong_element_of_very_many_is_found():

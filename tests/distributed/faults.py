@@ -37,7 +37,7 @@ def passed(x):
 
 def backward(_, g):
     """Behind the sum of a gradient that is on its way."""
-    if distributed.rank() == rank:
+    if goes_wrong and distributed.rank() == rank:
         wrong(g)
     return (g,)
 
@@ -67,7 +67,11 @@ if __name__ == "__main__":
     checkpoint.save(weights, 1)
     if how == "leaves" and distributed.rank() == rank:
         sys.exit(0)
-    cuobjax.Parallel(step if not meanwhile else descend)(jn.ones(6))
+    goes_wrong = False
+    if meanwhile:  # both processes have summed something before one of them goes wrong
+        cuobjax.Parallel(descend)(jn.ones(6))
+    goes_wrong = True
+    cuobjax.Parallel(descend if meanwhile else step)(jn.ones(6))
     if how == "full disk":
         resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
         checkpoint.save(weights, 2)

@@ -36,7 +36,7 @@ FAULTS = [  # what goes wrong, in which rank (-1: in all), what is said
 
 
 def test_all_processes_end(tmp_path):
-    """Three programs at a time, as they wait for most of it."""
+    """Three programs run at a time: most of the time they only wait."""
     folders = [tmp_path / str(i) for i in range(len(FAULTS))]
 
     def end_of(fault, folder):
@@ -45,12 +45,12 @@ def test_all_processes_end(tmp_path):
 
     with ThreadPoolExecutor(3) as threads:
         ends = list(threads.map(end_of, FAULTS, folders))
+    wrong = []
     for (how, rank, said), folder, (status, printed) in zip(FAULTS, folders, ends, strict=True):
-        printed = f"{how} in rank {rank}:\n{printed}"
-        assert status != 0, printed
-        assert re.search(said, printed, re.MULTILINE), printed
         messages = re.findall(r"^rank \d .*(?: failed, so all|was told to end)", printed, re.MULTILINE)
-        assert len(messages) == 1, printed
+        if status == 0 or len(messages) != 1 or not re.search(said, printed, re.MULTILINE):
+            wrong.append(f"{how} in rank {rank}, status {status}:\n{printed}")
         weights = cuobjax.VarCollection({"w": cuobjax.TrainVar(jn.zeros(3000))})
         assert cuobjax.io.Checkpoint(folder, 0, verbose=False).restore(weights)[0] == 1
         np.testing.assert_array_equal(weights["w"].value, np.ones(3000))
+    assert not wrong, "\n".join(wrong)
