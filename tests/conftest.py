@@ -77,28 +77,36 @@ def pytest_collection_finish():
     gc.enable()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item, nextitem):
-    """Leaves it to the next function which reports a process of pytest-xdist sends: each takes half a millisecond."""
-    if not hasattr(item.config, "workerinput"):
-        return None
-    runtestprotocol(item, log=False, nextitem=nextitem)
-    return True
+class FewReports:
+    """What a process of pytest-xdist reports: each test, but no setup or teardown that passed and printed nothing.
+
+    A report takes half a millisecond. This is a plugin, as hooks of a conftest.py see no doctest of the packages.
+    """
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item, nextitem):
+        self.reported = False
+        runtestprotocol(item, log=False, nextitem=nextitem)  # the next function reports
+        assert self.reported, item
+        return True
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item):
+        report = yield
+        if report.when == "call" or not report.passed or report.sections:
+            self.reported = True
+            item.ihook.pytest_runtest_logreport(report=report)
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_to_serializable(self, report):
+        """Leaves out the words by which -k selects a test."""
+        return {**(yield), "keywords": {}} if hasattr(report, "keywords") else (yield)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_makereport(item):
-    """Sends a report of each test, but none of a setup or teardown that passed and printed nothing."""
-    report = yield
-    if hasattr(item.config, "workerinput") and (report.when == "call" or not report.passed or report.sections):
-        item.ihook.pytest_runtest_logreport(report=report)
-    return report
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_report_to_serializable(report):
-    """Leaves out the words by which -k selects a test."""
-    return {**(yield), "keywords": {}} if hasattr(report, "keywords") else (yield)
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(FewReports())
 
 
 @pytest.fixture(scope="session", autouse=True)
