@@ -39,13 +39,13 @@ def check_grads(
 ) -> None:
     """Compares the derivatives of `f` with central finite differences.
 
-    In forward mode all arguments move in a random direction. In reverse mode the outputs are multiplied by random
-    cotangents and summed, so that one number is differentiated, in one element of the arguments after the other. The
-    differences are taken in float64, to which arguments of lower precision are converted for them; a complex argument
-    is varied in its real and in its imaginary part. At order 2 each of these derivatives is itself checked in every
-    mode, with respect to the arguments and to the tangents or cotangents, and so on; there the same two calls, with all
-    arguments moved in a random direction, serve both modes, and reverse mode looks at arguments and their elements only
-    to name the one that is wrong.
+    In forward mode all arguments move in a random direction, and each of them alone. In reverse mode the outputs are
+    multiplied by random cotangents and summed, so that one number is differentiated, in one element of the arguments
+    after the other. The differences are taken in float64, to which arguments of lower precision are converted for them;
+    a complex argument is varied in its real and in its imaginary part. At order 2 each of these derivatives is itself
+    checked in every mode, with respect to the arguments and to the tangents or cotangents, and so on; there the same
+    two calls, with all arguments moved in a random direction, serve both modes, and reverse mode looks at arguments and
+    their elements only to name the one that is wrong.
 
     Args:
         f: A function of nested arrays that returns nested arrays, differentiable at `args`.
@@ -157,6 +157,20 @@ class _Check:
         if wrong and len(places) < x.size:
             raise AssertionError(f"{where} along a random direction: {wrong}.")
 
+    def compare_outputs(self, order, function, leaves, tangents, differences, moved):
+        """Compares forward mode along the tangents, of which `moved` are not zero, with the differences along them."""
+        outputs, derivatives = jvp(function, tuple(leaves), tuple(tangents))
+        for i, (y, derivative, expected) in enumerate(zip(outputs, derivatives, differences, strict=True)):
+            where = f"check_grads: derivative of order {order} of output {i} in forward mode"
+            if (derivative.shape, derivative.dtype) != (y.shape, y.dtype):
+                got = f"{derivative.dtype}{list(derivative.shape)}"
+                raise AssertionError(f"{where}: expected {y.dtype}{list(y.shape)}, got {got}.")
+            values = numpy.asarray(derivative)
+            wrong = ~(abs(values - expected) <= self.tolerance * (1 + abs(expected)) * max(1, moved))
+            if wrong.any():
+                place = tuple(int(k[0]) for k in numpy.nonzero(wrong)) if wrong.ndim else ()
+                raise AssertionError(f"{where} at {list(place)}: {_differs(expected[place], values[place])}.")
+
     def _difference_along(self, gradient, x, total):
         """What is wrong with a derivative along a random direction; "" if nothing is."""
         values = _on_host(x)
@@ -201,17 +215,13 @@ def _check_reverse(check, function, leaves, names, level, tangents, differences)
 
 
 def _check_forward(check, function, leaves, names, level, tangents, differences):
-    outputs, derivatives = jvp(function, tuple(leaves), tuple(tangents))
-    for i, (y, derivative, expected) in enumerate(zip(outputs, derivatives, differences, strict=True)):
-        where = f"check_grads: derivative of order {level} of output {i} in forward mode"
-        if (derivative.shape, derivative.dtype) != (y.shape, y.dtype):
-            got = f"{derivative.dtype}{list(derivative.shape)}"
-            raise AssertionError(f"{where}: expected {y.dtype}{list(y.shape)}, got {got}.")
-        values = numpy.asarray(derivative)
-        wrong = ~(abs(values - expected) <= check.tolerance * (1 + abs(expected)) * max(1, len(leaves)))
-        if wrong.any():
-            place = tuple(int(k[0]) for k in numpy.nonzero(wrong)) if wrong.ndim else ()
-            raise AssertionError(f"{where} at {list(place)}: {_differs(expected[place], values[place])}.")
+    if level == 1 and len(leaves) > 1:  # each alone, too, so that a large one hides no other
+        zeros = [Array(x.device.put(numpy.zeros(x.shape, x.dtype))[()]) for x in leaves]
+        for k, name in enumerate(names):
+            alone = [*zeros[:k], tangents[k], *zeros[k + 1 :]]
+            expected = check.along(function, leaves, alone)
+            check.compare_outputs(f"1 with respect to {name}", function, leaves, alone, expected, 1)
+    check.compare_outputs(level, function, leaves, tangents, differences, len(leaves))
 
     def pushed(*values):
         return jvp(function, values[: len(leaves)], values[len(leaves) :])[1]

@@ -97,6 +97,15 @@ def test_small_arguments_move_less_than_large_ones(modes):
     check_grads(lambda a, p: a * anp.log(p), (1e8, np.array([0.2, 0.5])), modes=modes)
 
 
+def test_a_large_argument_hides_no_other_in_forward_mode():
+    wrong = primitive(lambda g, x: g * 3.001 * x * x)
+    for f in (lambda a, b: a * a + wrong(b), lambda a, b: (a * a, a + wrong(b))):
+        with pytest.raises(
+            AssertionError, match=r"order 1 with respect to args\[1\] of output .* in forward mode at \[\]"
+        ):
+            check_grads(f, (1e9, 0.5), modes=("fwd",))
+
+
 def test_one_wrong_element_of_very_many_is_found():
     """As one of a few is: what the others sum up to does not hide it."""
     x = np.linspace(1.0, 2.0, 10_000)
