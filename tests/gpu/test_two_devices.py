@@ -351,23 +351,23 @@ class TestParallel:
             other.use()
         try:
             with two.cuda.Stream(non_blocking=True) as stream:
-                y = cuobjax.Parallel(f)(jn.ones((4, 4)))
+                y = cuobjax.Parallel(f)(jn.ones((12, 4)))
         finally:
             with THERE.current():
                 two.cuda.Stream.null.use()
         n = two.cuda.runtime.getDeviceCount()
         assert seen == {f"gpu:{i}": 0 for i in range(n)} | {"gpu:0": stream.ptr, "gpu:1": other.ptr}
-        np.testing.assert_array_equal(np.asarray(y), np.full((4, 2), n))
+        np.testing.assert_array_equal(np.asarray(y), np.full((12, 2), n))
 
     def test_a_stream_of_the_calling_thread_becomes_that_of_all(self, two):
         with two.cuda.Stream.ptds:
-            streams = cuobjax.Parallel(lambda x: x * 0 + two.cuda.get_current_stream().ptr)(jn.zeros(4))
-        assert streams.tolist() == [0] * 4
+            streams = cuobjax.Parallel(lambda x: x * 0 + two.cuda.get_current_stream().ptr)(jn.zeros(12))
+        assert streams.tolist() == [0] * 12
 
     def test_a_convolutional_network(self, two):
         net = cuobjax.nn.Conv2D(2, 4, 3)
         gradients = cuobjax.GradValues(lambda x: (net(x) ** 2).mean(), net.vars())
-        x = jn.arange(200.0).reshape(4, 2, 5, 5) / 100
+        x = jn.arange(600.0).reshape(12, 2, 5, 5) / 300
         shared = cuobjax.Parallel(lambda x: functional.parallel.pmean(gradients(x)[0]), reduce=lambda x: x[0])
         for got, expected in zip(shared(x), gradients(x)[0], strict=True):
             assert devices(got, expected) == ["gpu:0"] * 2
