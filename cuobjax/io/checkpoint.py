@@ -178,8 +178,8 @@ class Checkpoint:
             metric: A number that says how good it is, for `best`.
 
         Raises:
-            TypeError: If `vc` is no VarCollection, `idx` no integer, `run` has something else in it, or the metric is
-                no number.
+            TypeError: If `vc` is no VarCollection, `idx` no integer, `run` no dictionary or with something else in it,
+                or the metric no number.
             ValueError: If `idx` is negative, there is no metric though `best` is set, or SAVE_FN has written a file in
                 a format of its own, out of which neither `run` nor `metric` could be read again.
         """
@@ -190,6 +190,8 @@ class Checkpoint:
         if self.best and metric is None:
             raise ValueError(f"Checkpoint.save: expected a metric, as best={self.best!r}. Give metric=x.")
         number = _number(metric)
+        if run is not None and not isinstance(run, Mapping):
+            raise TypeError(f"Checkpoint.save: expected run as a dictionary, got {run!r}.")
         content = None if run is None and metric is None else _encoded({"run": run or {}, "metric": number})
         if processes.current().size > 1:
             vc = whole(vc)

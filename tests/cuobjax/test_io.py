@@ -524,6 +524,8 @@ def test_what_a_run_may_remember(tmp_path):
         Checkpoint(tmp_path, 3).save(VarCollection(v=StateVar(jn.ones(3))), 1, run={"f": len})
     with pytest.raises(TypeError, match=r"lists, texts and numbers\. The key 5 is no text"):
         Checkpoint(tmp_path, 3).save(VarCollection(v=StateVar(jn.ones(3))), 1, run={"history": [{5: 0.1}]})
+    with pytest.raises(TypeError, match=r"Checkpoint\.save: expected run as a dictionary, got \[1\]\."):
+        Checkpoint(tmp_path, 3).save(collection(), 1, run=[1])
     with pytest.raises(ValueError, match="expected best as 'max', 'min' or None, got 'most'"):
         Checkpoint(tmp_path, 3, best="most")
     assert saved(tmp_path) == []

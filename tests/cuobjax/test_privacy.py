@@ -244,6 +244,13 @@ def test_conversion():
     (lambda: convert_renyidp_to_dp(2, 1), r"Exactly one out of eps and delta must be None. \(Both are\)"),
     (lambda: convert_renyidp_to_dp(2, 1, 1, 1), r"Exactly one out of eps and delta must be None. \(Neither is\)"),
     (lambda: convert_renyidp_to_dp((2, 3), 1, 1), "expected one divergence for each of 2 orders"),
+    (lambda: convert_renyidp_to_dp(2, math.nan, None, 0.1), "expected divergences that are not negative, got nan"),
+    (lambda: convert_renyidp_to_dp((2, 3), (0.1, -1), 1), r"expected divergences that are not negative, got \(0.1"),
+    (lambda: convert_renyidp_to_dp(2, 1, math.nan), "expected target_eps of 0 or greater, got nan"),
+    (lambda: convert_renyidp_to_dp(2, 1, None, 2), "expected target_delta from 0 to 1, got 2"),
+    (lambda: convert_renyidp_to_dp(2, 1, None, math.nan), "expected target_delta from 0 to 1, got nan"),
+    (lambda: convert_renyidp_to_dp((2, math.nan), (1, 1), 1), r"expected orders of 1 or greater, got \(2, nan\)"),
+    (lambda: analyze_dp(0.1, 1.0, 1, (2.0, math.nan)), r"dpsgd: expected orders greater than 1, got \[2.0, nan\]"),
 ])  # fmt: skip
 def test_wrong_arguments(call, message):
     with pytest.raises((TypeError, ValueError), match=message):

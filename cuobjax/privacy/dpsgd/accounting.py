@@ -86,7 +86,7 @@ def convert_renyidp_to_dp(
         target_delta: The delta.
 
     Raises:
-        ValueError: If both or neither of epsilon and delta are given, or the lengths differ.
+        ValueError: If both or neither of epsilon and delta are given, the lengths differ, or a number is out of range.
     """
     if (target_eps is None) == (target_delta is None):
         which = "Neither is" if target_eps is not None else "Both are"
@@ -96,6 +96,14 @@ def convert_renyidp_to_dp(
     places, divergences = _reals("orders", orders), _reals("rdp", rdp)
     if places.shape != divergences.shape:
         raise ValueError(f"convert_renyidp_to_dp: expected one divergence for each of {len(places)} orders, got {rdp}.")
+    if not (divergences > -1e-9).all():  # roundings below 0 count as 0
+        raise ValueError(f"convert_renyidp_to_dp: expected divergences that are not negative, got {rdp}.")
+    if target_eps is not None and not target_eps >= 0:
+        raise ValueError(f"convert_renyidp_to_dp: expected target_eps of 0 or greater, got {target_eps}.")
+    if target_delta is not None and not 0 <= target_delta <= 1:
+        raise ValueError(f"convert_renyidp_to_dp: expected target_delta from 0 to 1, got {target_delta}.")
+    if not (places >= 1).all():
+        raise ValueError(f"convert_renyidp_to_dp: expected orders of 1 or greater, got {orders}.")
     accounting = _library().rdp.rdp_privacy_accountant
     if target_delta is not None:
         eps, order = accounting.compute_epsilon(places, divergences, target_delta)
@@ -133,7 +141,7 @@ def _accountant(sampling, q, noise_multiplier, steps, orders):
     if not noise_multiplier > 0:
         raise ValueError(f"dpsgd: expected noise_multiplier greater than 0, got {noise_multiplier}.")
     require_integers("dpsgd", 0, steps=steps)
-    if len(orders) == 0 or min(orders) <= 1:
+    if len(orders) == 0 or not all(order > 1 for order in orders):  # NaN is not greater
         raise ValueError(f"dpsgd: expected orders greater than 1, got {[*orders]}.")
     dp = _library()
     neighbours, event = sampling(dp, float(q), dp.GaussianDpEvent(float(noise_multiplier)))
