@@ -105,14 +105,15 @@ def _of_nesterov(root: Array, mu: Array, following: Array, product: Array) -> tu
 
 class RAdam(Moments):
     """Adam whose first steps, in which v is not known well enough, go along m: p -= lr * m_hat, then
-    p -= lr * r * m_hat / (sqrt(v_hat) + eps).
+    p -= lr * r * m_hat * sqrt(1 - beta2**step) / (sqrt(v) + eps).
 
-    Source: Liu et al. 2020, Algorithm 2; as in PyTorch, eps is there, and v counts where rho > 5 in place of rho > 4.
+    Source: Liu et al. 2020, Algorithm 2; as in PyTorch, eps is added to the root of v, which is not debiased, and v
+    counts where rho > 5 in place of rho > 4.
 
     Args:
         vc: The VarCollection with the variables to train; other variables in it are ignored.
         beta1, beta2: The decay rates of the means of g and of abs(g)**2.
-        eps: Added to the root of the debiased mean of abs(g)**2.
+        eps: Added to the root of the mean of abs(g)**2.
         weight_decay: Added to g as weight_decay * p; or, if `decoupled`, taken off p as lr * weight_decay * p.
         decoupled: Whether the weight decay stays out of m and v.
     """
@@ -148,7 +149,7 @@ class RAdam(Moments):
             hyperparameters["beta2"],
         )
         of_ratio, of_m = (combined(operator.itemgetter(i), factors) for i in range(2))
-        self.apply(lr, grads, of_ratio=of_ratio, of_m=of_m, eps=of_step.eps, **hyperparameters)
+        self.apply(lr, grads, of_ratio=of_ratio, of_m=of_m, eps=self.eps, **hyperparameters)
 
     def update(
         self,

@@ -200,6 +200,28 @@ def test_momentum_with_decoupled_decay():
     np.testing.assert_allclose(v.value, p, rtol=1e-5)
 
 
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_radam_is_pytorchs_where_the_variance_counts(decoupled):
+    """From step 6 on, which the stored steps do not reach; eps is as large as the root of v."""
+    beta1, beta2, eps, decay = 0.8, 0.98, 0.3, 0.1
+    p, m, v = start((3, 4)), 0.0, 0.0
+    x = objax.TrainVar(jn.array(p, dtype="float64"))
+    opt = RAdam({"x": x}, beta1, beta2, eps, weight_decay=decay, decoupled=decoupled)
+    longest = 2 / (1 - beta2) - 1
+    for t in range(1, 21):
+        g = gradient(p, t)
+        opt(0.1, [jn.array(g, dtype="float64")])
+        g, p = (g, p - 0.1 * decay * p) if decoupled else (g + decay * p, p)
+        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
+        rho = longest - 2 * t * beta2**t / (1 - beta2**t)
+        d = m / (1 - beta1**t)
+        if rho > 5:
+            r = ((rho - 4) * (rho - 2) * longest / ((longest - 4) * (longest - 2) * rho)) ** 0.5
+            d *= r * (1 - beta2**t) ** 0.5 / (np.sqrt(v) + eps)
+        p = p - 0.1 * d
+    np.testing.assert_allclose(x.value, p, rtol=1e-5)
+
+
 def test_lamb_has_no_factor_where_a_norm_is_0():
     v = objax.TrainVar(jn.zeros(2))
     opt = LAMB({"v": v})
