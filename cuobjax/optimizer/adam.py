@@ -14,7 +14,7 @@ from ..core.module import ModuleList
 from ..core.variable import StateVar, TrainRef
 from ..functional import rsqrt
 from ..functional.loss.regression import squared
-from .base import Optimizer, decayed
+from .base import Optimizer, decayed, towards
 from .gradients import Gradients
 from .hyperparameters import Hyperparameter, Number, PerVariable, combined
 from .lists import over_lists
@@ -77,8 +77,8 @@ class Moments(Optimizer):
 
     def move(self, g: Array, m: StateVar, v: StateVar, beta1: Number, beta2: Number) -> None:
         """Moves the means `m` and `v` towards `g` and abs(g)**2."""
-        m.value += (1 - beta1) * (g - m.value)
-        v.value += (1 - beta2) * (squared(g) - v.value)
+        m.value = towards(m.value, g, beta1)
+        v.value = towards(v.value, squared(g), beta2)
 
     def _advance(self, lr, grads, beta1=None, beta2=None, **hyperparameters):
         """Makes a step of Adam, whose rate has the factors of both means: m_hat / sqrt(v_hat) is factor * m / sqrt(v)

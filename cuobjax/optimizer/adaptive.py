@@ -7,7 +7,7 @@ from ..core.collection import Variables
 from ..core.module import ModuleList
 from ..core.variable import StateVar, TrainRef
 from ..functional.loss.regression import squared
-from .base import Optimizer, decayed
+from .base import Optimizer, decayed, towards
 from .gradients import Gradients
 from .hyperparameters import Hyperparameter, Number
 
@@ -80,10 +80,10 @@ class RMSprop(Optimizer):
     ) -> None:
         """Changes `p` and its states by the gradient `g` and the rate `lr`: see `Optimizer.update`."""
         g = decayed(g, p, weight_decay)
-        v.value += (1 - rho) * (squared(g) - v.value)
+        v.value = towards(v.value, squared(g), rho)
         variance = v.value
         if mean is not None:
-            mean.value += (1 - rho) * (g - mean.value)
+            mean.value = towards(mean.value, g, rho)
             variance = jn.maximum(variance - squared(mean.value), 0)  # what rounding leaves below 0
         d = g / (jn.sqrt(variance) + eps)
         if m is not None:
@@ -185,7 +185,7 @@ class Adadelta(Optimizer):
     ) -> None:
         """Changes `p` and its `v` and `u` by the gradient `g` and the rate `lr`: see `Optimizer.update`."""
         g = decayed(g, p, weight_decay)
-        v.value += (1 - rho) * (squared(g) - v.value)
+        v.value = towards(v.value, squared(g), rho)
         d = jn.sqrt((u.value + eps) / (v.value + eps)) * g
-        u.value += (1 - rho) * (squared(d) - u.value)
+        u.value = towards(u.value, squared(d), rho)
         p.value -= lr * d

@@ -29,7 +29,8 @@ from .lists import near
 from .together import updated_together
 
 __all__ = [
-    "Optimizer", "States", "counter", "decayed", "norm", "real_dtype", "references", "stepping", "zeros_like",
+    "Optimizer", "States", "counter", "decayed", "norm", "real_dtype", "references", "stepping", "towards",
+    "zeros_like",
 ]  # fmt: skip
 
 _OTHER = "There is none: derive an optimizer of your own from cuobjax.optimizer.Optimizer."
@@ -343,6 +344,12 @@ def _of_kind(x, dtype, device):
 def decayed(g: Array, p: TrainRef, weight_decay: float | Array) -> Array:
     """The gradient with that of the penalty weight_decay / 2 * p**2."""
     return g if isinstance(weight_decay, int | float) and not weight_decay else g + weight_decay * p.value
+
+
+def towards(mean: Array, x: Array, beta: float | Array) -> Array:
+    """A mean with the decay rate `beta` after one more number; with 0 exactly x, which a much greater mean would round
+    to 0 in mean + (x - mean)."""
+    return x if isinstance(beta, int | float) and not beta else mean + (1 - beta) * (x - mean)
 
 
 def norm(x: Array) -> Array:

@@ -11,7 +11,7 @@ from ..core.variable import StateVar, TrainRef
 from ..functional import rsqrt
 from ..functional.loss.regression import squared
 from ..util.convert import require_sizes
-from .base import Optimizer, States, decayed, norm
+from .base import Optimizer, States, decayed, norm, towards
 from .gradients import Gradients
 from .hyperparameters import Hyperparameter, Number, combined, in_range, number
 
@@ -238,7 +238,7 @@ class Muon(Optimizer):
         self, p: TrainRef, g: Array, lr: Number, m: StateVar, momentum: Number, weight_decay: Number, eps: Number
     ) -> None:
         """Changes `p` and its `m` by the gradient `g` and the rate `lr`: see `Optimizer.update`."""
-        m.value += (1 - momentum) * (g - m.value)
+        m.value = towards(m.value, g, momentum)
         d = momentum * m.value + (1 - momentum) * g if self.nesterov else m.value
         matrix = d.reshape(-1, d.shape[-1])
         inputs, outputs = matrix.shape

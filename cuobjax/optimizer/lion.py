@@ -6,7 +6,7 @@ from autograd import Array
 from ..core.collection import Variables
 from ..core.module import ModuleList
 from ..core.variable import StateVar, TrainRef
-from .base import Optimizer, decayed
+from .base import Optimizer, decayed, towards
 from .gradients import Gradients
 from .hyperparameters import Hyperparameter, Number
 
@@ -52,4 +52,4 @@ class Lion(Optimizer):
     ) -> None:
         """Changes `p` and its `m` by the gradient `g` and the rate `lr`: see `Optimizer.update`."""
         p.value -= lr * decayed(jn.sign(g + beta1 * (m.value - g)), p, weight_decay)
-        m.value += (1 - beta2) * (g - m.value)
+        m.value = towards(m.value, g, beta2)

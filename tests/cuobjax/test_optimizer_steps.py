@@ -222,6 +222,28 @@ def test_radam_is_pytorchs_where_the_variance_counts(decoupled):
     np.testing.assert_allclose(x.value, p, rtol=1e-5)
 
 
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda vc: Adam(vc, 0, 0),
+        lambda vc: AdamW(vc, 0, 0, weight_decay=0),
+        lambda vc: NAdam(vc, 0, 0),
+        lambda vc: RMSprop(vc, 0),
+        lambda vc: Lion(vc, 0, 0),
+    ],
+)
+def test_decay_rates_of_0_leave_the_sign_of_the_gradient(make, jit):
+    """Also after a gradient that was so much greater that float32 has no digit of this one beside it."""
+    v = objax.TrainVar(jn.zeros(2))
+    opt = make({"v": v})
+    call = objax.Jit(opt) if jit else opt
+    for g in ([1e4, -1e4], [1e-2, 1e-2]):
+        before = v.value
+        call(0.5, [jn.array(g)])
+        np.testing.assert_allclose(v.value - before, -0.5 * np.sign(g), rtol=1e-4)
+
+
 def test_lamb_has_no_factor_where_a_norm_is_0():
     v = objax.TrainVar(jn.zeros(2))
     opt = LAMB({"v": v})
