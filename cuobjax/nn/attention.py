@@ -169,8 +169,8 @@ class MultiHeadAttention(Module):
             training: Whether to drop weights; None: the mode that `train`, `eval` or `mode` of a module set.
 
         Raises:
-            ValueError: If a shape does not fit, if a mask of two axes may be both as N = T, or if a cache goes with a
-                context or mask.
+            ValueError: If a shape does not fit, if a mask of two axes may be both as N = T, if one of three may be of
+                sequences or of heads as N = heads, or if a cache goes with a context or mask.
         """
         x = as_input(self, x)
         if x.ndim != 3 or x.shape[2] != self.query.w.shape[0]:
@@ -205,6 +205,11 @@ class MultiHeadAttention(Module):
                         "second."
                     )
                 mask = mask[:, None, None, :]
+            if mask.ndim == 3 and len(mask) == len(x) == self.heads > 1:
+                raise ValueError(
+                    f"MultiHeadAttention: a mask of shape {mask.shape} may be of sequences, (N, T, S), or of heads, "
+                    "(heads, T, S), as N = heads. Write mask[:, None] for the first, mask[None] for the second."
+                )
         random_part: dict[str, Any] = {}
         if self.dropout is not None and in_training(self.dropout, training):
             random_part = {"keep": self.dropout.keep, "key": new_key(self.dropout.keygen)}

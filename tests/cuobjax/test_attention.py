@@ -247,6 +247,14 @@ def test_a_mask_that_may_be_of_keys_or_of_queries_and_keys_is_refused():
     assert layer(x, mask=mask[None, None]).shape == layer(x, mask=mask[:, None, None]).shape == x.shape
 
 
+def test_a_mask_that_may_be_of_sequences_or_of_heads_is_refused():
+    layer, x, mask = nn.MultiHeadAttention(8, 2), jn.ones((2, 3, 8)), np.tril(np.ones((2, 3, 3), bool))
+    with pytest.raises(ValueError, match=r"may be of sequences, .* or of heads, .* N = heads\. Write mask\[:, None\]"):
+        layer(x, mask=mask)
+    assert layer(x, mask=mask[:, None]).shape == layer(x, mask=mask[None]).shape == x.shape
+    assert layer(jn.ones((3, 3, 8)), mask=mask).shape == (3, 3, 8)  # of heads
+
+
 def test_weights_that_training_drops_average_to_all_weights():
     layer = nn.MultiHeadAttention(8, 2, keep=0.5, generator=cuobjax.random.Generator(3))
     x = cuobjax.random.normal((1, 4, 8), generator=cuobjax.random.Generator(4))
