@@ -14,6 +14,7 @@ from ..dtypes import default_dtype
 from ..typing import ArrayLike, DTypeLike, Tree
 from ..util.convert import refuse_complex, require_lengths, require_sizes, to_inexact
 from .half_precision import single, wide, with_precision_of
+from .normalization import require_eps
 
 __all__ = ["cosine_similarity", "dynamic_slice", "flatten", "normalize", "one_hot", "pad", "scan", "top_k"]
 
@@ -188,6 +189,7 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: int = -1, eps: float = 1
     """
     x, y = jn.asarray(x), jn.asarray(y)
     refuse_complex("cosine_similarity", x, y)
+    require_eps("cosine_similarity", eps)
     if any(n != m and 1 not in (n, m) for n, m in zip(reversed(x.shape), reversed(y.shape), strict=False)):
         raise ValueError(f"cosine_similarity: expected x and y whose shapes broadcast, got {x.shape} and {y.shape}.")
     a, b = wide(x), wide(y)

@@ -278,6 +278,30 @@ STEPS, WORDS = jn.zeros((2, 4, 3)), jn.array([[1, 2], [2, 2]])
             r"^info_nce: expected x and y of shape \(N, features\)",
         ),
         (lambda L: L.info_nce(LOGITS, LOGITS, 0.0), ValueError, r"^info_nce: expected a temperature above 0, got 0"),
+        (lambda L: L.info_nce(LOGITS, LOGITS, np.float32(-1)), ValueError, r"expected a temperature above 0, got -1"),
+        (
+            lambda L: L.info_nce(LOGITS, LOGITS, jn.ones(2)),
+            ValueError,
+            r"one temperature, got an array of shape",
+        ),
+        (
+            lambda L: L.huber(LOGITS, LOGITS, np.float32(-1)),
+            ValueError,
+            r"^huber: expected delta of at least 0, got -1",
+        ),
+        (lambda L: L.focal_logits(LOGITS, LOGITS, np.float32(2)), ValueError, r"expected alpha from 0 to 1, got 2"),
+        (lambda L: L.dice_logits(LOGITS, LOGITS, -1), ValueError, r"^dice_logits: expected smooth of at least 0, got"),
+        (lambda L: L.contrastive(LOGITS, LOGITS, LABELS, -1), ValueError, r"^contrastive: expected margin of at"),
+        (
+            lambda L: L.cosine_distance(LOGITS, LOGITS, -1),
+            ValueError,
+            r"^cosine_similarity: expected eps of at",
+        ),
+        (
+            lambda L: L.gaussian_nll(LOGITS, LOGITS, LOGITS, -1),
+            ValueError,
+            r"^gaussian_nll: expected eps of at",
+        ),
         (lambda L: L.ctc_logits(LOGITS, WORDS), ValueError, r"^ctc_logits: expected logits \(N, T, classes\), T > 0"),
         (lambda L: L.ctc_logits(STEPS, WORDS * 1.0), TypeError, r"^ctc_logits: expected labels of integers, got dtype"),
         (lambda L: L.ctc_logits(STEPS, WORDS, blank=3), ValueError, r"^ctc_logits: expected blank from 0 to 2, got 3"),
@@ -369,12 +393,22 @@ def test_squares_of_complex_numbers_are_those_of_their_lengths():
         (lambda L: L.dice_logits(LOGITS, LOGITS), r"^dice_logits: expected labels from 0 to 1, got -2\.0"),
         (lambda L: L.poisson_nll(LOGITS, LOGITS), r"^poisson_nll: expected counts of at least 0, got -2\.0"),
         (lambda L: L.gaussian_nll(LOGITS, LOGITS, LOGITS), r"^gaussian_nll: expected variance of at least 0, got -2"),
+        (lambda L: L.kl_logits(LOGITS, LOGITS), r"^kl_logits: expected labels from 0 to 1, got -2\.0\. Of logits take"),
+        (
+            lambda L: L.ctc_logits(STEPS, WORDS - 1),
+            r"^ctc_logits: expected labels other than the blank, 0\. Take",
+        ),
         (lambda L: F.divergence.kl(LOGITS[0], LOGITS[0]), r"^kl: expected p from 0 to 1, got -2\.0\. Of logits take"),
     ],
 )
 def test_numbers_out_of_range_are_refused_on_the_host(call, message):
     with pytest.raises(ValueError, match=message):
         call(F.loss)
+
+
+def test_numbers_of_numpy_are_options_of_losses():
+    smoothed = F.loss.cross_entropy_logits_sparse(LOGITS, LABELS, np.float32(0.25))
+    np.testing.assert_array_equal(smoothed, F.loss.cross_entropy_logits_sparse(LOGITS, LABELS, 0.25))
 
 
 def test_losses_by_their_formulas():

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -57,10 +58,10 @@ def of_one_shape(where: str, **arrays: ArrayLike) -> tuple[Array, ...]:
 
 
 def require_at_least(where: str, least: float, **numbers: Any) -> None:
-    """Raises TypeError for what is no number, ValueError for a Python number below `least`, or NaN."""
+    """Raises TypeError for what is no number, ValueError for a number, not an array, below `least`, or NaN."""
     require_reals(where, **numbers)
     for name, number in numbers.items():
-        if isinstance(number, int | float) and not number >= least:
+        if isinstance(number, Real) and not number >= least:
             raise ValueError(f"{where}: expected {name} of at least {least}, got {number}.")
 
 

@@ -1,6 +1,7 @@
 """Losses of classes."""
 
 import math
+from numbers import Real
 
 import numpy as np
 
@@ -63,9 +64,9 @@ def cross_entropy_logits_sparse(logits: ArrayLike, labels: ArrayLike, smoothing:
         ValueError: If `labels` has another shape, such as that of a column or of one-hot vectors, if a label is no
             class, or if `smoothing` is not from 0 to 1.
     """
-    if not isinstance(smoothing, int | float) or not 0 <= smoothing <= 1:
+    if not isinstance(smoothing, Real) or not 0 <= smoothing <= 1:
         raise ValueError(f"cross_entropy_logits_sparse: expected smoothing from 0 to 1, got {smoothing!r}.")
-    logits, labels = jn.asarray(logits), jn.asarray(labels)
+    logits, labels, smoothing = jn.asarray(logits), jn.asarray(labels), float(smoothing)
     if logits.dtype.kind in "biu":
         raise TypeError(f"cross_entropy_logits_sparse: expected logits of real numbers, got dtype {logits.dtype}.")
     refuse_complex("cross_entropy_logits_sparse", logits)
@@ -118,9 +119,10 @@ def kl_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
     It is `cross_entropy_logits` less the entropy of the labels, 0 where both are equal. Returns (...).
 
     Raises:
-        ValueError: As `cross_entropy_logits`.
+        ValueError: As `cross_entropy_logits`, and if a label at hand is not from 0 to 1.
     """
     loss, p = cross_entropy_logits(logits, labels), jn.asarray(labels)
+    require_between("kl_logits", "labels", p, 0, 1, "Of logits take functional.softmax.")
     y = wide(p)
     entropy = -(y * jn.log(jn.where(y > 0, y, 1))).sum(-1)
     return with_precision_of(wide(loss) - entropy, jn.asarray(logits), p)
@@ -142,7 +144,7 @@ def focal_logits(logits: ArrayLike, labels: ArrayLike, alpha: float | None = 0.2
             a label at hand is not.
     """
     require_at_least("focal_logits", 0, gamma=gamma)
-    if isinstance(alpha, int | float) and not 0 <= alpha <= 1:
+    if isinstance(alpha, Real) and not 0 <= alpha <= 1:
         raise ValueError(f"focal_logits: expected alpha from 0 to 1, got {alpha}.")
     logits, labels = pair("focal_logits", ("logits", "labels"), logits, labels)
     _require_probabilities("focal_logits", labels)
@@ -228,8 +230,10 @@ def dice_logits(logits: ArrayLike, labels: ArrayLike, smooth: float = 1.0) -> Ar
         smooth: Added above and below, so that empty masks are no exception.
 
     Raises:
-        ValueError: If the shapes differ, there is no axis after the first, or a label at hand is not from 0 to 1.
+        ValueError: If the shapes differ, there is no axis after the first, `smooth` is not at least 0, or a label at
+            hand is not from 0 to 1.
     """
+    require_at_least("dice_logits", 0, smooth=smooth)
     logits, labels = jn.asarray(logits), jn.asarray(labels)
     if logits.shape != labels.shape or logits.ndim < 2:
         raise ValueError(

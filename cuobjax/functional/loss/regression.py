@@ -131,8 +131,9 @@ def gaussian_nll(mean: ArrayLike, variance: ArrayLike, y: ArrayLike, eps: float 
         eps: The least variance.
 
     Raises:
-        ValueError: If the shapes do not fit, or a variance at hand is below 0.
+        ValueError: If the shapes do not fit, `eps` is not at least 0, or a variance at hand is below 0.
     """
+    require_at_least("gaussian_nll", 0, eps=eps)
     mean, y = pair("gaussian_nll", ("mean", "y"), mean, y)
     variance, y = pair("gaussian_nll", ("variance", "y"), variance, y)
     require_between("gaussian_nll", "variance", variance, 0, math.inf, "Of a logarithm take jn.exp.")

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 import cuobjax.numpy as jn
 from autograd import Array
 from autograd.alignment import ctc
@@ -41,7 +43,8 @@ def ctc_logits(
 
     Raises:
         TypeError: If labels or lengths are no integers.
-        ValueError: If shapes do not fit, or labels, lengths or `blank` are out of range where the numbers are at hand.
+        ValueError: If shapes do not fit, or, where the numbers are at hand, labels or lengths are out of range or a
+            label is the blank.
     """
     given = jn.asarray(logits)
     refuse_complex("ctc_logits", given)
@@ -56,10 +59,13 @@ def ctc_logits(
     steps_of = steps if logit_lengths is None else _lengths("logit_lengths", logit_lengths, n, 1, steps)
     labels_of = length if label_lengths is None else _lengths("label_lengths", label_lengths, n, 0, length)
     if at_hand(words) is not None:
-        counted = words
-        if isinstance(labels_of, Array):
-            counted = jn.where(jn.arange(length) < labels_of[:, None], words, blank)
-        require_classes("ctc_logits", counted, classes)
+        counts = (labels_of[:, None] if isinstance(labels_of, Array) else labels_of) > np.arange(length)
+        require_classes("ctc_logits", jn.where(counts, words, blank), classes)
+        if np.any(at_hand((words == blank) & counts)):
+            raise ValueError(
+                f"ctc_logits: expected labels other than the blank, {blank}. Take another class as blank, or give "
+                "label_lengths, of labels without padding."
+            )
     return ctc(to_inexact(given), words, steps_of, labels_of, blank=blank)
 
 

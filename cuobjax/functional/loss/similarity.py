@@ -1,5 +1,8 @@
 """Losses of pairs: how near and how far features are from each other."""
 
+import math
+from numbers import Real
+
 import numpy as np
 
 import cuobjax.numpy as jn
@@ -9,7 +12,7 @@ from ...typing import ArrayLike
 from ..activation import relu
 from ..features import cosine_similarity
 from ..half_precision import wide, with_precision_of
-from .arguments import of_one_shape, pair, require_signs
+from .arguments import of_one_shape, pair, require_at_least, require_signs
 from .classification import cross_entropy_logits_sparse
 
 __all__ = ["contrastive", "cosine_distance", "cosine_embedding", "info_nce", "margin_ranking", "triplet"]
@@ -57,8 +60,9 @@ def contrastive(x: ArrayLike, y: ArrayLike, same: ArrayLike, margin: float = 1.0
         margin: The distance up to which others count.
 
     Raises:
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not fit, or the margin is not at least 0.
     """
+    require_at_least("contrastive", 0, margin=margin)
     x, y = of_one_shape("contrastive", x=x, y=y)
     d = jn.linalg.norm(wide(x) - wide(y), axis=-1)
     near = _same("contrastive", same, d.shape)
@@ -110,13 +114,15 @@ def info_nce(x: ArrayLike, y: ArrayLike, temperature: float | ArrayLike = 0.1) -
         temperature: A number above 0, or an array of one number, which may be trained.
 
     Raises:
-        ValueError: If they have other shapes, or the temperature is not above 0.
+        ValueError: If they have other shapes, or the temperature is not one number above 0.
     """
     x, y = of_one_shape("info_nce", x=x, y=y)
     if x.ndim != 2:
         raise ValueError(f"info_nce: expected x and y of shape (N, features), got {x.shape}.")
-    if isinstance(temperature, int | float) and not temperature > 0:
+    if isinstance(temperature, Real) and not temperature > 0:
         raise ValueError(f"info_nce: expected a temperature above 0, got {temperature}.")
+    if math.prod(jn.shape(temperature)) != 1:
+        raise ValueError(f"info_nce: expected one temperature, got an array of shape {jn.shape(temperature)}.")
     a, b = (v / jn.maximum(jn.linalg.norm(v, axis=-1, keepdims=True), 1e-8) for v in (wide(x), wide(y)))
     logits = a @ b.T / temperature
     return with_precision_of(cross_entropy_logits_sparse(logits, np.arange(len(x))), x, y)
