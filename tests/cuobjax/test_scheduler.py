@@ -157,6 +157,11 @@ def test_each_cycle_begins_where_the_one_before_ends(growth):
             lambda: OneCycle(3),
             r"^OneCycle: expected steps for the rise and for the fall, got max_step=3 and",
         ),
+        (lambda: CosineAnnealing(5, min_lr=-0.1), r"^CosineAnnealing: expected min_lr of at least 0, got -0\.1\."),
+        (lambda: StepDecay(5, gamma=-1), r"^StepDecay: expected gamma of at least 0, got -1\."),
+        (lambda: Warmup(-0.1, 5), r"^Warmup: expected after of at least 0, got -0\.1\."),
+        (lambda: Warmup(0.1, 5, start=-1), r"^Warmup: expected start of at least 0, got -1\."),
+        (lambda: Piecewise([2], [0.1, -0.1]), r"^Piecewise: expected schedule 1 of at least 0, got -0\.1\."),
         (lambda: OneCycle(10, div_factor=0), r"^OneCycle: expected div_factor greater than 0, got 0\."),
     ],
 )

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from .base import Scheduler, library, require_numbers, require_positive
+from .base import Scheduler, library, require_numbers, require_positive, require_rates
 
 __all__ = ["Annealing", "CosineAnnealing", "LinearAnnealing", "PolynomialAnnealing"]
 
@@ -35,7 +35,8 @@ class Annealing(Scheduler):
     ) -> None:
         super().__init__(base_lr)
         require_positive(type(self).__name__, max_step=max_step, base_lr=base_lr)
-        require_numbers(type(self).__name__, min_lr=min_lr, growth=growth)
+        require_rates(type(self).__name__, min_lr=min_lr)
+        require_numbers(type(self).__name__, growth=growth)
         if not base_lr >= min_lr:
             raise ValueError("base_lr should be greater than or equal to min_lr.")
         if not growth >= 1:

@@ -14,7 +14,7 @@ from ...util import class_name
 
 __all__ = [
     "Constant", "ExponentialDecay", "Scheduler", "StepDecay", "is_number", "library", "require_numbers",
-    "require_positive", "require_rising",
+    "require_positive", "require_rates", "require_rising",
 ]  # fmt: skip
 
 
@@ -44,6 +44,14 @@ def require_positive(where: str, **numbers: Any) -> None:
             raise ValueError(f"{where}: expected {name} greater than 0, got {x}.")
 
 
+def require_rates(where: str, **numbers: Any) -> None:
+    """As `require_numbers`, and ValueError for Python's numbers that are negative or not finite, as rates are not."""
+    require_numbers(where, **numbers)
+    for name, x in numbers.items():
+        if isinstance(x, int | float) and not 0 <= x < math.inf:
+            raise ValueError(f"{where}: expected {name} of at least 0, got {x}.")
+
+
 def require_rising(where: str, name: str, steps: Collection[Any]) -> None:
     """Raises TypeError for steps that are no numbers, ValueError for those that do not rise."""
     for at in steps:
@@ -69,9 +77,7 @@ class Scheduler:
     base_lr: Any
 
     def __init__(self, base_lr: float = 1.0) -> None:
-        require_numbers(type(self).__name__, base_lr=base_lr)
-        if isinstance(base_lr, int | float) and not 0 <= base_lr < math.inf:
-            raise ValueError(f"{type(self).__name__}: expected base_lr of at least 0, got {base_lr}.")
+        require_rates(type(self).__name__, base_lr=base_lr)
         self.base_lr = base_lr
 
     def multiplier(self, step: Any) -> Any:
@@ -122,7 +128,7 @@ class StepDecay(Scheduler):
 
     def __init__(self, step_size: float | Iterable[float], base_lr: float = 1.0, gamma: float = 0.1) -> None:
         super().__init__(base_lr)
-        require_numbers("StepDecay", gamma=gamma)
+        require_rates("StepDecay", gamma=gamma)
         if isinstance(step_size, Iterable) and not isinstance(step_size, str):
             step_size = list(step_size)
             require_rising("StepDecay", "step_size", step_size)

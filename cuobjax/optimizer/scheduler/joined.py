@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from .base import Scheduler, library, require_numbers, require_positive, require_rising
+from .base import Scheduler, library, require_numbers, require_positive, require_rates, require_rising
 
 __all__ = ["OneCycle", "Piecewise", "Warmup"]
 
@@ -41,6 +41,7 @@ class Piecewise(Scheduler):
                 f"Piecewise: expected one schedule more than boundaries, got {len(schedules)} and {len(boundaries)}."
             )
         require_rising("Piecewise", "boundaries", boundaries)
+        require_rates("Piecewise", **{f"schedule {i}": x for i, x in enumerate(schedules) if not callable(x)})
         self.boundaries, self.schedules = [*boundaries], [*schedules]
 
     def multiplier(self, step: Any) -> Any:
@@ -74,8 +75,8 @@ class Warmup(Scheduler):
         super().__init__()
         require_positive("Warmup", steps=steps)
         if not callable(after):
-            require_numbers("Warmup", after=after)
-        require_numbers("Warmup", start=start)
+            require_rates("Warmup", after=after)
+        require_rates("Warmup", start=start)
         self.after, self.steps, self.start = after, steps, start
 
     def multiplier(self, step: Any) -> Any:
