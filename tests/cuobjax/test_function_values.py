@@ -411,6 +411,13 @@ def test_numbers_of_numpy_are_options_of_losses():
     np.testing.assert_array_equal(smoothed, F.loss.cross_entropy_logits_sparse(LOGITS, LABELS, 0.25))
 
 
+def test_log_cosh_of_infinite_numbers():
+    gradients = objax.GradValues(lambda x: F.loss.log_cosh(x, jn.zeros(1), None), None, (0,))
+    for x in (np.inf, -np.inf):
+        (g,), (y,) = gradients(jn.array([x]))
+        np.testing.assert_array_equal([float(y), float(g[0])], [np.inf, np.sign(x)])
+
+
 def test_losses_by_their_formulas():
     x, y = np.array([[0.3, -2.0], [1.5, 0.0]]), np.array([[1.0, -1.0], [1.0, 1.0]])
     np.testing.assert_allclose(F.loss.hinge(x, y), np.maximum(0, 1 - x * y), rtol=1e-6)

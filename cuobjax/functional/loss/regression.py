@@ -6,7 +6,6 @@ import cuobjax.numpy as jn
 from autograd import Array
 
 from ...typing import ArrayLike, Axes
-from ..activation import softplus
 from ..half_precision import wide, with_precision_of
 from .arguments import mean_of, pair, require_at_least, require_between
 
@@ -115,7 +114,7 @@ def log_cosh(x: ArrayLike, y: ArrayLike, keep_axis: Axes = (0,)) -> Array:
 
     def loss(x, y):
         d = x - y
-        return softplus(-2 * d) + d - math.log(2)
+        return jn.logaddexp(d, -d) - math.log(2)
 
     return mean_of("log_cosh", ("x", "y"), loss, x, y, keep_axis, real=True)
 
