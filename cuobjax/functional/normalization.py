@@ -132,7 +132,11 @@ def _normalized(where, x, scale, shift, axis, eps, centered=True):
     x = to_inexact(x)
     given = []
     for name, a in (("gamma", scale), ("beta", shift)):
+        if isinstance(a, tuple) and all(isinstance(n, int) for n in a):
+            remedy = f"{where} needs no shape: axis says what is normalized, the last one if it is left out"
+            raise TypeError(f"{where}: expected {name} as an array, got the tuple {a}. {remedy}.")
         a = None if a is None else jn.asarray(a)
+        a = a.astype(x.dtype) if a is not None and a.dtype.kind in "biu" else a  # integers join floating numbers
         if a is not None and not broadcasts(a.shape, x.shape):
             raise ValueError(f"{where}: expected {name} to broadcast to x of shape {x.shape}, got {a.shape}.")
         given.append(a)

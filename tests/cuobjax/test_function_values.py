@@ -154,6 +154,7 @@ def test_layer_norm_keeps_the_precision_that_gamma_and_x_share():
     assert nn.LayerNorm(3)(x).dtype == "float32"
     assert F.layer_norm(x).dtype == "float16"
     assert F.layer_norm(jn.array([[1, 2, 4]])).dtype == "float32"
+    assert F.layer_norm(jn.ones((2, 3)), jn.array([3, 1, 2]), jn.array([0, 1, 0])).dtype == "float32"
     large = jn.array([[60000.0, -60000.0, 30000.0]], dtype="float16")  # squares that float16 cannot hold
     np.testing.assert_allclose(F.rms_norm(large).astype("float32"), [[1.155, -1.155, 0.5774]], rtol=1e-3)
 
