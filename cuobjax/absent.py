@@ -5,8 +5,8 @@ from typing import Any
 from autograd.absent import Remedies, declare, of_module
 
 __all__ = [
-    "LOADER", "LOSS_SCALE", "METRIC", "MODULE", "OPTIMIZER", "SCHEDULER", "STEP", "VARIABLE", "WRITER", "declare",
-    "of_package",
+    "GENERATOR", "LOADER", "LOSS_SCALE", "METRIC", "MODULE", "OPTIMIZER", "SCHEDULER", "STEP", "VARIABLE", "WRITER",
+    "declare", "of_package",
 ]  # fmt: skip
 
 _SAVE = 'Write cuobjax.io.save_var_collection("net.npz", net.vars())'
@@ -20,6 +20,7 @@ _NO_RECORD = (
 )
 _GPU = 'Write with cuobjax.device("gpu"): around what makes arrays and networks; it is the default where there is a GPU'
 _SEED = "Write cuobjax.random.seed(n)"
+_HALF = "Write cuobjax.precision.mixed(net), and cuobjax.precision.LossScale() for float16"
 _NUMBERS = "Write cuobjax.random.normal((2, 3)) or uniform((2, 3))"
 _KEYS = "Generators have the keys: cuobjax.random.normal((3,), generator=cuobjax.random.Generator(seed))"
 _JN = "Write cuobjax.numpy.{name}"
@@ -48,7 +49,7 @@ VARIABLE: Remedies = {
     "assign_sub": "Write v.assign(v.value - x)",
     "data get_value read_value": "Write v.value to read, v.assign(x) to write",
     "set_value": "Write v.assign(x)",
-    "requires_grad trainable": "Write cuobjax.freeze(net, pattern) to keep variables as they are",
+    "requires_grad requires_grad_ trainable": "Write cuobjax.freeze(net, pattern) to keep variables as they are",
 }
 MODULE: Remedies = {
     "trace script lower": _PROGRAM,
@@ -60,7 +61,11 @@ MODULE: Remedies = {
     "load_state_dict": "Write cuobjax.io.load_state_dict(net, state); of our own files load_var_collection",
     "forward": "Write net(x)",
     "cpu cuda to": _GPU,
-    "bfloat16 double float half": 'Write cuobjax.set_default_dtype("float64"), for instance, before making the network',
+    "double float": 'Write cuobjax.set_default_dtype("float64"), for instance, before making the network',
+    "bfloat16 half": (
+        'Write cuobjax.set_default_dtype("{name}"), before making the network, or cuobjax.precision.mixed(net), '
+        "which keeps the variables in float32"
+    ),
     "backward zero_grad": "Modules hold no gradients: cuobjax.Grad(loss, net.vars())(x) returns new ones in each call",
     "requires_grad_": "Write cuobjax.freeze(net)",
     "children modules named_children named_modules": "print(net) shows the modules in it, net.vars() the variables",
@@ -87,6 +92,12 @@ LOSS_SCALE: Remedies = {
     "unscale_ unscale": "Write scaling.unscaled(gradients); scaling.step(opt, lr, gradients) does it by itself",
     "update": "Leave it out: scaling.step(opt, lr, gradients) finds the next scale",
     "get_scale": "Write scaling.scale.value",
+}
+GENERATOR: Remedies = {
+    "choice exponential gamma integers normal permutation poisson randint random standard_normal shuffle uniform": (
+        "Functions draw: cuobjax.random.normal((2, 3), generator=g)"
+    ),
+    "manual_seed": "Write g.seed(n)",
 }
 LOADER: Remedies = {
     "dataset": "Keep the data in a name of your own",
@@ -189,7 +200,7 @@ _MODULES: dict[str, Remedies] = {
         "Linear Conv2D Sequential Dropout BatchNorm2D": "Write cuobjax.nn.{name}",
         "relu softmax sigmoid": "Write cuobjax.functional.{name}",
         "optim optimizers": "Write cuobjax.optimizer",
-        "amp autocast GradScaler": "Write cuobjax.precision.mixed(net), and cuobjax.precision.LossScale() for float16",
+        "amp autocast GradScaler": _HALF,
         "lax": "Write autograd.scan, cond and while_loop, or Python's own loops and conditions",
         "Parameter Variable Param": "Write cuobjax.TrainVar(x)",
         "tree_map tree_util": "Write autograd.tree.tree_map(f, x)",
@@ -391,6 +402,7 @@ _MODULES: dict[str, Remedies] = {
         "DistributedDataParallel FullyShardedDataParallel": "Write cuobjax.Parallel(step)",
     },
     "cuobjax.io": {"save save_npz": _SAVE, "load load_npz": _LOAD, "save_program export": _PROGRAM, "to_onnx": _ONNX},
+    "cuobjax.precision": {"amp autocast GradScaler DynamicLossScale": _HALF},
     "cuobjax.random": {
         "manual_seed": _SEED,
         "rand randn random": _NUMBERS,

@@ -9,7 +9,7 @@ import copyreg
 import functools
 import re
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as onp
 
@@ -20,7 +20,7 @@ from autograd.core import kind_of
 from autograd.dtypes import complete_dtype, is_inexact
 from autograd.numpy import asarray
 
-from .absent import LOSS_SCALE, declare
+from .absent import LOSS_SCALE, declare, of_package
 from .core.module import Module, module_changes, parts, walk
 from .core.random_state import borrowing
 from .core.scope import at_once, scope, write
@@ -388,3 +388,7 @@ def _chosen(new: Array, old: Array, finite: Array) -> tuple[Array, ...]:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:
+    __getattr__ = of_package(__name__)

@@ -48,6 +48,8 @@ _made = explained(
     foreach="Leave it out: all variables are updated at once.",
     fused="Leave it out: all variables are updated at once.",
     maximize="Leave it out, and negate the loss.",
+    momentum="Take Momentum.",
+    nesterov="Take Momentum.",
     weight_decay="Take AdamW, whose weight decay is decoupled.",
 )
 _called = explained("Write opt(lr, gradients).", grads="The learning rate comes first: opt(lr, gradients).")

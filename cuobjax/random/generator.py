@@ -5,6 +5,7 @@ from typing import Any, Self, TypeAlias
 
 from autograd import Array, default_device, device_put
 
+from ..absent import GENERATOR, declare
 from ..core.collection import VarCollection
 from ..core.module import Module
 from ..core.random_state import RandomState, exclusive, random_key
@@ -90,6 +91,8 @@ class DefaultRandomState(RandomState):
 def _default_state():
     return DEFAULT_GENERATOR.key
 
+
+declare(Generator, GENERATOR)
 
 DEFAULT_GENERATOR: Generator = Generator(0)
 

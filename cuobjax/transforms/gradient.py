@@ -43,7 +43,7 @@ class _Derivatives(Transform):
         f, variables, input_argnums: See `Grad`.
     """
 
-    @explained(_F)
+    @explained(_F, argnums="Write input_argnums=(0,).")
     def __init__(
         self, f: Callable[..., Any], variables: Variables | None = None, input_argnums: tuple[int, ...] | None = None
     ) -> None:
@@ -191,7 +191,7 @@ class _Gradient(_Derivatives):
         f, variables, input_argnums, mean_over, bucket: See `Grad`.
     """
 
-    @explained(_F)
+    @explained(_F, argnums="Write input_argnums=(0,).")
     def __init__(
         self,
         f: Callable[..., Any],

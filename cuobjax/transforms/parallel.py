@@ -65,7 +65,10 @@ class Parallel(Transform):
         RuntimeError: If devices reach different operations of `functional.parallel`.
     """
 
-    @explained("To decorate with options, write @functools.partial(cuobjax.Parallel, reduce=f).")
+    @explained(
+        "To decorate with options, write @functools.partial(cuobjax.Parallel, reduce=f).",
+        devices="It takes all: CUDA_VISIBLE_DEVICES says which GPUs a program sees.",
+    )
     def __init__(
         self,
         f: Callable[..., Any],

@@ -137,7 +137,8 @@ class Vectorize(Transform):
         shapes = {key: [getattr(x, "shape", ()) for x in tree.flatten(arguments[key])[0]] for key in axes}
         lengths = {key: [shape[axes[key] :][:1] for shape in found] for key, found in shapes.items()}
         return ", ".join(
-            f"{names.get(key, key)}: {', '.join(str(*n) for n in found)}" for key, found in lengths.items()
+            f"{names.get(key, key)}: {', '.join(str(*n) or 'no such axis' for n in found)}"
+            for key, found in lengths.items()
         )
 
     def _joined(self, batch, variable, value):

@@ -600,5 +600,6 @@ def test_lengths_that_differ_are_named():
     with pytest.raises(ValueError, match="expected mapped axes of one length") as caught:
         mapped(jn.ones((3, 2)), labels=jn.ones(4))
     assert caught.value.__notes__ == ["in the arguments images: 3, labels: 4"]
-    with pytest.raises(ValueError, match="axis 3"):
+    with pytest.raises(ValueError, match="axis 3") as caught:
         Vectorize(lambda x: x, batch_axis=(3,))(jn.ones((3, 2)))
+    assert caught.value.__notes__ == ["in the arguments x: no such axis"]

@@ -19,6 +19,7 @@ GRADIENTS = [
     ("Grad(lambda x: math.log(net(x).sum()), net.vars())(x)", TypeError, LOST),
     ("Grad(lambda x: net(x).sum().raw, net.vars())(x)", TypeError, "autograd.stop_gradient(x).raw"),
     ("Grad(loss, net.vars(), 0)", TypeError, "expected distinct input_argnums in a tuple, got 0"),
+    ("Grad(loss, argnums=0)", TypeError, "Write input_argnums=(0,)"),
     ("Grad(loss, net.vars(), (1,))(x)", TypeError, "expected a positional argument 1 to differentiate"),
     ("Grad(lambda n: n.sum(), None, (0,))(n)", TypeError, "Convert integers, or leave the argument out"),
     ("loss(x).backward()", AttributeError, "Derivatives come from functions"),
@@ -46,6 +47,7 @@ OPTIMIZERS = [
     ("opt(lr=0.1, grads=gradients(x), momentum=0.9)", TypeError, "Write opt(lr, gradients)"),
     ("optimizer.SGD(net)", TypeError, "Pass net.vars()"),
     ("optimizer.SGD(net.vars(), lr=0.1)", TypeError, "The learning rate comes with each call"),
+    ("optimizer.SGD(net.vars(), momentum=0.9)", TypeError, "'momentum'. Take Momentum."),
     ("optimizer.SGD()", TypeError, "Pass the variables: net.vars()"),
     ("optimizer.SGD(net.vars().tensors())", TypeError, "Pass net.vars()"),
     ("optimizer.SGD([])", ValueError, "SGD: expected TrainVars, got no variables"),
@@ -74,6 +76,7 @@ OPTIMIZERS = [
     ("opt.state_dict()", AttributeError, 'save_var_collection("opt.npz", opt.vars())'),
     ("cuobjax.optim", AttributeError, "Write cuobjax.optimizer"),
     ("cuobjax.amp.autocast()", AttributeError, "Write cuobjax.precision.mixed(net)"),
+    ("cuobjax.precision.autocast()", AttributeError, "Write cuobjax.precision.mixed(net)"),
 ]
 
 PROGRAMS = [
@@ -135,11 +138,17 @@ LANES = [
     ("vmap(loss(x))", TypeError, "vmap: expected a function, got Array"),
     ("cuobjax.vmap(loss)", AttributeError, "Write cuobjax.Vectorize(f)"),
     ("cuobjax.pmap(loss)", AttributeError, "Write cuobjax.Parallel(f)"),
+    ("Parallel(loss, devices=2)", TypeError, "It takes all: CUDA_VISIBLE_DEVICES says which GPUs a program sees"),
     ("@Parallel(reduce=jn.mean)\ndef f(x): pass", TypeError, "@functools.partial(cuobjax.Parallel, reduce=f)"),
     ("F.parallel.pmean(x)", NameError, "Call this in a function under cuobjax.Parallel"),
 ]
 
 FUNCTIONS = [
+    (
+        "import scipy.special\ngrad(lambda x: scipy.special.gammaln(x).sum())(np.ones(2))",
+        TypeError,
+        "gammaln: cannot take an Array (__call__). Use a function of autograd.scipy.special",
+    ),
     ("grad(lambda x: x)(anp.ones(3))", TypeError, "Add .mean() or .sum()"),
     ("grad(lambda x: x**2)(3)", TypeError, "Convert integers, or leave the argument out"),
     ("grad(lambda x: None)(1.0)", TypeError, f"{SCALAR}, got an output of NoneType"),
