@@ -70,8 +70,12 @@ def source_text(count: int) -> bytes:
 def main(options):
     if options.net not in ("lstm", "gpt"):
         sys.exit(f"characters: expected --net lstm or gpt, got {options.net}")
+    if options.net == "gpt" and options.width % 4:
+        sys.exit(f"characters: expected --width as a multiple of 4, the number of heads, got {options.width}")
     text = source_text(options.text)
     learned, other = text[: len(text) * 9 // 10], text[len(text) * 9 // 10 :]
+    if len(other) <= options.length:
+        sys.exit(f"characters: expected --text of more than 10 times --length, got {len(text)} bytes")
     data = jn.array(np.frombuffer(learned, np.uint8), "int32")
     net = LSTM(options.width) if options.net == "lstm" else GPT(256, options.length, options.width, heads=4, layers=2)
 

@@ -20,6 +20,7 @@ from cuobjax.functional.loss import cross_entropy_logits_sparse
 from cuobjax.functional.parallel import pmean
 from cuobjax.io import Checkpoint
 from examples.digits import Classifier, images_and_labels, predict
+from examples.shared import require_positive
 
 
 def trainer(model: Classifier, lr: float):
@@ -55,6 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--lr", type=float, default=0.002, help="learning rate of Adam (default: 0.002)")
     parser.add_argument("--out", default="results/distributed", help="folder of the checkpoints (default: %(default)s)")
     options = parser.parse_args(argv)
+    require_positive(parser, options)
 
     distributed.initialize()
     images, test_images, labels, test_labels = images_and_labels()

@@ -40,11 +40,7 @@ def example(**own: tuple[Any, str]) -> Callable[[Callable[[argparse.Namespace], 
 
         def main(arguments: list[str] | None = None) -> None:
             options = parser.parse_args(arguments)
-            for option, value in vars(options).items():
-                if not isinstance(value, str) and not (value > 0 or (option == "seed" and value == 0)):
-                    parser.error(
-                        f"--{option}: expected {'0 or more' if option == 'seed' else 'more than 0'}, got {value}"
-                    )
+            require_positive(parser, options, or_zero="seed")
             with contextlib.ExitStack() as stack:
                 try:
                     if options.device != "auto":
@@ -63,6 +59,13 @@ def example(**own: tuple[Any, str]) -> Callable[[Callable[[argparse.Namespace], 
         return main
 
     return program
+
+
+def require_positive(parser: argparse.ArgumentParser, options: argparse.Namespace, or_zero: str = "") -> None:
+    """Ends the program where a number is not above 0, or that of the option `or_zero` not 0 or above."""
+    for option, value in vars(options).items():
+        if not isinstance(value, str) and not (value > 0 or (option == or_zero and value == 0)):
+            parser.error(f"--{option}: expected {'0 or more' if option == or_zero else 'more than 0'}, got {value}")
 
 
 def frechet_distance(a: Any, b: Any) -> float:

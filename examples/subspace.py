@@ -17,6 +17,7 @@ try:
 
     import autograd.numpy as np
     from autograd import default_device, device_put
+    from examples.shared import require_positive
 except ModuleNotFoundError as missing:
     package = str(missing.name).partition(".")[0]
     sys.exit(f"subspace: the package {package} is missing. Install what the examples need: make setup")
@@ -63,6 +64,7 @@ def main(arguments=None):
     parser.add_argument("--outliers", type=float, default=0.06, help="the share of outliers (default 0.06)")
     parser.add_argument("--steps", type=int, default=100, help="of the optimizer, at most (default 100)")
     options = parser.parse_args(arguments)
+    require_positive(parser, options, or_zero="outliers")
     x, basis = (device_put(array, default_device()) for array in points(options.points, options.outliers))
     first = principal_components(x)
     found = nearest_subspace(x, first, options.steps)

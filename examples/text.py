@@ -123,6 +123,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.steps < 1:
         parser.error(f"--steps: expected at least 1, got {options.steps}")
+    if options.width < 1 or options.width % 4:
+        parser.error(f"--width: expected a multiple of 4, the number of heads, got {options.width}")
     if options.torch and not importlib.util.find_spec("torch"):
         sys.exit("text: the package torch is missing. Install it, or leave --torch out")
 

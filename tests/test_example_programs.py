@@ -175,10 +175,12 @@ def test_bytes_are_predicted_better_than_by_their_frequencies(run, net):
     ("program", "wrong", "said"),
     [
         (characters, ["--net", "rnn"], "characters: expected --net lstm or gpt, got rnn"),
+        (characters, ["--net", "gpt", "--width", 7], "characters: expected --width as a multiple of 4"),
+        (characters, ["--text", 640], "characters: expected --text of more than 10 times --length, got 640 bytes"),
         (kernel, ["--size", 500], "kernel: expected --size up to 427, the height of the photograph, got 500"),
         (private, ["--batch", 1438], "private: expected --batch up to 1437, the number of images, got 1438"),
     ],
-    ids=["characters", "kernel", "private"],
+    ids=["characters", "width", "text", "kernel", "private"],
 )
 def test_what_the_data_do_not_allow_is_refused(run, program, wrong, said):
     with pytest.raises(SystemExit, match=said):

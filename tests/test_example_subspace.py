@@ -23,6 +23,14 @@ def test_finds_the_subspace_on_the_default_device(capsys):
     assert distances < 2
 
 
+def test_wrong_options(capsys):
+    for wrong in (["--points", "0"], ["--outliers", "-0.1"], ["--steps", "-1"]):
+        with pytest.raises(SystemExit) as stopped:
+            subspace.main(wrong)
+        assert stopped.value.code == 2
+        assert f"{wrong[0]}: expected " in capsys.readouterr().err
+
+
 def test_absent_package_is_named():
     run = "sys.modules['pymanopt'] = None; runpy.run_module('examples.subspace', run_name='__main__')"
     command = [sys.executable, "-c", f"import runpy, sys; {run}"]

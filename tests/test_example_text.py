@@ -40,7 +40,8 @@ def test_without_torch_one_line_says_so(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("given", "message"), [(["--steps", "0"], "at least 1, got 0"), (["--texts", "8"], "got 7 to")]
+    ("given", "message"),
+    [(["--steps", "0"], "at least 1, got 0"), (["--texts", "8"], "got 7 to"), (["--width", "7"], "multiple of 4")],
 )
 def test_too_little_is_said(capsys, given, message):
     with pytest.raises(SystemExit):

@@ -79,3 +79,13 @@ def test_the_example_goes_on_with_another_number_of_processes(tmp_path):
         "2",
     ]
     assert second.count(f"Resuming from {tmp_path}") == 1
+
+
+def test_the_example_refuses_wrong_options(capsys):
+    pytest.importorskip("sklearn", reason="needs the extra: examples")
+    pytest.importorskip("matplotlib", reason="needs the extra: examples")
+    from examples.distributed import main
+
+    with pytest.raises(SystemExit):
+        main(["--epochs", "0"])
+    assert "--epochs: expected more than 0, got 0" in capsys.readouterr().err
