@@ -196,8 +196,8 @@ def _softmax(dtype, xp):
         gradient(xp, x, function(xp, x, axis=(1,)), axis=(1,))
     _, total = softmax.cross_entropy(xp, x, labels, smoothing=0.1, dtype="float64")
     softmax.cross_entropy_gradient(xp, row, 0, x, labels, total, smoothing=0.1)
-    _, total = softmax.soft_cross_entropy(xp, x, x, dtype="float64")
-    softmax.soft_cross_entropy_gradient(xp, row, 0, x, x, total)
+    _, *of_rows = softmax.soft_cross_entropy(xp, x, x, dtype="float64")
+    softmax.soft_cross_entropy_gradient(xp, row, 0, x, x, *of_rows)
 
 
 def _align(dtype, xp):

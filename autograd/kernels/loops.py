@@ -243,13 +243,13 @@ def _cross_entropy_gradient(part, start, stop, x, y, g, weight, total, labels, s
             y[i, label] -= Real(1 - smoothing) * g[i]
 
 
-def _soft_cross_entropy(part, start, stop, x, labels, loss, total):
+def _soft_cross_entropy(part, start, stop, x, labels, loss, total, weight):
     """`total` is float64."""
     for i in range(start, stop):
-        top = largest_of(x, i, x.shape[1])
+        top, w = largest_of(x, i, x.shape[1]), sum_of(labels, i, x.shape[1])
         above = log(_exponentials(x, i, top))
-        total[i] = top + above
-        loss[i] = above + (top - _product(labels, x, i, Real(0)))
+        total[i], weight[i] = top + above, w
+        loss[i] = above * w + (top * w - _product(labels, x, i, Real(0)))
 
 
 def _soft_cross_entropy_gradient(part, start, stop, x, labels, y, g, weight, total):

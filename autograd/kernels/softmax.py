@@ -233,43 +233,51 @@ def _exponentials(x, total, z):
     numpy.exp(z, out=z)
 
 
-def soft_cross_entropy(xp: ModuleType, logits: RawArray, labels: RawArray, *, dtype: str) -> tuple[RawArray, RawArray]:
-    """log(sum(exp(logits))) - sum(logits labels) of each row, both (rows, classes), and that logarithm."""
+def soft_cross_entropy(
+    xp: ModuleType, logits: RawArray, labels: RawArray, *, dtype: str
+) -> tuple[RawArray, RawArray, RawArray]:
+    """-sum(labels * log_softmax(logits)) of each row, both (rows, classes), the logarithm of its sum of exponentials,
+    and the sum of its labels, 1 of probabilities."""
     rows, common = len(logits), numpy.result_type(logits.dtype, labels.dtype)
     wide = numpy.result_type(common, numpy.float32)
-    loss, total = xp.empty(rows, common), xp.empty(rows, dtype)
+    loss, total, weight = xp.empty(rows, common), xp.empty(rows, dtype), xp.empty(rows, wide)
     if xp is not numpy:
-        _sums(xp, _NAMES[wide], "probabilities")(logits, labels, loss, total, axis=1)
-        return loss, total
+        _sums(xp, _NAMES[wide], "probabilities")(logits, labels, loss, total, weight, axis=1)
+        return loss, total, weight
     if logits.size and labels.shape == logits.shape and is_worth_it(logits, labels):
-        loops.soft_cross_entropy(*_rows_of(logits), *_matrices(logits, labels), loss, total)
-        return loss, total
+        loops.soft_cross_entropy(*_rows_of(logits), *_matrices(logits, labels), loss, total, weight)
+        return loss, total, weight
     for place, _ in pieces(logits.shape, (1,)):
-        part = logits[place].astype(wide, copy=False)
+        part, share = logits[place].astype(wide, copy=False), labels[place].astype(wide, copy=False)
         top, above = _log_sum(part)
         numpy.add(top, above, out=total[place], dtype=total.dtype)
-        loss[place] = above + (top - numpy.vecdot(part, labels[place].astype(wide, copy=False)))
-    return loss, total
+        weight[place] = w = share.sum(1)
+        loss[place] = above * w + (top * w - numpy.vecdot(part, share))
+    return loss, total, weight
 
 
 def soft_cross_entropy_gradient(
-    xp: ModuleType, g: Any, g_total: Any, logits: RawArray, labels: RawArray, total: RawArray
+    xp: ModuleType, g: Any, g_total: Any, logits: RawArray, labels: RawArray, total: RawArray, weight: RawArray
 ) -> RawArray:
-    """softmax(logits) (g + g_total) - labels g: the cotangent of the logits for those of both results."""
+    """softmax(logits) (g weight + g_total) - labels g: the cotangent of the logits for those of the first two results.
+
+    `weight` is the sum of the labels of each row.
+    """
     wide = numpy.result_type(logits.dtype, labels.dtype, numpy.float32)
     x = xp.empty(logits.shape, logits.dtype)
     if xp is not numpy:
         plain, (g, g_total) = (is_number(g), is_number(g_total)), (_column(a, wide) for a in (g, g_total))
-        _gradient(xp, plain, "L label", "R(label)", _NAMES[wide])(g, g_total, logits, _long(total), labels, x)
+        kernel = _gradient(xp, plain, "L label, W weight", "R(label)", _NAMES[wide], "R(weight)")
+        kernel(g, g_total, logits, _long(total), labels, weight[:, None], x)
         return x
     if logits.size and labels.shape == logits.shape and is_worth_it(logits, labels, x):
-        numbers = _of_rows(len(x), wide, g, g + g_total)
+        numbers = _of_rows(len(x), wide, g, g * weight + g_total)
         loops.soft_cross_entropy_gradient(*_rows_of(x), *_matrices(logits, labels, x), *numbers, total)
         return x
     for place, _ in pieces(logits.shape, (1,)):
         z, part = _target(x[place], wide), logits[place].astype(wide, copy=False)
         _exponentials(part, total[place, None], z)
-        z *= _row(g + g_total, place)
+        z *= _row(g * weight + g_total, place)
         z -= labels[place].astype(wide, copy=False) * _row(g, place)
         _store(x, place, z)
     return x
@@ -324,12 +332,13 @@ def _sums(xp, wide, target):
     if target:
         above = "log(a.total + (a.top - a.top))"
         results, after = "Y loss, float64 total", f"total = double({above}) + a.top, "
-        after += f"loss = Y(a.found > 0 ? {above} + (a.top - a.product) : a.found / a.found)"  # 0 / 0 is NaN
     if target == "probabilities":
-        inputs, product = "X x, L label", "R(x) * R(label)"
+        inputs, results, product, found = "X x, L label", f"{results}, {wide} weight", "R(x) * R(label)", "R(label)"
+        after += f"weight = a.found, loss = Y({above} * a.found + (a.top * a.found - a.product))"
     if target == "label":
         inputs, found = f"X x, L label, {wide} share, {wide} more", "(_J == label ? R(1) : R(0))"
         product = "(_J == label ? R(x) * (share + more) : share == 0 ? R(0) : R(x) * share)"
+        after += f"loss = Y(a.found > 0 ? {above} + (a.top - a.product) : a.found / a.found)"  # 0 / 0 is NaN
     return xp.ReductionKernel(
         inputs, results, f"Row{{R(x), R(1), {product}, {found}}}", "merged(a, b)", after, "Row{0, 0, 0, 0}",
         "autograd_softmax_sums", "Row", preamble=_real(wide) + _ROW,
@@ -347,11 +356,11 @@ def _elements(xp, name, inputs, text, wide):
 
 
 @functools.cache
-def _gradient(xp, plain, inputs, target, wide):
+def _gradient(xp, plain, inputs, target, wide, weight="R(1)"):
     g, g_total = (wide if is_plain else letter for is_plain, letter in zip(plain, "GH", strict=True))
     return xp.ElementwiseKernel(
         f"{g} g, {g_total} g_total, X x, float64 total, {inputs}", "Y y",
         f"""const R top = R(total);
-        y = Y(exp((R(x) - top) - R(total - top)) * (R(g) + R(g_total)) - {target} * R(g))""",
+        y = Y(exp((R(x) - top) - R(total - top)) * (R(g) * {weight} + R(g_total)) - {target} * R(g))""",
         "autograd_cross_entropy_gradient", preamble=_real(wide),
     )  # fmt: skip

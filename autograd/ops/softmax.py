@@ -60,8 +60,8 @@ def _to_logits(g, g_total, logits, labels, total, *, smoothing):
     return probabilities * (_column(g) + _column(g_total)) - target * _column(g)
 
 
-def _to_soft_logits(g, g_total, logits, labels, total):
-    return _exponentials(logits, total) * (_column(g) + _column(g_total)) - single(labels) * _column(g)
+def _to_soft_logits(g, g_total, logits, labels, total, weight):
+    return _exponentials(logits, total) * _column(g * weight + g_total) - single(labels) * _column(g)
 
 
 cross_entropy_gradient: Primitive = Fused(kernels.cross_entropy_gradient, _to_logits, batch=folded, memory="new")
@@ -74,10 +74,15 @@ def _pull(wanted, g, logits, labels, y1, smoothing):
     return (cross_entropy_gradient(*g, logits, labels, y1, smoothing=smoothing),)
 
 
-def _pull_soft(wanted, g, logits, labels, y1):
+def _to_labels(g, g_total, g_weight, logits):
+    y = log_softmax(single(logits), axis=(1,)) * -_column(g)
+    return y if is_number(g_weight) else y + _column(g_weight)
+
+
+def _pull_soft(wanted, g, logits, labels, y1, y2):
     rules = {
-        0: lambda: soft_cross_entropy_gradient(*g, logits, labels, y1),
-        1: lambda: single(logits) * -_column(g[0]),
+        0: lambda: soft_cross_entropy_gradient(g[0], g[1], logits, labels, y1, y2),
+        1: lambda: _to_labels(*g, logits),
     }
     return tuple([rules[i]() for i in wanted])
 

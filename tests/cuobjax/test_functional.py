@@ -127,6 +127,24 @@ def test_cross_entropy(logits, rng):
     np.testing.assert_allclose(g, scipy.special.softmax(logits, -1) - labels, atol=1e-6)
 
 
+@pytest.mark.parametrize("jit", [False, True])
+def test_cross_entropy_of_labels_that_do_not_add_up_to_1(logits, jit):
+    """Of a row that does not count, of two classes, of a weight, and of an advantage: as in PyTorch and optax."""
+    labels = np.array([[0, 0, 0, 0], [1, 0, 1, 0], [0, 3, 0, 0], [0, 0, 0, -2], [0, 1, 0, 0]], "float32")
+
+    def losses(x, y):
+        loss = F.loss.cross_entropy_logits(x, y)
+        return loss.sum(), loss
+
+    gradients = objax.GradValues(losses, None, (0, 1))
+    (g, of_labels), (_, loss) = (objax.Jit(gradients) if jit else gradients)(jn.array(logits), jn.array(labels))
+    expected = scipy.special.log_softmax(logits, -1)
+    np.testing.assert_allclose(loss, -(labels * expected).sum(-1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(g, np.exp(expected) * labels.sum(-1, keepdims=True) - labels, atol=2e-6)
+    np.testing.assert_allclose(of_labels, -expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(F.loss.kl_logits(logits[:1], labels[:1]), [0])
+
+
 @pytest.mark.parametrize("dtype", ["int64", "int32", "uint8"])
 def test_sparse_cross_entropy(logits, dtype):
     labels = np.array([0, 3, 2, 1, 1], dtype)

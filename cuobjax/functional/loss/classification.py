@@ -25,6 +25,9 @@ __all__ = [
 def cross_entropy_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
     """Cross entropy of the softmax of `logits` and `labels`, probabilities, both (..., classes). Returns (...).
 
+    It is -sum(labels * log_softmax(logits)), whatever the labels add up to: probabilities times weights of the rows are
+    labels, too, and a row of zeros has the loss 0.
+
     Raises:
         ValueError: If `labels` has no axis of that many classes; cross_entropy_logits_sparse takes numbers of classes.
     """
@@ -44,7 +47,7 @@ def cross_entropy_logits(logits: ArrayLike, labels: ArrayLike) -> Array:
     x, y = (jn.broadcast_to(to_inexact(a), shape) for a in (logits, labels))
     if x.ndim != 2:
         x, y = x.reshape((-1, shape[-1])), y.reshape((-1, shape[-1]))
-    loss, _ = soft_cross_entropy(x, y, dtype="float64")
+    loss, _, _ = soft_cross_entropy(x, y, dtype="float64")
     return loss if len(shape) == 2 else loss.reshape(shape[:-1])
 
 

@@ -92,20 +92,20 @@ def target(logits, labels, smoothing):
 
 
 def soft_cross_entropy(logits, labels, *, dtype):
-    total = scipy.special.logsumexp(logits, 1)
-    return total - (logits * labels).sum(1), total
+    loss = -(labels * scipy.special.log_softmax(logits, 1)).sum(1)
+    return loss, scipy.special.logsumexp(logits, 1), labels.sum(1)
 
 
 def cross_entropy(logits, labels, *, smoothing, dtype):
-    return soft_cross_entropy(logits, target(logits, labels, smoothing), dtype=dtype)
+    return soft_cross_entropy(logits, target(logits, labels, smoothing), dtype=dtype)[:2]
 
 
-def soft_cross_entropy_gradient(g, g_total, logits, labels, total):
-    return np.exp(logits - total[:, None]) * (g + g_total)[:, None] - labels * g[:, None]
+def soft_cross_entropy_gradient(g, g_total, logits, labels, total, weight):
+    return np.exp(logits - total[:, None]) * (g * weight + g_total)[:, None] - labels * g[:, None]
 
 
 def cross_entropy_gradient(g, g_total, logits, labels, total, *, smoothing):
-    return soft_cross_entropy_gradient(g, g_total, logits, target(logits, labels, smoothing), total)
+    return soft_cross_entropy_gradient(g, g_total, logits, target(logits, labels, smoothing), total, 1)
 
 
 def masked(x, mask, *, keep):
@@ -165,8 +165,8 @@ ROWS = {
              cross_entropy_gradient, "")
         for smoothing in (0.0, 0.1)],
     "soft_cross_entropy_gradient": [
-        Case((real(3), real(3), real(3, 4), Real((3, 4), 0, 1), Real((3,), 1, 3)), {}, soft_cross_entropy_gradient,
-             "g labels")],
+        Case((real(3), real(3), real(3, 4), Real((3, 4), 0, 1), Real((3,), 1, 3), Real((3,), 1, 2)), {},
+             soft_cross_entropy_gradient, "g labels weight")],
     "dropout": [Case((real(3, 4), KEY), {"keep": 0.6}, dropout, "", "fc")],
     "masked": [Case((real(3, 4), mask), {"keep": 0.6}, masked, "", "fc") for mask in (MASK, MASK[0])],
     "standardize": [
