@@ -9,8 +9,10 @@ from docutils import nodes
 from sphinx.ext.autodoc.preserve_defaults import update_defvalue
 from sphinx.util.inspect import signature, stringify_signature
 from sphinx.util.nodes import make_refnode
+from sphinx.util.typing import stringify_annotation
 
 import cuobjax
+from autograd import typing
 
 project, author = "cuobjax", "the cuobjax authors"
 release = version = cuobjax.__version__
@@ -53,15 +55,31 @@ def _as_text(app: Any, what: str, name: str, obj: Any, options: Any, lines: list
         lines[:1] = lines[0].replace(": ", ":\n", 1).splitlines()  # napoleon takes what precedes a colon for a type
 
 
-def _of_class(
+def _expanded() -> list[tuple[str, str]]:
+    """What Python makes of names of types in annotations, and these names; longer texts first."""
+    array, shape, dtype, axes = (
+        stringify_annotation(t, "smart") for t in (typing.ArrayLike, typing.Shape, typing.DTypeLike, typing.Axes)
+    )
+    nested = array.replace("[ArrayLike]", f"[{array}]")
+    found = {nested: "ArrayLike", array: "ArrayLike", dtype: "DTypeLike", f"shape: {shape}": "Shape", axes: "Axes"}
+    return [(text, "shape: " * (name == "Shape") + f"~autograd.typing.{name}") for text, name in found.items()]
+
+
+_EXPANDED = _expanded()
+
+
+def _signature(
     app: Any, what: str, name: str, obj: Any, options: Any, arguments: str | None, returned: str | None
-) -> tuple[str, str | None] | None:
-    """The arguments of a class are those of its `__init__`, not the `*args` of the `__new__` of modules."""
-    if what != "class" or not isfunction(obj.__init__):
-        return None
-    update_defvalue(app, obj.__init__, bound_method=True)  # as written in the source
-    found = signature(obj.__init__, bound_method=True)
-    return stringify_signature(found, show_return_annotation=False, unqualified_typehints=True), None
+) -> tuple[str | None, str | None]:
+    """Types by their names; the arguments of a class are those of its `__init__`, not of the `__new__` of modules."""
+    if what == "class" and isfunction(obj.__init__):
+        update_defvalue(app, obj.__init__, bound_method=True)  # as written in the source
+        found = signature(obj.__init__, bound_method=True)
+        arguments = stringify_signature(found, show_return_annotation=False, unqualified_typehints=True)
+        returned = None
+    for text, alias in _EXPANDED:
+        arguments, returned = (part and part.replace(text, alias) for part in (arguments, returned))
+    return arguments, returned
 
 
 def _with_newest(app: Any, name: str, source: list[str]) -> None:
@@ -102,4 +120,4 @@ def setup(app: Any) -> None:
     app.connect("source-read", _with_newest)
     app.connect("env-get-outdated", lambda *args: ["benchmarks"])  # read anew, as files may have come
     app.connect("autodoc-process-docstring", _as_text, priority=400)  # before napoleon
-    app.connect("autodoc-process-signature", _of_class)
+    app.connect("autodoc-process-signature", _signature)
