@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from sphinx.domains.python import PyObject
 from sphinx.ext.autodoc.preserve_defaults import update_defvalue
 from sphinx.util.inspect import signature, stringify_signature
 from sphinx.util.nodes import make_refnode
@@ -24,7 +25,7 @@ exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 
-autodoc_member_order = "bysource"
+autodoc_member_order = "alphabetical"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 maximum_signature_line_length = 100  # longer ones have a line for each argument
@@ -116,6 +117,7 @@ def _with_links(app: Any, tree: Any, page: str) -> None:
 
 def setup(app: Any) -> None:
     """Sphinx calls it."""
+    next(field for field in PyObject.doc_field_types if field.name == "variable").label = "Attributes"
     app.connect("doctree-resolved", _with_links)
     app.connect("source-read", _with_newest)
     app.connect("env-get-outdated", lambda *args: ["benchmarks"])  # read anew, as files may have come
