@@ -102,6 +102,12 @@ def test_all_kinds_of_benchmarks_are_shown():
     assert written <= set(re.findall(r"newest-(\w+)\.md", PAGES["benchmarks.md"]))
 
 
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "examples/README.md"])
+def test_links_of_pages_outside_of_the_site_lead_to_files(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text())
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).is_file()] == []
+
+
 # The programs in pages, by what follows ``` at their beginning, and who runs them; {…} is for Sphinx.
 RUN_BY = {
     "python": "test_readme.py, which reads these pages",
