@@ -263,7 +263,7 @@ def hard_shrink(x: ArrayLike, limit: float = 0.5) -> Array:
     """`x` where its absolute value is above `limit`, elsewhere 0; ValueError for a negative limit."""
     require_at_least("hard_shrink", 0, limit=limit)
     x = jn.asarray(x)
-    return jn.where(abs(x) > limit, x, 0)
+    return jn.where(abs(x) <= limit, 0, x)  # NaN stays NaN
 
 
 def soft_shrink(x: ArrayLike, limit: float = 0.5) -> Array:

@@ -227,6 +227,15 @@ def test_what_cannot_be_meant_is_refused(call, error, message):
         call()
 
 
+def test_activations_keep_nan():
+    """Also where they are 0, or the same for all numbers beyond a limit."""
+    names = """celu elu gelu hard_shrink hard_sigmoid hard_swish hard_tanh leaky_relu log_sigmoid mish relu relu6 selu
+    sigmoid silu soft_shrink soft_sign softplus tanh"""
+    with np.errstate(invalid="ignore"):  # NumPy's logaddexp warns
+        found = {name: float(getattr(F, name)(jn.array(np.nan))) for name in names.split()}
+    assert {name for name, y in found.items() if not np.isnan(y)} == set()
+
+
 def test_swiglu_gates_with_its_first_half():
     x = jn.array([[1.0, -2.0, 3.0, 4.0]])
     np.testing.assert_allclose(F.swiglu(x), F.silu(x[:, :2]) * x[:, 2:])
