@@ -185,7 +185,11 @@ def _slope(f, spacing, axis, edge_order):
     if edge_order == 2:
         first = first - part(share * bend, axis, None, 1)
         last = last + part((1 - share) * bend, axis, -1, None)
-    return cast(concatenate([first, part(slopes, axis, None, -1) + share * bend, last], axis), f.dtype)
+    if spacing.ndim:
+        inner = part(slopes, axis, None, -1) + share * bend
+    else:  # without the sample between, which may be infinite or NaN
+        inner = (part(f, axis, 2, None) - part(f, axis, None, -2)) / (2 * spacing)
+    return cast(concatenate([first, inner, last], axis), f.dtype)
 
 
 def interp(

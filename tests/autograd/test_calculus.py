@@ -218,6 +218,15 @@ def test_gradient_needs_a_spacing_for_each_axis():
         anp.gradient(A, 1.0, 2.0, 3.0)
 
 
+@pytest.mark.parametrize("edge_order", [1, 2])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_sample_of_nan_or_inf_reaches_its_neighbours_alone(wrong, edge_order):
+    f = np.where(np.arange(8) == 4, wrong, np.arange(8.0) ** 2)
+    np.testing.assert_array_equal(
+        anp.gradient(Array(f), 0.5, edge_order=edge_order), np.gradient(f, 0.5, edge_order=edge_order)
+    )
+
+
 def test_signals_along_no_axis():
     for library in (scipy.signal, signal):
         with pytest.raises(ValueError, match=r"ax[ei]s"):
