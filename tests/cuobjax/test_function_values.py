@@ -421,6 +421,15 @@ def test_numbers_of_numpy_are_options_of_losses():
     np.testing.assert_array_equal(smoothed, F.loss.cross_entropy_logits_sparse(LOGITS, LABELS, 0.25))
 
 
+def test_a_variance_for_several_numbers():
+    x, variance = np.array([[0.3, -2.0], [1.5, 0.0]]), np.array([[0.5], [2.0]])
+    expected = (np.log(variance) + (x - 1) ** 2 / variance) / 2
+    np.testing.assert_allclose(F.loss.gaussian_nll(x, variance, np.ones((2, 2))), expected, rtol=1e-5)
+    np.testing.assert_allclose(F.loss.gaussian_nll(x, 0.5, np.ones((2, 2)))[0], expected[0], rtol=1e-5)
+    with pytest.raises(ValueError, match=r"^gaussian_nll: expected variance to broadcast to \(2, 2\), got \(2, 1, 1\)"):
+        F.loss.gaussian_nll(x, variance[:, None], np.ones((2, 2)))
+
+
 def test_log_cosh_of_infinite_numbers():
     gradients = objax.GradValues(lambda x: F.loss.log_cosh(x, jn.zeros(1), None), None, (0,))
     for x in (np.inf, -np.inf):

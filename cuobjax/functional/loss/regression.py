@@ -2,10 +2,13 @@
 
 import math
 
+import numpy as np
+
 import cuobjax.numpy as jn
 from autograd import Array
 
 from ...typing import ArrayLike, Axes
+from ...util.convert import broadcasts, refuse_complex
 from ..half_precision import wide, with_precision_of
 from .arguments import mean_of, pair, require_at_least, require_between
 
@@ -134,7 +137,10 @@ def gaussian_nll(mean: ArrayLike, variance: ArrayLike, y: ArrayLike, eps: float 
     """
     require_at_least("gaussian_nll", 0, eps=eps)
     mean, y = pair("gaussian_nll", ("mean", "y"), mean, y)
-    variance, y = pair("gaussian_nll", ("variance", "y"), variance, y)
+    variance, shape = jn.asarray(variance), np.broadcast_shapes(mean.shape, y.shape)
+    if not broadcasts(variance.shape, shape):
+        raise ValueError(f"gaussian_nll: expected variance to broadcast to {shape}, got {variance.shape}.")
+    refuse_complex("gaussian_nll", variance)
     require_between("gaussian_nll", "variance", variance, 0, math.inf, "Of a logarithm take jn.exp.")
     v = jn.maximum(wide(variance), eps)
     return with_precision_of(0.5 * (jn.log(v) + (wide(y) - wide(mean)) ** 2 / v), mean, variance, y)
