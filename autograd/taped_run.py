@@ -201,6 +201,8 @@ def scalar_seed(x: Any, where: str, kind: str = "real", one_element: bool = Fals
     if getattr(x, "shape", None) != () and not (one_element and getattr(x, "size", 0) == 1):
         got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
         remedy = " Add .mean() or .sum()." if getattr(x, "shape", None) else ""
+        if where == "grad" and isinstance(x, tuple):
+            remedy = " Where other outputs follow the scalar, pass has_aux=True."
         raise TypeError(f"{wanted}, got an output of {got}.{remedy}")
     if (x.dtype.kind == "c") != (kind == "complex") or not is_inexact(x.dtype):
         remedy = " Take its real part, or pass holomorphic=True for f'(z)." if x.dtype.kind == "c" else ""

@@ -30,5 +30,8 @@ def make_graph(
         >>> list(graph.inputs)
         ['argument 0 (x)']
     """
+    if hasattr(static_argnums, "dtype"):
+        remedy = "Arguments come with the call of the result: make_graph(f)(x)"
+        raise TypeError(f"make_graph: expected static_argnums as positions, got an array. {remedy}.")
     jit = f if isinstance(f, Jit) else Jit(f, None, static_argnums)
     return lambda *args, **kwargs: jit.lower(*args, **kwargs).graph

@@ -151,6 +151,16 @@ FUNCTIONS = [
     ),
     ("grad(lambda x: x)(anp.ones(3))", TypeError, "Add .mean() or .sum()"),
     ("grad(lambda x: x**2)(3)", TypeError, "Convert integers, or leave the argument out"),
+    (
+        "autograd.value_and_grad(lambda x: (x, 2 * x))(1.0)",
+        TypeError,
+        "got an output of tuple. Where other outputs follow",
+    ),
+    (
+        "cuobjax.make_graph(net, x)",
+        TypeError,
+        "make_graph: expected static_argnums as positions, got an array. Arguments",
+    ),
     ("grad(lambda x: None)(1.0)", TypeError, f"{SCALAR}, got an output of NoneType"),
     ("grad(lambda x: math.sin(x))(1.0)", TypeError, LOST),
     ("grad(lambda x: np.array(x).sum())(anp.ones(3))", TypeError, LOST),
