@@ -61,7 +61,8 @@ def require_at_least(where: str, least: float, **numbers: Any) -> None:
     """Raises TypeError for what is no number, ValueError for a number, not an array, below `least`, or NaN."""
     require_reals(where, **numbers)
     for name, number in numbers.items():
-        if isinstance(number, Real) and not number >= least:
+        is_number = isinstance(number, Real)
+        if is_number and not number >= least:
             raise ValueError(f"{where}: expected {name} of at least {least}, got {number}.")
 
 
