@@ -167,7 +167,7 @@ def main():
     if options.replace:
         replace(str(options.files[0]), sys.stdin.read())
     plugins = [] if options.replace else [Mutation(options)]
-    return pytest.main([*options.tests, "-qsx", "-p", "no:cacheprovider", "-p", "no:xdist"], plugins=plugins)
+    return pytest.main([*options.tests, "-qqsx", "-p", "no:cacheprovider", "-p", "no:xdist"], plugins=plugins)
 
 
 if __name__ == "__main__":
