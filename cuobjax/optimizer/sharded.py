@@ -59,6 +59,9 @@ class Sharded(Optimizer):
     parts: ModuleList
 
     def __init__(self, vc: Variables, make: Callable[[VarCollection], Optimizer], axis_name: str = "device") -> None:
+        if isinstance(make, Optimizer):
+            remedy = f"Pass what makes one: Sharded(vc, {type(make).__name__})"
+            raise TypeError(f"Sharded: expected make as a function of variables, got {class_name(make)}. {remedy}.")
         require_functions("Sharded", make=make)
         super().__init__(vc)
         self.axis_name = axis_name

@@ -244,6 +244,8 @@ def test_what_it_refuses(devices, monkeypatch):
     for make in refused:
         with pytest.raises(TypeError, match="Sharded: expected an optimizer that does the same with each element"):
             Sharded(net.vars(), make)
+    with pytest.raises(TypeError, match=r"got cuobjax\.optimizer\.Adam\. Pass what makes one: Sharded\(vc, Adam\)"):
+        Sharded(net.vars(), optimizer.Adam(net.vars()))
     with pytest.raises(ValueError, match="Muon: expected variables with at least two axes"):
         Sharded(net.vars(), optimizer.Muon)
     update = Sharded(net.vars(), optimizer.Adam)
