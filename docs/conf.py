@@ -1,6 +1,7 @@
 """How `make docs` builds the pages of this folder: Sphinx, offline; every warning is an error."""
 
 import re
+from enum import Enum
 from inspect import isfunction
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,8 @@ def _signature(
     app: Any, what: str, name: str, obj: Any, options: Any, arguments: str | None, returned: str | None
 ) -> tuple[str | None, str | None]:
     """Types by their names; the arguments of a class are those of its `__init__`, not of the `__new__` of modules."""
+    if what == "class" and issubclass(obj, Enum):
+        return "", None  # nobody calls it
     if what == "class" and isfunction(obj.__init__):
         update_defvalue(app, obj.__init__, bound_method=True)  # as written in the source
         found = signature(obj.__init__, bound_method=True)
