@@ -14,9 +14,11 @@ from numpy import ndarray
 from .backend import several_gpus
 from .core import Array, Interpreter, NeedsValue, Tracer, bare, escaped, levels, library, lift
 from .dtypes import follows_numpy
+from .families import is_half
 from .fused import Pullback
 from .gpus import current_gpu, use_gpu_of
 from .ops.elementwise import astype, real
+from .ops.reduction import sum
 from .write_protection import Held, kept, release
 
 if TYPE_CHECKING:
@@ -373,13 +375,18 @@ def without_derivative(y: Any, values: Sequence[Any]) -> Any:
     return lift(y) if shared or not follows_numpy() else y
 
 
+def _summed(c, axis, keepdims):
+    """A sum over axes, of half precision by the operation that adds in float32: the cotangents may be raw arrays."""
+    return sum(c, axis=axis, keepdims=keepdims) if is_half(c.dtype) else c.sum(axis, keepdims=keepdims)
+
+
 def conformed(c: Any, shape: tuple[int, ...], dtype: numpy.dtype[Any]) -> Any:
     """A cotangent in the shape and dtype of its value: the transpose of broadcasting and of promotion."""
     added = c.ndim - len(shape)
     if added > 0:
-        c = c.sum(tuple(range(added)))
+        c = _summed(c, tuple(range(added)), False)
     if c.shape != shape and c.ndim == len(shape):
-        c = c.sum(tuple([i for i, n in enumerate(shape) if n == 1]), keepdims=True)
+        c = _summed(c, tuple([i for i, n in enumerate(shape) if n == 1]), True)
     if c.shape != shape:
         raise ValueError(f"expected a cotangent of shape {shape} from a vjp, got {c.shape}.")
     if c.dtype is dtype:

@@ -7,7 +7,7 @@ import numpy
 
 from ..backend import is_array
 from ..core import library
-from ..families import Composition, jointly_linear, linear, moves, nondifferentiable
+from ..families import Composition, is_half, jointly_linear, linear, moves, nondifferentiable
 from ..kernels.scatter import add_in_order, is_deterministic
 from ..primitive import Primitive
 from .elementwise import equal, where
@@ -44,6 +44,8 @@ def _add_at(xp, g, *indices, index, shape):
     """Zeros of `shape`, to which `g` is added at the index; positions named twice get both."""
     place = _index(index, indices)
     repeats = not all(i.dtype == bool for i in indices)  # whether a position may be named twice
+    if repeats and is_half(g.dtype):  # sums would stop where one more is less than half of the last digit
+        return _add_at(xp, g.astype("float32"), *indices, index=index, shape=shape).astype(g.dtype)
     if repeats and xp is not numpy and (is_deterministic() or g.dtype.char not in _ADDED_ATOMICALLY):
         return add_in_order(xp, g, place, shape)
     total = xp.zeros(shape, g.dtype)

@@ -8,7 +8,7 @@ import numpy
 
 from ..backend import Device, is_cupy
 from ..core import library
-from ..families import multilinear
+from ..families import in_single, multilinear
 from ..kernels.products import is_small, on_device, product, stacked
 from ..primitive import Primitive
 from ..typing import Result
@@ -110,8 +110,15 @@ matmul: Primitive = multilinear(
 )
 
 
-def _einsum(xp, *args, subscripts):
+def _plain_einsum(xp, *args, subscripts):
     return xp.einsum(subscripts, *args, optimize=len(args) > 1)
+
+
+_host_einsum = in_single(_plain_einsum)  # NumPy adds float16 in float16, and knows no bfloat16
+
+
+def _einsum(xp, *args, subscripts):
+    return (_host_einsum if xp is numpy else _plain_einsum)(xp, *args, subscripts=subscripts)
 
 
 def _einsum_transpose(g, i, others, args_shapes, subscripts):

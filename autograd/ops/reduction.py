@@ -2,7 +2,7 @@
 
 Each reduction takes `axis`, a tuple of distinct non-negative numbers, and `keepdims`; autograd.numpy completes them.
 Conventions (PyTorch's): `max` and `min` share the gradient equally among equal extremes, `std` and `norm` have gradient
-0 where they are 0. Means, deviations, norms and logarithms of sums of half precision are computed in float32.
+0 where they are 0. Sums, means, deviations, norms and logarithms of sums of half precision are computed in float32.
 """
 
 import math
@@ -32,8 +32,8 @@ def _method(name):
 
 
 def _sum(xp, x, *, axis, keepdims):
-    """A sum of bfloat16 on the host would stop where one more is less than half of the last digit."""
-    if x.dtype.kind == "V":
+    """A sum of half precision on the host would stop where one more is less than half of the last digit."""
+    if x.dtype.kind == "V" or (xp is numpy and is_half(x.dtype)):
         return x.sum(axis, keepdims=keepdims, dtype="float32").astype(x.dtype)
     return x.sum(axis, keepdims=keepdims)
 
@@ -69,6 +69,7 @@ def _logsumexp(xp, x, *, axis, keepdims):
     return total if keepdims else xp.squeeze(total, axis)
 
 
+@in_single
 def _cumsum(xp, x, *, axis):
     return xp.cumsum(x, axis)
 

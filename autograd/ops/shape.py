@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..families import jointly_linear, linear, moves
+from ..families import is_half, jointly_linear, linear, moves
 from ..primitive import Primitive
 from ..typing import Result
+from .elementwise import astype, single
 
 __all__ = [
     "broadcast_to", "concatenate", "flip", "folded", "inverse", "pad", "repeat", "reshape", "roll", "transpose",
@@ -67,7 +68,8 @@ def _part(g, i, args_shapes, axis):
 
 def _sum_repeats(g, x_shape, repeats, axis):
     split = (*x_shape[: axis + 1], repeats, *x_shape[axis + 1 :])
-    return reshape(g, shape=split).sum(axis + 1)
+    y = reshape(g, shape=split)
+    return astype(single(y).sum(axis + 1), dtype=g.dtype) if is_half(g.dtype) else y.sum(axis + 1)
 
 
 def with_ndim(x: Any, ndim: int) -> Result:

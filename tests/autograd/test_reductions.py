@@ -46,6 +46,41 @@ def test_counts_beyond_half_precision(function, dtype):
     np.testing.assert_allclose(gradient.astype("float32"), expected, atol=2 * eps * abs(expected).max() + 6e-8)
 
 
+ROWS, PLACES = np.zeros((5000, 3)), np.zeros(5000, int)
+ADDED = {
+    "sum of rows": lambda b: anp.sum(anp.array(ROWS + 1, b.dtype) * b, 0),
+    "einsum of one": lambda b: anp.einsum("ki->i", anp.array(ROWS + 1, b.dtype) * b),
+    "einsum of two": lambda b: anp.einsum("ki,i->i", anp.array(ROWS + 1, b.dtype), b),
+    "running sum": lambda b: anp.cumsum(anp.array(ROWS + 1, b.dtype) * b, 0)[-1],
+}
+USED = {
+    "a row beside many": lambda b: anp.array(ROWS, b.dtype) + b,
+    "a factor of many": lambda b: anp.array(ROWS + 1, b.dtype) * b,
+    "broadcast_to": lambda b: anp.broadcast_to(b, ROWS.shape),
+    "repeat": lambda b: anp.repeat(b[None], len(ROWS), 0),
+    "tile": lambda b: anp.tile(b, (len(ROWS), 1)),
+    "where": lambda b: anp.where(ROWS == 0, b, 0 * b),
+    "one place many times": lambda b: b[None][PLACES],
+    "take_along_axis": lambda b: anp.take_along_axis(b[None], PLACES[:, None] + np.zeros(3, int), 0),
+}
+
+
+@pytest.mark.parametrize("dtype", HALF, ids=str)
+@pytest.mark.parametrize("name", ADDED | USED)
+def test_sums_of_half_precision_do_not_stop(name, dtype):
+    """5000 times 1: float16 has no 2049, bfloat16 no 257, so that a sum of one after the other stops before."""
+    b = np.ones(3, dtype)
+    function = ADDED.get(name) or (lambda b: USED[name](b).astype("float32").sum(0))
+    if name in ADDED:
+        assert function(b).dtype == dtype
+        np.testing.assert_allclose(np.asarray(function(b), "float32"), 5000, rtol=4e-3)
+    g = grad(lambda b: function(b).astype("float32").sum())(b)
+    assert g.dtype == dtype
+    np.testing.assert_allclose(np.asarray(g, "float32"), 5000, rtol=4e-3)
+    lanes = vmap(grad(lambda b: function(b).astype("float32").sum()))(np.stack([b, b]))
+    np.testing.assert_allclose(np.asarray(lanes, "float32"), 5000, rtol=4e-3)
+
+
 @pytest.mark.parametrize("dtype", HALF, ids=str)
 def test_squares_beyond_half_precision(dtype):
     x = np.array([-1200, 1200, -1200, 1200], dtype)  # the square of 1200 is no float16
