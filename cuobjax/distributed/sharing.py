@@ -16,6 +16,7 @@ from autograd.processes import current
 from ..core.variable import BaseVar
 from ..random.generator import DEFAULT_GENERATOR
 from ..typing import Tree
+from ..util import class_name
 from ..util.convert import require_iterable
 
 __all__ = [
@@ -118,6 +119,8 @@ def broadcast_variables(vc: Iterable[Any]) -> None:
         TypeError: If `vc` has something else than variables.
         ValueError: If each process has its own part of a variable, such as a state of `optimizer.Sharded`.
     """
+    if hasattr(vc, "vars"):
+        raise TypeError(f"broadcast_variables: expected variables, got {class_name(vc)}. Write net.vars().")
     require_iterable("broadcast_variables", vc=vc)
     given, group = [*vc, DEFAULT_GENERATOR.key], current()
     for v in given:

@@ -19,6 +19,7 @@ from ..core.scope import write
 from ..core.variable import BaseVar, StateVar, TrainRef, TrainVar, referred
 from ..functional.half_precision import single
 from ..util import class_name
+from ..util.signatures import explained
 from .base import Optimizer, States, counter
 from .gradients import Gradients
 from .hyperparameters import Hyperparameter, in_range, number
@@ -64,6 +65,7 @@ class ExponentialMovingAverage(Module):
     refs: States
     m: States
 
+    @explained("Write ExponentialMovingAverage(net.vars()).", decay="Write momentum.")
     def __init__(self, vc: Variables, momentum: float = 0.999, debias: bool = False, eps: float = 1e-6) -> None:
         where = type(self).__name__
         self.momentum, self.debias = in_range(where, "momentum", number(momentum)), debias
@@ -154,6 +156,7 @@ class ExponentialMovingAverageModule(Module):
 
     ema: ExponentialMovingAverage
 
+    @explained("Write ExponentialMovingAverageModule(net).", decay="Write momentum.")
     def __init__(self, module: Module, momentum: float = 0.999, debias: bool = False, eps: float = 1e-6) -> None:
         if not isinstance(module, Module):
             raise TypeError(f"{type(self).__name__}: expected a module, got {type(module).__name__}.")
