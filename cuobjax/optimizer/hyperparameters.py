@@ -29,6 +29,7 @@ Number: TypeAlias = float | Array
 
 RATE = "The learning rate comes with each call: opt(lr, gradients)."
 _DECAY_RATES = ("beta1", "beta2", "beta3", "momentum", "rho")
+_DIVISORS = ("clip",)
 _FIRST = ("beta1", "momentum", "rho")  # where people who write a learning rate into the constructor put it
 _TOO_SMALL = 0.01
 
@@ -97,6 +98,8 @@ def in_range(where: str, name: str, x: Any, constructor: bool = False) -> Any:
             raise ValueError(f"{where}: expected {name} to be 0 or greater than {_TOO_SMALL}, got {value}. {RATE}")
         if not 0 <= value < math.inf:
             raise ValueError(f"{where}: expected {name} of at least 0, got {value}.")
+        if name in _DIVISORS and not value:
+            raise ValueError(f"{where}: expected {name} greater than 0, got {value}.")
     return x
 
 

@@ -88,7 +88,7 @@ class Adafactor(Optimizer):
         decay: How fast the decay rate of v goes to 1.
         eps1: The square of it is the least v; None: the distance of 1 to the next number of the dtype.
         eps2: The least size of a variable.
-        clip: The greatest root mean square of d.
+        clip: The greatest root mean square of d, above 0.
         weight_decay: Taken off p as lr * weight_decay * p, decoupled.
     """
 

@@ -63,6 +63,7 @@ def test_rates_that_cannot_be_meant_change_nothing(make):
         (lambda vc: SGD(vc, weight_decay=True), r"^SGD: expected a number as weight_decay, got True\."),
         (lambda vc: Muon(vc.filter("*.w"), iterations=-1), r"^Muon: expected iterations of at least 0, got -1"),
         (lambda vc: Adafactor(vc, eps1=-1), r"^Adafactor: expected eps1 of at least 0, got -1"),
+        (lambda vc: Adafactor(vc, clip=0), r"^Adafactor: expected clip greater than 0, got 0\."),
         (
             lambda vc: ExponentialMovingAverage(vc, {"*": 0.9}),
             r"^ExponentialMovingAverage: expected a number as momentum",
