@@ -78,7 +78,7 @@ def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         return ufunc.at(*[onp.asarray(x) for x in inputs])
     if function is None:
         of_numpy = getattr(onp, ufunc.__name__, None) is ufunc
-        where, ours = ("numpy.", "numpy") if of_numpy else ("", "scipy.special, if it is one of SciPy's")
+        where, ours = ("numpy.", "numpy") if of_numpy else ("", "numpy or autograd.scipy.special")
         raise TypeError(f"{where}{ufunc.__name__}: cannot take an Array ({method}). Use a function of autograd.{ours}.")
     operands = [x[()] if isinstance(x, onp.ndarray) and not x.ndim else x for x in inputs]  # scalars became arrays
     return function(*operands, **kwargs)

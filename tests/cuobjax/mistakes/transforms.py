@@ -150,7 +150,7 @@ FUNCTIONS = [
     (
         "import scipy.special\ngrad(lambda x: scipy.special.gammaln(x).sum())(np.ones(2))",
         TypeError,
-        "gammaln: cannot take an Array (__call__). Use a function of autograd.scipy.special",
+        "gammaln: cannot take an Array (__call__). Use a function of autograd.numpy or autograd.scipy.special",
     ),
     ("grad(lambda x: x)(anp.ones(3))", TypeError, "Add .mean() or .sum()"),
     ("grad(lambda x: x**2)(3)", TypeError, "Convert integers, or leave the argument out"),
