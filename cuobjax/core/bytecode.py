@@ -47,7 +47,7 @@ def _steps_of(instruction: dis.Instruction, cells: set[str]) -> Iterator[Step]:
         yield from _of_variables(kind, value if isinstance(value, tuple) else (value,), cells)
     elif opcode in dis.hasname:
         yield Step(_NAMES.get(kind, ""), value)
-    elif kind in ("LOAD_CONST", "LOAD_SMALL_INT"):
+    elif kind in ("LOAD_CONST", "LOAD_SMALL_INT", "LOAD_COMMON_CONSTANT"):
         yield Step("constant", value)
     elif kind == "BINARY_SUBSCR" or (kind == "BINARY_OP" and str(instruction.argrepr).startswith("[")):
         yield Step("item")

@@ -14,51 +14,9 @@ import cuobjax.numpy as jn
 from cuobjax import Grad, GradValues, Jit, Parallel, Remat, StateVar, Vectorize, nn, random
 from cuobjax.core import scope
 from cuobjax.functional import parallel
+from tests.interrupts import InterruptAt, interrupted_at
 
 X = jn.ones((4, 3))
-
-
-class _InterruptAt:
-    """Raises KeyboardInterrupt at event number `moment`: a Python function begins, or one in C returns.
-
-    There, and after each turn of a loop, Python looks for signals.
-    """
-
-    def __init__(self, moment):
-        self.left = moment
-
-    def __call__(self, frame, event, arg):
-        if event in ("call", "c_return") and not _is_excepted(frame):
-            self.left -= 1
-            if self.left < 0:
-                sys.setprofile(None)
-                raise KeyboardInterrupt
-
-
-def _is_excepted(frame):
-    """Whether this test runs, a context of NumPy, or code in which Python drops exceptions.
-
-    That is a finalizer, the callback of a weak reference, or a generator expression that ends before it is used up.
-    """
-    if frame.f_code.co_filename == __file__ or "_ufunc_config" in frame.f_code.co_filename:
-        return True
-    while frame is not None:
-        if frame.f_code.co_name in ("__del__", "_remove", "remove", "<genexpr>"):
-            return True
-        frame = frame.f_back
-    return False
-
-
-def interrupted_at(moment, run):
-    """Whether `run()` was still running at that moment, at which it is interrupted; after its end it is not."""
-    try:
-        sys.setprofile(_InterruptAt(moment))
-        run()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.setprofile(None)
-    return False
 
 
 class Network(cuobjax.Module):
@@ -92,7 +50,7 @@ CALLS = {
 
 def moments(run):
     """Numbers of moments from the beginning to the end of `run()`: all of the first and last, and some between."""
-    counted = _InterruptAt(10**9)
+    counted = InterruptAt(10**9, __file__)
     sys.setprofile(counted)
     run()
     sys.setprofile(None)
@@ -122,7 +80,7 @@ def test_an_interrupt_at_any_moment_is_all_or_nothing(kind, monkeypatch):
     numbers = moments(lambda: call(X))
     for moment in numbers:
         reset()
-        interrupted_at(moment, lambda: call(X))
+        interrupted_at(moment, lambda: call(X), __file__)
         assert not scope.is_open() and net.training
         found = [v.value for v in variables]
         unchanged = all(a is b for a, b in zip(found, before_all, strict=True))
@@ -183,6 +141,7 @@ print("all interrupted")
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that sends signals")
+@pytest.mark.skipif(sys.version_info[:2] == (3, 14), reason="a lock may stay locked: python/cpython#148874")
 def test_no_interrupt_by_a_signal_hangs():
     environment = os.environ | {"CUOBJAX_CPU_DEVICES": "2"}
     ran = subprocess.run([sys.executable, "-c", LOOP], env=environment, capture_output=True, text=True, check=False)

@@ -14,7 +14,7 @@ from autograd.graph import recording
 from cuobjax import GradValues, Jit, StateVar, nn, optimizer, random
 from cuobjax.core import scope
 from cuobjax.transforms import program as programs
-from tests.cuobjax.test_interrupts import interrupted_at
+from tests.interrupts import interrupted_at
 
 pytestmark = pytest.mark.usefixtures("xp")
 X = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")

@@ -13,6 +13,7 @@ import cuobjax
 import cuobjax.numpy as jn
 from cuobjax import GradValues, Jit, Parallel, Remat, Vectorize, random
 from cuobjax.core.scope import innermost, loan, running
+from tests.interrupts import InterruptAt
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
@@ -22,32 +23,6 @@ kinds = st.sampled_from(
 )
 steps = st.lists(st.sampled_from(["draw", "write", "evaluate", "the other draws", "the other reads"]), max_size=5)
 ends = st.sampled_from([None, None, ValueError, KeyboardInterrupt])
-
-
-class InterruptAt:
-    """Raises KeyboardInterrupt when a Python function begins or one in C returns, at event number `moment`."""
-
-    def __init__(self, moment):
-        self.left = moment
-
-    def __call__(self, frame, event, arg):
-        if event in ("call", "c_return") and frame.f_code.co_filename != __file__ and not self._is_excepted(frame):
-            self.left -= 1
-            if self.left < 0:
-                sys.setprofile(None)
-                raise KeyboardInterrupt
-
-    @staticmethod
-    def _is_excepted(frame):
-        """Whether a context of NumPy runs, or code in which Python drops exceptions."""
-        while frame is not None:
-            if (
-                frame.f_code.co_name in ("__del__", "_remove", "remove", "gc_callback", "<genexpr>")
-                or "_ufunc_config" in frame.f_code.co_filename
-            ):
-                return True
-            frame = frame.f_back
-        return False
 
 
 class Network(cuobjax.Module):
@@ -136,7 +111,7 @@ class Threads(RuleBasedStateMachine):
         call = self.transformed(kind, self.function(0, steps, None, []))
         x, result, before = jn.ones(4), None, self.generator.key.value
         try:
-            sys.setprofile(InterruptAt(moment))
+            sys.setprofile(InterruptAt(moment, __file__))
             result = call(x)
         except KeyboardInterrupt:
             pass
