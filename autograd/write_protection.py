@@ -9,6 +9,7 @@ import numpy
 __all__ = ["Held", "hold", "kept", "notice", "release"]
 
 _held: dict[int, list[Any]] = {}  # {id: [array, number of holders, ids of views to unlock after it]}
+_unheld: dict[int, list[Any]] = {}  # those of `_held` that nobody holds any more and that are to be writable again
 _noticed: dict[int, dict[int, weakref.ref[Any]]] = {}  # {id of an array: {id: one of its views}}
 _holding = threading.RLock()
 
@@ -59,11 +60,13 @@ def hold(array: Any, held: dict[int, Any]) -> bool:
             entry = _held.get(key)
             if key in held or (entry is None and not view.flags.writeable):
                 continue
-            if entry is None:
-                view.setflags(write=False)
-                entry = _held[key] = [view, 0, []]
-            entry[1] += 1
-            held[key] = view
+            if entry is not None:
+                entry[1] += 1
+                held[key] = view
+            else:
+                _held[key] = [view, 1, []]
+                held[key] = view
+                view.setflags(write=False)  # last, as an interrupt may come when it returns
     return True
 
 
@@ -95,21 +98,40 @@ def release(held: dict[int, Any]) -> None:
     if _holding is None:
         return  # the interpreter ends: this module is empty already
     with _holding:
-        while held:
-            key, _ = held.popitem()  # last in, first out: bases before their views
-            entry = _held[key]
-            entry[1] -= 1
-            if not entry[1]:
-                _free(key)
+        try:
+            _let_go(held)
+        except BaseException:  # KeyboardInterrupt
+            _let_go(held)
+            raise
+
+
+def _let_go(held):
+    """Whatever an interrupt leaves undone, the next call does: it comes only as a call returns or a loop turns."""
+    for key in [*held][::-1]:  # last in, first out: bases before their views
+        entry = _held[key]
+        entry[1] -= 1
+        del held[key]
+        if not entry[1]:
+            _unheld[key] = entry
+    while _unheld:
+        for key in [*_unheld]:
+            _free(key)
 
 
 def _free(key):
-    array, _, views = _held[key]
-    if array.base is not None and id(array.base) in _held:  # a view cannot be writable before its base
-        _held[id(array.base)][2].append(key)
+    entry = _unheld.get(key)
+    if entry is None or entry[1]:  # done by a finalizer that has run meanwhile; held again
+        _unheld.pop(key, None)
         return
-    del _held[key]
-    array.setflags(write=True)
+    array, _, views = entry
+    base = array.base
+    above = None if base is None else _held.get(id(base))
+    if above is not None:  # a view cannot be writable before its base
+        above[2].append(key)
+        del _unheld[key]
+        return
     for view in views:
-        if view in _held and not _held[view][1]:
-            _free(view)
+        if view in _held:
+            _unheld[view] = _held[view]
+    del _held[key], _unheld[key]
+    array.setflags(write=True)

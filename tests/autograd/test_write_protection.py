@@ -35,6 +35,7 @@ from autograd.families import elementwise
 from autograd.reverse import live_tapes
 from autograd.write_protection import Held, _held, hold, release
 from tests.autograd.table.operands import OPERANDS, WAYS, overwrite
+from tests.interrupts import interrupted_at
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 X = np.array([1.0, 0.0, 4.0])
@@ -491,3 +492,22 @@ def test_a_view_that_is_held_again_before_its_base_is_released():
     assert not view.flags.writeable
     release(third)
     assert view.flags.writeable and base.flags.writeable
+
+
+def test_an_interrupt_at_any_moment_leaves_nothing_read_only():
+    arrays = [np.zeros(4) for _ in range(3)]
+    arrays += [arrays[0][1:], arrays[0][::2], arrays[1][None]]
+
+    def held_and_released():
+        view, base, both = Held(), Held(), Held()
+        for held, given in ((view, arrays[3:]), (base, arrays[:3]), (both, arrays)):
+            assert all(hold(x, held) for x in given)
+        for held in (view, base, both):
+            release(held)
+
+    moment = 0
+    while interrupted_at(moment, held_and_released, __file__):
+        moment += 1
+        gc.collect()
+        assert not _held and all(x.flags.writeable for x in arrays), moment
+    assert moment > 40
