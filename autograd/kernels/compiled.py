@@ -6,6 +6,7 @@ takes longer than it would save.
 
 from __future__ import annotations
 
+import dis
 import functools
 import importlib.util
 import os
@@ -227,9 +228,18 @@ def _bound(function, real, names, bare):
         elif type(value) is float:
             bound[name] = real(value)
     text = function.__code__
-    if bare:
-        text = text.replace(co_consts=tuple([real(c) if type(c) in (int, float) else c for c in text.co_consts]))
-    return text, bound
+    return (_with_numbers(text, real) if bare else text), bound
+
+
+def _with_numbers(text, real):
+    """Code with its numbers in a type; from Python 3.14 on small integers stand in the instructions that load them."""
+    code = bytearray(text.co_code)
+    constants = [real(c) if type(c) in (int, float) else c for c in text.co_consts]
+    for load in dis.get_instructions(text):
+        if load.opname in ("LOAD_SMALL_INT", "LOAD_COMMON_CONSTANT") and type(load.argval) is int:
+            code[load.offset : load.offset + 2] = dis.opmap["LOAD_CONST"], len(constants)
+            constants.append(real(load.argval))
+    return text.replace(co_code=bytes(code), co_consts=tuple(constants))
 
 
 def _digest(text, bound, known, options):

@@ -33,6 +33,7 @@ _LOWEST, _HIGHEST = single(-104), single(89)  # exp is 0 below, and inf above
 
 def exp(x: Any) -> Any:
     """e**x = 2**k e**r, |r| <= log(2) / 2. Source: Cody & Waite 1980, "Software manual", chapter 6."""
+    x = single(x)  # in float64 the sum with _ROUND would not be rounded to a whole number
     x = _LOWEST if x < _LOWEST else x
     x = _HIGHEST if x > _HIGHEST else x
     shifted = x * _PER_LN2 + _ROUND

@@ -1,4 +1,7 @@
-"""What the code of a function does with names: the only place that depends on the bytecode of a version of Python."""
+"""What the code of a function does with names.
+
+This and `_with_numbers` in autograd/kernels/compiled.py are what may need help with the bytecode of a new Python.
+"""
 
 from __future__ import annotations
 

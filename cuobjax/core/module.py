@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import numbers
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self, TypeVar
@@ -168,15 +169,21 @@ class Module:
             walk(self), lambda module: {w: v for w, v in parts(module).items() if isinstance(v, BaseVar)}
         )
 
-    @property
-    def __enter__(self) -> Any:
-        enter = getattr(super(), "__enter__", None)  # of another base class
-        if enter is not None:
-            return enter
-        raise AttributeError(
-            f"{type(self).__name__} is no context manager; train() and eval() set the mode for good. For a mode that "
-            "ends with the block, write `with net.mode(training=False):`."
-        )
+
+_SOUGHT_FIRST = "__exit__" if sys.version_info >= (3, 14) else "__enter__"  # by a `with` block
+
+
+def _context(module):
+    found = getattr(super(Module, module), _SOUGHT_FIRST, None)  # of another base class
+    if found is not None:
+        return found
+    raise AttributeError(
+        f"{type(module).__name__} is no context manager; train() and eval() set the mode for good. For a mode that "
+        "ends with the block, write `with net.mode(training=False):`."
+    )
+
+
+setattr(Module, _SOUGHT_FIRST, property(_context))
 
 
 @contextmanager

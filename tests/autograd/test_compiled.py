@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -269,6 +270,21 @@ def test_attention_without_features(width, features, both, capfd):
     np.testing.assert_allclose(y, expected[0], rtol=1e-5, atol=1e-6)
     close([sums], expected[1:])
     assert "illegal" not in "".join(capfd.readouterr())
+
+
+def test_exponentials_of_float64_are_those_of_float32():
+    """A loop in which a number is of float64 rounds it first, as the algorithm counts on float32."""
+    for x in (-3.3, -0.1, 0.7, 20.4):
+        assert scalars.exp(np.float64(x)) == pytest.approx(np.exp(x), rel=1e-6)
+
+
+@pytest.mark.parametrize(("f", "value"), [
+    (lambda: 1, 1), (lambda: -1, -1), (lambda: 300, 300), (lambda: 0.1, np.float32(0.1)),
+])  # fmt: skip
+def test_numbers_of_a_text_are_of_its_type(f, value):
+    """On each Python: small integers stand in the constants or in the instructions."""
+    found = types.FunctionType(compiled._with_numbers(f.__code__, np.float32), {})()
+    assert type(found) is np.float32 and found == value
 
 
 NUMBERS = {"elu": {"alpha": 1.5, "rate": 0.7, "scale": 1.1}}
