@@ -52,7 +52,7 @@ test:  ## run every test and doctest on the CPU (PYTEST_ARGS="-k name -x" is pas
 	$(venv)CUOBJAX_DEVICE=cpu $(PY) $(PYTEST) $(PYTEST_ARGS)
 
 # Each Python that the metadata promises has a virtual environment of its own, build/python3.12, if it is on PATH or in pyenv or uv.
-PYTHONS ?= 3.11 3.12 3.13 3.14 3.15
+PYTHONS ?= 3.11 3.12 3.13 3.14
 test-pythons:  ## run every test on the CPU on each Python that is here (PYTHONS="3.12 3.13" chooses; PYTEST_ARGS is passed on)
 	@for version in $(PYTHONS); do \
 		python=$$(command -v python$$version) && $$python -c '' 2>/dev/null || python=$$(ls -d \
