@@ -1,5 +1,6 @@
 """Several hosts: network namespaces of this machine, each with an interface and a name, joined by a bridge."""
 
+import itertools
 import os
 import re
 import shutil
@@ -21,6 +22,9 @@ def ip(*words):
     subprocess.run(["ip", *map(str, words)], check=True, capture_output=True)
 
 
+NUMBERS = itertools.count()
+
+
 @pytest.fixture
 def hosts(tmp_path):
     """Two hosts: the options with which `mpirun` starts a process on each of them."""
@@ -28,7 +32,7 @@ def hosts(tmp_path):
         pytest.skip("needs root, ip and unshare, to make network namespaces")
     if not mpi.open_mpi():
         pytest.skip("needs Open MPI, whose launcher is replaced here")
-    name = f"t{os.getpid()}"
+    name = f"t{os.getpid()}x{next(NUMBERS)}"  # Linux deletes links some time after they are told to go
     bridge, namespaces = f"b{name}", [f"{name}n{i}" for i in (1, 2)]
     try:
         try:
