@@ -74,7 +74,7 @@ def _pull(wanted, g, logits, labels, y1, smoothing):
     return (cross_entropy_gradient(*g, logits, labels, y1, smoothing=smoothing),)
 
 
-def _to_labels(g, g_total, g_weight, logits):
+def _to_labels(g, g_weight, logits):
     y = log_softmax(single(logits), axis=(1,)) * -_column(g)
     return y if is_number(g_weight) else y + _column(g_weight)
 
@@ -82,7 +82,7 @@ def _to_labels(g, g_total, g_weight, logits):
 def _pull_soft(wanted, g, logits, labels, y1, y2):
     rules = {
         0: lambda: soft_cross_entropy_gradient(g[0], g[1], logits, labels, y1, y2),
-        1: lambda: _to_labels(g[0], g[1], g[2], logits),
+        1: lambda: _to_labels(g[0], g[2], logits),
     }
     return tuple([rules[i]() for i in wanted])
 
