@@ -60,13 +60,11 @@ def hold(array: Any, held: dict[int, Any]) -> bool:
             entry = _held.get(key)
             if key in held or (entry is None and not view.flags.writeable):
                 continue
-            if entry is not None:
-                entry[1] += 1
-                held[key] = view
-            else:
-                _held[key] = [view, 1, []]
-                held[key] = view
-                view.setflags(write=False)  # last, as an interrupt may come when it returns
+            if entry is None:
+                entry = _held[key] = [view, 0, []]
+            entry[1] += 1
+            held[key] = view
+            view.setflags(write=False)  # last, as an interrupt may come when it returns
     return True
 
 

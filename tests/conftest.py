@@ -118,9 +118,8 @@ def machine():
     """
     loader.start()
     loader.wait()
-    hypothesis.find(
-        strategies.none(), lambda _: True
-    )  # makes its generator before `few_objects` hides what refers to it
+    # It makes its generator now: later `few_objects` would hide what refers to that.
+    hypothesis.find(strategies.none(), lambda _: True)
 
 
 @pytest.fixture(scope="module", autouse=True)
